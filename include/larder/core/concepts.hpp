@@ -1,0 +1,224 @@
+#pragma once
+
+// The contracts between the cache (the host) and its policies, one concept per axis. The host checks each with a
+// static_assert whose sentence says what is missing; users' own policies meet the same concepts.
+
+#include <larder/core/axis.hpp>
+#include <larder/core/bytes.hpp>
+#include <larder/core/digest.hpp>
+#include <larder/core/error.hpp>
+#include <larder/core/slot.hpp>
+#include <larder/core/time.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace larder {
+
+// ---------------------------------------------------------------------------------------------------- eviction
+
+/// The algorithm of an eviction policy over slot numbers. The host calls, never twice at once except `on_hit`:
+/// `on_insert` when an entry comes (or is replaced: `on_erase` then `on_insert`, unless the order has `on_replace`),
+/// `on_hit` when a look-up counts as a use, `on_erase` when an entry leaves for any reason but eviction, `on_evict` when
+/// the host drops the victim, and `victim()` for the slot that should leave (`no_slot` when it holds none). A pinned
+/// entry is taken out with `on_erase` and comes back with `on_insert`, so `victim()` never meets one.
+/// `on_hit` runs under a shared lock, at once in several threads, only where the policy declares
+/// `static constexpr bool concurrent_hits = true`; then it must be atomic by itself.
+template <class Order>
+concept eviction_order = requires(Order order, const slot s, const entry_info info) {
+  { order.on_insert(s, info) } noexcept;
+  { order.on_hit(s) } noexcept;
+  { order.on_erase(s) } noexcept;
+  { order.on_evict(s, info) } noexcept;
+  { order.victim() } noexcept -> std::same_as<slot>;
+};
+
+namespace core {
+
+/// Stands in for the host's states where only the shape of an order is checked.
+template <class State>
+struct states_archetype {
+  State& operator[](slot) const noexcept;
+};
+
+}  // namespace core
+
+/// A policy of the eviction axis: `state` is what it keeps per slot (value-initialised before `on_insert`, stored in the
+/// cache's own slot); `order<States>` is the algorithm, made from `(policy, States)`, `(States)` or nothing, where
+/// `States` is a cheap handle with `state& operator[](slot)`.
+template <class P>
+concept eviction_policy = core::on_axis<P, axis::eviction> && std::is_default_constructible_v<typename P::state> &&
+                          eviction_order<typename P::template order<core::states_archetype<typename P::state>>>;
+
+namespace core {
+
+template <class P>
+inline constexpr bool has_concurrent_hits = [] {
+  if constexpr (requires { P::concurrent_hits; })
+    return static_cast<bool>(P::concurrent_hits);
+  else
+    return false;
+}();
+
+}  // namespace core
+
+// ------------------------------------------------------------------------------------------------------ hashing
+
+/// A policy of the hasher axis: `operator()(key)` gives 64 bits, `noexcept` unless the user's function throws. Declare
+/// `static constexpr bool is_avalanching = true` when every bit of the result depends on every bit of the key; the
+/// host mixes the result otherwise.
+template <class P, class KeyView>
+concept hasher_for = core::on_axis<P, axis::hasher> && requires(const P& hasher, const KeyView& key) {
+  { hasher(key) } -> std::convertible_to<std::uint64_t>;
+};
+
+// --------------------------------------------------------------------------------------------------------- time
+
+/// What tells the time: `now()` gives a duration or a time point. Callable from any thread.
+template <class C>
+concept clock_like = requires(const C& clock) {
+  { core::to_instant(clock.now()) } -> std::same_as<instant>;
+};
+
+// ------------------------------------------------------------------------------------------------------ storage
+
+/// Where a storage says what went wrong without throwing; the cache counts it and tells the `error_listener`.
+class error_sink {
+ public:
+  virtual void report(error_cause cause, const std::string& message) noexcept = 0;
+
+ protected:
+  ~error_sink() = default;
+};
+
+/// What an indexed storage keeps about an entry besides its bytes.
+struct stored_info {
+  std::uint64_t weight = 0;        ///< size of the payload
+  instant written{0};              ///< by the cache's time source
+  instant accessed{0};             ///< last known use; `written` where the storage keeps none
+  instant expires = no_deadline;   ///< of its own, from `put(key, value, ttl)`
+};
+
+/// An entry on its way to a storage. The key is the encoded key, kept in full and compared on every hit.
+struct stored_entry {
+  digest id;  ///< XXH3-128 of the encoded key: the address
+  bytes key;
+  bytes payload;
+  stored_info info;
+};
+
+enum class fetch_status : std::uint8_t {
+  hit,      ///< `payload` is the entry's, verified as the storage's settings ask
+  absent,   ///< somebody else removed it
+  damaged,  ///< it does not match its checksum, key or length; the storage has put it aside
+};
+
+/// What an indexed storage answers to `fetch`.
+struct fetched {
+  fetch_status status = fetch_status::absent;
+  bytes payload;
+  std::optional<stored_info> changed;  ///< set when somebody else had replaced the entry since the index last saw it
+};
+
+/// The live part of an indexed storage: the cache keeps an index (digest -> handle) and decides who leaves; the store
+/// keeps the bytes. Made from `(policy, error_sink&)`; the constructor throws `larder::error` for what cannot work.
+/// Any other member may throw `larder::error`: the cache turns it into a miss or a refused put. `fetch` and `stage` are
+/// called from many threads at once; `publish`, `erase`, `find`, `clear`, `recover` only under `lock()`.
+///
+/// * `handle`: per entry, small, default-constructible, copyable; copied under the index's lock.
+/// * `recover(f)`: f(id, handle, info) for each entry that is there, least recently used first.
+/// * `stage(entry) -> staged`: everything is written, nothing is visible; dropping it leaves nothing behind.
+/// * `publish(staged&&) -> handle`: visible at once and whole, in place of an older entry of that id.
+/// * `fetch(id, key, handle&) -> fetched`: may improve the handle (keep a mapping open); the cache stores it back.
+/// * `find(id, key) -> optional<stored_info>`: an entry that the index does not know because somebody else put it.
+/// * `key_of(id, handle&) -> optional<bytes>`: the encoded key, for listing.
+/// * `erase(id, handle)`, `clear()`: gone from the storage; `bytes` handed out stay valid.
+/// * optional: `touch(id, handle&, instant)` remembers a use; `sync(f)` under `lock()` reports others' changes
+///   f(id, optional<stored_info>) (nothing: erased); `pinned_bytes()`, `overhead_bytes()`; `flush()`.
+template <class S>
+concept indexed_store =
+    std::default_initializable<typename S::handle> && std::copyable<typename S::handle> && std::movable<typename S::staged> &&
+    requires(S store, const digest id, const bytes key, const stored_entry entry, typename S::handle handle,
+             typename S::staged staged, void (*each)(const digest&, typename S::handle, const stored_info&)) {
+      store.lock();
+      store.recover(each);
+      { store.stage(entry) } -> std::same_as<typename S::staged>;
+      { store.publish(std::move(staged)) } -> std::same_as<typename S::handle>;
+      { store.fetch(id, key, handle) } -> std::same_as<fetched>;
+      { store.find(id, key) } -> std::same_as<std::optional<stored_info>>;
+      { store.key_of(id, handle) } -> std::same_as<std::optional<bytes>>;
+      store.erase(id, handle);
+      store.clear();
+    };
+
+/// Part of an object: `size` bytes from `offset`, to the end by default.
+struct byte_range {
+  std::uint64_t offset = 0;
+  std::uint64_t size = std::numeric_limits<std::uint64_t>::max();
+  bool whole() const noexcept { return offset == 0 && size == std::numeric_limits<std::uint64_t>::max(); }
+};
+
+/// What a blob store knows of an object without its bytes.
+struct blob_info {
+  std::uint64_t size = 0;
+  std::string etag;
+};
+
+enum class put_mode : std::uint8_t { replace, create_only };
+
+/// The live part of a remote storage: whole objects by name, no index kept here. Names are `[a-z0-9/._-]+`, made by the
+/// cache, never from user text. Made from `(policy, error_sink&)`. Every member may be called from many threads at once
+/// and throws `larder::error` with the right cause for anything but success and plain absence (404).
+///
+/// * `get(name, range) -> optional<bytes>`: nothing when there is no such object; a range beyond the end is cut to it.
+/// * `head(name) -> optional<blob_info>`.
+/// * `put(name, parts, mode) -> bool`: the parts one after the other become the object, visible only when whole; false
+///   when `create_only` found one there.
+/// * `erase(name) -> bool`: whether there was one.
+/// * `list(prefix, f)`: f(name, blob_info) for each object whose name starts so.
+template <class S>
+concept blob_store = requires(S store, const std::string_view name, const byte_range range, const std::span<const bytes> parts,
+                              const put_mode mode, void (*each)(std::string_view, const blob_info&)) {
+  { store.get(name, range) } -> std::same_as<std::optional<bytes>>;
+  { store.head(name) } -> std::same_as<std::optional<blob_info>>;
+  { store.put(name, parts, mode) } -> std::same_as<bool>;
+  { store.erase(name) } -> std::same_as<bool>;
+  store.list(name, each);
+};
+
+namespace core {
+
+template <class P>
+inline constexpr bool is_memory_storage = requires { requires P::in_memory; };
+
+template <class P>
+inline constexpr bool is_indexed_storage = [] {
+  if constexpr (requires { typename P::store; })
+    return indexed_store<typename P::store>;
+  else
+    return false;
+}();
+
+template <class P>
+inline constexpr bool is_remote_storage = [] {
+  if constexpr (requires { typename P::store; })
+    return blob_store<typename P::store>;
+  else
+    return false;
+}();
+
+}  // namespace core
+
+/// A policy of the storage axis: `in_memory`, or with a nested `store` that is an `indexed_store` or a `blob_store`.
+template <class P>
+concept storage_policy = core::on_axis<P, axis::storage> &&
+                         (core::is_memory_storage<P> || core::is_indexed_storage<P> || core::is_remote_storage<P>);
+
+}  // namespace larder
