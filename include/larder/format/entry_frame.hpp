@@ -9,7 +9,7 @@
 //  16  8  size of the payload           72  8  XXH3-64 of bytes 0..71 and the key
 //  24  4  offset of the payload         80     the key
 //  28  4  flags (0)                      .     zeros, then the payload: at a multiple of 64, of 4096 from 256 KiB up
-//  32  8  accessed (0: as written)
+//  32  8  reserved (0)
 //
 // The seed ties a payload to its key, so an object that is served under another name is noticed.
 
