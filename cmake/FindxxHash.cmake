@@ -1,0 +1,33 @@
+# Finds xxHash and gives the target xxHash::xxhash, the name that upstream, vcpkg and Conan use. Debian ships no CMake package.
+# A CMake package is taken first; then the header, and the library when there is one (larder itself inlines xxHash).
+find_package(xxHash CONFIG QUIET)
+if(TARGET xxHash::xxhash)
+  set(xxHash_FOUND TRUE)
+  return()
+endif()
+
+find_path(xxHash_INCLUDE_DIR xxhash.h)
+find_library(xxHash_LIBRARY NAMES xxhash)
+mark_as_advanced(xxHash_INCLUDE_DIR xxHash_LIBRARY)
+
+if(xxHash_INCLUDE_DIR)
+  set(xxHash_VERSION "")
+  foreach(part IN ITEMS MAJOR MINOR RELEASE)
+    file(STRINGS "${xxHash_INCLUDE_DIR}/xxhash.h" line REGEX "define +XXH_VERSION_${part} +[0-9]+" LIMIT_COUNT 1)
+    string(REGEX MATCH "[0-9]+$" number "${line}")
+    string(APPEND xxHash_VERSION ".${number}")
+  endforeach()
+  string(SUBSTRING "${xxHash_VERSION}" 1 -1 xxHash_VERSION)
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(xxHash REQUIRED_VARS xxHash_INCLUDE_DIR VERSION_VAR xxHash_VERSION)
+if(xxHash_FOUND)
+  if(xxHash_LIBRARY)
+    add_library(xxHash::xxhash UNKNOWN IMPORTED)
+    set_target_properties(xxHash::xxhash PROPERTIES IMPORTED_LOCATION "${xxHash_LIBRARY}")
+  else()
+    add_library(xxHash::xxhash INTERFACE IMPORTED)
+  endif()
+  set_target_properties(xxHash::xxhash PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${xxHash_INCLUDE_DIR}")
+endif()

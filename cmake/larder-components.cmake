@@ -1,0 +1,66 @@
+# The components of larder: what each needs from larder and from other packages. Read by the build and by the installed package,
+# so that both look for the same things in the same way. Works from CMake 3.16 on.
+
+set(larder_components core disk json http layer testing)   # each after those that it needs
+
+set(larder_core_needs "")
+set(larder_disk_needs core)
+set(larder_json_needs core)
+set(larder_http_needs core)
+set(larder_layer_needs json)
+set(larder_testing_needs core)
+
+set(larder_core_links xxHash::xxhash Threads::Threads)
+set(larder_disk_links Boost::headers)
+set(larder_json_links simdjson::simdjson)
+set(larder_http_links CURL::libcurl)
+set(larder_layer_links Threads::Threads)
+set(larder_testing_links Boost::headers)
+
+# Which headers belong to a component (paths under include/larder); the rest is the core's.
+set(larder_disk_headers "^storage/(mmap_disk|directory)")
+set(larder_json_headers "^format/")
+set(larder_http_headers "^(remote/|storage/http_blob)")
+set(larder_layer_headers "^layer/")
+set(larder_testing_headers "^testing/")
+set(larder_core_headers "^format/entry_frame")              # light ones among a heavier component's
+
+# Finds what `link` comes from; leaves a sentence in `missing` when it is not there.
+macro(larder_find_link link missing)
+  if(NOT TARGET ${link})
+    if("${link}" STREQUAL "xxHash::xxhash")
+      find_package(xxHash QUIET)                            # FindxxHash.cmake beside this file
+    elseif("${link}" STREQUAL "Threads::Threads")
+      find_package(Threads QUIET)
+    elseif("${link}" STREQUAL "Boost::headers")
+      find_package(Boost 1.81 CONFIG QUIET)
+      if(NOT TARGET Boost::headers)
+        find_package(Boost 1.81 MODULE QUIET)
+      endif()
+    elseif("${link}" STREQUAL "simdjson::simdjson")
+      find_package(simdjson CONFIG QUIET)                   # its version file accepts one major only; 3 and 4 are both fine
+      if(TARGET simdjson::simdjson AND DEFINED simdjson_VERSION
+         AND (simdjson_VERSION VERSION_LESS 3 OR NOT simdjson_VERSION VERSION_LESS 5))
+        string(APPEND ${missing} "simdjson 3 or 4 (found ${simdjson_VERSION}) ")
+      endif()
+    elseif("${link}" STREQUAL "CURL::libcurl")
+      find_package(CURL QUIET)
+    endif()
+    if(NOT TARGET ${link})
+      string(APPEND ${missing} "${link} ")
+    endif()
+  endif()
+endmacro()
+
+# What `component` needs outside larder and is not there: a text for people in `missing`, empty when all is there.
+macro(larder_find_links component missing)
+  set(${missing} "")
+  set(larder_saved_module_path "${CMAKE_MODULE_PATH}")
+  list(APPEND CMAKE_MODULE_PATH "${larder_module_dir}")     # only while looking: nothing of ours stays on the user's path
+  foreach(larder_link IN LISTS larder_${component}_links)
+    larder_find_link(${larder_link} ${missing})
+  endforeach()
+  set(CMAKE_MODULE_PATH "${larder_saved_module_path}")
+  string(STRIP "${${missing}}" ${missing})
+endmacro()
+set(larder_module_dir "${CMAKE_CURRENT_LIST_DIR}")

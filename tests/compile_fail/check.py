@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Checks that wrong uses of larder do not compile, and that the compiler then prints the sentence that was promised.
+
+A case is a .cpp file with lines `// expect: <text>` and the wrong lines inside `#ifdef LARDER_COMPILE_FAIL`. It is compiled twice:
+without the macro (the twin), which must succeed, and with it, which must fail and print every expected text. The twin is what
+keeps a broken include path or a typo from counting as a refusal.
+
+The light umbrella is precompiled once, since nearly every case includes it first.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+
+def compile_case(command, source, *extra):
+    done = subprocess.run([*command, *extra, "-fsyntax-only", str(source)], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def tail(text, lines=25):
+    return "\n".join("    " + line for line in text.splitlines()[:lines])
+
+
+def check(command, source):
+    """What is wrong with one case, as a text; None when it is as it should be."""
+    text = source.read_text(encoding="utf-8")
+    expected = re.findall(r"^// expect: (.+?)\s*$", text, re.MULTILINE)
+    if not expected:
+        return "has no `// expect: <text>` line"
+    if not re.search(r"^#ifdef LARDER_COMPILE_FAIL$", text, re.MULTILINE):
+        return "has no `#ifdef LARDER_COMPILE_FAIL` block"
+    code, output = compile_case(command, source)
+    if code != 0:
+        return "its twin does not compile:\n" + tail(output)
+    code, output = compile_case(command, source, "-DLARDER_COMPILE_FAIL")
+    if code == 0:
+        return "compiles, although it must not"
+    missing = [sentence for sentence in expected if sentence not in output]
+    if missing:
+        return "the compiler did not say: " + " | ".join(missing) + "\n" + tail(output)
+    return None
+
+
+def precompile(command, includes, work):
+    """Precompiles larder/larder.hpp; returns the options that use it (none when there is no umbrella or it cannot be done)."""
+    umbrella = next((path for path in (pathlib.Path(i) / "larder/larder.hpp" for i in includes) if path.is_file()), None)
+    if umbrella is None:
+        return []
+    folder = work / "precompiled"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "larder").mkdir(parents=True)
+    clang = "clang" in subprocess.run([command[0], "--version"], capture_output=True, text=True).stdout
+    target = folder / "larder" / ("larder.pch" if clang else "larder.hpp.gch")
+    done = subprocess.run([*command, "-x", "c++-header", str(umbrella), "-o", str(target)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        print("larder/larder.hpp itself does not compile:\n" + tail(done.stderr))
+        sys.exit(1)
+    return ["-include-pch", str(target)] if clang else ["-I", str(folder)]   # g++ takes the .gch that it meets first
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compiler", required=True)
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="folder for temporary files")
+    parser.add_argument("--include", action="append", default=[])
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("cases", nargs="+", type=pathlib.Path)
+    options = parser.parse_args()
+
+    includes = [i for i in dict.fromkeys(options.include) if i]
+    command = [options.compiler, "-std=c++20", "-pthread"]
+    paths = [argument for include in includes for argument in ("-I", include)]
+    command = [*command, *precompile([*command, *paths], includes, options.work), *paths]
+    failures = 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for case, problem in zip(options.cases, pool.map(lambda c: check(command, c), options.cases)):
+            print(("ok    " if problem is None else "FAIL  ") + case.name + (": " + problem if problem else ""), flush=True)
+            failures += problem is not None
+    print(f"{len(options.cases) - failures} of {len(options.cases)} cases are refused as promised ({options.compiler})")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+#!/usr/bin/env python3
+"""Checks that the version is the same everywhere it is written: version.hpp (the source), vcpkg.json, the port, CHANGELOG.md."""
+import json
+import pathlib
+import re
+import sys
+
+root = pathlib.Path(__file__).resolve().parent.parent
+header = (root / "include/larder/core/version.hpp").read_text(encoding="utf-8")
+numbers = [re.search(rf"LARDER_VERSION_{part} (\d+)", header)[1] for part in ("MAJOR", "MINOR", "PATCH")]
+version = ".".join(numbers)
+headings = re.findall(r"^## \[(.+?)\]", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+found = {
+    "LARDER_VERSION_STRING in version.hpp": re.search(r'LARDER_VERSION_STRING "(.+?)"', header)[1],
+    "vcpkg.json": json.loads((root / "vcpkg.json").read_text(encoding="utf-8"))["version-semver"],
+    "packaging/vcpkg/larder/vcpkg.json": json.loads((root / "packaging/vcpkg/larder/vcpkg.json").read_text(encoding="utf-8"))["version-semver"],
+    "newest heading of CHANGELOG.md": next((h for h in headings if h != "Unreleased"), "none"),
+}
+wrong = {place: value for place, value in found.items() if value != version}
+for place, value in wrong.items():
+    print(f"{place} says {value}, but LARDER_VERSION_MAJOR/MINOR/PATCH say {version}")
+if headings[:1] != ["Unreleased"]:
+    print("CHANGELOG.md must have [Unreleased] on top")
+    wrong["CHANGELOG.md"] = "order"
+print("version", version, "WRONG somewhere" if wrong else "in all of: " + ", ".join(found))
+sys.exit(1 if wrong else 0)
