@@ -1,0 +1,56 @@
+#pragma once
+
+#include <larder/core/error.hpp>
+#include <larder/format/tensor.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace larder {
+
+/// One layer of a model: what is loaded, used and dropped as a whole.
+struct layer_info {
+  std::string name;
+  std::uint64_t size = 0;            ///< bytes in memory
+  std::vector<tensor_info> tensors;  ///< offsets count from the begin of the layer's memory
+};
+
+/// Where layers come from.
+/// * `layers()`: what there is, in the order of use; stays the same for the source's life.
+/// * `read(index, offset, destination)`: fills `destination` with the layer's bytes from `offset`, or throws. Called from
+///   several threads at once, never under a lock of the cache.
+/// * optional `static constexpr bool whole_layers = true`: `read` is only ever asked for whole layers; else it is asked
+///   for pieces of `layers::read_unit`, between which a stop request is heard.
+template <class S>
+concept layer_source = std::movable<S> && requires(const S& source, const std::size_t index, const std::uint64_t offset,
+                                                   const std::span<std::byte> destination) {
+  { source.layers() } -> std::convertible_to<std::span<const layer_info>>;
+  source.read(index, offset, destination);
+};
+
+namespace layers {
+
+/// How much is read at once: large enough for the disk's full rate, small enough to stop soon.
+inline constexpr std::uint64_t read_unit = std::uint64_t{2} << 20;
+
+template <class S>
+inline constexpr bool reads_whole_layers = [] {
+  if constexpr (requires { S::whole_layers; })
+    return static_cast<bool>(S::whole_layers);
+  else
+    return false;
+}();
+
+/// The tensor's name inside its layer: what follows the layer's name and a dot, else the whole name.
+inline std::string_view short_name(std::string_view layer, std::string_view tensor) noexcept {
+  if (tensor.size() > layer.size() + 1 && tensor.starts_with(layer) && tensor[layer.size()] == '.') return tensor.substr(layer.size() + 1);
+  return tensor;
+}
+
+}  // namespace layers
+}  // namespace larder
