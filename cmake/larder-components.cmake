@@ -18,7 +18,7 @@ set(larder_layer_links Threads::Threads)
 set(larder_testing_links Boost::headers)
 
 # Which headers belong to a component (paths under include/larder); the rest is the core's.
-set(larder_disk_headers "^storage/(mmap_disk|directory)")
+set(larder_disk_headers "^storage/(mmap_disk|directory|posix_|entry_file|segment)")
 set(larder_json_headers "^format/")
 set(larder_http_headers "^(remote/|storage/http_blob)")
 set(larder_layer_headers "^layer/")
