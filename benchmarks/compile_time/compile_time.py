@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""What including each public header costs: user + system seconds of `g++ -std=c++20 -O2 -fsyntax-only`.
+
+Every round compiles every header once, so that a busy moment of the machine hits all of them; printed are the medians of the
+rounds and their spread, and each header against boost/unordered/unordered_flat_map.hpp of the same run, which is what the umbrella
+is held to (at most 0.4 s more).
+"""
+import argparse
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+
+BASELINE = "boost/unordered/unordered_flat_map.hpp"
+UMBRELLA = "larder/larder.hpp"
+
+
+def seconds(command):
+    """User + system time of one run; None when the compiler refuses."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return None if code else after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def main():
+    root = pathlib.Path(__file__).resolve().parent.parent.parent
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, help="also write the rows as JSON")
+    parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
+    parser.add_argument("--compiler", default="g++")
+    parser.add_argument("--only", default="", help="only headers whose path contains this, and the baseline")
+    parser.add_argument("--max-over-baseline", type=float, metavar="SECONDS",
+                        help="fail when the umbrella costs more than this over the baseline")
+    options = parser.parse_args()
+
+    include = root / "include"
+    headers = sorted(str(path.relative_to(include)) for path in include.rglob("*.hpp") if options.only in str(path.relative_to(include)))
+    subjects = [BASELINE, *([UMBRELLA] if UMBRELLA in headers else []), *(h for h in headers if h != UMBRELLA)]
+    times = {subject: [] for subject in subjects}
+    broken = set()
+    with tempfile.TemporaryDirectory() as folder:
+        for number, subject in enumerate(subjects):
+            pathlib.Path(folder, f"{number}.cpp").write_text(f"#include <{subject}>\n", encoding="utf-8")
+        for run in range(options.runs):
+            for number, subject in enumerate(subjects):
+                if subject in broken:
+                    continue
+                cost = seconds([options.compiler, "-std=c++20", "-O2", "-fsyntax-only", "-I", str(include), os.path.join(folder, f"{number}.cpp")])
+                if cost is None:
+                    broken.add(subject)
+                else:
+                    times[subject].append(cost)
+            print(f"round {run + 1} of {options.runs}", file=sys.stderr)
+    if BASELINE in broken:
+        sys.exit(f"compile_time: {options.compiler} cannot compile {BASELINE}; scripts/bootstrap installs Boost")
+
+    base = statistics.median(times[BASELINE])
+    rows = []
+    print(f"{'header':<50} {'median s':>9} {'min':>7} {'max':>7} {'over flat_map':>14}")
+    for subject in subjects:
+        if subject in broken:
+            print(f"{subject:<50} does not compile")
+            continue
+        runs = times[subject]
+        median = statistics.median(runs)
+        print(f"{subject:<50} {median:9.2f} {min(runs):7.2f} {max(runs):7.2f} {median - base:+14.2f}")
+        rows.append({"case": f"{options.compiler} -std=c++20 -O2 -fsyntax-only", "subject": subject, "metric": "user+sys", "unit": "s",
+                     "value": round(median, 4), "runs": [round(t, 4) for t in runs]})
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+    limit = options.max_over_baseline
+    if limit is not None and UMBRELLA in times and UMBRELLA not in broken and statistics.median(times[UMBRELLA]) - base > limit:
+        print(f"{UMBRELLA} costs more than the baseline + {limit} s")
+        return 1
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
