@@ -1,0 +1,89 @@
+#pragma once
+
+#include <larder/core/bytes.hpp>
+#include <larder/core/error.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace larder::remote {
+
+/// Takes an answer's body as it comes, straight into the memory that is handed out in the end: one allocation when the
+/// length is announced. Keeps a window of the body and never more than `limit` bytes.
+class body_sink {
+ public:
+  /// What a transfer may read in vain past its window so as to keep the connection.
+  static constexpr std::uint64_t drain_limit = std::uint64_t{1} << 20U;
+
+  /// `subject` (the request) begins the message when a body is refused.
+  explicit body_sink(std::string subject) : subject_(std::move(subject)) {}
+
+  /// Before the first byte. `announced` is the Content-Length, `offset` and `size` the window, `limit` what the caller
+  /// can take. Throws `larder::error` when the window of an announced body is larger than the limit.
+  void begin(std::optional<std::uint64_t> announced, std::uint64_t offset, std::uint64_t size, std::uint64_t limit) {
+    received_ = filled_ = 0;
+    offset_ = offset;
+    size_ = size;
+    limit_ = limit;
+    announced_ = announced;
+    buffer_ = mutable_bytes{};
+    if (!announced) return;
+    const std::uint64_t wanted = std::min(size, *announced > offset ? *announced - offset : 0);
+    if (wanted > limit) refuse(wanted);
+    size_ = wanted;
+    buffer_ = mutable_bytes(static_cast<std::size_t>(wanted));
+  }
+
+  /// The next bytes; false when the rest is of no use and too long to be read in vain.
+  bool write(std::span<const std::byte> piece) {
+    const std::uint64_t from = std::max(offset_, received_);
+    const std::uint64_t end = received_ + piece.size();
+    if (end > from && filled_ < size_) {
+      const std::uint64_t n = std::min(end - from, size_ - filled_);
+      if (n > limit_ - filled_) refuse(filled_ + n);
+      reserve(static_cast<std::size_t>(filled_ + n));
+      std::memcpy(buffer_.data() + filled_, piece.data() + (from - received_), static_cast<std::size_t>(n));
+      filled_ += n;
+    }
+    received_ = end;
+    if (filled_ < size_) return true;
+    const std::uint64_t rest = announced_ ? *announced_ - std::min(*announced_, received_) : 0;
+    return rest <= drain_limit && (announced_ || received_ - std::min(received_, offset_) - filled_ <= drain_limit);
+  }
+
+  std::uint64_t received() const noexcept { return received_; }
+
+  /// What was kept.
+  bytes take() && { return std::move(buffer_).freeze(static_cast<std::size_t>(filled_)); }
+
+ private:
+  void reserve(std::size_t needed) {
+    if (needed <= buffer_.size()) return;
+    constexpr std::size_t first = std::size_t{64} << 10U;
+    mutable_bytes larger(std::max({needed, first, buffer_.size() * 2}));
+    if (filled_ != 0) std::memcpy(larger.data(), buffer_.data(), static_cast<std::size_t>(filled_));
+    buffer_ = std::move(larger);
+  }
+  [[noreturn]] void refuse(std::uint64_t size) const {
+    core::fail(error_cause::server, subject_ + ": the answer has " + std::to_string(size) + " bytes or more where at most " +
+                                        std::to_string(limit_) + " are taken; raise max_object if the object may be that large");
+  }
+
+  std::string subject_;
+  mutable_bytes buffer_;
+  std::optional<std::uint64_t> announced_;
+  std::uint64_t offset_ = 0;
+  std::uint64_t size_ = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t limit_ = 0;
+  std::uint64_t received_ = 0;  // bytes of the body seen so far
+  std::uint64_t filled_ = 0;    // bytes of the window kept so far
+};
+
+}  // namespace larder::remote

@@ -1,0 +1,127 @@
+#pragma once
+
+// The words that protocols and transports share: what is asked, what is answered, and which failure a status is.
+
+#include <larder/core/bytes.hpp>
+#include <larder/core/concepts.hpp>
+#include <larder/core/error.hpp>
+#include <larder/remote/secret.hpp>
+#include <larder/remote/url.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace larder {
+
+/// How long a remote store is waited for, per request. Zero means no limit.
+struct remote_timeouts {
+  std::chrono::milliseconds connect{5'000};      ///< until the connection stands, name look-up and TLS included
+  std::chrono::milliseconds first_byte{30'000};  ///< from the end of the request to the first byte of the answer
+  std::chrono::milliseconds stall{15'000};       ///< without a byte in either direction, or below `slowest` on average
+  std::uint64_t slowest = 1024;                  ///< bytes per second, over a period of `stall`
+  std::chrono::milliseconds total{0};            ///< for the whole request
+};
+
+namespace remote {
+
+/// What a transport needs to know once, whatever the protocol.
+struct transport_settings {
+  remote_timeouts timeouts;
+  std::string ca_file;  ///< PEM file of the authorities to trust instead of the system's
+};
+
+struct http_header {
+  std::string name;  ///< lower case in answers
+  secret value;      ///< requests carry credentials here: never printed
+};
+
+/// One request. `body` is borrowed until `send` returns and may be read again from its start.
+struct http_request {
+  std::string method = "GET";
+  url target;
+  std::vector<http_header> headers;
+  std::span<const bytes> body;                 ///< sent when `has_body`, one part after the other
+  bool has_body = false;
+  std::optional<byte_range> range;             ///< asks for a part; never empty
+  std::uint64_t max_body = std::uint64_t{64} << 10U;  ///< a longer answer is refused, not cut
+
+  std::uint64_t body_size() const noexcept {
+    std::uint64_t sum = 0;
+    for (const bytes& part : body) sum += part.size();
+    return sum;
+  }
+};
+
+/// A whole answer: `body` is complete, or `send` has thrown.
+struct http_response {
+  int status = 0;
+  std::vector<http_header> headers;
+  bytes body;         ///< of a 200 to a request with a range: already cut to the range; of a failure: at most its beginning
+  bool cut = false;   ///< the server ignored the range and the transport cut
+
+  /// The value of a header (name in lower case), or nothing.
+  std::optional<std::string_view> header(std::string_view name) const noexcept {
+    for (const http_header& h : headers)
+      if (h.name == name) return h.value.reveal();
+    return std::nullopt;
+  }
+};
+
+/// What carries requests. `send` is called from many threads at once, and throws `larder::error` (network, timeout,
+/// server for a malformed answer) when there is no whole answer; any status is an answer. Retry, breaker, limits and
+/// signing are transports around a transport.
+template <class T>
+concept http_transport = requires(T transport, http_request request) {
+  { transport.send(request) } -> std::same_as<http_response>;
+};
+
+/// Which failure a status is, for any status that the protocol does not take as an answer.
+constexpr error_cause cause_of_status(int status) noexcept {
+  switch (status) {
+    case 401:
+    case 403:
+    case 407:
+      return error_cause::unauthorized;
+    case 408:
+    case 504:
+      return error_cause::timeout;
+    case 507:
+      return error_cause::no_space;
+    default:
+      return error_cause::server;
+  }
+}
+
+constexpr bool is_absent(int status) noexcept { return status == 404 || status == 410; }
+
+/// Throws for an answer that is not what the protocol needs. Nothing that the server wrote is repeated: it may echo
+/// credentials.
+[[noreturn]] inline void fail_status(const http_request& request, int status, std::string_view advice = {}) {
+  std::string message = request.method + " " + request.target.printable() + " answered " + std::to_string(status);
+  if (!advice.empty())
+    message += "; " + std::string(advice);
+  else if (status == 401 || status == 403)
+    message += "; check the credentials and what they permit";
+  else if (status == 407)
+    message += "; the proxy asks for credentials";
+  else if (status == 429 || status == 503)
+    message += "; the server is busy, try later";
+  else if (status == 507)
+    message += "; the server has no space left";
+  else if (status >= 300 && status < 400)
+    message += "; redirects are not followed, give the final address";
+  else if (status >= 500)
+    message += "; the failure is the server's own, see its log";
+  core::fail(cause_of_status(status), message);
+}
+
+}  // namespace remote
+}  // namespace larder

@@ -1,0 +1,75 @@
+#pragma once
+
+// Values as objects on a server, by HTTP. No index is kept here: every look-up is a request. Choose it to share values
+// between machines, below a memory and a disk tier; a look-up costs a round trip at least.
+
+#include <larder/core/axis.hpp>
+#include <larder/core/bytes.hpp>
+#include <larder/core/concepts.hpp>
+#include <larder/remote/credentials.hpp>
+#include <larder/remote/curl_transport.hpp>
+#include <larder/remote/webdav.hpp>
+
+#include <concepts>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace larder {
+
+namespace remote {
+
+/// The settings of a protocol (webdav, azure, s3) for `http_blob`: how to sign, how to connect, and the client that maps
+/// the five operations of a `blob_store` to requests. Each of the members throws `larder::error` for what cannot work.
+template <class P>
+concept blob_protocol = requires(const P settings) {
+  typename P::signer;
+  { settings.credentials() } -> std::same_as<typename P::signer>;
+  { settings.transport() } -> std::same_as<transport_settings>;
+  typename P::template client<curl_transport>;
+};
+
+}  // namespace remote
+
+/// Storage in a blob store over HTTP: `http_blob{webdav{.url = "https://host/models"}}`.
+template <class Protocol>
+struct http_blob {
+  static_assert(remote::blob_protocol<Protocol>, "larder: http_blob needs a protocol's settings, such as larder::webdav{.url = ...}");
+
+  using policy_axis = axis::storage;
+  class store;
+
+  http_blob(Protocol settings) : protocol(std::move(settings)) {}
+
+  Protocol protocol;
+};
+
+/// A `blob_store`. Its construction checks the settings and sends nothing: the server may be down.
+template <class Protocol>
+class http_blob<Protocol>::store {
+ public:
+  store(const http_blob& policy, error_sink&)
+      : transport_(policy.protocol.credentials(), policy.protocol.transport()), client_(policy.protocol, transport_) {}
+  store(const store&) = delete;
+  store& operator=(const store&) = delete;
+
+  std::optional<bytes> get(std::string_view name, const byte_range& range = {}) { return client_.get(name, range); }
+  std::optional<blob_info> head(std::string_view name) { return client_.head(name); }
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) { return client_.put(name, parts, mode); }
+  bool erase(std::string_view name) { return client_.erase(name); }
+  template <class F>
+  void list(std::string_view prefix, F&& f) {
+    client_.list(prefix, std::forward<F>(f));
+  }
+
+ private:
+  // The stack, outermost first. Breaker, limits and retry will be transports of their own around `authorized`.
+  using transport = remote::authorized<remote::curl_transport, typename Protocol::signer>;
+  using client = typename Protocol::template client<transport>;
+
+  transport transport_;
+  client client_;
+};
+
+}  // namespace larder
