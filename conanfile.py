@@ -1,0 +1,73 @@
+"""Conan 2 recipe of larder, for this checkout: conan create . [-o "&:http=True" ...]. Header-only: one package for every setting."""
+import os
+import re
+
+from conan import ConanFile
+from conan.tools.build import check_min_cppstd
+from conan.tools.files import copy, load
+from conan.tools.layout import basic_layout
+
+required_conan_version = ">=2.0"
+
+
+class LarderConan(ConanFile):
+    name = "larder"
+    description = "Header-only C++20 caches for machine-learning programs"
+    license = "BSL-1.0"
+    topics = ("cache", "header-only", "machine-learning")
+    package_type = "header-library"
+    settings = "os", "arch", "compiler", "build_type"
+    options = {"json": [True, False], "http": [True, False], "testing": [True, False]}
+    default_options = {"json": False, "http": False, "testing": False, "boost/*:header_only": True}
+    exports_sources = "include/*", "LICENSE"
+    no_copy_source = True
+
+    def set_version(self):
+        header = load(self, os.path.join(self.recipe_folder, "include/larder/core/version.hpp"))
+        self.version = re.search(r'LARDER_VERSION_STRING "(.+?)"', header)[1]
+
+    def layout(self):
+        basic_layout(self)
+
+    def requirements(self):
+        self.requires("xxhash/0.8.3", transitive_headers=True)
+        if self.options.json:
+            self.requires("simdjson/3.13.0", transitive_headers=True, transitive_libs=True)
+        if self.options.http:
+            self.requires("libcurl/[>=7.88 <9]", transitive_headers=True, transitive_libs=True)
+            self.requires("expat/[>=2.5 <3]", transitive_headers=True, transitive_libs=True)
+        if self.options.testing:
+            self.requires("boost/[>=1.81 <2]", transitive_headers=True)
+
+    def package_id(self):
+        self.info.clear()
+
+    def validate(self):
+        check_min_cppstd(self, 20)
+
+    def package(self):
+        copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
+        copy(self, "*.hpp", os.path.join(self.source_folder, "include"), os.path.join(self.package_folder, "include"))
+
+    def package_info(self):
+        self.cpp_info.set_property("cmake_file_name", "larder")
+        self.cpp_info.set_property("pkg_config_name", "larder")
+
+        def component(name, target, requires):
+            part = self.cpp_info.components[name]
+            part.set_property("cmake_target_name", target)
+            part.bindirs = part.libdirs = []
+            part.requires = requires
+            return part
+
+        core = component("core", "larder::larder", ["xxhash::xxhash"])
+        if self.settings.os in ("Linux", "FreeBSD"):
+            core.system_libs = ["pthread"]
+        component("disk", "larder::disk", ["core"])
+        if self.options.json:
+            component("json", "larder::json", ["core", "simdjson::simdjson"])
+            component("layer", "larder::layer", ["json"])
+        if self.options.http:
+            component("http", "larder::http", ["core", "libcurl::libcurl", "expat::expat"])
+        if self.options.testing:
+            component("testing", "larder::testing", ["core", "boost::headers"])

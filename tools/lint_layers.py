@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Checks the architecture by the include lines of the headers.
+
+1. An include only points down: a folder may include itself, the folders of the layers below, and nothing else (LAYERS).
+2. A header includes only headers of its own component and of those that the component needs, as cmake/larder-components.cmake
+   assigns them; so that larder::disk alone, installed alone, is whole.
+3. A dependency is included only by the components that link it; the core includes the standard library and xxHash, nothing else.
+"""
+import pathlib
+import re
+import sys
+
+# From the bottom up. Folders of one line may include each other.
+LAYERS = [
+    {"core"},
+    {"eviction", "limit", "expiry", "hash", "codec", "sync", "observe"},
+    {"format"},
+    {"remote"},
+    {"storage"},
+    {"cache.hpp", "tiered.hpp", "memoize.hpp", "larder.hpp"},
+    {"testing"},                                            # suites for users' parts look at caches from outside
+    {"artifact"}, {"layer"}, {"dataset"},                   # none of them includes another: see SIBLINGS
+    {"config"},
+    {"presets.hpp"},
+    {"serve"},
+]
+SIBLINGS = {"artifact", "layer", "dataset"}
+PLAIN_C = {"xxhash.h"}
+THIRD_PARTY = {"boost/": {"testing", "serve"}, "simdjson": {"json"}, "curl/": {"http"}, "expat.h": {"http"}, "openssl/": {"http", "artifact"}}
+POSIX = re.compile(r"(sys/|netinet/|arpa/|linux/)|(dirent|fcntl|poll|signal|spawn|unistd|pthread)\.h$")
+
+root = pathlib.Path(__file__).resolve().parent.parent
+include = root / "include" / "larder"
+components_file = (root / "cmake/larder-components.cmake").read_text(encoding="utf-8")
+
+
+def variable(name):
+    found = re.search(rf'^set\({name} "?(.*?)"?\)(\s*#.*)?$', components_file, re.MULTILINE)
+    return found[1] if found else ""
+
+
+components = variable("larder_components").split()
+patterns = {name: re.compile(variable(f"larder_{name}_headers")) for name in components}
+
+
+def component_of(header):
+    if patterns["core"].search(header):
+        return "core"
+    return next((name for name in reversed(components) if name != "core" and patterns[name].search(header)), "core")
+
+
+def reachable(component):
+    result = {component}
+    for need in variable(f"larder_{component}_needs").split():
+        result |= reachable(need)
+    return result
+
+
+def rank(header):
+    first = header.split("/")[0]
+    return next((number for number, layer in enumerate(LAYERS) if first in layer), None)
+
+
+problems = []
+headers = sorted(str(path.relative_to(include)) for path in include.rglob("*.hpp"))
+for header in headers:
+    component = component_of(header)
+    if rank(header) is None:
+        problems.append(f"{header}: its folder is in no layer (LAYERS in this script)")
+        continue
+    for line in (include / header).read_text(encoding="utf-8").splitlines():
+        found = re.match(r'\s*#\s*include\s*[<"]([^>"]+)[>"]', line)
+        if not found:
+            continue
+        target = found[1]
+        if target.startswith("larder/"):
+            target = target.removeprefix("larder/")
+            folder, other = header.split("/")[0], target.split("/")[0]
+            if rank(target) is None or rank(target) > rank(header) or (folder != other and {folder, other} <= SIBLINGS):
+                problems.append(f"{header}: includes {target}, which is not below it")
+            elif component_of(target) not in reachable(component):
+                problems.append(f"{header} (component {component}): includes {target} of component {component_of(target)}, "
+                                f"which {component} does not need")
+        elif "/" in target or target.endswith(".h"):
+            owners = next((who for prefix, who in THIRD_PARTY.items() if target.startswith(prefix)), None)
+            if owners is not None and not owners & reachable(component):
+                problems.append(f"{header} (component {component}): includes {target}, which it does not link")
+            elif owners is None and POSIX.search(target) and component == "core":
+                problems.append(f"{header}: the core is plain ISO C++, without {target}")
+            elif owners is None and not POSIX.search(target) and target not in PLAIN_C:
+                problems.append(f"{header}: includes {target}, which no component is known to link (THIRD_PARTY in this script)")
+
+print("\n".join(problems))
+print(f"{len(headers)} headers, {len(problems)} includes that should not be")
+sys.exit(1 if problems else 0)
