@@ -25,8 +25,7 @@ namespace larder {
 // ---------------------------------------------------------------------------------------------------- eviction
 
 /// The algorithm of an eviction policy over slot numbers. The host calls, never twice at once except `on_hit`:
-/// `on_insert` when an entry comes (or is replaced: `on_erase` then `on_insert`, unless the order has `on_replace`),
-/// `on_hit` when a look-up counts as a use, `on_erase` when an entry leaves for any reason but eviction, `on_evict` when
+/// `on_insert` when an entry comes (one that is replaced goes with `on_erase` and comes again), `on_hit` when a look-up counts as a use, `on_erase` when an entry leaves for any reason but eviction, `on_evict` when
 /// the host drops the victim, and `victim()` for the slot that should leave (`no_slot` when it holds none). A pinned
 /// entry is taken out with `on_erase` and comes back with `on_insert`, so `victim()` never meets one.
 /// `on_hit` runs under a shared lock, at once in several threads, only where the policy declares

@@ -22,17 +22,18 @@ enum class error_cause : std::uint8_t {
   server,            ///< the remote answered with a failure of its own (5xx and the like)
   codec,             ///< a stored value could not be turned into its type
   load,              ///< a loader failed in the background
+  listener,          ///< a listener threw
   cancelled,         ///< a stop was requested
   reentrant,         ///< waiting would wait for oneself
 };
 
-inline constexpr std::size_t error_cause_count = 12;
+inline constexpr std::size_t error_cause_count = 13;
 
 /// The cause as one lower-case word, for logs and metric labels.
 constexpr std::string_view to_string(error_cause cause) noexcept {
   constexpr std::array<std::string_view, error_cause_count> names{
       "invalid_argument", "io",     "no_space", "corruption", "network",   "timeout",
-      "unauthorized",     "server", "codec",    "load",       "cancelled", "reentrant"};
+      "unauthorized",     "server", "codec",    "load",       "listener",  "cancelled", "reentrant"};
   return names[static_cast<std::size_t>(cause)];
 }
 

@@ -1,0 +1,323 @@
+#pragma once
+
+#include <larder/core/concepts.hpp>
+#include <larder/core/key_view.hpp>
+#include <larder/core/policy_set.hpp>
+#include <larder/core/stats.hpp>
+#include <larder/storage/cache_rules.hpp>
+#include <larder/storage/engine_context.hpp>
+#include <larder/storage/indexed_engine.hpp>
+#include <larder/storage/memory.hpp>
+#include <larder/storage/remote_engine.hpp>
+#include <larder/sync/loading.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <future>
+#include <optional>
+#include <ranges>
+#include <stop_token>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace larder {
+
+/// A cache from Key to Value, composed of policies in any order; what is not named has a default (memory, `clock`, `xxh3`,
+/// `sharded<>`).
+///
+/// Threads: every member may be called from any number of threads at once, unless `unsynchronized` is named. Entries may
+/// leave at any time. Loaders, listeners, weighers and predicates run without any lock and may call the cache.
+/// Errors: the constructor throws `larder::error`; after it a failing storage is a miss or a refused put, counted in
+/// `stats().errors` and told to the `error_listener`. What a loader, weigher or predicate throws reaches the caller.
+/// A cache does not move: make it where it lives, or hold it by `unique_ptr`.
+template <class Key, class Value, class... Policies>
+class cache {
+  static_assert(storage::cache_rules<Key, Value, Policies...>::hold);
+
+  using where = typename core::policy_set<Policies...>::template on<axis::storage, memory>;
+  using context_type = storage::engine_context<where, Policies...>;
+  using engine_type =
+      std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
+                         std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
+                                            storage::indexed_engine<Key, Value, context_type>>>;
+  using set = core::policy_set<Policies...>;
+  using look = storage::look;
+  using departures = typename engine_type::departures;
+
+ public:
+  using key_type = Key;
+  using mapped_type = Value;
+  using key_view = core::key_view<Key>;
+  static constexpr bool in_memory = core::is_memory_storage<where>;
+
+  /// Takes the named policies' objects in any order; those that can be default-made may be left out.
+  template <class... Given>
+    requires(policy<std::remove_cvref_t<Given>> && ...)
+  explicit cache(Given&&... given) : context_(set(std::forward<Given>(given)...)), engine_(context_) {
+    static_assert(((core::type_count<std::remove_cvref_t<Given>, Policies...> != 0) && ...),
+                  "larder: the constructor was given a policy that the cache's type does not name");
+    static_assert((set::template supplied<Policies, std::remove_cvref_t<Given>...> && ...),
+                  "larder: a policy has no default, such as a limit without its number; pass it to the constructor");
+  }
+  cache(const cache&) = delete;
+  cache& operator=(const cache&) = delete;
+
+  // ------------------------------------------------------------------------------------------------ look up
+
+  /// The value, or nothing. Counts as a use. Copies the value; `bytes` copy a reference, never the data.
+  std::optional<Value> get(key_view key) {
+    static_assert(std::copy_constructible<Value>, "larder: get copies the value; look at a move-only value with visit");
+    return find(key, look::use);
+  }
+  /// The value without any effect on order, expiry or statistics.
+  std::optional<Value> peek(key_view key) {
+    static_assert(std::copy_constructible<Value>, "larder: peek copies the value; look at a move-only value with visit");
+    return find(key, look::peek);
+  }
+  /// Whether the key is there; no effect on order, expiry or statistics.
+  bool contains(key_view key) { return engine_.contains(engine_.locate(key)); }
+
+  /// f(const Value&) on the value in place when it is there. Counts as a use. In memory f runs under the shard's lock: it
+  /// must be short and must not call the cache.
+  template <std::invocable<const Value&> F>
+  bool visit(key_view key, F&& f) {
+    return engine_.read(engine_.locate(key), look::use, [&](const Value& value, instant) { f(value); });
+  }
+
+  /// For each key of the range, in its order, what `get` gives.
+  template <std::ranges::input_range Keys>
+    requires std::convertible_to<std::ranges::range_reference_t<const Keys&>, key_view>
+  std::vector<std::optional<Value>> get_many(const Keys& keys) {
+    std::vector<std::optional<Value>> values;
+    if constexpr (std::ranges::sized_range<const Keys>) values.reserve(std::ranges::size(keys));
+    for (const auto& key : keys) values.push_back(get(key));
+    return values;
+  }
+  std::vector<std::optional<Value>> get_many(std::initializer_list<Key> keys) { return get_many(std::vector<Key>(keys)); }
+
+  /// f(key, weight, age) for each entry, without a lock; entries that come or go meanwhile may be missed. The age is zero
+  /// where no policy needs the time of writing.
+  template <class F>
+    requires std::invocable<F&, const Key&, std::uint64_t, duration>
+  void for_each(F&& f) {
+    engine_.for_each(f);
+  }
+
+  // -------------------------------------------------------------------------------------------------- store
+
+  /// Stores or replaces. False when refused: larger than the cache, everything pinned, or the storage failed; the key's
+  /// older value is gone then too, since it is no longer true.
+  bool put(key_view key, Value value) { return store(key, std::move(value), {}); }
+  /// The same with a time to live of its own (needs the policy `ttl`), which must be longer than zero.
+  template <class Rep, class Period>
+  bool put(key_view key, Value value, std::chrono::duration<Rep, Period> time_to_live) {
+    static_assert(context_type::template has<ttl>, "larder: put(key, value, ttl) needs the policy larder::ttl");
+    return store(key, std::move(value), {.time_to_live = core::positive_period(time_to_live, "put(key, value, ttl)")});
+  }
+  /// Stores when the key is not there; false when it is, or when the put was refused.
+  bool put_if_absent(key_view key, Value value) { return store(key, std::move(value), {.only_if_absent = true}); }
+
+  // --------------------------------------------------------------------------------------------------- load
+
+  /// The value, loaded by `loader(key)`, `loader(key, stop_token)` or `loader()` on a miss: one load per key at a time,
+  /// others wait for it. What the loader throws reaches every waiter and nothing is stored. A put, erase or clear during
+  /// the load wins: the loaded value is returned, not stored. Throws `larder::error` (cancelled) when `stop` is requested
+  /// before there is a value, (reentrant) when the loader asks for the key that it is loading.
+  template <class Loader>
+  Value get_or_load(key_view key, Loader&& loader, const std::stop_token& stop = {}) {
+    static_assert(std::copy_constructible<Value>, "larder: get_or_load shares the loaded value, so it must be copyable");
+    return loading_.get(*this, key, loader, stop);
+  }
+  /// The same on a thread of the cache. The future never blocks in its destructor; the cache's destructor waits for loads
+  /// that run and breaks the promises of those that have not begun.
+  template <class Loader>
+  std::future<Value> get_or_load_async(Key key, Loader loader) {
+    static_assert(context_type::locking::synchronized, "larder: get_or_load_async needs a synchronized cache, not unsynchronized");
+    return loading_.get_async(*this, std::move(key), std::move(loader));
+  }
+  /// For each key of the range, in its order, its value; those that are missing are loaded together by
+  /// `batch_loader(const std::vector<Key>&)`, which returns as many values in the same order.
+  template <std::ranges::input_range Keys, class BatchLoader>
+  std::vector<Value> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
+    return loading_.get_many(*this, keys, batch_loader);
+  }
+
+  // --------------------------------------------------------------------------------------------------- drop
+
+  /// Drops the key and says whether it was there.
+  bool erase(key_view key) {
+    loading_.supersede(key);
+    departures gone;
+    const bool erased = engine_.erase(engine_.locate(key), gone);
+    engine_.tell(gone);
+    return erased;
+  }
+  /// Drops each entry that the predicate names, `(key)` or `(key, value)`, and says how many. It sees copies, without a lock.
+  template <class Predicate>
+    requires(std::predicate<Predicate&, const Key&> || std::predicate<Predicate&, const Key&, const Value&>)
+  std::size_t erase_if(Predicate&& predicate) {
+    loading_.supersede_if([](const Key&) { return true; });
+    return engine_.erase_if(predicate);
+  }
+  /// Drops each key that starts with the text, and says how many.
+  std::size_t erase_prefix(std::string_view text)
+    requires std::convertible_to<const Key&, std::string_view>
+  {
+    const auto starts = [text](const Key& key) { return std::string_view(key).starts_with(text); };
+    loading_.supersede_if(starts);
+    return engine_.erase_if(starts);
+  }
+  /// Drops everything.
+  void clear() {
+    loading_.supersede_if([](const Key&) { return true; });
+    engine_.clear();
+  }
+  /// Drops what is too old now rather than when it is next met, and says how many.
+  std::size_t purge_expired() { return engine_.purge_expired(); }
+
+  // --------------------------------------------------------------------------------------------------- size
+
+  /// Number of entries, those too old but not yet dropped included.
+  std::uint64_t size() const noexcept
+    requires engine_type::keeps_index
+  {
+    return engine_.size();
+  }
+  bool empty() const noexcept
+    requires engine_type::keeps_index
+  {
+    return size() == 0;
+  }
+  /// What the entries weigh in all: bytes under `max_bytes` and on disk, else under `max_weight`, else one each.
+  std::uint64_t weight() const noexcept
+    requires engine_type::keeps_index
+  {
+    return engine_.weight();
+  }
+  /// The number of the named limit; without a name, of the only one (the largest number when unbounded).
+  template <class Limit = void>
+  std::uint64_t capacity() const noexcept
+    requires engine_type::keeps_index
+  {
+    if constexpr (context_type::template has<unbounded> && std::is_void_v<Limit>)
+      return std::numeric_limits<std::uint64_t>::max();
+    else
+      return engine_.template capacity<limit_meant<Limit>>();
+  }
+  /// Changes a limit; when it shrinks, entries leave before this returns (pinned ones stay).
+  template <class Limit>
+    requires(engine_type::keeps_index && core::on_axis<Limit, axis::limit>)
+  void set_capacity(Limit limit) {
+    engine_.template set_capacity<limit_meant<Limit>>(limit.value);
+  }
+  template <std::integral Number>
+    requires engine_type::keeps_index
+  void set_capacity(Number n) {
+    engine_.template set_capacity<limit_meant<void>>(core::limit_value(n, "set_capacity"));
+  }
+
+  // ---------------------------------------------------------------------------------------------------- pin
+
+  /// Keeps an entry from being evicted while it lives; erase, clear, expiry and put still work. False in a condition when
+  /// the key was not there. Must not outlive the cache.
+  class lease {
+   public:
+    lease() noexcept = default;
+    lease(lease&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)), claim_(other.claim_) {}
+    lease& operator=(lease&& other) noexcept {
+      std::swap(engine_, other.engine_);
+      std::swap(claim_, other.claim_);
+      return *this;
+    }
+    ~lease() { release(); }
+    explicit operator bool() const noexcept { return engine_ != nullptr; }
+    void release() noexcept {
+      if (engine_ != nullptr) std::exchange(engine_, nullptr)->unpin(claim_);
+    }
+
+   private:
+    friend cache;
+    lease(engine_type& engine, const storage::pin_claim& claim) noexcept : engine_(&engine), claim_(claim) {}
+    engine_type* engine_ = nullptr;
+    storage::pin_claim claim_;
+  };
+
+  /// A lease on the key's entry; empty when there is none.
+  lease pin(key_view key)
+    requires engine_type::keeps_index
+  {
+    const std::optional<storage::pin_claim> claim = engine_.pin(engine_.locate(key));
+    return claim ? lease(engine_, *claim) : lease();
+  }
+
+  // ------------------------------------------------------------------------------------------------ observe
+
+  cache_stats stats() const {
+    cache_stats snapshot;
+    engine_.add_to(snapshot);
+    loading_.add_to(snapshot);
+    snapshot.errors = context_.errors().counts();
+    return snapshot;
+  }
+  void reset_stats() noexcept {
+    engine_.reset_stats();
+    loading_.reset_stats();
+    context_.errors().reset();
+  }
+
+  /// The failures absorbed so far, by cause; cheaper than all of `stats()`.
+  error_counts errors() const noexcept { return context_.errors().counts(); }
+  /// The key's 64 bits by the cache's hasher.
+  std::uint64_t hash_of(key_view key) const { return context_.hash(key); }
+
+  /// Makes what is stored survive a power cut, where the storage can; nothing in memory. Throws `larder::error` when it cannot.
+  void flush() { engine_.flush(); }
+
+ private:
+  friend class sync::loading<Key, Value, cache>;
+
+  template <class Limit>
+  struct named_limit {
+    static_assert(set::template has<Limit>, "larder: the cache has no such limit");
+    using type = Limit;
+  };
+  struct only_limit {
+    static_assert(core::axis_count<axis::limit, Policies...> == 1,
+                  "larder: the cache has several limits; say which, as in set_capacity(max_bytes{n}) or capacity<max_bytes>()");
+    static_assert(!set::template has<unbounded>, "larder: an unbounded cache has no capacity to set");
+    using type = typename set::template on<axis::limit>;
+  };
+  template <class Limit>
+  using limit_meant = typename std::conditional_t<std::is_void_v<Limit>, std::type_identity<only_limit>,
+                                                  std::type_identity<named_limit<Limit>>>::type::type;
+
+  std::optional<Value> find(key_view key, look how) {
+    std::optional<Value> found;
+    engine_.read(engine_.locate(key), how, [&](const Value& value, instant) { found.emplace(value); });
+    return found;
+  }
+  bool store(key_view key, Value&& value, const storage::write_mode& mode) {
+    loading_.supersede(key);
+    departures gone;
+    const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
+    loading_.supersede(key);
+    engine_.tell(gone);
+    return stored;
+  }
+
+  context_type context_;
+  engine_type engine_;
+  sync::loading<Key, Value, cache> loading_{context_};  // last, so that its threads end first
+};
+
+/// A cache from Key to Value of the given policies, in any order: `make_cache<std::string, int>(lru{}, max_entries{1000})`.
+template <class Key, class Value, policy... Policies>
+cache<Key, Value, Policies...> make_cache(Policies... policies) {
+  return cache<Key, Value, Policies...>(std::move(policies)...);
+}
+
+}  // namespace larder

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <larder/sync/counter.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace larder::core {
+
+/// What an entry counts for in each dimension of a budget.
+template <std::size_t Dimensions>
+using amounts = std::array<std::uint64_t, Dimensions>;
+
+/// How much is in use of each limit and how much may be. Room is taken before an entry becomes visible, so that the use
+/// never passes the capacity, whatever the threads do.
+template <bool Shared, std::size_t Dimensions>
+class budget {
+ public:
+  budget() noexcept {
+    for (auto& c : capacity_) c.store(std::numeric_limits<std::uint64_t>::max());
+  }
+
+  std::uint64_t used(std::size_t d) const noexcept { return used_[d].load(); }
+  std::uint64_t capacity(std::size_t d) const noexcept { return capacity_[d].load(); }
+  void set_capacity(std::size_t d, std::uint64_t n) noexcept { capacity_[d].store(n); }
+
+  /// Whether an entry of that size can be in at all.
+  bool fits_alone(const amounts<Dimensions>& size) const noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d)
+      if (size[d] > capacity(d)) return false;
+    return true;
+  }
+  bool has_room(const amounts<Dimensions>& size) const noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d)
+      if (size[d] > capacity(d) || used(d) > capacity(d) - size[d]) return false;
+    return true;
+  }
+  bool over() const noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d)
+      if (used(d) > capacity(d)) return true;
+    return false;
+  }
+
+  /// Takes room in every dimension, or in none.
+  bool take(const amounts<Dimensions>& size) noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d)
+      if (!used_[d].add_within(size[d], capacity(d))) {
+        while (d-- > 0) used_[d].subtract(size[d]);
+        return false;
+      }
+    return true;
+  }
+  void give_back(const amounts<Dimensions>& size) noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d) used_[d].subtract(size[d]);
+  }
+
+  /// With a watermark: whether adding `size` reaches a limit, and whether the use plus `size` is still above the mark.
+  bool reaches(const amounts<Dimensions>& size) const noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d)
+      if (capacity(d) != std::numeric_limits<std::uint64_t>::max() && used(d) + size[d] >= capacity(d)) return true;
+    return false;
+  }
+  template <class Watermark>
+  bool above(const Watermark& mark, const amounts<Dimensions>& size) const noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d)
+      if (capacity(d) != std::numeric_limits<std::uint64_t>::max() && used(d) + size[d] > mark.of(capacity(d))) return true;
+    return false;
+  }
+
+ private:
+  std::array<sync::counter<Shared>, Dimensions> used_;
+  std::array<sync::counter<Shared>, Dimensions> capacity_;
+};
+
+}  // namespace larder::core

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <larder/codec/codec.hpp>
+#include <larder/core/concepts.hpp>
+#include <larder/core/key_view.hpp>
+#include <larder/core/policy_set.hpp>
+#include <larder/eviction/clock.hpp>
+#include <larder/expiry/expire_after_access.hpp>
+#include <larder/hash/xxh3.hpp>
+#include <larder/limit/max_weight.hpp>
+#include <larder/limit/unbounded.hpp>
+#include <larder/storage/memory.hpp>
+#include <larder/sync/sharded.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+namespace larder::storage {
+
+/// The composition rules of a cache, each a sentence when it is broken. Instantiating this checks them.
+template <class Key, class Value, class... Policies>
+struct cache_rules {
+  using set = core::policy_set<Policies...>;
+  using where = typename set::template on<axis::storage, memory>;
+  using order = typename set::template on<axis::eviction, clock>;
+  using hasher = typename set::template on<axis::hasher, xxh3>;
+  using locking = typename set::template on<axis::locking, sharded<>>;
+
+  template <class Axis>
+  static constexpr std::size_t count = core::axis_count<Axis, Policies...>;
+
+  static_assert((policy<Policies> && ...),
+                "larder: every argument after the value type must be a policy, which says its axis with policy_axis");
+  static_assert(((core::type_count<Policies, Policies...> == 1) && ...), "larder: the same policy is named twice; name each once");
+  static_assert(count<axis::eviction> <= 1, "larder: a cache has one eviction order; name one of lru, fifo, clock, ...");
+  static_assert(count<axis::storage> <= 1, "larder: a cache has one storage; combine storages with tiered{...}");
+  static_assert(count<axis::hasher> <= 1, "larder: a cache has one key hasher");
+  static_assert(count<axis::locking> <= 1, "larder: a cache has one locking policy; name sharded<> or unsynchronized");
+  static_assert(count<axis::time> <= 1, "larder: a cache has one time_source");
+  static_assert(count<axis::weigher> <= 1, "larder: a cache has one weigher");
+  static_assert(count<axis::watermark> <= 1, "larder: a cache has one watermark");
+  static_assert(count<axis::refresh> <= 1, "larder: a cache has one refresh policy");
+  static_assert(count<axis::removal_listener> <= 1, "larder: a cache has one removal_listener");
+  static_assert(count<axis::error_listener> <= 1, "larder: a cache has one error_listener");
+
+  static_assert(count<axis::limit> != 0,
+                "larder: a cache needs a limit; name max_entries, max_bytes or max_weight, or say unbounded");
+  static_assert(!set::template has<unbounded> || count<axis::limit> == 1, "larder: unbounded cannot be combined with a limit");
+  static_assert(count<axis::watermark> == 0 || !set::template has<unbounded>, "larder: watermark needs a limit to be a share of");
+  static_assert(!set::template has<max_weight> || count<axis::weigher> == 1,
+                "larder: max_weight needs a weigher{f} that says what an entry weighs");
+  static_assert(count<axis::weigher> == 0 || set::template has<max_weight>, "larder: weigher needs max_weight, the limit that it counts for");
+
+  static_assert(eviction_policy<order>,
+                "larder: the eviction policy must model larder::eviction_policy: a default-constructible state and an "
+                "order<States> whose on_insert, on_hit, on_erase, on_evict and victim are noexcept");
+  static_assert(hasher_for<hasher, core::key_view<Key>>,
+                "larder: the hasher cannot hash this key type; name std_hash or hash_with{f}, or give the key a form that it takes");
+  static_assert(storage_policy<where>,
+                "larder: the storage policy must have a nested store that models larder::indexed_store or larder::blob_store");
+  static_assert(std::equality_comparable<Key> && std::copy_constructible<Key>, "larder: keys must be copyable and comparable with ==");
+  static_assert(std::is_object_v<Value> && !std::is_const_v<Value> && std::move_constructible<Value>,
+                "larder: values must be movable objects, not references or const");
+
+  static constexpr bool on_bytes = !core::is_memory_storage<where>;
+  static_assert(!on_bytes || encodable<Key>, "larder: a byte storage needs codec<Key>: specialise larder::codec for the key type");
+  static_assert(!on_bytes || encodable<Value>, "larder: a byte storage needs codec<Value>: specialise larder::codec for the value type");
+  static_assert(!core::is_indexed_storage<where> || !set::template has<max_weight>,
+                "larder: max_weight is for caches in memory; limit a byte storage with max_bytes or max_entries");
+
+  static constexpr bool remote = core::is_remote_storage<where>;
+  static_assert(!remote || count<axis::eviction> == 0, "larder: a remote storage keeps no index, so it takes no eviction order");
+  static_assert(!remote || set::template has<unbounded>, "larder: a remote storage keeps no index, so its only limit is unbounded");
+  static_assert(!remote || !set::template has<expire_after_access>,
+                "larder: a remote storage keeps the time of writing only; use expire_after_write or ttl");
+  static_assert(!remote || count<axis::removal_listener> == 0,
+                "larder: a remote storage is not told who leaves, so it takes no removal_listener");
+
+  static_assert(count<axis::refresh> == 0 || locking::synchronized,
+                "larder: refresh_after_write loads in the background, which an unsynchronized cache does not allow");
+
+  static constexpr bool hold = true;
+};
+
+}  // namespace larder::storage

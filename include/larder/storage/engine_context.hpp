@@ -1,0 +1,140 @@
+#pragma once
+
+#include <larder/core/axis.hpp>
+#include <larder/core/concepts.hpp>
+#include <larder/core/policy_set.hpp>
+#include <larder/eviction/clock.hpp>
+#include <larder/expiry/expire_after_access.hpp>
+#include <larder/expiry/expire_after_write.hpp>
+#include <larder/expiry/refresh_after_write.hpp>
+#include <larder/expiry/time_source.hpp>
+#include <larder/expiry/ttl.hpp>
+#include <larder/hash/xxh3.hpp>
+#include <larder/limit/max_bytes.hpp>
+#include <larder/limit/max_entries.hpp>
+#include <larder/limit/max_weight.hpp>
+#include <larder/limit/watermark.hpp>
+#include <larder/observe/error_reporter.hpp>
+#include <larder/observe/removal_listener.hpp>
+#include <larder/sync/sharded.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+namespace larder::storage {
+
+/// How a put is meant.
+struct write_mode {
+  std::optional<duration> time_to_live = std::nullopt;
+  bool only_if_absent = false;
+};
+
+/// The policies of one cache and what every engine does with them: tell the time, expire, report, notify.
+template <class Storage, class... Policies>
+class engine_context {
+ public:
+  using set = core::policy_set<Policies...>;
+  using storage = Storage;
+  using eviction = typename set::template on<axis::eviction, clock>;
+  using locking = typename set::template on<axis::locking, sharded<>>;
+  using hasher = typename set::template on<axis::hasher, xxh3>;
+  using time = typename set::template on<axis::time, time_source<std::conditional_t<core::is_memory_storage<Storage>, steady_time, wall_time>>>;
+  using reporter = observe::error_reporter<typename set::template on<axis::error_listener>>;
+  using listener = typename set::template on<axis::removal_listener>;
+
+  template <class P>
+  static constexpr bool has = set::template has<P>;
+  static constexpr bool notifies = !std::is_same_v<listener, core::none>;
+  static constexpr bool has_watermark = set::template count<axis::watermark> != 0;
+
+  explicit engine_context(set&& policies)
+      : policies_(std::move(policies)),
+        hasher_(policies_.template get_or<axis::hasher, xxh3>()),
+        time_(policies_.template get_or<axis::time, time>()),
+        reporter_(policies_.template get_or<axis::error_listener, core::none>()) {}
+
+  const set& policies() const noexcept { return policies_; }
+  instant now() const { return time_.now(); }
+  reporter& errors() noexcept { return reporter_; }
+  const reporter& errors() const noexcept { return reporter_; }
+
+  /// The key's 64 bits, every one of them depending on all of the key.
+  template <class KeyView>
+  std::uint64_t hash(const KeyView& key) const {
+    const auto raw = static_cast<std::uint64_t>(hasher_(key));
+    if constexpr (requires { requires hasher::is_avalanching; })
+      return raw;
+    else
+      return mix(raw);
+  }
+
+  /// A deadline of its own for an entry that is written now.
+  instant own_deadline(const write_mode& mode, instant now) const noexcept {
+    return mode.time_to_live ? core::deadline_after(now, *mode.time_to_live) : no_deadline;
+  }
+
+  /// Whether an entry with these stamps is too old; a period that the cache does not have never counts.
+  bool too_old(instant written, instant accessed, instant expires, instant now) const noexcept {
+    if (now > expires) return true;
+    if constexpr (has<expire_after_write>)
+      if (now - written > policies_.template get<expire_after_write>().value) return true;
+    if constexpr (has<expire_after_access>)
+      if (now - accessed > policies_.template get<expire_after_access>().value) return true;
+    return false;
+  }
+
+  /// Tells the listener; what it throws is reported.
+  template <class Key, class Value>
+  void notify(const Key& key, const Value& value, removal_cause cause) noexcept {
+    if constexpr (notifies) {
+      try {
+        policies_.template get<listener>().f(key, value, cause);
+      } catch (...) {
+        reporter_.report_current(error_cause::listener);
+      }
+    }
+  }
+
+  /// How many shards serve so many entries and bytes.
+  std::size_t shards() const noexcept {
+    if constexpr (locking::shards != 0) {
+      return std::bit_ceil(locking::shards);
+    } else {
+      constexpr std::uint64_t entries_each = 4096;
+      constexpr std::uint64_t bytes_each = std::uint64_t{256} << 20;
+      std::uint64_t most = std::max<std::uint64_t>(1, std::uint64_t{4} * std::thread::hardware_concurrency());
+      if constexpr (has<max_entries>) most = std::min(most, policies_.template get<max_entries>().value / entries_each);
+      if constexpr (has<max_bytes>) most = std::min(most, policies_.template get<max_bytes>().value / bytes_each);
+      return static_cast<std::size_t>(std::bit_floor(std::max<std::uint64_t>(most, 1)));
+    }
+  }
+  /// How many entries to make room for at once.
+  std::size_t expected() const noexcept {
+    if constexpr (has<max_entries>)
+      return static_cast<std::size_t>(std::min<std::uint64_t>(policies_.template get<max_entries>().value, std::uint64_t{1} << 22));
+    else
+      return 0;
+  }
+
+ private:
+  static constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finalizer of MurmurHash3
+    x ^= x >> 33;
+    x *= 0xff51afd7ed558ccdULL;
+    x ^= x >> 33;
+    x *= 0xc4ceb9fe1a85ec53ULL;
+    return x ^ (x >> 33);
+  }
+
+  set policies_;
+  [[no_unique_address]] hasher hasher_;
+  time time_;
+  reporter reporter_;
+};
+
+}  // namespace larder::storage

@@ -1,0 +1,472 @@
+#pragma once
+
+// The engine behind a cache on an indexed byte storage (`mmap_disk`, `directory`, users' own): the table maps digests to
+// the store's handles and decides who leaves; the store keeps the bytes. Changes of the index happen under the store's
+// lock, so that what several processes do to one storage stays one story; hits take no such lock.
+
+#include <larder/codec/codec.hpp>
+#include <larder/core/digest.hpp>
+#include <larder/core/key_view.hpp>
+#include <larder/core/stats.hpp>
+#include <larder/storage/engine_context.hpp>
+#include <larder/storage/entry_table.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace larder::storage {
+
+/// What the table has to know of a cache on an indexed storage. The payload of an entry is the store's handle.
+template <class Context>
+struct indexed_spec {
+  using key = digest;
+  using key_view = const digest&;
+  using payload = typename Context::storage::store::handle;
+  using eviction = typename Context::eviction;
+  using mutex = typename Context::locking::mutex;
+
+  static constexpr std::size_t dimensions = 2;  // entries and bytes
+  static constexpr bool synchronized = Context::locking::synchronized;
+  static constexpr bool keeps_written = true;
+  static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
+  static constexpr bool keeps_expires = true;
+  static constexpr bool has_watermark = Context::has_watermark;
+  static constexpr bool collects_removed = true;
+
+  explicit indexed_spec(const Context& c)
+      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(mark_of(c)) {}
+
+  template <class Entry>
+  bool expired(const Entry& e, instant now) const noexcept {
+    instant accessed{0};
+    if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
+    return context.too_old(e.written.written, accessed, e.expires.expires, now);
+  }
+  template <class Entry>
+  std::uint64_t order_weight(const Entry& e) const noexcept {
+    return e.weight.weights[0];
+  }
+
+  const Context& context;
+  eviction eviction_policy;
+  watermark mark;
+
+ private:
+  static watermark mark_of(const Context& c) {
+    if constexpr (has_watermark)
+      return c.policies().template get<watermark>();
+    else
+      return watermark{1.0};
+  }
+};
+
+/// An entry that left a byte storage, read back for the `removal_listener`.
+template <class Key, class Value>
+struct departure {
+  Key key;
+  Value value;
+  removal_cause cause;
+};
+
+template <class Key, class Value, class Context>
+class indexed_engine {
+ public:
+  using key_view = core::key_view<Key>;
+  using store_type = typename Context::storage::store;
+  using handle = typename store_type::handle;
+  using spec_type = indexed_spec<Context>;
+  using table_type = entry_table<spec_type>;
+  using removals = typename table_type::removals;
+  using departures = std::vector<departure<Key, Value>>;
+  static constexpr bool keeps_index = true;
+
+  struct address {
+    digest id;
+    bytes key;
+  };
+
+  explicit indexed_engine(Context& context)
+      : context_(context),
+        store_(context.policies().template get<typename Context::storage>(), context.errors()),
+        spec_(context),
+        table_(spec_, context.shards(), context.expected()) {
+    if constexpr (Context::template has<max_entries>)
+      table_.budget().set_capacity(0, context.policies().template get<max_entries>().value);
+    if constexpr (Context::template has<max_bytes>)
+      table_.budget().set_capacity(1, context.policies().template get<max_bytes>().value);
+    departures gone;
+    {
+      const auto lock = store_.lock();
+      store_.recover([&](const digest& id, handle h, const stored_info& info) { learn(id, std::move(h), info, gone); });
+    }
+    table_.reset_counters();
+    tell(gone);
+  }
+
+  address locate(key_view key) const {
+    bytes encoded = codec<Key>::encode(key);
+    const digest id = digest_of(encoded.span());
+    return {id, std::move(encoded)};
+  }
+
+  /// f(value, written) when the key is there and its bytes are right. Any failure is a miss, counted and reported.
+  template <class F>
+  bool read(const address& at, look how, F&& f) {
+    const instant now = context_.now();
+    const std::uint64_t hash = at.id.low;
+    handle h;
+    instant written{0};
+    instant accessed{0};
+    removals old;
+    bool known = table_.look_up(at.id, hash, how, now, old, [&](const auto& e) {
+      h = e.payload;
+      written = e.written.written;
+      if constexpr (spec_type::keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
+    });
+    if (!old.empty()) drop_files(old);
+    if (!known) {
+      if (!adopt(at, now, h, written)) return false;
+      if (how == look::use) table_.miss_was_hit(hash);
+    }
+    std::optional<Value> value = guarded<std::optional<Value>>(std::nullopt, [&] { return fetch(at, h, now, written); });
+    if (!value) {
+      if (how == look::use) table_.hit_was_miss(hash);
+      return false;
+    }
+    if constexpr (spec_type::keeps_accessed)
+      if (how == look::use) remember_use(at.id, h, accessed, now);
+    f(std::as_const(*value), written);
+    return true;
+  }
+
+  bool contains(const address& at) {
+    const instant now = context_.now();
+    removals old;
+    handle h;
+    instant written{0};
+    const bool known = table_.look_up(at.id, at.id.low, look::peek, now, old, [&](const auto& e) { h = e.payload; });
+    if (!old.empty()) drop_files(old);
+    if (!known) return adopt(at, now, h, written);
+    // The index may be behind what another process did; its storage knows.
+    return guarded(false, [&] { return store_.find(at.id, at.key).has_value(); });
+  }
+
+  bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
+    const bool stored = guarded(false, [&] { return publish(at, value, mode, gone); });
+    if (!stored && !mode.only_if_absent) {
+      // Whatever the reason, the old value is no longer the key's.
+      guarded(false, [&] { return drop(at, removal_cause::replaced, gone); });
+    }
+    return stored;
+  }
+
+  bool erase(const address& at, departures& gone) {
+    return guarded(false, [&] { return drop(at, removal_cause::erased, gone); });
+  }
+
+  template <class Drop>
+  std::size_t erase_if(Drop&& predicate) {
+    std::size_t count = 0;
+    each_entry([&](const address& at, const Key& key, handle& h, const auto&) {
+      bool chosen = false;
+      if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>) {
+        const fetched f = guarded(fetched{}, [&] { return store_.fetch(at.id, at.key, h); });
+        if (f.status != fetch_status::hit) return;
+        const std::optional<Value> value =
+            guarded<std::optional<Value>>(std::nullopt, [&] { return std::optional<Value>(codec<Value>::decode(f.payload)); });
+        chosen = value && predicate(key, *value);
+      } else {
+        chosen = predicate(key);
+      }
+      if (!chosen) return;
+      departures gone;
+      if (erase(at, gone)) ++count;
+      tell(gone);
+    });
+    return count;
+  }
+
+  void clear() {
+    departures gone;
+    guarded(false, [&] {
+      const auto lock = store_.lock();
+      catch_up(gone);
+      table_.clear(context_.now(), [&](removals& left) {
+        if constexpr (Context::notifies) left.for_each([&](auto& e) { read_back(e, gone); });
+        left.clear();
+      });
+      store_.clear();
+      return true;
+    });
+    tell(gone);
+  }
+
+  std::size_t purge_expired() {
+    std::size_t count = 0;
+    departures gone;
+    guarded(false, [&] {
+      const auto lock = store_.lock();
+      catch_up(gone);
+      count = table_.purge_expired(context_.now(), [&](removals& left) { settle(left, gone); });
+      return true;
+    });
+    tell(gone);
+    return count;
+  }
+
+  template <class F>
+  void for_each(F&& f) {
+    const instant now = context_.now();
+    each_entry([&](const address&, const Key& key, handle&, const stored_info& info) { f(key, info.weight, now - info.written); });
+  }
+
+  std::uint64_t size() const noexcept { return table_.budget().used(0); }
+  std::uint64_t weight() const noexcept { return table_.budget().used(1); }
+  template <class Limit>
+  std::uint64_t capacity() const noexcept {
+    return table_.budget().capacity(std::is_same_v<Limit, max_entries> ? 0 : 1);
+  }
+  template <class Limit>
+  void set_capacity(std::uint64_t n) {
+    table_.budget().set_capacity(std::is_same_v<Limit, max_entries> ? 0 : 1, n);
+    departures gone;
+    guarded(false, [&] {
+      const auto lock = store_.lock();
+      catch_up(gone);
+      table_.shrink(context_.now(), [&](removals& left) { settle(left, gone); });
+      return true;
+    });
+    tell(gone);
+  }
+
+  std::optional<pin_claim> pin(const address& at) { return table_.pin(at.id, at.id.low, context_.now()); }
+  void unpin(const pin_claim& claim) noexcept { table_.unpin(claim); }
+
+  void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
+  void add_to(cache_stats& stats) const {
+    table_.add_to(stats);
+    if constexpr (requires { store_.pinned_bytes(); }) stats.pinned_bytes += store_.pinned_bytes();
+    if constexpr (requires { store_.overhead_bytes(); }) stats.overhead_bytes += store_.overhead_bytes();
+  }
+  void reset_stats() noexcept { table_.reset_counters(); }
+  void flush() {
+    if constexpr (requires { store_.flush(); }) store_.flush();
+  }
+
+  void tell(departures& gone) {
+    for (const auto& d : gone) context_.notify(d.key, d.value, d.cause);
+    gone.clear();
+  }
+
+ private:
+  /// What `work` returns; when it throws, the failure is reported and `otherwise` returned.
+  template <class Result, class Work>
+  Result guarded(Result otherwise, Work&& work) noexcept {
+    try {
+      return work();
+    } catch (...) {
+      context_.errors().report_current(error_cause::io);
+      return otherwise;
+    }
+  }
+
+  std::optional<Value> fetch(const address& at, handle& h, instant now, instant& written) {
+    fetched f = store_.fetch(at.id, at.key, h);
+    if (f.status == fetch_status::hit && f.changed) {
+      if (context_.too_old(f.changed->written, f.changed->accessed, f.changed->expires, now)) return std::nullopt;
+      departures gone;
+      const auto lock = store_.lock();
+      learn(at.id, h, *f.changed, gone);
+      written = f.changed->written;
+      return codec<Value>::decode(f.payload);  // the listener is not told of what other processes replaced
+    }
+    if (f.status == fetch_status::hit) {
+      table_.update(at.id, at.id.low, [&](auto& e) {
+        if (e.written.written == written) e.payload = h;
+      });
+      return codec<Value>::decode(f.payload);
+    }
+    // The bytes are gone or put aside; the index forgets the entry unless somebody has just put a new one.
+    removals left;
+    const auto lock = store_.lock();
+    table_.erase(at.id, at.id.low, now, removal_cause::erased, left, [&](const auto& e) { return e.written.written == written; });
+    return std::nullopt;
+  }
+
+  /// An entry on the storage that the index does not know: another process put it.
+  bool adopt(const address& at, instant now, handle& h, instant& written) {
+    return guarded(false, [&] {
+      if (!store_.find(at.id, at.key)) return false;
+      const auto lock = store_.lock();
+      departures gone;
+      catch_up(gone);
+      const std::optional<stored_info> info = store_.find(at.id, at.key);
+      if (!info || context_.too_old(info->written, info->accessed, info->expires, now)) return false;
+      learn(at.id, handle{}, *info, gone);
+      h = handle{};
+      written = info->written;
+      return true;
+    });
+  }
+
+  /// Takes an entry that is on the storage into the index; who has to leave for it leaves the storage as well.
+  void learn(const digest& id, handle h, const stored_info& info, departures& gone) {
+    removals left;
+    auto request = request_for(id, info, context_.now());
+    const put_outcome outcome = table_.put(id, [&] { return id; }, std::move(h), request, left);
+    settle(left, gone);
+    if (outcome == put_outcome::refused) guarded(false, [&] { return store_.erase(id, handle{}), true; });
+  }
+
+  /// What other processes did since this one last looked.
+  void catch_up(departures& gone) {
+    if constexpr (requires {
+                    store_.sync([](const digest&, const std::optional<stored_info>&) {}, [] {});
+                  }) {
+      store_.sync(
+          [&](const digest& id, const std::optional<stored_info>& info) {
+            if (info) {
+              learn(id, handle{}, *info, gone);
+            } else {
+              removals left;
+              table_.erase(id, id.low, instant::min(), removal_cause::erased, left, [](const auto&) { return true; });
+            }
+          },
+          [&] { table_.clear(context_.now(), [](removals& left) { left.clear(); }); });
+    }
+  }
+
+  static typename table_type::put_request request_for(const digest& id, const stored_info& info, instant now) {
+    typename table_type::put_request request;
+    request.hash = id.low;
+    request.size = {1, info.weight};
+    request.order_weight = info.weight;
+    request.now = now;
+    request.written = info.written;
+    request.accessed = info.accessed;
+    request.expires = info.expires;
+    return request;
+  }
+
+  bool publish(const address& at, const Value& value, const write_mode& mode, departures& gone) {
+    const instant now = context_.now();
+    stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
+    entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
+    auto request = request_for(at.id, entry.info, now);
+    request.only_if_absent = mode.only_if_absent;
+    if (!table_.budget().fits_alone(request.size)) {
+      table_.count_refused(at.id.low);
+      return false;
+    }
+    typename store_type::staged staged = store_.stage(entry);
+    const auto lock = store_.lock();
+    catch_up(gone);
+    if (mode.only_if_absent)
+      if (const std::optional<stored_info> there = store_.find(at.id, at.key))
+        if (!context_.too_old(there->written, there->accessed, there->expires, now)) return false;
+    removals left;
+    const put_outcome outcome = table_.put(at.id, [&] { return at.id; }, handle{}, request, left);
+    settle(left, gone, outcome == put_outcome::stored ? &at.id : nullptr);
+    if (outcome != put_outcome::stored) return false;
+    try {
+      handle h = store_.publish(std::move(staged));
+      table_.update(at.id, at.id.low, [&](auto& e) { e.payload = std::move(h); });
+    } catch (...) {
+      removals undone;
+      table_.erase(at.id, at.id.low, now, removal_cause::erased, undone, [](const auto&) { return true; });
+      throw;
+    }
+    return true;
+  }
+
+  bool drop(const address& at, removal_cause cause, departures& gone) {
+    const auto lock = store_.lock();
+    catch_up(gone);
+    removals left;
+    const bool known = table_.erase(at.id, at.id.low, context_.now(), cause, left, [](const auto&) { return true; });
+    const bool was_old = !known && !left.empty();
+    settle(left, gone);
+    if (known || was_old) return known;
+    if (!store_.find(at.id, at.key)) return false;
+    store_.erase(at.id, handle{});
+    return true;
+  }
+
+  /// Entries that left the index leave the storage, except the one that is just being replaced in place.
+  void settle(removals& left, departures& gone, const digest* replaced = nullptr) {
+    left.for_each([&](auto& e) {
+      if constexpr (Context::notifies) read_back(e, gone);
+      if (replaced == nullptr || !(e.key == *replaced))
+        guarded(false, [&] { return store_.erase(e.key, e.payload), true; });
+    });
+    left.clear();
+  }
+  void drop_files(removals& old) {
+    departures gone;
+    guarded(false, [&] {
+      const auto lock = store_.lock();
+      settle(old, gone);
+      return true;
+    });
+    tell(gone);
+  }
+
+  /// The key and value of an entry that is leaving, for the listener; nothing when its bytes are not right any more.
+  template <class Removed>
+  void read_back(Removed& e, departures& gone) {
+    guarded(false, [&] {
+      const std::optional<bytes> key = store_.key_of(e.key, e.payload);
+      if (!key) return false;
+      const fetched f = store_.fetch(e.key, *key, e.payload);
+      if (f.status != fetch_status::hit) return false;
+      gone.push_back({codec<Key>::decode(*key), codec<Value>::decode(f.payload), e.cause});
+      return true;
+    });
+  }
+
+  template <class F>
+  void each_entry(F&& f) {
+    struct row {
+      digest id;
+      handle h;
+      stored_info info;
+    };
+    std::vector<row> rows;
+    table_.snapshot(
+        context_.now(),
+        [&](const auto& e) {
+          rows.push_back({e.key, e.payload, {e.weight.weights[0], e.written.written, e.written.written, e.expires.expires}});
+        },
+        [&] {
+          for (row& r : rows) {
+            const std::optional<bytes> encoded =
+                guarded<std::optional<bytes>>(std::nullopt, [&] { return store_.key_of(r.id, r.h); });
+            if (!encoded) continue;
+            const std::optional<Key> key =
+                guarded<std::optional<Key>>(std::nullopt, [&] { return std::optional<Key>(codec<Key>::decode(*encoded)); });
+            if (key) f(address{r.id, *encoded}, *key, r.h, r.info);
+          }
+          rows.clear();
+        });
+  }
+
+  /// Lets the storage remember a use, at most sixteen times per period.
+  void remember_use(const digest& id, handle& h, instant before, instant now) {
+    if constexpr (requires { store_.touch(id, h, now); }) {
+      const auto grain = std::max<duration::rep>(context_.policies().template get<expire_after_access>().value.count() / 16, 1);
+      if (before.count() / grain != now.count() / grain) guarded(false, [&] { return store_.touch(id, h, now), true; });
+    }
+  }
+
+  Context& context_;
+  store_type store_;
+  spec_type spec_;
+  table_type table_;
+};
+
+}  // namespace larder::storage

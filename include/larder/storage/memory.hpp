@@ -1,0 +1,277 @@
+#pragma once
+
+#include <larder/codec/codec.hpp>
+#include <larder/core/axis.hpp>
+#include <larder/core/key_view.hpp>
+#include <larder/core/stats.hpp>
+#include <larder/storage/engine_context.hpp>
+#include <larder/storage/entry_table.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace larder {
+
+/// Values live in the process, in the cache's own slots. The storage that needs no naming.
+struct memory {
+  using policy_axis = axis::storage;
+  static constexpr bool in_memory = true;
+};
+
+namespace storage {
+
+/// What the table has to know of a cache in memory.
+template <class Key, class Value, class Context>
+struct memory_spec {
+  using key = Key;
+  using key_view = core::key_view<Key>;
+  using payload = Value;
+  using eviction = typename Context::eviction;
+  using mutex = typename Context::locking::mutex;
+
+  static constexpr bool weighs_bytes = Context::template has<max_bytes>;
+  static constexpr bool weighs_weight = Context::template has<max_weight>;
+  static constexpr std::size_t dimensions = 1 + (weighs_bytes ? 1 : 0) + (weighs_weight ? 1 : 0);
+  static constexpr std::size_t weight_dimension = dimensions - 1;
+  static constexpr bool synchronized = Context::locking::synchronized;
+  static constexpr bool keeps_written = Context::template has<expire_after_write> || Context::template has<ttl> ||
+                                        Context::set::template count<axis::refresh> != 0;
+  static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
+  static constexpr bool keeps_expires = Context::template has<ttl>;
+  static constexpr bool has_watermark = Context::has_watermark;
+  /// Entries that leave go out of the lock to be told of or, when that may take long, to be destroyed.
+  static constexpr bool collects_removed =
+      Context::notifies || !std::is_trivially_destructible_v<Value> || !std::is_trivially_destructible_v<Key>;
+
+  explicit memory_spec(const Context& c)
+      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(mark_of(c)) {}
+
+  template <class Entry>
+  bool expired(const Entry& e, instant now) const noexcept {
+    instant written{0};
+    instant accessed{0};
+    instant expires = no_deadline;
+    if constexpr (keeps_written) written = e.written.written;
+    if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
+    if constexpr (keeps_expires) expires = e.expires.expires;
+    return context.too_old(written, accessed, expires, now);
+  }
+  /// What `entry_info` says of an entry: by bytes where they are limited, else by weight, else by the payload.
+  template <class Entry>
+  std::uint64_t order_weight(const Entry& e) const noexcept {
+    if constexpr (dimensions > 1)
+      return e.weight.weights[0];
+    else
+      return core::payload_size(e.payload);
+  }
+
+  const Context& context;
+  eviction eviction_policy;
+  watermark mark;
+
+ private:
+  static watermark mark_of(const Context& c) {
+    if constexpr (has_watermark)
+      return c.policies().template get<watermark>();
+    else
+      return watermark{1.0};
+  }
+};
+
+/// The engine behind a cache in memory: one table of keys and values.
+template <class Key, class Value, class Context>
+class memory_engine {
+ public:
+  using key_view = core::key_view<Key>;
+  using spec_type = memory_spec<Key, Value, Context>;
+  using table_type = entry_table<spec_type>;
+  using departures = typename table_type::removals;
+  static constexpr bool keeps_index = true;
+
+  struct address {
+    key_view key;
+    std::uint64_t hash;
+  };
+
+  explicit memory_engine(Context& context)
+      : context_(context), spec_(context), table_(spec_, context.shards(), context.expected()) {
+    if constexpr (Context::template has<max_entries>)
+      table_.budget().set_capacity(0, context.policies().template get<max_entries>().value);
+    if constexpr (spec_type::weighs_bytes) table_.budget().set_capacity(1, context.policies().template get<max_bytes>().value);
+    if constexpr (spec_type::weighs_weight)
+      table_.budget().set_capacity(spec_type::weight_dimension, context.policies().template get<max_weight>().value);
+  }
+
+  address locate(key_view key) const { return {key, context_.hash(key)}; }
+
+  /// f(value, written) when the key is there; runs under the shard's lock.
+  template <class F>
+  bool read(const address& at, look how, F&& f) {
+    departures gone;
+    const bool hit = table_.look_up(at.key, at.hash, how, time(), gone, [&](const auto& e) {
+      if constexpr (spec_type::keeps_written)
+        f(e.payload, e.written.written);
+      else
+        f(e.payload, instant{0});
+    });
+    tell(gone);
+    return hit;
+  }
+  bool contains(const address& at) {
+    return read(at, look::peek, [](const Value&, instant) {});
+  }
+
+  bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
+    const instant now = time();
+    typename table_type::put_request request;
+    request.hash = at.hash;
+    request.size[0] = 1;
+    if constexpr (spec_type::weighs_bytes) request.size[1] = core::payload_size(value);
+    if constexpr (spec_type::weighs_weight)
+      request.size[spec_type::weight_dimension] = weigh(at.key, value);
+    if constexpr (spec_type::dimensions > 1)
+      request.order_weight = request.size[1];
+    else
+      request.order_weight = core::payload_size(value);
+    request.now = request.written = request.accessed = now;
+    request.expires = context_.own_deadline(mode, now);
+    request.only_if_absent = mode.only_if_absent;
+    return table_.put(at.key, [&]() -> decltype(auto) { return Key(at.key); }, std::move(value), request, gone) == put_outcome::stored;
+  }
+
+  bool erase(const address& at, departures& gone) {
+    return table_.erase(at.key, at.hash, time(), removal_cause::erased, gone, [](const auto&) { return true; });
+  }
+
+  /// Drops what `drop(key, value)` or `drop(key)` names; the predicate sees copies, without a lock.
+  template <class Drop>
+  std::size_t erase_if(Drop&& drop) {
+    struct copy {
+      Key key;
+      std::optional<Value> value;
+      std::uint64_t hash;
+    };
+    std::vector<copy> copies;
+    std::size_t count = 0;
+    table_.snapshot(
+        time(),
+        [&](const auto& e) {
+          if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
+            copies.push_back({e.key, e.payload, e.hash});
+          else
+            copies.push_back({e.key, std::nullopt, e.hash});
+        },
+        [&] {
+          for (copy& c : copies) {
+            bool chosen = false;
+            if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
+              chosen = drop(std::as_const(c.key), std::as_const(*c.value));
+            else
+              chosen = drop(std::as_const(c.key));
+            if (!chosen) continue;
+            departures gone;
+            if (erase({c.key, c.hash}, gone)) ++count;
+            tell(gone);
+          }
+          copies.clear();
+        });
+    return count;
+  }
+
+  void clear() {
+    table_.clear(time(), [&](departures& gone) { tell(gone); });
+  }
+  std::size_t purge_expired() {
+    return table_.purge_expired(time(), [&](departures& gone) { tell(gone); });
+  }
+
+  /// f(key, weight, age), without a lock.
+  template <class F>
+  void for_each(F&& f) {
+    struct row {
+      Key key;
+      std::uint64_t weight;
+      duration age;
+    };
+    std::vector<row> rows;
+    const instant now = time();
+    table_.snapshot(
+        now,
+        [&](const auto& e) {
+          row r{e.key, 1, duration{0}};
+          if constexpr (spec_type::dimensions > 1) r.weight = e.weight.weights[0];
+          if constexpr (spec_type::keeps_written) r.age = now - e.written.written;
+          rows.push_back(std::move(r));
+        },
+        [&] {
+          for (const row& r : rows) f(r.key, r.weight, r.age);
+          rows.clear();
+        });
+  }
+
+  std::uint64_t size() const noexcept { return table_.budget().used(0); }
+  std::uint64_t weight() const noexcept { return table_.budget().used(spec_type::dimensions > 1 ? 1 : 0); }
+  template <class Limit>
+  std::uint64_t capacity() const noexcept {
+    return table_.budget().capacity(dimension<Limit>());
+  }
+  template <class Limit>
+  void set_capacity(std::uint64_t n) {
+    table_.budget().set_capacity(dimension<Limit>(), n);
+    table_.shrink(time(), [&](departures& gone) { tell(gone); });
+  }
+
+  std::optional<pin_claim> pin(const address& at) { return table_.pin(at.key, at.hash, time()); }
+  void unpin(const pin_claim& claim) noexcept { table_.unpin(claim); }
+
+  void count_join(const address& at) noexcept { table_.count_join(at.hash); }
+  void add_to(cache_stats& stats) const { table_.add_to(stats); }
+  void reset_stats() noexcept { table_.reset_counters(); }
+  void flush() noexcept {}
+
+  /// Tells the listener of what left, and destroys it.
+  void tell(departures& gone) {
+    if constexpr (Context::notifies)
+      gone.for_each([&](auto& e) { context_.notify(std::as_const(e.key), std::as_const(e.payload), e.cause); });
+    gone.clear();
+  }
+
+ private:
+  static constexpr bool needs_time =
+      spec_type::keeps_written || spec_type::keeps_accessed || spec_type::keeps_expires;
+
+  instant time() const {
+    if constexpr (needs_time)
+      return context_.now();
+    else
+      return instant{0};
+  }
+  template <class Limit>
+  static constexpr std::size_t dimension() noexcept {
+    if constexpr (std::is_same_v<Limit, max_entries>)
+      return 0;
+    else if constexpr (std::is_same_v<Limit, max_bytes>)
+      return 1;
+    else
+      return spec_type::weight_dimension;
+  }
+  std::uint64_t weigh(const key_view& key, const Value& value) const {
+    using weigher_policy = typename Context::set::template on<axis::weigher>;
+    const auto& f = context_.policies().template get<weigher_policy>().f;
+    if constexpr (std::is_invocable_v<decltype(f), const key_view&, const Value&>)
+      return static_cast<std::uint64_t>(f(key, value));
+    else
+      return static_cast<std::uint64_t>(f(Key(key), value));
+  }
+
+  Context& context_;
+  spec_type spec_;
+  table_type table_;
+};
+
+}  // namespace storage
+}  // namespace larder

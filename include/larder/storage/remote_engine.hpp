@@ -1,0 +1,245 @@
+#pragma once
+
+// The engine behind a cache on a blob store: no index, one object per entry under the digest of its key, in the frame of
+// format/entry_frame.hpp. What comes back is taken for hostile: key, length and checksum must be the expected ones.
+
+#include <larder/codec/codec.hpp>
+#include <larder/core/digest.hpp>
+#include <larder/core/key_view.hpp>
+#include <larder/core/stats.hpp>
+#include <larder/format/entry_frame.hpp>
+#include <larder/storage/engine_context.hpp>
+#include <larder/storage/entry_table.hpp>
+#include <larder/sync/counter.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace larder::storage {
+
+template <class Key, class Value, class Context>
+class remote_engine {
+ public:
+  using key_view = core::key_view<Key>;
+  using store_type = typename Context::storage::store;
+  static constexpr bool keeps_index = false;
+
+  /// Nobody is told who leaves a remote storage.
+  struct departures {};
+
+  struct address {
+    digest id;
+    bytes key;
+    std::string name;
+  };
+
+  explicit remote_engine(Context& context)
+      : context_(context), store_(context.policies().template get<typename Context::storage>(), context.errors()) {}
+
+  address locate(key_view key) const {
+    bytes encoded = codec<Key>::encode(key);
+    const digest id = digest_of(encoded.span());
+    return {id, std::move(encoded), name_of(id)};
+  }
+
+  template <class F>
+  bool read(const address& at, look how, F&& f) {
+    instant written{0};
+    std::optional<Value> value = guarded<std::optional<Value>>(std::nullopt, [&]() -> std::optional<Value> {
+      const std::optional<bytes> object = store_.get(at.name, byte_range{});
+      if (!object) return std::nullopt;
+      const std::optional<format::entry_frame> frame = format::decode_entry_head(object->span(), object->size());
+      if (!frame || !same_key(*object, *frame, at.key) || !format::payload_matches(*frame, at.id, object->data() + frame->payload_offset)) {
+        context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
+        return std::nullopt;
+      }
+      if (context_.too_old(frame->written, frame->written, frame->expires, context_.now())) return std::nullopt;
+      written = frame->written;
+      return codec<Value>::decode(object->slice(frame->payload_offset));
+    });
+    if (how == look::use) (value ? hits_ : misses_).add();
+    if (!value) return false;
+    f(std::as_const(*value), written);
+    return true;
+  }
+
+  bool contains(const address& at) {
+    return guarded(false, [&] {
+      constexpr bool expires = Context::template has<ttl> || Context::set::template count<axis::expiry> != 0;
+      if constexpr (!expires) {
+        return store_.head(at.name).has_value();
+      } else {
+        const std::optional<format::entry_frame> frame = head_of(at.name, nullptr);
+        return frame && !context_.too_old(frame->written, frame->written, frame->expires, context_.now());
+      }
+    });
+  }
+
+  bool write(const address& at, Value&& value, const write_mode& mode, departures&) {
+    const bool stored = guarded(false, [&] {
+      const instant now = context_.now();
+      stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
+      entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
+      const std::array<bytes, 2> parts{format::encode_entry_head(entry), entry.payload};
+      if (mode.only_if_absent) {
+        if (store_.put(at.name, parts, put_mode::create_only)) return true;
+        // Somebody's entry is there; an expired or damaged one does not count.
+        if (contains_living(at)) return false;
+      }
+      return store_.put(at.name, parts, put_mode::replace);
+    });
+    if (stored)
+      insertions_.add();
+    else if (!mode.only_if_absent)
+      refused_.add();
+    return stored;
+  }
+
+  bool erase(const address& at, departures&) {
+    return guarded(false, [&] { return store_.erase(at.name); });
+  }
+
+  template <class Drop>
+  std::size_t erase_if(Drop&& drop) {
+    std::size_t count = 0;
+    each_entry([&](const std::string& name, const Key& key, const format::entry_frame&) {
+      bool chosen = false;
+      if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
+        read(locate(key), look::peek, [&](const Value& value, instant) { chosen = drop(key, value); });
+      else
+        chosen = drop(key);
+      if (chosen && guarded(false, [&] { return store_.erase(name); })) ++count;
+    });
+    return count;
+  }
+
+  void clear() {
+    for (const std::string& name : names()) guarded(false, [&] { return store_.erase(name); });
+  }
+
+  std::size_t purge_expired() {
+    std::size_t count = 0;
+    const instant now = context_.now();
+    for (const std::string& name : names())
+      guarded(false, [&] {
+        const std::optional<format::entry_frame> frame = head_of(name, nullptr);
+        if (!frame || !context_.too_old(frame->written, frame->written, frame->expires, now)) return false;
+        if (store_.erase(name)) {
+          ++count;
+          expirations_.add();
+        }
+        return true;
+      });
+    return count;
+  }
+
+  template <class F>
+  void for_each(F&& f) {
+    const instant now = context_.now();
+    each_entry([&](const std::string&, const Key& key, const format::entry_frame& frame) {
+      if (!context_.too_old(frame.written, frame.written, frame.expires, now)) f(key, frame.payload_size, now - frame.written);
+    });
+  }
+
+  void count_join(const address&) noexcept { joined_.add(); }
+  void add_to(cache_stats& stats) const noexcept {
+    stats.hits += hits_.load();
+    stats.misses += misses_.load();
+    stats.insertions += insertions_.load();
+    stats.expirations += expirations_.load();
+    stats.refused += refused_.load();
+    stats.joined += joined_.load();
+  }
+  void reset_stats() noexcept {
+    for (sync::counter<true>* c : {&hits_, &misses_, &insertions_, &expirations_, &refused_, &joined_}) c->store(0);
+  }
+  void flush() noexcept {}
+  void tell(departures&) noexcept {}
+
+ private:
+  static constexpr std::string_view folder = "entries/";
+  /// Enough for the head of an entry with a usual key in one request.
+  static constexpr std::uint64_t head_request = 4096;
+
+  static std::string name_of(const digest& id) {
+    const std::string hex = id.hex();
+    return std::string(folder) + hex.substr(0, 2) + "/" + hex;
+  }
+  static bool same_key(const bytes& object, const format::entry_frame& frame, const bytes& key) noexcept {
+    const auto stored = format::entry_key(object.span(), frame);
+    return stored.size() == key.size() && (key.empty() || std::memcmp(stored.data(), key.data(), key.size()) == 0);
+  }
+
+  template <class Result, class Work>
+  Result guarded(Result otherwise, Work&& work) noexcept {
+    try {
+      return work();
+    } catch (...) {
+      context_.errors().report_current(error_cause::network);
+      return otherwise;
+    }
+  }
+
+  /// The frame of an object by its head alone, and its encoded key when asked for.
+  std::optional<format::entry_frame> head_of(const std::string& name, bytes* key) {
+    const std::optional<blob_info> info = store_.head(name);
+    if (!info) return std::nullopt;
+    std::optional<bytes> head = store_.get(name, {0, head_request});
+    if (!head) return std::nullopt;
+    const std::optional<std::uint64_t> needed = format::entry_head_size(head->span());
+    if (!needed || *needed > info->size) return std::nullopt;
+    if (*needed > head->size()) {
+      head = store_.get(name, {0, *needed});
+      if (!head) return std::nullopt;
+    }
+    const std::optional<format::entry_frame> frame = format::decode_entry_head(head->span(), info->size);
+    if (frame && key != nullptr) *key = head->slice(format::entry_frame::header_size, frame->key_size);
+    return frame;
+  }
+
+  bool contains_living(const address& at) {
+    bool living = false;
+    read(at, look::peek, [&](const Value&, instant) { living = true; });
+    return living;
+  }
+
+  std::vector<std::string> names() {
+    std::vector<std::string> all;
+    guarded(false, [&] {
+      store_.list(folder, [&](std::string_view name, const blob_info&) {
+        // A listing is the remote's word: only names that could be ours are used.
+        if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
+        if (const std::optional<digest> id = digest::parse(name.substr(name.size() - 32)); id && name_of(*id) == name)
+          all.emplace_back(name);
+      });
+      return true;
+    });
+    return all;
+  }
+
+  template <class F>
+  void each_entry(F&& f) {
+    for (const std::string& name : names()) {
+      bytes encoded;
+      const std::optional<format::entry_frame> frame =
+          guarded<std::optional<format::entry_frame>>(std::nullopt, [&] { return head_of(name, &encoded); });
+      if (!frame || name_of(digest_of(encoded.span())) != name) continue;
+      const std::optional<Key> key =
+          guarded<std::optional<Key>>(std::nullopt, [&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
+      if (key) f(name, *key, *frame);
+    }
+  }
+
+  Context& context_;
+  store_type store_;
+  sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_;
+};
+
+}  // namespace larder::storage

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <larder/core/slot.hpp>
+#include <larder/core/time.hpp>
+#include <larder/limit/budget.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace larder::storage {
+
+/// When an entry was written; nothing where nobody asks.
+template <bool Kept>
+struct written_stamp {
+  instant written{0};
+};
+template <>
+struct written_stamp<false> {};
+
+/// When an entry was last used: set during hits, which run in parallel.
+template <bool Kept>
+struct accessed_stamp {
+  std::atomic<std::int64_t> accessed{0};
+};
+template <>
+struct accessed_stamp<false> {};
+
+/// The entry's own deadline.
+template <bool Kept>
+struct expires_stamp {
+  instant expires = no_deadline;
+};
+template <>
+struct expires_stamp<false> {};
+
+/// What it counts for beyond being one entry.
+template <std::size_t Weights>
+struct weight_fields {
+  core::amounts<Weights> weights{};
+};
+template <>
+struct weight_fields<0> {};
+
+/// What the eviction order keeps of a slot. Made anew in place, so it shares its bytes with nothing else.
+template <class State, bool Empty = std::is_empty_v<State>>
+struct order_field {
+  State order_state{};
+  void renew_state() noexcept {
+    std::destroy_at(&order_state);
+    ::new (static_cast<void*>(&order_state)) State{};
+  }
+};
+template <class State>
+struct order_field<State, true> {
+  static inline State order_state{};
+  void renew_state() noexcept {}
+};
+
+/// One place of an `entry_table`: key, payload, hash and what the policies keep; each stamp is there only when one needs it.
+template <class Spec>
+struct table_entry : order_field<typename Spec::eviction::state> {
+  template <class KeyLike>
+  table_entry(KeyLike&& k, typename Spec::payload&& p, std::uint64_t h)
+      : key(std::forward<KeyLike>(k)), payload(std::move(p)), hash(h) {}
+
+  typename Spec::key key;
+  typename Spec::payload payload;
+  std::uint64_t hash;
+  [[no_unique_address]] weight_fields<Spec::dimensions - 1> weight;
+  [[no_unique_address]] written_stamp<Spec::keeps_written> written;
+  [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
+  [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;
+};
+
+/// The handle through which an eviction order reaches its state in the entries.
+template <class Slab>
+class order_states {
+ public:
+  explicit order_states(Slab& slab) noexcept : slab_(&slab) {}
+  auto& operator[](slot s) const noexcept { return (*slab_)[s].order_state; }
+
+ private:
+  Slab* slab_;
+};
+
+/// An order made from `(policy, states)`, `(states)`, `{states}` or nothing: whatever its author wrote.
+template <class Order, class Policy, class States>
+Order make_order(const Policy& policy, States& states) {
+  if constexpr (std::is_constructible_v<Order, const Policy&, States&>)
+    return Order(policy, states);
+  else if constexpr (std::is_constructible_v<Order, States&>)
+    return Order(states);
+  else if constexpr (requires { Order{states}; })
+    return Order{states};
+  else
+    return Order{};
+}
+
+}  // namespace larder::storage

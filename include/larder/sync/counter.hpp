@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace larder::sync {
+
+/// A number that several threads add to; exact, ordered with nothing.
+template <bool Shared>
+class counter {
+ public:
+  void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+  void subtract(std::uint64_t n) noexcept { value_.fetch_sub(n, std::memory_order_relaxed); }
+  std::uint64_t load() const noexcept { return value_.load(std::memory_order_relaxed); }
+  void store(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+  /// Adds `n` when the sum stays within `bound`.
+  bool add_within(std::uint64_t n, std::uint64_t bound) noexcept {
+    std::uint64_t now = load();
+    do {
+      if (n > bound || now > bound - n) return false;
+    } while (!value_.compare_exchange_weak(now, now + n, std::memory_order_relaxed));
+    return true;
+  }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// The same for one thread at a time: a plain number.
+template <>
+class counter<false> {
+ public:
+  void add(std::uint64_t n = 1) noexcept { value_ += n; }
+  void subtract(std::uint64_t n) noexcept { value_ -= n; }
+  std::uint64_t load() const noexcept { return value_; }
+  void store(std::uint64_t n) noexcept { value_ = n; }
+  bool add_within(std::uint64_t n, std::uint64_t bound) noexcept {
+    if (n > bound || value_ > bound - n) return false;
+    value_ += n;
+    return true;
+  }
+
+ private:
+  std::uint64_t value_ = 0;
+};
+
+}  // namespace larder::sync

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <larder/core/error.hpp>
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace larder::sync {
+
+/// Threads for work in the background, started when there is work and nobody idle, up to `most`. The destructor runs what
+/// is running to its end and drops the rest (their closures are destroyed, so promises in them break).
+class worker_pool {
+ public:
+  explicit worker_pool(std::size_t most) : most_(most) {}
+  worker_pool(const worker_pool&) = delete;
+  worker_pool& operator=(const worker_pool&) = delete;
+  ~worker_pool() {
+    std::deque<std::function<void()>> dropped;
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      dropped.swap(jobs_);
+    }
+    changed_.notify_all();
+    for (std::thread& t : threads_) t.join();
+  }
+
+  /// Runs `job` on some thread; it must not throw.
+  void post(std::function<void()> job) {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+    if (idle_ < jobs_.size() && threads_.size() < most_) {
+      try {
+        threads_.emplace_back([this] { run(); });
+      } catch (...) {
+        if (threads_.empty()) {
+          jobs_.pop_back();
+          throw;
+        }
+      }
+    }
+    changed_.notify_one();
+  }
+
+  /// Waits until nothing is queued or running.
+  void drain() {
+    std::unique_lock lock(mutex_);
+    drained_.wait(lock, [this] { return jobs_.empty() && idle_ == threads_.size(); });
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      ++idle_;
+      if (jobs_.empty() && idle_ == threads_.size()) drained_.notify_all();
+      changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+      --idle_;
+      if (stopping_) return;
+      std::function<void()> job = std::exchange(jobs_.front(), nullptr);
+      jobs_.pop_front();
+      lock.unlock();
+      job();
+      job = nullptr;  // what it holds goes without the lock
+      lock.lock();
+    }
+  }
+
+  const std::size_t most_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::condition_variable drained_;
+  std::deque<std::function<void()>> jobs_;
+  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace larder::sync

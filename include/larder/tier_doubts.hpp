@@ -1,0 +1,49 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <unordered_set>
+
+namespace larder {
+
+/// The keys (by hash) for which a tier failed to take a write, so that what it holds may be older than what was put or
+/// erased. It is not asked for them until a write succeeds. With too many of them it is not asked at all until it is cleared.
+class tier_doubts {
+ public:
+  bool about(std::uint64_t hash) const {
+    if (!any_.load(std::memory_order_acquire)) return false;
+    const std::lock_guard lock(mutex_);
+    return all_ || hashes_.contains(hash);
+  }
+  void after_write(std::uint64_t hash, bool failed) {
+    if (!failed && !any_.load(std::memory_order_acquire)) return;
+    const std::lock_guard lock(mutex_);
+    if (!failed) {
+      hashes_.erase(hash);
+    } else if (hashes_.size() < most) {
+      hashes_.insert(hash);
+    } else {
+      all_ = true;
+      hashes_.clear();
+    }
+    any_.store(all_ || !hashes_.empty(), std::memory_order_release);
+  }
+  void after_clear(bool failed) {
+    const std::lock_guard lock(mutex_);
+    all_ = failed;
+    hashes_.clear();
+    any_.store(failed, std::memory_order_release);
+  }
+
+ private:
+  static constexpr std::size_t most = 1 << 20;
+
+  std::atomic<bool> any_{false};
+  mutable std::mutex mutex_;
+  bool all_ = false;
+  std::unordered_set<std::uint64_t> hashes_;
+};
+
+}  // namespace larder
