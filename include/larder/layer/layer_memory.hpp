@@ -1,0 +1,194 @@
+#pragma once
+
+// The memory behind layers. Blocks begin on a page and are used again: fresh memory costs two to four times the read
+// that fills it. A block belongs to whoever counts a reference to it, the cache or a caller's lease; with the last one
+// gone it comes back here, and stays while the whole keeps within its footprint.
+
+#include <larder/core/bytes.hpp>
+#include <larder/layer/layer_source.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+namespace larder::layers {
+
+class layer_memory;
+
+/// One layer's memory, page-aligned, counted.
+class layer_block final : public core::byte_owner {
+ public:
+  static constexpr std::size_t alignment = 4096;
+
+  explicit layer_block(std::uint64_t capacity)
+      : core::byte_owner(residence::heap),
+        memory_(static_cast<std::byte*>(
+            ::operator new(static_cast<std::size_t>(std::max<std::uint64_t>(capacity, 1)), std::align_val_t{alignment}))),
+        capacity_(capacity) {}
+  ~layer_block() { ::operator delete(memory_, std::align_val_t{alignment}); }
+
+  std::byte* data() const noexcept { return memory_; }
+  std::uint64_t capacity() const noexcept { return capacity_; }
+  std::uint64_t used() const noexcept { return used_; }
+  /// Whether the loader may want it for another layer as soon as nobody else holds it.
+  bool is_stream_slot() const noexcept { return is_stream_slot_; }
+  const std::shared_ptr<layer_memory>& home() const noexcept { return home_; }
+
+ private:
+  friend class layer_memory;
+  void destroy() noexcept override;
+
+  std::byte* memory_;
+  std::uint64_t capacity_;
+  std::uint64_t used_ = 0;
+  bool is_stream_slot_ = false;
+  std::shared_ptr<layer_memory> home_;  // while somebody holds the block
+};
+
+/// What leases need after their cache is gone: the layers' descriptions and the place where blocks come back to.
+class layer_memory : public std::enable_shared_from_this<layer_memory> {
+ public:
+  explicit layer_memory(std::vector<layer_info> catalog) : catalog_(std::move(catalog)) {}
+  layer_memory(const layer_memory&) = delete;
+  layer_memory& operator=(const layer_memory&) = delete;
+  ~layer_memory() {
+    for (layer_block* block : spare_) delete block;
+  }
+
+  const std::vector<layer_info>& catalog() const noexcept { return catalog_; }
+
+  /// A block for `size` bytes with one reference; of `capacity` when it has to be made.
+  layer_block* take(std::uint64_t size, std::uint64_t capacity, bool is_stream_slot) {
+    capacity = std::max(size, capacity);
+    layer_block* block = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      spare_.reserve(spare_.size() + in_use_count_ + 1);  // so that coming back never allocates
+      auto best = spare_.end();
+      for (auto i = spare_.begin(); i != spare_.end(); ++i)
+        if ((*i)->capacity_ >= size && (*i)->capacity_ / 2 <= capacity && (best == spare_.end() || (*i)->capacity_ < (*best)->capacity_)) best = i;
+      if (best != spare_.end()) {
+        block = *best;
+        spare_.erase(best);
+        spare_bytes_ -= block->capacity_;
+      } else {
+        while (!spare_.empty() && !within_footprint(capacity)) drop_last_spare();
+        in_use_capacity_ += capacity;
+      }
+      if (block != nullptr) in_use_capacity_ += block->capacity_;
+      ++in_use_count_;
+      in_use_ += size;
+    }
+    if (block != nullptr) {
+      block->acquire();
+    } else {
+      try {
+        block = new layer_block(capacity);
+      } catch (...) {
+        const std::lock_guard lock(mutex_);
+        in_use_capacity_ -= capacity;
+        --in_use_count_;
+        in_use_ -= size;
+        throw;
+      }
+      allocations_.fetch_add(1, std::memory_order_relaxed);
+    }
+    block->used_ = size;
+    block->is_stream_slot_ = is_stream_slot;
+    block->home_ = shared_from_this();
+    return block;
+  }
+
+  /// How many bytes of blocks, held and spare, are kept at most; spare ones beyond it go at once.
+  void set_footprint(std::uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    footprint_ = bytes;
+    while (!spare_.empty() && !within_footprint(0)) drop_last_spare();
+  }
+  void drop_spares() {
+    const std::lock_guard lock(mutex_);
+    while (!spare_.empty()) drop_last_spare();
+  }
+
+  /// Bytes of layers in blocks that somebody holds.
+  std::uint64_t in_use() const {
+    const std::lock_guard lock(mutex_);
+    return in_use_;
+  }
+  /// Bytes of blocks that wait for their next layer, and what held blocks are larger than their layers.
+  std::uint64_t idle_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return spare_bytes_ + (in_use_capacity_ - in_use_);
+  }
+  std::uint64_t allocations() const noexcept { return allocations_.load(std::memory_order_relaxed); }
+
+  /// The cache's own lock and its loader's bell; here, so that a lease may ring it at any time.
+  std::mutex& mutex() noexcept { return cache_mutex_; }
+  std::condition_variable& bell() noexcept { return bell_; }
+  /// The loader, under the lock, says that it is about to sleep (and then looks once more) or has woken.
+  void announce_sleep(bool sleeps) noexcept { loader_sleeps_.exchange(sleeps, std::memory_order_acq_rel); }
+  /// A lease of a stream slot was dropped. An exchange and a read-modify-write of one word are ordered: either the loader
+  /// sees the reference gone, or this sees the loader asleep.
+  void lease_dropped() noexcept {
+    if (loader_sleeps_.fetch_or(false, std::memory_order_acq_rel) == 0) return;
+    { const std::lock_guard lock(cache_mutex_); }
+    bell_.notify_one();
+  }
+  bool loader_sleeps() const noexcept { return loader_sleeps_.load(std::memory_order_relaxed) != 0; }
+
+ private:
+  friend class layer_block;
+
+  bool within_footprint(std::uint64_t more) const noexcept {
+    const std::uint64_t now = in_use_capacity_ + spare_bytes_;
+    return more <= footprint_ && now <= footprint_ - more;
+  }
+  void drop_last_spare() noexcept {
+    spare_bytes_ -= spare_.back()->capacity_;
+    delete spare_.back();
+    spare_.pop_back();
+  }
+  void take_back(layer_block* block) noexcept {
+    const std::lock_guard lock(mutex_);
+    in_use_capacity_ -= block->capacity_;
+    --in_use_count_;
+    in_use_ -= block->used_;
+    if (within_footprint(block->capacity_) && spare_.size() < spare_.capacity()) {
+      spare_.push_back(block);
+      spare_bytes_ += block->capacity_;
+    } else {
+      delete block;
+    }
+  }
+
+  const std::vector<layer_info> catalog_;
+
+  mutable std::mutex mutex_;
+  std::vector<layer_block*> spare_;
+  std::uint64_t spare_bytes_ = 0;
+  std::uint64_t in_use_capacity_ = 0;
+  std::uint64_t in_use_ = 0;
+  std::size_t in_use_count_ = 0;
+  std::uint64_t footprint_ = std::numeric_limits<std::uint64_t>::max();
+  std::atomic<std::uint64_t> allocations_{0};
+
+  std::mutex cache_mutex_;
+  std::condition_variable bell_;
+  std::atomic<unsigned> loader_sleeps_{0};
+};
+
+inline void layer_block::destroy() noexcept {
+  const std::shared_ptr<layer_memory> home = std::move(home_);
+  home_ = nullptr;
+  home->take_back(this);
+}
+
+}  // namespace larder::layers

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <larder/core/stats.hpp>
+#include <larder/core/time.hpp>
+
+#include <cstdint>
+
+namespace larder {
+
+/// A snapshot of a layer cache's counters. Hits, misses and so `hit_rate()` count demand only: `get` and the steps of a
+/// pass. `loads` counts all loads that succeeded, `load_time` includes failed ones.
+struct layer_stats : cache_stats {
+  std::uint64_t demand_loads = 0;       ///< loads that a `get` began itself
+  std::uint64_t warmup_loads = 0;       ///< loads for `warmup`
+  std::uint64_t prefetch_loads = 0;     ///< loads ahead of demand, for `prefetch_next` or a pass
+  std::uint64_t prefetch_hits = 0;      ///< those of the hits whose layer was there because of a prefetch
+  std::uint64_t wasted_prefetches = 0;  ///< prefetched layers that left before anybody asked for them
+  std::uint64_t extra_buffers = 0;      ///< planned residency: loads for which every stream slot was held by leases
+  std::uint64_t bytes_read = 0;         ///< of loads that succeeded
+  duration wait_time{0};                ///< spent by `get` in loading or waiting for a load
+
+  /// How much of the time spent in loads nobody had to wait for, in [0, 1].
+  double overlap() const noexcept {
+    if (load_time.count() <= 0 || wait_time >= load_time) return 0.0;
+    return 1.0 - static_cast<double>(wait_time.count()) / static_cast<double>(load_time.count());
+  }
+};
+
+}  // namespace larder
