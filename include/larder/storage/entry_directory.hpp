@@ -109,7 +109,7 @@ class entry_directory {
 
   /// Makes the folders again, for a directory that was removed while it is in use. Throws `file_error`.
   void create_folders() const {
-    make_directory(root_);
+    if (!identify(root_)) make_directory(root_);
     for (const std::string_view name : {"entries", "staging", "quarantine"}) make_directory(file(name));
   }
 

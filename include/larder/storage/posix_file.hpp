@@ -179,10 +179,12 @@ inline void write_at(const file_descriptor& file, std::span<const std::byte> fir
   }
 }
 
-/// Creates one directory; that it is there already is fine. Throws `file_error`.
+/// Creates one directory; that it is there already is fine, a file or symbolic link in its place is not. Throws `file_error`.
 inline void make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0777) == 0 || errno == EEXIST) return;
-  fail_file("create the directory", path, errno);
+  if (::mkdir(path.c_str(), 0777) == 0) return;
+  if (errno != EEXIST) fail_file("create the directory", path, errno);
+  struct stat answer {};
+  if (::lstat(path.c_str(), &answer) != 0 || !S_ISDIR(answer.st_mode)) fail_file("create the directory", path, ENOTDIR);
 }
 
 /// Removes a file; that it is not there is fine. Throws `file_error`. Whether it was there.
