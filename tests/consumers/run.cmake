@@ -20,7 +20,7 @@ if(KIND STREQUAL "pkg_config")
   separate_arguments(flags UNIX_COMMAND "${output}")
   run("${COMPILER}" -std=c++20 "${source}/main.cpp" ${flags} -o "${WORK}/consumer")
 else()
-  set(configure "${CMAKE_COMMAND}" -S "${source}" -B "${WORK}" "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DLARDER_SOURCE_DIR=${LARDER}"
+  set(configure "${CMAKE_COMMAND}" -S "${source}" -B "${WORK}" -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DLARDER_SOURCE_DIR=${LARDER}"
                 "-DCMAKE_PREFIX_PATH=${PREFIX}" "-DWITH_DISK=${WITH_DISK}")
   if(KIND STREQUAL "unknown_component")
     execute_process(COMMAND ${configure} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
