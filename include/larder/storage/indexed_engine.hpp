@@ -314,12 +314,16 @@ class indexed_engine {
     });
   }
 
-  /// Takes an entry that is on the storage into the index; who has to leave for it leaves the storage as well.
+  /// Takes an entry that is on the storage into the index; who has to leave for it leaves the storage as well. The listener
+  /// is not told of what another process replaced: its value is gone already.
   void learn(const digest& id, handle h, const stored_info& info, departures& gone) {
     removals left;
-    auto request = request_for(id, info, context_.now());
-    const put_outcome outcome = table_.put(id, [&] { return id; }, std::move(h), request, left);
-    settle(left, gone);
+    const put_outcome outcome = table_.put(id, [&] { return id; }, std::move(h), request_for(id, info, context_.now()), left);
+    removals others;
+    left.for_each([&](auto& e) {
+      if (!(e.key == id)) others.push(std::move(e.key), std::move(e.payload), e.cause);
+    });
+    settle(others, gone);
     if (outcome == put_outcome::refused) guarded(false, [&] { return store_.erase(id, handle{}), true; });
   }
 
