@@ -7,7 +7,7 @@
 //   * names that are empty, that hold a control character (a NUL ends a name for C code) or a "." or ".." path component
 //     ('/' or '\' as separators): names become file and object names elsewhere. A '/' alone is fine;
 //   * numbers above 2^53 or written with a fraction or an exponent: not every JSON reader keeps them exact;
-//   * more than 64 dimensions; nesting deeper than 4.
+//   * more than 64 dimensions; nesting deeper than 8.
 // Cost: one pass of simdjson and a sort of the tensors by offset.
 
 #include <larder/core/error.hpp>
@@ -255,7 +255,7 @@ inline safetensors_header parse_safetensors_header(std::span<const std::byte> js
     refuse(file, "a header of " + std::to_string(json.size()) + " bytes does not fit a file of " + std::to_string(file_size));
   if (json.empty() || json[0] != std::byte{'{'}) refuse(file, "the header does not begin with '{'");
 
-  constexpr std::size_t deepest = 4;
+  constexpr std::size_t deepest = 8;
   simdjson::dom::parser parser;
   if (const auto error = parser.allocate(json.size(), deepest); error != simdjson::SUCCESS)
     core::fail(error_cause::invalid_argument, std::string(file) + ": no memory for a header of " + std::to_string(json.size()) + " bytes");

@@ -7,15 +7,14 @@
 #include <larder/core/time.hpp>
 #include <larder/layer/layer.hpp>
 #include <larder/layer/layer_memory.hpp>
+#include <larder/layer/layer_reader.hpp>
 #include <larder/layer/layer_schedule.hpp>
-#include <larder/layer/layer_source.hpp>
 #include <larder/layer/layer_stats.hpp>
 #include <larder/layer/load_retries.hpp>
 #include <larder/layer/planned_residency.hpp>
 #include <larder/sync/task.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -38,10 +37,8 @@ class layer_engine {
  public:
   template <class MakeResidency>
   layer_engine(Source source, MakeResidency&& make, Time time, load_retries retries)
-      : source_(std::move(source)),
-        memory_(std::make_shared<layer_memory>(std::vector<layer_info>(source_.layers().begin(), source_.layers().end()))),
-        time_(time),
-        retries_(retries),
+      : reader_(std::move(source), time, retries),
+        memory_(std::make_shared<layer_memory>(reader_.catalog())),
         entries_(memory_->catalog().size()),
         residency_(make(std::span<const layer_info>(memory_->catalog()))) {
     memory_->set_footprint(residency_.footprint());
@@ -52,14 +49,10 @@ class layer_engine {
   ~layer_engine() {
     {
       const std::lock_guard lock(memory_->mutex());
-      stopping_.store(true);
+      reader_.stop();
       schedule_ = nullptr;
     }
     memory_->bell().notify_all();
-    {
-      const std::lock_guard lock(pause_mutex_);
-    }
-    pause_.notify_all();
     if (loader_.joinable()) loader_.join();
     requests_.clear();  // each task that waits for them fails with `cancelled`
     memory_->set_footprint(0);
@@ -68,7 +61,7 @@ class layer_engine {
   }
 
   const std::vector<layer_info>& catalog() const noexcept { return memory_->catalog(); }
-  const Source& source() const noexcept { return source_; }
+  const Source& source() const noexcept { return reader_.source(); }
 
   /// A lease on layer `i`, which is in the catalog; loads it when nobody has. `schedule` is the pass that asks, at `step`.
   layer get(std::size_t i, const std::shared_ptr<layer_schedule>* schedule = nullptr, std::uint64_t step = 0) {
@@ -102,14 +95,12 @@ class layer_engine {
         stats_.wait_time += std::chrono::steady_clock::now() - began;
         return hand_out(*e.block);
       }
-      std::shared_ptr<flight> f = e.loading;
+      std::shared_ptr<layer_load> f = e.loading;
       if (f == nullptr) {
         const room place = residency_.make_room(i, load_kind::demand, *this);
         f = begin_load(i, load_kind::demand, place);
         if (schedule != nullptr) wake_loader();
-        lock.unlock();
-        load(i, *f);
-        lock.lock();
+        run_load(lock, i, *f, nullptr);
         finish_load(i, f);
       } else {
         if (f->loader == std::this_thread::get_id())
@@ -117,7 +108,7 @@ class layer_engine {
         if (!std::exchange(counted_as_joined, true)) ++stats_.joined;
         f->demanded.store(true, std::memory_order_relaxed);
         over_.wait(lock, [&] { return f->over; });
-        if (f->called_off && !stopping_.load()) continue;
+        if (f->called_off && !reader_.stopping()) continue;
       }
       stats_.wait_time += std::chrono::steady_clock::now() - began;
       if (f->failure) std::rethrow_exception(f->failure);
@@ -223,7 +214,7 @@ class layer_engine {
     return f(residency_);
   }
   std::uint64_t allocations() const noexcept { return memory_->allocations(); }
-  instant now() const { return time_.now(); }
+  instant now() const { return reader_.now(); }
 
   // What the residency asks and does, under the lock.
   occupancy look(std::size_t i) const noexcept {
@@ -256,27 +247,9 @@ class layer_engine {
   }
 
  private:
-  /// A load in progress; who waits shares it.
-  struct flight {
-    explicit flight(load_kind k) noexcept : kind(k), loader(std::this_thread::get_id()), demanded(k == load_kind::demand) {}
-    flight(const flight&) = delete;
-    flight& operator=(const flight&) = delete;
-    ~flight() {
-      if (block != nullptr) block->release();
-    }
-    load_kind kind;
-    std::thread::id loader;
-    std::atomic<bool> demanded;
-    bool to_be_stored = false;
-    bool over = false;
-    bool called_off = false;
-    layer_block* block = nullptr;
-    std::exception_ptr failure;
-    duration took{0};
-  };
   struct entry {
     layer_block* block = nullptr;  // one reference, while cached
-    std::shared_ptr<flight> loading;
+    std::shared_ptr<layer_load> loading;
     instant loaded{0};
     std::uint64_t ahead = 0;  // the scan that came to it
     bool unused = false;      // loaded ahead, not asked for yet
@@ -290,14 +263,14 @@ class layer_engine {
   };
   struct job {
     std::size_t layer;
-    std::shared_ptr<flight> load;
+    std::shared_ptr<layer_load> load;
     request_state* request;
   };
 
-  std::shared_ptr<flight> begin_load(std::size_t i, load_kind kind, room place) {
-    std::shared_ptr<flight> f;
+  std::shared_ptr<layer_load> begin_load(std::size_t i, load_kind kind, room place) {
+    std::shared_ptr<layer_load> f;
     try {
-      f = std::make_shared<flight>(kind);
+      f = std::make_shared<layer_load>(kind);
     } catch (...) {
       if (place == room::granted) residency_.abandoned(i);
       throw;
@@ -309,57 +282,15 @@ class layer_engine {
     return f;
   }
 
-  /// Without the lock: fills the block, or says why not.
-  void load(std::size_t i, flight& f, const task_worker* request = nullptr) noexcept {
-    const auto began = std::chrono::steady_clock::now();
-    const auto called_off = [&] {
-      if (f.kind == load_kind::demand) return false;
-      return stopping_.load() || (request != nullptr && request->stop_requested() && !f.demanded.load(std::memory_order_relaxed));
-    };
-    for (unsigned failed = 0;;) {
-      try {
-        const std::uint64_t size = catalog()[i].size;
-        if (f.block == nullptr) {
-          std::uint64_t capacity = size;
-          bool streamed = false;
-          {
-            const std::lock_guard lock(memory_->mutex());
-            capacity = residency_.block_size(i);
-            streamed = residency_.is_streamed(i);
-          }
-          f.block = memory_->take(size, capacity, streamed);
-        }
-        const std::span<std::byte> whole(f.block->data(), static_cast<std::size_t>(size));
-        const std::uint64_t unit = reads_whole_layers<Source> ? std::max<std::uint64_t>(size, 1) : read_unit;
-        for (std::uint64_t offset = 0; offset < size && !f.called_off; offset += unit) {
-          if (called_off())
-            f.called_off = true;
-          else
-            source_.read(i, offset, whole.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(std::min(unit, size - offset))));
-        }
-        if (f.called_off) core::fail(error_cause::cancelled, "the load of layer \"" + catalog()[i].name + "\" was called off");
-        f.failure = nullptr;
-      } catch (...) {
-        f.failure = std::current_exception();
-        if (!f.called_off && ++failed < retries_.tries && pause(retries_.delay_after(failed))) continue;
-      }
-      break;
-    }
-    f.took = std::chrono::steady_clock::now() - began;
+  void run_load(std::unique_lock<std::mutex>& lock, std::size_t i, layer_load& f, const task_worker* request) {
+    const std::uint64_t capacity = residency_.block_size(i);
+    const bool is_streamed = residency_.is_streamed(i);
+    lock.unlock();
+    reader_.load(i, f, *memory_, capacity, is_streamed, request);
+    lock.lock();
   }
 
-  /// Waits so long by the cache's clock; false when the cache is going.
-  bool pause(duration d) {
-    const instant until = core::deadline_after(time_.now(), d);
-    std::unique_lock lock(pause_mutex_);
-    while (!stopping_.load()) {
-      if (time_.now() >= until) return true;
-      pause_.wait_for(lock, std::chrono::milliseconds{1});  // short, as the clock may be one that is moved by hand
-    }
-    return false;
-  }
-
-  void finish_load(std::size_t i, const std::shared_ptr<flight>& f) noexcept {
+  void finish_load(std::size_t i, const std::shared_ptr<layer_load>& f) noexcept {
     entry& e = entries_[i];
     loading_bytes_ -= catalog()[i].size;
     stats_.load_time += f->took;
@@ -377,7 +308,7 @@ class layer_engine {
         f->block->acquire();
         e.block = f->block;
         e.unused = (f->kind == load_kind::prefetch || f->kind == load_kind::pass) && !f->demanded.load(std::memory_order_relaxed);
-        e.loaded = time_.now();
+        e.loaded = reader_.now();
         weight_ += catalog()[i].size;
         ++cached_;
         ++stats_.insertions;
@@ -388,7 +319,7 @@ class layer_engine {
     wake_loader();
   }
 
-  void give_up_place(std::size_t i, flight& f) noexcept {
+  void give_up_place(std::size_t i, layer_load& f) noexcept {
     if (std::exchange(f.to_be_stored, false)) residency_.abandoned(i);
   }
   /// Who waits for the load gets it, but it is not stored, and who asks later loads anew.
@@ -420,7 +351,7 @@ class layer_engine {
 
   void run() {
     std::unique_lock lock(memory_->mutex());
-    while (!stopping_.load()) {
+    while (!reader_.stopping()) {
       std::optional<job> next = pick();
       if (!next) {
         memory_->announce_sleep(true);
@@ -429,9 +360,7 @@ class layer_engine {
         memory_->announce_sleep(false);
         if (!next) continue;
       }
-      lock.unlock();
-      load(next->layer, *next->load, next->request == nullptr ? nullptr : &next->request->worker);
-      lock.lock();
+      run_load(lock, next->layer, *next->load, next->request == nullptr ? nullptr : &next->request->worker);
       finish_load(next->layer, next->load);
       if (next->request != nullptr && next->load->failure) {
         if (next->load->called_off)
@@ -486,10 +415,8 @@ class layer_engine {
     return std::nullopt;
   }
 
-  Source source_;
+  layer_reader<Source, Time> reader_;
   std::shared_ptr<layer_memory> memory_;
-  Time time_;
-  load_retries retries_;
 
   // Guarded by memory_->mutex().
   std::vector<entry> entries_;
@@ -503,10 +430,6 @@ class layer_engine {
   std::deque<request_state> requests_;
   std::condition_variable over_;
   std::thread loader_;
-
-  std::atomic<bool> stopping_{false};
-  std::mutex pause_mutex_;
-  std::condition_variable pause_;
 };
 
 }  // namespace larder::layers

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <larder/core/error.hpp>
+#include <larder/core/time.hpp>
+#include <larder/layer/layer_memory.hpp>
+#include <larder/layer/layer_source.hpp>
+#include <larder/layer/load_retries.hpp>
+#include <larder/layer/planned_residency.hpp>
+#include <larder/sync/task.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace larder::layers {
+
+/// A load in progress; who waits shares it. The reader writes it, the others look once it is over, under the cache's lock.
+struct layer_load {
+  explicit layer_load(load_kind k) noexcept : kind(k), loader(std::this_thread::get_id()), demanded(k == load_kind::demand) {}
+  layer_load(const layer_load&) = delete;
+  layer_load& operator=(const layer_load&) = delete;
+  ~layer_load() {
+    if (block != nullptr) block->release();
+  }
+
+  load_kind kind;
+  std::thread::id loader;
+  std::atomic<bool> demanded;  // somebody waits for it
+  bool to_be_stored = false;
+  bool over = false;
+  bool called_off = false;
+  layer_block* block = nullptr;
+  std::exception_ptr failure;
+  duration took{0};
+};
+
+/// Fills blocks from a source, piece by piece and with retries. Thread-safe; holds no lock while the source reads.
+template <class Source, class Time>
+class layer_reader {
+ public:
+  layer_reader(Source source, Time time, load_retries retries) : source_(std::move(source)), time_(time), retries_(retries) {}
+  layer_reader(const layer_reader&) = delete;
+  layer_reader& operator=(const layer_reader&) = delete;
+
+  const Source& source() const noexcept { return source_; }
+  std::vector<layer_info> catalog() const {
+    const std::span<const layer_info> all = source_.layers();
+    return {all.begin(), all.end()};
+  }
+  instant now() const { return time_.now(); }
+
+  /// Loads that nobody waits for end at their next piece, and waits between tries end.
+  void stop() {
+    {
+      const std::lock_guard lock(pause_mutex_);
+      stopping_.store(true);
+    }
+    pause_.notify_all();
+  }
+  bool stopping() const noexcept { return stopping_.load(); }
+
+  /// Fills `load.block` (made by `memory` with that capacity) with layer `i`, or sets `load.failure`.
+  void load(std::size_t i, layer_load& load, layer_memory& memory, std::uint64_t capacity, bool is_streamed, const task_worker* request) noexcept {
+    const auto began = std::chrono::steady_clock::now();
+    for (unsigned failed = 0;;) {
+      try {
+        const layer_info& info = memory.catalog()[i];
+        if (load.block == nullptr) load.block = memory.take(info.size, capacity, is_streamed);
+        read(i, info, load, request);
+        load.failure = nullptr;
+      } catch (...) {
+        load.failure = std::current_exception();
+        if (!load.called_off && ++failed < retries_.tries && pause(retries_.delay_after(failed))) continue;
+      }
+      break;
+    }
+    load.took = std::chrono::steady_clock::now() - began;
+  }
+
+ private:
+  void read(std::size_t i, const layer_info& info, layer_load& load, const task_worker* request) {
+    const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
+    const std::uint64_t unit = reads_whole_layers<Source> ? std::max<std::uint64_t>(info.size, 1) : read_unit;
+    for (std::uint64_t offset = 0; offset < info.size; offset += unit) {
+      if (load.kind != load_kind::demand &&
+          (stopping_.load() || (request != nullptr && request->stop_requested() && !load.demanded.load(std::memory_order_relaxed)))) {
+        load.called_off = true;
+        core::fail(error_cause::cancelled, "the load of layer \"" + info.name + "\" was called off");
+      }
+      source_.read(i, offset, whole.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(std::min(unit, info.size - offset))));
+    }
+  }
+
+  /// Waits so long by the cache's clock; false when the cache is going.
+  bool pause(duration d) {
+    const instant until = core::deadline_after(time_.now(), d);
+    std::unique_lock lock(pause_mutex_);
+    while (!stopping_.load()) {
+      if (time_.now() >= until) return true;
+      pause_.wait_for(lock, std::chrono::milliseconds{1});  // short, as the clock may be one that is moved by hand
+    }
+    return false;
+  }
+
+  Source source_;
+  Time time_;
+  load_retries retries_;
+  std::atomic<bool> stopping_{false};
+  std::mutex pause_mutex_;
+  std::condition_variable pause_;
+};
+
+}  // namespace larder::layers
