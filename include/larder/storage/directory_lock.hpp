@@ -81,6 +81,7 @@ class directory_lock {
     try {
       if (!path_.empty()) lock_file(*state);
     } catch (...) {
+      state->file.reset();  // and with it whatever was locked of it
       state->threads.unlock();
       throw;
     }

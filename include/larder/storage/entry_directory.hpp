@@ -41,17 +41,20 @@ inline std::uint64_t random_bits() {
   return (static_cast<std::uint64_t>(source()) << 32) ^ source();
 }
 
-/// The names in a directory but `.` and `..`; none when it is not there. Throws `file_error`.
+/// The names in a directory but `.` and `..`; none when it is not there or a symbolic link. Throws `file_error`.
 inline std::vector<std::string> names_in(const std::string& path) {
   struct closer {
     void operator()(DIR* directory) const noexcept { ::closedir(directory); }
   };
   std::vector<std::string> names;
-  const std::unique_ptr<DIR, closer> directory(::opendir(path.c_str()));
-  if (!directory) {
-    if (errno == ENOENT || errno == ENOTDIR) return names;
+  file_descriptor folder = open_file(path, O_RDONLY | O_DIRECTORY);
+  if (!folder) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return names;
     fail_file("list", path, errno);
   }
+  const std::unique_ptr<DIR, closer> directory(::fdopendir(folder.get()));
+  if (!directory) fail_file("list", path, errno);
+  folder.release();
   for (;;) {
     errno = 0;
     const dirent* const found = ::readdir(directory.get());
@@ -74,11 +77,14 @@ class entry_directory {
       : sink_(&sink), writer_(random_bits()) {
     if (path.empty())
       core::fail(error_cause::invalid_argument, std::string(policy) + " needs a directory; its path is empty");
-    root_ = std::filesystem::absolute(path).lexically_normal().string();
-    while (root_.size() > 1 && root_.back() == '/') root_.pop_back();
     std::error_code code;
-    std::filesystem::create_directories(root_, code);
-    if (!std::filesystem::is_directory(root_)) {
+    root_ = std::filesystem::absolute(path, code).lexically_normal().string();
+    while (root_.size() > 1 && root_.back() == '/') root_.pop_back();
+    if (!code) std::filesystem::create_directories(root_, code);
+    std::error_code unknown;
+    if (std::filesystem::is_directory(root_, unknown)) {
+      root_ = std::filesystem::canonical(root_, code).string();  // the directory itself may be named by a link
+    } else {
       if (!code) code = std::make_error_code(std::errc::not_a_directory);
       core::fail(error_cause::io, std::string(policy) + " cannot use \"" + root_ + "\" as its directory: " + code.message() +
                                       "; name a directory that this process may create and write");
@@ -92,13 +98,15 @@ class entry_directory {
   std::string file(std::string_view name) const { return root_ + "/" + std::string(name); }
   std::string folder_of(std::size_t number) const {
     constexpr std::string_view digits = "0123456789abcdef";
-    std::string path = root_ + "/entries/";
+    std::string path;
+    path.reserve(root_.size() + 48);  // room for an entry's name as well
+    path.append(root_).append("/entries/");
     path += digits[number >> 4];
     path += digits[number & 15];
     return path;
   }
   static std::size_t folder_number(const digest& id) noexcept { return static_cast<std::size_t>(id.high >> 56); }
-  std::string path_of(const digest& id) const { return folder_of(folder_number(id)) + "/" + id.hex(); }
+  std::string path_of(const digest& id) const { return folder_of(folder_number(id)).append("/").append(id.hex()); }
 
   /// A name in `staging` that nobody else makes.
   std::string staging_path() const {
@@ -137,16 +145,18 @@ class entry_directory {
     }
   }
 
-  /// Moves a damaged file out of the way and tells the sink; false when another file had taken its place meanwhile.
+  /// Moves a damaged file out of the way, as far as the system lets us, and tells the sink; false when another file had
+  /// taken its place meanwhile. Throws `file_error` when it cannot tell.
   bool put_aside(const std::string& path, const file_identity& damaged, std::string_view why) const {
     const std::optional<file_identity> now = identify(path);
     if (!now) return true;
     if (!now->same_file(damaged)) return false;
     const std::string aside = file("quarantine/") + path.substr(path.rfind('/') + 1) + "-" + std::to_string(writer_) + "-" +
                               std::to_string(staged_.fetch_add(1, std::memory_order_relaxed));
+    std::string_view whereabouts = "it was put aside in the folder quarantine";
     if (::rename(path.c_str(), aside.c_str()) != 0) {
       if (errno == ENOENT && !identify(path)) return true;
-      if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail_file("put aside the damaged file", path, errno);
+      whereabouts = ::unlink(path.c_str()) == 0 ? "it was removed" : "it could not be removed";
     } else if (const std::optional<file_identity> moved = identify(aside); moved && !moved->same_file(damaged)) {
       // Somebody published a new entry between the look and the move: it goes back unless a still newer one is there.
       if (::link(aside.c_str(), path.c_str()) == 0 || errno == EEXIST)
@@ -155,8 +165,7 @@ class entry_directory {
         ::rename(aside.c_str(), path.c_str());
       return false;
     }
-    sink_->report(error_cause::corruption, "the entry \"" + path + "\" " + std::string(why) + "; it was put aside in \"" +
-                                               file("quarantine") + "\"");
+    sink_->report(error_cause::corruption, "the entry \"" + path + "\" " + std::string(why) + "; " + std::string(whereabouts));
     limit_quarantine();
     return true;
   }
@@ -246,16 +255,20 @@ class entry_directory {
 
   void write_marker() const {
     const std::string text = marker_text();
-    const std::string path = staging_path();
-    file_descriptor marker = open_file(path, O_CREAT | O_EXCL | O_WRONLY);
-    if (!marker) fail_file("create", path, errno);
-    try {
-      write_at(marker, std::as_bytes(std::span(text)), {}, 0, path);
-      if (const int number = marker.close(); number != 0) fail_file("write", path, number);
-      if (::rename(path.c_str(), file("format").c_str()) != 0) fail_file("create", file("format"), errno);
-    } catch (...) {
-      ::unlink(path.c_str());
-      throw;
+    for (int attempt = 0;; ++attempt) {
+      const std::string path = staging_path();
+      file_descriptor marker = open_file(path, O_CREAT | O_EXCL | O_WRONLY);
+      if (!marker) fail_file("create", path, errno);
+      try {
+        write_at(marker, std::as_bytes(std::span(text)), {}, 0, path);
+        if (const int number = marker.close(); number != 0) fail_file("write", path, number);
+        if (::rename(path.c_str(), file("format").c_str()) != 0) fail_file("create", file("format"), errno);
+        return;
+      } catch (const file_error& e) {
+        ::unlink(path.c_str());
+        // Another process that starts at the same moment may take our unlocked file for somebody's remains.
+        if (e.number() != ENOENT || attempt == 8) throw;
+      }
     }
   }
 

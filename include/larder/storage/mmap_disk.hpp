@@ -7,7 +7,8 @@
 // which the processes that share the directory follow each other.
 // Cost: a warm get is one stat; the first get of an entry is open, mmap and one pass of XXH3; a put is open, write and
 // rename, and one 64-byte record for the others. Opening reads the head of every file. Nothing is flushed to the device
-// until `flush()`: kill -9 loses nothing, a power cut may lose what was not flushed, and neither gives a wrong byte.
+// until `flush()`: kill -9 loses nothing; after a power cut, what was not flushed may be missing or show the value before
+// the last one; neither gives a wrong byte.
 // Choose it for values from some KiB up on a local file system; `directory` is for network mounts.
 //
 // Limits of mappings: another program that truncates an entry's file, or a device that fails under a mapping, is a

@@ -62,6 +62,7 @@ class file_descriptor {
   void reset() noexcept {
     if (number_ >= 0) ::close(std::exchange(number_, -1));
   }
+  int release() noexcept { return std::exchange(number_, -1); }
   /// Closes and says what the system answered (network file systems report failed writes here): 0 or an errno.
   int close() noexcept {
     if (number_ < 0 || ::close(std::exchange(number_, -1)) == 0 || errno == EINTR) return 0;
