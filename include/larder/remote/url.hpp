@@ -17,13 +17,16 @@ namespace larder::remote {
 
 /// The text of a URL without what may be secret (user part, query, fragment): what messages print.
 inline std::string printable_url(std::string_view text) {
-  text = text.substr(0, text.find_first_of("?#"));
   const std::size_t scheme = text.find("://");
   const std::size_t authority = scheme == std::string_view::npos ? 0 : scheme + 3;
-  // A password may hold a slash that should have been encoded: whatever precedes the last @ is not printed.
+  const std::size_t shown = std::min(text.find_first_of("?#"), text.size());
+  std::string out(text.substr(0, std::min(authority, shown)));
+  // A password may hold a slash or a mark that should have been encoded: whatever precedes the last @ is not printed.
   const std::size_t at = text.rfind('@');
-  std::string out(text.substr(0, authority));
-  out += at == std::string_view::npos || at < authority ? text.substr(authority) : text.substr(at + 1);
+  if (at == std::string_view::npos || at < authority)
+    out += text.substr(out.size(), shown - out.size());
+  else
+    out += at < shown ? text.substr(at + 1, shown - at - 1) : "...";
   for (char& c : out)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   return out;
@@ -123,6 +126,9 @@ inline url parse_url(std::string_view text, std::string_view subject = "url") {
   for (const char c : rest)
     if (c <= 0x20 || c >= 0x7f || c == '\\' || c == '"' || c == '<' || c == '>')
       refuse("has a character that must be percent-encoded");
+  const std::string_view before_slash = rest.substr(0, rest.find('/'));
+  if (rest.find('@') != std::string_view::npos && before_slash.find_first_of("@:") != std::string_view::npos)
+    refuse("seems to carry a user or password (or an unencoded @): give them in the settings for them, never in the address");
   if (rest.find('#') != std::string_view::npos) refuse("has a fragment, which is never sent");
   if (const std::size_t mark = rest.find('?'); mark != std::string_view::npos) {
     out.query = rest.substr(mark + 1);
@@ -131,8 +137,6 @@ inline url parse_url(std::string_view text, std::string_view subject = "url") {
   const std::size_t slash = rest.find('/');
   std::string_view authority = rest.substr(0, slash);
   std::string_view path = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash);
-  if (rest.find('@') != std::string_view::npos && (authority.find('@') != std::string_view::npos || authority.find(':') != std::string_view::npos))
-    refuse("seems to carry a user or password (or an unencoded @): give them in the settings for them, never in the address");
 
   std::string_view port;
   if (authority.starts_with('[')) {

@@ -6,8 +6,7 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
-#include <larder/remote/range.hpp>
-#include <larder/remote/url.hpp>
+#include <larder/testing/blob_answers.hpp>
 #include <larder/testing/blob_tree.hpp>
 #include <larder/testing/fault.hpp>
 
@@ -16,8 +15,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -70,7 +67,7 @@ class blob_server {
  public:
   explicit blob_server(blob_server_options options = {})
       : options_(std::move(options)),
-        tree_(options_.plain),
+        answers_({options_.plain, options_.authorization}),
         acceptor_(context_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)),
         port_(acceptor_.local_endpoint().port()),
         bytes_per_second_(options_.bytes_per_second),
@@ -117,22 +114,23 @@ class blob_server {
 
   /// The object at a path (`/models/a`), without a request.
   std::optional<bytes> object(const std::string& path) const {
-    const std::optional<blob_tree::object> found = tree_.find(path);
+    const std::optional<blob_tree::object> found = answers_.tree().find(path);
     return found ? std::optional<bytes>(found->content) : std::nullopt;
   }
   /// Stores an object at a path, and the collections above it, without a request.
   void store(const std::string& path, bytes content) {
     for (std::size_t slash = path.find('/', 1); slash != std::string::npos && !options_.plain; slash = path.find('/', slash + 1))
-      tree_.make_collection(path.substr(0, slash));
-    tree_.put(path, std::move(content), {});
+      answers_.tree().make_collection(path.substr(0, slash));
+    answers_.tree().put(path, std::move(content), {});
   }
-  bool erase(const std::string& path) { return tree_.erase(path); }
+  bool erase(const std::string& path) { return answers_.tree().erase(path); }
   /// The paths of all objects, sorted.
-  std::vector<std::string> paths() const { return tree_.paths(); }
+  std::vector<std::string> paths() const { return answers_.tree().paths(); }
 
  private:
   using tcp = boost::asio::ip::tcp;
-  using request = boost::beast::http::request<boost::beast::http::string_body>;
+  using request = blob_answers::request;
+  using answer = blob_answers::answer;
 
   struct connection {
     explicit connection(tcp::socket s) : socket(std::move(s)) {}
@@ -141,13 +139,6 @@ class blob_server {
     std::thread thread;
     bool done = false;  // under mutex_
   };
-  struct answer {
-    int status = 200;
-    bytes body{};
-    std::vector<std::pair<std::string, std::string>> headers{};
-    std::optional<std::uint64_t> length{};  // for HEAD: announced, not sent
-  };
-
   void accept() {
     for (;;) {
       tcp::socket socket(context_);
@@ -211,79 +202,9 @@ class blob_server {
     }
     if (met && met->kind == fault_kind::status) return send(socket, {.status = met->status}, method, keep, nullptr);
     if (met && met->kind == fault_kind::ignore_range) asked.erase(boost::beast::http::field::range);
-    const answer ready = handle(method, asked);
+    const answer ready = answers_.handle(method, asked);
     if (met && met->kind == fault_kind::lose_answer) return false;
     return send(socket, ready, method, keep, met ? &*met : nullptr);
-  }
-
-  answer handle(const std::string& method, request& asked) {
-    namespace http = boost::beast::http;
-    if (!options_.authorization.empty() && asked[http::field::authorization] != options_.authorization)
-      return {.status = 401, .headers = {{"WWW-Authenticate", "Basic realm=\"larder\""}}};
-    const std::optional<std::string> path = path_of(std::string_view(asked.target().data(), asked.target().size()));
-    if (!path) return {.status = 400};
-    if (method == "GET" || method == "HEAD") return read(*path, method == "HEAD", asked);
-    if (method == "PUT") {
-      auto body = std::make_shared<const std::string>(std::move(asked.body()));
-      const bytes content = bytes::adopt(body, body->data(), body->size());
-      return {.status = status_of(tree_.put(*path, content, condition_of(asked)))};
-    }
-    if (method == "DELETE") return {.status = tree_.erase(*path) ? 204 : 404};
-    if (options_.plain) return {.status = 405};
-    if (method == "MKCOL") {
-      const blob_tree::outcome made = tree_.make_collection(*path);
-      return {.status = made == blob_tree::outcome::exists ? 405 : status_of(made)};
-    }
-    if (method == "MOVE") {
-      std::string_view to(asked["Destination"].data(), asked["Destination"].size());
-      if (to.starts_with(url())) to.remove_prefix(url().size());
-      const std::optional<std::string> target = path_of(to);
-      if (!target) return {.status = 400};
-      return {.status = status_of(tree_.move(*path, *target, asked["Overwrite"] != "F"))};
-    }
-    if (method == "PROPFIND") return describe(*path, asked["Depth"]);
-    return {.status = 405};
-  }
-
-  answer read(const std::string& path, bool head_only, const request& asked) const {
-    namespace http = boost::beast::http;
-    const std::optional<blob_tree::object> found = tree_.find(path);
-    if (!found) return {.status = 404};
-    answer out{.headers = {{"ETag", found->etag}, {"Accept-Ranges", "bytes"}, {"Content-Type", "application/octet-stream"}}};
-    const blob_tree::condition wanted = condition_of(asked);
-    if (!wanted.holds(&*found)) return {.status = wanted.if_none_match.empty() ? 412 : 304, .headers = std::move(out.headers)};
-    const std::uint64_t size = found->content.size();
-    out.body = found->content;
-    out.length = size;
-    if (head_only) return out;
-    const std::optional<std::pair<std::uint64_t, std::uint64_t>> part = range_of(asked[http::field::range], size);
-    if (!part) return out;
-    if (part->first >= size || part->first > part->second) {
-      out.headers.emplace_back("Content-Range", "bytes */" + std::to_string(size));
-      return {.status = 416, .headers = std::move(out.headers)};
-    }
-    const std::uint64_t last = std::min(part->second, size - 1);
-    out.status = 206;
-    out.headers.emplace_back("Content-Range", "bytes " + std::to_string(part->first) + "-" + std::to_string(last) + "/" + std::to_string(size));
-    out.body = found->content.slice(part->first, last - part->first + 1);
-    out.length = out.body.size();
-    return out;
-  }
-
-  answer describe(const std::string& path, std::string_view depth) const {
-    if (depth != "0" && depth != "1") return {.status = 403};
-    const std::vector<blob_tree::entry> found = tree_.describe(path, depth == "1");
-    if (found.empty()) return {.status = 404};
-    std::string text = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\">\n";
-    for (const blob_tree::entry& e : found) {
-      text += "<D:response><D:href>" + remote::percent_encoded_path(e.path) + (e.held || e.path == "/" ? "" : "/") + "</D:href><D:propstat><D:prop>";
-      text += e.held ? "<D:resourcetype/><D:getcontentlength>" + std::to_string(e.held->content.size()) + "</D:getcontentlength><D:getetag>" +
-                           e.held->etag + "</D:getetag>"
-                     : "<D:resourcetype><D:collection/></D:resourcetype>";
-      text += "</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>\n";
-    }
-    text += "</D:multistatus>\n";
-    return {.status = 207, .body = bytes::copy_of(text), .headers = {{"Content-Type", "application/xml; charset=utf-8"}}};
   }
 
   bool send(tcp::socket& socket, const answer& ready, const std::string& method, bool keep, const fault* met) {
@@ -354,52 +275,8 @@ class blob_server {
     return !failed;
   }
 
-  static std::optional<std::string> path_of(std::string_view target) {
-    target = target.substr(0, target.find('?'));
-    std::optional<std::string> path = remote::percent_decoded(target);
-    if (!path || !path->starts_with('/') || (*path + "/").find("/../") != std::string::npos) return std::nullopt;
-    while (path->size() > 1 && path->ends_with('/')) path->pop_back();
-    return path;
-  }
-  static blob_tree::condition condition_of(const request& asked) {
-    return {std::string(asked[boost::beast::http::field::if_match]), std::string(asked[boost::beast::http::field::if_none_match])};
-  }
-  /// First and last byte of `bytes=a-b`, `bytes=a-` or `bytes=-n`; nothing for anything else, which is then ignored.
-  static std::optional<std::pair<std::uint64_t, std::uint64_t>> range_of(std::string_view text, std::uint64_t size) {
-    if (!text.starts_with("bytes=")) return std::nullopt;
-    text.remove_prefix(6);
-    const std::size_t dash = text.find('-');
-    if (dash == std::string_view::npos) return std::nullopt;
-    const auto first = remote::parse_count(text.substr(0, dash));
-    const auto last = remote::parse_count(text.substr(dash + 1));
-    if (first && (last || dash + 1 == text.size())) {
-      if (last && *last < *first) return std::nullopt;
-      return std::pair{*first, last.value_or(~std::uint64_t{0})};
-    }
-    if (dash == 0 && last) return *last == 0 ? std::pair{size, size} : std::pair{size - std::min(size, *last), ~std::uint64_t{0}};
-    return std::nullopt;
-  }
-  static int status_of(blob_tree::outcome outcome) noexcept {
-    switch (outcome) {
-      case blob_tree::outcome::created:
-        return 201;
-      case blob_tree::outcome::replaced:
-        return 204;
-      case blob_tree::outcome::no_parent:
-        return 409;
-      case blob_tree::outcome::absent:
-        return 404;
-      case blob_tree::outcome::is_collection:
-        return 405;
-      case blob_tree::outcome::exists:
-      case blob_tree::outcome::failed_match:
-        return 412;
-    }
-    return 500;
-  }
-
   blob_server_options options_;
-  blob_tree tree_;
+  blob_answers answers_;
   fault_script faults_;
   boost::asio::io_context context_;
   tcp::acceptor acceptor_;

@@ -1,0 +1,66 @@
+#include <larder/remote/transfer_watch.hpp>
+
+#include <chrono>
+#include <optional>
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using larder::remote::transfer_progress;
+using larder::remote::transfer_watch;
+
+constexpr larder::remote_timeouts limits{.connect = 1s, .first_byte = 3s, .stall = 2s, .slowest = 100, .total = 60s};
+const transfer_watch::clock::time_point start{};
+
+}  // namespace
+
+TEST_CASE("an answer has to begin in time, counted from the last byte that was sent") {
+  transfer_watch watch(limits, start);
+  CHECK(watch.look({.moved = 0, .sending = true}, start + 1s));
+  CHECK(watch.look({.moved = 500, .sending = true}, start + 1900ms));
+  CHECK(watch.look({.moved = 900}, start + 3s));
+  CHECK(watch.look({.moved = 900}, start + 5999ms));
+  CHECK_FALSE(watch.look({.moved = 900}, start + 6s));
+  CHECK(watch.reason().find("no answer") != std::string::npos);
+}
+
+TEST_CASE("a gap ends a transfer in either direction") {
+  transfer_watch upload(limits, start);
+  CHECK(upload.look({.moved = 10, .sending = true}, start + 500ms));
+  CHECK(upload.look({.moved = 5000, .sending = true}, start + 1s));
+  CHECK_FALSE(upload.look({.moved = 5000, .sending = true}, start + 3s));
+  transfer_watch download(limits, start);
+  CHECK(download.look({.moved = 10'000, .answered = true}, start + 1s));
+  CHECK(download.look({.moved = 10'000, .answered = true}, start + 2999ms));
+  CHECK_FALSE(download.look({.moved = 10'000, .answered = true}, start + 3s));
+}
+
+TEST_CASE("a trickle ends a transfer, a slow but honest one goes on") {
+  transfer_watch trickle(limits, start);
+  std::uint64_t moved = 0;
+  std::optional<int> wait = 1;
+  int looks = 0;
+  for (; wait && looks < 100; ++looks) wait = trickle.look({.moved = ++moved, .answered = true}, start + looks * 100ms);
+  CHECK(looks == 21);
+  transfer_watch honest(limits, start);
+  for (looks = 0; looks < 100; ++looks) CHECK(honest.look({.moved = moved += 20, .answered = true}, start + looks * 100ms));
+}
+
+TEST_CASE("the whole has its limit, and no limit is none") {
+  transfer_watch watch(limits, start);
+  std::uint64_t moved = 0;
+  for (int s = 0; s < 60; ++s) CHECK(watch.look({.moved = moved += 1000, .answered = true}, start + s * 1s));
+  CHECK_FALSE(watch.look({.moved = moved += 1000, .answered = true}, start + 60s));
+  constexpr larder::remote_timeouts none{.connect = 0s, .first_byte = 0s, .stall = 0s, .slowest = 100, .total = 0s};
+  transfer_watch patient(none, start);
+  CHECK(patient.look({}, start + 10'000h) == 1000);
+}
+
+TEST_CASE("the next look comes no later than the next deadline") {
+  transfer_watch watch(limits, start);
+  CHECK(watch.look({}, start) == 1000);
+  CHECK(watch.look({}, start + 2500ms) == 500);
+  CHECK(watch.look({}, start + 2999999us) == 1);
+}
