@@ -1,6 +1,7 @@
 #include <larder/storage/http_blob.hpp>
 #include <larder/testing/blob_server.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -203,7 +205,9 @@ TEST_CASE("a status is an error of its cause, in every operation; only 404 is ab
                                                         {502, error_cause::server},       {503, error_cause::server},       {504, error_cause::timeout},
                                                         {507, error_cause::no_space},     {301, error_cause::server},       {400, error_cause::server},
                                                         {304, error_cause::server},       {202, error_cause::server}};
-  for (const auto& [status, cause] : causes) {
+  for (const std::pair<int, error_cause>& pair : causes) {
+    const int status = pair.first;  // not a structured binding: clang 14 cannot capture one
+    const error_cause cause = pair.second;
     CAPTURE(status);
     const auto meets = [&](const char* method, auto&& f) {
       CAPTURE(method);
