@@ -221,18 +221,18 @@ class layer_cache {
       : limits_(limits_of(chosen)),
         engine_(
             std::move(source), [&](std::span<const layer_info> all) { return make_residency(all, limits_, chosen); },
-            pick<typename policies::time>(chosen, typename policies::time{}), pick<load_retries>(chosen, load_retries{1})) {
+            pick<typename policies::time>(chosen), pick<load_retries>(chosen, 1U)) {
     for (std::size_t i = 0; i < layer_count(); ++i)
       if (!by_name_.emplace(engine_.catalog()[i].name, i).second)
         core::fail(error_cause::invalid_argument, "the source has two layers named \"" + engine_.catalog()[i].name + "\"");
   }
 
-  template <class P>
-  static P pick(const std::tuple<Policies...>& chosen, P otherwise) {
+  template <class P, class... Default>
+  static P pick(const std::tuple<Policies...>& chosen, Default... otherwise) {
     if constexpr (core::type_count<P, Policies...> == 1)
       return std::get<P>(chosen);
     else
-      return otherwise;
+      return P(otherwise...);
   }
   static layers::limits limits_of(const std::tuple<Policies...>& chosen) {
     layers::limits all;
@@ -241,7 +241,7 @@ class layer_cache {
     return all;
   }
   static residency make_residency(std::span<const layer_info> all, const layers::limits& limits, const std::tuple<Policies...>& chosen) {
-    const std::size_t slots = pick<stream_slots>(chosen, stream_slots{}).value;
+    const std::size_t slots = pick<stream_slots>(chosen).value;
     if constexpr (policies::by_use)
       return residency(std::get<typename policies::eviction>(chosen), all, limits, slots);
     else

@@ -27,7 +27,7 @@ struct layer_info {
 /// * optional `static constexpr bool whole_layers = true`: `read` is only ever asked for whole layers; else it is asked
 ///   for pieces of `layers::read_unit`, between which a stop request is heard.
 template <class S>
-concept layer_source = std::movable<S> && requires(const S& source, const std::size_t index, const std::uint64_t offset,
+concept layer_source = std::move_constructible<S> && requires(const S& source, const std::size_t index, const std::uint64_t offset,
                                                    const std::span<std::byte> destination) {
   { source.layers() } -> std::convertible_to<std::span<const layer_info>>;
   source.read(index, offset, destination);
