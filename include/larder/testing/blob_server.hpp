@@ -231,7 +231,7 @@ class blob_server {
   /// In slices, so that bandwidth is shared and a flipped byte copies no more than its slice.
   bool send_body(tcp::socket& socket, std::span<const std::byte> body, std::size_t flipped) {
     constexpr std::size_t free_slice = std::size_t{1} << 20U;
-    constexpr std::size_t paced_slice = std::size_t{16} << 10U;
+    constexpr std::size_t paced_slice = std::size_t{64} << 10U;
     for (std::size_t at = 0; at < body.size();) {
       const bool paced = bytes_per_second_.load(std::memory_order_relaxed) != 0;
       const std::size_t n = std::min(body.size() - at, paced ? paced_slice : free_slice);
@@ -258,7 +258,9 @@ class blob_server {
     const std::uint64_t rate = bytes_per_second_.load(std::memory_order_relaxed);
     if (rate == 0) return true;
     std::unique_lock guard(mutex_);
-    line_free_ = std::max(line_free_, std::chrono::steady_clock::now()) +
+    // A sender that was woken late catches up, so that the bandwidth is kept on a busy machine too.
+    constexpr std::chrono::milliseconds catch_up{50};
+    line_free_ = std::max(line_free_, std::chrono::steady_clock::now() - catch_up) +
                  std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 * static_cast<double>(n) / static_cast<double>(rate)));
     return !changed_.wait_until(guard, std::chrono::steady_clock::time_point(line_free_), [this] { return stopping_; });
   }
