@@ -56,10 +56,10 @@ class cache {
 
   /// Takes the named policies' objects in any order; those that can be default-made may be left out.
   template <class... Given>
-    requires(policy<std::remove_cvref_t<Given>> && ...)
+    requires(!std::is_same_v<std::remove_cvref_t<Given>, cache> && ...)
   explicit cache(Given&&... given) : context_(set(std::forward<Given>(given)...)), engine_(context_) {
     static_assert(((core::type_count<std::remove_cvref_t<Given>, Policies...> != 0) && ...),
-                  "larder: the constructor was given a policy that the cache's type does not name");
+                  "larder: the constructor takes the policies that the cache's type names, such as max_entries{1000}, and nothing else");
     static_assert((set::template supplied<Policies, std::remove_cvref_t<Given>...> && ...),
                   "larder: a policy has no default, such as a limit without its number; pass it to the constructor");
   }
@@ -136,6 +136,7 @@ class cache {
   /// that run and breaks the promises of those that have not begun.
   template <class Loader>
   std::future<Value> get_or_load_async(Key key, Loader loader) {
+    static_assert(std::copy_constructible<Value>, "larder: get_or_load_async shares the loaded value, so it must be copyable");
     static_assert(context_type::locking::synchronized, "larder: get_or_load_async needs a synchronized cache, not unsynchronized");
     return loading_.get_async(*this, std::move(key), std::move(loader));
   }
@@ -143,6 +144,7 @@ class cache {
   /// `batch_loader(const std::vector<Key>&)`, which returns as many values in the same order.
   template <std::ranges::input_range Keys, class BatchLoader>
   std::vector<Value> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
+    static_assert(std::copy_constructible<Value>, "larder: get_or_load_many shares the loaded values, so they must be copyable");
     return loading_.get_many(*this, keys, batch_loader);
   }
 
@@ -212,6 +214,7 @@ class cache {
   template <class Limit>
     requires(engine_type::keeps_index && core::on_axis<Limit, axis::limit>)
   void set_capacity(Limit limit) {
+    static_assert(!std::is_same_v<Limit, unbounded>, "larder: unbounded has no number; set a limit that the cache's type names");
     engine_.template set_capacity<limit_meant<Limit>>(limit.value);
   }
   template <std::integral Number>
@@ -315,7 +318,7 @@ class cache {
 };
 
 /// A cache from Key to Value of the given policies, in any order: `make_cache<std::string, int>(lru{}, max_entries{1000})`.
-template <class Key, class Value, policy... Policies>
+template <class Key, class Value, class... Policies>
 cache<Key, Value, Policies...> make_cache(Policies... policies) {
   return cache<Key, Value, Policies...>(std::move(policies)...);
 }

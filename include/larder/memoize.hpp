@@ -60,14 +60,20 @@ struct memoized_of<F, std::function<Result(Arguments...)>> {
   using type = memoized<F, std::remove_cvref_t<Result>, std::remove_cvref_t<Arguments>...>;
 };
 
+template <class F>
+concept has_one_signature = requires(F f) { std::function(f); };
+
 }  // namespace core
 
 /// `memoize(f, max_entries{n})`: f as a function with a cache of the given policies in front. f has one signature (not
 /// overloaded, not generic); its parameters are the key.
-template <class F, policy... Policies>
+template <class F, class... Policies>
 auto memoize(F f, Policies... policies) {
+  static_assert((policy<Policies> && ...), "larder: memoize takes policies after the function, such as max_entries{1000}");
+  static_assert(core::has_one_signature<F>, "larder: memoize needs a function with one signature, neither overloaded nor generic");
   static_assert(sizeof...(Policies) != 0, "larder: memoize needs a limit, as in memoize(f, max_entries{1000}), or unbounded");
-  return typename core::memoized_of<F, decltype(std::function(f))>::type(std::move(f), std::move(policies)...);
+  if constexpr (core::has_one_signature<F>)
+    return typename core::memoized_of<F, decltype(std::function(f))>::type(std::move(f), std::move(policies)...);
 }
 
 }  // namespace larder

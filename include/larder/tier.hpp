@@ -64,11 +64,17 @@ tier<Cache, tier_mode::read_only> read_only(std::unique_ptr<Cache> cache) noexce
 
 namespace core {
 
+template <class C>
+concept cache_like = requires {
+  typename C::key_type;
+  typename C::mapped_type;
+};
+
 /// The tier that an argument of `tiered{...}` means.
 template <class Argument>
 struct tier_from {
   using type = tier<std::remove_reference_t<Argument>, tier_mode::write_through>;
-  static_assert(std::is_lvalue_reference_v<Argument>,
+  static_assert(std::is_lvalue_reference_v<Argument> && cache_like<std::remove_reference_t<Argument>>,
                 "larder: a tier is a cache that outlives the tiers, a unique_ptr to one, or read_only(...), write_back(...) of these");
 };
 template <class Cache>

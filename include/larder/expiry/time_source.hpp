@@ -4,6 +4,7 @@
 #include <larder/core/concepts.hpp>
 #include <larder/core/time.hpp>
 
+#include <concepts>
 #include <type_traits>
 
 namespace larder {
@@ -21,9 +22,12 @@ class time_source {
     requires std::is_empty_v<Clock>
   = default;
   explicit time_source(const Clock& clock) noexcept : clock_(&clock) {}
-  explicit time_source(const Clock&& clock)
+  template <std::same_as<Clock> Temporary>
     requires(!std::is_empty_v<Clock>)
-  = delete;  // it would be gone before the cache asks it
+  explicit time_source(const Temporary&&) {  // it would be gone before the cache asks it
+    static_assert(!std::is_same_v<Temporary, Clock>,
+                  "larder: time_source borrows a clock that has state, so name the clock first and pass the variable");
+  }
 
   instant now() const {
     if constexpr (std::is_empty_v<Clock>)
