@@ -2,8 +2,10 @@
 """Checks that wrong uses of larder do not compile, and that the compiler then prints the sentence that was promised.
 
 A case is a .cpp file with lines `// expect: <text>` and the wrong lines inside `#ifdef LARDER_COMPILE_FAIL`. It is compiled twice:
-without the macro (the twin), which must succeed, and with it, which must fail and print every expected text. The twin is what
-keeps a broken include path or a typo from counting as a refusal.
+without the macro (the twin), which must succeed, and with it, which must fail and print every expected text, the first of them
+in the first error. The twin is what keeps a broken include path or a typo from counting as a refusal.
+
+A file may hold several cases, which share the twin: `// expect 2: <text>` and `#if LARDER_COMPILE_FAIL == 2`.
 
 The light umbrella is precompiled once, since nearly every case includes it first.
 """
@@ -26,24 +28,44 @@ def tail(text, lines=25):
     return "\n".join("    " + line for line in text.splitlines()[:lines])
 
 
-def check(command, source):
-    """What is wrong with one case, as a text; None when it is as it should be."""
-    text = source.read_text(encoding="utf-8")
-    expected = re.findall(r"^// expect: (.+?)\s*$", text, re.MULTILINE)
-    if not expected:
-        return "has no `// expect: <text>` line"
-    if not re.search(r"^#ifdef LARDER_COMPILE_FAIL$", text, re.MULTILINE):
-        return "has no `#ifdef LARDER_COMPILE_FAIL` block"
-    code, output = compile_case(command, source)
-    if code != 0:
-        return "its twin does not compile:\n" + tail(output)
-    code, output = compile_case(command, source, "-DLARDER_COMPILE_FAIL")
+def cases_of(text):
+    """The cases of a file: what defines the macro, the line that guards the wrong use, and the expected texts."""
+    numbers = dict.fromkeys(re.findall(r"^// expect (\d+): ", text, re.MULTILINE))
+    cases = [("-DLARDER_COMPILE_FAIL=" + n, "#if LARDER_COMPILE_FAIL == " + n, rf"^// expect {n}: (.+?)\s*$") for n in numbers]
+    if re.search(r"^// expect: ", text, re.MULTILINE):
+        cases.append(("-DLARDER_COMPILE_FAIL", "#ifdef LARDER_COMPILE_FAIL", r"^// expect: (.+?)\s*$"))
+    return [(define, guard, re.findall(pattern, text, re.MULTILINE)) for define, guard, pattern in cases]
+
+
+def check_case(command, source, define, expected):
+    code, output = compile_case(command, source, define)
     if code == 0:
         return "compiles, although it must not"
     missing = [sentence for sentence in expected if sentence not in output]
     if missing:
         return "the compiler did not say: " + " | ".join(missing) + "\n" + tail(output)
+    first = next((line for line in output.splitlines() if re.search(r"\berror: ", line)), "")
+    if expected[0] not in first:
+        return "the sentence is not the first error:\n" + tail(output)
     return None
+
+
+def check(command, source):
+    """How many cases a file has and what is wrong with them, as texts."""
+    text = source.read_text(encoding="utf-8")
+    cases = cases_of(text)
+    if not cases:
+        return 1, ["has no `// expect: <text>` line"]
+    code, output = compile_case(command, source)
+    if code != 0:
+        return len(cases), ["its twin does not compile:\n" + tail(output)]
+    problems = []
+    for define, guard, expected in cases:
+        if guard not in text.splitlines():
+            problems.append(f"has no `{guard}` block")
+        elif problem := check_case(command, source, define, expected):
+            problems.append(f"{define}: {problem}")
+    return len(cases), problems
 
 
 def precompile(command, includes, work):
@@ -77,12 +99,16 @@ def main():
     command = [options.compiler, "-std=c++20", "-pthread"]
     paths = [argument for include in includes for argument in ("-I", include)]
     command = [*command, *precompile([*command, *paths], includes, options.work), *paths]
-    failures = 0
+    total = failures = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for case, problem in zip(options.cases, pool.map(lambda c: check(command, c), options.cases)):
-            print(("ok    " if problem is None else "FAIL  ") + case.name + (": " + problem if problem else ""), flush=True)
-            failures += problem is not None
-    print(f"{len(options.cases) - failures} of {len(options.cases)} cases are refused as promised ({options.compiler})")
+        for source, (count, problems) in zip(options.cases, pool.map(lambda c: check(command, c), options.cases)):
+            for problem in problems:
+                print(f"FAIL  {source.name}: {problem}", flush=True)
+            if not problems:
+                print(f"ok    {source.name} ({count})", flush=True)
+            total += count
+            failures += len(problems)
+    print(f"{total - failures} of {total} cases are refused as promised ({options.compiler})")
     return 1 if failures else 0
 
 

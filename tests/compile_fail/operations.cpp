@@ -1,0 +1,82 @@
+// What a cache's type does not allow, its operations say.
+#include <larder/larder.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+using namespace larder::literals;
+
+namespace {
+
+using counted = larder::cache<std::string, int, larder::max_entries>;
+using owning = larder::cache<std::string, std::unique_ptr<int>, larder::max_entries>;
+using alone = larder::cache<std::string, int, larder::max_entries, larder::unsynchronized>;
+const auto load = [](const std::string&) { return 1; };
+
+[[maybe_unused]] int allowed(counted& numbers, owning& pointers, alone& single, larder::cache<std::string, int, larder::max_entries, larder::ttl>& timed) {
+  int seen = 0;
+  pointers.visit("a", [&](const std::unique_ptr<int>& p) { seen = *p; });
+  timed.put("a", 1, 5s);
+  return seen + numbers.get_or_load_async("a", load).get() + single.get_or_load("a", load);
+}
+
+// expect 1: larder: put(key, value, ttl) needs the policy larder::ttl
+#if LARDER_COMPILE_FAIL == 1
+void no_ttl(counted& c) { c.put("a", 1, 5s); }
+#endif
+
+// expect 2: larder: get copies the value; look at a move-only value with visit
+#if LARDER_COMPILE_FAIL == 2
+auto get_move_only(owning& c) { return c.get("a"); }
+#endif
+
+// expect 3: larder: peek copies the value; look at a move-only value with visit
+#if LARDER_COMPILE_FAIL == 3
+auto peek_move_only(owning& c) { return c.peek("a"); }
+#endif
+
+// expect 4: larder: get_or_load shares the loaded value, so it must be copyable
+#if LARDER_COMPILE_FAIL == 4
+auto load_move_only(owning& c) {
+  return c.get_or_load("a", [] { return std::make_unique<int>(1); });
+}
+#endif
+
+// expect 5: larder: get_or_load_async needs a synchronized cache, not unsynchronized
+#if LARDER_COMPILE_FAIL == 5
+auto load_behind_its_back(alone& c) { return c.get_or_load_async("a", load); }
+#endif
+
+// expect 6: larder: refresh_after_write loads in the background, which an unsynchronized cache does not allow
+#if LARDER_COMPILE_FAIL == 6
+auto refresh_behind_its_back = larder::make_cache<int, int>(larder::max_entries{1}, larder::refresh_after_write{1h}, larder::unsynchronized{});
+#endif
+
+// expect 7: larder: a loader is called as loader(key), loader(key, stop_token) or loader()
+#if LARDER_COMPILE_FAIL == 7
+int wrong_loader(counted& c) {
+  return c.get_or_load("a", [](int, int) { return 1; });
+}
+#endif
+
+// expect 8: larder: get copies the value; look at a move-only value with visit
+#if LARDER_COMPILE_FAIL == 8
+auto get_many_move_only(owning& c) { return c.get_many({"a", "b"}); }
+#endif
+
+// expect 9: larder: get_or_load_many shares the loaded values, so they must be copyable
+#if LARDER_COMPILE_FAIL == 9
+auto load_many_move_only(owning& c, const std::vector<std::string>& keys) {
+  return c.get_or_load_many(keys, [](const std::vector<std::string>&) { return std::vector<std::unique_ptr<int>>(); });
+}
+#endif
+
+// expect 10: larder: get_or_load_async shares the loaded value, so it must be copyable
+#if LARDER_COMPILE_FAIL == 10
+auto load_move_only_later(owning& c) {
+  return c.get_or_load_async("a", [] { return std::make_unique<int>(1); });
+}
+#endif
+
+}  // namespace
