@@ -22,7 +22,7 @@ using larder::testing::fault_kind;
 
 static_assert(remote::http_transport<remote::curl_transport>);
 
-remote::transport_settings quick() { return {{.connect = 2'000ms, .first_byte = 2'000ms, .stall = 2'000ms, .slowest = 1, .total = 20'000ms}, {}}; }
+remote::transport_settings patient() { return {{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms}, {}}; }
 
 remote::http_request request_to(const blob_server& server, const std::string& method, const std::string& name) {
   remote::http_request request;
@@ -35,7 +35,7 @@ remote::http_request request_to(const blob_server& server, const std::string& me
 
 TEST_CASE("any status is an answer, with its headers and the beginning of its body") {
   blob_server server;
-  remote::curl_transport transport(quick());
+  remote::curl_transport transport(patient());
   CHECK(transport.send(request_to(server, "GET", "absent")).status == 404);
   const std::string page(300'000, 'e');
   server.inject({.kind = fault_kind::verbatim, .reply = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nX-Odd:  a b \t\r\nContent-Length: 300000\r\n\r\n" + page});
@@ -50,7 +50,7 @@ TEST_CASE("any status is an answer, with its headers and the beginning of its bo
 
 TEST_CASE("an interim answer is not the answer") {
   blob_server server;
-  remote::curl_transport transport(quick());
+  remote::curl_transport transport(patient());
   server.inject({.kind = fault_kind::verbatim,
                  .reply = "HTTP/1.1 103 Early\r\nLink: x\r\nContent-Length: 9\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"});
   const remote::http_response answer = transport.send(request_to(server, "GET", "o"));
@@ -61,7 +61,7 @@ TEST_CASE("an interim answer is not the answer") {
 
 TEST_CASE("a body in many parts arrives as one, also after leave was asked for") {
   blob_server server;
-  remote::curl_transport transport(quick());
+  remote::curl_transport transport(patient());
   for (const std::size_t part : {std::size_t{3}, std::size_t{3} << 20U}) {
     std::vector<larder::bytes> parts;
     std::string whole;
@@ -81,7 +81,7 @@ TEST_CASE("a body in many parts arrives as one, also after leave was asked for")
 
 TEST_CASE("a line break in a header never leaves the process") {
   blob_server server;
-  remote::curl_transport transport(quick());
+  remote::curl_transport transport(patient());
   for (const char* value : {"a\r\nX: y", "a\nb", "\r"}) {
     remote::http_request request = request_to(server, "GET", "o");
     request.headers.push_back({"X-Value", value});
@@ -97,7 +97,7 @@ TEST_CASE("a line break in a header never leaves the process") {
 
 TEST_CASE("requests one after the other share a connection") {
   blob_server server;
-  remote::curl_transport transport(quick());
+  remote::curl_transport transport(patient());
   for (int i = 0; i < 20; ++i) CHECK(transport.send(request_to(server, "GET", "absent")).status == 404);
   CHECK(server.counts().connections == 1);
   CHECK(server.counts()["GET"] == 20);
@@ -106,7 +106,7 @@ TEST_CASE("requests one after the other share a connection") {
 TEST_CASE("a forked child opens its own connections and leaves the parent's alone") {
   blob_server server;
   server.store("/o", larder::bytes::copy_of(std::string_view("text")));
-  remote::curl_transport transport(quick());
+  remote::curl_transport transport(patient());
   CHECK(transport.send(request_to(server, "GET", "o")).status == 200);
   const pid_t child = fork();
   if (child == 0) {
@@ -128,7 +128,7 @@ TEST_CASE("a forked child opens its own connections and leaves the parent's alon
 
 TEST_CASE("a transport that is destroyed in a forked child does not end the parent's connection") {
   blob_server server;
-  auto transport = std::make_unique<remote::curl_transport>(quick());
+  auto transport = std::make_unique<remote::curl_transport>(patient());
   CHECK(transport->send(request_to(server, "GET", "absent")).status == 404);
   const pid_t child = fork();
   if (child == 0) {
