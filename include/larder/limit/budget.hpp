@@ -32,11 +32,7 @@ class budget {
       if (size[d] > capacity(d)) return false;
     return true;
   }
-  bool has_room(const amounts<Dimensions>& size) const noexcept {
-    for (std::size_t d = 0; d < Dimensions; ++d)
-      if (size[d] > capacity(d) || used(d) > capacity(d) - size[d]) return false;
-    return true;
-  }
+  bool has_room(const amounts<Dimensions>& size) const noexcept { return !passes(capacities(), size); }
   bool over() const noexcept {
     for (std::size_t d = 0; d < Dimensions; ++d)
       if (used(d) > capacity(d)) return true;
@@ -56,20 +52,31 @@ class budget {
     for (std::size_t d = 0; d < Dimensions; ++d) used_[d].subtract(size[d]);
   }
 
-  /// With a watermark: whether adding `size` reaches a limit, and whether the use plus `size` is still above the mark.
-  bool reaches(const amounts<Dimensions>& size) const noexcept {
-    for (std::size_t d = 0; d < Dimensions; ++d)
-      if (capacity(d) != std::numeric_limits<std::uint64_t>::max() && used(d) + size[d] >= capacity(d)) return true;
-    return false;
-  }
+  /// With a watermark: how much may be in use once `size` is added; the mark's share of each limit that adding it reaches.
   template <class Watermark>
-  bool above(const Watermark& mark, const amounts<Dimensions>& size) const noexcept {
+  amounts<Dimensions> marks(const Watermark& mark, const amounts<Dimensions>& size) const noexcept {
+    amounts<Dimensions> bounds{};
+    for (std::size_t d = 0; d < Dimensions; ++d) {
+      bounds[d] = capacity(d);
+      if (bounds[d] != std::numeric_limits<std::uint64_t>::max() && (size[d] >= bounds[d] || used(d) >= bounds[d] - size[d]))
+        bounds[d] = mark.of(bounds[d]);
+    }
+    return bounds;
+  }
+  /// Whether adding `size` passes one of these bounds.
+  bool passes(const amounts<Dimensions>& bounds, const amounts<Dimensions>& size) const noexcept {
     for (std::size_t d = 0; d < Dimensions; ++d)
-      if (capacity(d) != std::numeric_limits<std::uint64_t>::max() && used(d) + size[d] > mark.of(capacity(d))) return true;
+      if (size[d] > bounds[d] || used(d) > bounds[d] - size[d]) return true;
     return false;
   }
 
  private:
+  amounts<Dimensions> capacities() const noexcept {
+    amounts<Dimensions> all{};
+    for (std::size_t d = 0; d < Dimensions; ++d) all[d] = capacity(d);
+    return all;
+  }
+
   std::array<sync::counter<Shared>, Dimensions> used_;
   std::array<sync::counter<Shared>, Dimensions> capacity_;
 };

@@ -347,6 +347,8 @@ class entry_table {
   /// In place, so that slot and pins stay. False when there was no room in this shard: the old entry is gone then.
   bool replace(shard& s, slot place, payload&& value, const put_request& request, removals& gone) {
     entry& e = s.slab[place];
+    [[maybe_unused]] std::optional<key> name;  // copied before anything changes: a copy may throw
+    if constexpr (Spec::collects_removed) name.emplace(e.key);
     const bool pinned = s.pins.contains(place);
     if (!pinned) s.order.on_erase(place);
     budget_.give_back(size_of(e));
@@ -354,8 +356,13 @@ class entry_table {
       forget(s, place, removal_cause::replaced, gone);
       return false;
     }
-    if constexpr (Spec::collects_removed) gone.push(key(e.key), std::move(e.payload), removal_cause::replaced);
-    e.payload = std::move(value);
+    if constexpr (Spec::collects_removed) collect(gone, std::move(*name), std::move(e.payload), removal_cause::replaced);
+    if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
+      std::destroy_at(&e.payload);
+      std::construct_at(&e.payload, std::move(value));
+    } else {
+      e.payload = std::move(value);
+    }
     set_size(e, request.size);
     stamp(e, request);
     if (!pinned) {
@@ -367,10 +374,11 @@ class entry_table {
   }
 
   bool take_room(shard& s, const put_request& request, removals& gone) {
-    if constexpr (Spec::has_watermark)
-      if (budget_.reaches(request.size))
-        while (budget_.above(spec_.mark, request.size) && evict_one(s, request.now, gone)) {
-        }
+    if constexpr (Spec::has_watermark) {
+      const sizes bounds = budget_.marks(spec_.mark, request.size);
+      while (budget_.passes(bounds, request.size) && evict_one(s, request.now, gone)) {
+      }
+    }
     while (!budget_.take(request.size))
       if (!evict_one(s, request.now, gone)) return false;
     return true;
@@ -423,8 +431,15 @@ class entry_table {
     if (cause == removal_cause::expired) s.counters.expirations.add();
     if (!s.pins.empty()) s.pins.erase(place);
     s.index.erase(e.hash, place);
-    if constexpr (Spec::collects_removed) gone.push(std::move(e.key), std::move(e.payload), cause);
+    if constexpr (Spec::collects_removed) collect(gone, std::move(e.key), std::move(e.payload), cause);
     s.slab.destroy(place);
+  }
+  /// Without memory for the queue the entry leaves all the same, untold.
+  static void collect(removals& gone, key&& name, payload&& value, removal_cause cause) noexcept {
+    try {
+      gone.push(std::move(name), std::move(value), cause);
+    } catch (...) {
+    }
   }
 
   template <class Deliver, class Cause, class Which>

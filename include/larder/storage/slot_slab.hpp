@@ -37,7 +37,12 @@ class slot_slab {
     const slot s = fresh ? fresh_ : free_;
     slot next_free = no_slot;
     if (!fresh) std::memcpy(&next_free, place(s), sizeof(slot));
-    ::new (place(s)) Entry(std::forward<Arguments>(arguments)...);  // when it throws, the place is still free
+    try {
+      ::new (place(s)) Entry(std::forward<Arguments>(arguments)...);
+    } catch (...) {  // the place is still free, but its link may be overwritten
+      if (!fresh) std::memcpy(place(s), &next_free, sizeof(slot));
+      throw;
+    }
     if (fresh)
       ++fresh_;
     else
