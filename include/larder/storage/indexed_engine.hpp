@@ -234,18 +234,15 @@ class indexed_engine {
   template <class Limit>
   void set_capacity(std::uint64_t n) {
     table_.budget().set_capacity(std::is_same_v<Limit, max_entries> ? 0 : 1, n);
-    departures gone;
-    guarded(false, [&] {
-      const auto lock = store_.lock();
-      catch_up(gone);
-      table_.shrink(context_.now(), [&](removals& left) { settle(left, gone); });
-      return true;
-    });
-    tell(gone);
+    shrink();
   }
 
   std::optional<pin_claim> pin(const address& at) { return table_.pin(at.id, at.id.low, context_.now()); }
-  void unpin(const pin_claim& claim) noexcept { table_.unpin(claim); }
+  /// When the limit shrank while the entry was pinned, somebody leaves for it now.
+  void unpin(const pin_claim& claim) noexcept {
+    table_.unpin(claim);
+    if (table_.budget().over()) shrink();
+  }
 
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
   void add_to(cache_stats& stats) const {
@@ -355,6 +352,17 @@ class indexed_engine {
     request.accessed = info.accessed;
     request.expires = info.expires;
     return request;
+  }
+
+  void shrink() {
+    departures gone;
+    guarded(false, [&] {
+      const auto lock = store_.lock();
+      catch_up(gone);
+      table_.shrink(context_.now(), [&](removals& left) { settle(left, gone); });
+      return true;
+    });
+    tell(gone);
   }
 
   bool publish(const address& at, const Value& value, const write_mode& mode, departures& gone) {

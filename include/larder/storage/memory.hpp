@@ -226,7 +226,11 @@ class memory_engine {
   }
 
   std::optional<pin_claim> pin(const address& at) { return table_.pin(at.key, at.hash, time()); }
-  void unpin(const pin_claim& claim) noexcept { table_.unpin(claim); }
+  /// When the limit shrank while the entry was pinned, somebody leaves for it now.
+  void unpin(const pin_claim& claim) noexcept {
+    table_.unpin(claim);
+    if (table_.budget().over()) table_.shrink(time(), [&](departures& gone) { tell(gone); });
+  }
 
   void count_join(const address& at) noexcept { table_.count_join(at.hash); }
   void add_to(cache_stats& stats) const { table_.add_to(stats); }
