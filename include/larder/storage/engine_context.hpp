@@ -111,6 +111,8 @@ class engine_context {
       std::uint64_t most = std::max<std::uint64_t>(1, std::uint64_t{4} * std::thread::hardware_concurrency());
       if constexpr (has<max_entries>) most = std::min(most, policies_.template get<max_entries>().value / entries_each);
       if constexpr (has<max_bytes>) most = std::min(most, policies_.template get<max_bytes>().value / bytes_each);
+      // Weights have a unit of the user's own: so much weight is at most so many entries of weight one.
+      if constexpr (has<max_weight>) most = std::min(most, policies_.template get<max_weight>().value / entries_each);
       return static_cast<std::size_t>(std::bit_floor(std::max<std::uint64_t>(most, 1)));
     }
   }
