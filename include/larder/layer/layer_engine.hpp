@@ -23,7 +23,6 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -262,9 +261,9 @@ class layer_engine {
     task_worker worker;
   };
   struct job {
-    std::size_t layer;
-    std::shared_ptr<layer_load> load;
-    request_state* request;
+    std::size_t layer = 0;
+    std::shared_ptr<layer_load> load;  // nothing: there is nothing to do
+    request_state* request = nullptr;
   };
 
   std::shared_ptr<layer_load> begin_load(std::size_t i, load_kind kind, room place) {
@@ -352,28 +351,28 @@ class layer_engine {
   void run() {
     std::unique_lock lock(memory_->mutex());
     while (!reader_.stopping()) {
-      std::optional<job> next = pick();
-      if (!next) {
+      job next = pick();
+      if (next.load == nullptr) {
         memory_->announce_sleep(true);
         next = pick();  // a lease may have been dropped before the announcement
-        if (!next) memory_->bell().wait(lock);
+        if (next.load == nullptr) memory_->bell().wait(lock);
         memory_->announce_sleep(false);
-        if (!next) continue;
+        if (next.load == nullptr) continue;
       }
-      run_load(lock, next->layer, *next->load, next->request == nullptr ? nullptr : &next->request->worker);
-      finish_load(next->layer, next->load);
-      if (next->request != nullptr && next->load->failure) {
-        if (next->load->called_off)
-          next->request->worker.cancel();
+      run_load(lock, next.layer, *next.load, next.request == nullptr ? nullptr : &next.request->worker);
+      finish_load(next.layer, next.load);
+      if (next.request != nullptr && next.load->failure) {
+        if (next.load->called_off)
+          next.request->worker.cancel();
         else
-          next->request->worker.fail(next->load->failure);
+          next.request->worker.fail(next.load->failure);
         requests_.pop_front();
       }
-      next.reset();
+      next = job{};
     }
   }
 
-  std::optional<job> pick() {
+  job pick() {
     while (!requests_.empty()) {
       request_state& r = requests_.front();
       if (r.worker.stop_requested() && r.next < r.layers.size()) {
@@ -394,7 +393,7 @@ class layer_engine {
       ++r.next;  // it is there, or there is no room for it
       r.worker.advance();
     }
-    if (schedule_ == nullptr) return std::nullopt;
+    if (schedule_ == nullptr) return {};
     ++scan_;
     const std::uint64_t end = schedule_->steps() - std::min(schedule_->steps(), schedule_->next) > schedule_->length()
                                   ? schedule_->next + schedule_->length()
@@ -412,7 +411,7 @@ class layer_engine {
       if (!Residency::looks_beyond) break;
       only_residents = true;
     }
-    return std::nullopt;
+    return {};
   }
 
   layer_reader<Source, Time> reader_;

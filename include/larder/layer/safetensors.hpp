@@ -56,17 +56,20 @@ class safetensors {
   void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
     const std::uint64_t end = offset + destination.size();
     std::uint64_t at = offset;
+    const auto clear_up_to = [&](std::uint64_t limit) {  // a gap that aligns the next tensor
+      if (at >= limit) return;
+      std::memset(destination.data() + (at - offset), 0, static_cast<std::size_t>(limit - at));
+      at = limit;
+    };
     for (const extent& piece : extents_[index]) {
       if (piece.memory + piece.size <= at) continue;
       if (piece.memory >= end) break;
-      if (at < piece.memory) {  // a gap that aligns the next tensor
-        std::memset(destination.data() + (at - offset), 0, static_cast<std::size_t>(piece.memory - at));
-        at = piece.memory;
-      }
+      clear_up_to(piece.memory);
       const std::uint64_t n = std::min(end, piece.memory + piece.size) - at;
       file_.read(piece.file + (at - piece.memory), destination.subspan(static_cast<std::size_t>(at - offset), static_cast<std::size_t>(n)));
       at += n;
     }
+    clear_up_to(end);
     file_.check_unchanged();
   }
 
