@@ -13,6 +13,9 @@ struct throwing_owner {
   throwing_owner(const throwing_owner&) {}
 };
 struct tells_no_time {};
+struct tells_a_number {
+  long now() const { return 0; }
+};
 
 [[maybe_unused]] void allowed(const larder::bytes& raw) {
   auto remembered = larder::memoize(square, larder::max_entries{10});
@@ -53,6 +56,11 @@ auto temporary = larder::make_cache<int, int>(larder::unbounded{}, larder::time_
 // expect 6: larder: time_source needs a clock whose now() gives a duration or a time point
 #if LARDER_COMPILE_FAIL == 6
 larder::time_source no_clock{tells_no_time{}};
+#endif
+
+// expect 9: larder: time_source needs a clock whose now() gives a duration or a time point
+#if LARDER_COMPILE_FAIL == 9
+larder::time_source no_unit{tells_a_number{}};
 #endif
 
 // expect 7: larder: as_span needs a trivially copyable type

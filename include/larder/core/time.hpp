@@ -47,6 +47,8 @@ namespace core {
 
 /// What a clock's `now()` says, as an instant: durations as they are, time points since their epoch.
 template <class Now>
+  requires requires(const Now& now) { std::chrono::duration_cast<instant>(now); } ||
+           requires(const Now& now) { std::chrono::duration_cast<instant>(now.time_since_epoch()); }
 constexpr instant to_instant(const Now& now) {
   if constexpr (requires { now.time_since_epoch(); })
     return std::chrono::duration_cast<instant>(now.time_since_epoch());
