@@ -79,7 +79,7 @@ class digest_stream {
   }
 
  private:
-  XXH3_state_t state_;
+  XXH3_state_t state_{};  // reset with a seed reads what was there before
 };
 
 }  // namespace larder
