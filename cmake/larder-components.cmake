@@ -1,13 +1,14 @@
 # The components of larder: what each needs from larder and from other packages. Read by the build and by the installed package,
 # so that both look for the same things in the same way. Works from CMake 3.16 on.
 
-set(larder_components core disk json http layer testing)   # each after those that it needs
+set(larder_components core disk json http layer presets testing)   # each after those that it needs
 
 set(larder_core_needs "")
 set(larder_disk_needs core)
 set(larder_json_needs core)
 set(larder_http_needs core)
 set(larder_layer_needs json)
+set(larder_presets_needs disk http)
 set(larder_testing_needs core)
 
 set(larder_core_links xxHash::xxhash Threads::Threads)
@@ -15,6 +16,7 @@ set(larder_disk_links "")
 set(larder_json_links simdjson::simdjson)
 set(larder_http_links CURL::libcurl EXPAT::EXPAT)
 set(larder_layer_links "")
+set(larder_presets_links "")
 set(larder_testing_links Boost::headers)
 
 # Which headers belong to a component (regular expressions over paths under include/larder); the rest is the core's.
@@ -23,6 +25,7 @@ set(larder_disk_headers "^storage/(mmap_disk|directory|change_journal|entry_dire
 set(larder_json_headers "^format/")
 set(larder_http_headers "^(remote/|storage/http_blob)")
 set(larder_layer_headers "^layer/")
+set(larder_presets_headers "^presets[.]hpp")
 set(larder_testing_headers "^testing/")
 set(larder_core_headers "^(format/entry_frame|remote/(http|range|secret|url)[.])")   # light ones in a heavier component's folder
 

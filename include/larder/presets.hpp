@@ -1,0 +1,34 @@
+#pragma once
+
+#include <larder/core/bytes.hpp>
+#include <larder/core/error.hpp>
+#include <larder/limit/max_bytes.hpp>
+#include <larder/limit/unbounded.hpp>
+#include <larder/storage/http_blob.hpp>
+#include <larder/storage/mmap_disk.hpp>
+#include <larder/tiered.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace larder::presets {
+
+/// The caches that `model_weights` combines.
+using weights_in_memory = cache<std::string, bytes, max_bytes>;
+using weights_on_disk = cache<std::string, bytes, max_bytes, mmap_disk>;
+using weights_on_server = cache<std::string, bytes, unbounded, http_blob<webdav>>;
+
+/// Three tiers in one line: `auto weights = presets::model_weights(".cache/weights", 4_GiB, "https://host/models")`. At most
+/// `disk_size` bytes in mapped files under `directory`, a quarter of that in memory, and a WebDAV server that a team
+/// shares, written in the background (`weights.flush()` waits for it). The server may be down: then it costs misses.
+/// Throws `larder::error` when the directory cannot be used or the URL is not one.
+inline auto model_weights(const std::filesystem::path& directory, std::uint64_t disk_size, std::string url) {
+  return tiered{std::make_unique<weights_in_memory>(max_bytes{disk_size / 4}),
+                std::make_unique<weights_on_disk>(max_bytes{disk_size}, mmap_disk{directory}),
+                write_back(std::make_unique<weights_on_server>(unbounded{}, http_blob{webdav{.url = std::move(url)}}))};
+}
+
+}  // namespace larder::presets
