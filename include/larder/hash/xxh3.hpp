@@ -22,7 +22,8 @@ struct xxh3 {
   std::uint64_t operator()(std::string_view key) const noexcept { return XXH3_64bits(key.data(), key.size()); }
 
   template <class T>
-    requires(std::has_unique_object_representations_v<T> && std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>)
+    requires(std::has_unique_object_representations_v<T> && std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
+             !std::is_array_v<T>)
   std::uint64_t operator()(const T& key) const noexcept {
     return XXH3_64bits(&key, sizeof(T));
   }
