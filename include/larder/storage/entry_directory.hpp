@@ -245,7 +245,8 @@ class entry_directory {
                                                       "\": it is not empty and not a larder storage (it holds \"" + name +
                                                       "\"); name an empty or new directory");
     }
-    if (const std::optional<file_identity> damaged = identify(file("format"))) {
+    if (identify(file("format"))) {
+      if (read_marker()) return check_marker(policy);  // another process wrote it just now
       if (!names_in(root_).empty() && !identify(file("entries")))
         core::fail(error_cause::invalid_argument, std::string(policy) + " will not use the directory \"" + root_ +
                                                       "\": it holds a file \"format\" of something else; name an empty or new directory");
