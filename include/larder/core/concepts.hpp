@@ -129,9 +129,10 @@ struct fetched {
 /// The live part of an indexed storage: the cache keeps an index (digest -> handle) and decides who leaves; the store
 /// keeps the bytes. Made from `(policy, error_sink&)`; the constructor throws `larder::error` for what cannot work.
 /// Any other member may throw `larder::error`: the cache turns it into a miss or a refused put. `fetch` and `stage` are
-/// called from many threads at once; `publish`, `erase`, `find`, `clear`, `recover` only under `lock()`.
+/// called from many threads at once, as are `find`, `key_of` and `touch`; `publish`, `erase`, `clear`, `recover` only under `lock()`.
 ///
-/// * `handle`: per entry, small, default-constructible, copyable; copied under the index's lock.
+/// * `handle`: per entry, small, default-constructible, copyable; copied under the index's lock. With `==`, hits that do
+///   not change it take no exclusive lock.
 /// * `recover(f)`: f(id, handle, info) for each entry that is there, least recently used first.
 /// * `stage(entry) -> staged`: everything is written, nothing is visible; dropping it leaves nothing behind.
 /// * `publish(staged&&) -> handle`: visible at once and whole, in place of an older entry of that id.
@@ -139,8 +140,9 @@ struct fetched {
 /// * `find(id, key) -> optional<stored_info>`: an entry that the index does not know because somebody else put it.
 /// * `key_of(id, handle&) -> optional<bytes>`: the encoded key, for listing.
 /// * `erase(id, handle)`, `clear()`: gone from the storage; `bytes` handed out stay valid.
-/// * optional: `touch(id, handle&, instant)` remembers a use; `sync(f)` under `lock()` reports others' changes
-///   f(id, optional<stored_info>) (nothing: erased); `pinned_bytes()`, `overhead_bytes()`; `flush()`.
+/// * optional: `touch(id, handle&, instant)` remembers a use; `sync(on_change, on_clear)` under `lock()` reports others'
+///   changes since the last time, on_change(id, optional<stored_info>) (nothing: erased) and on_clear();
+///   `pinned_bytes()`, `overhead_bytes()`; `flush()`.
 template <class S>
 concept indexed_store =
     std::default_initializable<typename S::handle> && std::copyable<typename S::handle> && std::movable<typename S::staged> &&

@@ -43,6 +43,10 @@ struct directory {
 class directory::store {
  public:
   class handle {
+   public:
+    bool operator==(const handle&) const noexcept = default;
+
+   private:
     friend class store;
     storage::entry_memory memory_;
   };

@@ -26,6 +26,7 @@ inline constexpr std::string_view foreign_key = "holds another key than its name
 struct entry_memory {
   std::uint64_t stamp = 0;                // its head's checksum; 0 when it is not known
   std::int64_t verified = never_verified;  // the file's time of change when its payload was last found right
+  bool operator==(const entry_memory&) const noexcept = default;
 };
 
 /// An open entry, copied to the heap and compared with what was asked for.

@@ -11,6 +11,8 @@
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -273,6 +275,7 @@ class indexed_engine {
   }
 
   std::optional<Value> fetch(const address& at, handle& h, instant now, instant& written) {
+    const handle before = h;
     fetched f = store_.fetch(at.id, at.key, h);
     if (f.status == fetch_status::hit && f.changed) {
       if (context_.too_old(f.changed->written, f.changed->accessed, f.changed->expires, now)) return std::nullopt;
@@ -283,9 +286,12 @@ class indexed_engine {
       return codec<Value>::decode(f.payload);  // the listener is not told of what other processes replaced
     }
     if (f.status == fetch_status::hit) {
-      table_.update(at.id, at.id.low, [&](auto& e) {
-        if (e.written.written == written) e.payload = h;
-      });
+      bool improved = true;
+      if constexpr (std::equality_comparable<handle>) improved = !(h == before);
+      if (improved)
+        table_.update(at.id, at.id.low, [&](auto& e) {
+          if (e.written.written == written) e.payload = h;
+        });
       return codec<Value>::decode(f.payload);
     }
     // The bytes are gone or put aside; the index forgets the entry unless somebody has just put a new one.

@@ -187,6 +187,7 @@ class mapping_reference {
   }
   explicit operator bool() const noexcept { return mapping_ != nullptr; }
   mapped_entry* operator->() const noexcept { return mapping_; }
+  bool operator==(const mapping_reference&) const noexcept = default;
 
   /// The mapping that some handle holds of this file, or nothing.
   static mapping_reference find(mapping_ledger& ledger, const file_identity& file) {

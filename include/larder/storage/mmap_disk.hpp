@@ -71,6 +71,10 @@ struct mmap_disk {
 class mmap_disk::store {
  public:
   class handle {
+   public:
+    bool operator==(const handle&) const noexcept = default;
+
+   private:
     friend class store;
     storage::mapping_reference mapping_;
     storage::entry_memory memory_;
