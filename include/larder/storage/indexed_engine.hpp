@@ -159,7 +159,13 @@ class indexed_engine {
   }
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
-    const bool stored = guarded(false, [&] { return publish(at, value, mode, gone); });
+    bool failed = true;
+    const bool stored = guarded(false, [&] {
+      const bool published = publish(at, value, mode, gone);
+      failed = false;
+      return published;
+    });
+    if (failed) table_.count_refused(at.id.low);
     if (!stored && !mode.only_if_absent) {
       // Whatever the reason, the old value is no longer the key's.
       guarded(false, [&] { return drop(at, removal_cause::replaced, gone); });

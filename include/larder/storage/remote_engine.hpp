@@ -83,6 +83,7 @@ class remote_engine {
   }
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures&) {
+    bool present = false;
     const bool stored = guarded(false, [&] {
       const instant now = context_.now();
       stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
@@ -91,13 +92,14 @@ class remote_engine {
       if (mode.only_if_absent) {
         if (store_.put(at.name, parts, put_mode::create_only)) return true;
         // Somebody's entry is there; an expired or damaged one does not count.
-        if (contains_living(at)) return false;
+        present = contains_living(at);
+        if (present) return false;
       }
       return store_.put(at.name, parts, put_mode::replace);
     });
     if (stored)
       insertions_.add();
-    else if (!mode.only_if_absent)
+    else if (!present)
       refused_.add();
     return stored;
   }
