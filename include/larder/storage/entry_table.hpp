@@ -119,33 +119,20 @@ class entry_table {
   template <class MakeKey>
   put_outcome put(key_view k, MakeKey&& make_key, payload&& value, const put_request& request, removals& gone) {
     shard& s = shard_of(request.hash);
-    for (;;) {
-      {
-        const std::lock_guard lock(s.mutex);
-        slot place = find(s, k, request.hash);
-        if (place != no_slot && spec_.expired(s.slab[place], request.now)) {
-          leave(s, place, removal_cause::expired, gone);
-          place = no_slot;
-        }
-        if (place != no_slot && request.only_if_absent) return put_outcome::present;
-        if (!budget_.fits_alone(request.size)) {
-          // What the key had is no longer its value, so it goes as well.
-          if (place != no_slot) leave(s, place, removal_cause::replaced, gone);
-          s.counters.refused.add();
-          return put_outcome::refused;
-        }
-        if (place != no_slot) {
-          if (replace(s, place, std::move(value), request, gone)) return put_outcome::stored;
-        } else if (take_room(s, request, gone)) {
-          insert(s, std::forward<MakeKey>(make_key), std::move(value), request);
-          return put_outcome::stored;
-        }
+    do {
+      const std::lock_guard lock(s.mutex);
+      if (const auto outcome = try_put(s, k, make_key, value, request, gone)) return *outcome;
+    } while (evict_elsewhere(&s, request, gone));
+    // Nobody had anything to evict; but others may have put behind our back. Whether there is room is clear when all wait.
+    std::vector<std::unique_lock<typename Spec::mutex>> locks;
+    locks.reserve(shards_.size());
+    for (auto& each : shards_) locks.emplace_back(each->mutex);
+    for (auto& each : shards_)
+      while (!budget_.has_room(request.size) && evict_one(*each, request.now, gone)) {
       }
-      if (!evict_elsewhere(&s, request, gone)) {
-        s.counters.refused.add();
-        return put_outcome::refused;
-      }
-    }
+    if (const auto outcome = try_put(s, k, make_key, value, request, gone)) return *outcome;
+    s.counters.refused.add();
+    return put_outcome::refused;
   }
 
   /// f(entry) under the exclusive lock when the key is there: for what a storage learned of it. Weights stay as they are.
@@ -326,8 +313,32 @@ class entry_table {
     if constexpr (Spec::keeps_expires) e.expires.expires = request.expires;
   }
 
+  /// A put within one shard, under its lock; nothing when the room would have to come from the others.
   template <class MakeKey>
-  void insert(shard& s, MakeKey&& make_key, payload&& value, const put_request& request) {
+  std::optional<put_outcome> try_put(shard& s, key_view k, MakeKey& make_key, payload& value, const put_request& request, removals& gone) {
+    slot place = find(s, k, request.hash);
+    if (place != no_slot && spec_.expired(s.slab[place], request.now)) {
+      leave(s, place, removal_cause::expired, gone);
+      place = no_slot;
+    }
+    if (place != no_slot && request.only_if_absent) return put_outcome::present;
+    if (!budget_.fits_alone(request.size)) {
+      // What the key had is no longer its value, so it goes as well.
+      if (place != no_slot) leave(s, place, removal_cause::replaced, gone);
+      s.counters.refused.add();
+      return put_outcome::refused;
+    }
+    if (place != no_slot) {
+      if (replace(s, place, std::move(value), request, gone)) return put_outcome::stored;
+    } else if (take_room(s, request, gone)) {
+      insert(s, make_key, std::move(value), request);
+      return put_outcome::stored;
+    }
+    return std::nullopt;
+  }
+
+  template <class MakeKey>
+  void insert(shard& s, MakeKey& make_key, payload&& value, const put_request& request) {
     slot place = no_slot;
     try {
       place = s.slab.emplace(make_key(), std::move(value), request.hash);
