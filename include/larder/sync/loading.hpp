@@ -235,21 +235,29 @@ class loading {
     static_assert(std::copy_constructible<std::remove_cvref_t<Loader>>,
                   "larder: refresh_after_write keeps a copy of the loader, so the loader must be copyable");
     Key owned(key);
-    auto flown = flights_.lead(owned);
+    const auto flown = flights_.lead(owned);
     if (!flown) return;
-    auto copy = std::make_shared<std::remove_cvref_t<Loader>>(loader);
-    workers_.post([this, &cache, owned = std::move(owned), flown, copy] {
-      typename Cache::departures gone;
-      try {
-        const Value value = timed([&] { return call_loader<Value>(*copy, owned, std::stop_token{}); });
-        loads_.add();
-        flights_.land(owned, flown, value, [&](const Value& v) { cache.engine_.write(cache.engine_.locate(owned), Value(v), {}, gone); });
-      } catch (...) {
-        cache.context_.errors().report_current(error_cause::load);
-        flights_.fail(owned, flown, std::current_exception());
-      }
-      cache.engine_.tell(gone);
-    });
+    try {
+      auto copy = std::make_shared<std::remove_cvref_t<Loader>>(loader);
+      workers_.post([this, &cache, owned, flown, copy] { fly_behind(cache, owned, flown, *copy); });
+    } catch (...) {  // the old value serves on
+      cache.context_.errors().report_current(error_cause::load);
+      flights_.fail(owned, flown, std::current_exception());
+    }
+  }
+  template <class Loader>
+  void fly_behind(Cache& cache, const Key& key, const typename flights_type::handle& flown, Loader& loader) {
+    typename Cache::departures gone;
+    try {
+      flights_.take_over(flown);
+      const Value value = timed([&] { return call_loader<Value>(loader, key, std::stop_token{}); });
+      loads_.add();
+      flights_.land(key, flown, value, [&](const Value& v) { cache.engine_.write(cache.engine_.locate(key), Value(v), {}, gone); });
+    } catch (...) {
+      cache.context_.errors().report_current(error_cause::load);
+      flights_.fail(key, flown, std::current_exception());
+    }
+    cache.engine_.tell(gone);
   }
 
   static constexpr std::size_t most_workers = 64;

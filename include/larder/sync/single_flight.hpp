@@ -38,7 +38,7 @@ class single_flight {
     bool superseded_ = false;
     std::optional<Value> value_;
     std::exception_ptr failure_;
-    const std::thread::id leader_;
+    std::thread::id leader_;  // under the owner's waits_mutex_
   };
   using handle = std::shared_ptr<flight>;
 
@@ -50,12 +50,12 @@ class single_flight {
   bool idle() const noexcept { return count_.load(std::memory_order_seq_cst) == 0; }
 
   /// The flight for the key, and whether the caller leads it and so must land it.
-  std::pair<handle, bool> join_or_lead(const Key& key) {
+  std::pair<handle, bool> join_or_lead(const Key& key, std::thread::id leader = std::this_thread::get_id()) {
     const std::lock_guard lock(mutex_);
     const auto [at, led] = flights_.try_emplace(key);
     if (led) {
       try {
-        at->second = std::make_shared<flight>(std::this_thread::get_id());
+        at->second = std::make_shared<flight>(leader);
       } catch (...) {
         flights_.erase(at);
         throw;
@@ -65,10 +65,15 @@ class single_flight {
     return {at->second, led};
   }
 
-  /// Leads only when nobody does: for work in the background.
+  /// Leads only when nobody does, for work in the background: no thread is its leader before one says so with `take_over`.
   handle lead(const Key& key) {
-    auto [flown, led] = join_or_lead(key);
+    auto [flown, led] = join_or_lead(key, std::thread::id{});
     return led ? flown : nullptr;
+  }
+  /// The calling thread does the work of a flight that another thread began.
+  void take_over(const handle& flown) {
+    const std::lock_guard lock(waits_mutex_);
+    flown->leader_ = std::this_thread::get_id();
   }
 
   /// Ends a flight with its value. `store(value)` runs before anybody is told, and only when nothing superseded the load.

@@ -31,9 +31,11 @@ class worker_pool {
     for (std::thread& t : threads_) t.join();
   }
 
-  /// Runs `job` on some thread; it must not throw.
+  /// Runs `job` on some thread; it must not throw. Once the pool is being destroyed, jobs that still run may post: nothing
+  /// comes of it.
   void post(std::function<void()> job) {
     const std::lock_guard lock(mutex_);
+    if (stopping_) return;
     jobs_.push_back(std::move(job));
     if (idle_ < jobs_.size() && threads_.size() < most_) {
       try {
