@@ -2,6 +2,7 @@
 
 #include <larder/core/time.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include <thread>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace larder::sync {
 
@@ -45,7 +47,11 @@ class write_back_queue {
 
   void put(const Key& key, std::optional<Value> value, std::uint64_t size) {
     std::unique_lock lock(mutex_);
-    settled_.wait(lock, [&] { return bytes_ == 0 || bytes_ + size <= most_bytes_; });
+    settled_.wait(lock, [&] {
+      const auto older = changes_.find(key);  // its room is this one's
+      const std::uint64_t others = bytes_ - (older == changes_.end() ? 0 : older->second.size);
+      return others == 0 || others + size <= most_bytes_;
+    });
     const auto [at, fresh] = changes_.try_emplace(key);
     if (!fresh) bytes_ -= at->second.size;
     at->second.value = std::move(value);
@@ -81,8 +87,30 @@ class write_back_queue {
 
   /// Waits until nothing is pending, at most so long; whether that was reached.
   bool flush(duration deadline) {
+    const std::chrono::steady_clock::time_point end(core::deadline_after(steady_time::now(), std::max(deadline, duration{0})));
     std::unique_lock lock(mutex_);
-    return settled_.wait_for(lock, deadline, [this] { return changes_.empty(); });
+    return settled_.wait_until(lock, end, [this] { return changes_.empty(); });
+  }
+
+  /// Turns what is pending of a key into an erase; whether that was a value, nothing when nothing is pending.
+  std::optional<bool> withdraw(const Key& key) {
+    const std::lock_guard lock(mutex_);
+    const auto at = changes_.find(key);
+    if (at == changes_.end()) return std::nullopt;
+    const bool had = at->second.value.has_value();
+    at->second.value.reset();
+    bytes_ -= std::exchange(at->second.size, 0);
+    ++at->second.version;
+    settled_.notify_all();
+    return had;
+  }
+  /// The keys of which something is pending.
+  std::vector<Key> keys() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Key> all;
+    all.reserve(changes_.size());
+    for (const auto& row : changes_) all.push_back(row.first);
+    return all;
   }
 
   std::size_t size() const {

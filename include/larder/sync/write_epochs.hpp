@@ -19,15 +19,17 @@ class write_epochs {
   /// A write to several tiers. `alone()`, asked at its end, says whether no other write to the stripe overlapped it.
   class write {
    public:
-    write(write_epochs& epochs, std::uint64_t hash) noexcept : stripe_(epochs.stripe_of(hash)), ticket_(stripe_.begun.fetch_add(1)) {}
+    write(write_epochs& epochs, std::uint64_t hash) noexcept
+        : stripe_(epochs.stripe_of(hash)), ticket_(stripe_.begun.fetch_add(1)), first_(stripe_.ended.load() == ticket_) {}
     write(const write&) = delete;
     write& operator=(const write&) = delete;
     ~write() { stripe_.ended.fetch_add(1); }
-    bool alone() const noexcept { return stripe_.begun.load() == ticket_ + 1 && stripe_.ended.load() == ticket_; }
+    bool alone() const noexcept { return first_ && stripe_.begun.load() == ticket_ + 1; }
 
    private:
     stripe& stripe_;
     std::uint64_t ticket_;
+    bool first_;  // those that began before had ended
   };
 
   /// A write to all stripes.
@@ -53,6 +55,11 @@ class write_epochs {
     read(const write_epochs& epochs, std::uint64_t hash) noexcept
         : stripe_(epochs.stripe_of(hash)), ended_(stripe_.ended.load()), begun_(stripe_.begun.load()) {}
     bool undisturbed() const noexcept { return begun_ == ended_ && stripe_.begun.load() == begun_; }
+    /// Whether every write that was under way then has ended, as far as it can be told: no write may be under way now.
+    bool settled() const noexcept {
+      const std::uint64_t ended = stripe_.ended.load();
+      return begun_ == ended_ || stripe_.begun.load() == ended;
+    }
 
    private:
     const stripe& stripe_;

@@ -1,0 +1,116 @@
+#include <larder/sync/write_epochs.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using larder::sync::write_epochs;
+
+TEST_CASE("a write is alone when no other of its stripe overlaps it") {
+  write_epochs epochs;
+  {
+    const write_epochs::write one(epochs, 1);
+    CHECK(one.alone());
+    const write_epochs::write elsewhere(epochs, 2);
+    CHECK(one.alone());
+    CHECK(elsewhere.alone());
+  }
+  const write_epochs::write next(epochs, 1);
+  CHECK(next.alone());
+}
+
+TEST_CASE("of two writes that overlap at least the one that ends last knows it, whichever began first") {
+  for (const bool first_ends_first : {true, false}) {
+    write_epochs epochs;
+    std::optional<write_epochs::write> a(std::in_place, epochs, 5);
+    std::optional<write_epochs::write> b(std::in_place, epochs, 5);
+    CHECK(!a->alone());
+    CHECK(!b->alone());
+    (first_ends_first ? a : b).reset();
+    CHECK(!(first_ends_first ? b : a)->alone());
+    a.reset();
+    b.reset();
+    CHECK(write_epochs::write(epochs, 5).alone());
+  }
+}
+
+TEST_CASE("a write knows of one that began and ended within it") {
+  write_epochs epochs;
+  const write_epochs::write outer(epochs, 9);
+  { const write_epochs::write inner(epochs, 9); }
+  CHECK(!outer.alone());
+}
+
+TEST_CASE("a write of everything overlaps every stripe") {
+  write_epochs epochs;
+  std::vector<std::optional<write_epochs::write>> writes(200);
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    writes[i].emplace(epochs, i);
+    { const auto all = epochs.write_all(); }
+    CHECK(!writes[i]->alone());
+    writes[i].reset();
+  }
+  const write_epochs::read before(epochs, 77);
+  CHECK(before.undisturbed());
+  const auto all = epochs.write_all();
+  CHECK(!before.undisturbed());
+  CHECK(!write_epochs::read(epochs, 3).undisturbed());
+}
+
+TEST_CASE("a read is undisturbed when no write of its stripe was under way or began") {
+  write_epochs epochs;
+  {
+    const write_epochs::read read(epochs, 4);
+    CHECK(read.undisturbed());
+    { const write_epochs::write elsewhere(epochs, 5); }
+    CHECK(read.undisturbed());
+    { const write_epochs::write here(epochs, 4); }
+    CHECK(!read.undisturbed());  // though it has ended
+  }
+  std::optional<write_epochs::write> under_way(std::in_place, epochs, 4);
+  const write_epochs::read read(epochs, 4);
+  CHECK(!read.undisturbed());
+  under_way.reset();
+  CHECK(!read.undisturbed());
+  CHECK(write_epochs::read(epochs, 4).undisturbed());
+}
+
+TEST_CASE("a read is settled once the writes that it met have ended, whatever began since") {
+  write_epochs epochs;
+  {
+    const write_epochs::read read(epochs, 4);
+    CHECK(read.settled());
+    const write_epochs::write later(epochs, 4);
+    CHECK(read.settled());
+  }
+  std::optional<write_epochs::write> met(std::in_place, epochs, 4);
+  const write_epochs::read read(epochs, 4);
+  CHECK(!read.settled());
+  { const write_epochs::write other(epochs, 4); }
+  CHECK(!read.settled());
+  met.reset();
+  CHECK(read.settled());
+}
+
+TEST_CASE("writes of many threads: no two that overlapped both believe to have been alone") {
+  write_epochs epochs;
+  std::atomic<int> inside{0};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 3000; ++i) {
+        const write_epochs::write mine(epochs, 1);
+        const int others = inside.fetch_add(1);
+        const int seen = inside.load() - 1;
+        if ((others != 0 || seen != 0) && mine.alone()) ++wrong;
+        inside.fetch_sub(1);
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(wrong == 0);
+}
