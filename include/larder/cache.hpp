@@ -26,6 +26,9 @@
 
 namespace larder {
 
+template <class... Tiers>
+class tiered;
+
 /// A cache from Key to Value, composed of policies in any order; what is not named has a default (memory, `clock`, `xxh3`,
 /// `sharded<>`).
 ///
@@ -53,6 +56,9 @@ class cache {
   using mapped_type = Value;
   using key_view = core::key_view<Key>;
   static constexpr bool in_memory = core::is_memory_storage<where>;
+  /// Whether the cache has this policy.
+  template <class P>
+  static constexpr bool keeps = set::template has<P>;
 
   /// Takes the named policies' objects in any order; those that can be default-made may be left out.
   template <class... Given>
@@ -152,9 +158,8 @@ class cache {
 
   /// Drops the key and says whether it was there.
   bool erase(key_view key) {
-    loading_.supersede(key);
     departures gone;
-    const bool erased = engine_.erase(engine_.locate(key), gone);
+    const bool erased = erase_untold(key, gone);
     engine_.tell(gone);
     return erased;
   }
@@ -282,6 +287,8 @@ class cache {
 
  private:
   friend class sync::loading<Key, Value, cache>;
+  template <class...>
+  friend class tiered;
 
   template <class Limit>
   struct named_limit {
@@ -304,12 +311,22 @@ class cache {
     return found;
   }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {
-    loading_.supersede(key);
     departures gone;
-    const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
-    loading_.supersede(key);
+    const bool stored = store_untold(key, std::move(value), mode, gone);
     engine_.tell(gone);
     return stored;
+  }
+  /// The same without telling the listener yet, for callers that hold a lock.
+  bool store_untold(key_view key, Value&& value, const storage::write_mode& mode, departures& gone) {
+    loading_.supersede(key);
+    const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
+    loading_.supersede(key);
+    return stored;
+  }
+
+  bool erase_untold(key_view key, departures& gone) {
+    loading_.supersede(key);
+    return engine_.erase(engine_.locate(key), gone);
   }
 
   context_type context_;

@@ -9,27 +9,29 @@
 namespace larder {
 
 /// The keys (by hash) for which a tier failed to take a write, so that what it holds may be older than what was put or
-/// erased. It is not asked for them until a write succeeds. With too many of them it is not asked at all until it is cleared.
+/// erased. It is not asked for them until a write succeeds. After a failure over all keys, or too many of them, it is asked
+/// only for keys that were written since, until it is cleared.
 class tier_doubts {
  public:
   bool about(std::uint64_t hash) const {
     if (!any_.load(std::memory_order_acquire)) return false;
     const std::lock_guard lock(mutex_);
-    return all_ || hashes_.contains(hash);
+    return hashes_.contains(hash) != all_;
   }
   void after_write(std::uint64_t hash, bool failed) {
     if (!failed && !any_.load(std::memory_order_acquire)) return;
     const std::lock_guard lock(mutex_);
-    if (!failed) {
+    if (failed == all_) {
       hashes_.erase(hash);
     } else if (hashes_.size() < most) {
       hashes_.insert(hash);
-    } else {
+    } else if (failed) {
       all_ = true;
       hashes_.clear();
     }
     any_.store(all_ || !hashes_.empty(), std::memory_order_release);
   }
+  /// The whole tier was told to drop entries: after a failure nobody knows which it kept.
   void after_clear(bool failed) {
     const std::lock_guard lock(mutex_);
     all_ = failed;
@@ -43,7 +45,7 @@ class tier_doubts {
   std::atomic<bool> any_{false};
   mutable std::mutex mutex_;
   bool all_ = false;
-  std::unordered_set<std::uint64_t> hashes_;
+  std::unordered_set<std::uint64_t> hashes_;  // the keys in doubt; when all are, those that are not
 };
 
 }  // namespace larder

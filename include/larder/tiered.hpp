@@ -13,12 +13,14 @@
 #include <larder/tier.hpp>
 #include <larder/tier_doubts.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -27,6 +29,7 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -93,7 +96,10 @@ class tiered {
         value = search(owned, flown, [](auto&) {});
       } else {
         joined_.add();
-        value = flights_.wait(flown);
+        try {
+          value = flights_.wait(flown);
+        } catch (...) {  // another's loader failed, or is asking for its own key: here it is a plain miss
+        }
       }
     }
     (value ? hits_ : misses_).add();
@@ -103,13 +109,7 @@ class tiered {
   std::optional<mapped_type> peek(key_view key) {
     std::optional<mapped_type> value;
     each_until([&](auto at) {
-      constexpr std::size_t i = at();
-      if (const auto waiting = pending<i>(key); waiting.known)
-        value = waiting.value;
-      else if (!doubts_[i].about(hash(key)))
-        value = tier_at<i>()->peek(key);
-      else
-        return false;
+      value = glance<at()>(key);
       return value.has_value();
     });
     return value;
@@ -134,28 +134,36 @@ class tiered {
 
   /// Stores in every writable tier; whether at least one took it.
   bool put(key_view key, mapped_type value) {
-    return write(key, [&](auto& cache) { return cache.put(key, value); }, value);
+    return write(key, [&] { return put_in_tiers(key, value, {}); });
   }
   /// The same with a time to live of its own, which every writable tier must be able to keep (policy `ttl`).
   template <class Rep, class Period>
   bool put(key_view key, mapped_type value, std::chrono::duration<Rep, Period> time_to_live) {
     static_assert(((Tiers::mode != tier_mode::write_back) && ...),
                   "larder: a value with a time to live cannot wait in a write_back tier; use write_through");
-    return write(key, [&](auto& cache) { return cache.put(key, value, time_to_live); }, value);
+    static_assert(((Tiers::mode == tier_mode::read_only || Tiers::cache_type::template keeps<ttl>) && ...),
+                  "larder: put(key, value, ttl) needs the policy larder::ttl in every tier that is written");
+    const duration period = core::positive_period(time_to_live, "put(key, value, ttl)");
+    return write(key, [&] { return put_in_tiers(key, value, {.time_to_live = period}); });
   }
-  /// Stores when no tier has the key.
+  /// Stores when no tier has the key. The slowest tier that is written at once decides between two that try together.
   bool put_if_absent(key_view key, mapped_type value) {
     if (contains(key)) return false;
-    bool first = true;
-    bool absent = true;
-    return write(
-               key,
-               [&](auto& cache) {  // the slowest tier decides between two that try at once
-                 if (std::exchange(first, false)) return absent = cache.put_if_absent(key, value);
-                 return absent && cache.put(key, value);
-               },
-               value) &&
-           absent;
+    return write(key, [&] {
+      std::size_t decided = tier_count;
+      bool present = false;
+      slowest_first([&](auto at) {
+        constexpr std::size_t i = at();
+        if constexpr (!queued<i>) {
+          if (present || decided != tier_count || doubts_[i].about(hash(key))) return;
+          if (put_in<i>(key, value, {.only_if_absent = true}))
+            decided = i;
+          else
+            present = tier_at<i>()->contains(key);  // else it has no room for it
+        }
+      });
+      return !present && put_in_tiers(key, value, {}, decided);
+    });
   }
 
   /// The value, from the tiers or by one load per key at a time; see `cache::get_or_load`. The loaded value goes to every
@@ -190,15 +198,13 @@ class tiered {
 
   /// Drops the key from every writable tier; whether any had it.
   bool erase(key_view key) {
+    const sync::write_epochs::write epoch(epochs_, hash(key));
     flights_.supersede(key);
     bool erased = false;
-    {
-      const sync::write_epochs::write epoch(epochs_, hash(key));
-      slowest_first([&](auto at) {
-        constexpr std::size_t i = at();
-        erased = erase_in<i>(key) || erased;
-      });
-    }
+    slowest_first([&](auto at) {
+      constexpr std::size_t i = at();
+      erased = erase_in<i>(key) || erased;
+    });
     flights_.supersede(key);
     return erased;
   }
@@ -215,28 +221,28 @@ class tiered {
   }
   /// Drops everything from every writable tier.
   void clear() {
-    flights_.supersede_if([](const key_type&) { return true; });
     const auto epochs = epochs_.write_all();
+    const auto any = [](const key_type&) { return true; };
+    flights_.supersede_if(any);
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
       if constexpr (queued<i>) queue<i>().clear();
-      const std::uint64_t before = tier_at<i>()->errors().total();
+      const std::uint64_t before = failures<i>();
       tier_at<i>()->clear();
-      doubts_[i].after_clear(tier_at<i>()->errors().total() != before);
+      doubts_[i].after_clear(failures<i>() != before);
     });
-    flights_.supersede_if([](const key_type&) { return true; });
+    flights_.supersede_if(any);
   }
 
   /// Waits until what `write_back` tiers still owe is written, at most so long; whether that was reached. The destructor
   /// does it for up to five seconds.
   bool flush(duration deadline = std::chrono::seconds(5)) {
-    const auto end = std::chrono::steady_clock::now() + deadline;
+    const instant end = core::deadline_after(steady_time::now(), deadline);
     bool done = true;
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
       if constexpr (queued<i>) {
-        const auto left = std::chrono::duration_cast<duration>(end - std::chrono::steady_clock::now());
-        done = queue<i>().flush(left > duration{0} ? left : duration{0}) && done;
+        done = queue<i>().flush(end - steady_time::now()) && done;
       }
     });
     return done;
@@ -272,6 +278,8 @@ class tiered {
 
   template <std::size_t I>
   using tier_type = std::tuple_element_t<I, std::tuple<Tiers...>>;
+  /// Entries that left the tiers, of which the listeners are told once no lock is held.
+  using untold = std::tuple<typename Tiers::cache_type::departures...>;
   template <std::size_t I>
   static constexpr bool writable = tier_type<I>::mode != tier_mode::read_only;
   template <std::size_t I>
@@ -296,10 +304,13 @@ class tiered {
     if constexpr (queued<I>)
       return std::make_unique<queue_type>(
           [this](const key_type& key, const std::optional<mapped_type>& value) {
-            if (value)
-              put_in<I>(key, [&](auto& cache) { return cache.put(key, *value); });
-            else
-              erase_now<I>(key);
+            try {
+              if (value)
+                put_in<I>(key, *value, {});
+              else
+                erase_now<I>(key);
+            } catch (...) {  // a weigher of the user's; the tier is in doubt about the key
+            }
           },
           most_queued_bytes, key_hash{this});
     else
@@ -331,6 +342,13 @@ class tiered {
       return {};
   }
 
+  /// A look-up in one tier that counts for nothing.
+  template <std::size_t I>
+  std::optional<mapped_type> glance(key_view key) {
+    if (auto waiting = pending<I>(key); waiting.known) return std::move(waiting.value);
+    if (doubts_[I].about(hash(key))) return std::nullopt;
+    return tier_at<I>()->peek(key);
+  }
   /// A demand look-up in one tier.
   template <std::size_t I>
   std::optional<mapped_type> look(key_view key) {
@@ -348,7 +366,7 @@ class tiered {
     try {
       const sync::write_epochs::read epoch(epochs_, hash(key));
       std::size_t found_in = 0;
-      value = tier_at<0>()->peek(key);  // somebody may have landed between the miss and this flight
+      value = glance<0>(key);  // somebody may have landed between the miss and this flight
       if (!value)
         each_until([&](auto at) {
           constexpr std::size_t i = at();
@@ -359,14 +377,20 @@ class tiered {
             return value.has_value();
           }
         });
+      untold gone;
       if (value) {
-        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, epoch); });
+        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, epoch, gone); });
       } else {
         otherwise(value);
         flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) {
-          if (v) write_tiers(key, [&](auto& cache) { return cache.put(key, *v); }, *v);
+          // A write that this flight met at its beginning did not see it then: it must have seen it by now.
+          if (!v || !epoch.settled()) return;
+          const sync::write_epochs::write mine(epochs_, hash(key));
+          put_in_tiers(key, *v, {}, tier_count, &gone);
+          if (!mine.alone()) keep_slowest_only(key, &gone);
         });
       }
+      tell(gone);
     } catch (...) {
       flights_.fail(key, flown, std::current_exception());
       throw;
@@ -376,15 +400,18 @@ class tiered {
 
   /// Copies a value into the writable tiers faster than the one that had it. When a write of the key came in between, the
   /// copies may be older than it and are dropped again.
-  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, const sync::write_epochs::read& epoch) {
+  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, const sync::write_epochs::read& epoch, untold& gone) {
+    std::array<bool, tier_count> copied{};
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
-      if (i < found_in && tier_at<i>()->put_if_absent(key, fit_for<i>(value))) promotions_.add();
+      if (i >= found_in || doubts_[i].about(hash(key)) || pending<i>(key).known) return;
+      copied[i] = tier_at<i>()->store_untold(key, fit_for<i>(value), {.only_if_absent = true}, std::get<i>(gone));
+      if (copied[i]) promotions_.add();
     });
     if (!epoch.undisturbed())
       slowest_first([&](auto at) {
         constexpr std::size_t i = at();
-        if (i < found_in) tier_at<i>()->erase(key);
+        if (copied[i]) erase_now<i>(key, &gone);
       });
   }
   /// Small mapped values are copied into memory, so that they do not hold a mapping; large ones are shared.
@@ -395,75 +422,127 @@ class tiered {
     return value;
   }
 
+  /// Writes one key: loads that are on their way are not stored, and of writes that overlap one wins in all tiers.
   template <class Put>
-  bool write(key_view key, Put&& put, const mapped_type& value) {
+  bool write(key_view key, Put&& put) {
+    const sync::write_epochs::write epoch(epochs_, hash(key));
     flights_.supersede(key);
-    const bool stored = write_tiers(key_type(key), put, value);
-    flights_.supersede(key);
+    const bool stored = put();
+    if (!epoch.alone()) keep_slowest_only(key);
+    flights_.supersede(key);  // those that began meanwhile
     return stored;
   }
-  template <class Put>
-  bool write_tiers(const key_type& key, Put&& put, const mapped_type& value) {
-    const sync::write_epochs::write epoch(epochs_, hash(key));
-    bool stored = false;
+  /// Puts into every writable tier but `except`, slowest first; whether any has it. With `gone` the listeners are told later.
+  bool put_in_tiers(key_view key, const mapped_type& value, const storage::write_mode& mode, std::size_t except = tier_count,
+                    untold* gone = nullptr) {
+    bool stored = except != tier_count;
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
+      if (i == except) return;
       if constexpr (queued<i>) {
-        queue<i>().put(key, value, core::payload_size(value));
+        queue<i>().put(key_type(key), value, core::payload_size(value));
         stored = true;
       } else {
-        stored = put_in<i>(key, put) || stored;
+        stored = put_in<i>(key, value, mode, gone) || stored;
       }
     });
-    if (!epoch.alone()) keep_slowest_only(key);
     return stored;
   }
-  template <std::size_t I, class Put>
-  bool put_in(const key_type& key, Put&& put) {
-    const bool stored = put(*tier_at<I>());
-    doubts_[I].after_write(hash(key), !stored);
+  template <std::size_t I>
+  bool put_in(key_view key, const mapped_type& value, const storage::write_mode& mode, untold* gone = nullptr) {
+    bool stored = false;
+    try {
+      stored = with_departures<I>(gone, [&](auto& left) { return tier_at<I>()->store_untold(key, mapped_type(value), mode, left); });
+    } catch (...) {
+      doubts_[I].after_write(hash(key), true);
+      throw;
+    }
+    if (stored || !mode.only_if_absent) doubts_[I].after_write(hash(key), !stored);
     return stored;
   }
 
   /// Writes of one key overlapped, so the tiers may differ; the slowest, which has one of the values, is right by definition.
-  void keep_slowest_only(const key_type& key) {
+  void keep_slowest_only(key_view key, untold* gone = nullptr) {
     bool slowest = true;
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
-      if (!std::exchange(slowest, false)) erase_in<i>(key);
+      if (!std::exchange(slowest, false)) erase_in<i>(key, gone);
     });
   }
   template <std::size_t I>
-  bool erase_in(key_view key) {
+  bool erase_in(key_view key, untold* gone = nullptr) {
     if constexpr (queued<I>) {
       const auto waiting = queue<I>().look(key);
       const bool was = waiting.known ? waiting.value.has_value() : tier_at<I>()->contains(key);
       queue<I>().put(key_type(key), std::nullopt, 0);
       return was;
     } else {
-      return erase_now<I>(key);
+      return erase_now<I>(key, gone);
     }
   }
   template <std::size_t I>
-  bool erase_now(key_view key) {
-    const std::uint64_t before = tier_at<I>()->errors().total();
-    const bool erased = tier_at<I>()->erase(key);
-    doubts_[I].after_write(hash(key), !erased && tier_at<I>()->errors().total() != before);
+  bool erase_now(key_view key, untold* gone = nullptr) {
+    const std::uint64_t before = failures<I>();
+    const bool erased = with_departures<I>(gone, [&](auto& left) { return tier_at<I>()->erase_untold(key, left); });
+    doubts_[I].after_write(hash(key), failures<I>() != before);  // it may be gone from the index and still be stored
     return erased;
   }
   template <class Which>
   std::size_t erase_everywhere(Which&& which) {
-    flights_.supersede_if(which);
     const auto epochs = epochs_.write_all();
+    const auto any = [](const key_type&) { return true; };  // the predicate is the user's and never runs under a lock
+    flights_.supersede_if(any);
     std::size_t most = 0;
-    flush();
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
-      const std::size_t count = tier_at<i>()->erase_if(which);
+      const std::uint64_t before = failures<i>();
+      std::size_t count = 0;
+      if constexpr (queued<i>)
+        count = erase_behind<i>(which);
+      else
+        count = tier_at<i>()->erase_if(which);
+      if (failures<i>() != before) doubts_[i].after_clear(true);  // which entries it kept nobody knows
       most = count > most ? count : most;
     });
-    flights_.supersede_if(which);
+    flights_.supersede_if(any);
     return most;
+  }
+
+  /// The same in a tier that is written in the background: what is pending, and what is there with nothing pending for it.
+  template <std::size_t I, class Which>
+  std::size_t erase_behind(Which& which) {
+    std::unordered_map<key_type, bool, key_hash, std::equal_to<>> seen(8, key_hash{this});  // whether it was a value
+    for (const key_type& key : queue<I>().keys())
+      if (which(key))
+        if (const std::optional<bool> had = queue<I>().withdraw(key)) seen.emplace(key, *had);
+    tier_at<I>()->erase_if([&](const key_type& key) {
+      if (!which(key)) return false;
+      seen.try_emplace(key, true);
+      return true;
+    });
+    return static_cast<std::size_t>(std::count_if(seen.begin(), seen.end(), [](const auto& row) { return row.second; }));
+  }
+
+  /// Failures of a tier that may have kept it from doing what it was told.
+  template <std::size_t I>
+  std::uint64_t failures() const noexcept {
+    const error_counts counts = tier_at<I>()->errors();
+    return counts.total() - counts[error_cause::listener];
+  }
+  /// f(departures) with those that are told later, or with its own, which are told at once.
+  template <std::size_t I, class F>
+  bool with_departures(untold* gone, F&& f) {
+    if (gone != nullptr) return f(std::get<I>(*gone));
+    typename tier_type<I>::cache_type::departures left;
+    const bool result = f(left);
+    tier_at<I>()->engine_.tell(left);
+    return result;
+  }
+  void tell(untold& gone) {
+    slowest_first([&](auto at) {
+      constexpr std::size_t i = at();
+      tier_at<i>()->engine_.tell(std::get<i>(gone));
+    });
   }
 
   template <class Loader>
