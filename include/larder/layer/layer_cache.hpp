@@ -146,8 +146,8 @@ class layer_cache {
   }
 
   /// Whether it is cached, which is no use of it.
-  bool contains(std::size_t index) const { return engine_.contains(checked(index)); }
-  bool contains(std::string_view name) const { return engine_.contains(index_of(name)); }
+  bool contains(std::size_t index) const { return holds(checked(index)); }
+  bool contains(std::string_view name) const { return holds(index_of(name)); }
 
   /// Drops the layer; whether it was cached. A load in progress reaches those who wait and is not stored.
   bool erase(std::size_t index) { return engine_.erase(checked(index)); }
@@ -159,7 +159,10 @@ class layer_cache {
   void for_each(F&& f) const {
     std::vector<std::pair<std::size_t, instant>> cached;
     cached.reserve(layer_count());
-    engine_.visit_cached([&](std::size_t index, instant loaded) { cached.emplace_back(index, loaded); });
+    engine_.look_up([&](const auto& table) {
+      for (std::size_t i = 0; i < layer_count(); ++i)
+        if (table.block(i) != nullptr) cached.emplace_back(i, table.loaded_at(i));
+    });
     for (const auto& [index, loaded] : cached) {
       const layer_info& info = engine_.catalog()[index];
       if constexpr (std::is_invocable_v<F&, std::string_view, std::uint64_t, duration>)
@@ -172,13 +175,17 @@ class layer_cache {
   }
 
   /// How many layers are cached.
-  std::size_t size() const { return engine_.size(); }
+  std::size_t size() const {
+    return engine_.look_up([](const auto& table) { return table.size(); });
+  }
   bool empty() const { return size() == 0; }
   /// Bytes of the cached layers; never above `max_bytes`.
-  std::uint64_t weight() const { return engine_.weight(); }
+  std::uint64_t weight() const {
+    return engine_.look_up([](const auto& table) { return table.weight(); });
+  }
   /// Bytes where `max_bytes` was named, else layers where `max_entries` was, else the largest number.
   std::uint64_t capacity() const {
-    return engine_.ask_residency([&](const residency&) {
+    return engine_.look_up([&](const auto&) {
       constexpr auto most = std::numeric_limits<std::uint64_t>::max();
       return limits_.bytes != most || limits_.entries == most ? limits_.bytes : limits_.entries;
     });
@@ -199,14 +206,16 @@ class layer_cache {
       set_capacity(max_entries{n});
   }
 
-  layer_stats stats() const { return engine_.stats(); }
+  layer_stats stats() const {
+    return engine_.look_up([](const auto& table) { return table.stats(); });
+  }
   void reset_stats() { engine_.reset_stats(); }
 
   /// What is resident, what is streamed, and what a pass costs.
   residency_plan plan() const
     requires(!policies::by_use)
   {
-    return engine_.ask_residency([](const residency& r) { return r.plan(); });
+    return engine_.look_up([](const auto& table) { return table.residency().plan(); });
   }
 
   /// What there is, in the order of use.
@@ -260,6 +269,9 @@ class layer_cache {
       core::fail(error_cause::invalid_argument, "there is no layer \"" + std::string(name) + "\" among the " + std::to_string(layer_count()) +
                                                     " of the source");
     return found->second;
+  }
+  bool holds(std::size_t index) const {
+    return engine_.look_up([&](const auto& table) { return table.block(index) != nullptr; });
   }
   task request(std::vector<std::size_t> indexes, layers::load_kind kind) {
     for (const std::size_t index : indexes) checked(index);

@@ -142,6 +142,14 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
     { const std::lock_guard lock(cache_mutex_); }
     bell_.notify_one();
   }
+  /// In a child after `fork`: what another thread of the parent may have held is made anew; spare blocks are given up.
+  void renew() noexcept {
+    std::construct_at(&mutex_);
+    std::construct_at(&spare_);
+    spare_bytes_ = 0;
+    std::construct_at(&bell_);
+    announce_sleep(false);
+  }
   bool loader_sleeps() const noexcept { return loader_sleeps_.load(std::memory_order_relaxed) != 0; }
 
  private:

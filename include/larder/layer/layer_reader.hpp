@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
@@ -37,6 +38,8 @@ struct layer_load {
   std::thread::id loader;
   std::atomic<bool> demanded;  // somebody waits for it
   bool to_be_stored = false;
+  std::uint64_t block_size = 0;  // what to allocate, if anything
+  bool is_stream_slot = false;
   bool over = false;
   bool called_off = false;
   layer_block* block = nullptr;
@@ -67,15 +70,20 @@ class layer_reader {
     }
     pause_.notify_all();
   }
+  /// In a child after `fork`: nobody waits between tries here.
+  void renew() noexcept {
+    std::construct_at(&pause_mutex_);
+    std::construct_at(&pause_);
+  }
   bool stopping() const noexcept { return stopping_.load(); }
 
-  /// Fills `load.block` (made by `memory` with that capacity) with layer `i`, or sets `load.failure`.
-  void load(std::size_t i, layer_load& load, layer_memory& memory, std::uint64_t capacity, bool is_streamed, const task_worker* request) noexcept {
+  /// Fills `load.block` with layer `i`, or sets `load.failure`.
+  void load(std::size_t i, layer_load& load, layer_memory& memory, const task_worker* request) noexcept {
     const auto began = std::chrono::steady_clock::now();
     for (unsigned failed = 0;;) {
       try {
         const layer_info& info = memory.catalog()[i];
-        if (load.block == nullptr) load.block = memory.take(info.size, capacity, is_streamed);
+        if (load.block == nullptr) load.block = memory.take(info.size, load.block_size, load.is_stream_slot);
         read(i, info, load, request);
         load.failure = nullptr;
       } catch (...) {

@@ -47,6 +47,10 @@ class planned_residency {
   planned_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t slots)
       : layers_(layers), wanted_slots_(slots), plan_(plan_residency(layers, capacity, slots)) {}
 
+  /// One with the same plan for an empty cache, and the layers' descriptions in another place.
+  planned_residency renewed() const { return planned_residency(layers_, wanted_slots_, plan_); }
+  void describe(std::span<const layer_info> layers) noexcept { layers_ = layers; }
+
   const residency_plan& plan() const noexcept { return plan_; }
   std::uint64_t footprint() const noexcept { return plan_.footprint(); }
   bool is_streamed(std::size_t i) const noexcept { return !plan_.resident[i]; }
@@ -113,6 +117,9 @@ class planned_residency {
   }
 
  private:
+  planned_residency(std::span<const layer_info> layers, std::size_t slots, const residency_plan& plan)
+      : layers_(layers), wanted_slots_(slots), plan_(plan) {}
+
   void leave_ring(std::size_t i) noexcept {
     const auto place = std::find(ring_.begin(), ring_.end(), i);
     if (place != ring_.end()) ring_.erase(place);

@@ -32,9 +32,13 @@ class use_residency {
 
  public:
   use_residency(Policy policy, std::span<const layer_info> layers, const limits& capacity, std::size_t slots)
-      : layers_(layers), capacity_(capacity), ahead_limit_(slots), states_(std::make_unique<state[]>(layers.size())), order_(make_order(policy)) {
+      : policy_(policy), layers_(layers), capacity_(capacity), ahead_limit_(slots), states_(std::make_unique<state[]>(layers.size())), order_(make_order(policy)) {
     for (const layer_info& l : layers_) largest_ = std::max(largest_, l.size);
   }
+
+  /// One of the same policy and capacity for an empty cache, and the layers' descriptions in another place.
+  use_residency renewed() const { return use_residency(policy_, layers_, capacity_, ahead_limit_); }
+  void describe(std::span<const layer_info> layers) noexcept { layers_ = layers; }
 
   /// The capacity and one load more.
   std::uint64_t footprint() const noexcept {
@@ -115,6 +119,7 @@ class use_residency {
     return true;
   }
 
+  Policy policy_;
   std::span<const layer_info> layers_;
   limits capacity_;
   std::size_t ahead_limit_;

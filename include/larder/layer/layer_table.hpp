@@ -1,0 +1,219 @@
+#pragma once
+
+// What a layer cache knows of each layer: where it lies, who loads it, and the sums and counters over all of them. The
+// residency decides, the table does. Everything here runs under the cache's lock.
+
+#include <larder/core/time.hpp>
+#include <larder/layer/layer_memory.hpp>
+#include <larder/layer/layer_reader.hpp>
+#include <larder/layer/layer_schedule.hpp>
+#include <larder/layer/layer_source.hpp>
+#include <larder/layer/layer_stats.hpp>
+#include <larder/layer/planned_residency.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace larder::layers {
+
+template <class Residency>
+class layer_table {
+ public:
+  layer_table(layer_memory& memory, Residency residency)
+      : memory_(memory), entries_(memory.catalog().size()), residency_(std::move(residency)) {}
+  layer_table(const layer_table&) = delete;
+  layer_table& operator=(const layer_table&) = delete;
+  ~layer_table() {
+    for (entry& e : entries_)
+      if (e.block != nullptr) e.block->release();
+  }
+
+  const std::vector<layer_info>& catalog() const noexcept { return memory_.catalog(); }
+  const Residency& residency() const noexcept { return residency_; }
+  layer_stats& counters() noexcept { return stats_; }
+  std::size_t size() const noexcept { return cached_; }
+  std::uint64_t weight() const noexcept { return weight_; }
+  bool is_complete() const noexcept { return cached_ == entries_.size(); }
+
+  layer_block* block(std::size_t i) const noexcept { return entries_[i].block; }
+  const std::shared_ptr<layer_load>& loading(std::size_t i) const noexcept { return entries_[i].loading; }
+  instant loaded_at(std::size_t i) const noexcept { return entries_[i].loaded; }
+
+  layer_stats stats() const {
+    layer_stats copy = stats_;
+    const std::uint64_t in_use = memory_.in_use();
+    const std::uint64_t ours = weight_ + loading_bytes_;
+    copy.pinned_bytes = in_use > ours ? in_use - ours : 0;
+    copy.overhead_bytes = memory_.idle_bytes() + entries_.size() * sizeof(entry);
+    return copy;
+  }
+
+  /// A demand finds the layer there; whether it is there because of a prefetch that nobody had used.
+  bool use(std::size_t i) noexcept {
+    residency_.used(i);
+    return std::exchange(entries_[i].unused, false);
+  }
+
+  /// A load of layer `i`, which is neither there nor being loaded; nothing when there is no room for it now.
+  std::shared_ptr<layer_load> begin_load(std::size_t i, load_kind kind) {
+    auto load = std::make_shared<layer_load>(kind);
+    const room place = residency_.make_room(i, kind, *this);
+    if (place == room::none) return nullptr;
+    load->to_be_stored = place == room::granted;
+    if (place == room::uncached) ++stats_.refused;
+    load->block_size = residency_.block_size(i);
+    load->is_stream_slot = residency_.is_streamed(i);
+    entries_[i].loading = load;
+    loading_bytes_ += catalog()[i].size;
+    return load;
+  }
+
+  /// Stores what was loaded, unless it was forgotten meanwhile.
+  void finish_load(std::size_t i, layer_load& load, instant now) noexcept {
+    entry& e = entries_[i];
+    loading_bytes_ -= catalog()[i].size;
+    stats_.load_time += load.took;
+    if (e.loading.get() == &load) e.loading = nullptr;
+    load.over = true;
+    if (load.failure) {
+      if (load.to_be_stored) residency_.abandoned(i);
+      if (load.called_off) return;
+      ++stats_.load_failures;
+      e.failed = true;
+      return;
+    }
+    e.failed = false;
+    ++stats_.loads;
+    ++(load.kind == load_kind::demand ? stats_.demand_loads : load.kind == load_kind::warmup ? stats_.warmup_loads : stats_.prefetch_loads);
+    stats_.bytes_read += catalog()[i].size;
+    if (!load.to_be_stored || !residency_.stored(i, *this)) return;
+    load.block->acquire();
+    e.block = load.block;
+    e.unused = (load.kind == load_kind::prefetch || load.kind == load_kind::pass) && !load.demanded.load(std::memory_order_relaxed);
+    e.loaded = now;
+    weight_ += catalog()[i].size;
+    ++cached_;
+    ++stats_.insertions;
+  }
+
+  /// Begins the load of the first layer that the schedule comes to and for which there is room; layers whose load failed
+  /// are left to whoever asks for them.
+  struct started {
+    std::size_t layer = 0;
+    std::shared_ptr<layer_load> load;
+  };
+  started begin_load_for(const layer_schedule& schedule) {
+    ++scan_;
+    const std::uint64_t rest = schedule.steps() - std::min(schedule.steps(), schedule.next);
+    const std::uint64_t end = schedule.next + std::min(rest, schedule.length());
+    bool only_residents = false;
+    for (std::uint64_t step = schedule.next; step < end; ++step) {
+      const std::size_t i = schedule.at(step);
+      entry& e = entries_[i];
+      if (e.block != nullptr || e.loading != nullptr) {
+        e.ahead = scan_;
+        continue;
+      }
+      if (e.failed || (only_residents && residency_.is_streamed(i))) continue;
+      if (auto load = begin_load(i, load_kind::pass)) return {i, std::move(load)};
+      if (!Residency::looks_beyond) break;
+      only_residents = true;
+    }
+    return {};
+  }
+  void forget_failures() noexcept {
+    for (entry& e : entries_) e.failed = false;
+  }
+
+  bool erase(std::size_t i) noexcept {
+    if (entries_[i].loading != nullptr) {  // who waits gets it; it is not stored, and who asks from now on loads anew
+      give_up_place(i, *entries_[i].loading);
+      entries_[i].loading = nullptr;
+    }
+    if (entries_[i].block == nullptr) return false;
+    residency_.erased(i);
+    remove(i);
+    return true;
+  }
+  void clear() noexcept {
+    for (std::size_t i = 0; i < entries_.size(); ++i) erase(i);
+  }
+  void set_limits(const limits& capacity) {
+    residency_.set_limits(capacity, *this);
+    memory_.set_footprint(residency_.footprint());
+  }
+  /// In a child after `fork`: the parent's loads go on in the parent only.
+  void orphan_loads() noexcept {
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (entries_[i].loading != nullptr) {
+        give_up_place(i, *entries_[i].loading);
+        entries_[i].loading = nullptr;
+      }
+    loading_bytes_ = 0;
+  }
+
+  // What the residency asks and does.
+  occupancy look(std::size_t i) const noexcept {
+    const entry& e = entries_[i];
+    return {e.block != nullptr, e.block != nullptr && e.block->references() > 1, e.unused, e.ahead == scan_};
+  }
+  void evict(std::size_t i) noexcept {
+    ++stats_.evictions;
+    remove(i);
+  }
+  void count_extra_buffer() noexcept { ++stats_.extra_buffers; }
+  struct ahead {
+    std::uint64_t count;
+    std::uint64_t bytes;
+  };
+  ahead loaded_ahead() const noexcept {
+    ahead sum{0, 0};
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (entries_[i].unused || entries_[i].loading != nullptr) {
+        ++sum.count;
+        sum.bytes += catalog()[i].size;
+      }
+    return sum;
+  }
+  /// Loads in progress reach those who wait but are not stored.
+  void forget_loads() noexcept {
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (entries_[i].loading != nullptr) give_up_place(i, *entries_[i].loading);
+  }
+
+ private:
+  struct entry {
+    layer_block* block = nullptr;  // one reference, while cached
+    std::shared_ptr<layer_load> loading;
+    instant loaded{0};
+    std::uint64_t ahead = 0;  // the scan that came to it
+    bool unused = false;      // loaded ahead, not asked for yet
+    bool failed = false;      // its last load failed
+  };
+
+  void give_up_place(std::size_t i, layer_load& load) noexcept {
+    if (std::exchange(load.to_be_stored, false)) residency_.abandoned(i);
+  }
+  void remove(std::size_t i) noexcept {
+    entry& e = entries_[i];
+    if (std::exchange(e.unused, false)) ++stats_.wasted_prefetches;
+    weight_ -= catalog()[i].size;
+    --cached_;
+    std::exchange(e.block, nullptr)->release();
+  }
+
+  layer_memory& memory_;
+  std::vector<entry> entries_;
+  Residency residency_;
+  std::size_t cached_ = 0;
+  std::uint64_t weight_ = 0;
+  std::uint64_t loading_bytes_ = 0;
+  std::uint64_t scan_ = 1;
+  layer_stats stats_;
+};
+
+}  // namespace larder::layers

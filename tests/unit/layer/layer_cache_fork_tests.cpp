@@ -1,0 +1,121 @@
+#include "model_file.hpp"
+
+#include <larder/core/axis.hpp>
+#include <larder/core/slot.hpp>
+#include <larder/layer/layer_cache.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#if defined(__has_feature)  // clang says by feature what g++ says by macro
+#if __has_feature(thread_sanitizer) && !defined(__SANITIZE_THREAD__)
+#define __SANITIZE_THREAD__ 1
+#endif
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
+#if !defined(__SANITIZE_THREAD__)  // which does not let the child of a program with threads start its own
+
+using namespace larder_tests;
+
+namespace {
+
+/// f() in a child, which must say true and end well.
+template <class F>
+void in_child(F&& f) {
+  const ::pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::alarm(60);  // a child that hangs is a failure
+    ::_exit(f() ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
+bool holds(const larder::layer& layer) {
+  for (std::size_t k = 0; k < layer.size(); ++k)
+    if (layer.data().data()[k] != static_cast<std::byte>(data_byte(layer.index() * layer.size() + k))) return false;
+  return true;
+}
+
+std::atomic<int> stage{0};
+
+/// An order that holds the cache's lock in `on_insert` until it is let go.
+struct holding {
+  using policy_axis = larder::axis::eviction;
+  struct state {};
+  template <class States>
+  struct order {
+    void on_insert(larder::slot, larder::entry_info) noexcept {
+      if (stage != 1) return;
+      stage = 2;
+      while (stage != 3) std::this_thread::yield();
+    }
+    void on_hit(larder::slot) noexcept {}
+    void on_erase(larder::slot) noexcept {}
+    void on_evict(larder::slot, larder::entry_info) noexcept {}
+    larder::slot victim() noexcept { return larder::no_slot; }
+  };
+};
+
+}  // namespace
+
+#if !defined(__SANITIZE_ADDRESS__)  // whose own locks, unlike malloc's, a child may inherit locked
+TEST_CASE("after fork the child's cache works, ends, and leaves the parent's alone") {
+  const scratch_directory directory;
+  const auto path = directory / "m.safetensors";
+  write_file(path, model_bytes(equal_layers(8, 3000)));
+  auto layers = std::make_unique<larder::layer_cache<larder::safetensors, larder::max_entries>>(larder::safetensors{path}, larder::max_entries{4});
+  for (int round = 0; round < 5; ++round) {
+    for (auto layer : layers->pass()) CHECK(holds(layer));  // the parent's loader runs
+    in_child([&] {
+      bool good = true;
+      for (auto layer : layers->passes(2)) good = good && holds(layer);
+      layers->warmup({0}).wait();
+      good = good && layers->weight() <= 4 * 3000;
+      layers.reset();
+      return good;
+    });
+  }
+  for (auto layer : layers->pass()) CHECK(holds(layer));
+}
+#endif
+
+TEST_CASE("a fork while the loader holds the lock leaves the child an empty cache that works") {
+  const scratch_directory directory;
+  const auto path = directory / "m.safetensors";
+  write_file(path, model_bytes(equal_layers(4, 3000)));
+  auto layers = std::make_unique<larder::layer_cache<larder::safetensors, holding>>(larder::safetensors{path}, holding{});
+  const larder::layer lease = layers->get(3);
+  stage = 1;
+  const larder::task warm = layers->warmup({0});
+  while (stage != 2) std::this_thread::yield();
+  in_child([&] {
+    stage = 0;
+    bool good = layers->size() == 0 && holds(lease);
+    for (auto layer : layers->pass()) good = good && holds(layer);
+    layers->warmup({0, 1}).wait();
+    good = good && layers->size() == 4;
+    layers.reset();
+    return good && holds(lease);
+  });
+  stage = 3;
+  warm.wait();
+  CHECK(layers->size() == 2);
+  CHECK(holds(layers->get(0)));
+}
+
+#endif
