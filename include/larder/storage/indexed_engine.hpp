@@ -155,7 +155,7 @@ class indexed_engine {
     if (!old.empty()) drop_files(old);
     if (!known) return adopt(at, now, h, written);
     // The index may be behind what another process did; its storage knows.
-    return guarded(false, [&] { return store_.find(at.id, at.key).has_value(); });
+    return guarded(false, [&] { return alive(store_.find(at.id, at.key)); });
   }
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
@@ -285,11 +285,14 @@ class indexed_engine {
     fetched f = store_.fetch(at.id, at.key, h);
     if (f.status == fetch_status::hit && f.changed) {
       if (context_.too_old(f.changed->written, f.changed->accessed, f.changed->expires, now)) return std::nullopt;
-      departures gone;
-      const auto lock = store_.lock();
-      learn(at.id, h, *f.changed, gone);
+      departures gone;  // who had to leave for it; the listener is not told of what others replaced
+      {
+        const auto lock = store_.lock();
+        learn(at.id, h, *f.changed, gone);
+      }
+      tell(gone);
       written = f.changed->written;
-      return codec<Value>::decode(f.payload);  // the listener is not told of what other processes replaced
+      return codec<Value>::decode(f.payload);
     }
     if (f.status == fetch_status::hit) {
       bool improved = true;
@@ -309,10 +312,10 @@ class indexed_engine {
 
   /// An entry on the storage that the index does not know: another process put it.
   bool adopt(const address& at, instant now, handle& h, instant& written) {
-    return guarded(false, [&] {
+    departures gone;
+    const bool found = guarded(false, [&] {
       if (!store_.find(at.id, at.key)) return false;
       const auto lock = store_.lock();
-      departures gone;
       catch_up(gone);
       const std::optional<stored_info> info = store_.find(at.id, at.key);
       if (!info || context_.too_old(info->written, info->accessed, info->expires, now)) return false;
@@ -321,6 +324,8 @@ class indexed_engine {
       written = info->written;
       return true;
     });
+    tell(gone);
+    return found;
   }
 
   /// Takes an entry that is on the storage into the index; who has to leave for it leaves the storage as well. The listener
@@ -347,7 +352,7 @@ class indexed_engine {
               learn(id, handle{}, *info, gone);
             } else {
               removals left;
-              table_.erase(id, id.low, instant::min(), removal_cause::erased, left, [](const auto&) { return true; });
+              table_.erase(id, id.low, context_.now(), removal_cause::erased, left, [](const auto&) { return true; });
             }
           },
           [&] { table_.clear(context_.now(), [](removals& left) { left.clear(); }); });
@@ -390,10 +395,15 @@ class indexed_engine {
     typename store_type::staged staged = store_.stage(entry);
     const auto lock = store_.lock();
     catch_up(gone);
-    if (mode.only_if_absent)
-      if (const std::optional<stored_info> there = store_.find(at.id, at.key))
-        if (!context_.too_old(there->written, there->accessed, there->expires, now)) return false;
     removals left;
+    if (mode.only_if_absent) {
+      const std::optional<stored_info> there = store_.find(at.id, at.key);
+      if (alive(there)) return false;
+      if (!there) {  // what the index may know of it, somebody else has erased
+        table_.erase(at.id, at.id.low, now, removal_cause::erased, left, [](const auto&) { return true; });
+        left.clear();
+      }
+    }
     const put_outcome outcome = table_.put(at.id, [&] { return at.id; }, handle{}, request, left);
     settle(left, gone, outcome == put_outcome::stored ? &at.id : nullptr);
     if (outcome != put_outcome::stored) return false;
@@ -408,27 +418,44 @@ class indexed_engine {
     return true;
   }
 
+  /// The storage knows better than the index whether the key is there.
   bool drop(const address& at, removal_cause cause, departures& gone) {
     const auto lock = store_.lock();
     catch_up(gone);
+    const std::optional<stored_info> info =
+        guarded<std::optional<stored_info>>(std::nullopt, [&] { return store_.find(at.id, at.key); });
     removals left;
-    const bool known = table_.erase(at.id, at.id.low, context_.now(), cause, left, [](const auto&) { return true; });
-    const bool was_old = !known && !left.empty();
-    settle(left, gone);
-    if (known || was_old) return known;
-    if (!store_.find(at.id, at.key)) return false;
+    table_.erase(at.id, at.id.low, context_.now(), cause, left, [](const auto&) { return true; });
+    if (!info && left.empty()) return false;
+    if constexpr (Context::notifies)
+      left.for_each([&](auto& e) {
+        if (alive(info)) e.cause = cause;
+        read_back(e, gone);
+      });
     store_.erase(at.id, handle{});
-    return true;
+    return alive(info);
   }
 
   /// Entries that left the index leave the storage, except the one that is just being replaced in place.
   void settle(removals& left, departures& gone, const digest* replaced = nullptr) {
     left.for_each([&](auto& e) {
+      const bool stays = replaced != nullptr && e.key == *replaced;
+      if (e.cause == removal_cause::expired && !stays && renewed_by_others(e)) return;
       if constexpr (Context::notifies) read_back(e, gone);
-      if (replaced == nullptr || !(e.key == *replaced))
-        guarded(false, [&] { return store_.erase(e.key, e.payload), true; });
+      if (!stays) guarded(false, [&] { return store_.erase(e.key, e.payload), true; });
     });
     left.clear();
+  }
+  /// Whether an entry that the index takes for too old has been put again by somebody else.
+  template <class Removed>
+  bool renewed_by_others(Removed& e) {
+    return guarded(false, [&] {
+      const std::optional<bytes> key = store_.key_of(e.key, e.payload);
+      return key && alive(store_.find(e.key, *key));
+    });
+  }
+  bool alive(const std::optional<stored_info>& info) const {
+    return info && !context_.too_old(info->written, info->accessed, info->expires, context_.now());
   }
   void drop_files(removals& old) {
     departures gone;
