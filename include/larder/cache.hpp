@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/core/concepts.hpp>
+#include <larder/core/iterable.hpp>
 #include <larder/core/key_view.hpp>
 #include <larder/core/policy_set.hpp>
 #include <larder/core/stats.hpp>
@@ -17,7 +18,6 @@
 #include <cstdint>
 #include <future>
 #include <optional>
-#include <ranges>
 #include <stop_token>
 #include <string_view>
 #include <type_traits>
@@ -95,11 +95,11 @@ class cache {
   }
 
   /// For each key of the range, in its order, what `get` gives.
-  template <std::ranges::input_range Keys>
-    requires std::convertible_to<std::ranges::range_reference_t<const Keys&>, key_view>
+  template <core::iterable Keys>
+    requires std::convertible_to<core::iterated<Keys>, key_view>
   std::vector<std::optional<Value>> get_many(const Keys& keys) {
     std::vector<std::optional<Value>> values;
-    if constexpr (std::ranges::sized_range<const Keys>) values.reserve(std::ranges::size(keys));
+    if constexpr (requires { std::size(keys); }) values.reserve(std::size(keys));
     for (const auto& key : keys) values.push_back(get(key));
     return values;
   }
@@ -148,7 +148,7 @@ class cache {
   }
   /// For each key of the range, in its order, its value; those that are missing are loaded together by
   /// `batch_loader(const std::vector<Key>&)`, which returns as many values in the same order.
-  template <std::ranges::input_range Keys, class BatchLoader>
+  template <core::iterable Keys, class BatchLoader>
   std::vector<Value> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
     static_assert(std::copy_constructible<Value>, "larder: get_or_load_many shares the loaded values, so they must be copyable");
     return loading_.get_many(*this, keys, batch_loader);

@@ -17,6 +17,7 @@
 #include <larder/eviction/fifo.hpp>
 #include <larder/eviction/largest_first.hpp>
 #include <larder/eviction/lru.hpp>
+#include <larder/eviction/sieve.hpp>
 #include <larder/expiry/expire_after_access.hpp>
 #include <larder/expiry/expire_after_write.hpp>
 #include <larder/expiry/refresh_after_write.hpp>

@@ -4,14 +4,15 @@
 #include <larder/codec/codec.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/iterable.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
 #include <larder/sync/counter.hpp>
+#include <larder/sync/doubted_keys.hpp>
 #include <larder/sync/single_flight.hpp>
 #include <larder/sync/write_back_queue.hpp>
 #include <larder/sync/write_epochs.hpp>
 #include <larder/tier.hpp>
-#include <larder/tier_doubts.hpp>
 
 #include <algorithm>
 #include <array>
@@ -24,7 +25,6 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <stop_token>
 #include <string_view>
 #include <tuple>
@@ -122,7 +122,7 @@ class tiered {
     });
   }
   /// For each key of the range, in its order, what `get` gives.
-  template <std::ranges::input_range Keys>
+  template <core::iterable Keys>
   std::vector<std::optional<mapped_type>> get_many(const Keys& keys) {
     std::vector<std::optional<mapped_type>> values;
     for (const auto& key : keys) values.push_back(get(key));
@@ -565,7 +565,7 @@ class tiered {
   std::tuple<Tiers...> tiers_;
   sync::counter<true> hits_, misses_, promotions_, loads_, failures_, joined_, time_;
   sync::write_epochs epochs_;
-  std::array<tier_doubts, tier_count> doubts_;
+  std::array<sync::doubted_keys, tier_count> doubts_;
   sync::single_flight<key_type, std::optional<mapped_type>, key_hash> flights_{key_hash{this}};
   std::array<std::unique_ptr<queue_type>, tier_count> queues_;  // last: their threads write to the tiers
 };

@@ -17,17 +17,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <future>
 #include <initializer_list>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
-#include <ranges>
 #include <shared_mutex>
 #include <span>
 #include <stdexcept>
@@ -425,7 +424,7 @@ class digest_stream {
   }
 
  private:
-  XXH3_state_t state_;
+  XXH3_state_t state_{};  // reset with a seed reads what was there before
 };
 
 }  // namespace larder
@@ -492,6 +491,8 @@ namespace core {
 
 /// What a clock's `now()` says, as an instant: durations as they are, time points since their epoch.
 template <class Now>
+  requires requires(const Now& now) { std::chrono::duration_cast<instant>(now); } ||
+           requires(const Now& now) { std::chrono::duration_cast<instant>(now.time_since_epoch()); }
 constexpr instant to_instant(const Now& now) {
   if constexpr (requires { now.time_since_epoch(); })
     return std::chrono::duration_cast<instant>(now.time_since_epoch());
@@ -622,9 +623,10 @@ struct fetched {
 /// The live part of an indexed storage: the cache keeps an index (digest -> handle) and decides who leaves; the store
 /// keeps the bytes. Made from `(policy, error_sink&)`; the constructor throws `larder::error` for what cannot work.
 /// Any other member may throw `larder::error`: the cache turns it into a miss or a refused put. `fetch` and `stage` are
-/// called from many threads at once; `publish`, `erase`, `find`, `clear`, `recover` only under `lock()`.
+/// called from many threads at once, as are `find`, `key_of` and `touch`; `publish`, `erase`, `clear`, `recover` only under `lock()`.
 ///
-/// * `handle`: per entry, small, default-constructible, copyable; copied under the index's lock.
+/// * `handle`: per entry, small, default-constructible, copyable; copied under the index's lock. With `==`, hits that do
+///   not change it take no exclusive lock.
 /// * `recover(f)`: f(id, handle, info) for each entry that is there, least recently used first.
 /// * `stage(entry) -> staged`: everything is written, nothing is visible; dropping it leaves nothing behind.
 /// * `publish(staged&&) -> handle`: visible at once and whole, in place of an older entry of that id.
@@ -632,8 +634,9 @@ struct fetched {
 /// * `find(id, key) -> optional<stored_info>`: an entry that the index does not know because somebody else put it.
 /// * `key_of(id, handle&) -> optional<bytes>`: the encoded key, for listing.
 /// * `erase(id, handle)`, `clear()`: gone from the storage; `bytes` handed out stay valid.
-/// * optional: `touch(id, handle&, instant)` remembers a use; `sync(f)` under `lock()` reports others' changes
-///   f(id, optional<stored_info>) (nothing: erased); `pinned_bytes()`, `overhead_bytes()`; `flush()`.
+/// * optional: `touch(id, handle&, instant)` remembers a use; `sync(on_change, on_clear)` under `lock()` reports others'
+///   changes since the last time, on_change(id, optional<stored_info>) (nothing: erased) and on_clear();
+///   `pinned_bytes()`, `overhead_bytes()`; `flush()`.
 template <class S>
 concept indexed_store =
     std::default_initializable<typename S::handle> && std::copyable<typename S::handle> && std::movable<typename S::staged> &&
@@ -1232,6 +1235,61 @@ struct lru {
 
 }  // namespace larder
 
+// ---- larder/eviction/sieve.hpp -------------------------------------------------------------------------------------
+
+// SIEVE (Zhang, Yang, Yue, Vigfusson, Rashmi, "SIEVE is simpler than LRU", NSDI 2024): a queue by arrival and a hand that
+// goes from the oldest to the newest; it passes over what was used since it last came by and evicts what was not. Unlike in
+// CLOCK, survivors keep their place, so newcomers are sifted quickly.
+// A hit sets one mark (nothing when it is set already) and runs in parallel with others; 12 bytes per entry.
+// Choose it for skewed, web-like use, where it beats LRU; not for scans longer than the cache.
+
+namespace larder {
+
+/// Evicts the first entry from the hand towards newer ones that has not been used since the hand last passed it.
+struct sieve {
+  using policy_axis = axis::eviction;
+  static constexpr bool concurrent_hits = true;
+
+  struct state : eviction::links {
+    std::atomic<bool> used{false};
+  };
+
+  template <class States>
+  class order {
+   public:
+    explicit order(States states) noexcept : states_(states), list_(states) {}
+    void on_insert(slot s, entry_info) noexcept { list_.push_front(s); }
+    void on_hit(slot s) noexcept {
+      std::atomic<bool>& used = states_[s].used;
+      if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
+    }
+    void on_erase(slot s) noexcept { remove(s); }
+    void on_evict(slot s, entry_info) noexcept { remove(s); }
+    slot victim() noexcept {
+      if (list_.empty()) return no_slot;
+      if (hand_ == no_slot) hand_ = list_.back();
+      while (states_[hand_].used.load(std::memory_order_relaxed)) {
+        states_[hand_].used.store(false, std::memory_order_relaxed);
+        const slot newer = states_[hand_].prev;
+        hand_ = newer == no_slot ? list_.back() : newer;
+      }
+      return hand_;
+    }
+
+   private:
+    void remove(slot s) noexcept {
+      if (hand_ == s) hand_ = states_[s].prev;
+      list_.erase(s);
+    }
+
+    [[no_unique_address]] States states_;
+    eviction::slot_list<States> list_;
+    slot hand_ = no_slot;  // no_slot: start at the oldest
+  };
+};
+
+}  // namespace larder
+
 // ---- larder/expiry/period.hpp --------------------------------------------------------------------------------------
 
 namespace larder::core {
@@ -1406,6 +1464,33 @@ struct std_hash {
 
 }  // namespace larder
 
+// ---- larder/core/iterable.hpp --------------------------------------------------------------------------------------
+
+namespace larder::core {
+
+/// What a range-based `for` takes. (The concepts of <ranges> say the same; that header alone is an eighth of what
+/// including this library costs.)
+template <class R>
+concept iterable = requires(const R& range) {
+  std::begin(range) != std::end(range);
+  *std::begin(range);
+};
+
+template <iterable R>
+using iterated = decltype(*std::begin(std::declval<const R&>()));
+
+/// Elements side by side in memory.
+template <class R>
+concept contiguous = requires(const R& range) {
+  { std::size(range) } -> std::convertible_to<std::size_t>;
+  requires std::is_pointer_v<decltype(std::data(range))>;
+};
+
+template <contiguous R>
+using element_of = std::remove_cvref_t<decltype(*std::data(std::declval<const R&>()))>;
+
+}  // namespace larder::core
+
 // ---- larder/hash/xxh3.hpp ------------------------------------------------------------------------------------------
 
 namespace larder {
@@ -1419,7 +1504,8 @@ struct xxh3 {
   std::uint64_t operator()(std::string_view key) const noexcept { return XXH3_64bits(key.data(), key.size()); }
 
   template <class T>
-    requires(std::has_unique_object_representations_v<T> && std::is_trivially_copyable_v<T> && !std::is_pointer_v<T>)
+    requires(std::has_unique_object_representations_v<T> && std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
+             !std::is_array_v<T>)
   std::uint64_t operator()(const T& key) const noexcept {
     return XXH3_64bits(&key, sizeof(T));
   }
@@ -1431,11 +1517,11 @@ struct xxh3 {
     return (*this)(std::bit_cast<std::uint64_t>(value));
   }
 
-  template <std::ranges::contiguous_range Range>
+  template <core::contiguous Range>
     requires(!std::convertible_to<const Range&, std::string_view> && !std::has_unique_object_representations_v<Range> &&
-             std::has_unique_object_representations_v<std::ranges::range_value_t<Range>>)
+             std::has_unique_object_representations_v<core::element_of<Range>>)
   std::uint64_t operator()(const Range& key) const noexcept {
-    return XXH3_64bits(std::ranges::data(key), std::ranges::size(key) * sizeof(std::ranges::range_value_t<Range>));
+    return XXH3_64bits(std::data(key), std::size(key) * sizeof(core::element_of<Range>));
   }
 
   template <class... Parts>
@@ -2385,7 +2471,10 @@ class entry_table {
   using key_view = typename Spec::key_view;
   using payload = typename Spec::payload;
   using entry = table_entry<Spec>;
-  using removals = removal_queue<key, payload>;
+  /// What is kept of the key of an entry that left: nothing where nobody is told of it.
+  static constexpr bool names_removed = !requires { requires !Spec::names_removed; };
+  using removed_key = std::conditional_t<names_removed, key, core::none>;
+  using removals = removal_queue<removed_key, payload>;
   using sizes = core::amounts<Spec::dimensions>;
 
   /// All that is known of an entry before it is stored.
@@ -2454,33 +2543,20 @@ class entry_table {
   template <class MakeKey>
   put_outcome put(key_view k, MakeKey&& make_key, payload&& value, const put_request& request, removals& gone) {
     shard& s = shard_of(request.hash);
-    for (;;) {
-      {
-        const std::lock_guard lock(s.mutex);
-        slot place = find(s, k, request.hash);
-        if (place != no_slot && spec_.expired(s.slab[place], request.now)) {
-          leave(s, place, removal_cause::expired, gone);
-          place = no_slot;
-        }
-        if (place != no_slot && request.only_if_absent) return put_outcome::present;
-        if (!budget_.fits_alone(request.size)) {
-          // What the key had is no longer its value, so it goes as well.
-          if (place != no_slot) leave(s, place, removal_cause::replaced, gone);
-          s.counters.refused.add();
-          return put_outcome::refused;
-        }
-        if (place != no_slot) {
-          if (replace(s, place, std::move(value), request, gone)) return put_outcome::stored;
-        } else if (take_room(s, request, gone)) {
-          insert(s, std::forward<MakeKey>(make_key), std::move(value), request);
-          return put_outcome::stored;
-        }
+    do {
+      const std::lock_guard lock(s.mutex);
+      if (const auto outcome = try_put(s, k, make_key, value, request, gone)) return *outcome;
+    } while (evict_elsewhere(&s, request, gone));
+    // Nobody had anything to evict; but others may have put behind our back. Whether there is room is clear when all wait.
+    std::vector<std::unique_lock<typename Spec::mutex>> locks;
+    locks.reserve(shards_.size());
+    for (auto& each : shards_) locks.emplace_back(each->mutex);
+    for (auto& each : shards_)
+      while (!budget_.has_room(request.size) && evict_one(*each, request.now, gone)) {
       }
-      if (!evict_elsewhere(&s, request, gone)) {
-        s.counters.refused.add();
-        return put_outcome::refused;
-      }
-    }
+    if (const auto outcome = try_put(s, k, make_key, value, request, gone)) return *outcome;
+    s.counters.refused.add();
+    return put_outcome::refused;
   }
 
   /// f(entry) under the exclusive lock when the key is there: for what a storage learned of it. Weights stay as they are.
@@ -2661,8 +2737,32 @@ class entry_table {
     if constexpr (Spec::keeps_expires) e.expires.expires = request.expires;
   }
 
+  /// A put within one shard, under its lock; nothing when the room would have to come from the others.
   template <class MakeKey>
-  void insert(shard& s, MakeKey&& make_key, payload&& value, const put_request& request) {
+  std::optional<put_outcome> try_put(shard& s, key_view k, MakeKey& make_key, payload& value, const put_request& request, removals& gone) {
+    slot place = find(s, k, request.hash);
+    if (place != no_slot && spec_.expired(s.slab[place], request.now)) {
+      leave(s, place, removal_cause::expired, gone);
+      place = no_slot;
+    }
+    if (place != no_slot && request.only_if_absent) return put_outcome::present;
+    if (!budget_.fits_alone(request.size)) {
+      // What the key had is no longer its value, so it goes as well.
+      if (place != no_slot) leave(s, place, removal_cause::replaced, gone);
+      s.counters.refused.add();
+      return put_outcome::refused;
+    }
+    if (place != no_slot) {
+      if (replace(s, place, std::move(value), request, gone)) return put_outcome::stored;
+    } else if (take_room(s, request, gone)) {
+      insert(s, make_key, std::move(value), request);
+      return put_outcome::stored;
+    }
+    return std::nullopt;
+  }
+
+  template <class MakeKey>
+  void insert(shard& s, MakeKey& make_key, payload&& value, const put_request& request) {
     slot place = no_slot;
     try {
       place = s.slab.emplace(make_key(), std::move(value), request.hash);
@@ -2682,8 +2782,7 @@ class entry_table {
   /// In place, so that slot and pins stay. False when there was no room in this shard: the old entry is gone then.
   bool replace(shard& s, slot place, payload&& value, const put_request& request, removals& gone) {
     entry& e = s.slab[place];
-    [[maybe_unused]] std::optional<key> name;  // copied before anything changes: a copy may throw
-    if constexpr (Spec::collects_removed) name.emplace(e.key);
+    removed_key name = name_of(e);  // copied before anything changes: a copy may throw
     const bool pinned = s.pins.contains(place);
     if (!pinned) s.order.on_erase(place);
     budget_.give_back(size_of(e));
@@ -2691,7 +2790,7 @@ class entry_table {
       forget(s, place, removal_cause::replaced, gone);
       return false;
     }
-    if constexpr (Spec::collects_removed) collect(gone, std::move(*name), std::move(e.payload), removal_cause::replaced);
+    if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
     if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
       std::destroy_at(&e.payload);
       std::construct_at(&e.payload, std::move(value));
@@ -2766,11 +2865,22 @@ class entry_table {
     if (cause == removal_cause::expired) s.counters.expirations.add();
     if (!s.pins.empty()) s.pins.erase(place);
     s.index.erase(e.hash, place);
-    if constexpr (Spec::collects_removed) collect(gone, std::move(e.key), std::move(e.payload), cause);
+    if constexpr (Spec::collects_removed) {
+      if constexpr (names_removed)
+        collect(gone, std::move(e.key), std::move(e.payload), cause);
+      else
+        collect(gone, {}, std::move(e.payload), cause);
+    }
     s.slab.destroy(place);
   }
+  static removed_key name_of([[maybe_unused]] const entry& e) {
+    if constexpr (names_removed && Spec::collects_removed)
+      return e.key;
+    else
+      return removed_key{};
+  }
   /// Without memory for the queue the entry leaves all the same, untold.
-  static void collect(removals& gone, key&& name, payload&& value, removal_cause cause) noexcept {
+  static void collect(removals& gone, removed_key&& name, payload&& value, removal_cause cause) noexcept {
     try {
       gone.push(std::move(name), std::move(value), cause);
     } catch (...) {
@@ -2838,7 +2948,8 @@ struct memory_spec {
   static constexpr bool has_watermark = Context::has_watermark;
   /// Entries that leave go out of the lock to be told of or, when that may take long, to be destroyed.
   static constexpr bool collects_removed =
-      Context::notifies || !std::is_trivially_destructible_v<Value> || !std::is_trivially_destructible_v<Key>;
+      Context::notifies || !std::is_trivially_destructible_v<Value>;
+  static constexpr bool names_removed = Context::notifies;
 
   explicit memory_spec(const Context& c)
       : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(mark_of(c)) {}
@@ -3140,6 +3251,8 @@ struct cache_rules {
   static_assert(storage_policy<where>,
                 "larder: the storage policy must have a nested store that models larder::indexed_store or larder::blob_store");
   static_assert(std::equality_comparable<Key> && std::copy_constructible<Key>, "larder: keys must be copyable and comparable with ==");
+  static_assert(!std::is_same_v<std::remove_cv_t<std::remove_pointer_t<Key>>, char> || !std::is_pointer_v<Key>,
+                "larder: char pointers compare by address, not by text; use std::string keys, which are looked up by string_view");
   static_assert(std::is_object_v<Value> && !std::is_const_v<Value> && std::move_constructible<Value>,
                 "larder: values must be movable objects, not references or const");
 
@@ -3164,6 +3277,52 @@ struct cache_rules {
 };
 
 }  // namespace larder::storage
+
+// ---- larder/sync/doubted_keys.hpp ----------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// The keys (by hash) for which a storage failed to take a write, so that what it holds may be older than what was put or
+/// erased. It is not asked for them until a write succeeds. After a failure over all keys, or too many of them, it is asked
+/// only for keys that were written since, until it is cleared.
+class doubted_keys {
+ public:
+  bool about(std::uint64_t hash) const {
+    if (!any_.load(std::memory_order_acquire)) return false;
+    const std::lock_guard lock(mutex_);
+    return hashes_.contains(hash) != all_;
+  }
+  void after_write(std::uint64_t hash, bool failed) {
+    if (!failed && !any_.load(std::memory_order_acquire)) return;
+    const std::lock_guard lock(mutex_);
+    if (failed == all_) {
+      hashes_.erase(hash);
+    } else if (hashes_.size() < most) {
+      hashes_.insert(hash);
+    } else if (failed) {
+      all_ = true;
+      hashes_.clear();
+    }
+    any_.store(all_ || !hashes_.empty(), std::memory_order_release);
+  }
+  /// The whole storage was told to drop entries: after a failure nobody knows which it kept.
+  void after_clear(bool failed) {
+    const std::lock_guard lock(mutex_);
+    all_ = failed;
+    hashes_.clear();
+    any_.store(failed, std::memory_order_release);
+  }
+
+ private:
+  static constexpr std::size_t most = 1 << 20;
+
+  std::atomic<bool> any_{false};
+  mutable std::mutex mutex_;
+  bool all_ = false;
+  std::unordered_set<std::uint64_t> hashes_;  // the keys in doubt; when all are, those that are not
+};
+
+}  // namespace larder::sync
 
 // ---- larder/storage/indexed_engine.hpp -----------------------------------------------------------------------------
 
@@ -3281,6 +3440,10 @@ class indexed_engine {
       if constexpr (spec_type::keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
     });
     if (!old.empty()) drop_files(old);
+    if (doubts_.about(hash)) {
+      if (known && how == look::use) table_.hit_was_miss(hash);
+      return false;
+    }
     if (!known) {
       if (!adopt(at, now, h, written)) return false;
       if (how == look::use) table_.miss_was_hit(hash);
@@ -3297,6 +3460,7 @@ class indexed_engine {
   }
 
   bool contains(const address& at) {
+    if (doubts_.about(at.id.low)) return false;
     const instant now = context_.now();
     removals old;
     handle h;
@@ -3305,20 +3469,28 @@ class indexed_engine {
     if (!old.empty()) drop_files(old);
     if (!known) return adopt(at, now, h, written);
     // The index may be behind what another process did; its storage knows.
-    return guarded(false, [&] { return store_.find(at.id, at.key).has_value(); });
+    return guarded(false, [&] { return alive(store_.find(at.id, at.key)); });
   }
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
-    const bool stored = guarded(false, [&] { return publish(at, value, mode, gone); });
+    bool failed = true;
+    const bool stored = guarded(false, [&] {
+      const bool published = publish(at, value, mode, gone);
+      failed = false;
+      return published;
+    });
+    if (failed) table_.count_refused(at.id.low);
     if (!stored && !mode.only_if_absent) {
       // Whatever the reason, the old value is no longer the key's.
-      guarded(false, [&] { return drop(at, removal_cause::replaced, gone); });
+      drop_or_doubt(at, removal_cause::replaced, gone);
+    } else if (stored) {
+      doubts_.after_write(at.id.low, false);
     }
     return stored;
   }
 
   bool erase(const address& at, departures& gone) {
-    return guarded(false, [&] { return drop(at, removal_cause::erased, gone); });
+    return drop_or_doubt(at, removal_cause::erased, gone);
   }
 
   template <class Drop>
@@ -3345,7 +3517,7 @@ class indexed_engine {
 
   void clear() {
     departures gone;
-    guarded(false, [&] {
+    const bool cleared = guarded(false, [&] {
       const auto lock = store_.lock();
       catch_up(gone);
       table_.clear(context_.now(), [&](removals& left) {
@@ -3355,6 +3527,7 @@ class indexed_engine {
       store_.clear();
       return true;
     });
+    doubts_.after_clear(!cleared);
     tell(gone);
   }
 
@@ -3425,19 +3598,26 @@ class indexed_engine {
   }
 
   std::optional<Value> fetch(const address& at, handle& h, instant now, instant& written) {
+    const handle before = h;
     fetched f = store_.fetch(at.id, at.key, h);
     if (f.status == fetch_status::hit && f.changed) {
       if (context_.too_old(f.changed->written, f.changed->accessed, f.changed->expires, now)) return std::nullopt;
-      departures gone;
-      const auto lock = store_.lock();
-      learn(at.id, h, *f.changed, gone);
+      departures gone;  // who had to leave for it; the listener is not told of what others replaced
+      {
+        const auto lock = store_.lock();
+        learn(at.id, h, *f.changed, gone);
+      }
+      tell(gone);
       written = f.changed->written;
-      return codec<Value>::decode(f.payload);  // the listener is not told of what other processes replaced
+      return codec<Value>::decode(f.payload);
     }
     if (f.status == fetch_status::hit) {
-      table_.update(at.id, at.id.low, [&](auto& e) {
-        if (e.written.written == written) e.payload = h;
-      });
+      bool improved = true;
+      if constexpr (std::equality_comparable<handle>) improved = !(h == before);
+      if (improved)
+        table_.update(at.id, at.id.low, [&](auto& e) {
+          if (e.written.written == written) e.payload = h;
+        });
       return codec<Value>::decode(f.payload);
     }
     // The bytes are gone or put aside; the index forgets the entry unless somebody has just put a new one.
@@ -3449,10 +3629,10 @@ class indexed_engine {
 
   /// An entry on the storage that the index does not know: another process put it.
   bool adopt(const address& at, instant now, handle& h, instant& written) {
-    return guarded(false, [&] {
+    departures gone;
+    const bool found = guarded(false, [&] {
       if (!store_.find(at.id, at.key)) return false;
       const auto lock = store_.lock();
-      departures gone;
       catch_up(gone);
       const std::optional<stored_info> info = store_.find(at.id, at.key);
       if (!info || context_.too_old(info->written, info->accessed, info->expires, now)) return false;
@@ -3461,6 +3641,8 @@ class indexed_engine {
       written = info->written;
       return true;
     });
+    tell(gone);
+    return found;
   }
 
   /// Takes an entry that is on the storage into the index; who has to leave for it leaves the storage as well. The listener
@@ -3487,7 +3669,7 @@ class indexed_engine {
               learn(id, handle{}, *info, gone);
             } else {
               removals left;
-              table_.erase(id, id.low, instant::min(), removal_cause::erased, left, [](const auto&) { return true; });
+              table_.erase(id, id.low, context_.now(), removal_cause::erased, left, [](const auto&) { return true; });
             }
           },
           [&] { table_.clear(context_.now(), [](removals& left) { left.clear(); }); });
@@ -3530,10 +3712,15 @@ class indexed_engine {
     typename store_type::staged staged = store_.stage(entry);
     const auto lock = store_.lock();
     catch_up(gone);
-    if (mode.only_if_absent)
-      if (const std::optional<stored_info> there = store_.find(at.id, at.key))
-        if (!context_.too_old(there->written, there->accessed, there->expires, now)) return false;
     removals left;
+    if (mode.only_if_absent) {
+      const std::optional<stored_info> there = store_.find(at.id, at.key);
+      if (alive(there)) return false;
+      if (!there) {  // what the index may know of it, somebody else has erased
+        table_.erase(at.id, at.id.low, now, removal_cause::erased, left, [](const auto&) { return true; });
+        left.clear();
+      }
+    }
     const put_outcome outcome = table_.put(at.id, [&] { return at.id; }, handle{}, request, left);
     settle(left, gone, outcome == put_outcome::stored ? &at.id : nullptr);
     if (outcome != put_outcome::stored) return false;
@@ -3548,27 +3735,55 @@ class indexed_engine {
     return true;
   }
 
+  /// Takes the key out; when the storage fails to, what it has is not served until it took a write of the key.
+  bool drop_or_doubt(const address& at, removal_cause cause, departures& gone) {
+    bool failed = true;
+    const bool dropped = guarded(false, [&] {
+      const bool was = drop(at, cause, gone);
+      failed = false;
+      return was;
+    });
+    doubts_.after_write(at.id.low, failed);
+    return dropped;
+  }
+  /// The storage knows better than the index whether the key is there.
   bool drop(const address& at, removal_cause cause, departures& gone) {
     const auto lock = store_.lock();
     catch_up(gone);
+    const std::optional<stored_info> info =
+        guarded<std::optional<stored_info>>(std::nullopt, [&] { return store_.find(at.id, at.key); });
     removals left;
-    const bool known = table_.erase(at.id, at.id.low, context_.now(), cause, left, [](const auto&) { return true; });
-    const bool was_old = !known && !left.empty();
-    settle(left, gone);
-    if (known || was_old) return known;
-    if (!store_.find(at.id, at.key)) return false;
+    table_.erase(at.id, at.id.low, context_.now(), cause, left, [](const auto&) { return true; });
+    if (!info && left.empty()) return false;
+    if constexpr (Context::notifies)
+      left.for_each([&](auto& e) {
+        if (alive(info)) e.cause = cause;
+        read_back(e, gone);
+      });
     store_.erase(at.id, handle{});
-    return true;
+    return alive(info);
   }
 
   /// Entries that left the index leave the storage, except the one that is just being replaced in place.
   void settle(removals& left, departures& gone, const digest* replaced = nullptr) {
     left.for_each([&](auto& e) {
+      const bool stays = replaced != nullptr && e.key == *replaced;
+      if (e.cause == removal_cause::expired && !stays && renewed_by_others(e)) return;
       if constexpr (Context::notifies) read_back(e, gone);
-      if (replaced == nullptr || !(e.key == *replaced))
-        guarded(false, [&] { return store_.erase(e.key, e.payload), true; });
+      if (!stays) guarded(false, [&] { return store_.erase(e.key, e.payload), true; });
     });
     left.clear();
+  }
+  /// Whether an entry that the index takes for too old has been put again by somebody else.
+  template <class Removed>
+  bool renewed_by_others(Removed& e) {
+    return guarded(false, [&] {
+      const std::optional<bytes> key = store_.key_of(e.key, e.payload);
+      return key && alive(store_.find(e.key, *key));
+    });
+  }
+  bool alive(const std::optional<stored_info>& info) const {
+    return info && !context_.too_old(info->written, info->accessed, info->expires, context_.now());
   }
   void drop_files(removals& old) {
     departures gone;
@@ -3631,6 +3846,7 @@ class indexed_engine {
   store_type store_;
   spec_type spec_;
   table_type table_;
+  sync::doubted_keys doubts_;
 };
 
 }  // namespace larder::storage
@@ -3797,6 +4013,7 @@ class remote_engine {
   bool read(const address& at, look how, F&& f) {
     instant written{0};
     std::optional<Value> value = guarded<std::optional<Value>>(std::nullopt, [&]() -> std::optional<Value> {
+      if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
       const std::optional<bytes> object = store_.get(at.name, byte_range{});
       if (!object) return std::nullopt;
       const std::optional<format::entry_frame> frame = format::decode_entry_head(object->span(), object->size());
@@ -3816,6 +4033,7 @@ class remote_engine {
 
   bool contains(const address& at) {
     return guarded(false, [&] {
+      if (doubts_.about(at.id.low)) return false;
       constexpr bool expires = Context::template has<ttl> || Context::set::template count<axis::expiry> != 0;
       if constexpr (!expires) {
         return store_.head(at.name).has_value();
@@ -3827,27 +4045,37 @@ class remote_engine {
   }
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures&) {
+    bool present = false;
     const bool stored = guarded(false, [&] {
       const instant now = context_.now();
       stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
       entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
       const std::array<bytes, 2> parts{format::encode_entry_head(entry), entry.payload};
-      if (mode.only_if_absent) {
+      if (mode.only_if_absent && !doubts_.about(at.id.low)) {
         if (store_.put(at.name, parts, put_mode::create_only)) return true;
         // Somebody's entry is there; an expired or damaged one does not count.
-        if (contains_living(at)) return false;
+        present = contains_living(at);
+        if (present) return false;
       }
       return store_.put(at.name, parts, put_mode::replace);
     });
     if (stored)
       insertions_.add();
-    else if (!mode.only_if_absent)
+    else if (!present)
       refused_.add();
+    if (!present) doubts_.after_write(at.id.low, !stored);
     return stored;
   }
 
   bool erase(const address& at, departures&) {
-    return guarded(false, [&] { return store_.erase(at.name); });
+    bool failed = true;
+    const bool erased = guarded(false, [&] {
+      const bool was = store_.erase(at.name);
+      failed = false;
+      return was;
+    });
+    doubts_.after_write(at.id.low, failed);
+    return erased;
   }
 
   template <class Drop>
@@ -3865,7 +4093,9 @@ class remote_engine {
   }
 
   void clear() {
-    for (const std::string& name : names()) guarded(false, [&] { return store_.erase(name); });
+    bool failed = false;
+    for (const std::string& name : names(&failed)) failed = guarded(true, [&] { return store_.erase(name), false; }) || failed;
+    doubts_.after_clear(failed);
   }
 
   std::size_t purge_expired() {
@@ -3954,9 +4184,9 @@ class remote_engine {
     return living;
   }
 
-  std::vector<std::string> names() {
+  std::vector<std::string> names(bool* failed = nullptr) {
     std::vector<std::string> all;
-    guarded(false, [&] {
+    const bool listed = guarded(false, [&] {
       store_.list(folder, [&](std::string_view name, const blob_info&) {
         // A listing is the remote's word: only names that could be ours are used.
         if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
@@ -3965,6 +4195,7 @@ class remote_engine {
       });
       return true;
     });
+    if (failed != nullptr) *failed = !listed;
     return all;
   }
 
@@ -3983,6 +4214,7 @@ class remote_engine {
 
   Context& context_;
   store_type store_;
+  sync::doubted_keys doubts_;
   sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_;
 };
 
@@ -4012,7 +4244,7 @@ class single_flight {
     bool superseded_ = false;
     std::optional<Value> value_;
     std::exception_ptr failure_;
-    const std::thread::id leader_;
+    std::thread::id leader_;  // under the owner's waits_mutex_
   };
   using handle = std::shared_ptr<flight>;
 
@@ -4024,12 +4256,12 @@ class single_flight {
   bool idle() const noexcept { return count_.load(std::memory_order_seq_cst) == 0; }
 
   /// The flight for the key, and whether the caller leads it and so must land it.
-  std::pair<handle, bool> join_or_lead(const Key& key) {
+  std::pair<handle, bool> join_or_lead(const Key& key, std::thread::id leader = std::this_thread::get_id()) {
     const std::lock_guard lock(mutex_);
     const auto [at, led] = flights_.try_emplace(key);
     if (led) {
       try {
-        at->second = std::make_shared<flight>(std::this_thread::get_id());
+        at->second = std::make_shared<flight>(leader);
       } catch (...) {
         flights_.erase(at);
         throw;
@@ -4039,10 +4271,15 @@ class single_flight {
     return {at->second, led};
   }
 
-  /// Leads only when nobody does: for work in the background.
+  /// Leads only when nobody does, for work in the background: no thread is its leader before one says so with `take_over`.
   handle lead(const Key& key) {
-    auto [flown, led] = join_or_lead(key);
+    auto [flown, led] = join_or_lead(key, std::thread::id{});
     return led ? flown : nullptr;
+  }
+  /// The calling thread does the work of a flight that another thread began.
+  void take_over(const handle& flown) {
+    const std::lock_guard lock(waits_mutex_);
+    flown->leader_ = std::this_thread::get_id();
   }
 
   /// Ends a flight with its value. `store(value)` runs before anybody is told, and only when nothing superseded the load.
@@ -4187,6 +4424,48 @@ class single_flight {
 
 }  // namespace larder::sync
 
+// ---- larder/sync/pending_queue.hpp ---------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// First in, first out over one vector: what a queue of jobs needs of `std::deque`, without what including it costs every
+/// user of the library to compile. Amortised constant time; not synchronized.
+template <class T>
+class pending_queue {
+ public:
+  bool empty() const noexcept { return next_ == items_.size(); }
+  std::size_t size() const noexcept { return items_.size() - next_; }
+  void push(T item) { items_.push_back(std::move(item)); }
+  /// Takes the oldest item out; there must be one.
+  T pop() {
+    T item = std::move(items_[next_]);
+    ++next_;
+    if (next_ == items_.size()) {
+      clear();
+    } else if (next_ >= 64 && next_ * 2 >= items_.size()) {
+      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(next_));
+      next_ = 0;
+    }
+    return item;
+  }
+  /// Takes the newest item back; there must be one.
+  void drop_newest() { items_.pop_back(); }
+  void clear() noexcept {
+    items_.clear();
+    next_ = 0;
+  }
+  void swap(pending_queue& other) noexcept {
+    items_.swap(other.items_);
+    std::swap(next_, other.next_);
+  }
+
+ private:
+  std::vector<T> items_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace larder::sync
+
 // ---- larder/sync/worker_pool.hpp -----------------------------------------------------------------------------------
 
 namespace larder::sync {
@@ -4199,7 +4478,7 @@ class worker_pool {
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
   ~worker_pool() {
-    std::deque<std::function<void()>> dropped;
+    pending_queue<std::function<void()>> dropped;
     {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
@@ -4209,16 +4488,18 @@ class worker_pool {
     for (std::thread& t : threads_) t.join();
   }
 
-  /// Runs `job` on some thread; it must not throw.
+  /// Runs `job` on some thread; it must not throw. Once the pool is being destroyed, jobs that still run may post: nothing
+  /// comes of it.
   void post(std::function<void()> job) {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
+    if (stopping_) return;
+    jobs_.push(std::move(job));
     if (idle_ < jobs_.size() && threads_.size() < most_) {
       try {
         threads_.emplace_back([this] { run(); });
       } catch (...) {
         if (threads_.empty()) {
-          jobs_.pop_back();
+          jobs_.drop_newest();
           throw;
         }
       }
@@ -4241,8 +4522,7 @@ class worker_pool {
       changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
       --idle_;
       if (stopping_) return;
-      std::function<void()> job = std::exchange(jobs_.front(), nullptr);
-      jobs_.pop_front();
+      std::function<void()> job = jobs_.pop();
       lock.unlock();
       job();
       job = nullptr;  // what it holds goes without the lock
@@ -4254,7 +4534,7 @@ class worker_pool {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::condition_variable drained_;
-  std::deque<std::function<void()>> jobs_;
+  pending_queue<std::function<void()>> jobs_;
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0;
   bool stopping_ = false;
@@ -4348,7 +4628,7 @@ class loading {
           if (led) {
             flown.push_back(handle);
             mine.push_back(std::move(owned));
-          } else if (std::ranges::find(flown, handle) == flown.end()) {
+          } else if (std::find(flown.begin(), flown.end(), handle) == flown.end()) {
             cache.engine_.count_join(at);
           }
         }
@@ -4450,10 +4730,10 @@ class loading {
   void land_batch(Cache& cache, const std::vector<Key>& mine, std::vector<typename flights_type::handle>& flown, BatchLoader& batch_loader) {
     if (mine.empty()) return;
     auto loaded = timed([&] { return batch_loader(mine); });
-    if (std::ranges::size(loaded) != mine.size()) {
+    if (std::size(loaded) != mine.size()) {
       failures_.add();
       core::fail(error_cause::load, "a batch loader was asked for " + std::to_string(mine.size()) + " values and returned " +
-                                        std::to_string(std::ranges::size(loaded)) + "; return one per key, in the keys' order");
+                                        std::to_string(std::size(loaded)) + "; return one per key, in the keys' order");
     }
     std::size_t i = 0;
     for (auto&& each : loaded) {
@@ -4474,21 +4754,29 @@ class loading {
     static_assert(std::copy_constructible<std::remove_cvref_t<Loader>>,
                   "larder: refresh_after_write keeps a copy of the loader, so the loader must be copyable");
     Key owned(key);
-    auto flown = flights_.lead(owned);
+    const auto flown = flights_.lead(owned);
     if (!flown) return;
-    auto copy = std::make_shared<std::remove_cvref_t<Loader>>(loader);
-    workers_.post([this, &cache, owned = std::move(owned), flown, copy] {
-      typename Cache::departures gone;
-      try {
-        const Value value = timed([&] { return call_loader<Value>(*copy, owned, std::stop_token{}); });
-        loads_.add();
-        flights_.land(owned, flown, value, [&](const Value& v) { cache.engine_.write(cache.engine_.locate(owned), Value(v), {}, gone); });
-      } catch (...) {
-        cache.context_.errors().report_current(error_cause::load);
-        flights_.fail(owned, flown, std::current_exception());
-      }
-      cache.engine_.tell(gone);
-    });
+    try {
+      auto copy = std::make_shared<std::remove_cvref_t<Loader>>(loader);
+      workers_.post([this, &cache, owned, flown, copy] { fly_behind(cache, owned, flown, *copy); });
+    } catch (...) {  // the old value serves on
+      cache.context_.errors().report_current(error_cause::load);
+      flights_.fail(owned, flown, std::current_exception());
+    }
+  }
+  template <class Loader>
+  void fly_behind(Cache& cache, const Key& key, const typename flights_type::handle& flown, Loader& loader) {
+    typename Cache::departures gone;
+    try {
+      flights_.take_over(flown);
+      const Value value = timed([&] { return call_loader<Value>(loader, key, std::stop_token{}); });
+      loads_.add();
+      flights_.land(key, flown, value, [&](const Value& v) { cache.engine_.write(cache.engine_.locate(key), Value(v), {}, gone); });
+    } catch (...) {
+      cache.context_.errors().report_current(error_cause::load);
+      flights_.fail(key, flown, std::current_exception());
+    }
+    cache.engine_.tell(gone);
   }
 
   static constexpr std::size_t most_workers = 64;
@@ -4505,6 +4793,9 @@ class loading {
 // ---- larder/cache.hpp ----------------------------------------------------------------------------------------------
 
 namespace larder {
+
+template <class... Tiers>
+class tiered;
 
 /// A cache from Key to Value, composed of policies in any order; what is not named has a default (memory, `clock`, `xxh3`,
 /// `sharded<>`).
@@ -4533,6 +4824,9 @@ class cache {
   using mapped_type = Value;
   using key_view = core::key_view<Key>;
   static constexpr bool in_memory = core::is_memory_storage<where>;
+  /// Whether the cache has this policy.
+  template <class P>
+  static constexpr bool keeps = set::template has<P>;
 
   /// Takes the named policies' objects in any order; those that can be default-made may be left out.
   template <class... Given>
@@ -4569,11 +4863,11 @@ class cache {
   }
 
   /// For each key of the range, in its order, what `get` gives.
-  template <std::ranges::input_range Keys>
-    requires std::convertible_to<std::ranges::range_reference_t<const Keys&>, key_view>
+  template <core::iterable Keys>
+    requires std::convertible_to<core::iterated<Keys>, key_view>
   std::vector<std::optional<Value>> get_many(const Keys& keys) {
     std::vector<std::optional<Value>> values;
-    if constexpr (std::ranges::sized_range<const Keys>) values.reserve(std::ranges::size(keys));
+    if constexpr (requires { std::size(keys); }) values.reserve(std::size(keys));
     for (const auto& key : keys) values.push_back(get(key));
     return values;
   }
@@ -4622,7 +4916,7 @@ class cache {
   }
   /// For each key of the range, in its order, its value; those that are missing are loaded together by
   /// `batch_loader(const std::vector<Key>&)`, which returns as many values in the same order.
-  template <std::ranges::input_range Keys, class BatchLoader>
+  template <core::iterable Keys, class BatchLoader>
   std::vector<Value> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
     static_assert(std::copy_constructible<Value>, "larder: get_or_load_many shares the loaded values, so they must be copyable");
     return loading_.get_many(*this, keys, batch_loader);
@@ -4632,9 +4926,8 @@ class cache {
 
   /// Drops the key and says whether it was there.
   bool erase(key_view key) {
-    loading_.supersede(key);
     departures gone;
-    const bool erased = engine_.erase(engine_.locate(key), gone);
+    const bool erased = erase_untold(key, gone);
     engine_.tell(gone);
     return erased;
   }
@@ -4762,6 +5055,8 @@ class cache {
 
  private:
   friend class sync::loading<Key, Value, cache>;
+  template <class...>
+  friend class tiered;
 
   template <class Limit>
   struct named_limit {
@@ -4784,12 +5079,22 @@ class cache {
     return found;
   }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {
-    loading_.supersede(key);
     departures gone;
-    const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
-    loading_.supersede(key);
+    const bool stored = store_untold(key, std::move(value), mode, gone);
     engine_.tell(gone);
     return stored;
+  }
+  /// The same without telling the listener yet, for callers that hold a lock.
+  bool store_untold(key_view key, Value&& value, const storage::write_mode& mode, departures& gone) {
+    loading_.supersede(key);
+    const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
+    loading_.supersede(key);
+    return stored;
+  }
+
+  bool erase_untold(key_view key, departures& gone) {
+    loading_.supersede(key);
+    return engine_.erase(engine_.locate(key), gone);
   }
 
   context_type context_;
@@ -4909,14 +5214,18 @@ class write_back_queue {
 
   void put(const Key& key, std::optional<Value> value, std::uint64_t size) {
     std::unique_lock lock(mutex_);
-    settled_.wait(lock, [&] { return bytes_ == 0 || bytes_ + size <= most_bytes_; });
+    settled_.wait(lock, [&] {
+      const auto older = changes_.find(key);  // its room is this one's
+      const std::uint64_t others = bytes_ - (older == changes_.end() ? 0 : older->second.size);
+      return others == 0 || others + size <= most_bytes_;
+    });
     const auto [at, fresh] = changes_.try_emplace(key);
     if (!fresh) bytes_ -= at->second.size;
     at->second.value = std::move(value);
     at->second.size = size;
     ++at->second.version;
     bytes_ += size;
-    if (fresh) order_.push_back(key);
+    if (fresh) order_.push(key);
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
     lock.unlock();
     wake_.notify_one();
@@ -4945,8 +5254,30 @@ class write_back_queue {
 
   /// Waits until nothing is pending, at most so long; whether that was reached.
   bool flush(duration deadline) {
+    const std::chrono::steady_clock::time_point end(core::deadline_after(steady_time::now(), std::max(deadline, duration{0})));
     std::unique_lock lock(mutex_);
-    return settled_.wait_for(lock, deadline, [this] { return changes_.empty(); });
+    return settled_.wait_until(lock, end, [this] { return changes_.empty(); });
+  }
+
+  /// Turns what is pending of a key into an erase; whether that was a value, nothing when nothing is pending.
+  std::optional<bool> withdraw(const Key& key) {
+    const std::lock_guard lock(mutex_);
+    const auto at = changes_.find(key);
+    if (at == changes_.end()) return std::nullopt;
+    const bool had = at->second.value.has_value();
+    at->second.value.reset();
+    bytes_ -= std::exchange(at->second.size, 0);
+    ++at->second.version;
+    settled_.notify_all();
+    return had;
+  }
+  /// The keys of which something is pending.
+  std::vector<Key> keys() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Key> all;
+    all.reserve(changes_.size());
+    for (const auto& row : changes_) all.push_back(row.first);
+    return all;
   }
 
   std::size_t size() const {
@@ -4966,8 +5297,7 @@ class write_back_queue {
     for (;;) {
       wake_.wait(lock, [this] { return stopping_ || !order_.empty(); });
       if (stopping_) return;
-      running_ = std::move(order_.front());
-      order_.pop_front();
+      running_ = order_.pop();
       const auto at = changes_.find(*running_);
       if (at == changes_.end()) {
         running_.reset();
@@ -4985,7 +5315,7 @@ class write_back_queue {
           bytes_ -= written->second.size;
           changes_.erase(written);
         } else {
-          order_.push_back(*running_);  // changed while it was written: once more
+          order_.push(*running_);  // changed while it was written: once more
         }
       }
       running_.reset();
@@ -4999,7 +5329,7 @@ class write_back_queue {
   std::condition_variable wake_;
   std::condition_variable settled_;
   std::unordered_map<Key, change, Hash, std::equal_to<>> changes_;
-  std::deque<Key> order_;
+  pending_queue<Key> order_;
   std::optional<Key> running_;
   std::uint64_t bytes_ = 0;
   bool stopping_ = false;
@@ -5024,15 +5354,17 @@ class write_epochs {
   /// A write to several tiers. `alone()`, asked at its end, says whether no other write to the stripe overlapped it.
   class write {
    public:
-    write(write_epochs& epochs, std::uint64_t hash) noexcept : stripe_(epochs.stripe_of(hash)), ticket_(stripe_.begun.fetch_add(1)) {}
+    write(write_epochs& epochs, std::uint64_t hash) noexcept
+        : stripe_(epochs.stripe_of(hash)), ticket_(stripe_.begun.fetch_add(1)), first_(stripe_.ended.load() == ticket_) {}
     write(const write&) = delete;
     write& operator=(const write&) = delete;
     ~write() { stripe_.ended.fetch_add(1); }
-    bool alone() const noexcept { return stripe_.begun.load() == ticket_ + 1 && stripe_.ended.load() == ticket_; }
+    bool alone() const noexcept { return first_ && stripe_.begun.load() == ticket_ + 1; }
 
    private:
     stripe& stripe_;
     std::uint64_t ticket_;
+    bool first_;  // those that began before had ended
   };
 
   /// A write to all stripes.
@@ -5058,6 +5390,11 @@ class write_epochs {
     read(const write_epochs& epochs, std::uint64_t hash) noexcept
         : stripe_(epochs.stripe_of(hash)), ended_(stripe_.ended.load()), begun_(stripe_.begun.load()) {}
     bool undisturbed() const noexcept { return begun_ == ended_ && stripe_.begun.load() == begun_; }
+    /// Whether every write that was under way then has ended, as far as it can be told: no write may be under way now.
+    bool settled() const noexcept {
+      const std::uint64_t ended = stripe_.ended.load();
+      return begun_ == ended_ || stripe_.begun.load() == ended;
+    }
 
    private:
     const stripe& stripe_;
@@ -5158,50 +5495,6 @@ struct tier_from<tier<Cache, Mode>> {
 }  // namespace core
 }  // namespace larder
 
-// ---- larder/tier_doubts.hpp ----------------------------------------------------------------------------------------
-
-namespace larder {
-
-/// The keys (by hash) for which a tier failed to take a write, so that what it holds may be older than what was put or
-/// erased. It is not asked for them until a write succeeds. With too many of them it is not asked at all until it is cleared.
-class tier_doubts {
- public:
-  bool about(std::uint64_t hash) const {
-    if (!any_.load(std::memory_order_acquire)) return false;
-    const std::lock_guard lock(mutex_);
-    return all_ || hashes_.contains(hash);
-  }
-  void after_write(std::uint64_t hash, bool failed) {
-    if (!failed && !any_.load(std::memory_order_acquire)) return;
-    const std::lock_guard lock(mutex_);
-    if (!failed) {
-      hashes_.erase(hash);
-    } else if (hashes_.size() < most) {
-      hashes_.insert(hash);
-    } else {
-      all_ = true;
-      hashes_.clear();
-    }
-    any_.store(all_ || !hashes_.empty(), std::memory_order_release);
-  }
-  void after_clear(bool failed) {
-    const std::lock_guard lock(mutex_);
-    all_ = failed;
-    hashes_.clear();
-    any_.store(failed, std::memory_order_release);
-  }
-
- private:
-  static constexpr std::size_t most = 1 << 20;
-
-  std::atomic<bool> any_{false};
-  mutable std::mutex mutex_;
-  bool all_ = false;
-  std::unordered_set<std::uint64_t> hashes_;
-};
-
-}  // namespace larder
-
 // ---- larder/tiered.hpp ---------------------------------------------------------------------------------------------
 
 namespace larder {
@@ -5267,7 +5560,10 @@ class tiered {
         value = search(owned, flown, [](auto&) {});
       } else {
         joined_.add();
-        value = flights_.wait(flown);
+        try {
+          value = flights_.wait(flown);
+        } catch (...) {  // another's loader failed, or is asking for its own key: here it is a plain miss
+        }
       }
     }
     (value ? hits_ : misses_).add();
@@ -5277,13 +5573,7 @@ class tiered {
   std::optional<mapped_type> peek(key_view key) {
     std::optional<mapped_type> value;
     each_until([&](auto at) {
-      constexpr std::size_t i = at();
-      if (const auto waiting = pending<i>(key); waiting.known)
-        value = waiting.value;
-      else if (!doubts_[i].about(hash(key)))
-        value = tier_at<i>()->peek(key);
-      else
-        return false;
+      value = glance<at()>(key);
       return value.has_value();
     });
     return value;
@@ -5296,7 +5586,7 @@ class tiered {
     });
   }
   /// For each key of the range, in its order, what `get` gives.
-  template <std::ranges::input_range Keys>
+  template <core::iterable Keys>
   std::vector<std::optional<mapped_type>> get_many(const Keys& keys) {
     std::vector<std::optional<mapped_type>> values;
     for (const auto& key : keys) values.push_back(get(key));
@@ -5308,28 +5598,36 @@ class tiered {
 
   /// Stores in every writable tier; whether at least one took it.
   bool put(key_view key, mapped_type value) {
-    return write(key, [&](auto& cache) { return cache.put(key, value); }, value);
+    return write(key, [&] { return put_in_tiers(key, value, {}); });
   }
   /// The same with a time to live of its own, which every writable tier must be able to keep (policy `ttl`).
   template <class Rep, class Period>
   bool put(key_view key, mapped_type value, std::chrono::duration<Rep, Period> time_to_live) {
     static_assert(((Tiers::mode != tier_mode::write_back) && ...),
                   "larder: a value with a time to live cannot wait in a write_back tier; use write_through");
-    return write(key, [&](auto& cache) { return cache.put(key, value, time_to_live); }, value);
+    static_assert(((Tiers::mode == tier_mode::read_only || Tiers::cache_type::template keeps<ttl>) && ...),
+                  "larder: put(key, value, ttl) needs the policy larder::ttl in every tier that is written");
+    const duration period = core::positive_period(time_to_live, "put(key, value, ttl)");
+    return write(key, [&] { return put_in_tiers(key, value, {.time_to_live = period}); });
   }
-  /// Stores when no tier has the key.
+  /// Stores when no tier has the key. The slowest tier that is written at once decides between two that try together.
   bool put_if_absent(key_view key, mapped_type value) {
     if (contains(key)) return false;
-    bool first = true;
-    bool absent = true;
-    return write(
-               key,
-               [&](auto& cache) {  // the slowest tier decides between two that try at once
-                 if (std::exchange(first, false)) return absent = cache.put_if_absent(key, value);
-                 return absent && cache.put(key, value);
-               },
-               value) &&
-           absent;
+    return write(key, [&] {
+      std::size_t decided = tier_count;
+      bool present = false;
+      slowest_first([&](auto at) {
+        constexpr std::size_t i = at();
+        if constexpr (!queued<i>) {
+          if (present || decided != tier_count || doubts_[i].about(hash(key))) return;
+          if (put_in<i>(key, value, {.only_if_absent = true}))
+            decided = i;
+          else
+            present = tier_at<i>()->contains(key);  // else it has no room for it
+        }
+      });
+      return !present && put_in_tiers(key, value, {}, decided);
+    });
   }
 
   /// The value, from the tiers or by one load per key at a time; see `cache::get_or_load`. The loaded value goes to every
@@ -5364,15 +5662,13 @@ class tiered {
 
   /// Drops the key from every writable tier; whether any had it.
   bool erase(key_view key) {
+    const sync::write_epochs::write epoch(epochs_, hash(key));
     flights_.supersede(key);
     bool erased = false;
-    {
-      const sync::write_epochs::write epoch(epochs_, hash(key));
-      slowest_first([&](auto at) {
-        constexpr std::size_t i = at();
-        erased = erase_in<i>(key) || erased;
-      });
-    }
+    slowest_first([&](auto at) {
+      constexpr std::size_t i = at();
+      erased = erase_in<i>(key) || erased;
+    });
     flights_.supersede(key);
     return erased;
   }
@@ -5389,28 +5685,28 @@ class tiered {
   }
   /// Drops everything from every writable tier.
   void clear() {
-    flights_.supersede_if([](const key_type&) { return true; });
     const auto epochs = epochs_.write_all();
+    const auto any = [](const key_type&) { return true; };
+    flights_.supersede_if(any);
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
       if constexpr (queued<i>) queue<i>().clear();
-      const std::uint64_t before = tier_at<i>()->errors().total();
+      const std::uint64_t before = failures<i>();
       tier_at<i>()->clear();
-      doubts_[i].after_clear(tier_at<i>()->errors().total() != before);
+      doubts_[i].after_clear(failures<i>() != before);
     });
-    flights_.supersede_if([](const key_type&) { return true; });
+    flights_.supersede_if(any);
   }
 
   /// Waits until what `write_back` tiers still owe is written, at most so long; whether that was reached. The destructor
   /// does it for up to five seconds.
   bool flush(duration deadline = std::chrono::seconds(5)) {
-    const auto end = std::chrono::steady_clock::now() + deadline;
+    const instant end = core::deadline_after(steady_time::now(), deadline);
     bool done = true;
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
       if constexpr (queued<i>) {
-        const auto left = std::chrono::duration_cast<duration>(end - std::chrono::steady_clock::now());
-        done = queue<i>().flush(left > duration{0} ? left : duration{0}) && done;
+        done = queue<i>().flush(end - steady_time::now()) && done;
       }
     });
     return done;
@@ -5446,6 +5742,8 @@ class tiered {
 
   template <std::size_t I>
   using tier_type = std::tuple_element_t<I, std::tuple<Tiers...>>;
+  /// Entries that left the tiers, of which the listeners are told once no lock is held.
+  using untold = std::tuple<typename Tiers::cache_type::departures...>;
   template <std::size_t I>
   static constexpr bool writable = tier_type<I>::mode != tier_mode::read_only;
   template <std::size_t I>
@@ -5470,10 +5768,13 @@ class tiered {
     if constexpr (queued<I>)
       return std::make_unique<queue_type>(
           [this](const key_type& key, const std::optional<mapped_type>& value) {
-            if (value)
-              put_in<I>(key, [&](auto& cache) { return cache.put(key, *value); });
-            else
-              erase_now<I>(key);
+            try {
+              if (value)
+                put_in<I>(key, *value, {});
+              else
+                erase_now<I>(key);
+            } catch (...) {  // a weigher of the user's; the tier is in doubt about the key
+            }
           },
           most_queued_bytes, key_hash{this});
     else
@@ -5505,6 +5806,13 @@ class tiered {
       return {};
   }
 
+  /// A look-up in one tier that counts for nothing.
+  template <std::size_t I>
+  std::optional<mapped_type> glance(key_view key) {
+    if (auto waiting = pending<I>(key); waiting.known) return std::move(waiting.value);
+    if (doubts_[I].about(hash(key))) return std::nullopt;
+    return tier_at<I>()->peek(key);
+  }
   /// A demand look-up in one tier.
   template <std::size_t I>
   std::optional<mapped_type> look(key_view key) {
@@ -5522,7 +5830,7 @@ class tiered {
     try {
       const sync::write_epochs::read epoch(epochs_, hash(key));
       std::size_t found_in = 0;
-      value = tier_at<0>()->peek(key);  // somebody may have landed between the miss and this flight
+      value = glance<0>(key);  // somebody may have landed between the miss and this flight
       if (!value)
         each_until([&](auto at) {
           constexpr std::size_t i = at();
@@ -5533,14 +5841,20 @@ class tiered {
             return value.has_value();
           }
         });
+      untold gone;
       if (value) {
-        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, epoch); });
+        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, epoch, gone); });
       } else {
         otherwise(value);
         flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) {
-          if (v) write_tiers(key, [&](auto& cache) { return cache.put(key, *v); }, *v);
+          // A write that this flight met at its beginning did not see it then: it must have seen it by now.
+          if (!v || !epoch.settled()) return;
+          const sync::write_epochs::write mine(epochs_, hash(key));
+          put_in_tiers(key, *v, {}, tier_count, &gone);
+          if (!mine.alone()) keep_slowest_only(key, &gone);
         });
       }
+      tell(gone);
     } catch (...) {
       flights_.fail(key, flown, std::current_exception());
       throw;
@@ -5550,15 +5864,18 @@ class tiered {
 
   /// Copies a value into the writable tiers faster than the one that had it. When a write of the key came in between, the
   /// copies may be older than it and are dropped again.
-  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, const sync::write_epochs::read& epoch) {
+  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, const sync::write_epochs::read& epoch, untold& gone) {
+    std::array<bool, tier_count> copied{};
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
-      if (i < found_in && tier_at<i>()->put_if_absent(key, fit_for<i>(value))) promotions_.add();
+      if (i >= found_in || doubts_[i].about(hash(key)) || pending<i>(key).known) return;
+      copied[i] = tier_at<i>()->store_untold(key, fit_for<i>(value), {.only_if_absent = true}, std::get<i>(gone));
+      if (copied[i]) promotions_.add();
     });
     if (!epoch.undisturbed())
       slowest_first([&](auto at) {
         constexpr std::size_t i = at();
-        if (i < found_in) tier_at<i>()->erase(key);
+        if (copied[i]) erase_now<i>(key, &gone);
       });
   }
   /// Small mapped values are copied into memory, so that they do not hold a mapping; large ones are shared.
@@ -5569,75 +5886,127 @@ class tiered {
     return value;
   }
 
+  /// Writes one key: loads that are on their way are not stored, and of writes that overlap one wins in all tiers.
   template <class Put>
-  bool write(key_view key, Put&& put, const mapped_type& value) {
+  bool write(key_view key, Put&& put) {
+    const sync::write_epochs::write epoch(epochs_, hash(key));
     flights_.supersede(key);
-    const bool stored = write_tiers(key_type(key), put, value);
-    flights_.supersede(key);
+    const bool stored = put();
+    if (!epoch.alone()) keep_slowest_only(key);
+    flights_.supersede(key);  // those that began meanwhile
     return stored;
   }
-  template <class Put>
-  bool write_tiers(const key_type& key, Put&& put, const mapped_type& value) {
-    const sync::write_epochs::write epoch(epochs_, hash(key));
-    bool stored = false;
+  /// Puts into every writable tier but `except`, slowest first; whether any has it. With `gone` the listeners are told later.
+  bool put_in_tiers(key_view key, const mapped_type& value, const storage::write_mode& mode, std::size_t except = tier_count,
+                    untold* gone = nullptr) {
+    bool stored = except != tier_count;
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
+      if (i == except) return;
       if constexpr (queued<i>) {
-        queue<i>().put(key, value, core::payload_size(value));
+        queue<i>().put(key_type(key), value, core::payload_size(value));
         stored = true;
       } else {
-        stored = put_in<i>(key, put) || stored;
+        stored = put_in<i>(key, value, mode, gone) || stored;
       }
     });
-    if (!epoch.alone()) keep_slowest_only(key);
     return stored;
   }
-  template <std::size_t I, class Put>
-  bool put_in(const key_type& key, Put&& put) {
-    const bool stored = put(*tier_at<I>());
-    doubts_[I].after_write(hash(key), !stored);
+  template <std::size_t I>
+  bool put_in(key_view key, const mapped_type& value, const storage::write_mode& mode, untold* gone = nullptr) {
+    bool stored = false;
+    try {
+      stored = with_departures<I>(gone, [&](auto& left) { return tier_at<I>()->store_untold(key, mapped_type(value), mode, left); });
+    } catch (...) {
+      doubts_[I].after_write(hash(key), true);
+      throw;
+    }
+    if (stored || !mode.only_if_absent) doubts_[I].after_write(hash(key), !stored);
     return stored;
   }
 
   /// Writes of one key overlapped, so the tiers may differ; the slowest, which has one of the values, is right by definition.
-  void keep_slowest_only(const key_type& key) {
+  void keep_slowest_only(key_view key, untold* gone = nullptr) {
     bool slowest = true;
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
-      if (!std::exchange(slowest, false)) erase_in<i>(key);
+      if (!std::exchange(slowest, false)) erase_in<i>(key, gone);
     });
   }
   template <std::size_t I>
-  bool erase_in(key_view key) {
+  bool erase_in(key_view key, untold* gone = nullptr) {
     if constexpr (queued<I>) {
       const auto waiting = queue<I>().look(key);
       const bool was = waiting.known ? waiting.value.has_value() : tier_at<I>()->contains(key);
       queue<I>().put(key_type(key), std::nullopt, 0);
       return was;
     } else {
-      return erase_now<I>(key);
+      return erase_now<I>(key, gone);
     }
   }
   template <std::size_t I>
-  bool erase_now(key_view key) {
-    const std::uint64_t before = tier_at<I>()->errors().total();
-    const bool erased = tier_at<I>()->erase(key);
-    doubts_[I].after_write(hash(key), !erased && tier_at<I>()->errors().total() != before);
+  bool erase_now(key_view key, untold* gone = nullptr) {
+    const std::uint64_t before = failures<I>();
+    const bool erased = with_departures<I>(gone, [&](auto& left) { return tier_at<I>()->erase_untold(key, left); });
+    doubts_[I].after_write(hash(key), failures<I>() != before);  // it may be gone from the index and still be stored
     return erased;
   }
   template <class Which>
   std::size_t erase_everywhere(Which&& which) {
-    flights_.supersede_if(which);
     const auto epochs = epochs_.write_all();
+    const auto any = [](const key_type&) { return true; };  // the predicate is the user's and never runs under a lock
+    flights_.supersede_if(any);
     std::size_t most = 0;
-    flush();
     slowest_first([&](auto at) {
       constexpr std::size_t i = at();
-      const std::size_t count = tier_at<i>()->erase_if(which);
+      const std::uint64_t before = failures<i>();
+      std::size_t count = 0;
+      if constexpr (queued<i>)
+        count = erase_behind<i>(which);
+      else
+        count = tier_at<i>()->erase_if(which);
+      if (failures<i>() != before) doubts_[i].after_clear(true);  // which entries it kept nobody knows
       most = count > most ? count : most;
     });
-    flights_.supersede_if(which);
+    flights_.supersede_if(any);
     return most;
+  }
+
+  /// The same in a tier that is written in the background: what is pending, and what is there with nothing pending for it.
+  template <std::size_t I, class Which>
+  std::size_t erase_behind(Which& which) {
+    std::unordered_map<key_type, bool, key_hash, std::equal_to<>> seen(8, key_hash{this});  // whether it was a value
+    for (const key_type& key : queue<I>().keys())
+      if (which(key))
+        if (const std::optional<bool> had = queue<I>().withdraw(key)) seen.emplace(key, *had);
+    tier_at<I>()->erase_if([&](const key_type& key) {
+      if (!which(key)) return false;
+      seen.try_emplace(key, true);
+      return true;
+    });
+    return static_cast<std::size_t>(std::count_if(seen.begin(), seen.end(), [](const auto& row) { return row.second; }));
+  }
+
+  /// Failures of a tier that may have kept it from doing what it was told.
+  template <std::size_t I>
+  std::uint64_t failures() const noexcept {
+    const error_counts counts = tier_at<I>()->errors();
+    return counts.total() - counts[error_cause::listener];
+  }
+  /// f(departures) with those that are told later, or with its own, which are told at once.
+  template <std::size_t I, class F>
+  bool with_departures(untold* gone, F&& f) {
+    if (gone != nullptr) return f(std::get<I>(*gone));
+    typename tier_type<I>::cache_type::departures left;
+    const bool result = f(left);
+    tier_at<I>()->engine_.tell(left);
+    return result;
+  }
+  void tell(untold& gone) {
+    slowest_first([&](auto at) {
+      constexpr std::size_t i = at();
+      tier_at<i>()->engine_.tell(std::get<i>(gone));
+    });
   }
 
   template <class Loader>
@@ -5660,7 +6029,7 @@ class tiered {
   std::tuple<Tiers...> tiers_;
   sync::counter<true> hits_, misses_, promotions_, loads_, failures_, joined_, time_;
   sync::write_epochs epochs_;
-  std::array<tier_doubts, tier_count> doubts_;
+  std::array<sync::doubted_keys, tier_count> doubts_;
   sync::single_flight<key_type, std::optional<mapped_type>, key_hash> flights_{key_hash{this}};
   std::array<std::unique_ptr<queue_type>, tier_count> queues_;  // last: their threads write to the tiers
 };

@@ -111,3 +111,8 @@ larder::cache<int, int&, larder::max_entries> reference_value{larder::max_entrie
 #endif
 
 }  // namespace
+
+// expect 90: larder: char pointers compare by address, not by text; use std::string keys, which are looked up by string_view
+#if LARDER_COMPILE_FAIL == 90
+larder::cache<const char*, int, larder::max_entries> by_address{larder::max_entries{1}};
+#endif

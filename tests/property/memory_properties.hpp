@@ -139,27 +139,29 @@ using every_expiry = expiry<true, true, true>;
 
 // ------------------------------------------------------------------------------------------------------- driver
 
+struct hear {
+  std::vector<departure>* log;
+  void operator()(const std::string& key, const std::string& value, larder::removal_cause cause) const {
+    log->emplace_back(key, value, cause);
+  }
+};
+
+template <class... Policies>
+auto cache_of(Policies... policies) {
+  return std::make_unique<larder::cache<std::string, std::string, Policies...>>(std::move(policies)...);
+}
+template <class Order, class Limits, class Expiry, class Locking>
+auto cache_for(const capacities& c, const larder::manual_clock& now, std::vector<departure>& log) {
+  return std::apply([](auto... policies) { return cache_of(std::move(policies)...); },
+                    std::tuple_cat(Limits::policies(c), Expiry::policies(),
+                                   std::tuple(Order{}, Locking{}, larder::time_source{now}, larder::removal_listener{hear{&log}})));
+}
+
 template <class Order, class Limits, class Expiry, class Locking>
 class twin {
-  struct heard {
-    std::vector<departure>* log;
-    void operator()(const std::string& key, const std::string& value, larder::removal_cause cause) const {
-      log->emplace_back(key, value, cause);
-    }
-  };
-  template <class... Policies>
-  static auto cache_of(Policies... policies) {
-    return std::make_unique<larder::cache<std::string, std::string, Policies...>>(std::move(policies)...);
-  }
-  auto make_cache(const capacities& c) {
-    return std::apply([](auto... policies) { return cache_of(std::move(policies)...); },
-                      std::tuple_cat(Limits::policies(c), Expiry::policies(),
-                                     std::tuple(Order{}, Locking{}, larder::time_source{clock_}, larder::removal_listener{heard{&log_}})));
-  }
-
  public:
   explicit twin(const capacities& c)
-      : cache_(make_cache(c)),
+      : cache_(cache_for<Order, Limits, Expiry, Locking>(c, clock_, log_)),
         table_({Limits::bytes, Limits::weight, Limits::marked ? 0.9 : 0.0, Expiry::write ? Expiry::write_period : never,
                 Expiry::access ? Expiry::access_period : never},
                order_like<Order>(), Limits::entries ? c.entries : no_limit, Limits::bytes ? c.bytes : no_limit,
@@ -319,9 +321,11 @@ class twin {
 
   larder::manual_clock clock_;
   std::vector<departure> log_;
-  decltype(std::declval<twin&>().make_cache({})) cache_;
+  using cache_pointer =
+      decltype(cache_for<Order, Limits, Expiry, Locking>({}, std::declval<const larder::manual_clock&>(), std::declval<std::vector<departure>&>()));
+  cache_pointer cache_;
   table table_;
-  std::vector<std::pair<std::string, typename std::remove_reference_t<decltype(*cache_)>::lease>> leases_;
+  std::vector<std::pair<std::string, typename cache_pointer::element_type::lease>> leases_;
 };
 
 /// Checks one composition against the model on random operations; whether they always agreed.

@@ -2,11 +2,11 @@
 
 #include <larder/core/axis.hpp>
 #include <larder/core/digest.hpp>
+#include <larder/core/iterable.hpp>
 
 #include <bit>
 #include <concepts>
 #include <cstdint>
-#include <ranges>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -35,11 +35,11 @@ struct xxh3 {
     return (*this)(std::bit_cast<std::uint64_t>(value));
   }
 
-  template <std::ranges::contiguous_range Range>
+  template <core::contiguous Range>
     requires(!std::convertible_to<const Range&, std::string_view> && !std::has_unique_object_representations_v<Range> &&
-             std::has_unique_object_representations_v<std::ranges::range_value_t<Range>>)
+             std::has_unique_object_representations_v<core::element_of<Range>>)
   std::uint64_t operator()(const Range& key) const noexcept {
-    return XXH3_64bits(std::ranges::data(key), std::ranges::size(key) * sizeof(std::ranges::range_value_t<Range>));
+    return XXH3_64bits(std::data(key), std::size(key) * sizeof(core::element_of<Range>));
   }
 
   template <class... Parts>

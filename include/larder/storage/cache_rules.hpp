@@ -60,6 +60,8 @@ struct cache_rules {
   static_assert(storage_policy<where>,
                 "larder: the storage policy must have a nested store that models larder::indexed_store or larder::blob_store");
   static_assert(std::equality_comparable<Key> && std::copy_constructible<Key>, "larder: keys must be copyable and comparable with ==");
+  static_assert(!std::is_same_v<std::remove_cv_t<std::remove_pointer_t<Key>>, char> || !std::is_pointer_v<Key>,
+                "larder: char pointers compare by address, not by text; use std::string keys, which are looked up by string_view");
   static_assert(std::is_object_v<Value> && !std::is_const_v<Value> && std::move_constructible<Value>,
                 "larder: values must be movable objects, not references or const");
 

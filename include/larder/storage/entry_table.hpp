@@ -5,6 +5,7 @@
 // the same slot. Nothing of the user's runs in here but key comparison, moves, and the function given to `look_up`.
 
 #include <larder/core/concepts.hpp>
+#include <larder/core/policy_set.hpp>
 #include <larder/core/slot.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
@@ -50,7 +51,10 @@ class entry_table {
   using key_view = typename Spec::key_view;
   using payload = typename Spec::payload;
   using entry = table_entry<Spec>;
-  using removals = removal_queue<key, payload>;
+  /// What is kept of the key of an entry that left: nothing where nobody is told of it.
+  static constexpr bool names_removed = !requires { requires !Spec::names_removed; };
+  using removed_key = std::conditional_t<names_removed, key, core::none>;
+  using removals = removal_queue<removed_key, payload>;
   using sizes = core::amounts<Spec::dimensions>;
 
   /// All that is known of an entry before it is stored.
@@ -358,8 +362,7 @@ class entry_table {
   /// In place, so that slot and pins stay. False when there was no room in this shard: the old entry is gone then.
   bool replace(shard& s, slot place, payload&& value, const put_request& request, removals& gone) {
     entry& e = s.slab[place];
-    [[maybe_unused]] std::optional<key> name;  // copied before anything changes: a copy may throw
-    if constexpr (Spec::collects_removed) name.emplace(e.key);
+    removed_key name = name_of(e);  // copied before anything changes: a copy may throw
     const bool pinned = s.pins.contains(place);
     if (!pinned) s.order.on_erase(place);
     budget_.give_back(size_of(e));
@@ -367,7 +370,7 @@ class entry_table {
       forget(s, place, removal_cause::replaced, gone);
       return false;
     }
-    if constexpr (Spec::collects_removed) collect(gone, std::move(*name), std::move(e.payload), removal_cause::replaced);
+    if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
     if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
       std::destroy_at(&e.payload);
       std::construct_at(&e.payload, std::move(value));
@@ -442,11 +445,22 @@ class entry_table {
     if (cause == removal_cause::expired) s.counters.expirations.add();
     if (!s.pins.empty()) s.pins.erase(place);
     s.index.erase(e.hash, place);
-    if constexpr (Spec::collects_removed) collect(gone, std::move(e.key), std::move(e.payload), cause);
+    if constexpr (Spec::collects_removed) {
+      if constexpr (names_removed)
+        collect(gone, std::move(e.key), std::move(e.payload), cause);
+      else
+        collect(gone, {}, std::move(e.payload), cause);
+    }
     s.slab.destroy(place);
   }
+  static removed_key name_of([[maybe_unused]] const entry& e) {
+    if constexpr (names_removed && Spec::collects_removed)
+      return e.key;
+    else
+      return removed_key{};
+  }
   /// Without memory for the queue the entry leaves all the same, untold.
-  static void collect(removals& gone, key&& name, payload&& value, removal_cause cause) noexcept {
+  static void collect(removals& gone, removed_key&& name, payload&& value, removal_cause cause) noexcept {
     try {
       gone.push(std::move(name), std::move(value), cause);
     } catch (...) {

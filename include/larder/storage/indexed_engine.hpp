@@ -10,6 +10,7 @@
 #include <larder/core/stats.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
+#include <larder/sync/doubted_keys.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -131,6 +132,10 @@ class indexed_engine {
       if constexpr (spec_type::keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
     });
     if (!old.empty()) drop_files(old);
+    if (doubts_.about(hash)) {
+      if (known && how == look::use) table_.hit_was_miss(hash);
+      return false;
+    }
     if (!known) {
       if (!adopt(at, now, h, written)) return false;
       if (how == look::use) table_.miss_was_hit(hash);
@@ -147,6 +152,7 @@ class indexed_engine {
   }
 
   bool contains(const address& at) {
+    if (doubts_.about(at.id.low)) return false;
     const instant now = context_.now();
     removals old;
     handle h;
@@ -168,13 +174,15 @@ class indexed_engine {
     if (failed) table_.count_refused(at.id.low);
     if (!stored && !mode.only_if_absent) {
       // Whatever the reason, the old value is no longer the key's.
-      guarded(false, [&] { return drop(at, removal_cause::replaced, gone); });
+      drop_or_doubt(at, removal_cause::replaced, gone);
+    } else if (stored) {
+      doubts_.after_write(at.id.low, false);
     }
     return stored;
   }
 
   bool erase(const address& at, departures& gone) {
-    return guarded(false, [&] { return drop(at, removal_cause::erased, gone); });
+    return drop_or_doubt(at, removal_cause::erased, gone);
   }
 
   template <class Drop>
@@ -201,7 +209,7 @@ class indexed_engine {
 
   void clear() {
     departures gone;
-    guarded(false, [&] {
+    const bool cleared = guarded(false, [&] {
       const auto lock = store_.lock();
       catch_up(gone);
       table_.clear(context_.now(), [&](removals& left) {
@@ -211,6 +219,7 @@ class indexed_engine {
       store_.clear();
       return true;
     });
+    doubts_.after_clear(!cleared);
     tell(gone);
   }
 
@@ -418,6 +427,17 @@ class indexed_engine {
     return true;
   }
 
+  /// Takes the key out; when the storage fails to, what it has is not served until it took a write of the key.
+  bool drop_or_doubt(const address& at, removal_cause cause, departures& gone) {
+    bool failed = true;
+    const bool dropped = guarded(false, [&] {
+      const bool was = drop(at, cause, gone);
+      failed = false;
+      return was;
+    });
+    doubts_.after_write(at.id.low, failed);
+    return dropped;
+  }
   /// The storage knows better than the index whether the key is there.
   bool drop(const address& at, removal_cause cause, departures& gone) {
     const auto lock = store_.lock();
@@ -518,6 +538,7 @@ class indexed_engine {
   store_type store_;
   spec_type spec_;
   table_type table_;
+  sync::doubted_keys doubts_;
 };
 
 }  // namespace larder::storage

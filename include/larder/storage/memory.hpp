@@ -45,7 +45,8 @@ struct memory_spec {
   static constexpr bool has_watermark = Context::has_watermark;
   /// Entries that leave go out of the lock to be told of or, when that may take long, to be destroyed.
   static constexpr bool collects_removed =
-      Context::notifies || !std::is_trivially_destructible_v<Value> || !std::is_trivially_destructible_v<Key>;
+      Context::notifies || !std::is_trivially_destructible_v<Value>;
+  static constexpr bool names_removed = Context::notifies;
 
   explicit memory_spec(const Context& c)
       : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(mark_of(c)) {}

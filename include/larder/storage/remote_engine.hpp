@@ -11,6 +11,7 @@
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
 #include <larder/sync/counter.hpp>
+#include <larder/sync/doubted_keys.hpp>
 
 #include <array>
 #include <cstddef>
@@ -53,6 +54,7 @@ class remote_engine {
   bool read(const address& at, look how, F&& f) {
     instant written{0};
     std::optional<Value> value = guarded<std::optional<Value>>(std::nullopt, [&]() -> std::optional<Value> {
+      if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
       const std::optional<bytes> object = store_.get(at.name, byte_range{});
       if (!object) return std::nullopt;
       const std::optional<format::entry_frame> frame = format::decode_entry_head(object->span(), object->size());
@@ -72,6 +74,7 @@ class remote_engine {
 
   bool contains(const address& at) {
     return guarded(false, [&] {
+      if (doubts_.about(at.id.low)) return false;
       constexpr bool expires = Context::template has<ttl> || Context::set::template count<axis::expiry> != 0;
       if constexpr (!expires) {
         return store_.head(at.name).has_value();
@@ -89,7 +92,7 @@ class remote_engine {
       stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
       entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
       const std::array<bytes, 2> parts{format::encode_entry_head(entry), entry.payload};
-      if (mode.only_if_absent) {
+      if (mode.only_if_absent && !doubts_.about(at.id.low)) {
         if (store_.put(at.name, parts, put_mode::create_only)) return true;
         // Somebody's entry is there; an expired or damaged one does not count.
         present = contains_living(at);
@@ -101,11 +104,19 @@ class remote_engine {
       insertions_.add();
     else if (!present)
       refused_.add();
+    if (!present) doubts_.after_write(at.id.low, !stored);
     return stored;
   }
 
   bool erase(const address& at, departures&) {
-    return guarded(false, [&] { return store_.erase(at.name); });
+    bool failed = true;
+    const bool erased = guarded(false, [&] {
+      const bool was = store_.erase(at.name);
+      failed = false;
+      return was;
+    });
+    doubts_.after_write(at.id.low, failed);
+    return erased;
   }
 
   template <class Drop>
@@ -123,7 +134,9 @@ class remote_engine {
   }
 
   void clear() {
-    for (const std::string& name : names()) guarded(false, [&] { return store_.erase(name); });
+    bool failed = false;
+    for (const std::string& name : names(&failed)) failed = guarded(true, [&] { return store_.erase(name), false; }) || failed;
+    doubts_.after_clear(failed);
   }
 
   std::size_t purge_expired() {
@@ -212,9 +225,9 @@ class remote_engine {
     return living;
   }
 
-  std::vector<std::string> names() {
+  std::vector<std::string> names(bool* failed = nullptr) {
     std::vector<std::string> all;
-    guarded(false, [&] {
+    const bool listed = guarded(false, [&] {
       store_.list(folder, [&](std::string_view name, const blob_info&) {
         // A listing is the remote's word: only names that could be ours are used.
         if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
@@ -223,6 +236,7 @@ class remote_engine {
       });
       return true;
     });
+    if (failed != nullptr) *failed = !listed;
     return all;
   }
 
@@ -241,6 +255,7 @@ class remote_engine {
 
   Context& context_;
   store_type store_;
+  sync::doubted_keys doubts_;
   sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_;
 };
 

@@ -19,7 +19,6 @@
 #include <future>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
@@ -109,7 +108,7 @@ class loading {
           if (led) {
             flown.push_back(handle);
             mine.push_back(std::move(owned));
-          } else if (std::ranges::find(flown, handle) == flown.end()) {
+          } else if (std::find(flown.begin(), flown.end(), handle) == flown.end()) {
             cache.engine_.count_join(at);
           }
         }
@@ -211,10 +210,10 @@ class loading {
   void land_batch(Cache& cache, const std::vector<Key>& mine, std::vector<typename flights_type::handle>& flown, BatchLoader& batch_loader) {
     if (mine.empty()) return;
     auto loaded = timed([&] { return batch_loader(mine); });
-    if (std::ranges::size(loaded) != mine.size()) {
+    if (std::size(loaded) != mine.size()) {
       failures_.add();
       core::fail(error_cause::load, "a batch loader was asked for " + std::to_string(mine.size()) + " values and returned " +
-                                        std::to_string(std::ranges::size(loaded)) + "; return one per key, in the keys' order");
+                                        std::to_string(std::size(loaded)) + "; return one per key, in the keys' order");
     }
     std::size_t i = 0;
     for (auto&& each : loaded) {

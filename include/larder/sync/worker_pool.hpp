@@ -1,10 +1,10 @@
 #pragma once
 
 #include <larder/core/error.hpp>
+#include <larder/sync/pending_queue.hpp>
 
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -21,7 +21,7 @@ class worker_pool {
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
   ~worker_pool() {
-    std::deque<std::function<void()>> dropped;
+    pending_queue<std::function<void()>> dropped;
     {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
@@ -36,13 +36,13 @@ class worker_pool {
   void post(std::function<void()> job) {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
-    jobs_.push_back(std::move(job));
+    jobs_.push(std::move(job));
     if (idle_ < jobs_.size() && threads_.size() < most_) {
       try {
         threads_.emplace_back([this] { run(); });
       } catch (...) {
         if (threads_.empty()) {
-          jobs_.pop_back();
+          jobs_.drop_newest();
           throw;
         }
       }
@@ -65,8 +65,7 @@ class worker_pool {
       changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
       --idle_;
       if (stopping_) return;
-      std::function<void()> job = std::exchange(jobs_.front(), nullptr);
-      jobs_.pop_front();
+      std::function<void()> job = jobs_.pop();
       lock.unlock();
       job();
       job = nullptr;  // what it holds goes without the lock
@@ -78,7 +77,7 @@ class worker_pool {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::condition_variable drained_;
-  std::deque<std::function<void()>> jobs_;
+  pending_queue<std::function<void()>> jobs_;
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0;
   bool stopping_ = false;

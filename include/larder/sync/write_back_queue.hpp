@@ -1,13 +1,13 @@
 #pragma once
 
 #include <larder/core/time.hpp>
+#include <larder/sync/pending_queue.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -58,7 +58,7 @@ class write_back_queue {
     at->second.size = size;
     ++at->second.version;
     bytes_ += size;
-    if (fresh) order_.push_back(key);
+    if (fresh) order_.push(key);
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
     lock.unlock();
     wake_.notify_one();
@@ -130,8 +130,7 @@ class write_back_queue {
     for (;;) {
       wake_.wait(lock, [this] { return stopping_ || !order_.empty(); });
       if (stopping_) return;
-      running_ = std::move(order_.front());
-      order_.pop_front();
+      running_ = order_.pop();
       const auto at = changes_.find(*running_);
       if (at == changes_.end()) {
         running_.reset();
@@ -149,7 +148,7 @@ class write_back_queue {
           bytes_ -= written->second.size;
           changes_.erase(written);
         } else {
-          order_.push_back(*running_);  // changed while it was written: once more
+          order_.push(*running_);  // changed while it was written: once more
         }
       }
       running_.reset();
@@ -163,7 +162,7 @@ class write_back_queue {
   std::condition_variable wake_;
   std::condition_variable settled_;
   std::unordered_map<Key, change, Hash, std::equal_to<>> changes_;
-  std::deque<Key> order_;
+  pending_queue<Key> order_;
   std::optional<Key> running_;
   std::uint64_t bytes_ = 0;
   bool stopping_ = false;

@@ -6,12 +6,12 @@
 #include <mutex>
 #include <unordered_set>
 
-namespace larder {
+namespace larder::sync {
 
-/// The keys (by hash) for which a tier failed to take a write, so that what it holds may be older than what was put or
+/// The keys (by hash) for which a storage failed to take a write, so that what it holds may be older than what was put or
 /// erased. It is not asked for them until a write succeeds. After a failure over all keys, or too many of them, it is asked
 /// only for keys that were written since, until it is cleared.
-class tier_doubts {
+class doubted_keys {
  public:
   bool about(std::uint64_t hash) const {
     if (!any_.load(std::memory_order_acquire)) return false;
@@ -31,7 +31,7 @@ class tier_doubts {
     }
     any_.store(all_ || !hashes_.empty(), std::memory_order_release);
   }
-  /// The whole tier was told to drop entries: after a failure nobody knows which it kept.
+  /// The whole storage was told to drop entries: after a failure nobody knows which it kept.
   void after_clear(bool failed) {
     const std::lock_guard lock(mutex_);
     all_ = failed;
@@ -48,4 +48,4 @@ class tier_doubts {
   std::unordered_set<std::uint64_t> hashes_;  // the keys in doubt; when all are, those that are not
 };
 
-}  // namespace larder
+}  // namespace larder::sync

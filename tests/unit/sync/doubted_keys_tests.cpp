@@ -1,13 +1,13 @@
-#include <larder/tier_doubts.hpp>
+#include <larder/sync/doubted_keys.hpp>
 
 #include <cstdint>
 
 #include <doctest/doctest.h>
 
-using larder::tier_doubts;
+using larder::sync::doubted_keys;
 
 TEST_CASE("a tier is doubted for the keys whose writes failed, until one succeeds") {
-  tier_doubts doubts;
+  doubted_keys doubts;
   CHECK(!doubts.about(1));
   doubts.after_write(1, true);
   doubts.after_write(2, false);
@@ -18,7 +18,7 @@ TEST_CASE("a tier is doubted for the keys whose writes failed, until one succeed
 }
 
 TEST_CASE("after a failure over all keys a tier is trusted only for what was written since, until it is cleared") {
-  tier_doubts doubts;
+  doubted_keys doubts;
   doubts.after_write(1, true);
   doubts.after_clear(true);
   CHECK(doubts.about(1));
@@ -37,7 +37,7 @@ TEST_CASE("after a failure over all keys a tier is trusted only for what was wri
 }
 
 TEST_CASE("more doubts than anybody should keep are a doubt about everything") {
-  tier_doubts doubts;
+  doubted_keys doubts;
   for (std::uint64_t i = 0; i <= (1U << 20); ++i) doubts.after_write(i, true);
   CHECK(doubts.about(5));
   CHECK(doubts.about(std::uint64_t{1} << 40));  // whose write never failed: better a miss
