@@ -3448,7 +3448,7 @@ class indexed_engine {
       if (!adopt(at, now, h, written)) return false;
       if (how == look::use) table_.miss_was_hit(hash);
     }
-    std::optional<Value> value = guarded<std::optional<Value>>(std::nullopt, [&] { return fetch(at, h, now, written); });
+    std::optional<Value> value = attempt([&] { return fetch(at, h, now, written); });
     if (!value) {
       if (how == look::use) table_.hit_was_miss(hash);
       return false;
@@ -3499,10 +3499,10 @@ class indexed_engine {
     each_entry([&](const address& at, const Key& key, handle& h, const auto&) {
       bool chosen = false;
       if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>) {
-        const fetched f = guarded(fetched{}, [&] { return store_.fetch(at.id, at.key, h); });
+        const fetched f = attempt([&] { return store_.fetch(at.id, at.key, h); });
         if (f.status != fetch_status::hit) return;
         const std::optional<Value> value =
-            guarded<std::optional<Value>>(std::nullopt, [&] { return std::optional<Value>(codec<Value>::decode(f.payload)); });
+            attempt([&] { return std::optional<Value>(codec<Value>::decode(f.payload)); });
         chosen = value && predicate(key, *value);
       } else {
         chosen = predicate(key);
@@ -3586,9 +3586,19 @@ class indexed_engine {
   }
 
  private:
-  /// What `work` returns; when it throws, the failure is reported and `otherwise` returned.
-  template <class Result, class Work>
-  Result guarded(Result otherwise, Work&& work) noexcept {
+  /// What `work` returns; when it throws, the failure is reported and nothing returned.
+  template <class Work>
+  auto attempt(Work&& work) noexcept -> decltype(work()) {
+    try {
+      return work();
+    } catch (...) {
+      context_.errors().report_current(error_cause::io);
+      return {};
+    }
+  }
+  /// Whether `work` says so; when it throws, the failure is reported and `otherwise` returned.
+  template <class Work>
+  bool guarded(bool otherwise, Work&& work) noexcept {
     try {
       return work();
     } catch (...) {
@@ -3751,7 +3761,7 @@ class indexed_engine {
     const auto lock = store_.lock();
     catch_up(gone);
     const std::optional<stored_info> info =
-        guarded<std::optional<stored_info>>(std::nullopt, [&] { return store_.find(at.id, at.key); });
+        attempt([&] { return store_.find(at.id, at.key); });
     removals left;
     table_.erase(at.id, at.id.low, context_.now(), cause, left, [](const auto&) { return true; });
     if (!info && left.empty()) return false;
@@ -3824,10 +3834,10 @@ class indexed_engine {
         [&] {
           for (row& r : rows) {
             const std::optional<bytes> encoded =
-                guarded<std::optional<bytes>>(std::nullopt, [&] { return store_.key_of(r.id, r.h); });
+                attempt([&] { return store_.key_of(r.id, r.h); });
             if (!encoded) continue;
             const std::optional<Key> key =
-                guarded<std::optional<Key>>(std::nullopt, [&] { return std::optional<Key>(codec<Key>::decode(*encoded)); });
+                attempt([&] { return std::optional<Key>(codec<Key>::decode(*encoded)); });
             if (key) f(address{r.id, *encoded}, *key, r.h, r.info);
           }
           rows.clear();
@@ -4012,7 +4022,7 @@ class remote_engine {
   template <class F>
   bool read(const address& at, look how, F&& f) {
     instant written{0};
-    std::optional<Value> value = guarded<std::optional<Value>>(std::nullopt, [&]() -> std::optional<Value> {
+    std::optional<Value> value = attempt([&]() -> std::optional<Value> {
       if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
       const std::optional<bytes> object = store_.get(at.name, byte_range{});
       if (!object) return std::nullopt;
@@ -4151,8 +4161,19 @@ class remote_engine {
     return stored.size() == key.size() && (key.empty() || std::memcmp(stored.data(), key.data(), key.size()) == 0);
   }
 
-  template <class Result, class Work>
-  Result guarded(Result otherwise, Work&& work) noexcept {
+  /// What `work` returns; when it throws, the failure is reported and nothing returned.
+  template <class Work>
+  auto attempt(Work&& work) noexcept -> decltype(work()) {
+    try {
+      return work();
+    } catch (...) {
+      context_.errors().report_current(error_cause::network);
+      return {};
+    }
+  }
+  /// Whether `work` says so; when it throws, the failure is reported and `otherwise` returned.
+  template <class Work>
+  bool guarded(bool otherwise, Work&& work) noexcept {
     try {
       return work();
     } catch (...) {
@@ -4204,10 +4225,10 @@ class remote_engine {
     for (const std::string& name : names()) {
       bytes encoded;
       const std::optional<format::entry_frame> frame =
-          guarded<std::optional<format::entry_frame>>(std::nullopt, [&] { return head_of(name, &encoded); });
+          attempt([&] { return head_of(name, &encoded); });
       if (!frame || name_of(digest_of(encoded.span())) != name) continue;
       const std::optional<Key> key =
-          guarded<std::optional<Key>>(std::nullopt, [&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
+          attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
       if (key) f(name, *key, *frame);
     }
   }

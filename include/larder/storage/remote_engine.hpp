@@ -53,7 +53,7 @@ class remote_engine {
   template <class F>
   bool read(const address& at, look how, F&& f) {
     instant written{0};
-    std::optional<Value> value = guarded<std::optional<Value>>(std::nullopt, [&]() -> std::optional<Value> {
+    std::optional<Value> value = attempt([&]() -> std::optional<Value> {
       if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
       const std::optional<bytes> object = store_.get(at.name, byte_range{});
       if (!object) return std::nullopt;
@@ -192,8 +192,19 @@ class remote_engine {
     return stored.size() == key.size() && (key.empty() || std::memcmp(stored.data(), key.data(), key.size()) == 0);
   }
 
-  template <class Result, class Work>
-  Result guarded(Result otherwise, Work&& work) noexcept {
+  /// What `work` returns; when it throws, the failure is reported and nothing returned.
+  template <class Work>
+  auto attempt(Work&& work) noexcept -> decltype(work()) {
+    try {
+      return work();
+    } catch (...) {
+      context_.errors().report_current(error_cause::network);
+      return {};
+    }
+  }
+  /// Whether `work` says so; when it throws, the failure is reported and `otherwise` returned.
+  template <class Work>
+  bool guarded(bool otherwise, Work&& work) noexcept {
     try {
       return work();
     } catch (...) {
@@ -245,10 +256,10 @@ class remote_engine {
     for (const std::string& name : names()) {
       bytes encoded;
       const std::optional<format::entry_frame> frame =
-          guarded<std::optional<format::entry_frame>>(std::nullopt, [&] { return head_of(name, &encoded); });
+          attempt([&] { return head_of(name, &encoded); });
       if (!frame || name_of(digest_of(encoded.span())) != name) continue;
       const std::optional<Key> key =
-          guarded<std::optional<Key>>(std::nullopt, [&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
+          attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
       if (key) f(name, *key, *frame);
     }
   }
