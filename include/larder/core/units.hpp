@@ -3,9 +3,7 @@
 #include <larder/core/error.hpp>
 
 #include <array>
-#include <charconv>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -95,20 +93,29 @@ inline std::uint64_t parse_size(std::string_view text, std::uint64_t bare_unit =
     }
   if (!known) refuse("has the unknown unit \"" + std::string(unit) + "\"");
 
-  constexpr auto largest = std::numeric_limits<std::uint64_t>::max();
-  if (number.find('.') == std::string_view::npos) {
+  const std::size_t point = number.find('.');
+  if (point == std::string_view::npos) {
+    constexpr auto largest = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t count = 0;
-    const auto [end, ec] = std::from_chars(number.data(), number.data() + number.size(), count);
-    if (ec != std::errc{} || end != number.data() + number.size() || (factor != 0 && count > largest / factor))
-      refuse("is larger than 2^64 bytes");
+    for (const char c : number) {
+      const auto digit = static_cast<std::uint64_t>(c - '0');
+      if (count > (largest - digit) / 10) refuse("is larger than 2^64 bytes");
+      count = count * 10 + digit;
+    }
+    if (factor != 0 && count > largest / factor) refuse("is larger than 2^64 bytes");
     return count * factor;
   }
+  if (number.size() == 1 || number.find('.', point + 1) != std::string_view::npos) refuse("is not a number");
   double value = 0;
-  const auto [end, ec] = std::from_chars(number.data(), number.data() + number.size(), value, std::chars_format::fixed);
-  if (ec != std::errc{} || end != number.data() + number.size()) refuse("is not a number");
-  const double product = value * static_cast<double>(factor);
-  if (product >= 18446744073709551616.0) refuse("is larger than 2^64 bytes");
-  return static_cast<std::uint64_t>(std::llround(std::floor(product)));
+  double unit_of_digit = 1;
+  for (const char c : number) {
+    if (c == '.') continue;
+    value = value * 10 + (c - '0');
+  }
+  for (std::size_t i = point + 1; i < number.size(); ++i) unit_of_digit *= 10;
+  const double product = value / unit_of_digit * static_cast<double>(factor);
+  if (!(product < 18446744073709551616.0)) refuse("is larger than 2^64 bytes");
+  return static_cast<std::uint64_t>(product);
 }
 
 /// The size as people read it: `0 B`, `512 B`, `1.5 KiB`, `4 GiB`; at most one decimal, powers of 1024.

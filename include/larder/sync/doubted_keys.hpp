@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <unordered_set>
+#include <unordered_map>
 
 namespace larder::sync {
 
@@ -24,7 +24,7 @@ class doubted_keys {
     if (failed == all_) {
       hashes_.erase(hash);
     } else if (hashes_.size() < most) {
-      hashes_.insert(hash);
+      hashes_.try_emplace(hash);
     } else if (failed) {
       all_ = true;
       hashes_.clear();
@@ -45,7 +45,8 @@ class doubted_keys {
   std::atomic<bool> any_{false};
   mutable std::mutex mutex_;
   bool all_ = false;
-  std::unordered_set<std::uint64_t> hashes_;  // the keys in doubt; when all are, those that are not
+  struct nothing {};
+  std::unordered_map<std::uint64_t, nothing> hashes_;  // the keys in doubt; when all are, those that are not (a map: its header is paid for)
 };
 
 }  // namespace larder::sync
