@@ -35,7 +35,8 @@ class tiered;
 /// Threads: every member may be called from any number of threads at once, unless `unsynchronized` is named. Entries may
 /// leave at any time. Loaders, listeners, weighers and predicates run without any lock and may call the cache.
 /// Errors: the constructor throws `larder::error`; after it a failing storage is a miss or a refused put, counted in
-/// `stats().errors` and told to the `error_listener`. What a loader, weigher or predicate throws reaches the caller.
+/// `stats().errors` and told to the `error_listener`. What a loader, weigher or predicate throws reaches
+/// the caller; a weigher that throws on a loaded value is reported instead, and the value returned but not stored.
 /// A cache does not move: make it where it lives, or hold it by `unique_ptr`.
 template <class Key, class Value, class... Policies>
 class cache {
@@ -49,6 +50,7 @@ class cache {
                                             storage::indexed_engine<Key, Value, context_type>>>;
   using set = core::policy_set<Policies...>;
   using look = storage::look;
+  using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;
 
  public:

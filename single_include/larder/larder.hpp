@@ -4745,7 +4745,7 @@ class loading {
       }
       value.emplace(timed(load));
       loads_.add();
-      flights_.land(key, flown, *value, [&](const Value& v) { cache.engine_.write(at, Value(v), {.only_if_absent = true}, gone); });
+      flights_.land(key, flown, *value, [&](const Value& v) { keep(cache, key, v, {.only_if_absent = true}, gone); });
     } catch (...) {
       flights_.fail(key, flown, std::current_exception());
       throw;
@@ -4769,7 +4769,7 @@ class loading {
       typename Cache::departures gone;
       loads_.add();
       flights_.land(mine[i], flown[i], value, [&](const Value& v) {
-        cache.engine_.write(cache.engine_.locate(mine[i]), Value(v), {.only_if_absent = true}, gone);
+        keep(cache, mine[i], v, {.only_if_absent = true}, gone);
       });
       cache.engine_.tell(gone);
       ++i;
@@ -4799,12 +4799,21 @@ class loading {
       flights_.take_over(flown);
       const Value value = timed([&] { return call_loader<Value>(loader, key, std::stop_token{}); });
       loads_.add();
-      flights_.land(key, flown, value, [&](const Value& v) { cache.engine_.write(cache.engine_.locate(key), Value(v), {}, gone); });
+      flights_.land(key, flown, value, [&](const Value& v) { keep(cache, key, v, {}, gone); });
     } catch (...) {
       cache.context_.errors().report_current(error_cause::load);
       flights_.fail(key, flown, std::current_exception());
     }
     cache.engine_.tell(gone);
+  }
+
+  /// Stores a loaded value. What a weigher throws is reported: the value itself is good and reaches everybody who waits.
+  static void keep(Cache& cache, const Key& key, const Value& value, const typename Cache::write_mode& mode, typename Cache::departures& gone) {
+    try {
+      cache.engine_.write(cache.engine_.locate(key), Value(value), mode, gone);
+    } catch (...) {
+      cache.context_.errors().report_current(error_cause::load);
+    }
   }
 
   static constexpr std::size_t most_workers = 64;
@@ -4831,7 +4840,8 @@ class tiered;
 /// Threads: every member may be called from any number of threads at once, unless `unsynchronized` is named. Entries may
 /// leave at any time. Loaders, listeners, weighers and predicates run without any lock and may call the cache.
 /// Errors: the constructor throws `larder::error`; after it a failing storage is a miss or a refused put, counted in
-/// `stats().errors` and told to the `error_listener`. What a loader, weigher or predicate throws reaches the caller.
+/// `stats().errors` and told to the `error_listener`. What a loader, weigher or predicate throws reaches
+/// the caller; a weigher that throws on a loaded value is reported instead, and the value returned but not stored.
 /// A cache does not move: make it where it lives, or hold it by `unique_ptr`.
 template <class Key, class Value, class... Policies>
 class cache {
@@ -4845,6 +4855,7 @@ class cache {
                                             storage::indexed_engine<Key, Value, context_type>>>;
   using set = core::policy_set<Policies...>;
   using look = storage::look;
+  using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;
 
  public:

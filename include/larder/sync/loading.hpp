@@ -197,7 +197,7 @@ class loading {
       }
       value.emplace(timed(load));
       loads_.add();
-      flights_.land(key, flown, *value, [&](const Value& v) { cache.engine_.write(at, Value(v), {.only_if_absent = true}, gone); });
+      flights_.land(key, flown, *value, [&](const Value& v) { keep(cache, key, v, {.only_if_absent = true}, gone); });
     } catch (...) {
       flights_.fail(key, flown, std::current_exception());
       throw;
@@ -221,7 +221,7 @@ class loading {
       typename Cache::departures gone;
       loads_.add();
       flights_.land(mine[i], flown[i], value, [&](const Value& v) {
-        cache.engine_.write(cache.engine_.locate(mine[i]), Value(v), {.only_if_absent = true}, gone);
+        keep(cache, mine[i], v, {.only_if_absent = true}, gone);
       });
       cache.engine_.tell(gone);
       ++i;
@@ -251,12 +251,21 @@ class loading {
       flights_.take_over(flown);
       const Value value = timed([&] { return call_loader<Value>(loader, key, std::stop_token{}); });
       loads_.add();
-      flights_.land(key, flown, value, [&](const Value& v) { cache.engine_.write(cache.engine_.locate(key), Value(v), {}, gone); });
+      flights_.land(key, flown, value, [&](const Value& v) { keep(cache, key, v, {}, gone); });
     } catch (...) {
       cache.context_.errors().report_current(error_cause::load);
       flights_.fail(key, flown, std::current_exception());
     }
     cache.engine_.tell(gone);
+  }
+
+  /// Stores a loaded value. What a weigher throws is reported: the value itself is good and reaches everybody who waits.
+  static void keep(Cache& cache, const Key& key, const Value& value, const typename Cache::write_mode& mode, typename Cache::departures& gone) {
+    try {
+      cache.engine_.write(cache.engine_.locate(key), Value(value), mode, gone);
+    } catch (...) {
+      cache.context_.errors().report_current(error_cause::load);
+    }
   }
 
   static constexpr std::size_t most_workers = 64;

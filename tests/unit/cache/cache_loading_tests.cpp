@@ -393,3 +393,14 @@ TEST_CASE("memoize: what the function throws is not remembered, and the limit ho
   auto unlimited = larder::memoize([](int n) { return n + 1; }, larder::unbounded{});
   CHECK(unlimited(1) == 2);
 }
+
+TEST_CASE("a weigher that throws on a loaded value costs the place in the cache, not the value") {
+  std::vector<larder::error_cause> causes;
+  auto c = larder::make_cache<std::string, int>(
+      larder::max_weight{10}, larder::weigher{[](const std::string&, int) -> int { throw std::runtime_error("no scales"); }},
+      larder::error_listener{[&](const larder::error_event& e) { causes.push_back(e.cause); }});
+  CHECK(c.get_or_load("k", [] { return 7; }) == 7);
+  CHECK_FALSE(c.contains("k"));
+  CHECK(causes == std::vector<larder::error_cause>{larder::error_cause::load});
+  CHECK_THROWS_AS(c.put("k", 7), std::runtime_error);
+}
