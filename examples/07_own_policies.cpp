@@ -52,7 +52,7 @@ struct fnv1a {
   using policy_axis = larder::axis::hasher;
   std::uint64_t operator()(std::string_view text) const noexcept {
     std::uint64_t hash = 14695981039346656037ULL;
-    for (const unsigned char c : text) hash = (hash ^ c) * 1099511628211ULL;
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
     return hash;
   }
 };
