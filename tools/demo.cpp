@@ -156,8 +156,8 @@ int run(const options& chosen) {
     }
   };
 
-  // The fastest tier. Two stream slots and at least one resident layer should fit, and never more than the model is needed.
-  const std::uint64_t memory = chosen.memory != 0 ? chosen.memory : std::min(total, std::max(total / 2, 3 * largest));
+  // The fastest tier: half of the model, or its largest layer where that is more.
+  const std::uint64_t memory = chosen.memory != 0 ? chosen.memory : std::max(total / 2, largest);
   larder::layer_cache streamed{larder::loader_source{std::vector<larder::layer_info>(layers.begin(), layers.end()), load_layer},
                                larder::max_bytes{memory}};
   const larder::residency_plan plan = streamed.plan();
