@@ -26,8 +26,8 @@
 
 namespace larder {
 
-template <class... Tiers>
-class tiered;
+template <class Tier>
+class tier_access;
 
 /// A cache from Key to Value, composed of policies in any order; what is not named has a default (memory, `clock`, `xxh3`,
 /// `sharded<>`).
@@ -289,8 +289,8 @@ class cache {
 
  private:
   friend class sync::loading<Key, Value, cache>;
-  template <class...>
-  friend class tiered;
+  template <class>
+  friend class tier_access;
 
   template <class Limit>
   struct named_limit {

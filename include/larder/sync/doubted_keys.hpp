@@ -13,13 +13,15 @@ namespace larder::sync {
 /// only for keys that were written since, until it is cleared.
 class doubted_keys {
  public:
+  /// Whether there is any doubt at all: what a look-up asks before it hashes its key.
+  bool any() const noexcept { return any_.load(std::memory_order_acquire); }
   bool about(std::uint64_t hash) const {
-    if (!any_.load(std::memory_order_acquire)) return false;
+    if (!any()) return false;
     const std::lock_guard lock(mutex_);
     return hashes_.contains(hash) != all_;
   }
   void after_write(std::uint64_t hash, bool failed) {
-    if (!failed && !any_.load(std::memory_order_acquire)) return;
+    if (!failed && !any()) return;
     const std::lock_guard lock(mutex_);
     if (failed == all_) {
       hashes_.erase(hash);

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <larder/core/stats.hpp>
+#include <larder/core/time.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace larder {
+
+/// What each tier counted, fastest first, and what only the whole can count.
+template <std::size_t Tiers>
+struct tiered_stats {
+  std::array<cache_stats, Tiers> tiers;
+  std::uint64_t hits = 0;        ///< demand look-ups that some tier answered
+  std::uint64_t misses = 0;      ///< demand look-ups that none did
+  std::uint64_t promotions = 0;  ///< values copied into a faster tier after a hit in a slower one
+  std::uint64_t loads = 0;
+  std::uint64_t load_failures = 0;
+  std::uint64_t joined = 0;  ///< look-ups that waited for another one's search or load
+  duration load_time{0};
+
+  const cache_stats& operator[](std::size_t tier) const noexcept { return tiers[tier]; }
+  double hit_rate() const noexcept {
+    return hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses);
+  }
+};
+
+}  // namespace larder
