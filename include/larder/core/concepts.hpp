@@ -28,6 +28,8 @@ namespace larder {
 /// `on_insert` when an entry comes (one that is replaced goes with `on_erase` and comes again), `on_hit` when a look-up counts as a use, `on_erase` when an entry leaves for any reason but eviction, `on_evict` when
 /// the host drops the victim, and `victim()` for the slot that should leave (`no_slot` when it holds none). A pinned
 /// entry is taken out with `on_erase` and comes back with `on_insert`, so `victim()` never meets one.
+/// An order that must know for whom the room is, such as ARC, adds the overload `slot victim(entry_info incoming) noexcept`: a
+/// put asks it, perhaps several times for one entry, and `victim()` is left for evictions that no put of this shard asks for.
 /// `on_hit` runs under a shared lock, at once in several threads, only where the policy declares
 /// `static constexpr bool concurrent_hits = true`; then it must be atomic by itself.
 template <class Order>

@@ -2,6 +2,7 @@
 
 #include <larder/core/axis.hpp>
 #include <larder/core/concepts.hpp>
+#include <larder/core/error.hpp>
 #include <larder/core/policy_set.hpp>
 #include <larder/eviction/clock.hpp>
 #include <larder/expiry/expire_after_access.hpp>
@@ -63,6 +64,35 @@ class engine_context {
   instant now() const { return time_.now(); }
   reporter& errors() noexcept { return reporter_; }
   const reporter& errors() const noexcept { return reporter_; }
+
+  /// How full the cache may be after an eviction: full, unless a `watermark` says less.
+  watermark mark() const noexcept {
+    if constexpr (has_watermark)
+      return policies_.template get<watermark>();
+    else
+      return watermark{1.0};
+  }
+
+  /// What `work` returns; when it throws, the failure is reported and nothing returned.
+  template <class Work>
+  auto attempt(Work&& work) noexcept -> decltype(work()) {
+    try {
+      return work();
+    } catch (...) {
+      reporter_.report_current(absorbed);
+      return {};
+    }
+  }
+  /// Whether `work` says so; when it throws, the failure is reported and `otherwise` returned.
+  template <class Work>
+  bool guarded(bool otherwise, Work&& work) noexcept {
+    try {
+      return work();
+    } catch (...) {
+      reporter_.report_current(absorbed);
+      return otherwise;
+    }
+  }
 
   /// The key's 64 bits, every one of them depending on all of the key.
   template <class KeyView>
@@ -132,6 +162,9 @@ class engine_context {
     x *= 0xc4ceb9fe1a85ec53ULL;
     return x ^ (x >> 33);
   }
+
+  /// The cause of a failure that does not name its own.
+  static constexpr error_cause absorbed = core::is_remote_storage<Storage> ? error_cause::network : error_cause::io;
 
   set policies_;
   [[no_unique_address]] hasher hasher_;

@@ -5,18 +5,20 @@
 // lock, so that what several processes do to one storage stays one story; hits take no such lock.
 
 #include <larder/codec/codec.hpp>
+#include <larder/core/bytes.hpp>
+#include <larder/core/concepts.hpp>
 #include <larder/core/digest.hpp>
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
+#include <larder/storage/store_index.hpp>
 #include <larder/sync/doubted_keys.hpp>
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -24,68 +26,11 @@
 
 namespace larder::storage {
 
-/// What the table has to know of a cache on an indexed storage. The payload of an entry is the store's handle.
-template <class Context>
-struct indexed_spec {
-  using key = digest;
-  using key_view = const digest&;
-  using payload = typename Context::storage::store::handle;
-  using eviction = typename Context::eviction;
-  using mutex = typename Context::locking::mutex;
-
-  static constexpr std::size_t dimensions = 2;  // entries and bytes
-  static constexpr bool synchronized = Context::locking::synchronized;
-  static constexpr bool keeps_written = true;
-  static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
-  static constexpr bool keeps_expires = true;
-  static constexpr bool has_watermark = Context::has_watermark;
-  static constexpr bool collects_removed = true;
-
-  explicit indexed_spec(const Context& c)
-      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(mark_of(c)) {}
-
-  template <class Entry>
-  bool expired(const Entry& e, instant now) const noexcept {
-    instant accessed{0};
-    if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
-    return context.too_old(e.written.written, accessed, e.expires.expires, now);
-  }
-  template <class Entry>
-  std::uint64_t order_weight(const Entry& e) const noexcept {
-    return e.weight.weights[0];
-  }
-
-  const Context& context;
-  eviction eviction_policy;
-  watermark mark;
-
- private:
-  static watermark mark_of(const Context& c) {
-    if constexpr (has_watermark)
-      return c.policies().template get<watermark>();
-    else
-      return watermark{1.0};
-  }
-};
-
-/// An entry that left a byte storage, read back for the `removal_listener`.
-template <class Key, class Value>
-struct departure {
-  Key key;
-  Value value;
-  removal_cause cause;
-};
-
 template <class Key, class Value, class Context>
 class indexed_engine {
  public:
   using key_view = core::key_view<Key>;
-  using store_type = typename Context::storage::store;
-  using handle = typename store_type::handle;
-  using spec_type = indexed_spec<Context>;
-  using table_type = entry_table<spec_type>;
-  using removals = typename table_type::removals;
-  using departures = std::vector<departure<Key, Value>>;
+  using departures = typename store_index<Key, Value, Context>::departures;
   static constexpr bool keeps_index = true;
 
   struct address {
@@ -93,23 +38,7 @@ class indexed_engine {
     bytes key;
   };
 
-  explicit indexed_engine(Context& context)
-      : context_(context),
-        store_(context.policies().template get<typename Context::storage>(), context.errors()),
-        spec_(context),
-        table_(spec_, context.shards(), context.expected()) {
-    if constexpr (Context::template has<max_entries>)
-      table_.budget().set_capacity(0, context.policies().template get<max_entries>().value);
-    if constexpr (Context::template has<max_bytes>)
-      table_.budget().set_capacity(1, context.policies().template get<max_bytes>().value);
-    departures gone;
-    {
-      const auto lock = store_.lock();
-      store_.recover([&](const digest& id, handle h, const stored_info& info) { learn(id, std::move(h), info, gone); });
-    }
-    table_.reset_counters();
-    tell(gone);
-  }
+  explicit indexed_engine(Context& context) : context_(context), index_(context), store_(index_.store()), table_(index_.table()) {}
 
   address locate(key_view key) const {
     bytes encoded = codec<Key>::encode(key);
@@ -129,9 +58,9 @@ class indexed_engine {
     bool known = table_.look_up(at.id, hash, how, now, old, [&](const auto& e) {
       h = e.payload;
       written = e.written.written;
-      if constexpr (spec_type::keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
+      if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
     });
-    if (!old.empty()) drop_files(old);
+    if (!old.empty()) index_.drop_files(old);
     if (doubts_.about(hash)) {
       if (known && how == look::use) table_.hit_was_miss(hash);
       return false;
@@ -140,12 +69,12 @@ class indexed_engine {
       if (!adopt(at, now, h, written)) return false;
       if (how == look::use) table_.miss_was_hit(hash);
     }
-    std::optional<Value> value = attempt([&] { return fetch(at, h, now, written); });
+    std::optional<Value> value = context_.attempt([&] { return fetch(at, h, now, written); });
     if (!value) {
       if (how == look::use) table_.hit_was_miss(hash);
       return false;
     }
-    if constexpr (spec_type::keeps_accessed)
+    if constexpr (keeps_accessed)
       if (how == look::use) remember_use(at.id, h, accessed, now);
     f(std::as_const(*value), written);
     return true;
@@ -158,15 +87,15 @@ class indexed_engine {
     handle h;
     instant written{0};
     const bool known = table_.look_up(at.id, at.id.low, look::peek, now, old, [&](const auto& e) { h = e.payload; });
-    if (!old.empty()) drop_files(old);
+    if (!old.empty()) index_.drop_files(old);
     if (!known) return adopt(at, now, h, written);
     // The index may be behind what another process did; its storage knows.
-    return guarded(false, [&] { return alive(store_.find(at.id, at.key)); });
+    return context_.guarded(false, [&] { return index_.alive(store_.find(at.id, at.key)); });
   }
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
     bool failed = true;
-    const bool stored = guarded(false, [&] {
+    const bool stored = context_.guarded(false, [&] {
       const bool published = publish(at, value, mode, gone);
       failed = false;
       return published;
@@ -191,10 +120,9 @@ class indexed_engine {
     each_entry([&](const address& at, const Key& key, handle& h, const auto&) {
       bool chosen = false;
       if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>) {
-        const fetched f = attempt([&] { return store_.fetch(at.id, at.key, h); });
+        const fetched f = context_.attempt([&] { return store_.fetch(at.id, at.key, h); });
         if (f.status != fetch_status::hit) return;
-        const std::optional<Value> value =
-            attempt([&] { return std::optional<Value>(codec<Value>::decode(f.payload)); });
+        const std::optional<Value> value = context_.attempt([&] { return std::optional<Value>(codec<Value>::decode(f.payload)); });
         chosen = value && predicate(key, *value);
       } else {
         chosen = predicate(key);
@@ -209,11 +137,11 @@ class indexed_engine {
 
   void clear() {
     departures gone;
-    const bool cleared = guarded(false, [&] {
+    const bool cleared = context_.guarded(false, [&] {
       const auto lock = store_.lock();
-      catch_up(gone);
+      index_.catch_up(gone);
       table_.clear(context_.now(), [&](removals& left) {
-        if constexpr (Context::notifies) left.for_each([&](auto& e) { read_back(e, gone); });
+        if constexpr (Context::notifies) left.for_each([&](auto& e) { index_.read_back(e, gone); });
         left.clear();
       });
       store_.clear();
@@ -226,10 +154,10 @@ class indexed_engine {
   std::size_t purge_expired() {
     std::size_t count = 0;
     departures gone;
-    guarded(false, [&] {
+    context_.guarded(false, [&] {
       const auto lock = store_.lock();
-      catch_up(gone);
-      count = table_.purge_expired(context_.now(), [&](removals& left) { settle(left, gone); });
+      index_.catch_up(gone);
+      count = table_.purge_expired(context_.now(), [&](removals& left) { index_.settle(left, gone); });
       return true;
     });
     tell(gone);
@@ -251,14 +179,14 @@ class indexed_engine {
   template <class Limit>
   void set_capacity(std::uint64_t n) {
     table_.budget().set_capacity(std::is_same_v<Limit, max_entries> ? 0 : 1, n);
-    shrink();
+    index_.shrink();
   }
 
   std::optional<pin_claim> pin(const address& at) { return table_.pin(at.id, at.id.low, context_.now()); }
   /// When the limit shrank while the entry was pinned, somebody leaves for it now.
   void unpin(const pin_claim& claim) noexcept {
     table_.unpin(claim);
-    if (table_.budget().over()) shrink();
+    if (table_.budget().over()) index_.shrink();
   }
 
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
@@ -272,32 +200,15 @@ class indexed_engine {
     if constexpr (requires { store_.flush(); }) store_.flush();
   }
 
-  void tell(departures& gone) {
-    for (const auto& d : gone) context_.notify(d.key, d.value, d.cause);
-    gone.clear();
-  }
+  void tell(departures& gone) { index_.tell(gone); }
 
  private:
-  /// What `work` returns; when it throws, the failure is reported and nothing returned.
-  template <class Work>
-  auto attempt(Work&& work) noexcept -> decltype(work()) {
-    try {
-      return work();
-    } catch (...) {
-      context_.errors().report_current(error_cause::io);
-      return {};
-    }
-  }
-  /// Whether `work` says so; when it throws, the failure is reported and `otherwise` returned.
-  template <class Work>
-  bool guarded(bool otherwise, Work&& work) noexcept {
-    try {
-      return work();
-    } catch (...) {
-      context_.errors().report_current(error_cause::io);
-      return otherwise;
-    }
-  }
+  using index_type = store_index<Key, Value, Context>;
+  using store_type = typename index_type::store_type;
+  using table_type = typename index_type::table_type;
+  using handle = typename index_type::handle;
+  using removals = typename index_type::removals;
+  static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
 
   std::optional<Value> fetch(const address& at, handle& h, instant now, instant& written) {
     const handle before = h;
@@ -307,7 +218,7 @@ class indexed_engine {
       departures gone;  // who had to leave for it; the listener is not told of what others replaced
       {
         const auto lock = store_.lock();
-        learn(at.id, h, *f.changed, gone);
+        index_.learn(at.id, h, *f.changed, gone);
       }
       tell(gone);
       written = f.changed->written;
@@ -332,13 +243,13 @@ class indexed_engine {
   /// An entry on the storage that the index does not know: another process put it.
   bool adopt(const address& at, instant now, handle& h, instant& written) {
     departures gone;
-    const bool found = guarded(false, [&] {
+    const bool found = context_.guarded(false, [&] {
       if (!store_.find(at.id, at.key)) return false;
       const auto lock = store_.lock();
-      catch_up(gone);
+      index_.catch_up(gone);
       const std::optional<stored_info> info = store_.find(at.id, at.key);
       if (!info || context_.too_old(info->written, info->accessed, info->expires, now)) return false;
-      learn(at.id, handle{}, *info, gone);
+      index_.learn(at.id, handle{}, *info, gone);
       h = handle{};
       written = info->written;
       return true;
@@ -347,65 +258,11 @@ class indexed_engine {
     return found;
   }
 
-  /// Takes an entry that is on the storage into the index; who has to leave for it leaves the storage as well. The listener
-  /// is not told of what another process replaced: its value is gone already.
-  void learn(const digest& id, handle h, const stored_info& info, departures& gone) {
-    removals left;
-    const put_outcome outcome = table_.put(id, [&] { return id; }, std::move(h), request_for(id, info, context_.now()), left);
-    removals others;
-    left.for_each([&](auto& e) {
-      if (!(e.key == id)) others.push(std::move(e.key), std::move(e.payload), e.cause);
-    });
-    settle(others, gone);
-    if (outcome == put_outcome::refused) guarded(false, [&] { return store_.erase(id, handle{}), true; });
-  }
-
-  /// What other processes did since this one last looked.
-  void catch_up(departures& gone) {
-    if constexpr (requires {
-                    store_.sync([](const digest&, const std::optional<stored_info>&) {}, [] {});
-                  }) {
-      store_.sync(
-          [&](const digest& id, const std::optional<stored_info>& info) {
-            if (info) {
-              learn(id, handle{}, *info, gone);
-            } else {
-              removals left;
-              table_.erase(id, id.low, context_.now(), removal_cause::erased, left, [](const auto&) { return true; });
-            }
-          },
-          [&] { table_.clear(context_.now(), [](removals& left) { left.clear(); }); });
-    }
-  }
-
-  static typename table_type::put_request request_for(const digest& id, const stored_info& info, instant now) {
-    typename table_type::put_request request;
-    request.hash = id.low;
-    request.size = {1, info.weight};
-    request.order_weight = info.weight;
-    request.now = now;
-    request.written = info.written;
-    request.accessed = info.accessed;
-    request.expires = info.expires;
-    return request;
-  }
-
-  void shrink() {
-    departures gone;
-    guarded(false, [&] {
-      const auto lock = store_.lock();
-      catch_up(gone);
-      table_.shrink(context_.now(), [&](removals& left) { settle(left, gone); });
-      return true;
-    });
-    tell(gone);
-  }
-
   bool publish(const address& at, const Value& value, const write_mode& mode, departures& gone) {
     const instant now = context_.now();
     stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
     entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
-    auto request = request_for(at.id, entry.info, now);
+    auto request = index_.request_for(at.id, entry.info, now);
     request.only_if_absent = mode.only_if_absent;
     if (!table_.budget().fits_alone(request.size)) {
       table_.count_refused(at.id.low);
@@ -413,18 +270,18 @@ class indexed_engine {
     }
     typename store_type::staged staged = store_.stage(entry);
     const auto lock = store_.lock();
-    catch_up(gone);
+    index_.catch_up(gone);
     removals left;
     if (mode.only_if_absent) {
       const std::optional<stored_info> there = store_.find(at.id, at.key);
-      if (alive(there)) return false;
+      if (index_.alive(there)) return false;
       if (!there) {  // what the index may know of it, somebody else has erased
         table_.erase(at.id, at.id.low, now, removal_cause::erased, left, [](const auto&) { return true; });
         left.clear();
       }
     }
     const put_outcome outcome = table_.put(at.id, [&] { return at.id; }, handle{}, request, left);
-    settle(left, gone, outcome == put_outcome::stored ? &at.id : nullptr);
+    index_.settle(left, gone, outcome == put_outcome::stored ? &at.id : nullptr);
     if (outcome != put_outcome::stored) return false;
     try {
       handle h = store_.publish(std::move(staged));
@@ -440,7 +297,7 @@ class indexed_engine {
   /// Takes the key out; when the storage fails to, what it has is not served until it took a write of the key.
   bool drop_or_doubt(const address& at, removal_cause cause, departures& gone) {
     bool failed = true;
-    const bool dropped = guarded(false, [&] {
+    const bool dropped = context_.guarded(false, [&] {
       const bool was = drop(at, cause, gone);
       failed = false;
       return was;
@@ -451,63 +308,18 @@ class indexed_engine {
   /// The storage knows better than the index whether the key is there.
   bool drop(const address& at, removal_cause cause, departures& gone) {
     const auto lock = store_.lock();
-    catch_up(gone);
-    const std::optional<stored_info> info =
-        attempt([&] { return store_.find(at.id, at.key); });
+    index_.catch_up(gone);
+    const std::optional<stored_info> info = context_.attempt([&] { return store_.find(at.id, at.key); });
     removals left;
     table_.erase(at.id, at.id.low, context_.now(), cause, left, [](const auto&) { return true; });
     if (!info && left.empty()) return false;
     if constexpr (Context::notifies)
       left.for_each([&](auto& e) {
-        if (alive(info)) e.cause = cause;
-        read_back(e, gone);
+        if (index_.alive(info)) e.cause = cause;
+        index_.read_back(e, gone);
       });
     store_.erase(at.id, handle{});
-    return alive(info);
-  }
-
-  /// Entries that left the index leave the storage, except the one that is just being replaced in place.
-  void settle(removals& left, departures& gone, const digest* replaced = nullptr) {
-    left.for_each([&](auto& e) {
-      const bool stays = replaced != nullptr && e.key == *replaced;
-      if (e.cause == removal_cause::expired && !stays && renewed_by_others(e)) return;
-      if constexpr (Context::notifies) read_back(e, gone);
-      if (!stays) guarded(false, [&] { return store_.erase(e.key, e.payload), true; });
-    });
-    left.clear();
-  }
-  /// Whether an entry that the index takes for too old has been put again by somebody else.
-  template <class Removed>
-  bool renewed_by_others(Removed& e) {
-    return guarded(false, [&] {
-      const std::optional<bytes> key = store_.key_of(e.key, e.payload);
-      return key && alive(store_.find(e.key, *key));
-    });
-  }
-  bool alive(const std::optional<stored_info>& info) const {
-    return info && !context_.too_old(info->written, info->accessed, info->expires, context_.now());
-  }
-  void drop_files(removals& old) {
-    departures gone;
-    guarded(false, [&] {
-      const auto lock = store_.lock();
-      settle(old, gone);
-      return true;
-    });
-    tell(gone);
-  }
-
-  /// The key and value of an entry that is leaving, for the listener; nothing when its bytes are not right any more.
-  template <class Removed>
-  void read_back(Removed& e, departures& gone) {
-    guarded(false, [&] {
-      const std::optional<bytes> key = store_.key_of(e.key, e.payload);
-      if (!key) return false;
-      const fetched f = store_.fetch(e.key, *key, e.payload);
-      if (f.status != fetch_status::hit) return false;
-      gone.push_back({codec<Key>::decode(*key), codec<Value>::decode(f.payload), e.cause});
-      return true;
-    });
+    return index_.alive(info);
   }
 
   template <class F>
@@ -525,11 +337,9 @@ class indexed_engine {
         },
         [&] {
           for (row& r : rows) {
-            const std::optional<bytes> encoded =
-                attempt([&] { return store_.key_of(r.id, r.h); });
+            const std::optional<bytes> encoded = context_.attempt([&] { return store_.key_of(r.id, r.h); });
             if (!encoded) continue;
-            const std::optional<Key> key =
-                attempt([&] { return std::optional<Key>(codec<Key>::decode(*encoded)); });
+            const std::optional<Key> key = context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(*encoded)); });
             if (key) f(address{r.id, *encoded}, *key, r.h, r.info);
           }
           rows.clear();
@@ -540,14 +350,14 @@ class indexed_engine {
   void remember_use(const digest& id, handle& h, instant before, instant now) {
     if constexpr (requires { store_.touch(id, h, now); }) {
       const auto grain = std::max<duration::rep>(context_.policies().template get<expire_after_access>().value.count() / 16, 1);
-      if (before.count() / grain != now.count() / grain) guarded(false, [&] { return store_.touch(id, h, now), true; });
+      if (before.count() / grain != now.count() / grain) context_.guarded(false, [&] { return store_.touch(id, h, now), true; });
     }
   }
 
   Context& context_;
-  store_type store_;
-  spec_type spec_;
-  table_type table_;
+  index_type index_;
+  store_type& store_;
+  table_type& table_;
   sync::doubted_keys doubts_;
 };
 

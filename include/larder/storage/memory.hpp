@@ -49,7 +49,7 @@ struct memory_spec {
   static constexpr bool names_removed = Context::notifies;
 
   explicit memory_spec(const Context& c)
-      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(mark_of(c)) {}
+      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(c.mark()) {}
 
   template <class Entry>
   bool expired(const Entry& e, instant now) const noexcept {
@@ -73,14 +73,6 @@ struct memory_spec {
   const Context& context;
   eviction eviction_policy;
   watermark mark;
-
- private:
-  static watermark mark_of(const Context& c) {
-    if constexpr (has_watermark)
-      return c.policies().template get<watermark>();
-    else
-      return watermark{1.0};
-  }
 };
 
 /// The engine behind a cache in memory: one table of keys and values.
@@ -128,7 +120,7 @@ class memory_engine {
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
     const instant now = time();
-    typename table_type::put_request request;
+    typename table_type::request request;
     request.hash = at.hash;
     request.size[0] = 1;
     if constexpr (spec_type::weighs_bytes) request.size[1] = core::payload_size(value);

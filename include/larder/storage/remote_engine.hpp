@@ -53,7 +53,7 @@ class remote_engine {
   template <class F>
   bool read(const address& at, look how, F&& f) {
     instant written{0};
-    std::optional<Value> value = attempt([&]() -> std::optional<Value> {
+    std::optional<Value> value = context_.attempt([&]() -> std::optional<Value> {
       if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
       const std::optional<bytes> object = store_.get(at.name, byte_range{});
       if (!object) return std::nullopt;
@@ -73,7 +73,7 @@ class remote_engine {
   }
 
   bool contains(const address& at) {
-    return guarded(false, [&] {
+    return context_.guarded(false, [&] {
       if (doubts_.about(at.id.low)) return false;
       constexpr bool expires = Context::template has<ttl> || Context::set::template count<axis::expiry> != 0;
       if constexpr (!expires) {
@@ -87,7 +87,7 @@ class remote_engine {
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures&) {
     bool present = false;
-    const bool stored = guarded(false, [&] {
+    const bool stored = context_.guarded(false, [&] {
       const instant now = context_.now();
       stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
       entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
@@ -110,7 +110,7 @@ class remote_engine {
 
   bool erase(const address& at, departures&) {
     bool failed = true;
-    const bool erased = guarded(false, [&] {
+    const bool erased = context_.guarded(false, [&] {
       const bool was = store_.erase(at.name);
       failed = false;
       return was;
@@ -128,14 +128,14 @@ class remote_engine {
         read(locate(key), look::peek, [&](const Value& value, instant) { chosen = drop(key, value); });
       else
         chosen = drop(key);
-      if (chosen && guarded(false, [&] { return store_.erase(name); })) ++count;
+      if (chosen && context_.guarded(false, [&] { return store_.erase(name); })) ++count;
     });
     return count;
   }
 
   void clear() {
     bool failed = false;
-    for (const std::string& name : names(&failed)) failed = guarded(true, [&] { return store_.erase(name), false; }) || failed;
+    for (const std::string& name : names(&failed)) failed = context_.guarded(true, [&] { return store_.erase(name), false; }) || failed;
     doubts_.after_clear(failed);
   }
 
@@ -143,7 +143,7 @@ class remote_engine {
     std::size_t count = 0;
     const instant now = context_.now();
     for (const std::string& name : names())
-      guarded(false, [&] {
+      context_.guarded(false, [&] {
         const std::optional<format::entry_frame> frame = head_of(name, nullptr);
         if (!frame || !context_.too_old(frame->written, frame->written, frame->expires, now)) return false;
         if (store_.erase(name)) {
@@ -192,27 +192,6 @@ class remote_engine {
     return stored.size() == key.size() && (key.empty() || std::memcmp(stored.data(), key.data(), key.size()) == 0);
   }
 
-  /// What `work` returns; when it throws, the failure is reported and nothing returned.
-  template <class Work>
-  auto attempt(Work&& work) noexcept -> decltype(work()) {
-    try {
-      return work();
-    } catch (...) {
-      context_.errors().report_current(error_cause::network);
-      return {};
-    }
-  }
-  /// Whether `work` says so; when it throws, the failure is reported and `otherwise` returned.
-  template <class Work>
-  bool guarded(bool otherwise, Work&& work) noexcept {
-    try {
-      return work();
-    } catch (...) {
-      context_.errors().report_current(error_cause::network);
-      return otherwise;
-    }
-  }
-
   /// The frame of an object by its head alone, and its encoded key when asked for.
   std::optional<format::entry_frame> head_of(const std::string& name, bytes* key) {
     const std::optional<blob_info> info = store_.head(name);
@@ -238,7 +217,7 @@ class remote_engine {
 
   std::vector<std::string> names(bool* failed = nullptr) {
     std::vector<std::string> all;
-    const bool listed = guarded(false, [&] {
+    const bool listed = context_.guarded(false, [&] {
       store_.list(folder, [&](std::string_view name, const blob_info&) {
         // A listing is the remote's word: only names that could be ours are used.
         if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
@@ -256,10 +235,10 @@ class remote_engine {
     for (const std::string& name : names()) {
       bytes encoded;
       const std::optional<format::entry_frame> frame =
-          attempt([&] { return head_of(name, &encoded); });
+          context_.attempt([&] { return head_of(name, &encoded); });
       if (!frame || name_of(digest_of(encoded.span())) != name) continue;
       const std::optional<Key> key =
-          attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
+          context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
       if (key) f(name, *key, *frame);
     }
   }

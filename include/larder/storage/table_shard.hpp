@@ -1,0 +1,299 @@
+#pragma once
+
+#include <larder/core/concepts.hpp>
+#include <larder/core/policy_set.hpp>
+#include <larder/core/slot.hpp>
+#include <larder/core/stats.hpp>
+#include <larder/core/time.hpp>
+#include <larder/limit/budget.hpp>
+#include <larder/observe/removal_listener.hpp>
+#include <larder/storage/removal_queue.hpp>
+#include <larder/storage/slot_index.hpp>
+#include <larder/storage/slot_slab.hpp>
+#include <larder/storage/table_entry.hpp>
+#include <larder/sync/counter.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace larder::storage {
+
+enum class put_outcome : std::uint8_t { stored, present, refused };
+
+/// All that is known of an entry before it is stored.
+template <std::size_t Dimensions>
+struct put_request {
+  std::uint64_t hash;
+  core::amounts<Dimensions> size;
+  std::uint64_t order_weight;  ///< for `entry_info`
+  instant now{0};
+  instant written{0};
+  instant accessed{0};
+  instant expires = no_deadline;
+  bool only_if_absent = false;
+};
+
+/// One part of an `entry_table`: its keys' entries, their eviction order and pins. Every member but the counters is called
+/// under `mutex`, shared where it is const or says so. The budget is the whole table's.
+template <class Spec>
+class alignas(64) table_shard {
+ public:
+  using key = typename Spec::key;
+  using key_view = typename Spec::key_view;
+  using payload = typename Spec::payload;
+  using entry = table_entry<Spec>;
+  using request = put_request<Spec::dimensions>;
+  /// What is kept of the key of an entry that left: nothing where nobody is told of it.
+  static constexpr bool names_removed = !requires { requires !Spec::names_removed; };
+  using removed_key = std::conditional_t<names_removed, key, core::none>;
+  using removals = removal_queue<removed_key, payload>;
+  using budget_type = core::budget<Spec::synchronized, Spec::dimensions>;
+
+  /// What the shard counted; may be read and changed without the lock.
+  struct counters_type {
+    sync::counter<Spec::synchronized> hits, misses, insertions, evictions, expirations, refused, joined;
+  };
+
+  table_shard(const Spec& spec, budget_type& budget, std::size_t expected)
+      : spec_(spec),
+        budget_(budget),
+        index_(expected),
+        slab_(expected),
+        states_(slab_),
+        order_(make_order<order_type>(spec.eviction_policy, states_)) {}
+  table_shard(const table_shard&) = delete;
+  table_shard& operator=(const table_shard&) = delete;
+  ~table_shard() {
+    index_.for_each([&](slot place) { slab_.destroy(place); });
+  }
+
+  slot find(const key_view& k, std::uint64_t hash) const {
+    return index_.find(hash, [&](slot place) { return slab_[place].key == k; });
+  }
+  entry& operator[](slot place) noexcept { return slab_[place]; }
+  bool expired(slot place, instant now) const noexcept { return spec_.expired(slab_[place], now); }
+
+  /// A look-up that counts; shared where the order's hits are concurrent.
+  void use(slot place, instant now) noexcept {
+    if constexpr (Spec::keeps_accessed) slab_[place].accessed.accessed.store(now.count(), std::memory_order_relaxed);
+    if (pins_.empty() || !pins_.contains(place)) order_.on_hit(place);
+  }
+
+  /// Stores or replaces; nothing when the room would have to come from other shards.
+  template <class MakeKey>
+  std::optional<put_outcome> put(key_view k, MakeKey& make_key, payload& value, const request& wanted, removals& gone) {
+    slot place = find(k, wanted.hash);
+    if (place != no_slot && expired(place, wanted.now)) {
+      leave(place, removal_cause::expired, gone);
+      place = no_slot;
+    }
+    if (place != no_slot && wanted.only_if_absent) return put_outcome::present;
+    if (!budget_.fits_alone(wanted.size)) {
+      // What the key had is no longer its value, so it goes as well.
+      if (place != no_slot) leave(place, removal_cause::replaced, gone);
+      counters.refused.add();
+      return put_outcome::refused;
+    }
+    if (place != no_slot) {
+      if (replace(place, std::move(value), wanted, gone)) return put_outcome::stored;
+    } else if (take_room(wanted, gone)) {
+      insert(make_key, std::move(value), wanted);
+      return put_outcome::stored;
+    }
+    return std::nullopt;
+  }
+
+  /// Evicts the order's victim, if it has one; of `incoming`, for which the room is, the order is told when it wants to know.
+  bool evict_one(instant now, removals& gone, const entry_info* incoming = nullptr) {
+    const slot place = victim(incoming);
+    if (place == no_slot) return false;
+    entry& e = slab_[place];
+    const removal_cause cause = spec_.expired(e, now) ? removal_cause::expired : removal_cause::evicted;
+    order_.on_evict(place, {e.hash, spec_.order_weight(e)});
+    budget_.give_back(size_of(e));
+    forget(place, cause, gone);
+    return true;
+  }
+
+  /// Takes an entry out for any cause but eviction.
+  void leave(slot place, removal_cause cause, removals& gone) {
+    entry& e = slab_[place];
+    if (!pins_.contains(place)) order_.on_erase(place);
+    budget_.give_back(size_of(e));
+    forget(place, cause, gone);
+  }
+  /// Takes out every entry that `which(entry)` names, for the cause that `cause(entry)` gives, and says how many.
+  template <class Cause, class Which>
+  std::size_t leave_all(Cause& cause, Which& which, removals& gone) {
+    std::vector<slot> places;
+    index_.for_each([&](slot place) {
+      if (which(slab_[place])) places.push_back(place);
+    });
+    for (const slot place : places) leave(place, cause(slab_[place]), gone);
+    return places.size();
+  }
+
+  /// Keeps the entry from being evicted for one more holder; the serial number names this pinning.
+  std::uint64_t pin(slot place) {
+    const auto [at, first] = pins_.try_emplace(place, pin_count{0, next_serial_});
+    if (first) {
+      ++next_serial_;
+      order_.on_erase(place);
+    }
+    ++at->second.holders;
+    return at->second.serial;
+  }
+  void unpin(slot place, std::uint64_t serial) noexcept {
+    const auto at = pins_.find(place);
+    if (at == pins_.end() || at->second.serial != serial || --at->second.holders != 0) return;
+    pins_.erase(at);
+    entry& e = slab_[place];
+    e.renew_state();
+    order_.on_insert(place, {e.hash, spec_.order_weight(e)});
+  }
+
+  /// f(entry) for each entry.
+  template <class F>
+  void for_each(F&& f) const {
+    index_.for_each([&](slot place) { f(slab_[place]); });
+  }
+  /// The bytes beyond keys and payloads.
+  std::uint64_t overhead() const noexcept {
+    return index_.memory() + slab_.memory() - index_.size() * (sizeof(key) + sizeof(payload));
+  }
+
+  mutable typename Spec::mutex mutex;
+  counters_type counters;
+
+ private:
+  using slab_type = slot_slab<entry>;
+  using states = order_states<slab_type>;
+  using order_type = typename Spec::eviction::template order<states>;
+  using sizes = core::amounts<Spec::dimensions>;
+  struct pin_count {
+    std::uint32_t holders;
+    std::uint64_t serial;
+  };
+
+  slot victim([[maybe_unused]] const entry_info* incoming) noexcept {
+    if constexpr (requires { order_.victim(*incoming); })
+      if (incoming != nullptr) return order_.victim(*incoming);
+    return order_.victim();
+  }
+
+  static sizes size_of(const entry& e) noexcept {
+    sizes size{};
+    size[0] = 1;
+    if constexpr (Spec::dimensions > 1)
+      for (std::size_t d = 1; d < Spec::dimensions; ++d) size[d] = e.weight.weights[d - 1];
+    return size;
+  }
+  static void describe(entry& e, const request& wanted) noexcept {
+    if constexpr (Spec::dimensions > 1)
+      for (std::size_t d = 1; d < Spec::dimensions; ++d) e.weight.weights[d - 1] = wanted.size[d];
+    if constexpr (Spec::keeps_written) e.written.written = wanted.written;
+    if constexpr (Spec::keeps_accessed) e.accessed.accessed.store(wanted.accessed.count(), std::memory_order_relaxed);
+    if constexpr (Spec::keeps_expires) e.expires.expires = wanted.expires;
+  }
+
+  template <class MakeKey>
+  void insert(MakeKey& make_key, payload&& value, const request& wanted) {
+    slot place = no_slot;
+    try {
+      place = slab_.emplace(make_key(), std::move(value), wanted.hash);
+      index_.insert(wanted.hash, place);
+    } catch (...) {
+      if (place != no_slot) slab_.destroy(place);
+      budget_.give_back(wanted.size);
+      throw;
+    }
+    describe(slab_[place], wanted);
+    order_.on_insert(place, {wanted.hash, wanted.order_weight});
+    counters.insertions.add();
+  }
+
+  /// In place, so that slot and pins stay. False when there was no room in this shard: the old entry is gone then.
+  bool replace(slot place, payload&& value, const request& wanted, removals& gone) {
+    entry& e = slab_[place];
+    removed_key name = name_of(e);  // copied before anything changes: a copy may throw
+    const bool pinned = pins_.contains(place);
+    if (!pinned) order_.on_erase(place);
+    budget_.give_back(size_of(e));
+    if (!take_room(wanted, gone)) {
+      forget(place, removal_cause::replaced, gone);
+      return false;
+    }
+    if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
+    if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
+      std::destroy_at(&e.payload);
+      std::construct_at(&e.payload, std::move(value));
+    } else {
+      e.payload = std::move(value);
+    }
+    describe(e, wanted);
+    if (!pinned) {
+      e.renew_state();
+      order_.on_insert(place, {wanted.hash, wanted.order_weight});
+    }
+    counters.insertions.add();
+    return true;
+  }
+
+  bool take_room(const request& wanted, removals& gone) {
+    const entry_info incoming{wanted.hash, wanted.order_weight};
+    if constexpr (Spec::has_watermark) {
+      const sizes bounds = budget_.marks(spec_.mark, wanted.size);
+      while (budget_.passes(bounds, wanted.size) && evict_one(wanted.now, gone, &incoming)) {
+      }
+    }
+    while (!budget_.take(wanted.size))
+      if (!evict_one(wanted.now, gone, &incoming)) return false;
+    return true;
+  }
+
+  /// Out of pins, index and slab; the order and the budget know already.
+  void forget(slot place, removal_cause cause, removals& gone) {
+    entry& e = slab_[place];
+    if (cause == removal_cause::evicted) counters.evictions.add();
+    if (cause == removal_cause::expired) counters.expirations.add();
+    if (!pins_.empty()) pins_.erase(place);
+    index_.erase(e.hash, place);
+    if constexpr (Spec::collects_removed) {
+      if constexpr (names_removed)
+        collect(gone, std::move(e.key), std::move(e.payload), cause);
+      else
+        collect(gone, {}, std::move(e.payload), cause);
+    }
+    slab_.destroy(place);
+  }
+  static removed_key name_of([[maybe_unused]] const entry& e) {
+    if constexpr (names_removed && Spec::collects_removed)
+      return e.key;
+    else
+      return removed_key{};
+  }
+  /// Without memory for the queue the entry leaves all the same, untold.
+  static void collect(removals& gone, removed_key&& name, payload&& value, removal_cause cause) noexcept {
+    try {
+      gone.push(std::move(name), std::move(value), cause);
+    } catch (...) {
+    }
+  }
+
+  const Spec& spec_;
+  budget_type& budget_;
+  slot_index index_;
+  slab_type slab_;
+  states states_;
+  order_type order_;
+  std::unordered_map<slot, pin_count> pins_;
+  std::uint64_t next_serial_ = 1;
+};
+
+}  // namespace larder::storage
