@@ -7,19 +7,21 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
-namespace model {
+#include "memory_composition.hpp"
+#include "memory_subject.hpp"
 
-inline constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
-inline constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+namespace model {
 
 /// Who leaves next, by name.
 class order {
@@ -77,6 +79,44 @@ class second_chance : public order {
   std::list<std::pair<std::string, bool>> keys_;
 };
 
+/// SIEVE as its paper tells it: a queue by arrival and a hand that goes from the oldest towards the newest and then begins
+/// again; it takes the mark from who has one, and whom it finds without one goes, while the hand steps on.
+class sifted : public order {
+ public:
+  void come(const std::string& key, std::uint64_t) override { keys_.push_back({key, false}); }
+  void use(const std::string& key) override {
+    if (const auto row = find(key); row != keys_.end()) row->second = true;
+  }
+  void go(const std::string& key) override {
+    const auto row = find(key);
+    if (row == keys_.end()) return;
+    if (hand_ == key) {
+      const auto newer = std::next(row);
+      hand_ = newer == keys_.end() ? std::nullopt : std::optional(newer->first);
+    }
+    keys_.erase(row);
+  }
+  std::optional<std::string> victim() override {
+    if (keys_.empty()) return std::nullopt;
+    auto at = hand_ ? find(*hand_) : keys_.begin();
+    while (at->second) {
+      at->second = false;
+      if (++at == keys_.end()) at = keys_.begin();
+    }
+    hand_ = at->first;
+    return hand_;
+  }
+
+ private:
+  using rows = std::vector<std::pair<std::string, bool>>;
+  rows::iterator find(const std::string& key) {
+    return std::find_if(keys_.begin(), keys_.end(), [&](const auto& row) { return row.first == key; });
+  }
+
+  rows keys_;                        // the oldest first, each with its mark
+  std::optional<std::string> hand_;  // nothing: at the oldest
+};
+
 /// The heaviest; among equals the one that came first.
 class heaviest : public order {
  public:
@@ -97,17 +137,6 @@ class heaviest : public order {
   std::vector<std::pair<std::string, std::uint64_t>> rows_;
 };
 
-/// An entry that left, as a listener hears of it.
-using departure = std::tuple<std::string, std::string, larder::removal_cause>;
-
-struct rules {
-  bool counts_bytes = false;   // under max_bytes
-  bool counts_weight = false;  // under max_weight, by key and value together
-  double mark = 0;             // watermark; 0 for none
-  std::int64_t after_write = never;
-  std::int64_t after_access = never;
-};
-
 struct row {
   std::string key;
   std::string value;
@@ -122,11 +151,14 @@ struct counts {
   bool operator==(const counts&) const = default;
 };
 
-/// Limits in the order entries, bytes, weight; what a cache does not limit stays `no_limit`.
 class table {
  public:
-  table(rules r, std::unique_ptr<order> o, std::uint64_t entries, std::uint64_t bytes, std::uint64_t weight)
-      : rules_(r), order_(std::move(o)), limits_{entries, bytes, weight} {}
+  /// What is not limited stays `no_limit` whatever `c` says.
+  table(const rules& r, std::unique_ptr<order> o, const amounts& c) : rules_(r), order_(std::move(o)) {
+    limits_.fill(no_limit);
+    for (std::size_t d = 0; d < dimension_count; ++d)
+      if (r.limited[d]) limits_[d] = c[d];
+  }
 
   std::int64_t now = 0;
   counts counted;
@@ -150,7 +182,7 @@ class table {
     const row* old = living(key);
     const auto size = size_of(fresh);
     bool can_fit = true;
-    for (std::size_t d = 0; d < 3; ++d) can_fit = can_fit && size[d] <= limits_[d];
+    for (std::size_t d = 0; d < dimension_count; ++d) can_fit = can_fit && size[d] <= limits_[d];
     if (!can_fit) {
       if (old != nullptr) drop(key, larder::removal_cause::replaced);
       ++counted.refused;
@@ -232,22 +264,22 @@ class table {
            (rules_.after_access != never && now - r.accessed > rules_.after_access);
   }
   /// Entries, bytes, weight; zero in what is not counted.
-  std::array<std::uint64_t, 3> used() const {
-    std::array<std::uint64_t, 3> sum{};
+  amounts used() const {
+    amounts sum{};
     for (const row& r : rows_)
-      for (std::size_t d = 0; d < 3; ++d) sum[d] += size_of(r)[d];
+      for (std::size_t d = 0; d < dimension_count; ++d) sum[d] += size_of(r)[d];
     return sum;
   }
   bool any_pinned() const {
     return std::any_of(rows_.begin(), rows_.end(), [](const row& r) { return r.pins != 0; });
   }
-  std::array<std::uint64_t, 3> size_of(const row& r) const {
-    return {1, rules_.counts_bytes ? r.value.size() : 0, rules_.counts_weight ? r.key.size() + r.value.size() : 0};
+  amounts size_of(const row& r) const {
+    return {1, rules_.limited[dimension::bytes] ? r.value.size() : 0, rules_.limited[dimension::weight] ? r.key.size() + r.value.size() : 0};
   }
 
  private:
   std::uint64_t order_weight(const row& r) const {
-    return rules_.counts_weight && !rules_.counts_bytes ? r.key.size() + r.value.size() : r.value.size();
+    return rules_.limited[dimension::weight] && !rules_.limited[dimension::bytes] ? r.key.size() + r.value.size() : r.value.size();
   }
   /// The row of a key; one that is too old is dropped when it is met.
   row* living(const std::string& key) {
@@ -281,22 +313,22 @@ class table {
       }
     return false;
   }
-  bool make_room(const std::array<std::uint64_t, 3>& size) {
+  bool make_room(const amounts& size) {
     // Each limit that this put reaches goes down to its mark.
-    std::array<std::uint64_t, 3> marks{no_limit, no_limit, no_limit};
+    amounts marks{no_limit, no_limit, no_limit};
     if (rules_.mark > 0)
-      for (std::size_t d = 0; d < 3; ++d)
+      for (std::size_t d = 0; d < dimension_count; ++d)
         if (limits_[d] != no_limit && used()[d] + size[d] >= limits_[d])
           marks[d] = static_cast<std::uint64_t>(rules_.mark * static_cast<double>(limits_[d]));
     const auto marked = [&] {
-      for (std::size_t d = 0; d < 3; ++d)
+      for (std::size_t d = 0; d < dimension_count; ++d)
         if (marks[d] != no_limit && used()[d] + size[d] > marks[d]) return false;
       return true;
     };
     while (!marked() && evict()) {
     }
     const auto fits = [&] {
-      for (std::size_t d = 0; d < 3; ++d)
+      for (std::size_t d = 0; d < dimension_count; ++d)
         if (limits_[d] != no_limit && used()[d] + size[d] > limits_[d]) return false;
       return true;
     };
@@ -306,7 +338,7 @@ class table {
   }
   void shrink() {
     const auto over = [&] {
-      for (std::size_t d = 0; d < 3; ++d)
+      for (std::size_t d = 0; d < dimension_count; ++d)
         if (used()[d] > limits_[d]) return true;
       return false;
     };
@@ -316,7 +348,7 @@ class table {
 
   rules rules_;
   std::unique_ptr<order> order_;
-  std::array<std::uint64_t, 3> limits_;
+  amounts limits_;
   std::vector<row> rows_;
 };
 

@@ -1,33 +1,13 @@
-// Every limit under `fifo`; over the five files of memory_model_*_tests.cpp each order meets each limit, each expiry and each
-// locking, each limit each expiry and each locking, and each expiry each locking (all pairs, not the full product of 600).
+// Every limit under `fifo`. Over the six files of memory_model_*_tests.cpp each order meets each limit, each expiry and each
+// locking, each limit each expiry and each locking, and each expiry each locking; LARDER_LONG_TESTS has the full product.
 
 #include <doctest/doctest.h>
 
-#include "memory_properties.hpp"
+#include "memory_choices.hpp"
 
-using namespace model;
-
-TEST_CASE("a cache in memory does as its model: fifo, max_entries, after write, sharded<>") {
-  CHECK(agrees<larder::fifo, by_entries, after_write, larder::sharded<>>());
-}
-TEST_CASE("a cache in memory does as its model: fifo, max_bytes, after access, unsynchronized") {
-  CHECK(agrees<larder::fifo, by_bytes, after_access, larder::unsynchronized>());
-}
-TEST_CASE("a cache in memory does as its model: fifo, max_entries and max_bytes, ttl, sharded<1>") {
-  CHECK(agrees<larder::fifo, by_both, own_ttl, larder::sharded<1>>());
-}
-TEST_CASE("a cache in memory does as its model: fifo, max_weight, every expiry, sharded<>") {
-  CHECK(agrees<larder::fifo, by_weight, every_expiry, larder::sharded<>>());
-}
-TEST_CASE("a cache in memory does as its model: fifo, all limits, no expiry, unsynchronized") {
-  CHECK(agrees<larder::fifo, by_all, kept, larder::unsynchronized>());
-}
-TEST_CASE("a cache in memory does as its model: fifo, unbounded, after write, sharded<1>") {
-  CHECK(agrees<larder::fifo, by_nothing, after_write, larder::sharded<1>>());
-}
-TEST_CASE("a cache in memory does as its model: fifo, max_entries, watermark, after access, sharded<>") {
-  CHECK(agrees<larder::fifo, marked_entries, after_access, larder::sharded<>>());
-}
-TEST_CASE("a cache in memory does as its model: fifo, max_entries and max_bytes, watermark, ttl, unsynchronized") {
-  CHECK(agrees<larder::fifo, marked_both, own_ttl, larder::unsynchronized>());
+TEST_CASE("a cache in memory does as its model: fifo") {
+  for (const model::composition& each : model::each_limit_once<larder::fifo>()) {
+    const std::string report = model::disagreement(each);
+    CHECK_MESSAGE(report.empty(), each.name, "\n", report);
+  }
 }

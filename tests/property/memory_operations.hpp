@@ -5,6 +5,8 @@
 #include <iosfwd>
 #include <string>
 
+#include "memory_composition.hpp"
+
 namespace model {
 
 enum class action : std::uint8_t {
@@ -40,14 +42,10 @@ std::string key_of(const operation& o);
 /// A text of 0 to 27 bytes that says which operation wrote it as far as it has room.
 std::string value_of(const operation& o);
 
-struct capacities {
-  std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t weight = 0;
-};
-
-/// Gives `begin` capacities, and what it returns random operations until that says something. Whether nothing was ever said.
-using subject = std::function<std::string(const operation&)>;
-bool always_agree(const std::function<subject(const capacities&)>& begin);
+/// What does one operation and says what was wrong with it; nothing when all was right.
+using step = std::function<std::string(const operation&)>;
+/// Gives `begin` capacities, and what it returns random operations until that says something: nothing when it never did, else
+/// RapidCheck's report. Each name has random numbers of its own.
+std::string first_disagreement(const std::string& name, const std::function<step(const amounts&)>& begin);
 
 }  // namespace model
