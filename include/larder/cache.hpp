@@ -11,6 +11,7 @@
 #include <larder/storage/memory.hpp>
 #include <larder/storage/remote_engine.hpp>
 #include <larder/sync/loading.hpp>
+#include <larder/sync/loading_alone.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -52,6 +53,8 @@ class cache {
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;
+  using loading_type = std::conditional_t<context_type::locking::synchronized, sync::loading<Key, Value, context_type, cache>,
+                                          sync::loading_alone<Key, Value, context_type, cache>>;
 
  public:
   using key_type = Key;
@@ -288,7 +291,7 @@ class cache {
   void flush() { engine_.flush(); }
 
  private:
-  friend class sync::loading<Key, Value, cache>;
+  friend loading_type;
   template <class>
   friend class tier_access;
 
@@ -333,7 +336,7 @@ class cache {
 
   context_type context_;
   engine_type engine_;
-  sync::loading<Key, Value, cache> loading_{context_};  // last, so that its threads end first
+  loading_type loading_{context_};  // last, so that its threads end first
 };
 
 /// A cache from Key to Value of the given policies, in any order: `make_cache<std::string, int>(lru{}, max_entries{1000})`.

@@ -5,17 +5,17 @@
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
 #include <larder/expiry/refresh_after_write.hpp>
-#include <larder/sync/counter.hpp>
+#include <larder/sync/context_hash.hpp>
+#include <larder/sync/load_refused.hpp>
+#include <larder/sync/load_runner.hpp>
+#include <larder/sync/loaded_entry.hpp>
 #include <larder/sync/single_flight.hpp>
 #include <larder/sync/worker_pool.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
-#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -26,28 +26,14 @@
 
 namespace larder::sync {
 
-/// Calls a loader in whichever of its forms it has.
-template <class Value, class Loader, class Key>
-Value call_loader(Loader& loader, const Key& key, const std::stop_token& stop) {
-  if constexpr (std::invocable<Loader&, const Key&, std::stop_token>) {
-    return loader(key, stop);
-  } else if constexpr (std::invocable<Loader&, const Key&>) {
-    return loader(key);
-  } else {
-    static_assert(std::invocable<Loader&>, "larder: a loader is called as loader(key), loader(key, stop_token) or loader()");
-    return loader();
-  }
-}
-
-/// The loading half of a cache: single flight, batches, background refresh. `Cache` lends its engine; a put, erase or
-/// clear tells it here first.
-template <class Key, class Value, class Cache>
+/// The loading half of a cache for any number of threads: single flight, batches, background refresh. `Cache` lends its
+/// engine; a put, erase or clear tells it here first.
+template <class Key, class Value, class Context, class Cache>
 class loading {
  public:
   using key_view = core::key_view<Key>;
 
-  template <class Context>
-  explicit loading(const Context& context) : flights_(key_hash{&context, &hash_in<Context>}) {}
+  explicit loading(const Context& context) : flights_(context_hash<Key, Context>{&context}) {}
 
   template <class Loader>
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
@@ -59,18 +45,18 @@ class loading {
       stale = refresh_due(cache, written);
     });
     if (found) {
-      if constexpr (refreshes<Cache>)
+      if constexpr (refreshes)
         if (stale) renew(cache, key, loader);
       return std::move(*found);
     }
-    if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
-    Key owned(key);
+    refuse_when_stopped(stop);
+    const Key owned(key);
     const auto [flown, led] = flights_.join_or_lead(owned);
     if (!led) {
       cache.engine_.count_join(at);
       return flights_.wait(flown, stop);
     }
-    return fly(cache, owned, flown, [&] { return call_loader<Value>(loader, owned, stop); });
+    return fly(cache, owned, flown, loader, stop);
   }
 
   template <class Loader>
@@ -131,99 +117,50 @@ class loading {
     flights_.supersede_if(which);
   }
 
-  void add_to(cache_stats& stats) const noexcept {
-    stats.loads = loads_.load();
-    stats.load_failures = failures_.load();
-    stats.load_time = duration{static_cast<duration::rep>(time_.load())};
-  }
-  void reset_stats() noexcept {
-    loads_.store(0);
-    failures_.store(0);
-    time_.store(0);
-  }
+  void add_to(cache_stats& stats) const noexcept { runner_.add_to(stats); }
+  void reset_stats() noexcept { runner_.reset(); }
 
  private:
-  struct key_hash {
-    using is_transparent = void;
-    const void* context;
-    std::uint64_t (*function)(const void*, key_view);
-    std::size_t operator()(key_view key) const { return static_cast<std::size_t>(function(context, key)); }
-  };
-  template <class Context>
-  static std::uint64_t hash_in(const void* context, key_view key) {
-    return static_cast<const Context*>(context)->hash(key);
-  }
-  using flights_type = single_flight<Key, Value, key_hash>;
+  using flights_type = single_flight<Key, Value, context_hash<Key, Context>>;
+  using flight = typename flights_type::handle;
 
-  template <class C>
-  static constexpr bool refreshes = C::set::template count<axis::refresh> != 0;
+  static constexpr bool refreshes = Context::set::template count<axis::refresh> != 0;
+  static constexpr std::size_t most_workers = 64;
 
   static bool refresh_due(Cache& cache, instant written) {
-    if constexpr (refreshes<Cache>)
+    if constexpr (refreshes)
       return cache.context_.now() - written > cache.context_.policies().template get<refresh_after_write>().value;
     else
       return false;
   }
 
-  /// Runs `load` timed and counted.
-  template <class Load>
-  auto timed(Load&& load) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto spent = [&] {
-      return static_cast<std::uint64_t>(std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - begin).count());
-    };
-    try {
-      auto loaded = load();
-      time_.add(spent());
-      return loaded;
-    } catch (...) {
-      time_.add(spent());
-      failures_.add();
-      throw;
-    }
-  }
-
   /// Leads a flight: looks once more (somebody may just have landed), loads, stores, tells the waiters.
-  template <class Load>
-  Value fly(Cache& cache, const Key& key, const typename flights_type::handle& flown, Load&& load) {
-    typename Cache::departures gone;
-    std::optional<Value> value;
+  template <class Loader>
+  Value fly(Cache& cache, const Key& key, const flight& flown, Loader& loader, const std::stop_token& stop) {
     try {
       const auto at = cache.engine_.locate(key);
+      std::optional<Value> value;
       cache.engine_.read(at, Cache::look::peek, [&](const Value& v, instant) { value.emplace(v); });
       if (value) {
         flights_.land(key, flown, *value, [](const Value&) {});
-        return std::move(*value);
+      } else {
+        value.emplace(runner_.template one<Value>(loader, key, stop));
+        land(cache, at, key, flown, *value, {.only_if_absent = true});
       }
-      value.emplace(timed(load));
-      loads_.add();
-      flights_.land(key, flown, *value, [&](const Value& v) { keep(cache, key, v, {.only_if_absent = true}, gone); });
+      return std::move(*value);
     } catch (...) {
       flights_.fail(key, flown, std::current_exception());
       throw;
     }
-    cache.engine_.tell(gone);
-    return std::move(*value);
   }
 
   template <class BatchLoader>
-  void land_batch(Cache& cache, const std::vector<Key>& mine, std::vector<typename flights_type::handle>& flown, BatchLoader& batch_loader) {
+  void land_batch(Cache& cache, const std::vector<Key>& mine, const std::vector<flight>& flown, BatchLoader& batch_loader) {
     if (mine.empty()) return;
-    auto loaded = timed([&] { return batch_loader(mine); });
-    if (std::size(loaded) != mine.size()) {
-      failures_.add();
-      core::fail(error_cause::load, "a batch loader was asked for " + std::to_string(mine.size()) + " values and returned " +
-                                        std::to_string(std::size(loaded)) + "; return one per key, in the keys' order");
-    }
     std::size_t i = 0;
-    for (auto&& each : loaded) {
+    for (auto&& each : runner_.batch(batch_loader, mine)) {
       const Value value(std::forward<decltype(each)>(each));
-      typename Cache::departures gone;
-      loads_.add();
-      flights_.land(mine[i], flown[i], value, [&](const Value& v) {
-        keep(cache, mine[i], v, {.only_if_absent = true}, gone);
-      });
-      cache.engine_.tell(gone);
+      land(cache, cache.engine_.locate(mine[i]), mine[i], flown[i], value, {.only_if_absent = true});
       ++i;
     }
   }
@@ -245,35 +182,25 @@ class loading {
     }
   }
   template <class Loader>
-  void fly_behind(Cache& cache, const Key& key, const typename flights_type::handle& flown, Loader& loader) {
-    typename Cache::departures gone;
+  void fly_behind(Cache& cache, const Key& key, const flight& flown, Loader& loader) {
     try {
       flights_.take_over(flown);
-      const Value value = timed([&] { return call_loader<Value>(loader, key, std::stop_token{}); });
-      loads_.add();
-      flights_.land(key, flown, value, [&](const Value& v) { keep(cache, key, v, {}, gone); });
+      const Value value = runner_.template one<Value>(loader, key, std::stop_token{});
+      land(cache, cache.engine_.locate(key), key, flown, value, {});
     } catch (...) {
       cache.context_.errors().report_current(error_cause::load);
       flights_.fail(key, flown, std::current_exception());
     }
-    cache.engine_.tell(gone);
   }
 
-  /// Stores a loaded value. What a weigher throws is reported: the value itself is good and reaches everybody who waits.
-  static void keep(Cache& cache, const Key& key, const Value& value, const typename Cache::write_mode& mode, typename Cache::departures& gone) {
-    try {
-      cache.engine_.write(cache.engine_.locate(key), Value(value), mode, gone);
-    } catch (...) {
-      cache.context_.errors().report_current(error_cause::load);
-    }
+  template <class Address>
+  void land(Cache& cache, const Address& at, const Key& key, const flight& flown, const Value& value, const typename Cache::write_mode& mode) {
+    loaded_entry entry(cache.engine_, cache.context_.errors(), at);
+    flights_.land(key, flown, value, [&](const Value& v) { entry.store(v, mode); }, [&] { entry.take_back(); });
   }
-
-  static constexpr std::size_t most_workers = 64;
 
   flights_type flights_;
-  counter<true> loads_;
-  counter<true> failures_;
-  counter<true> time_;
+  load_runner<true> runner_;
   worker_pool workers_{most_workers};
 };
 

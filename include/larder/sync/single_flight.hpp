@@ -3,8 +3,17 @@
 // One load per key at a time: the first to ask leads, the others wait for its result. A put, erase or clear in the
 // meantime supersedes the load: its waiters still get what it loads, but it is not stored, and whoever asks afterwards
 // begins a load of their own.
+//
+// Why no loaded value outlives a later write. A flight is in the table until a write takes it out or its store is over, and
+// the table's mutex orders the two. A write that comes first marks the flight, which then never stores. A store that comes
+// first is waited for by each write that finds it, since it stays in the table: what they write, they write after it.
+//
+// `store` runs without any lock, since a weigher or codec of the user's runs in it and may call the cache. A write which
+// that calls, or one that would be waited for in a circle, waits for nobody: it marks the flight that is storing, and
+// `take_back` follows the store before anybody who waits goes on. Only after such a write may a look-up of another thread
+// still meet the loaded value, until the store that it came from is over.
 
-#include <larder/core/error.hpp>
+#include <larder/sync/load_refused.hpp>
 
 #include <atomic>
 #include <condition_variable>
@@ -34,11 +43,12 @@ class single_flight {
     friend class single_flight;
     std::mutex mutex_;
     std::condition_variable landed_;
-    bool done_ = false;
-    bool superseded_ = false;
+    std::atomic<bool> done_{false};  // set under mutex_, once what it brings is there
     std::optional<Value> value_;
     std::exception_ptr failure_;
-    std::thread::id leader_;  // under the owner's waits_mutex_
+    bool storing_ = false;     // under the owner's mutex_
+    bool superseded_ = false;  // under the owner's mutex_
+    std::thread::id leader_;   // under the owner's waits_mutex_
   };
   using handle = std::shared_ptr<flight>;
 
@@ -76,141 +86,183 @@ class single_flight {
     flown->leader_ = std::this_thread::get_id();
   }
 
-  /// Ends a flight with its value. `store(value)` runs before anybody is told, and only when nothing superseded the load.
+  /// Ends a flight with its value; called by its leader. `store(value)` runs before anybody is told, without any lock, and
+  /// only when nothing superseded the load; `take_back()` after it when the key was written from within it. What they
+  /// throw is theirs to report: the value is good.
+  template <class Store, class TakeBack>
+  void land(const Key& key, const handle& flown, const Value& value, Store&& store, TakeBack&& take_back) {
+    if (may_store(*flown)) {
+      attempt([&] { store(value); });
+      if (!retire_if_unwritten(key, flown)) {
+        attempt(take_back);
+        retire(key, flown);
+      }
+    }
+    flown->value_.emplace(value);
+    announce(*flown);
+  }
   template <class Store>
   void land(const Key& key, const handle& flown, const Value& value, Store&& store) {
-    {
-      const std::lock_guard lock(flown->mutex_);
-      if (flown->done_) return;
-      if (!flown->superseded_) {
-        try {
-          store(value);
-        } catch (...) {  // the caller's value is good; that it could not be kept is the store's to report
-        }
-      }
-      flown->value_.emplace(value);
-      flown->done_ = true;
-    }
-    retire(key, flown);
-    flown->landed_.notify_all();
+    land(key, flown, value, store, [] {});
   }
 
-  /// Ends a flight with the loader's exception, which every waiter gets.
+  /// Ends a flight with the loader's exception, which every waiter gets; called by its leader. Nothing when it has landed.
   void fail(const Key& key, const handle& flown, std::exception_ptr failure) noexcept {
-    {
-      const std::lock_guard lock(flown->mutex_);
-      if (flown->done_) return;
-      flown->failure_ = std::move(failure);
-      flown->done_ = true;
-    }
+    if (flown->done_.load(std::memory_order_acquire)) return;
     retire(key, flown);
-    flown->landed_.notify_all();
+    flown->failure_ = std::move(failure);
+    announce(*flown);
   }
 
   /// What the flight brings. Throws the loader's exception, `larder::error` (reentrant) when the wait would wait for the
   /// caller itself, and `larder::error` (cancelled) when a stop is requested first.
   Value wait(const handle& flown, const std::stop_token& stop = {}) {
-    {
-      const std::lock_guard lock(flown->mutex_);
-      if (flown->done_) return result(*flown);
+    if (!flown->done_.load(std::memory_order_acquire)) {
+      const waiting note(*this, *flown);
+      if (note.circular()) refuse_reentrant();
+      // The callback takes the mutex, so that a stop between the check and the wait is not lost.
+      const std::stop_callback wake(stop, [&flown] {
+        { const std::lock_guard hold(flown->mutex_); }
+        flown->landed_.notify_all();
+      });
+      std::unique_lock lock(flown->mutex_);
+      flown->landed_.wait(lock, [&] { return flown->done_.load(std::memory_order_acquire) || stop.stop_requested(); });
     }
-    const waiting mark(*this, *flown);
-    // The callback takes the mutex, so that a stop between the check and the wait is not lost.
-    const std::stop_callback wake(stop, [&flown] {
-      { const std::lock_guard hold(flown->mutex_); }
-      flown->landed_.notify_all();
-    });
-    std::unique_lock lock(flown->mutex_);
-    flown->landed_.wait(lock, [&] { return flown->done_ || stop.stop_requested(); });
-    if (flown->done_) return result(*flown);
-    lock.unlock();
-    core::fail(error_cause::cancelled, "the wait for a load was given up because a stop was requested");
+    if (!flown->done_.load(std::memory_order_acquire))
+      core::fail(error_cause::cancelled, "the wait for a load was given up because a stop was requested");
+    if (flown->failure_) std::rethrow_exception(flown->failure_);
+    return *flown->value_;
   }
 
   /// The key was put or erased: a load on its way is not stored. Waits only for a `store` that is just running.
   template <class KeyView>
   void supersede(const KeyView& key) noexcept {
     if (idle()) return;
-    handle flown;
+    handle storing;
     {
       const std::lock_guard lock(mutex_);
-      const auto at = flights_.find(key);
-      if (at == flights_.end()) return;
-      flown = at->second;
-      flights_.erase(at);
-      count_.fetch_sub(1, std::memory_order_seq_cst);
+      if (const auto at = flights_.find(key); at != flights_.end()) mark_at(at, [&](const handle& flown) { storing = flown; });
     }
-    const std::lock_guard lock(flown->mutex_);
-    flown->superseded_ = true;
+    if (storing) outwait(*storing);
   }
 
   /// All keys that `which(key)` names.
   template <class Which>
   void supersede_if(Which&& which) {
     if (idle()) return;
-    std::vector<handle> flown;
+    std::vector<handle> storing;
     {
       const std::lock_guard lock(mutex_);
-      for (auto at = flights_.begin(); at != flights_.end();) {
-        if (which(at->first)) {
-          flown.push_back(at->second);
-          at = flights_.erase(at);
-          count_.fetch_sub(1, std::memory_order_seq_cst);
-        } else {
-          ++at;
-        }
-      }
+      for (auto at = flights_.begin(); at != flights_.end();)
+        at = which(at->first) ? mark_at(at, [&](const handle& flown) { storing.push_back(flown); }) : std::next(at);
     }
-    for (const handle& f : flown) {
-      const std::lock_guard lock(f->mutex_);
-      f->superseded_ = true;
-    }
+    for (const handle& flown : storing) outwait(*flown);
   }
 
  private:
-  /// Notes who waits for what, so that a circle is an error and not a deadlock.
+  using table = std::unordered_map<Key, handle, Hash, Equal>;
+
+  /// Notes who waits for what, so that a circle is seen instead of becoming a deadlock.
   class waiting {
    public:
-    waiting(single_flight& owner, flight& flown) : owner_(owner) {
+    waiting(single_flight& owner, const flight& flown) : owner_(owner) {
       const std::thread::id self = std::this_thread::get_id();
       const std::lock_guard lock(owner_.waits_mutex_);
-      for (const flight* f = &flown; f != nullptr;) {
-        if (f->leader_ == self)
-          core::fail(error_cause::reentrant,
-                     "a loader asked, directly or through another load, for the key that it is loading; load the parts "
-                     "under keys of their own");
+      // Who waits for a flight that is over only has not woken up yet.
+      for (const flight* f = &flown; f != nullptr && !f->done_.load(std::memory_order_acquire);) {
+        if (f->leader_ == self) {
+          circular_ = true;
+          return;
+        }
         const auto at = owner_.waits_.find(f->leader_);
         f = at == owner_.waits_.end() ? nullptr : at->second;
       }
       owner_.waits_.emplace(self, &flown);
     }
     ~waiting() {
+      if (circular_) return;
       const std::lock_guard lock(owner_.waits_mutex_);
       owner_.waits_.erase(std::this_thread::get_id());
     }
     waiting(const waiting&) = delete;
     waiting& operator=(const waiting&) = delete;
 
+    bool circular() const noexcept { return circular_; }
+
    private:
     single_flight& owner_;
+    bool circular_ = false;
   };
 
-  static Value result(const flight& flown) {
-    if (flown.failure_) std::rethrow_exception(flown.failure_);
-    return *flown.value_;
-  }
-
-  void retire(const Key& key, const handle& flown) noexcept {
-    const std::lock_guard lock(mutex_);
-    const auto at = flights_.find(key);
-    if (at != flights_.end() && at->second == flown) {
-      flights_.erase(at);
-      count_.fetch_sub(1, std::memory_order_seq_cst);
+  template <class F>
+  static void attempt(F&& f) noexcept {
+    try {
+      f();
+    } catch (...) {
     }
   }
 
+  /// A flight that flies leaves the table for good; one that stores is handed to `wait_for`.
+  template <class WaitFor>
+  typename table::iterator mark_at(typename table::iterator at, WaitFor&& wait_for) {
+    if (at->second->storing_) {
+      wait_for(at->second);
+      return std::next(at);
+    }
+    at->second->superseded_ = true;
+    count_.fetch_sub(1, std::memory_order_seq_cst);
+    return flights_.erase(at);
+  }
+
+  /// Waits until the flight has landed. Where that would be waiting for oneself, the flight learns that it must take back.
+  void outwait(flight& flown) noexcept {
+    try {
+      const waiting note(*this, flown);
+      if (!note.circular()) {
+        std::unique_lock lock(flown.mutex_);
+        flown.landed_.wait(lock, [&] { return flown.done_.load(std::memory_order_acquire); });
+        return;
+      }
+    } catch (...) {  // no memory for the note: nobody could see a circle
+    }
+    const std::lock_guard lock(mutex_);
+    flown.superseded_ = true;
+  }
+
+  bool may_store(flight& flown) noexcept {
+    const std::lock_guard lock(mutex_);
+    flown.storing_ = !flown.superseded_;
+    return flown.storing_;
+  }
+
+  /// The store is over: the flight leaves the table. Not when the key was written from within the store.
+  bool retire_if_unwritten(const Key& key, const handle& flown) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (flown->superseded_) return false;
+    take_out(key, flown);
+    return true;
+  }
+  void retire(const Key& key, const handle& flown) noexcept {
+    const std::lock_guard lock(mutex_);
+    take_out(key, flown);
+  }
+  void take_out(const Key& key, const handle& flown) noexcept {
+    const auto at = flights_.find(key);
+    if (at == flights_.end() || at->second != flown) return;
+    flights_.erase(at);
+    count_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+
+  static void announce(flight& flown) noexcept {
+    {
+      const std::lock_guard lock(flown.mutex_);
+      flown.done_.store(true, std::memory_order_release);
+    }
+    flown.landed_.notify_all();
+  }
+
   std::mutex mutex_;
-  std::unordered_map<Key, handle, Hash, Equal> flights_;
+  table flights_;
   std::atomic<std::size_t> count_{0};
   std::mutex waits_mutex_;
   std::unordered_map<std::thread::id, const flight*> waits_;

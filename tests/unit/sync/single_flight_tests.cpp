@@ -125,6 +125,98 @@ TEST_CASE("a put waits for a store that is just running, so that the put comes l
   CHECK(order == std::vector<int>{1, 2});
 }
 
+TEST_CASE("every write that comes while a load is being stored waits for it, not only the first") {
+  flights all;
+  const auto flown = all.join_or_lead("a").first;
+  std::binary_semaphore storing(0);
+  std::binary_semaphore go_on(0);
+  std::atomic<int> over{0};
+  std::thread leader([&] {
+    all.land("a", flown, 1, [&](int) {
+      storing.release();
+      go_on.acquire();
+      CHECK(over == 0);
+    });
+  });
+  storing.acquire();
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 3; ++i)
+    writers.emplace_back([&, i] {
+      i == 0 ? all.supersede_if([](const std::string&) { return true; }) : all.supersede(std::string("a"));
+      ++over;
+    });
+  bool waiting = true;
+  for (int i = 0; i < 1000; ++i) {  // that they wait for ever cannot be seen, but none may go on now
+    waiting = waiting && over == 0;
+    std::this_thread::yield();
+  }
+  CHECK(waiting);
+  go_on.release();
+  leader.join();
+  for (std::thread& t : writers) t.join();
+  CHECK(over == 3);
+  CHECK(all.idle());
+}
+
+TEST_CASE("a store that writes its own key waits for nobody and takes back what it stored") {
+  const auto landing = [](auto&& inside, bool taken_back) {
+    flights all;
+    const auto flown = all.join_or_lead("a").first;
+    std::vector<std::string> done;
+    all.land("a", flown, 1, [&](int) { inside(all); done.push_back("stored"); }, [&] { done.push_back("taken back"); });
+    CHECK(done == (taken_back ? std::vector<std::string>{"stored", "taken back"} : std::vector<std::string>{"stored"}));
+    CHECK(all.wait(flown) == 1);
+    CHECK(all.idle());
+    CHECK(all.join_or_lead("a").second);
+  };
+  landing([](flights& all) { all.supersede(std::string("a")); }, true);
+  landing([](flights& all) { all.supersede_if([](const std::string&) { return true; }); }, true);
+  landing([](flights& all) { all.supersede(std::string("b")); }, false);
+  landing([](flights& all) { CHECK(cause_of([&] { all.wait(all.join_or_lead("a").first); }) == error_cause::reentrant); }, false);
+  landing([](flights& all) { CHECK(all.lead("a") == nullptr); }, false);
+}
+
+TEST_CASE("what a store throws costs nobody the value, and what it wrote is taken back all the same") {
+  flights all;
+  const auto flown = all.join_or_lead("a").first;
+  bool taken_back = false;
+  all.land(
+      "a", flown, 1,
+      [&](int) {
+        all.supersede(std::string("a"));
+        throw std::runtime_error("no room");
+      },
+      [&] { taken_back = true; });
+  CHECK(taken_back);
+  CHECK(all.wait(flown) == 1);
+  CHECK(all.idle());
+}
+
+TEST_CASE("who waits for a load that has just landed is in no circle") {
+  // One thread's load of "b" asks for "a"; the other lands "a" and asks for "b" at once, before the first has woken up.
+  for (int round = 0; round < 500; ++round) {
+    flights all;
+    std::barrier begun(2);
+    std::thread other([&] {
+      const auto b = all.join_or_lead("b").first;
+      begun.arrive_and_wait();
+      const auto a = all.join_or_lead("a").first;
+      begun.arrive_and_wait();
+      const int value = all.wait(a);
+      all.land("b", b, value + 1, [](int) {});
+    });
+    const auto a = all.join_or_lead("a").first;
+    begun.arrive_and_wait();
+    const auto b = all.join_or_lead("b").first;
+    begun.arrive_and_wait();
+    for (int i = 0; i < 20; ++i) std::this_thread::yield();  // the other thread begins to wait
+    all.land("a", a, 1, [](int) {});
+    const std::optional<error_cause> refused = cause_of([&] { CHECK(all.wait(b) == 2); });
+    other.join();
+    REQUIRE(refused == std::nullopt);
+  }
+}
+
 TEST_CASE("the loader's exception reaches every waiter, and the next one loads again") {
   flights all;
   constexpr int threads = 16;
