@@ -12,8 +12,12 @@
 // that calls, or one that would be waited for in a circle, waits for nobody: it marks the flight that is storing, and
 // `take_back` follows the store before anybody who waits goes on. Only after such a write may a look-up of another thread
 // still meet the loaded value, until the store that it came from is over.
+//
+// The leaders of what a child of `fork` inherits are not there. Before a thread waits for somebody it makes sure that it is not
+// in such a child; if it is, all that is on its way is left behind.
 
 #include <larder/sync/load_refused.hpp>
+#include <larder/sync/process.hpp>
 
 #include <atomic>
 #include <condition_variable>
@@ -25,6 +29,7 @@
 #include <optional>
 #include <stop_token>
 #include <thread>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -62,7 +67,8 @@ class single_flight {
   /// The flight for the key, and whether the caller leads it and so must land it.
   std::pair<handle, bool> join_or_lead(const Key& key, std::thread::id leader = std::this_thread::get_id()) {
     const std::lock_guard lock(mutex_);
-    const auto [at, led] = flights_.try_emplace(key);
+    auto [at, led] = flights_.try_emplace(key);
+    if (!led && leader != std::thread::id{} && leave_behind()) std::tie(at, led) = flights_.try_emplace(key);
     if (led) {
       try {
         at->second = std::make_shared<flight>(leader);
@@ -214,8 +220,24 @@ class single_flight {
     return flights_.erase(at);
   }
 
+  /// Under mutex_: whether this is a child that did not know it yet. Then it stores and waits for nothing of its parent's.
+  bool leave_behind() noexcept {
+    const long here = this_process();
+    if (std::exchange(process_, here) == here) return false;
+    for (auto& row : flights_) row.second->superseded_ = true;
+    flights_.clear();
+    count_.store(0, std::memory_order_seq_cst);
+    const std::lock_guard lock(waits_mutex_);
+    waits_.clear();
+    return true;
+  }
+
   /// Waits until the flight has landed. Where that would be waiting for oneself, the flight learns that it must take back.
   void outwait(flight& flown) noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      if (leave_behind()) return;
+    }
     try {
       const waiting note(*this, flown);
       if (!note.circular()) {
@@ -266,6 +288,7 @@ class single_flight {
   std::atomic<std::size_t> count_{0};
   std::mutex waits_mutex_;
   std::unordered_map<std::thread::id, const flight*> waits_;
+  long process_ = this_process();  // under mutex_
 };
 
 }  // namespace larder::sync
