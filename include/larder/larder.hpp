@@ -14,10 +14,15 @@
 
 #include <larder/codec/codec.hpp>
 #include <larder/eviction/clock.hpp>
+#include <larder/eviction/cyclic.hpp>
+#include <larder/eviction/epoch_pin.hpp>
 #include <larder/eviction/fifo.hpp>
+#include <larder/eviction/gdsf.hpp>
 #include <larder/eviction/largest_first.hpp>
+#include <larder/eviction/lfu.hpp>
 #include <larder/eviction/lru.hpp>
 #include <larder/eviction/sieve.hpp>
+#include <larder/eviction/w_tinylfu.hpp>
 #include <larder/expiry/expire_after_access.hpp>
 #include <larder/expiry/expire_after_write.hpp>
 #include <larder/expiry/refresh_after_write.hpp>

@@ -519,6 +519,8 @@ namespace larder {
 /// `on_insert` when an entry comes (one that is replaced goes with `on_erase` and comes again), `on_hit` when a look-up counts as a use, `on_erase` when an entry leaves for any reason but eviction, `on_evict` when
 /// the host drops the victim, and `victim()` for the slot that should leave (`no_slot` when it holds none). A pinned
 /// entry is taken out with `on_erase` and comes back with `on_insert`, so `victim()` never meets one.
+/// An order that must know for whom the room is, such as ARC, adds the overload `slot victim(entry_info incoming) noexcept`: a
+/// put asks it, perhaps several times for one entry, and `victim()` is left for evictions that no put of this shard asks for.
 /// `on_hit` runs under a shared lock, at once in several threads, only where the policy declares
 /// `static constexpr bool concurrent_hits = true`; then it must be atomic by itself.
 template <class Order>
@@ -1071,6 +1073,106 @@ struct clock {
 
 }  // namespace larder
 
+// ---- larder/eviction/cyclic.hpp ------------------------------------------------------------------------------------
+
+// For passes over a cycle that is larger than the cache: the entry that was used last is the one whose next use lies furthest
+// ahead, so it leaves (Belady, "A study of replacement algorithms for a virtual-storage computer", 1966, for this order of
+// requests: most recently used first). With room for C of N entries (C - 1) / (N - 1) of the look-ups hit after the first pass,
+// the most that is possible where what is loaded must be stored; LRU, FIFO and CLOCK hit nothing.
+// What a cycle that is over left behind would stay for good. So an entry leaves first when it was not used for twice the
+// longest distance between two uses of an entry that was ever seen, and for 64 requests per entry at least: cycles up to 64
+// times the cache are served exactly, longer ones hit next to nothing anyhow. Requests are what the order is told of: hits and stores.
+// A hit moves one list node (under the shard's exclusive lock); 12 bytes per entry.
+// Choose it for layers or samples in a fixed order, or in a new order each epoch; not where some entries are wanted more often
+// than others. `epoch_pin` hits once more per pass and refuses what does not fit.
+
+namespace larder {
+
+/// Evicts the most recently used entry, unless the least recently used one has fallen out of the cycle. A replacement is a use.
+struct cyclic {
+  using policy_axis = axis::eviction;
+
+  struct state : eviction::links {
+    std::uint32_t used = 0;  // the request that used it last, modulo 2^32
+  };
+
+  template <class States>
+  class order {
+   public:
+    explicit order(States states) noexcept : states_(states), list_(states) {}
+
+    void on_insert(slot s, entry_info) noexcept {
+      states_[s].used = ++requests_;
+      list_.push_front(s);
+      ++entries_;
+    }
+    void on_hit(slot s) noexcept {
+      ++requests_;
+      longest_ = std::max(longest_, age(s));
+      states_[s].used = requests_;
+      list_.move_to_front(s);
+    }
+    void on_erase(slot s) noexcept {
+      list_.erase(s);
+      --entries_;
+    }
+    void on_evict(slot s, entry_info) noexcept { on_erase(s); }
+    slot victim() noexcept {
+      const slot oldest = list_.back();
+      if (oldest == no_slot) return no_slot;
+      const std::uint64_t patience = std::max<std::uint64_t>(std::uint64_t{2} * longest_, std::uint64_t{64} * entries_);
+      return age(oldest) > patience ? oldest : list_.front();
+    }
+
+   private:
+    std::uint32_t age(slot s) noexcept { return requests_ - states_[s].used; }
+
+    [[no_unique_address]] States states_;
+    eviction::slot_list<States> list_;
+    std::uint32_t requests_ = 0;
+    std::uint32_t longest_ = 0;
+    std::uint32_t entries_ = 0;
+  };
+};
+
+static_assert(sizeof(cyclic::state) == 12);
+
+}  // namespace larder
+
+// ---- larder/eviction/epoch_pin.hpp ---------------------------------------------------------------------------------
+
+// Fill once, never evict (the MinIO policy of Mohan, Phanishayee, Raniwala, Chidambaram, "Analyzing and mitigating data stalls
+// in DNN training", VLDB 2021): what came first stays, and what does not fit is refused.
+// Of an epoch that uses each of N entries once, at most C can have been kept: C / N hits are the ceiling, in any order of
+// requests and with any knowledge of the future, and this reaches it.
+// A hit costs nothing and writes nothing, so hits run in parallel; 0 bytes per entry.
+// Choose it for epochs over a data set or passes over layers, where a refused value is used and dropped. Not where the set of
+// wanted keys changes: only `erase`, `clear` and expiry make room. A lower capacity takes effect as entries leave.
+
+namespace larder {
+
+/// Evicts nothing: once the cache is full, `put` is refused, and `get_or_load` returns what it loaded without storing it.
+struct epoch_pin {
+  using policy_axis = axis::eviction;
+  static constexpr bool concurrent_hits = true;
+
+  struct state {};
+
+  template <class States>
+  class order {
+   public:
+    void on_insert(slot, entry_info) noexcept {}
+    void on_hit(slot) noexcept {}
+    void on_erase(slot) noexcept {}
+    void on_evict(slot, entry_info) noexcept {}
+    slot victim() noexcept { return no_slot; }
+  };
+};
+
+static_assert(std::is_empty_v<epoch_pin::state>);
+
+}  // namespace larder
+
 // ---- larder/eviction/fifo.hpp --------------------------------------------------------------------------------------
 
 // First in, first out: the entry that was stored first leaves, however often it was used.
@@ -1102,11 +1204,186 @@ struct fifo {
 
 }  // namespace larder
 
+// ---- larder/eviction/slot_heap.hpp ---------------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// The links of a slot in a `slot_heap`; 12 bytes.
+struct heap_links {
+  slot child = no_slot;  // the first of my children
+  slot next = no_slot;   // my next sibling
+  slot back = no_slot;   // my previous sibling, or my parent when I am its first child
+};
+
+/// A priority queue over slot numbers: a pairing heap (Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap", 1986) whose
+/// links lie in the cache's own slots, so nothing allocates. `push` and `top` are O(1), `erase` O(log n) amortised.
+/// `Before{}(a, b)` compares two states; what it looks at must not change while the slot is in.
+template <class States, class Before>
+class slot_heap {
+ public:
+  explicit slot_heap(States states) noexcept : states_(states) {}
+
+  bool empty() const noexcept { return root_ == no_slot; }
+  /// The slot that comes before all others; `no_slot` when there is none.
+  slot top() const noexcept { return root_; }
+
+  void push(slot s) noexcept {
+    auto& added = states_[s];
+    added.child = added.next = added.back = no_slot;
+    root_ = meld(root_, s);
+  }
+
+  void erase(slot s) noexcept {
+    const auto& erased = states_[s];
+    const slot below = meld_siblings(erased.child);
+    if (s == root_) {
+      root_ = below;
+      return;
+    }
+    auto& back = states_[erased.back];
+    (back.child == s ? back.child : back.next) = erased.next;
+    if (erased.next != no_slot) states_[erased.next].back = erased.back;
+    root_ = meld(root_, below);
+  }
+
+ private:
+  /// One tree from two roots without siblings.
+  slot meld(slot a, slot b) noexcept {
+    if (a == no_slot) return b;
+    if (b == no_slot) return a;
+    const bool swapped = Before{}(states_[b], states_[a]);
+    const slot upper = swapped ? b : a;
+    const slot lower = swapped ? a : b;
+    auto& parent = states_[upper];
+    auto& child = states_[lower];
+    child.next = parent.child;
+    child.back = upper;
+    if (parent.child != no_slot) states_[parent.child].back = lower;
+    parent.child = lower;
+    return upper;
+  }
+
+  /// One tree from a list of siblings: melded in pairs from the left, the pairs from the right.
+  slot meld_siblings(slot first) noexcept {
+    slot pairs = no_slot;  // a stack, linked by `next`
+    while (first != no_slot) {
+      const slot a = first;
+      const slot b = cut(a);
+      first = b == no_slot ? no_slot : cut(b);
+      const slot pair = meld(a, b);
+      states_[pair].next = pairs;
+      pairs = pair;
+    }
+    slot all = no_slot;
+    while (pairs != no_slot) {
+      const slot pair = pairs;
+      pairs = cut(pair);
+      all = meld(all, pair);
+    }
+    return all;
+  }
+
+  /// Makes s a root without siblings; gives the sibling that followed.
+  slot cut(slot s) noexcept {
+    auto& alone = states_[s];
+    const slot next = alone.next;
+    alone.next = alone.back = no_slot;
+    return next;
+  }
+
+  [[no_unique_address]] States states_;
+  slot root_ = no_slot;
+};
+
+}  // namespace larder::eviction
+
+// ---- larder/eviction/gdsf.hpp --------------------------------------------------------------------------------------
+
+// Greedy-Dual-Size-Frequency (Cherkasova, "Improving WWW proxies performance with Greedy-Dual-Size-Frequency caching policy",
+// 1998; Arlitt, Cherkasova, Dilley, Friedrich, Jin, "Evaluating content management techniques for Web proxy caches", 2000):
+// an entry is worth H = L + uses / weight, and L is the worth of what was evicted last, so that old merits fade.
+// H never falls while an entry is in, so a hit only writes the entry's new worth down (under the shard's exclusive lock); the
+// entry moves in the priority queue when an eviction finds it at the front with an outdated worth. The order is exact all
+// the same. An eviction is O(log n) amortised; 56 bytes per entry.
+// Choose it for a budget in bytes with values of different sizes: small and often used stays, and no size starves, since L
+// rises. It maximises the hits, not the bytes that hits save. Weights are the host's (`entry_info::weight`, at least 1); where
+// a budget counts entries, all of them cost the same room, and `w_tinylfu` is the better choice.
+
+namespace larder {
+
+/// Evicts the entry with the least uses per weight, aged; among equals, the least recently used. A replacement is stored anew.
+struct gdsf {
+  using policy_axis = axis::eviction;
+
+  struct worth {
+    double height = 0;       // H
+    std::uint64_t used = 0;  // when: no two are equal
+  };
+  struct state : eviction::heap_links {
+    std::uint32_t uses = 0;
+    std::uint64_t weight = 1;
+    worth now;
+    worth queued;  // its worth when it took its place in the queue: never more than `now`
+  };
+
+  template <class States>
+  class order {
+   public:
+    explicit order(States states) noexcept : states_(states), queue_(states) {}
+
+    void on_insert(slot s, entry_info info) noexcept {
+      states_[s].weight = std::max<std::uint64_t>(info.weight, 1);
+      on_hit(s);
+      queue(s);
+    }
+    void on_hit(slot s) noexcept {
+      state& used = states_[s];
+      if (used.uses != std::numeric_limits<std::uint32_t>::max()) ++used.uses;
+      used.now = {floor_ + used.uses / static_cast<double>(used.weight), ++uses_};
+    }
+    void on_erase(slot s) noexcept { queue_.erase(s); }
+    void on_evict(slot s, entry_info) noexcept {
+      floor_ = states_[s].now.height;
+      queue_.erase(s);
+    }
+    slot victim() noexcept {
+      slot first = queue_.top();
+      while (first != no_slot && states_[first].queued.used != states_[first].now.used) {
+        queue_.erase(first);
+        queue(first);
+        first = queue_.top();
+      }
+      return first;
+    }
+
+   private:
+    struct less_worth {
+      bool operator()(const state& a, const state& b) const noexcept {
+        return a.queued.height != b.queued.height ? a.queued.height < b.queued.height : a.queued.used < b.queued.used;
+      }
+    };
+
+    void queue(slot s) noexcept {
+      states_[s].queued = states_[s].now;
+      queue_.push(s);
+    }
+
+    [[no_unique_address]] States states_;
+    eviction::slot_heap<States, less_worth> queue_;
+    double floor_ = 0;  // L
+    std::uint64_t uses_ = 0;
+  };
+};
+
+static_assert(sizeof(gdsf::state) == 56);
+
+}  // namespace larder
+
 // ---- larder/eviction/largest_first.hpp -----------------------------------------------------------------------------
 
 // By size: the heaviest entry leaves; among equals, the one that was stored first.
-// A pairing heap over the slots (Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap", 1986): insertion O(1),
-// removal O(log n) amortised, a hit costs nothing; 32 bytes per entry.
+// A priority queue over the slots (`slot_heap`): insertion O(1), removal O(log n) amortised, a hit costs nothing and runs in
+// parallel with others; 32 bytes per entry.
 // Choose it where a few large values would push out many small ones and recency says little.
 
 namespace larder {
@@ -1116,97 +1393,158 @@ struct largest_first {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
 
-  struct state {
+  struct state : eviction::heap_links {
     std::uint64_t weight = 0;
     std::uint64_t arrival = 0;
-    slot child = no_slot;  // the first of my children
-    slot next = no_slot;   // my next sibling
-    slot back = no_slot;   // my previous sibling, or my parent when I am its first child
   };
 
   template <class States>
   class order {
    public:
-    explicit order(States states) noexcept : states_(states) {}
+    explicit order(States states) noexcept : states_(states), queue_(states) {}
 
     void on_insert(slot s, entry_info info) noexcept {
-      state& added = states_[s];
-      added.weight = info.weight;
-      added.arrival = arrivals_++;
-      added.child = added.next = added.back = no_slot;
-      root_ = meld(root_, s);
+      states_[s].weight = info.weight;
+      states_[s].arrival = arrivals_++;
+      queue_.push(s);
     }
     void on_hit(slot) noexcept {}
-    void on_erase(slot s) noexcept { remove(s); }
-    void on_evict(slot s, entry_info) noexcept { remove(s); }
-    slot victim() noexcept { return root_; }
+    void on_erase(slot s) noexcept { queue_.erase(s); }
+    void on_evict(slot s, entry_info) noexcept { queue_.erase(s); }
+    slot victim() noexcept { return queue_.top(); }
 
    private:
-    bool before(slot a, slot b) noexcept {
-      const state& x = states_[a];
-      const state& y = states_[b];
-      return x.weight != y.weight ? x.weight > y.weight : x.arrival < y.arrival;
-    }
-
-    /// One tree from two roots without siblings.
-    slot meld(slot a, slot b) noexcept {
-      if (a == no_slot) return b;
-      if (b == no_slot) return a;
-      if (before(b, a)) {
-        const slot swapped = a;
-        a = b;
-        b = swapped;
+    struct heavier {
+      bool operator()(const state& a, const state& b) const noexcept {
+        return a.weight != b.weight ? a.weight > b.weight : a.arrival < b.arrival;
       }
-      state& parent = states_[a];
-      state& child = states_[b];
-      child.next = parent.child;
-      child.back = a;
-      if (parent.child != no_slot) states_[parent.child].back = b;
-      parent.child = b;
-      return a;
-    }
-
-    /// One tree from a list of siblings: melded in pairs from the left, the pairs from the right.
-    slot meld_siblings(slot first) noexcept {
-      slot pairs = no_slot;  // a stack, linked by `next`
-      while (first != no_slot) {
-        const slot a = first;
-        const slot b = states_[a].next;
-        first = b == no_slot ? no_slot : states_[b].next;
-        states_[a].next = states_[a].back = no_slot;
-        if (b != no_slot) states_[b].next = states_[b].back = no_slot;
-        const slot pair = meld(a, b);
-        states_[pair].next = pairs;
-        pairs = pair;
-      }
-      slot merged = no_slot;
-      while (pairs != no_slot) {
-        const slot pair = pairs;
-        pairs = states_[pair].next;
-        states_[pair].next = no_slot;
-        merged = meld(merged, pair);
-      }
-      return merged;
-    }
-
-    void remove(slot s) noexcept {
-      state& removed = states_[s];
-      const slot below = meld_siblings(removed.child);
-      if (s == root_) {
-        root_ = below;
-      } else {
-        state& back = states_[removed.back];
-        (back.child == s ? back.child : back.next) = removed.next;
-        if (removed.next != no_slot) states_[removed.next].back = removed.back;
-        root_ = meld(root_, below);
-      }
-    }
+    };
 
     [[no_unique_address]] States states_;
-    slot root_ = no_slot;
+    eviction::slot_heap<States, heavier> queue_;
     std::uint64_t arrivals_ = 0;
   };
 };
+
+static_assert(sizeof(largest_first::state) == 32);
+
+}  // namespace larder
+
+// ---- larder/eviction/lfu.hpp ---------------------------------------------------------------------------------------
+
+// Least frequently used, exactly, in constant time (Shah, Mitra, Matani, "An O(1) algorithm for implementing the LFU cache
+// eviction scheme", 2010): one list of entries per number of uses, the lists themselves in a chain by that number.
+// A hit moves one list node and may make or drop a list (under the shard's exclusive lock). 12 bytes per entry, and 32 for
+// each number of uses that some entry has: far fewer than entries, since n different numbers take n^2 / 2 uses. Those lists
+// are kept and used again; without memory for another one a hit is not counted but still makes the entry the newest of its list.
+// Choose it where popularity is stable. It forgets nothing: what was once popular stays when nobody wants it any more, and
+// newcomers push each other out (take `w_tinylfu` there).
+
+namespace larder {
+
+/// Evicts the entry with the fewest uses; among equals, the least recently used. The store is the first use; uses are
+/// forgotten when the entry leaves, and a replacement is stored anew.
+struct lfu {
+  using policy_axis = axis::eviction;
+
+  struct state : eviction::links {
+    std::uint32_t bucket = 0;
+  };
+
+  template <class States, class Allocator = std::allocator<std::byte>>
+  class order {
+   public:
+    explicit order(States states) : states_(states) { buckets_.push_back(bucket(states_, 1)); }
+
+    void on_insert(slot s, entry_info) noexcept { enter(s, once); }
+    void on_hit(slot s) noexcept {
+      const index from = states_[s].bucket;
+      const index to = next_above(s, from);
+      if (to == from) {
+        buckets_[from].entries.move_to_front(s);
+        return;
+      }
+      leave(s);
+      enter(s, to);
+    }
+    void on_erase(slot s) noexcept { leave(s); }
+    void on_evict(slot s, entry_info) noexcept { leave(s); }
+    slot victim() noexcept {
+      const bucket& lowest = buckets_[once];
+      if (!lowest.entries.empty() || lowest.above == none) return lowest.entries.back();
+      return buckets_[lowest.above].entries.back();
+    }
+
+   private:
+    using index = std::uint32_t;
+    static constexpr index once = 0;  // the bucket of what was used once: always there, all others only when not empty
+    static constexpr index none = std::numeric_limits<index>::max();
+
+    struct bucket {
+      bucket(States states, std::uint64_t n) noexcept : uses(n), entries(states) {}
+      std::uint64_t uses;
+      eviction::slot_list<States> entries;
+      index above = none;  // more uses; in the chain of the free ones, the next
+      index below = none;
+    };
+
+    void enter(slot s, index b) noexcept {
+      states_[s].bucket = b;
+      buckets_[b].entries.push_front(s);
+    }
+
+    void leave(slot s) noexcept {
+      const index b = states_[s].bucket;
+      bucket& left = buckets_[b];
+      left.entries.erase(s);
+      if (b == once || !left.entries.empty()) return;
+      buckets_[left.below].above = left.above;
+      if (left.above != none) buckets_[left.above].below = left.below;
+      left.above = free_;
+      free_ = b;
+    }
+
+    /// The bucket for one use more than those in `from`, to which s belongs; `from` itself when it may stay there.
+    index next_above(slot s, index from) noexcept {
+      bucket& now = buckets_[from];
+      if (now.above != none && buckets_[now.above].uses == now.uses + 1) return now.above;
+      if (from != once && now.entries.front() == s && now.entries.back() == s) {  // alone: it takes its bucket with it
+        ++now.uses;
+        return from;
+      }
+      return insert_above(from);
+    }
+
+    /// A new bucket for one use more than those in `from`; `from` when there is no memory for it.
+    index insert_above(index from) noexcept {
+      const bucket added(states_, buckets_[from].uses + 1);
+      index at = free_;
+      if (at != none) {
+        free_ = buckets_[at].above;
+        buckets_[at] = added;
+      } else {
+        at = static_cast<index>(buckets_.size());
+        try {
+          buckets_.push_back(added);
+        } catch (const std::exception&) {
+          return from;
+        }
+      }
+      const index above = buckets_[from].above;
+      buckets_[at].below = from;
+      buckets_[at].above = above;
+      buckets_[from].above = at;
+      if (above != none) buckets_[above].below = at;
+      return at;
+    }
+
+    [[no_unique_address]] States states_;
+    std::vector<bucket, typename std::allocator_traits<Allocator>::template rebind_alloc<bucket>> buckets_;
+    index free_ = none;
+  };
+};
+
+static_assert(sizeof(lfu::state) == 12);
 
 }  // namespace larder
 
@@ -1293,6 +1631,275 @@ struct sieve {
     slot hand_ = no_slot;  // no_slot: start at the oldest
   };
 };
+
+}  // namespace larder
+
+// ---- larder/eviction/frequency_sketch.hpp --------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// About how often a key was counted of late, 15 at most, also for keys that are not in the cache: a count-min sketch of 4-bit
+/// counters, the four of a key in one cache line (Einziger, Friedman, Manes, "TinyLFU", 2017, without the doorkeeper).
+/// All counts are halved after ten per key in the cache. Other keys can only raise an estimate. 8 to 16 bytes per key.
+template <class Allocator = std::allocator<std::byte>>
+class frequency_sketch {
+ public:
+  /// Makes room for so many keys, at most doubling what there is (which halves the counts); ten counts for each of them come
+  /// before the next halving. Without memory it goes on with the counters that it has.
+  void cover(std::size_t keys) noexcept {
+    if (keys > room()) grow();
+    period_ = 10 * std::max<std::uint64_t>(keys, room() / 2);  // fewer keys than that: as often halved, not more
+  }
+
+  void count(std::uint64_t key) noexcept {
+    const place at = find(key);
+    block& counters = blocks()[at.index];
+    bool counted = false;
+    for (std::size_t row = 0; row < rows; ++row) {
+      if (at.counter(counters, row) == highest_count) continue;
+      counters.words[at.word(row)] += std::uint64_t{1} << at.shift(row);
+      counted = true;
+    }
+    if (counted && ++counted_ >= period_) halve();
+  }
+
+  unsigned estimate(std::uint64_t key) const noexcept {
+    const place at = find(key);
+    unsigned lowest = highest_count;
+    for (std::size_t row = 0; row < rows; ++row) lowest = std::min(lowest, at.counter(blocks()[at.index], row));
+    return lowest;
+  }
+
+  /// How many keys it has counters for.
+  std::size_t room() const noexcept { return size() * keys_per_block; }
+
+ private:
+  static constexpr std::size_t rows = 4;
+  static constexpr std::size_t keys_per_block = 8;
+  static constexpr unsigned highest_count = 15;
+
+  /// A cache line of 128 counters: two words, 32 counters, for each row.
+  struct alignas(64) block {
+    std::array<std::uint64_t, 2 * rows> words{};
+  };
+
+  using block_list = std::vector<block, typename std::allocator_traits<Allocator>::template rebind_alloc<block>>;
+
+  /// Where a key's counters are.
+  struct place {
+    std::size_t index;
+    std::uint32_t bits;  // five per row
+
+    std::size_t word(std::size_t row) const noexcept { return 2 * row + (bits >> (5 * row + 4) & 1U); }
+    unsigned shift(std::size_t row) const noexcept { return (bits >> (5 * row) & 15U) * 4; }
+    unsigned counter(const block& b, std::size_t row) const noexcept {
+      return static_cast<unsigned>(b.words[word(row)] >> shift(row) & 15U);
+    }
+  };
+
+  std::size_t size() const noexcept { return std::size_t{1} << bits_; }
+  block* blocks() noexcept { return more_.empty() ? &first_ : more_.data(); }
+  const block* blocks() const noexcept { return more_.empty() ? &first_ : more_.data(); }
+
+  /// The highest bits name the block, so that doubling splits each block into two neighbours.
+  place find(std::uint64_t key) const noexcept {
+    std::uint64_t mixed = key * 0x9e3779b97f4a7c15ULL;
+    mixed = (mixed ^ mixed >> 32U) * 0xd6e8feb86659fd93ULL;
+    mixed ^= mixed >> 32U;
+    return {static_cast<std::size_t>(bits_ == 0 ? 0 : mixed >> (64U - bits_)), static_cast<std::uint32_t>(mixed & 0xfffffU)};
+  }
+
+  void halve() noexcept {
+    std::uint64_t odd = 0;  // counters that lose half a count
+    for (std::size_t i = 0; i < size(); ++i)
+      for (std::uint64_t& word : blocks()[i].words) {
+        odd += static_cast<std::uint64_t>(std::popcount(word & 0x1111111111111111ULL));
+        word = word >> 1U & 0x7777777777777777ULL;
+      }
+    counted_ = (counted_ - std::min(counted_, odd / rows)) / 2;
+  }
+
+  /// Each half of a block's keys keeps all of the block's counts, so they are halved: the others' die out by and by.
+  void grow() noexcept {
+    try {
+      block_list wider;
+      wider.reserve(2 * size());
+      for (std::size_t i = 0; i < size(); ++i) wider.insert(wider.end(), 2, blocks()[i]);
+      more_ = std::move(wider);
+    } catch (const std::exception&) {
+      return;
+    }
+    ++bits_;
+    halve();
+  }
+
+  block first_;      // all there is until there are more
+  block_list more_;  // 2^bits_ of them
+  unsigned bits_ = 0;
+  std::uint64_t counted_ = 0;
+  std::uint64_t period_ = 10 * keys_per_block / 2;
+};
+
+}  // namespace larder::eviction
+
+// ---- larder/eviction/w_tinylfu.hpp ---------------------------------------------------------------------------------
+
+// W-TinyLFU (Einziger, Friedman, Manes, "TinyLFU: A highly efficient cache admission policy", ACM Transactions on Storage 13,
+// 2017). Newcomers go to a window, an LRU list of 1 % of the entries, at least one. What falls out of the window has to have
+// been wanted more often of late than the next victim of the main part, or it leaves itself. The main part is a segmented LRU
+// list: on probation until used there, then protected (80 % of it). How often a key was wanted, also while it was not in, is
+// told by a `frequency_sketch`: each hit and each store counts, all counts are halved after ten per entry, no doorkeeper.
+// An equal newcomer loses; one that was wanted more than five times wins once in 128 all the same, so that nobody can hold the
+// cache by making colliding keys popular.
+// The window is what suits use by recency, the main part what suits use by popularity. So the window's share moves by hill
+// climbing (Einziger, Eytan, Friedman, Manes, "Adaptive software cache management", Middleware 2018): every ten requests per
+// entry, 2000 at least, by 6.25 % of the entries, each time 2 % less, on while hits become more and back when they become fewer.
+// Where popularity never changes the climbing costs 0.003 to 0.013 of the hit ratio; on 33 cases of real traces it gained 0.016 on average.
+// A hit moves one list node and counts in one cache line of the sketch (under the shard's exclusive lock). 12 bytes per entry
+// and 8 to 16 for the sketch, which grows with the entries; without memory for that it goes on with the one it has.
+// Choose it for skewed use that changes slowly, with keys in between that are wanted once. Shares are of the number of entries,
+// under a budget of bytes too: which entries are wanted does not depend on their sizes here, so bytes divide alike, and no
+// weight has to be kept (take `gdsf` where sizes should count).
+
+namespace larder {
+
+/// Evicts the less often wanted of two: the oldest of the newcomers, or the least recently used of those on probation. A
+/// replacement is stored anew.
+struct w_tinylfu {
+  using policy_axis = axis::eviction;
+
+  bool fixed_window = false;  ///< 1 % of the entries for good, as in the paper of 2017
+
+  struct state : eviction::links {
+    std::uint32_t tag = 0;  // 30 bits of the hash, then the part
+  };
+
+  template <class States>
+  class order {
+   public:
+    order(const w_tinylfu& policy, States states) noexcept
+        : states_(states), window_(states), probation_(states), protected_(states), fixed_window_(policy.fixed_window) {}
+
+    void on_insert(slot s, entry_info info) noexcept {
+      states_[s].tag = static_cast<std::uint32_t>(info.hash >> 32U) & key_bits;
+      enter(s, part::window);
+      sketch_.cover(entries());
+      sketch_.count(key(s));
+      ++stores_;
+      climb();
+      balance();
+    }
+    void on_hit(slot s) noexcept {
+      const part from = part_of(s);
+      move(s, from == part::window ? part::window : part::kept);
+      sketch_.count(key(s));
+      ++hits_;
+      climb();
+      if (from == part::probation) balance();
+    }
+    void on_erase(slot s) noexcept { leave(s); }
+    void on_evict(slot s, entry_info) noexcept {
+      leave(s);
+      full_ = true;
+    }
+    slot victim() noexcept {
+      const slot newcomer = window_.size < window_limit() ? no_slot : window_.list.back();
+      const slot incumbent = probation_.size != 0 ? probation_.list.back() : protected_.list.back();
+      if (newcomer == no_slot || incumbent == no_slot) return newcomer == no_slot ? incumbent : newcomer;
+      return wins(newcomer, incumbent) ? incumbent : newcomer;
+    }
+
+   private:
+    enum class part : std::uint32_t { window, probation, kept };  // `protected` is a keyword
+    static constexpr std::uint32_t key_bits = ~std::uint32_t{3};
+    static constexpr double least_window = 0.01;
+    static constexpr double most_window = 0.8;
+    static constexpr double first_step = 0.0625;
+    static constexpr std::uint64_t fewest_requests = 2000;  // for a hit ratio that is not mere chance
+    static constexpr double much = 0.05;  // a change of the hit ratio that makes the steps large again
+
+    struct segment {
+      explicit segment(States states) noexcept : list(states) {}
+      eviction::slot_list<States> list;
+      std::uint32_t size = 0;
+    };
+
+    std::uint32_t key(slot s) noexcept { return states_[s].tag & key_bits; }
+    part part_of(slot s) noexcept { return static_cast<part>(states_[s].tag & ~key_bits); }
+    segment& segment_of(part p) noexcept { return p == part::window ? window_ : p == part::probation ? probation_ : protected_; }
+
+    std::size_t entries() const noexcept { return std::size_t{window_.size} + probation_.size + protected_.size; }
+    std::size_t window_limit() const noexcept {
+      return std::max<std::size_t>(static_cast<std::size_t>(static_cast<double>(entries()) * share_), 1);
+    }
+    std::size_t protected_limit() const noexcept { return (std::size_t{probation_.size} + protected_.size) * 4 / 5; }
+
+    void enter(slot s, part to) noexcept {
+      states_[s].tag = key(s) | static_cast<std::uint32_t>(to);
+      segment_of(to).list.push_front(s);
+      ++segment_of(to).size;
+    }
+    void leave(slot s) noexcept {
+      segment& from = segment_of(part_of(s));
+      from.list.erase(s);
+      --from.size;
+    }
+    void move(slot s, part to) noexcept {
+      leave(s);
+      enter(s, to);
+    }
+
+    /// A few entries at a time: after a step of the window many are where they should not be.
+    void balance() noexcept {
+      for (int i = 0; i < 8 && window_.size > window_limit(); ++i) move(window_.list.back(), part::probation);
+      for (int i = 0; i < 8 && protected_.size > protected_limit(); ++i) move(protected_.list.back(), part::probation);
+    }
+
+    bool wins(slot newcomer, slot incumbent) noexcept {
+      const unsigned wanted = sketch_.estimate(key(newcomer));
+      if (wanted > sketch_.estimate(key(incumbent))) return true;
+      return wanted > 5 && lucky();
+    }
+    /// Once in 128, the same until the next store.
+    bool lucky() const noexcept {
+      const std::uint64_t mixed = stores_ * 0x9e3779b97f4a7c15ULL;
+      return ((mixed ^ mixed >> 32U) * 0xd6e8feb86659fd93ULL) >> 57U == 0;
+    }
+
+    /// After each request: moves the window's share when it is time to.
+    void climb() noexcept {
+      const std::uint64_t requests = stores_ + hits_ - since_;
+      if (fixed_window_ || requests < std::max<std::uint64_t>(10 * entries(), fewest_requests)) return;
+      const double ratio = static_cast<double>(hits_ - hits_since_) / static_cast<double>(requests);
+      if (full_ && last_ratio_ >= 0) {
+        if (ratio < last_ratio_) step_ = -step_;
+        share_ = std::clamp(share_ + step_, least_window, most_window);
+        const bool changed = std::max(ratio, last_ratio_) - std::min(ratio, last_ratio_) >= much;
+        step_ = !changed ? 0.98 * step_ : step_ < 0 ? -first_step : first_step;
+      }
+      if (full_) last_ratio_ = ratio;
+      since_ = stores_ + hits_;
+      hits_since_ = hits_;
+    }
+
+    [[no_unique_address]] States states_;
+    segment window_;
+    segment probation_;
+    segment protected_;
+    eviction::frequency_sketch<> sketch_;
+    std::uint64_t stores_ = 0;
+    std::uint64_t hits_ = 0;
+    std::uint64_t since_ = 0;       // the requests up to the last look at the hit ratio
+    std::uint64_t hits_since_ = 0;  // the hits among them
+    double last_ratio_ = -1;        // none yet
+    double share_ = least_window;
+    double step_ = first_step;
+    bool fixed_window_;
+    bool full_ = false;  // until something was evicted the window has no effect
+  };
+};
+
+static_assert(sizeof(w_tinylfu::state) == 12);
 
 }  // namespace larder
 
@@ -1932,6 +2539,35 @@ class engine_context {
   reporter& errors() noexcept { return reporter_; }
   const reporter& errors() const noexcept { return reporter_; }
 
+  /// How full the cache may be after an eviction: full, unless a `watermark` says less.
+  watermark mark() const noexcept {
+    if constexpr (has_watermark)
+      return policies_.template get<watermark>();
+    else
+      return watermark{1.0};
+  }
+
+  /// What `work` returns; when it throws, the failure is reported and nothing returned.
+  template <class Work>
+  auto attempt(Work&& work) noexcept -> decltype(work()) {
+    try {
+      return work();
+    } catch (...) {
+      reporter_.report_current(absorbed);
+      return {};
+    }
+  }
+  /// Whether `work` says so; when it throws, the failure is reported and `otherwise` returned.
+  template <class Work>
+  bool guarded(bool otherwise, Work&& work) noexcept {
+    try {
+      return work();
+    } catch (...) {
+      reporter_.report_current(absorbed);
+      return otherwise;
+    }
+  }
+
   /// The key's 64 bits, every one of them depending on all of the key.
   template <class KeyView>
   std::uint64_t hash(const KeyView& key) const {
@@ -2000,6 +2636,9 @@ class engine_context {
     x *= 0xc4ceb9fe1a85ec53ULL;
     return x ^ (x >> 33);
   }
+
+  /// The cause of a failure that does not name its own.
+  static constexpr error_cause absorbed = core::is_remote_storage<Storage> ? error_cause::network : error_cause::io;
 
   set policies_;
   [[no_unique_address]] hasher hasher_;
@@ -2450,6 +3089,284 @@ Order make_order(const Policy& policy, States& states) {
 
 }  // namespace larder::storage
 
+// ---- larder/storage/table_shard.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+enum class put_outcome : std::uint8_t { stored, present, refused };
+
+/// All that is known of an entry before it is stored.
+template <std::size_t Dimensions>
+struct put_request {
+  std::uint64_t hash;
+  core::amounts<Dimensions> size;
+  std::uint64_t order_weight;  ///< for `entry_info`
+  instant now{0};
+  instant written{0};
+  instant accessed{0};
+  instant expires = no_deadline;
+  bool only_if_absent = false;
+};
+
+/// One part of an `entry_table`: its keys' entries, their eviction order and pins. Every member but the counters is called
+/// under `mutex`, shared where it is const or says so. The budget is the whole table's.
+template <class Spec>
+class alignas(64) table_shard {
+ public:
+  using key = typename Spec::key;
+  using key_view = typename Spec::key_view;
+  using payload = typename Spec::payload;
+  using entry = table_entry<Spec>;
+  using request = put_request<Spec::dimensions>;
+  /// What is kept of the key of an entry that left: nothing where nobody is told of it.
+  static constexpr bool names_removed = !requires { requires !Spec::names_removed; };
+  using removed_key = std::conditional_t<names_removed, key, core::none>;
+  using removals = removal_queue<removed_key, payload>;
+  using budget_type = core::budget<Spec::synchronized, Spec::dimensions>;
+
+  /// What the shard counted; may be read and changed without the lock.
+  struct counters_type {
+    sync::counter<Spec::synchronized> hits, misses, insertions, evictions, expirations, refused, joined;
+  };
+
+  table_shard(const Spec& spec, budget_type& budget, std::size_t expected)
+      : spec_(spec),
+        budget_(budget),
+        index_(expected),
+        slab_(expected),
+        states_(slab_),
+        order_(make_order<order_type>(spec.eviction_policy, states_)) {}
+  table_shard(const table_shard&) = delete;
+  table_shard& operator=(const table_shard&) = delete;
+  ~table_shard() {
+    index_.for_each([&](slot place) { slab_.destroy(place); });
+  }
+
+  slot find(const key_view& k, std::uint64_t hash) const {
+    return index_.find(hash, [&](slot place) { return slab_[place].key == k; });
+  }
+  entry& operator[](slot place) noexcept { return slab_[place]; }
+  bool expired(slot place, instant now) const noexcept { return spec_.expired(slab_[place], now); }
+
+  /// A look-up that counts; shared where the order's hits are concurrent.
+  void use(slot place, instant now) noexcept {
+    if constexpr (Spec::keeps_accessed) slab_[place].accessed.accessed.store(now.count(), std::memory_order_relaxed);
+    if (pins_.empty() || !pins_.contains(place)) order_.on_hit(place);
+  }
+
+  /// Stores or replaces; nothing when the room would have to come from other shards.
+  template <class MakeKey>
+  std::optional<put_outcome> put(key_view k, MakeKey& make_key, payload& value, const request& wanted, removals& gone) {
+    slot place = find(k, wanted.hash);
+    if (place != no_slot && expired(place, wanted.now)) {
+      leave(place, removal_cause::expired, gone);
+      place = no_slot;
+    }
+    if (place != no_slot && wanted.only_if_absent) return put_outcome::present;
+    if (!budget_.fits_alone(wanted.size)) {
+      // What the key had is no longer its value, so it goes as well.
+      if (place != no_slot) leave(place, removal_cause::replaced, gone);
+      counters.refused.add();
+      return put_outcome::refused;
+    }
+    if (place != no_slot) {
+      if (replace(place, std::move(value), wanted, gone)) return put_outcome::stored;
+    } else if (take_room(wanted, gone)) {
+      insert(make_key, std::move(value), wanted);
+      return put_outcome::stored;
+    }
+    return std::nullopt;
+  }
+
+  /// Evicts the order's victim, if it has one; of `incoming`, for which the room is, the order is told when it wants to know.
+  bool evict_one(instant now, removals& gone, const entry_info* incoming = nullptr) {
+    const slot place = victim(incoming);
+    if (place == no_slot) return false;
+    entry& e = slab_[place];
+    const removal_cause cause = spec_.expired(e, now) ? removal_cause::expired : removal_cause::evicted;
+    order_.on_evict(place, {e.hash, spec_.order_weight(e)});
+    budget_.give_back(size_of(e));
+    forget(place, cause, gone);
+    return true;
+  }
+
+  /// Takes an entry out for any cause but eviction.
+  void leave(slot place, removal_cause cause, removals& gone) {
+    entry& e = slab_[place];
+    if (!pins_.contains(place)) order_.on_erase(place);
+    budget_.give_back(size_of(e));
+    forget(place, cause, gone);
+  }
+  /// Takes out every entry that `which(entry)` names, for the cause that `cause(entry)` gives, and says how many.
+  template <class Cause, class Which>
+  std::size_t leave_all(Cause& cause, Which& which, removals& gone) {
+    std::vector<slot> places;
+    index_.for_each([&](slot place) {
+      if (which(slab_[place])) places.push_back(place);
+    });
+    for (const slot place : places) leave(place, cause(slab_[place]), gone);
+    return places.size();
+  }
+
+  /// Keeps the entry from being evicted for one more holder; the serial number names this pinning.
+  std::uint64_t pin(slot place) {
+    const auto [at, first] = pins_.try_emplace(place, pin_count{0, next_serial_});
+    if (first) {
+      ++next_serial_;
+      order_.on_erase(place);
+    }
+    ++at->second.holders;
+    return at->second.serial;
+  }
+  void unpin(slot place, std::uint64_t serial) noexcept {
+    const auto at = pins_.find(place);
+    if (at == pins_.end() || at->second.serial != serial || --at->second.holders != 0) return;
+    pins_.erase(at);
+    entry& e = slab_[place];
+    e.renew_state();
+    order_.on_insert(place, {e.hash, spec_.order_weight(e)});
+  }
+
+  /// f(entry) for each entry.
+  template <class F>
+  void for_each(F&& f) const {
+    index_.for_each([&](slot place) { f(slab_[place]); });
+  }
+  /// The bytes beyond keys and payloads.
+  std::uint64_t overhead() const noexcept {
+    return index_.memory() + slab_.memory() - index_.size() * (sizeof(key) + sizeof(payload));
+  }
+
+  mutable typename Spec::mutex mutex;
+  counters_type counters;
+
+ private:
+  using slab_type = slot_slab<entry>;
+  using states = order_states<slab_type>;
+  using order_type = typename Spec::eviction::template order<states>;
+  using sizes = core::amounts<Spec::dimensions>;
+  struct pin_count {
+    std::uint32_t holders;
+    std::uint64_t serial;
+  };
+
+  slot victim([[maybe_unused]] const entry_info* incoming) noexcept {
+    if constexpr (requires { order_.victim(*incoming); })
+      if (incoming != nullptr) return order_.victim(*incoming);
+    return order_.victim();
+  }
+
+  static sizes size_of(const entry& e) noexcept {
+    sizes size{};
+    size[0] = 1;
+    if constexpr (Spec::dimensions > 1)
+      for (std::size_t d = 1; d < Spec::dimensions; ++d) size[d] = e.weight.weights[d - 1];
+    return size;
+  }
+  static void describe(entry& e, const request& wanted) noexcept {
+    if constexpr (Spec::dimensions > 1)
+      for (std::size_t d = 1; d < Spec::dimensions; ++d) e.weight.weights[d - 1] = wanted.size[d];
+    if constexpr (Spec::keeps_written) e.written.written = wanted.written;
+    if constexpr (Spec::keeps_accessed) e.accessed.accessed.store(wanted.accessed.count(), std::memory_order_relaxed);
+    if constexpr (Spec::keeps_expires) e.expires.expires = wanted.expires;
+  }
+
+  template <class MakeKey>
+  void insert(MakeKey& make_key, payload&& value, const request& wanted) {
+    slot place = no_slot;
+    try {
+      place = slab_.emplace(make_key(), std::move(value), wanted.hash);
+      index_.insert(wanted.hash, place);
+    } catch (...) {
+      if (place != no_slot) slab_.destroy(place);
+      budget_.give_back(wanted.size);
+      throw;
+    }
+    describe(slab_[place], wanted);
+    order_.on_insert(place, {wanted.hash, wanted.order_weight});
+    counters.insertions.add();
+  }
+
+  /// In place, so that slot and pins stay. False when there was no room in this shard: the old entry is gone then.
+  bool replace(slot place, payload&& value, const request& wanted, removals& gone) {
+    entry& e = slab_[place];
+    removed_key name = name_of(e);  // copied before anything changes: a copy may throw
+    const bool pinned = pins_.contains(place);
+    if (!pinned) order_.on_erase(place);
+    budget_.give_back(size_of(e));
+    if (!take_room(wanted, gone)) {
+      forget(place, removal_cause::replaced, gone);
+      return false;
+    }
+    if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
+    if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
+      std::destroy_at(&e.payload);
+      std::construct_at(&e.payload, std::move(value));
+    } else {
+      e.payload = std::move(value);
+    }
+    describe(e, wanted);
+    if (!pinned) {
+      e.renew_state();
+      order_.on_insert(place, {wanted.hash, wanted.order_weight});
+    }
+    counters.insertions.add();
+    return true;
+  }
+
+  bool take_room(const request& wanted, removals& gone) {
+    const entry_info incoming{wanted.hash, wanted.order_weight};
+    if constexpr (Spec::has_watermark) {
+      const sizes bounds = budget_.marks(spec_.mark, wanted.size);
+      while (budget_.passes(bounds, wanted.size) && evict_one(wanted.now, gone, &incoming)) {
+      }
+    }
+    while (!budget_.take(wanted.size))
+      if (!evict_one(wanted.now, gone, &incoming)) return false;
+    return true;
+  }
+
+  /// Out of pins, index and slab; the order and the budget know already.
+  void forget(slot place, removal_cause cause, removals& gone) {
+    entry& e = slab_[place];
+    if (cause == removal_cause::evicted) counters.evictions.add();
+    if (cause == removal_cause::expired) counters.expirations.add();
+    if (!pins_.empty()) pins_.erase(place);
+    index_.erase(e.hash, place);
+    if constexpr (Spec::collects_removed) {
+      if constexpr (names_removed)
+        collect(gone, std::move(e.key), std::move(e.payload), cause);
+      else
+        collect(gone, {}, std::move(e.payload), cause);
+    }
+    slab_.destroy(place);
+  }
+  static removed_key name_of([[maybe_unused]] const entry& e) {
+    if constexpr (names_removed && Spec::collects_removed)
+      return e.key;
+    else
+      return removed_key{};
+  }
+  /// Without memory for the queue the entry leaves all the same, untold.
+  static void collect(removals& gone, removed_key&& name, payload&& value, removal_cause cause) noexcept {
+    try {
+      gone.push(std::move(name), std::move(value), cause);
+    } catch (...) {
+    }
+  }
+
+  const Spec& spec_;
+  budget_type& budget_;
+  slot_index index_;
+  slab_type slab_;
+  states states_;
+  order_type order_;
+  std::unordered_map<slot, pin_count> pins_;
+  std::uint64_t next_serial_ = 1;
+};
+
+}  // namespace larder::storage
+
 // ---- larder/storage/entry_table.hpp --------------------------------------------------------------------------------
 
 // The table under every cache that keeps an index: shards of (index, slab, order) behind their locks, one budget over
@@ -2461,8 +3378,6 @@ namespace larder::storage {
 /// Whether a look-up counts: for the order, for expiry after access and for the statistics.
 enum class look : std::uint8_t { use, peek };
 
-enum class put_outcome : std::uint8_t { stored, present, refused };
-
 /// A claim on a pinned entry. Serial numbers are never used twice, so a claim outlives its entry harmlessly.
 struct pin_claim {
   std::size_t shard = 0;
@@ -2473,44 +3388,24 @@ struct pin_claim {
 template <class Spec>
 class entry_table {
  public:
-  using key = typename Spec::key;
-  using key_view = typename Spec::key_view;
-  using payload = typename Spec::payload;
-  using entry = table_entry<Spec>;
-  /// What is kept of the key of an entry that left: nothing where nobody is told of it.
-  static constexpr bool names_removed = !requires { requires !Spec::names_removed; };
-  using removed_key = std::conditional_t<names_removed, key, core::none>;
-  using removals = removal_queue<removed_key, payload>;
-  using sizes = core::amounts<Spec::dimensions>;
-
-  /// All that is known of an entry before it is stored.
-  struct put_request {
-    std::uint64_t hash;
-    sizes size;
-    std::uint64_t order_weight;  ///< for `entry_info`
-    instant now{0};
-    instant written{0};
-    instant accessed{0};
-    instant expires = no_deadline;
-    bool only_if_absent = false;
-  };
+  using shard = table_shard<Spec>;
+  using key_view = typename shard::key_view;
+  using payload = typename shard::payload;
+  using entry = typename shard::entry;
+  using request = typename shard::request;
+  using removals = typename shard::removals;
 
   /// `expected` entries in all; `shards` is a power of two.
   entry_table(const Spec& spec, std::size_t shards, std::size_t expected) : spec_(spec), mask_(shards - 1) {
     shards_.reserve(shards);
     const std::size_t each = shards == 1 ? expected : expected / shards + expected / shards / 8 + (expected != 0 ? 64 : 0);
-    for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<shard>(spec_, each));
+    for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<shard>(spec_, budget_, each));
   }
   entry_table(const entry_table&) = delete;
   entry_table& operator=(const entry_table&) = delete;
-  ~entry_table() {
-    for (auto& s : shards_)
-      s->index.for_each([&](slot place) { s->slab.destroy(place); });
-  }
 
-  core::budget<Spec::synchronized, Spec::dimensions>& budget() noexcept { return budget_; }
-  const core::budget<Spec::synchronized, Spec::dimensions>& budget() const noexcept { return budget_; }
-  std::size_t shards() const noexcept { return shards_.size(); }
+  auto& budget() noexcept { return budget_; }
+  const auto& budget() const noexcept { return budget_; }
 
   /// f(entry) under the lock when the key is there and alive. An entry that is found too old leaves through `gone`.
   template <class F>
@@ -2518,18 +3413,14 @@ class entry_table {
     shard& s = shard_of(hash);
     bool too_old = false;
     const auto found = [&] {
-      const slot place = find(s, k, hash);
+      const slot place = s.find(k, hash);
       if (place == no_slot) return false;
-      entry& e = s.slab[place];
-      if (spec_.expired(e, now)) {
+      if (s.expired(place, now)) {
         too_old = true;
         return false;
       }
-      f(e);
-      if (how == look::use) {
-        if constexpr (Spec::keeps_accessed) e.accessed.accessed.store(now.count(), std::memory_order_relaxed);
-        if (s.pins.empty() || !s.pins.contains(place)) s.order.on_hit(place);
-      }
+      f(s[place]);
+      if (how == look::use) s.use(place, now);
       return true;
     };
     bool hit = false;
@@ -2547,20 +3438,20 @@ class entry_table {
 
   /// Stores or replaces; `make_key()` gives the key to keep when the entry is new.
   template <class MakeKey>
-  put_outcome put(key_view k, MakeKey&& make_key, payload&& value, const put_request& request, removals& gone) {
-    shard& s = shard_of(request.hash);
+  put_outcome put(key_view k, MakeKey&& make_key, payload&& value, const request& wanted, removals& gone) {
+    shard& s = shard_of(wanted.hash);
     do {
       const std::lock_guard lock(s.mutex);
-      if (const auto outcome = try_put(s, k, make_key, value, request, gone)) return *outcome;
-    } while (evict_elsewhere(&s, request, gone));
+      if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
+    } while (evict_elsewhere(&s, wanted, gone));
     // Nobody had anything to evict; but others may have put behind our back. Whether there is room is clear when all wait.
     std::vector<std::unique_lock<typename Spec::mutex>> locks;
     locks.reserve(shards_.size());
     for (auto& each : shards_) locks.emplace_back(each->mutex);
     for (auto& each : shards_)
-      while (!budget_.has_room(request.size) && evict_one(*each, request.now, gone)) {
+      while (!budget_.has_room(wanted.size) && each->evict_one(wanted.now, gone)) {
       }
-    if (const auto outcome = try_put(s, k, make_key, value, request, gone)) return *outcome;
+    if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
     s.counters.refused.add();
     return put_outcome::refused;
   }
@@ -2570,9 +3461,9 @@ class entry_table {
   bool update(key_view k, std::uint64_t hash, F&& f) {
     shard& s = shard_of(hash);
     const std::lock_guard lock(s.mutex);
-    const slot place = find(s, k, hash);
+    const slot place = s.find(k, hash);
     if (place == no_slot) return false;
-    f(s.slab[place]);
+    f(s[place]);
     return true;
   }
 
@@ -2581,14 +3472,14 @@ class entry_table {
   bool erase(key_view k, std::uint64_t hash, instant now, removal_cause cause, removals& gone, OnlyIf&& only_if) {
     shard& s = shard_of(hash);
     const std::lock_guard lock(s.mutex);
-    const slot place = find(s, k, hash);
+    const slot place = s.find(k, hash);
     if (place == no_slot) return false;
-    if (spec_.expired(s.slab[place], now)) {
-      leave(s, place, removal_cause::expired, gone);
+    if (s.expired(place, now)) {
+      s.leave(place, removal_cause::expired, gone);
       return false;
     }
-    if (!only_if(s.slab[place])) return false;
-    leave(s, place, cause, gone);
+    if (!only_if(s[place])) return false;
+    s.leave(place, cause, gone);
     return true;
   }
 
@@ -2612,8 +3503,7 @@ class entry_table {
     for (const auto& s : shards_) {
       {
         const std::shared_lock lock(s->mutex);
-        s->index.for_each([&](slot place) {
-          const entry& e = s->slab[place];
+        s->for_each([&](const entry& e) {
           if (!spec_.expired(e, now)) f(e);
         });
       }
@@ -2630,7 +3520,7 @@ class entry_table {
         removals gone;
         {
           const std::lock_guard lock(s->mutex);
-          if (budget_.over()) evicted = evict_one(*s, now, gone) || evicted;
+          if (budget_.over()) evicted = s->evict_one(now, gone) || evicted;
         }
         deliver(gone);
       }
@@ -2641,25 +3531,14 @@ class entry_table {
   std::optional<pin_claim> pin(key_view k, std::uint64_t hash, instant now) {
     shard& s = shard_of(hash);
     const std::lock_guard lock(s.mutex);
-    const slot place = find(s, k, hash);
-    if (place == no_slot || spec_.expired(s.slab[place], now)) return std::nullopt;
-    const auto [at, first] = s.pins.try_emplace(place, pin_count{0, s.next_serial});
-    if (first) {
-      ++s.next_serial;
-      s.order.on_erase(place);
-    }
-    ++at->second.holders;
-    return pin_claim{hash & mask_, place, at->second.serial};
+    const slot place = s.find(k, hash);
+    if (place == no_slot || s.expired(place, now)) return std::nullopt;
+    return pin_claim{hash & mask_, place, s.pin(place)};
   }
   void unpin(const pin_claim& claim) noexcept {
     shard& s = *shards_[claim.shard];
     const std::lock_guard lock(s.mutex);
-    const auto at = s.pins.find(claim.place);
-    if (at == s.pins.end() || at->second.serial != claim.serial || --at->second.holders != 0) return;
-    s.pins.erase(at);
-    entry& e = s.slab[claim.place];
-    e.renew_state();
-    s.order.on_insert(claim.place, {e.hash, spec_.order_weight(e)});
+    s.unpin(claim.place, claim.serial);
   }
 
   void count_join(std::uint64_t hash) noexcept { shard_of(hash).counters.joined.add(); }
@@ -2685,7 +3564,7 @@ class entry_table {
       stats.refused += s->counters.refused.load();
       stats.joined += s->counters.joined.load();
       const std::shared_lock lock(s->mutex);
-      stats.overhead_bytes += s->index.memory() + s->slab.memory() - s->index.size() * (sizeof(key) + sizeof(payload));
+      stats.overhead_bytes += s->overhead();
     }
   }
   void reset_counters() noexcept {
@@ -2696,217 +3575,37 @@ class entry_table {
   }
 
  private:
-  using slab_type = slot_slab<entry>;
-  using states = order_states<slab_type>;
-  using order_type = typename Spec::eviction::template order<states>;
-  using count = sync::counter<Spec::synchronized>;
-
-  struct counters_type {
-    count hits, misses, insertions, evictions, expirations, refused, joined;
-  };
-  struct pin_count {
-    std::uint32_t holders;
-    std::uint64_t serial;
-  };
-  struct alignas(64) shard {
-    shard(const Spec& spec, std::size_t expected)
-        : index(expected), slab(expected), handle(slab), order(make_order<order_type>(spec.eviction_policy, handle)) {}
-    mutable typename Spec::mutex mutex;
-    slot_index index;
-    slab_type slab;
-    states handle;
-    order_type order;
-    std::unordered_map<slot, pin_count> pins;
-    std::uint64_t next_serial = 1;
-    counters_type counters;
-  };
-
   shard& shard_of(std::uint64_t hash) noexcept { return *shards_[hash & mask_]; }
 
-  static slot find(const shard& s, const key_view& k, std::uint64_t hash) {
-    return s.index.find(hash, [&](slot place) { return s.slab[place].key == k; });
-  }
-  static sizes size_of(const entry& e) noexcept {
-    sizes size{};
-    size[0] = 1;
-    if constexpr (Spec::dimensions > 1)
-      for (std::size_t d = 1; d < Spec::dimensions; ++d) size[d] = e.weight.weights[d - 1];
-    return size;
-  }
-  static void set_size(entry& e, const sizes& size) noexcept {
-    if constexpr (Spec::dimensions > 1)
-      for (std::size_t d = 1; d < Spec::dimensions; ++d) e.weight.weights[d - 1] = size[d];
-  }
-  static void stamp(entry& e, const put_request& request) noexcept {
-    if constexpr (Spec::keeps_written) e.written.written = request.written;
-    if constexpr (Spec::keeps_accessed) e.accessed.accessed.store(request.accessed.count(), std::memory_order_relaxed);
-    if constexpr (Spec::keeps_expires) e.expires.expires = request.expires;
-  }
-
-  /// A put within one shard, under its lock; nothing when the room would have to come from the others.
-  template <class MakeKey>
-  std::optional<put_outcome> try_put(shard& s, key_view k, MakeKey& make_key, payload& value, const put_request& request, removals& gone) {
-    slot place = find(s, k, request.hash);
-    if (place != no_slot && spec_.expired(s.slab[place], request.now)) {
-      leave(s, place, removal_cause::expired, gone);
-      place = no_slot;
-    }
-    if (place != no_slot && request.only_if_absent) return put_outcome::present;
-    if (!budget_.fits_alone(request.size)) {
-      // What the key had is no longer its value, so it goes as well.
-      if (place != no_slot) leave(s, place, removal_cause::replaced, gone);
-      s.counters.refused.add();
-      return put_outcome::refused;
-    }
-    if (place != no_slot) {
-      if (replace(s, place, std::move(value), request, gone)) return put_outcome::stored;
-    } else if (take_room(s, request, gone)) {
-      insert(s, make_key, std::move(value), request);
-      return put_outcome::stored;
-    }
-    return std::nullopt;
-  }
-
-  template <class MakeKey>
-  void insert(shard& s, MakeKey& make_key, payload&& value, const put_request& request) {
-    slot place = no_slot;
-    try {
-      place = s.slab.emplace(make_key(), std::move(value), request.hash);
-      s.index.insert(request.hash, place);
-    } catch (...) {
-      if (place != no_slot) s.slab.destroy(place);
-      budget_.give_back(request.size);
-      throw;
-    }
-    entry& e = s.slab[place];
-    set_size(e, request.size);
-    stamp(e, request);
-    s.order.on_insert(place, {request.hash, request.order_weight});
-    s.counters.insertions.add();
-  }
-
-  /// In place, so that slot and pins stay. False when there was no room in this shard: the old entry is gone then.
-  bool replace(shard& s, slot place, payload&& value, const put_request& request, removals& gone) {
-    entry& e = s.slab[place];
-    removed_key name = name_of(e);  // copied before anything changes: a copy may throw
-    const bool pinned = s.pins.contains(place);
-    if (!pinned) s.order.on_erase(place);
-    budget_.give_back(size_of(e));
-    if (!take_room(s, request, gone)) {
-      forget(s, place, removal_cause::replaced, gone);
-      return false;
-    }
-    if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
-    if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
-      std::destroy_at(&e.payload);
-      std::construct_at(&e.payload, std::move(value));
-    } else {
-      e.payload = std::move(value);
-    }
-    set_size(e, request.size);
-    stamp(e, request);
-    if (!pinned) {
-      e.renew_state();
-      s.order.on_insert(place, {request.hash, request.order_weight});
-    }
-    s.counters.insertions.add();
-    return true;
-  }
-
-  bool take_room(shard& s, const put_request& request, removals& gone) {
-    if constexpr (Spec::has_watermark) {
-      const sizes bounds = budget_.marks(spec_.mark, request.size);
-      while (budget_.passes(bounds, request.size) && evict_one(s, request.now, gone)) {
-      }
-    }
-    while (!budget_.take(request.size))
-      if (!evict_one(s, request.now, gone)) return false;
-    return true;
-  }
-
-  bool evict_one(shard& s, instant now, removals& gone) {
-    const slot place = s.order.victim();
-    if (place == no_slot) return false;
-    entry& e = s.slab[place];
-    const removal_cause cause = spec_.expired(e, now) ? removal_cause::expired : removal_cause::evicted;
-    s.order.on_evict(place, {e.hash, spec_.order_weight(e)});
-    budget_.give_back(size_of(e));
-    forget(s, place, cause, gone);
-    return true;
-  }
-
   /// The own shard has nothing left to evict: one eviction round in the others. False when they have nothing either.
-  bool evict_elsewhere(const shard* own, const put_request& request, removals& gone) {
+  bool evict_elsewhere(const shard* own, const request& wanted, removals& gone) {
     bool evicted = false;
     for (auto& s : shards_) {
       if (s.get() == own) continue;
       const std::lock_guard lock(s->mutex);
-      while (!budget_.has_room(request.size)) {
-        if (!evict_one(*s, request.now, gone)) break;
+      while (!budget_.has_room(wanted.size)) {
+        if (!s->evict_one(wanted.now, gone)) break;
         evicted = true;
       }
-      if (budget_.has_room(request.size)) return true;
+      if (budget_.has_room(wanted.size)) return true;
     }
     return evicted;
   }
 
   void drop_expired(shard& s, const key_view& k, std::uint64_t hash, instant now, removals& gone) {
     const std::lock_guard lock(s.mutex);
-    const slot place = find(s, k, hash);
-    if (place != no_slot && spec_.expired(s.slab[place], now)) leave(s, place, removal_cause::expired, gone);
-  }
-
-  /// Out of order, budget, pins, index and slab, for any cause but eviction.
-  void leave(shard& s, slot place, removal_cause cause, removals& gone) {
-    entry& e = s.slab[place];
-    if (!s.pins.contains(place)) s.order.on_erase(place);
-    budget_.give_back(size_of(e));
-    forget(s, place, cause, gone);
-  }
-
-  /// Out of pins, index and slab; the order and the budget know already.
-  void forget(shard& s, slot place, removal_cause cause, removals& gone) {
-    entry& e = s.slab[place];
-    if (cause == removal_cause::evicted) s.counters.evictions.add();
-    if (cause == removal_cause::expired) s.counters.expirations.add();
-    if (!s.pins.empty()) s.pins.erase(place);
-    s.index.erase(e.hash, place);
-    if constexpr (Spec::collects_removed) {
-      if constexpr (names_removed)
-        collect(gone, std::move(e.key), std::move(e.payload), cause);
-      else
-        collect(gone, {}, std::move(e.payload), cause);
-    }
-    s.slab.destroy(place);
-  }
-  static removed_key name_of([[maybe_unused]] const entry& e) {
-    if constexpr (names_removed && Spec::collects_removed)
-      return e.key;
-    else
-      return removed_key{};
-  }
-  /// Without memory for the queue the entry leaves all the same, untold.
-  static void collect(removals& gone, removed_key&& name, payload&& value, removal_cause cause) noexcept {
-    try {
-      gone.push(std::move(name), std::move(value), cause);
-    } catch (...) {
-    }
+    const slot place = s.find(k, hash);
+    if (place != no_slot && s.expired(place, now)) s.leave(place, removal_cause::expired, gone);
   }
 
   template <class Deliver, class Cause, class Which>
   std::size_t leave_all(Deliver& deliver, Cause&& cause, Which&& which) {
     std::size_t left = 0;
-    std::vector<slot> places;
     for (auto& s : shards_) {
       removals gone;
       {
         const std::lock_guard lock(s->mutex);
-        places.clear();
-        s->index.for_each([&](slot place) {
-          if (which(s->slab[place])) places.push_back(place);
-        });
-        for (const slot place : places) leave(*s, place, cause(s->slab[place]), gone);
-        left += places.size();
+        left += s->leave_all(cause, which, gone);
       }
       deliver(gone);
     }
@@ -2915,8 +3614,8 @@ class entry_table {
 
   const Spec& spec_;
   std::size_t mask_;
-  std::vector<std::unique_ptr<shard>> shards_;
   core::budget<Spec::synchronized, Spec::dimensions> budget_;
+  std::vector<std::unique_ptr<shard>> shards_;
 };
 
 }  // namespace larder::storage
@@ -2958,7 +3657,7 @@ struct memory_spec {
   static constexpr bool names_removed = Context::notifies;
 
   explicit memory_spec(const Context& c)
-      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(mark_of(c)) {}
+      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(c.mark()) {}
 
   template <class Entry>
   bool expired(const Entry& e, instant now) const noexcept {
@@ -2982,14 +3681,6 @@ struct memory_spec {
   const Context& context;
   eviction eviction_policy;
   watermark mark;
-
- private:
-  static watermark mark_of(const Context& c) {
-    if constexpr (has_watermark)
-      return c.policies().template get<watermark>();
-    else
-      return watermark{1.0};
-  }
 };
 
 /// The engine behind a cache in memory: one table of keys and values.
@@ -3037,7 +3728,7 @@ class memory_engine {
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
     const instant now = time();
-    typename table_type::put_request request;
+    typename table_type::request request;
     request.hash = at.hash;
     request.size[0] = 1;
     if constexpr (spec_type::weighs_bytes) request.size[1] = core::payload_size(value);
@@ -3284,6 +3975,214 @@ struct cache_rules {
 
 }  // namespace larder::storage
 
+// ---- larder/storage/indexed_spec.hpp -------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// What the table has to know of a cache on an indexed storage. The payload of an entry is the store's handle.
+template <class Context>
+struct indexed_spec {
+  using key = digest;
+  using key_view = const digest&;
+  using payload = typename Context::storage::store::handle;
+  using eviction = typename Context::eviction;
+  using mutex = typename Context::locking::mutex;
+
+  static constexpr std::size_t dimensions = 2;  // entries and bytes
+  static constexpr bool synchronized = Context::locking::synchronized;
+  static constexpr bool keeps_written = true;
+  static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
+  static constexpr bool keeps_expires = true;
+  static constexpr bool has_watermark = Context::has_watermark;
+  static constexpr bool collects_removed = true;
+
+  explicit indexed_spec(const Context& c)
+      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(c.mark()) {}
+
+  template <class Entry>
+  bool expired(const Entry& e, instant now) const noexcept {
+    instant accessed{0};
+    if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
+    return context.too_old(e.written.written, accessed, e.expires.expires, now);
+  }
+  template <class Entry>
+  std::uint64_t order_weight(const Entry& e) const noexcept {
+    return e.weight.weights[0];
+  }
+
+  const Context& context;
+  eviction eviction_policy;
+  watermark mark;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/store_index.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// An entry that left a byte storage, read back for the `removal_listener`.
+template <class Key, class Value>
+struct departure {
+  Key key;
+  Value value;
+  removal_cause cause;
+};
+
+/// The index of a byte storage and how it keeps step with it: what the storage has is learned, what the index lets go leaves
+/// the storage, and what other processes did is caught up with. Changes happen under the store's lock, which the caller holds
+/// where a member does not say that it takes it; look-ups in the table take no such lock.
+template <class Key, class Value, class Context>
+class store_index {
+ public:
+  using store_type = typename Context::storage::store;
+  using handle = typename store_type::handle;
+  using table_type = entry_table<indexed_spec<Context>>;
+  using removals = typename table_type::removals;
+  using departures = std::vector<departure<Key, Value>>;
+
+  /// Learns all that the storage has; takes the lock.
+  explicit store_index(Context& context)
+      : context_(context),
+        store_(context.policies().template get<typename Context::storage>(), context.errors()),
+        spec_(context),
+        table_(spec_, context.shards(), context.expected()) {
+    if constexpr (Context::template has<max_entries>)
+      table_.budget().set_capacity(0, context.policies().template get<max_entries>().value);
+    if constexpr (Context::template has<max_bytes>)
+      table_.budget().set_capacity(1, context.policies().template get<max_bytes>().value);
+    departures gone;
+    {
+      const auto lock = store_.lock();
+      store_.recover([&](const digest& id, handle h, const stored_info& info) { learn(id, std::move(h), info, gone); });
+    }
+    table_.reset_counters();
+    tell(gone);
+  }
+
+  store_type& store() noexcept { return store_; }
+  const store_type& store() const noexcept { return store_; }
+  table_type& table() noexcept { return table_; }
+  const table_type& table() const noexcept { return table_; }
+
+  /// What the table has to know to take an entry in.
+  static typename table_type::request request_for(const digest& id, const stored_info& info, instant now) {
+    typename table_type::request request;
+    request.hash = id.low;
+    request.size = {1, info.weight};
+    request.order_weight = info.weight;
+    request.now = now;
+    request.written = info.written;
+    request.accessed = info.accessed;
+    request.expires = info.expires;
+    return request;
+  }
+
+  /// Takes an entry that is on the storage into the index; who has to leave for it leaves the storage as well. The listener
+  /// is not told of what another process replaced: its value is gone already.
+  void learn(const digest& id, handle h, const stored_info& info, departures& gone) {
+    removals left;
+    const put_outcome outcome = table_.put(id, [&] { return id; }, std::move(h), request_for(id, info, context_.now()), left);
+    removals others;
+    left.for_each([&](auto& e) {
+      if (!(e.key == id)) others.push(std::move(e.key), std::move(e.payload), e.cause);
+    });
+    settle(others, gone);
+    if (outcome == put_outcome::refused) context_.guarded(false, [&] { return store_.erase(id, handle{}), true; });
+  }
+
+  /// What other processes did since this one last looked.
+  void catch_up(departures& gone) {
+    if constexpr (requires {
+                    store_.sync([](const digest&, const std::optional<stored_info>&) {}, [] {});
+                  }) {
+      store_.sync(
+          [&](const digest& id, const std::optional<stored_info>& info) {
+            if (info) {
+              learn(id, handle{}, *info, gone);
+            } else {
+              removals left;
+              table_.erase(id, id.low, context_.now(), removal_cause::erased, left, [](const auto&) { return true; });
+            }
+          },
+          [&] { table_.clear(context_.now(), [](removals& left) { left.clear(); }); });
+    }
+  }
+
+  /// Entries that left the index leave the storage, except the one that is just being replaced in place.
+  void settle(removals& left, departures& gone, const digest* replaced = nullptr) {
+    left.for_each([&](auto& e) {
+      const bool stays = replaced != nullptr && e.key == *replaced;
+      if (e.cause == removal_cause::expired && !stays && renewed_by_others(e)) return;
+      if constexpr (Context::notifies) read_back(e, gone);
+      if (!stays) context_.guarded(false, [&] { return store_.erase(e.key, e.payload), true; });
+    });
+    left.clear();
+  }
+  /// Settles what a look-up found too old; takes the lock.
+  void drop_files(removals& old) {
+    departures gone;
+    context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      settle(old, gone);
+      return true;
+    });
+    tell(gone);
+  }
+
+  /// Evicts until the limits hold; takes the lock.
+  void shrink() {
+    departures gone;
+    context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      catch_up(gone);
+      table_.shrink(context_.now(), [&](removals& left) { settle(left, gone); });
+      return true;
+    });
+    tell(gone);
+  }
+
+  /// Whether the storage has it and it is not too old.
+  bool alive(const std::optional<stored_info>& info) const {
+    return info && !context_.too_old(info->written, info->accessed, info->expires, context_.now());
+  }
+  /// The key and value of an entry that is leaving, for the listener; nothing when its bytes are not right any more.
+  template <class Removed>
+  void read_back(Removed& e, departures& gone) {
+    context_.guarded(false, [&] {
+      const std::optional<bytes> key = store_.key_of(e.key, e.payload);
+      if (!key) return false;
+      const fetched f = store_.fetch(e.key, *key, e.payload);
+      if (f.status != fetch_status::hit) return false;
+      gone.push_back({codec<Key>::decode(*key), codec<Value>::decode(f.payload), e.cause});
+      return true;
+    });
+  }
+
+  /// Tells the listener of what left; without any lock.
+  void tell(departures& gone) {
+    for (const auto& d : gone) context_.notify(d.key, d.value, d.cause);
+    gone.clear();
+  }
+
+ private:
+  /// Whether an entry that the index takes for too old has been put again by somebody else.
+  template <class Removed>
+  bool renewed_by_others(Removed& e) {
+    return context_.guarded(false, [&] {
+      const std::optional<bytes> key = store_.key_of(e.key, e.payload);
+      return key && alive(store_.find(e.key, *key));
+    });
+  }
+
+  Context& context_;
+  store_type store_;
+  indexed_spec<Context> spec_;
+  table_type table_;
+};
+
+}  // namespace larder::storage
+
 // ---- larder/sync/doubted_keys.hpp ----------------------------------------------------------------------------------
 
 namespace larder::sync {
@@ -3293,13 +4192,15 @@ namespace larder::sync {
 /// only for keys that were written since, until it is cleared.
 class doubted_keys {
  public:
+  /// Whether there is any doubt at all: what a look-up asks before it hashes its key.
+  bool any() const noexcept { return any_.load(std::memory_order_acquire); }
   bool about(std::uint64_t hash) const {
-    if (!any_.load(std::memory_order_acquire)) return false;
+    if (!any()) return false;
     const std::lock_guard lock(mutex_);
     return hashes_.contains(hash) != all_;
   }
   void after_write(std::uint64_t hash, bool failed) {
-    if (!failed && !any_.load(std::memory_order_acquire)) return;
+    if (!failed && !any()) return;
     const std::lock_guard lock(mutex_);
     if (failed == all_) {
       hashes_.erase(hash);
@@ -3339,68 +4240,11 @@ class doubted_keys {
 
 namespace larder::storage {
 
-/// What the table has to know of a cache on an indexed storage. The payload of an entry is the store's handle.
-template <class Context>
-struct indexed_spec {
-  using key = digest;
-  using key_view = const digest&;
-  using payload = typename Context::storage::store::handle;
-  using eviction = typename Context::eviction;
-  using mutex = typename Context::locking::mutex;
-
-  static constexpr std::size_t dimensions = 2;  // entries and bytes
-  static constexpr bool synchronized = Context::locking::synchronized;
-  static constexpr bool keeps_written = true;
-  static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
-  static constexpr bool keeps_expires = true;
-  static constexpr bool has_watermark = Context::has_watermark;
-  static constexpr bool collects_removed = true;
-
-  explicit indexed_spec(const Context& c)
-      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(mark_of(c)) {}
-
-  template <class Entry>
-  bool expired(const Entry& e, instant now) const noexcept {
-    instant accessed{0};
-    if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
-    return context.too_old(e.written.written, accessed, e.expires.expires, now);
-  }
-  template <class Entry>
-  std::uint64_t order_weight(const Entry& e) const noexcept {
-    return e.weight.weights[0];
-  }
-
-  const Context& context;
-  eviction eviction_policy;
-  watermark mark;
-
- private:
-  static watermark mark_of(const Context& c) {
-    if constexpr (has_watermark)
-      return c.policies().template get<watermark>();
-    else
-      return watermark{1.0};
-  }
-};
-
-/// An entry that left a byte storage, read back for the `removal_listener`.
-template <class Key, class Value>
-struct departure {
-  Key key;
-  Value value;
-  removal_cause cause;
-};
-
 template <class Key, class Value, class Context>
 class indexed_engine {
  public:
   using key_view = core::key_view<Key>;
-  using store_type = typename Context::storage::store;
-  using handle = typename store_type::handle;
-  using spec_type = indexed_spec<Context>;
-  using table_type = entry_table<spec_type>;
-  using removals = typename table_type::removals;
-  using departures = std::vector<departure<Key, Value>>;
+  using departures = typename store_index<Key, Value, Context>::departures;
   static constexpr bool keeps_index = true;
 
   struct address {
@@ -3408,23 +4252,7 @@ class indexed_engine {
     bytes key;
   };
 
-  explicit indexed_engine(Context& context)
-      : context_(context),
-        store_(context.policies().template get<typename Context::storage>(), context.errors()),
-        spec_(context),
-        table_(spec_, context.shards(), context.expected()) {
-    if constexpr (Context::template has<max_entries>)
-      table_.budget().set_capacity(0, context.policies().template get<max_entries>().value);
-    if constexpr (Context::template has<max_bytes>)
-      table_.budget().set_capacity(1, context.policies().template get<max_bytes>().value);
-    departures gone;
-    {
-      const auto lock = store_.lock();
-      store_.recover([&](const digest& id, handle h, const stored_info& info) { learn(id, std::move(h), info, gone); });
-    }
-    table_.reset_counters();
-    tell(gone);
-  }
+  explicit indexed_engine(Context& context) : context_(context), index_(context), store_(index_.store()), table_(index_.table()) {}
 
   address locate(key_view key) const {
     bytes encoded = codec<Key>::encode(key);
@@ -3444,9 +4272,9 @@ class indexed_engine {
     bool known = table_.look_up(at.id, hash, how, now, old, [&](const auto& e) {
       h = e.payload;
       written = e.written.written;
-      if constexpr (spec_type::keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
+      if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
     });
-    if (!old.empty()) drop_files(old);
+    if (!old.empty()) index_.drop_files(old);
     if (doubts_.about(hash)) {
       if (known && how == look::use) table_.hit_was_miss(hash);
       return false;
@@ -3455,12 +4283,12 @@ class indexed_engine {
       if (!adopt(at, now, h, written)) return false;
       if (how == look::use) table_.miss_was_hit(hash);
     }
-    std::optional<Value> value = attempt([&] { return fetch(at, h, now, written); });
+    std::optional<Value> value = context_.attempt([&] { return fetch(at, h, now, written); });
     if (!value) {
       if (how == look::use) table_.hit_was_miss(hash);
       return false;
     }
-    if constexpr (spec_type::keeps_accessed)
+    if constexpr (keeps_accessed)
       if (how == look::use) remember_use(at.id, h, accessed, now);
     f(std::as_const(*value), written);
     return true;
@@ -3473,15 +4301,15 @@ class indexed_engine {
     handle h;
     instant written{0};
     const bool known = table_.look_up(at.id, at.id.low, look::peek, now, old, [&](const auto& e) { h = e.payload; });
-    if (!old.empty()) drop_files(old);
+    if (!old.empty()) index_.drop_files(old);
     if (!known) return adopt(at, now, h, written);
     // The index may be behind what another process did; its storage knows.
-    return guarded(false, [&] { return alive(store_.find(at.id, at.key)); });
+    return context_.guarded(false, [&] { return index_.alive(store_.find(at.id, at.key)); });
   }
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
     bool failed = true;
-    const bool stored = guarded(false, [&] {
+    const bool stored = context_.guarded(false, [&] {
       const bool published = publish(at, value, mode, gone);
       failed = false;
       return published;
@@ -3506,10 +4334,9 @@ class indexed_engine {
     each_entry([&](const address& at, const Key& key, handle& h, const auto&) {
       bool chosen = false;
       if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>) {
-        const fetched f = attempt([&] { return store_.fetch(at.id, at.key, h); });
+        const fetched f = context_.attempt([&] { return store_.fetch(at.id, at.key, h); });
         if (f.status != fetch_status::hit) return;
-        const std::optional<Value> value =
-            attempt([&] { return std::optional<Value>(codec<Value>::decode(f.payload)); });
+        const std::optional<Value> value = context_.attempt([&] { return std::optional<Value>(codec<Value>::decode(f.payload)); });
         chosen = value && predicate(key, *value);
       } else {
         chosen = predicate(key);
@@ -3524,11 +4351,11 @@ class indexed_engine {
 
   void clear() {
     departures gone;
-    const bool cleared = guarded(false, [&] {
+    const bool cleared = context_.guarded(false, [&] {
       const auto lock = store_.lock();
-      catch_up(gone);
+      index_.catch_up(gone);
       table_.clear(context_.now(), [&](removals& left) {
-        if constexpr (Context::notifies) left.for_each([&](auto& e) { read_back(e, gone); });
+        if constexpr (Context::notifies) left.for_each([&](auto& e) { index_.read_back(e, gone); });
         left.clear();
       });
       store_.clear();
@@ -3541,10 +4368,10 @@ class indexed_engine {
   std::size_t purge_expired() {
     std::size_t count = 0;
     departures gone;
-    guarded(false, [&] {
+    context_.guarded(false, [&] {
       const auto lock = store_.lock();
-      catch_up(gone);
-      count = table_.purge_expired(context_.now(), [&](removals& left) { settle(left, gone); });
+      index_.catch_up(gone);
+      count = table_.purge_expired(context_.now(), [&](removals& left) { index_.settle(left, gone); });
       return true;
     });
     tell(gone);
@@ -3566,14 +4393,14 @@ class indexed_engine {
   template <class Limit>
   void set_capacity(std::uint64_t n) {
     table_.budget().set_capacity(std::is_same_v<Limit, max_entries> ? 0 : 1, n);
-    shrink();
+    index_.shrink();
   }
 
   std::optional<pin_claim> pin(const address& at) { return table_.pin(at.id, at.id.low, context_.now()); }
   /// When the limit shrank while the entry was pinned, somebody leaves for it now.
   void unpin(const pin_claim& claim) noexcept {
     table_.unpin(claim);
-    if (table_.budget().over()) shrink();
+    if (table_.budget().over()) index_.shrink();
   }
 
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
@@ -3587,32 +4414,15 @@ class indexed_engine {
     if constexpr (requires { store_.flush(); }) store_.flush();
   }
 
-  void tell(departures& gone) {
-    for (const auto& d : gone) context_.notify(d.key, d.value, d.cause);
-    gone.clear();
-  }
+  void tell(departures& gone) { index_.tell(gone); }
 
  private:
-  /// What `work` returns; when it throws, the failure is reported and nothing returned.
-  template <class Work>
-  auto attempt(Work&& work) noexcept -> decltype(work()) {
-    try {
-      return work();
-    } catch (...) {
-      context_.errors().report_current(error_cause::io);
-      return {};
-    }
-  }
-  /// Whether `work` says so; when it throws, the failure is reported and `otherwise` returned.
-  template <class Work>
-  bool guarded(bool otherwise, Work&& work) noexcept {
-    try {
-      return work();
-    } catch (...) {
-      context_.errors().report_current(error_cause::io);
-      return otherwise;
-    }
-  }
+  using index_type = store_index<Key, Value, Context>;
+  using store_type = typename index_type::store_type;
+  using table_type = typename index_type::table_type;
+  using handle = typename index_type::handle;
+  using removals = typename index_type::removals;
+  static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
 
   std::optional<Value> fetch(const address& at, handle& h, instant now, instant& written) {
     const handle before = h;
@@ -3622,7 +4432,7 @@ class indexed_engine {
       departures gone;  // who had to leave for it; the listener is not told of what others replaced
       {
         const auto lock = store_.lock();
-        learn(at.id, h, *f.changed, gone);
+        index_.learn(at.id, h, *f.changed, gone);
       }
       tell(gone);
       written = f.changed->written;
@@ -3647,13 +4457,13 @@ class indexed_engine {
   /// An entry on the storage that the index does not know: another process put it.
   bool adopt(const address& at, instant now, handle& h, instant& written) {
     departures gone;
-    const bool found = guarded(false, [&] {
+    const bool found = context_.guarded(false, [&] {
       if (!store_.find(at.id, at.key)) return false;
       const auto lock = store_.lock();
-      catch_up(gone);
+      index_.catch_up(gone);
       const std::optional<stored_info> info = store_.find(at.id, at.key);
       if (!info || context_.too_old(info->written, info->accessed, info->expires, now)) return false;
-      learn(at.id, handle{}, *info, gone);
+      index_.learn(at.id, handle{}, *info, gone);
       h = handle{};
       written = info->written;
       return true;
@@ -3662,65 +4472,11 @@ class indexed_engine {
     return found;
   }
 
-  /// Takes an entry that is on the storage into the index; who has to leave for it leaves the storage as well. The listener
-  /// is not told of what another process replaced: its value is gone already.
-  void learn(const digest& id, handle h, const stored_info& info, departures& gone) {
-    removals left;
-    const put_outcome outcome = table_.put(id, [&] { return id; }, std::move(h), request_for(id, info, context_.now()), left);
-    removals others;
-    left.for_each([&](auto& e) {
-      if (!(e.key == id)) others.push(std::move(e.key), std::move(e.payload), e.cause);
-    });
-    settle(others, gone);
-    if (outcome == put_outcome::refused) guarded(false, [&] { return store_.erase(id, handle{}), true; });
-  }
-
-  /// What other processes did since this one last looked.
-  void catch_up(departures& gone) {
-    if constexpr (requires {
-                    store_.sync([](const digest&, const std::optional<stored_info>&) {}, [] {});
-                  }) {
-      store_.sync(
-          [&](const digest& id, const std::optional<stored_info>& info) {
-            if (info) {
-              learn(id, handle{}, *info, gone);
-            } else {
-              removals left;
-              table_.erase(id, id.low, context_.now(), removal_cause::erased, left, [](const auto&) { return true; });
-            }
-          },
-          [&] { table_.clear(context_.now(), [](removals& left) { left.clear(); }); });
-    }
-  }
-
-  static typename table_type::put_request request_for(const digest& id, const stored_info& info, instant now) {
-    typename table_type::put_request request;
-    request.hash = id.low;
-    request.size = {1, info.weight};
-    request.order_weight = info.weight;
-    request.now = now;
-    request.written = info.written;
-    request.accessed = info.accessed;
-    request.expires = info.expires;
-    return request;
-  }
-
-  void shrink() {
-    departures gone;
-    guarded(false, [&] {
-      const auto lock = store_.lock();
-      catch_up(gone);
-      table_.shrink(context_.now(), [&](removals& left) { settle(left, gone); });
-      return true;
-    });
-    tell(gone);
-  }
-
   bool publish(const address& at, const Value& value, const write_mode& mode, departures& gone) {
     const instant now = context_.now();
     stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
     entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
-    auto request = request_for(at.id, entry.info, now);
+    auto request = index_.request_for(at.id, entry.info, now);
     request.only_if_absent = mode.only_if_absent;
     if (!table_.budget().fits_alone(request.size)) {
       table_.count_refused(at.id.low);
@@ -3728,18 +4484,18 @@ class indexed_engine {
     }
     typename store_type::staged staged = store_.stage(entry);
     const auto lock = store_.lock();
-    catch_up(gone);
+    index_.catch_up(gone);
     removals left;
     if (mode.only_if_absent) {
       const std::optional<stored_info> there = store_.find(at.id, at.key);
-      if (alive(there)) return false;
+      if (index_.alive(there)) return false;
       if (!there) {  // what the index may know of it, somebody else has erased
         table_.erase(at.id, at.id.low, now, removal_cause::erased, left, [](const auto&) { return true; });
         left.clear();
       }
     }
     const put_outcome outcome = table_.put(at.id, [&] { return at.id; }, handle{}, request, left);
-    settle(left, gone, outcome == put_outcome::stored ? &at.id : nullptr);
+    index_.settle(left, gone, outcome == put_outcome::stored ? &at.id : nullptr);
     if (outcome != put_outcome::stored) return false;
     try {
       handle h = store_.publish(std::move(staged));
@@ -3755,7 +4511,7 @@ class indexed_engine {
   /// Takes the key out; when the storage fails to, what it has is not served until it took a write of the key.
   bool drop_or_doubt(const address& at, removal_cause cause, departures& gone) {
     bool failed = true;
-    const bool dropped = guarded(false, [&] {
+    const bool dropped = context_.guarded(false, [&] {
       const bool was = drop(at, cause, gone);
       failed = false;
       return was;
@@ -3766,63 +4522,18 @@ class indexed_engine {
   /// The storage knows better than the index whether the key is there.
   bool drop(const address& at, removal_cause cause, departures& gone) {
     const auto lock = store_.lock();
-    catch_up(gone);
-    const std::optional<stored_info> info =
-        attempt([&] { return store_.find(at.id, at.key); });
+    index_.catch_up(gone);
+    const std::optional<stored_info> info = context_.attempt([&] { return store_.find(at.id, at.key); });
     removals left;
     table_.erase(at.id, at.id.low, context_.now(), cause, left, [](const auto&) { return true; });
     if (!info && left.empty()) return false;
     if constexpr (Context::notifies)
       left.for_each([&](auto& e) {
-        if (alive(info)) e.cause = cause;
-        read_back(e, gone);
+        if (index_.alive(info)) e.cause = cause;
+        index_.read_back(e, gone);
       });
     store_.erase(at.id, handle{});
-    return alive(info);
-  }
-
-  /// Entries that left the index leave the storage, except the one that is just being replaced in place.
-  void settle(removals& left, departures& gone, const digest* replaced = nullptr) {
-    left.for_each([&](auto& e) {
-      const bool stays = replaced != nullptr && e.key == *replaced;
-      if (e.cause == removal_cause::expired && !stays && renewed_by_others(e)) return;
-      if constexpr (Context::notifies) read_back(e, gone);
-      if (!stays) guarded(false, [&] { return store_.erase(e.key, e.payload), true; });
-    });
-    left.clear();
-  }
-  /// Whether an entry that the index takes for too old has been put again by somebody else.
-  template <class Removed>
-  bool renewed_by_others(Removed& e) {
-    return guarded(false, [&] {
-      const std::optional<bytes> key = store_.key_of(e.key, e.payload);
-      return key && alive(store_.find(e.key, *key));
-    });
-  }
-  bool alive(const std::optional<stored_info>& info) const {
-    return info && !context_.too_old(info->written, info->accessed, info->expires, context_.now());
-  }
-  void drop_files(removals& old) {
-    departures gone;
-    guarded(false, [&] {
-      const auto lock = store_.lock();
-      settle(old, gone);
-      return true;
-    });
-    tell(gone);
-  }
-
-  /// The key and value of an entry that is leaving, for the listener; nothing when its bytes are not right any more.
-  template <class Removed>
-  void read_back(Removed& e, departures& gone) {
-    guarded(false, [&] {
-      const std::optional<bytes> key = store_.key_of(e.key, e.payload);
-      if (!key) return false;
-      const fetched f = store_.fetch(e.key, *key, e.payload);
-      if (f.status != fetch_status::hit) return false;
-      gone.push_back({codec<Key>::decode(*key), codec<Value>::decode(f.payload), e.cause});
-      return true;
-    });
+    return index_.alive(info);
   }
 
   template <class F>
@@ -3840,11 +4551,9 @@ class indexed_engine {
         },
         [&] {
           for (row& r : rows) {
-            const std::optional<bytes> encoded =
-                attempt([&] { return store_.key_of(r.id, r.h); });
+            const std::optional<bytes> encoded = context_.attempt([&] { return store_.key_of(r.id, r.h); });
             if (!encoded) continue;
-            const std::optional<Key> key =
-                attempt([&] { return std::optional<Key>(codec<Key>::decode(*encoded)); });
+            const std::optional<Key> key = context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(*encoded)); });
             if (key) f(address{r.id, *encoded}, *key, r.h, r.info);
           }
           rows.clear();
@@ -3855,14 +4564,14 @@ class indexed_engine {
   void remember_use(const digest& id, handle& h, instant before, instant now) {
     if constexpr (requires { store_.touch(id, h, now); }) {
       const auto grain = std::max<duration::rep>(context_.policies().template get<expire_after_access>().value.count() / 16, 1);
-      if (before.count() / grain != now.count() / grain) guarded(false, [&] { return store_.touch(id, h, now), true; });
+      if (before.count() / grain != now.count() / grain) context_.guarded(false, [&] { return store_.touch(id, h, now), true; });
     }
   }
 
   Context& context_;
-  store_type store_;
-  spec_type spec_;
-  table_type table_;
+  index_type index_;
+  store_type& store_;
+  table_type& table_;
   sync::doubted_keys doubts_;
 };
 
@@ -4029,7 +4738,7 @@ class remote_engine {
   template <class F>
   bool read(const address& at, look how, F&& f) {
     instant written{0};
-    std::optional<Value> value = attempt([&]() -> std::optional<Value> {
+    std::optional<Value> value = context_.attempt([&]() -> std::optional<Value> {
       if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
       const std::optional<bytes> object = store_.get(at.name, byte_range{});
       if (!object) return std::nullopt;
@@ -4049,7 +4758,7 @@ class remote_engine {
   }
 
   bool contains(const address& at) {
-    return guarded(false, [&] {
+    return context_.guarded(false, [&] {
       if (doubts_.about(at.id.low)) return false;
       constexpr bool expires = Context::template has<ttl> || Context::set::template count<axis::expiry> != 0;
       if constexpr (!expires) {
@@ -4063,7 +4772,7 @@ class remote_engine {
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures&) {
     bool present = false;
-    const bool stored = guarded(false, [&] {
+    const bool stored = context_.guarded(false, [&] {
       const instant now = context_.now();
       stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
       entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
@@ -4086,7 +4795,7 @@ class remote_engine {
 
   bool erase(const address& at, departures&) {
     bool failed = true;
-    const bool erased = guarded(false, [&] {
+    const bool erased = context_.guarded(false, [&] {
       const bool was = store_.erase(at.name);
       failed = false;
       return was;
@@ -4104,14 +4813,14 @@ class remote_engine {
         read(locate(key), look::peek, [&](const Value& value, instant) { chosen = drop(key, value); });
       else
         chosen = drop(key);
-      if (chosen && guarded(false, [&] { return store_.erase(name); })) ++count;
+      if (chosen && context_.guarded(false, [&] { return store_.erase(name); })) ++count;
     });
     return count;
   }
 
   void clear() {
     bool failed = false;
-    for (const std::string& name : names(&failed)) failed = guarded(true, [&] { return store_.erase(name), false; }) || failed;
+    for (const std::string& name : names(&failed)) failed = context_.guarded(true, [&] { return store_.erase(name), false; }) || failed;
     doubts_.after_clear(failed);
   }
 
@@ -4119,7 +4828,7 @@ class remote_engine {
     std::size_t count = 0;
     const instant now = context_.now();
     for (const std::string& name : names())
-      guarded(false, [&] {
+      context_.guarded(false, [&] {
         const std::optional<format::entry_frame> frame = head_of(name, nullptr);
         if (!frame || !context_.too_old(frame->written, frame->written, frame->expires, now)) return false;
         if (store_.erase(name)) {
@@ -4168,27 +4877,6 @@ class remote_engine {
     return stored.size() == key.size() && (key.empty() || std::memcmp(stored.data(), key.data(), key.size()) == 0);
   }
 
-  /// What `work` returns; when it throws, the failure is reported and nothing returned.
-  template <class Work>
-  auto attempt(Work&& work) noexcept -> decltype(work()) {
-    try {
-      return work();
-    } catch (...) {
-      context_.errors().report_current(error_cause::network);
-      return {};
-    }
-  }
-  /// Whether `work` says so; when it throws, the failure is reported and `otherwise` returned.
-  template <class Work>
-  bool guarded(bool otherwise, Work&& work) noexcept {
-    try {
-      return work();
-    } catch (...) {
-      context_.errors().report_current(error_cause::network);
-      return otherwise;
-    }
-  }
-
   /// The frame of an object by its head alone, and its encoded key when asked for.
   std::optional<format::entry_frame> head_of(const std::string& name, bytes* key) {
     const std::optional<blob_info> info = store_.head(name);
@@ -4214,7 +4902,7 @@ class remote_engine {
 
   std::vector<std::string> names(bool* failed = nullptr) {
     std::vector<std::string> all;
-    const bool listed = guarded(false, [&] {
+    const bool listed = context_.guarded(false, [&] {
       store_.list(folder, [&](std::string_view name, const blob_info&) {
         // A listing is the remote's word: only names that could be ours are used.
         if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
@@ -4232,10 +4920,10 @@ class remote_engine {
     for (const std::string& name : names()) {
       bytes encoded;
       const std::optional<format::entry_frame> frame =
-          attempt([&] { return head_of(name, &encoded); });
+          context_.attempt([&] { return head_of(name, &encoded); });
       if (!frame || name_of(digest_of(encoded.span())) != name) continue;
       const std::optional<Key> key =
-          attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
+          context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
       if (key) f(name, *key, *frame);
     }
   }
@@ -4248,11 +4936,200 @@ class remote_engine {
 
 }  // namespace larder::storage
 
+// ---- larder/sync/context_hash.hpp ----------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// Hashes keys as their cache does, for tables of what it is loading.
+template <class Key, class Context>
+struct context_hash {
+  using is_transparent = void;
+  const Context* context;
+  std::size_t operator()(core::key_view<Key> key) const { return static_cast<std::size_t>(context->hash(key)); }
+};
+
+}  // namespace larder::sync
+
+// ---- larder/sync/load_refused.hpp ----------------------------------------------------------------------------------
+
+// Why a load is refused, in the same words for every form of loading.
+
+namespace larder::sync {
+
+[[noreturn]] inline void refuse_reentrant() {
+  core::fail(error_cause::reentrant,
+             "a loader asked, directly or through another load, for the key that it is loading; load the parts under keys of "
+             "their own");
+}
+
+inline void refuse_when_stopped(const std::stop_token& stop) {
+  if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
+}
+
+}  // namespace larder::sync
+
+// ---- larder/sync/call_loader.hpp -----------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// Calls a loader in whichever of its forms it has.
+template <class Value, class Loader, class Key>
+Value call_loader(Loader& loader, const Key& key, const std::stop_token& stop) {
+  if constexpr (std::invocable<Loader&, const Key&, std::stop_token>) {
+    return loader(key, stop);
+  } else if constexpr (std::invocable<Loader&, const Key&>) {
+    return loader(key);
+  } else {
+    static_assert(std::invocable<Loader&>, "larder: a loader is called as loader(key), loader(key, stop_token) or loader()");
+    return loader();
+  }
+}
+
+}  // namespace larder::sync
+
+// ---- larder/sync/load_runner.hpp -----------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// Runs loaders and keeps count: the values that they brought, the runs that failed, and the time that all took.
+template <bool Shared>
+class load_runner {
+ public:
+  /// What the loader brings for the key.
+  template <class Value, class Loader, class Key>
+  Value one(Loader& loader, const Key& key, const std::stop_token& stop) {
+    Value loaded = timed([&] { return call_loader<Value>(loader, key, stop); });
+    loads_.add();
+    return loaded;
+  }
+
+  /// What the batch loader brings, one value per key in the keys' order.
+  template <class BatchLoader, class Key>
+  auto batch(BatchLoader& batch_loader, const std::vector<Key>& keys) {
+    auto loaded = timed([&] {
+      auto values = batch_loader(keys);
+      if (std::size(values) != keys.size())
+        core::fail(error_cause::load, "a batch loader was asked for " + std::to_string(keys.size()) + " values and returned " +
+                                          std::to_string(std::size(values)) + "; return one per key, in the keys' order");
+      return values;
+    });
+    loads_.add(keys.size());
+    return loaded;
+  }
+
+  void add_to(cache_stats& stats) const noexcept {
+    stats.loads = loads_.load();
+    stats.load_failures = failures_.load();
+    stats.load_time = duration{static_cast<duration::rep>(time_.load())};
+  }
+  void reset() noexcept {
+    loads_.store(0);
+    failures_.store(0);
+    time_.store(0);
+  }
+
+ private:
+  template <class Load>
+  auto timed(Load&& load) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto spent = [&] {
+      return static_cast<std::uint64_t>(std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - begin).count());
+    };
+    try {
+      auto loaded = load();
+      time_.add(spent());
+      return loaded;
+    } catch (...) {
+      time_.add(spent());
+      failures_.add();
+      throw;
+    }
+  }
+
+  counter<Shared> loads_;
+  counter<Shared> failures_;
+  counter<Shared> time_;
+};
+
+}  // namespace larder::sync
+
+// ---- larder/sync/loaded_entry.hpp ----------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// A loaded value's entry in a cache: stored, and taken back when a write of the key got in between. The listener is told
+/// at the end of its life, when nobody waits for the load any more. What a weigher throws is reported: the value itself is
+/// good and reaches everybody who asked.
+template <class Engine, class Errors>
+class loaded_entry {
+ public:
+  loaded_entry(Engine& engine, Errors& errors, const typename Engine::address& at) : engine_(engine), errors_(errors), at_(at) {}
+  loaded_entry(const loaded_entry&) = delete;
+  loaded_entry& operator=(const loaded_entry&) = delete;
+  ~loaded_entry() { engine_.tell(gone_); }
+
+  template <class Value, class Mode>
+  void store(const Value& value, const Mode& mode) noexcept {
+    try {
+      stored_ = engine_.write(at_, Value(value), mode, gone_);
+    } catch (...) {
+      errors_.report_current(error_cause::load);
+    }
+  }
+  void take_back() noexcept {
+    try {
+      if (std::exchange(stored_, false)) engine_.erase(at_, gone_);
+    } catch (...) {
+      errors_.report_current(error_cause::load);
+    }
+  }
+
+ private:
+  Engine& engine_;
+  Errors& errors_;
+  const typename Engine::address& at_;
+  typename Engine::departures gone_;
+  bool stored_ = false;
+};
+
+}  // namespace larder::sync
+
+// ---- larder/sync/process.hpp ---------------------------------------------------------------------------------------
+
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+#endif
+
+namespace larder::sync {
+
+/// The number that tells a child of `fork` from its parent; where there is no `fork`, one does for all. A system call.
+inline long this_process() noexcept {
+#if __has_include(<unistd.h>)
+  return ::getpid();
+#else
+  return 0;
+#endif
+}
+
+}  // namespace larder::sync
+
 // ---- larder/sync/single_flight.hpp ---------------------------------------------------------------------------------
 
 // One load per key at a time: the first to ask leads, the others wait for its result. A put, erase or clear in the
 // meantime supersedes the load: its waiters still get what it loads, but it is not stored, and whoever asks afterwards
 // begins a load of their own.
+//
+// Why no loaded value outlives a later write. A flight is in the table until a write takes it out or its store is over, and
+// the table's mutex orders the two. A write that comes first marks the flight, which then never stores. A store that comes
+// first is waited for by each write that finds it, since it stays in the table: what they write, they write after it.
+//
+// `store` runs without any lock, since a weigher or codec of the user's runs in it and may call the cache. A write which
+// that calls, or one that would be waited for in a circle, waits for nobody: it marks the flight that is storing, and
+// `take_back` follows the store before anybody who waits goes on. Only after such a write may a look-up of another thread
+// still meet the loaded value, until the store that it came from is over.
+//
+// The leaders of what a child of `fork` inherits are not there. Before a thread waits for somebody it makes sure that it is not
+// in such a child; if it is, all that is on its way is left behind.
 
 namespace larder::sync {
 
@@ -4268,11 +5145,12 @@ class single_flight {
     friend class single_flight;
     std::mutex mutex_;
     std::condition_variable landed_;
-    bool done_ = false;
-    bool superseded_ = false;
+    std::atomic<bool> done_{false};  // set under mutex_, once what it brings is there
     std::optional<Value> value_;
     std::exception_ptr failure_;
-    std::thread::id leader_;  // under the owner's waits_mutex_
+    bool storing_ = false;     // under the owner's mutex_
+    bool superseded_ = false;  // under the owner's mutex_
+    std::thread::id leader_;   // under the owner's waits_mutex_
   };
   using handle = std::shared_ptr<flight>;
 
@@ -4286,7 +5164,8 @@ class single_flight {
   /// The flight for the key, and whether the caller leads it and so must land it.
   std::pair<handle, bool> join_or_lead(const Key& key, std::thread::id leader = std::this_thread::get_id()) {
     const std::lock_guard lock(mutex_);
-    const auto [at, led] = flights_.try_emplace(key);
+    auto [at, led] = flights_.try_emplace(key);
+    if (!led && leader != std::thread::id{} && leave_behind()) std::tie(at, led) = flights_.try_emplace(key);
     if (led) {
       try {
         at->second = std::make_shared<flight>(leader);
@@ -4310,144 +5189,203 @@ class single_flight {
     flown->leader_ = std::this_thread::get_id();
   }
 
-  /// Ends a flight with its value. `store(value)` runs before anybody is told, and only when nothing superseded the load.
+  /// Ends a flight with its value; called by its leader. `store(value)` runs before anybody is told, without any lock, and
+  /// only when nothing superseded the load; `take_back()` after it when the key was written from within it. What they
+  /// throw is theirs to report: the value is good.
+  template <class Store, class TakeBack>
+  void land(const Key& key, const handle& flown, const Value& value, Store&& store, TakeBack&& take_back) {
+    if (may_store(*flown)) {
+      attempt([&] { store(value); });
+      if (!retire_if_unwritten(key, flown)) {
+        attempt(take_back);
+        retire(key, flown);
+      }
+    }
+    flown->value_.emplace(value);
+    announce(*flown);
+  }
   template <class Store>
   void land(const Key& key, const handle& flown, const Value& value, Store&& store) {
-    {
-      const std::lock_guard lock(flown->mutex_);
-      if (flown->done_) return;
-      if (!flown->superseded_) {
-        try {
-          store(value);
-        } catch (...) {  // the caller's value is good; that it could not be kept is the store's to report
-        }
-      }
-      flown->value_.emplace(value);
-      flown->done_ = true;
-    }
-    retire(key, flown);
-    flown->landed_.notify_all();
+    land(key, flown, value, store, [] {});
   }
 
-  /// Ends a flight with the loader's exception, which every waiter gets.
+  /// Ends a flight with the loader's exception, which every waiter gets; called by its leader. Nothing when it has landed.
   void fail(const Key& key, const handle& flown, std::exception_ptr failure) noexcept {
-    {
-      const std::lock_guard lock(flown->mutex_);
-      if (flown->done_) return;
-      flown->failure_ = std::move(failure);
-      flown->done_ = true;
-    }
+    if (flown->done_.load(std::memory_order_acquire)) return;
     retire(key, flown);
-    flown->landed_.notify_all();
+    flown->failure_ = std::move(failure);
+    announce(*flown);
   }
 
   /// What the flight brings. Throws the loader's exception, `larder::error` (reentrant) when the wait would wait for the
   /// caller itself, and `larder::error` (cancelled) when a stop is requested first.
   Value wait(const handle& flown, const std::stop_token& stop = {}) {
-    {
-      const std::lock_guard lock(flown->mutex_);
-      if (flown->done_) return result(*flown);
+    if (!flown->done_.load(std::memory_order_acquire)) {
+      const waiting note(*this, *flown);
+      if (note.circular()) refuse_reentrant();
+      // The callback takes the mutex, so that a stop between the check and the wait is not lost.
+      const std::stop_callback wake(stop, [&flown] {
+        { const std::lock_guard hold(flown->mutex_); }
+        flown->landed_.notify_all();
+      });
+      std::unique_lock lock(flown->mutex_);
+      flown->landed_.wait(lock, [&] { return flown->done_.load(std::memory_order_acquire) || stop.stop_requested(); });
     }
-    const waiting mark(*this, *flown);
-    // The callback takes the mutex, so that a stop between the check and the wait is not lost.
-    const std::stop_callback wake(stop, [&flown] {
-      { const std::lock_guard hold(flown->mutex_); }
-      flown->landed_.notify_all();
-    });
-    std::unique_lock lock(flown->mutex_);
-    flown->landed_.wait(lock, [&] { return flown->done_ || stop.stop_requested(); });
-    if (flown->done_) return result(*flown);
-    lock.unlock();
-    core::fail(error_cause::cancelled, "the wait for a load was given up because a stop was requested");
+    if (!flown->done_.load(std::memory_order_acquire))
+      core::fail(error_cause::cancelled, "the wait for a load was given up because a stop was requested");
+    if (flown->failure_) std::rethrow_exception(flown->failure_);
+    return *flown->value_;
   }
 
   /// The key was put or erased: a load on its way is not stored. Waits only for a `store` that is just running.
   template <class KeyView>
   void supersede(const KeyView& key) noexcept {
     if (idle()) return;
-    handle flown;
+    handle storing;
     {
       const std::lock_guard lock(mutex_);
-      const auto at = flights_.find(key);
-      if (at == flights_.end()) return;
-      flown = at->second;
-      flights_.erase(at);
-      count_.fetch_sub(1, std::memory_order_seq_cst);
+      if (const auto at = flights_.find(key); at != flights_.end()) mark_at(at, [&](const handle& flown) { storing = flown; });
     }
-    const std::lock_guard lock(flown->mutex_);
-    flown->superseded_ = true;
+    if (storing) outwait(*storing);
   }
 
   /// All keys that `which(key)` names.
   template <class Which>
   void supersede_if(Which&& which) {
     if (idle()) return;
-    std::vector<handle> flown;
+    std::vector<handle> storing;
     {
       const std::lock_guard lock(mutex_);
-      for (auto at = flights_.begin(); at != flights_.end();) {
-        if (which(at->first)) {
-          flown.push_back(at->second);
-          at = flights_.erase(at);
-          count_.fetch_sub(1, std::memory_order_seq_cst);
-        } else {
-          ++at;
-        }
-      }
+      for (auto at = flights_.begin(); at != flights_.end();)
+        at = which(at->first) ? mark_at(at, [&](const handle& flown) { storing.push_back(flown); }) : std::next(at);
     }
-    for (const handle& f : flown) {
-      const std::lock_guard lock(f->mutex_);
-      f->superseded_ = true;
-    }
+    for (const handle& flown : storing) outwait(*flown);
   }
 
  private:
-  /// Notes who waits for what, so that a circle is an error and not a deadlock.
+  using table = std::unordered_map<Key, handle, Hash, Equal>;
+
+  /// Notes who waits for what, so that a circle is seen instead of becoming a deadlock.
   class waiting {
    public:
-    waiting(single_flight& owner, flight& flown) : owner_(owner) {
+    waiting(single_flight& owner, const flight& flown) : owner_(owner) {
       const std::thread::id self = std::this_thread::get_id();
       const std::lock_guard lock(owner_.waits_mutex_);
-      for (const flight* f = &flown; f != nullptr;) {
-        if (f->leader_ == self)
-          core::fail(error_cause::reentrant,
-                     "a loader asked, directly or through another load, for the key that it is loading; load the parts "
-                     "under keys of their own");
+      // Who waits for a flight that is over only has not woken up yet.
+      for (const flight* f = &flown; f != nullptr && !f->done_.load(std::memory_order_acquire);) {
+        if (f->leader_ == self) {
+          circular_ = true;
+          return;
+        }
         const auto at = owner_.waits_.find(f->leader_);
         f = at == owner_.waits_.end() ? nullptr : at->second;
       }
       owner_.waits_.emplace(self, &flown);
     }
     ~waiting() {
+      if (circular_) return;
       const std::lock_guard lock(owner_.waits_mutex_);
       owner_.waits_.erase(std::this_thread::get_id());
     }
     waiting(const waiting&) = delete;
     waiting& operator=(const waiting&) = delete;
 
+    bool circular() const noexcept { return circular_; }
+
    private:
     single_flight& owner_;
+    bool circular_ = false;
   };
 
-  static Value result(const flight& flown) {
-    if (flown.failure_) std::rethrow_exception(flown.failure_);
-    return *flown.value_;
-  }
-
-  void retire(const Key& key, const handle& flown) noexcept {
-    const std::lock_guard lock(mutex_);
-    const auto at = flights_.find(key);
-    if (at != flights_.end() && at->second == flown) {
-      flights_.erase(at);
-      count_.fetch_sub(1, std::memory_order_seq_cst);
+  template <class F>
+  static void attempt(F&& f) noexcept {
+    try {
+      f();
+    } catch (...) {
     }
   }
 
+  /// A flight that flies leaves the table for good; one that stores is handed to `wait_for`.
+  template <class WaitFor>
+  typename table::iterator mark_at(typename table::iterator at, WaitFor&& wait_for) {
+    if (at->second->storing_) {
+      wait_for(at->second);
+      return std::next(at);
+    }
+    at->second->superseded_ = true;
+    count_.fetch_sub(1, std::memory_order_seq_cst);
+    return flights_.erase(at);
+  }
+
+  /// Under mutex_: whether this is a child that did not know it yet. Then it stores and waits for nothing of its parent's.
+  bool leave_behind() noexcept {
+    const long here = this_process();
+    if (std::exchange(process_, here) == here) return false;
+    for (auto& row : flights_) row.second->superseded_ = true;
+    flights_.clear();
+    count_.store(0, std::memory_order_seq_cst);
+    const std::lock_guard lock(waits_mutex_);
+    waits_.clear();
+    return true;
+  }
+
+  /// Waits until the flight has landed. Where that would be waiting for oneself, the flight learns that it must take back.
+  void outwait(flight& flown) noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      if (leave_behind()) return;
+    }
+    try {
+      const waiting note(*this, flown);
+      if (!note.circular()) {
+        std::unique_lock lock(flown.mutex_);
+        flown.landed_.wait(lock, [&] { return flown.done_.load(std::memory_order_acquire); });
+        return;
+      }
+    } catch (...) {  // no memory for the note: nobody could see a circle
+    }
+    const std::lock_guard lock(mutex_);
+    flown.superseded_ = true;
+  }
+
+  bool may_store(flight& flown) noexcept {
+    const std::lock_guard lock(mutex_);
+    flown.storing_ = !flown.superseded_;
+    return flown.storing_;
+  }
+
+  /// The store is over: the flight leaves the table. Not when the key was written from within the store.
+  bool retire_if_unwritten(const Key& key, const handle& flown) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (flown->superseded_) return false;
+    take_out(key, flown);
+    return true;
+  }
+  void retire(const Key& key, const handle& flown) noexcept {
+    const std::lock_guard lock(mutex_);
+    take_out(key, flown);
+  }
+  void take_out(const Key& key, const handle& flown) noexcept {
+    const auto at = flights_.find(key);
+    if (at == flights_.end() || at->second != flown) return;
+    flights_.erase(at);
+    count_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+
+  static void announce(flight& flown) noexcept {
+    {
+      const std::lock_guard lock(flown.mutex_);
+      flown.done_.store(true, std::memory_order_release);
+    }
+    flown.landed_.notify_all();
+  }
+
   std::mutex mutex_;
-  std::unordered_map<Key, handle, Hash, Equal> flights_;
+  table flights_;
   std::atomic<std::size_t> count_{0};
   std::mutex waits_mutex_;
   std::unordered_map<std::thread::id, const flight*> waits_;
+  long process_ = this_process();  // under mutex_
 };
 
 }  // namespace larder::sync
@@ -4494,78 +5432,142 @@ class pending_queue {
 
 }  // namespace larder::sync
 
+// ---- larder/sync/per_process.hpp -----------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// A `T` for the process that asks, made from the setting when it is first asked for. A child of `fork` gets one of its own:
+/// what it inherits it neither uses nor destroys, since threads that it does not have may hold its mutexes, wait for its
+/// condition variables (whose destructors wait for them) and can be neither told nor joined. That memory is given up.
+template <class T, class Setting>
+class per_process {
+ public:
+  explicit per_process(Setting setting) : setting_(std::move(setting)) {}
+  per_process(const per_process&) = delete;
+  per_process& operator=(const per_process&) = delete;
+  ~per_process() {
+    held* const last = current_.load(std::memory_order_acquire);
+    if (last != nullptr && last->process == this_process()) delete last;
+  }
+
+  T& get() const {
+    held* seen = current_.load(std::memory_order_acquire);
+    if (seen != nullptr && seen->process == this_process()) return seen->value;
+    auto fresh = std::make_unique<held>(setting_);
+    if (current_.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel)) return fresh.release()->value;
+    return seen->value;  // another thread was faster
+  }
+  /// Nothing when this process has not asked for one yet.
+  T* find() const noexcept {
+    held* const seen = current_.load(std::memory_order_acquire);
+    return seen != nullptr && seen->process == this_process() ? &seen->value : nullptr;
+  }
+  /// Whatever there is, in a child perhaps its parent's: for what is atomic in it and right to misjudge there.
+  const T* peek() const noexcept {
+    const held* const seen = current_.load(std::memory_order_acquire);
+    return seen != nullptr ? &seen->value : nullptr;
+  }
+
+ private:
+  struct held {
+    explicit held(const Setting& setting) : value(setting) {}
+    const long process = this_process();
+    T value;
+  };
+
+  const Setting setting_;
+  mutable std::atomic<held*> current_{nullptr};
+};
+
+}  // namespace larder::sync
+
 // ---- larder/sync/worker_pool.hpp -----------------------------------------------------------------------------------
 
 namespace larder::sync {
 
 /// Threads for work in the background, started when there is work and nobody idle, up to `most`. The destructor runs what
-/// is running to its end and drops the rest (their closures are destroyed, so promises in them break).
+/// is running to its end and drops the rest (their closures are destroyed, so promises in them break). A child of `fork` has
+/// threads of its own when it posts; the work of its parent stays the parent's, whose threads its destructor does not wait for.
 class worker_pool {
  public:
-  explicit worker_pool(std::size_t most) : most_(most) {}
-  worker_pool(const worker_pool&) = delete;
-  worker_pool& operator=(const worker_pool&) = delete;
-  ~worker_pool() {
-    pending_queue<std::function<void()>> dropped;
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-      dropped.swap(jobs_);
-    }
-    changed_.notify_all();
-    for (std::thread& t : threads_) t.join();
-  }
+  explicit worker_pool(std::size_t most) : crew_(most) {}
 
   /// Runs `job` on some thread; it must not throw. Once the pool is being destroyed, jobs that still run may post: nothing
   /// comes of it.
-  void post(std::function<void()> job) {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return;
-    jobs_.push(std::move(job));
-    if (idle_ < jobs_.size() && threads_.size() < most_) {
-      try {
-        threads_.emplace_back([this] { run(); });
-      } catch (...) {
-        if (threads_.empty()) {
-          jobs_.drop_newest();
-          throw;
-        }
-      }
-    }
-    changed_.notify_one();
-  }
+  void post(std::function<void()> job) { crew_.get().post(std::move(job)); }
 
   /// Waits until nothing is queued or running.
   void drain() {
-    std::unique_lock lock(mutex_);
-    drained_.wait(lock, [this] { return jobs_.empty() && idle_ == threads_.size(); });
+    if (crew* const mine = crew_.find()) mine->drain();
   }
 
  private:
-  void run() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      ++idle_;
-      if (jobs_.empty() && idle_ == threads_.size()) drained_.notify_all();
-      changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-      --idle_;
-      if (stopping_) return;
-      std::function<void()> job = jobs_.pop();
-      lock.unlock();
-      job();
-      job = nullptr;  // what it holds goes without the lock
-      lock.lock();
+  class crew {
+   public:
+    explicit crew(std::size_t most) : most_(most) {}
+    crew(const crew&) = delete;
+    crew& operator=(const crew&) = delete;
+    ~crew() {
+      pending_queue<std::function<void()>> dropped;
+      {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        dropped.swap(jobs_);
+      }
+      changed_.notify_all();
+      for (std::thread& t : threads_) t.join();
     }
-  }
 
-  const std::size_t most_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::condition_variable drained_;
-  pending_queue<std::function<void()>> jobs_;
-  std::vector<std::thread> threads_;
-  std::size_t idle_ = 0;
-  bool stopping_ = false;
+    void post(std::function<void()> job) {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return;
+      jobs_.push(std::move(job));
+      if (idle_ < jobs_.size() && threads_.size() < most_) {
+        try {
+          threads_.emplace_back([this] { run(); });
+        } catch (...) {
+          if (threads_.empty()) {
+            jobs_.drop_newest();
+            throw;
+          }
+        }
+      }
+      changed_.notify_one();
+    }
+
+    void drain() {
+      std::unique_lock lock(mutex_);
+      drained_.wait(lock, [this] { return jobs_.empty() && idle_ == threads_.size(); });
+    }
+
+   private:
+    void run() {
+      std::unique_lock lock(mutex_);
+      for (;;) {
+        ++idle_;
+        if (jobs_.empty() && idle_ == threads_.size()) drained_.notify_all();
+        changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+        --idle_;
+        if (stopping_) return;
+        std::function<void()> job = jobs_.pop();
+        lock.unlock();
+        job();
+        job = nullptr;  // what it holds goes without the lock
+        lock.lock();
+      }
+    }
+
+    const std::size_t most_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::condition_variable drained_;
+    pending_queue<std::function<void()>> jobs_;
+    std::vector<std::thread> threads_;
+    std::size_t idle_ = 0;
+    bool stopping_ = false;
+  };
+
+  per_process<crew, std::size_t> crew_;
 };
 
 }  // namespace larder::sync
@@ -4574,28 +5576,14 @@ class worker_pool {
 
 namespace larder::sync {
 
-/// Calls a loader in whichever of its forms it has.
-template <class Value, class Loader, class Key>
-Value call_loader(Loader& loader, const Key& key, const std::stop_token& stop) {
-  if constexpr (std::invocable<Loader&, const Key&, std::stop_token>) {
-    return loader(key, stop);
-  } else if constexpr (std::invocable<Loader&, const Key&>) {
-    return loader(key);
-  } else {
-    static_assert(std::invocable<Loader&>, "larder: a loader is called as loader(key), loader(key, stop_token) or loader()");
-    return loader();
-  }
-}
-
-/// The loading half of a cache: single flight, batches, background refresh. `Cache` lends its engine; a put, erase or
-/// clear tells it here first.
-template <class Key, class Value, class Cache>
+/// The loading half of a cache for any number of threads: single flight, batches, background refresh. `Cache` lends its
+/// engine; a put, erase or clear tells it here first.
+template <class Key, class Value, class Context, class Cache>
 class loading {
  public:
   using key_view = core::key_view<Key>;
 
-  template <class Context>
-  explicit loading(const Context& context) : flights_(key_hash{&context, &hash_in<Context>}) {}
+  explicit loading(const Context& context) : flights_(context_hash<Key, Context>{&context}) {}
 
   template <class Loader>
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
@@ -4607,18 +5595,18 @@ class loading {
       stale = refresh_due(cache, written);
     });
     if (found) {
-      if constexpr (refreshes<Cache>)
+      if constexpr (refreshes)
         if (stale) renew(cache, key, loader);
       return std::move(*found);
     }
-    if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
-    Key owned(key);
+    refuse_when_stopped(stop);
+    const Key owned(key);
     const auto [flown, led] = flights_.join_or_lead(owned);
     if (!led) {
       cache.engine_.count_join(at);
       return flights_.wait(flown, stop);
     }
-    return fly(cache, owned, flown, [&] { return call_loader<Value>(loader, owned, stop); });
+    return fly(cache, owned, flown, loader, stop);
   }
 
   template <class Loader>
@@ -4679,99 +5667,50 @@ class loading {
     flights_.supersede_if(which);
   }
 
-  void add_to(cache_stats& stats) const noexcept {
-    stats.loads = loads_.load();
-    stats.load_failures = failures_.load();
-    stats.load_time = duration{static_cast<duration::rep>(time_.load())};
-  }
-  void reset_stats() noexcept {
-    loads_.store(0);
-    failures_.store(0);
-    time_.store(0);
-  }
+  void add_to(cache_stats& stats) const noexcept { runner_.add_to(stats); }
+  void reset_stats() noexcept { runner_.reset(); }
 
  private:
-  struct key_hash {
-    using is_transparent = void;
-    const void* context;
-    std::uint64_t (*function)(const void*, key_view);
-    std::size_t operator()(key_view key) const { return static_cast<std::size_t>(function(context, key)); }
-  };
-  template <class Context>
-  static std::uint64_t hash_in(const void* context, key_view key) {
-    return static_cast<const Context*>(context)->hash(key);
-  }
-  using flights_type = single_flight<Key, Value, key_hash>;
+  using flights_type = single_flight<Key, Value, context_hash<Key, Context>>;
+  using flight = typename flights_type::handle;
 
-  template <class C>
-  static constexpr bool refreshes = C::set::template count<axis::refresh> != 0;
+  static constexpr bool refreshes = Context::set::template count<axis::refresh> != 0;
+  static constexpr std::size_t most_workers = 64;
 
   static bool refresh_due(Cache& cache, instant written) {
-    if constexpr (refreshes<Cache>)
+    if constexpr (refreshes)
       return cache.context_.now() - written > cache.context_.policies().template get<refresh_after_write>().value;
     else
       return false;
   }
 
-  /// Runs `load` timed and counted.
-  template <class Load>
-  auto timed(Load&& load) {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto spent = [&] {
-      return static_cast<std::uint64_t>(std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - begin).count());
-    };
-    try {
-      auto loaded = load();
-      time_.add(spent());
-      return loaded;
-    } catch (...) {
-      time_.add(spent());
-      failures_.add();
-      throw;
-    }
-  }
-
   /// Leads a flight: looks once more (somebody may just have landed), loads, stores, tells the waiters.
-  template <class Load>
-  Value fly(Cache& cache, const Key& key, const typename flights_type::handle& flown, Load&& load) {
-    typename Cache::departures gone;
-    std::optional<Value> value;
+  template <class Loader>
+  Value fly(Cache& cache, const Key& key, const flight& flown, Loader& loader, const std::stop_token& stop) {
     try {
       const auto at = cache.engine_.locate(key);
+      std::optional<Value> value;
       cache.engine_.read(at, Cache::look::peek, [&](const Value& v, instant) { value.emplace(v); });
       if (value) {
         flights_.land(key, flown, *value, [](const Value&) {});
-        return std::move(*value);
+      } else {
+        value.emplace(runner_.template one<Value>(loader, key, stop));
+        land(cache, at, key, flown, *value, {.only_if_absent = true});
       }
-      value.emplace(timed(load));
-      loads_.add();
-      flights_.land(key, flown, *value, [&](const Value& v) { keep(cache, key, v, {.only_if_absent = true}, gone); });
+      return std::move(*value);
     } catch (...) {
       flights_.fail(key, flown, std::current_exception());
       throw;
     }
-    cache.engine_.tell(gone);
-    return std::move(*value);
   }
 
   template <class BatchLoader>
-  void land_batch(Cache& cache, const std::vector<Key>& mine, std::vector<typename flights_type::handle>& flown, BatchLoader& batch_loader) {
+  void land_batch(Cache& cache, const std::vector<Key>& mine, const std::vector<flight>& flown, BatchLoader& batch_loader) {
     if (mine.empty()) return;
-    auto loaded = timed([&] { return batch_loader(mine); });
-    if (std::size(loaded) != mine.size()) {
-      failures_.add();
-      core::fail(error_cause::load, "a batch loader was asked for " + std::to_string(mine.size()) + " values and returned " +
-                                        std::to_string(std::size(loaded)) + "; return one per key, in the keys' order");
-    }
     std::size_t i = 0;
-    for (auto&& each : loaded) {
+    for (auto&& each : runner_.batch(batch_loader, mine)) {
       const Value value(std::forward<decltype(each)>(each));
-      typename Cache::departures gone;
-      loads_.add();
-      flights_.land(mine[i], flown[i], value, [&](const Value& v) {
-        keep(cache, mine[i], v, {.only_if_absent = true}, gone);
-      });
-      cache.engine_.tell(gone);
+      land(cache, cache.engine_.locate(mine[i]), mine[i], flown[i], value, {.only_if_absent = true});
       ++i;
     }
   }
@@ -4793,36 +5732,153 @@ class loading {
     }
   }
   template <class Loader>
-  void fly_behind(Cache& cache, const Key& key, const typename flights_type::handle& flown, Loader& loader) {
-    typename Cache::departures gone;
+  void fly_behind(Cache& cache, const Key& key, const flight& flown, Loader& loader) {
     try {
       flights_.take_over(flown);
-      const Value value = timed([&] { return call_loader<Value>(loader, key, std::stop_token{}); });
-      loads_.add();
-      flights_.land(key, flown, value, [&](const Value& v) { keep(cache, key, v, {}, gone); });
+      const Value value = runner_.template one<Value>(loader, key, std::stop_token{});
+      land(cache, cache.engine_.locate(key), key, flown, value, {});
     } catch (...) {
       cache.context_.errors().report_current(error_cause::load);
       flights_.fail(key, flown, std::current_exception());
     }
-    cache.engine_.tell(gone);
   }
 
-  /// Stores a loaded value. What a weigher throws is reported: the value itself is good and reaches everybody who waits.
-  static void keep(Cache& cache, const Key& key, const Value& value, const typename Cache::write_mode& mode, typename Cache::departures& gone) {
-    try {
-      cache.engine_.write(cache.engine_.locate(key), Value(value), mode, gone);
-    } catch (...) {
-      cache.context_.errors().report_current(error_cause::load);
-    }
+  template <class Address>
+  void land(Cache& cache, const Address& at, const Key& key, const flight& flown, const Value& value, const typename Cache::write_mode& mode) {
+    loaded_entry entry(cache.engine_, cache.context_.errors(), at);
+    flights_.land(key, flown, value, [&](const Value& v) { entry.store(v, mode); }, [&] { entry.take_back(); });
   }
-
-  static constexpr std::size_t most_workers = 64;
 
   flights_type flights_;
-  counter<true> loads_;
-  counter<true> failures_;
-  counter<true> time_;
+  load_runner<true> runner_;
   worker_pool workers_{most_workers};
+};
+
+}  // namespace larder::sync
+
+// ---- larder/sync/loading_alone.hpp ---------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// The loading half of an `unsynchronized` cache. Loads nest, since loaders may load, and never overlap: so there is nobody
+/// to wait for, and no lock and no atomic in here. A key that is being loaded is in a table, which refuses to load it again
+/// from within; a put, erase or clear takes it out, and then what was loaded is returned but not stored.
+template <class Key, class Value, class Context, class Cache>
+class loading_alone {
+ public:
+  using key_view = core::key_view<Key>;
+
+  explicit loading_alone(const Context& context) : places_(8, context_hash<Key, Context>{&context}) {}
+
+  template <class Loader>
+  Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
+    if (std::optional<Value> found = cache.find(key, Cache::look::use)) return std::move(*found);
+    return fly(cache, key, loader, stop);
+  }
+
+  template <class Keys, class BatchLoader>
+  std::vector<Value> get_many(Cache& cache, const Keys& keys, BatchLoader& batch_loader) {
+    struct wanted {
+      std::optional<Value> value;
+      std::size_t place = 0;  // in the batch
+    };
+    std::vector<wanted> rows;
+    flight mine(*this);
+    for (const auto& key : keys) {
+      wanted row{cache.find(key, Cache::look::use)};
+      if (!row.value) row.place = mine.take(key);
+      rows.push_back(std::move(row));
+    }
+    std::vector<Value> loaded;
+    loaded.reserve(mine.keys().size());
+    if (!mine.keys().empty())
+      for (auto&& each : runner_.batch(batch_loader, mine.keys())) {
+        const Value value(std::forward<decltype(each)>(each));
+        land(cache, mine, mine.keys()[loaded.size()], value);
+        loaded.push_back(value);
+      }
+    std::vector<Value> values;
+    values.reserve(rows.size());
+    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : loaded[row.place]);
+    return values;
+  }
+
+  void supersede(key_view key) noexcept {
+    if (places_.empty()) return;
+    if (const auto at = places_.find(key); at != places_.end()) places_.erase(at);
+  }
+  template <class Which>
+  void supersede_if(Which&& which) {
+    std::erase_if(places_, [&](const auto& row) { return which(row.first); });
+  }
+
+  void add_to(cache_stats& stats) const noexcept { runner_.add_to(stats); }
+  void reset_stats() noexcept { runner_.reset(); }
+
+ private:
+  /// Where a key that is being loaded stands: in which flight, and at which place of it.
+  struct place {
+    std::uint64_t flight;
+    std::size_t index;
+  };
+
+  /// The keys that one call loads.
+  class flight {
+   public:
+    explicit flight(loading_alone& owner) noexcept : owner_(owner), number_(++owner.last_flight_) {}
+    flight(const flight&) = delete;
+    flight& operator=(const flight&) = delete;
+    ~flight() {
+      for (const Key& key : keys_)
+        if (owns(key)) owner_.places_.erase(key);
+    }
+
+    const std::vector<Key>& keys() const noexcept { return keys_; }
+    /// The place of the key in this flight, which takes it along when nobody loads it yet.
+    std::size_t take(key_view key) {
+      keys_.emplace_back(key);
+      const auto [at, fresh] = owner_.places_.try_emplace(keys_.back(), place{number_, keys_.size() - 1});
+      if (!fresh) {
+        if (at->second.flight != number_) refuse_reentrant();
+        keys_.pop_back();
+      }
+      return at->second.index;
+    }
+    /// Whether the key is still this flight's: nothing wrote it.
+    bool owns(const Key& key) const {
+      const auto at = owner_.places_.find(key);
+      return at != owner_.places_.end() && at->second.flight == number_;
+    }
+
+   private:
+    loading_alone& owner_;
+    const std::uint64_t number_;
+    std::vector<Key> keys_;
+  };
+
+  /// Apart from the look-up, so that hits stay small.
+  template <class Loader>
+  Value fly(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
+    refuse_when_stopped(stop);
+    flight mine(*this);
+    const Key& owned = mine.keys()[mine.take(key)];
+    Value value = runner_.template one<Value>(loader, owned, stop);
+    land(cache, mine, owned, value);
+    return value;
+  }
+
+  /// Stores what was loaded, unless the key was written; what a weigher writes counts as well.
+  static void land(Cache& cache, const flight& mine, const Key& key, const Value& value) {
+    if (!mine.owns(key)) return;
+    const auto at = cache.engine_.locate(key);
+    loaded_entry entry(cache.engine_, cache.context_.errors(), at);
+    entry.store(value, typename Cache::write_mode{.only_if_absent = true});
+    if (!mine.owns(key)) entry.take_back();
+  }
+
+  std::unordered_map<Key, place, context_hash<Key, Context>, std::equal_to<>> places_;
+  std::uint64_t last_flight_ = 0;
+  load_runner<false> runner_;
 };
 
 }  // namespace larder::sync
@@ -4831,8 +5887,8 @@ class loading {
 
 namespace larder {
 
-template <class... Tiers>
-class tiered;
+template <class Tier>
+class tier_access;
 
 /// A cache from Key to Value, composed of policies in any order; what is not named has a default (memory, `clock`, `xxh3`,
 /// `sharded<>`).
@@ -4857,6 +5913,8 @@ class cache {
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;
+  using loading_type = std::conditional_t<context_type::locking::synchronized, sync::loading<Key, Value, context_type, cache>,
+                                          sync::loading_alone<Key, Value, context_type, cache>>;
 
  public:
   using key_type = Key;
@@ -5093,9 +6151,9 @@ class cache {
   void flush() { engine_.flush(); }
 
  private:
-  friend class sync::loading<Key, Value, cache>;
-  template <class...>
-  friend class tiered;
+  friend loading_type;
+  template <class>
+  friend class tier_access;
 
   template <class Limit>
   struct named_limit {
@@ -5138,7 +6196,7 @@ class cache {
 
   context_type context_;
   engine_type engine_;
-  sync::loading<Key, Value, cache> loading_{context_};  // last, so that its threads end first
+  loading_type loading_{context_};  // last, so that its threads end first
 };
 
 /// A cache from Key to Value of the given policies, in any order: `make_cache<std::string, int>(lru{}, max_entries{1000})`.
@@ -5219,163 +6277,6 @@ auto memoize(F f, Policies... policies) {
 }
 
 }  // namespace larder
-
-// ---- larder/sync/write_back_queue.hpp ------------------------------------------------------------------------------
-
-namespace larder::sync {
-
-/// Puts and erases that were acknowledged and are still to reach a slow tier, in order, one pending change per key. A look-up
-/// asks here first, so nothing acknowledged is ever invisible. Bounded in bytes: beyond the bound `put` waits.
-template <class Key, class Value, class Hash>
-class write_back_queue {
- public:
-  /// What is pending for a key: nothing known, an erase, or a value.
-  struct pending {
-    bool known = false;
-    std::optional<Value> value;
-  };
-
-  /// `write(key, optional<Value>)` does the real put (or erase) on the queue's own thread and must not throw.
-  write_back_queue(std::function<void(const Key&, const std::optional<Value>&)> write, std::uint64_t most_bytes, Hash hash)
-      : write_(std::move(write)), most_bytes_(most_bytes), changes_(8, std::move(hash)) {}
-  write_back_queue(const write_back_queue&) = delete;
-  write_back_queue& operator=(const write_back_queue&) = delete;
-  /// Flushes for up to five seconds; what is left then is dropped, but for the write that is just running.
-  ~write_back_queue() {
-    flush(std::chrono::seconds(5));
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
-  }
-
-  void put(const Key& key, std::optional<Value> value, std::uint64_t size) {
-    std::unique_lock lock(mutex_);
-    settled_.wait(lock, [&] {
-      const auto older = changes_.find(key);  // its room is this one's
-      const std::uint64_t others = bytes_ - (older == changes_.end() ? 0 : older->second.size);
-      return others == 0 || others + size <= most_bytes_;
-    });
-    const auto [at, fresh] = changes_.try_emplace(key);
-    if (!fresh) bytes_ -= at->second.size;
-    at->second.value = std::move(value);
-    at->second.size = size;
-    ++at->second.version;
-    bytes_ += size;
-    if (fresh) order_.push(key);
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
-    lock.unlock();
-    wake_.notify_one();
-  }
-
-  template <class KeyView>
-  pending look(const KeyView& key) {
-    const std::lock_guard lock(mutex_);
-    const auto at = changes_.find(key);
-    return at == changes_.end() ? pending{} : pending{true, at->second.value};
-  }
-
-  /// Forgets everything that is pending and waits for the write that is just running.
-  void clear() {
-    std::unique_lock lock(mutex_);
-    order_.clear();
-    for (auto at = changes_.begin(); at != changes_.end();) at = running_ && at->first == *running_ ? std::next(at) : changes_.erase(at);
-    bytes_ = 0;
-    for (auto& [key, waiting] : changes_) waiting.size = 0;
-    settled_.wait(lock, [this] { return !running_; });
-    changes_.clear();
-    order_.clear();
-    bytes_ = 0;
-    settled_.notify_all();
-  }
-
-  /// Waits until nothing is pending, at most so long; whether that was reached.
-  bool flush(duration deadline) {
-    const std::chrono::steady_clock::time_point end(core::deadline_after(steady_time::now(), std::max(deadline, duration{0})));
-    std::unique_lock lock(mutex_);
-    return settled_.wait_until(lock, end, [this] { return changes_.empty(); });
-  }
-
-  /// Turns what is pending of a key into an erase; whether that was a value, nothing when nothing is pending.
-  std::optional<bool> withdraw(const Key& key) {
-    const std::lock_guard lock(mutex_);
-    const auto at = changes_.find(key);
-    if (at == changes_.end()) return std::nullopt;
-    const bool had = at->second.value.has_value();
-    at->second.value.reset();
-    bytes_ -= std::exchange(at->second.size, 0);
-    ++at->second.version;
-    settled_.notify_all();
-    return had;
-  }
-  /// The keys of which something is pending.
-  std::vector<Key> keys() const {
-    const std::lock_guard lock(mutex_);
-    std::vector<Key> all;
-    all.reserve(changes_.size());
-    for (const auto& row : changes_) all.push_back(row.first);
-    return all;
-  }
-
-  std::size_t size() const {
-    const std::lock_guard lock(mutex_);
-    return changes_.size();
-  }
-
- private:
-  struct change {
-    std::optional<Value> value;
-    std::uint64_t size = 0;
-    std::uint64_t version = 0;
-  };
-
-  void run() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      wake_.wait(lock, [this] { return stopping_ || !order_.empty(); });
-      if (stopping_) return;
-      running_ = order_.pop();
-      const auto at = changes_.find(*running_);
-      if (at == changes_.end()) {
-        running_.reset();
-        settled_.notify_all();
-        continue;
-      }
-      const std::optional<Value> value = at->second.value;
-      const std::uint64_t version = at->second.version;
-      lock.unlock();
-      write_(*running_, value);
-      lock.lock();
-      const auto written = changes_.find(*running_);
-      if (written != changes_.end()) {
-        if (written->second.version == version) {
-          bytes_ -= written->second.size;
-          changes_.erase(written);
-        } else {
-          order_.push(*running_);  // changed while it was written: once more
-        }
-      }
-      running_.reset();
-      settled_.notify_all();
-    }
-  }
-
-  std::function<void(const Key&, const std::optional<Value>&)> write_;
-  const std::uint64_t most_bytes_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable settled_;
-  std::unordered_map<Key, change, Hash, std::equal_to<>> changes_;
-  pending_queue<Key> order_;
-  std::optional<Key> running_;
-  std::uint64_t bytes_ = 0;
-  bool stopping_ = false;
-  std::thread thread_;
-};
-
-}  // namespace larder::sync
 
 // ---- larder/sync/write_epochs.hpp ----------------------------------------------------------------------------------
 
@@ -5534,7 +6435,416 @@ struct tier_from<tier<Cache, Mode>> {
 }  // namespace core
 }  // namespace larder
 
-// ---- larder/tiered.hpp ---------------------------------------------------------------------------------------------
+// ---- larder/sync/write_back_queue.hpp ------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// Puts and erases that were acknowledged and are still to reach a slow tier, in order, one pending change per key. A look-up
+/// asks here first, so nothing acknowledged is ever invisible. Bounded in bytes: beyond the bound `put` waits. A child of
+/// `fork` begins with nothing pending: what its parent owes its parent writes.
+template <class Key, class Value, class Hash>
+class write_back_queue {
+ public:
+  /// What is pending for a key: nothing known, an erase, or a value.
+  struct pending {
+    bool known = false;
+    std::optional<Value> value;
+  };
+
+  /// `write(key, optional<Value>)` does the real put (or erase) on the queue's own thread and must not throw. The destructor
+  /// flushes for up to five seconds; what is left then is dropped, but for the write that is just running.
+  write_back_queue(std::function<void(const Key&, const std::optional<Value>&)> write, std::uint64_t most_bytes, Hash hash)
+      : debts_(settings{std::move(write), most_bytes, std::move(hash)}) {}
+
+  void put(const Key& key, std::optional<Value> value, std::uint64_t size) { debts_.get().put(key, std::move(value), size); }
+
+  template <class KeyView>
+  pending look(const KeyView& key) {
+    if (const debts* const seen = debts_.peek(); seen == nullptr || seen->none()) return {};
+    debts* const mine = debts_.find();
+    return mine != nullptr ? mine->look(key) : pending{};
+  }
+
+  /// Forgets everything that is pending and waits for the write that is just running.
+  void clear() {
+    if (debts* const mine = debts_.find()) mine->clear();
+  }
+
+  /// Waits until nothing is pending, at most so long; whether that was reached.
+  bool flush(duration deadline) {
+    debts* const mine = debts_.find();
+    return mine == nullptr || mine->flush(deadline);
+  }
+
+  /// Turns what is pending of a key into an erase; whether that was a value, nothing when nothing is pending.
+  std::optional<bool> withdraw(const Key& key) {
+    debts* const mine = debts_.find();
+    return mine != nullptr ? mine->withdraw(key) : std::nullopt;
+  }
+
+  /// The keys of which something is pending.
+  std::vector<Key> keys() const {
+    const debts* const mine = debts_.find();
+    return mine != nullptr ? mine->keys() : std::vector<Key>{};
+  }
+  std::size_t size() const {
+    const debts* const mine = debts_.find();
+    return mine != nullptr ? mine->size() : 0;
+  }
+
+ private:
+  struct settings {
+    std::function<void(const Key&, const std::optional<Value>&)> write;
+    std::uint64_t most_bytes;
+    Hash hash;
+  };
+
+  /// What one process owes, and its thread, which starts with the first change.
+  class debts {
+   public:
+    explicit debts(const settings& given) : given_(given), changes_(8, given.hash) {}
+    debts(const debts&) = delete;
+    debts& operator=(const debts&) = delete;
+    ~debts() {
+      flush(std::chrono::seconds(5));
+      {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+      }
+      wake_.notify_all();
+      if (thread_.joinable()) thread_.join();
+    }
+
+    void put(const Key& key, std::optional<Value> value, std::uint64_t size) {
+      std::unique_lock lock(mutex_);
+      settled_.wait(lock, [&] {
+        const auto older = changes_.find(key);  // its room is this one's
+        const std::uint64_t others = bytes_ - (older == changes_.end() ? 0 : older->second.size);
+        return others == 0 || others + size <= given_.most_bytes;
+      });
+      const auto [at, fresh] = changes_.try_emplace(key);
+      if (!fresh) bytes_ -= at->second.size;
+      at->second.value = std::move(value);
+      at->second.size = size;
+      ++at->second.version;
+      bytes_ += size;
+      count_changes();
+      if (fresh) order_.push(key);
+      if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+      lock.unlock();
+      wake_.notify_one();
+    }
+
+    bool none() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
+
+    template <class KeyView>
+    pending look(const KeyView& key) const {
+      const std::lock_guard lock(mutex_);
+      const auto at = changes_.find(key);
+      return at == changes_.end() ? pending{} : pending{true, at->second.value};
+    }
+
+    void clear() {
+      std::unique_lock lock(mutex_);
+      order_.clear();
+      for (auto at = changes_.begin(); at != changes_.end();)
+        at = running_ && at->first == *running_ ? std::next(at) : changes_.erase(at);
+      bytes_ = 0;
+      for (auto& [key, waiting] : changes_) waiting.size = 0;
+      settled_.wait(lock, [this] { return !running_; });
+      changes_.clear();
+      order_.clear();
+      bytes_ = 0;
+      count_changes();
+      settled_.notify_all();
+    }
+
+    bool flush(duration deadline) {
+      const std::chrono::steady_clock::time_point end(core::deadline_after(steady_time::now(), std::max(deadline, duration{0})));
+      std::unique_lock lock(mutex_);
+      return settled_.wait_until(lock, end, [this] { return changes_.empty(); });
+    }
+
+    std::optional<bool> withdraw(const Key& key) {
+      const std::lock_guard lock(mutex_);
+      const auto at = changes_.find(key);
+      if (at == changes_.end()) return std::nullopt;
+      const bool had = at->second.value.has_value();
+      at->second.value.reset();
+      bytes_ -= std::exchange(at->second.size, 0);
+      ++at->second.version;
+      settled_.notify_all();
+      return had;
+    }
+
+    std::vector<Key> keys() const {
+      const std::lock_guard lock(mutex_);
+      std::vector<Key> all;
+      all.reserve(changes_.size());
+      for (const auto& row : changes_) all.push_back(row.first);
+      return all;
+    }
+
+    std::size_t size() const {
+      const std::lock_guard lock(mutex_);
+      return changes_.size();
+    }
+
+   private:
+    struct change {
+      std::optional<Value> value;
+      std::uint64_t size = 0;
+      std::uint64_t version = 0;
+    };
+
+    void run() {
+      std::unique_lock lock(mutex_);
+      for (;;) {
+        wake_.wait(lock, [this] { return stopping_ || !order_.empty(); });
+        if (stopping_) return;
+        running_ = order_.pop();
+        const auto at = changes_.find(*running_);
+        if (at == changes_.end()) {
+          running_.reset();
+          settled_.notify_all();
+          continue;
+        }
+        const std::optional<Value> value = at->second.value;
+        const std::uint64_t version = at->second.version;
+        lock.unlock();
+        given_.write(*running_, value);
+        lock.lock();
+        const auto written = changes_.find(*running_);
+        if (written != changes_.end()) {
+          if (written->second.version == version) {
+            bytes_ -= written->second.size;
+            changes_.erase(written);
+            count_changes();
+          } else {
+            order_.push(*running_);  // changed while it was written: once more
+          }
+        }
+        running_.reset();
+        settled_.notify_all();
+      }
+    }
+
+    void count_changes() noexcept { count_.store(changes_.size(), std::memory_order_release); }
+
+    const settings& given_;
+    mutable std::mutex mutex_;
+    std::condition_variable wake_;
+    std::condition_variable settled_;
+    std::unordered_map<Key, change, Hash, std::equal_to<>> changes_;
+    std::atomic<std::size_t> count_{0};  // of changes_, for whoever does not lock
+    pending_queue<Key> order_;
+    std::optional<Key> running_;
+    std::uint64_t bytes_ = 0;
+    bool stopping_ = false;
+    std::thread thread_;
+  };
+
+  per_process<debts, settings> debts_;
+};
+
+}  // namespace larder::sync
+
+// ---- larder/tier_access.hpp ----------------------------------------------------------------------------------------
+
+namespace larder {
+
+/// One tier as `tiered` works with it: the cache, what a `write_back` tier still owes it, and the keys that it is not asked
+/// for because it failed to take their last write. What is owed is asked first, so nothing acknowledged is invisible.
+template <class Tier>
+class tier_access {
+ public:
+  using cache_type = typename Tier::cache_type;
+  using key_type = typename cache_type::key_type;
+  using mapped_type = typename cache_type::mapped_type;
+  using key_view = typename cache_type::key_view;
+  /// Entries that left the cache, of which its listener is told by `tell` once no lock is held.
+  using departures = typename cache_type::departures;
+  static constexpr bool writable = Tier::mode != tier_mode::read_only;
+  static constexpr bool queued = Tier::mode == tier_mode::write_back;
+
+  template <class Argument>
+    requires(!std::is_same_v<std::remove_cvref_t<Argument>, tier_access>)
+  explicit tier_access(Argument&& argument) : tier_(std::forward<Argument>(argument)), queue_(make_queue()) {}
+  tier_access(const tier_access&) = delete;
+  tier_access& operator=(const tier_access&) = delete;
+
+  cache_type& cache() const noexcept { return *tier_; }
+
+  /// A demand look-up.
+  std::optional<mapped_type> get(key_view key) {
+    if (auto waiting = owed(key); waiting.known) return std::move(waiting.value);
+    if (doubtful(key)) return std::nullopt;
+    return tier_->get(key);
+  }
+  /// A look-up that counts for nothing.
+  std::optional<mapped_type> peek(key_view key) {
+    if (auto waiting = owed(key); waiting.known) return std::move(waiting.value);
+    if (doubtful(key)) return std::nullopt;
+    return tier_->peek(key);
+  }
+  bool contains(key_view key) {
+    if (const auto waiting = owed(key); waiting.known) return waiting.value.has_value();
+    return !doubtful(key) && tier_->contains(key);
+  }
+  /// Whether the tier failed to take the last write of the key, so that what it has may be old.
+  bool doubtful(key_view key) const { return doubts_.any() && doubts_.about(hash(key)); }
+
+  /// Puts, now or, in a `write_back` tier, later; whether the tier has it or will. With `gone` the listener is told later.
+  bool put(key_view key, const mapped_type& value, const storage::write_mode& mode, departures* gone) {
+    if constexpr (queued) {
+      queue_->put(key_type(key), value, core::payload_size(value));
+      return true;
+    } else {
+      return put_now(key, value, mode, gone);
+    }
+  }
+  bool put_now(key_view key, const mapped_type& value, const storage::write_mode& mode, departures* gone) {
+    bool stored = false;
+    try {
+      stored = with_departures(gone, [&](departures& left) { return tier_->store_untold(key, mapped_type(value), mode, left); });
+    } catch (...) {
+      doubts_.after_write(hash(key), true);
+      throw;
+    }
+    if (stored || !mode.only_if_absent) doubts_.after_write(hash(key), !stored);
+    return stored;
+  }
+  /// Takes a copy of what a slower tier had, unless this one knows better.
+  bool promote(key_view key, const mapped_type& value, departures& gone) {
+    if (doubtful(key) || owed(key).known) return false;
+    return tier_->store_untold(key, fit(value), {.only_if_absent = true}, gone);
+  }
+
+  /// Drops the key, now or, in a `write_back` tier, later; whether it was there.
+  bool erase(key_view key, departures* gone = nullptr) {
+    if constexpr (queued) {
+      const auto waiting = queue_->look(key);
+      const bool was = waiting.known ? waiting.value.has_value() : tier_->contains(key);
+      queue_->put(key_type(key), std::nullopt, 0);
+      return was;
+    } else {
+      return erase_now(key, gone);
+    }
+  }
+  bool erase_now(key_view key, departures* gone) {
+    const std::uint64_t before = failures();
+    const bool erased = with_departures(gone, [&](departures& left) { return tier_->erase_untold(key, left); });
+    doubts_.after_write(hash(key), failures() != before);  // it may be gone from the index and still be stored
+    return erased;
+  }
+  template <class Which>
+  std::size_t erase_if(Which& which) {
+    const std::uint64_t before = failures();
+    std::size_t count = 0;
+    if constexpr (queued)
+      count = erase_with_owed(which);
+    else
+      count = tier_->erase_if(which);
+    if (failures() != before) doubts_.after_clear(true);  // which entries it kept nobody knows
+    return count;
+  }
+  void clear() {
+    if constexpr (queued) queue_->clear();
+    const std::uint64_t before = failures();
+    tier_->clear();
+    doubts_.after_clear(failures() != before);
+  }
+
+  /// Waits until nothing is owed, at most so long; whether that was reached.
+  bool flush(duration at_most) {
+    if constexpr (queued)
+      return queue_->flush(at_most);
+    else
+      return true;
+  }
+  void tell(departures& gone) { tier_->engine_.tell(gone); }
+
+ private:
+  struct key_hash {
+    using is_transparent = void;
+    const tier_access* owner;
+    std::size_t operator()(key_view key) const { return static_cast<std::size_t>(owner->hash(key)); }
+  };
+  using queue_type = sync::write_back_queue<key_type, mapped_type, key_hash>;
+  static constexpr std::uint64_t most_owed_bytes = std::uint64_t{256} << 20;
+  static constexpr std::size_t copied_below = 64 * 1024;
+
+  std::uint64_t hash(key_view key) const { return tier_->hash_of(key); }
+
+  std::unique_ptr<queue_type> make_queue() {
+    if constexpr (queued)
+      return std::make_unique<queue_type>(
+          [this](const key_type& key, const std::optional<mapped_type>& value) {
+            try {
+              if (value)
+                put_now(key, *value, {}, nullptr);
+              else
+                erase_now(key, nullptr);
+            } catch (...) {  // a weigher of the user's; the tier is in doubt about the key
+            }
+          },
+          most_owed_bytes, key_hash{this});
+    else
+      return nullptr;
+  }
+
+  typename queue_type::pending owed([[maybe_unused]] key_view key) const {
+    if constexpr (queued)
+      return queue_->look(key);
+    else
+      return {};
+  }
+
+  /// Small mapped values are copied into memory, so that they do not hold a mapping; large ones are shared.
+  static mapped_type fit(const mapped_type& value) {
+    if constexpr (std::is_same_v<mapped_type, bytes> && cache_type::in_memory)
+      if (value.where() == residence::mapping && value.size() < copied_below) return bytes::copy_of(value.span());
+    return value;
+  }
+
+  /// What is owed, and what is there with nothing owed for it.
+  template <class Which>
+  std::size_t erase_with_owed(Which& which) {
+    std::unordered_map<key_type, bool, key_hash, std::equal_to<>> seen(8, key_hash{this});  // whether it was a value
+    for (const key_type& key : queue_->keys())
+      if (which(key))
+        if (const std::optional<bool> had = queue_->withdraw(key)) seen.emplace(key, *had);
+    tier_->erase_if([&](const key_type& key) {
+      if (!which(key)) return false;
+      seen.try_emplace(key, true);
+      return true;
+    });
+    return static_cast<std::size_t>(std::count_if(seen.begin(), seen.end(), [](const auto& row) { return row.second; }));
+  }
+
+  /// Failures of the cache that may have kept it from doing what it was told.
+  std::uint64_t failures() const noexcept {
+    const error_counts counts = tier_->errors();
+    return counts.total() - counts[error_cause::listener];
+  }
+  /// f(departures) with those that are told later, or with its own, which are told at once.
+  template <class F>
+  bool with_departures(departures* gone, F&& f) {
+    if (gone != nullptr) return f(*gone);
+    departures left;
+    const bool result = f(left);
+    tell(left);
+    return result;
+  }
+
+  Tier tier_;
+  sync::doubted_keys doubts_;
+  std::unique_ptr<queue_type> queue_;  // last: its thread writes to the cache
+};
+
+}  // namespace larder
+
+// ---- larder/tiered_stats.hpp ---------------------------------------------------------------------------------------
 
 namespace larder {
 
@@ -5555,6 +6865,12 @@ struct tiered_stats {
     return hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses);
   }
 };
+
+}  // namespace larder
+
+// ---- larder/tiered.hpp ---------------------------------------------------------------------------------------------
+
+namespace larder {
 
 /// Several caches of one key and value type as one, fastest first: `tiered models{memory_cache, disk_cache,
 /// read_only(shared)}`. A hit is promoted into the faster tiers; puts, erases and clears go to every writable tier, slowest
@@ -5581,13 +6897,13 @@ class tiered {
   template <class... Arguments>
     requires(sizeof...(Arguments) == sizeof...(Tiers))
   explicit tiered(Arguments&&... arguments)
-      : tiers_(Tiers(std::forward<Arguments>(arguments))...), queues_(make_queues(std::index_sequence_for<Tiers...>{})) {}
+      : tiers_(std::forward<Arguments>(arguments)...) {}
   tiered(const tiered&) = delete;
   tiered& operator=(const tiered&) = delete;
 
   /// The value from the fastest tier that has it, or nothing; promoted into the faster ones.
   std::optional<mapped_type> get(key_view key) {
-    if (std::optional<mapped_type> value = look<0>(key)) {
+    if (std::optional<mapped_type> value = fastest().get(key)) {
       hits_.add();
       return value;
     }
@@ -5611,18 +6927,14 @@ class tiered {
   /// The value without promotion, statistics or effect on any order.
   std::optional<mapped_type> peek(key_view key) {
     std::optional<mapped_type> value;
-    each_until([&](auto at) {
-      value = glance<at()>(key);
+    fastest_first([&](auto& tier, auto) {
+      value = tier.peek(key);
       return value.has_value();
     });
     return value;
   }
   bool contains(key_view key) {
-    return each_until([&](auto at) {
-      constexpr std::size_t i = at();
-      if (const auto waiting = pending<i>(key); waiting.known) return waiting.value.has_value();
-      return !doubts_[i].about(hash(key)) && tier_at<i>()->contains(key);
-    });
+    return fastest_first([&](auto& tier, auto) { return tier.contains(key); });
   }
   /// For each key of the range, in its order, what `get` gives.
   template <core::iterable Keys>
@@ -5655,14 +6967,13 @@ class tiered {
     return write(key, [&] {
       std::size_t decided = tier_count;
       bool present = false;
-      slowest_first([&](auto at) {
-        constexpr std::size_t i = at();
-        if constexpr (!queued<i>) {
-          if (present || decided != tier_count || doubts_[i].about(hash(key))) return;
-          if (put_in<i>(key, value, {.only_if_absent = true}))
-            decided = i;
+      slowest_first([&](auto& tier, auto at) {
+        if constexpr (!std::remove_reference_t<decltype(tier)>::queued) {
+          if (present || decided != tier_count || tier.doubtful(key)) return;
+          if (tier.put(key, value, {.only_if_absent = true}, nullptr))
+            decided = at();
           else
-            present = tier_at<i>()->contains(key);  // else it has no room for it
+            present = tier.cache().contains(key);  // else it has no room for it
         }
       });
       return !present && put_in_tiers(key, value, {}, decided);
@@ -5673,7 +6984,7 @@ class tiered {
   /// writable tier.
   template <class Loader>
   mapped_type get_or_load(key_view key, Loader&& loader, const std::stop_token& stop = {}) {
-    if (std::optional<mapped_type> value = look<0>(key)) {
+    if (std::optional<mapped_type> value = fastest().get(key)) {
       hits_.add();
       return std::move(*value);
     }
@@ -5704,10 +7015,7 @@ class tiered {
     const sync::write_epochs::write epoch(epochs_, hash(key));
     flights_.supersede(key);
     bool erased = false;
-    slowest_first([&](auto at) {
-      constexpr std::size_t i = at();
-      erased = erase_in<i>(key) || erased;
-    });
+    slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
     flights_.supersede(key);
     return erased;
   }
@@ -5727,13 +7035,7 @@ class tiered {
     const auto epochs = epochs_.write_all();
     const auto any = [](const key_type&) { return true; };
     flights_.supersede_if(any);
-    slowest_first([&](auto at) {
-      constexpr std::size_t i = at();
-      if constexpr (queued<i>) queue<i>().clear();
-      const std::uint64_t before = failures<i>();
-      tier_at<i>()->clear();
-      doubts_[i].after_clear(failures<i>() != before);
-    });
+    slowest_first([](auto& tier, auto) { tier.clear(); });
     flights_.supersede_if(any);
   }
 
@@ -5742,18 +7044,13 @@ class tiered {
   bool flush(duration deadline = std::chrono::seconds(5)) {
     const instant end = core::deadline_after(steady_time::now(), deadline);
     bool done = true;
-    slowest_first([&](auto at) {
-      constexpr std::size_t i = at();
-      if constexpr (queued<i>) {
-        done = queue<i>().flush(end - steady_time::now()) && done;
-      }
-    });
+    slowest_first([&](auto& tier, auto) { done = tier.flush(end - steady_time::now()) && done; });
     return done;
   }
 
   tiered_stats<tier_count> stats() const {
     tiered_stats<tier_count> snapshot;
-    std::apply([&](const auto&... t) { snapshot.tiers = {t->stats()...}; }, tiers_);
+    std::apply([&](const auto&... tier) { snapshot.tiers = {tier.cache().stats()...}; }, tiers_);
     snapshot.hits = hits_.load();
     snapshot.misses = misses_.load();
     snapshot.promotions = promotions_.load();
@@ -5766,7 +7063,7 @@ class tiered {
   /// The I-th tier's cache, fastest first.
   template <std::size_t I>
   auto& tier() noexcept {
-    return *std::get<I>(tiers_);
+    return std::get<I>(tiers_).cache();
   }
 
  private:
@@ -5775,112 +7072,49 @@ class tiered {
     const tiered* owner;
     std::size_t operator()(key_view key) const { return static_cast<std::size_t>(owner->hash(key)); }
   };
-  using queue_type = sync::write_back_queue<key_type, mapped_type, key_hash>;
-  static constexpr std::uint64_t most_queued_bytes = std::uint64_t{256} << 20;
-  static constexpr std::size_t copied_below = 64 * 1024;
-
-  template <std::size_t I>
-  using tier_type = std::tuple_element_t<I, std::tuple<Tiers...>>;
+  using flights_type = sync::single_flight<key_type, std::optional<mapped_type>, key_hash>;
   /// Entries that left the tiers, of which the listeners are told once no lock is held.
-  using untold = std::tuple<typename Tiers::cache_type::departures...>;
-  template <std::size_t I>
-  static constexpr bool writable = tier_type<I>::mode != tier_mode::read_only;
-  template <std::size_t I>
-  static constexpr bool queued = tier_type<I>::mode == tier_mode::write_back;
+  using departures = std::tuple<typename tier_access<Tiers>::departures...>;
 
-  template <std::size_t I>
-  auto& tier_at() const noexcept {
-    return std::get<I>(tiers_);
-  }
-  template <std::size_t I>
-  queue_type& queue() noexcept {
-    return *queues_[I];
-  }
-  std::uint64_t hash(key_view key) const { return std::get<0>(tiers_)->hash_of(key); }
+  auto& fastest() noexcept { return std::get<0>(tiers_); }
+  std::uint64_t hash(key_view key) const { return std::get<0>(tiers_).cache().hash_of(key); }
 
-  template <std::size_t... I>
-  std::array<std::unique_ptr<queue_type>, tier_count> make_queues(std::index_sequence<I...>) {
-    return {make_queue<I>()...};
-  }
-  template <std::size_t I>
-  std::unique_ptr<queue_type> make_queue() {
-    if constexpr (queued<I>)
-      return std::make_unique<queue_type>(
-          [this](const key_type& key, const std::optional<mapped_type>& value) {
-            try {
-              if (value)
-                put_in<I>(key, *value, {});
-              else
-                erase_now<I>(key);
-            } catch (...) {  // a weigher of the user's; the tier is in doubt about the key
-            }
-          },
-          most_queued_bytes, key_hash{this});
-    else
-      return nullptr;
-  }
-
-  /// f(index) for tiers until one says true.
+  /// f(tier, index) for tiers, fastest first, until one says true; whether one did.
   template <class F, std::size_t I = 0>
-  static bool each_until(F&& f) {
+  bool fastest_first(F&& f) {
     if constexpr (I == tier_count)
       return false;
     else
-      return f(std::integral_constant<std::size_t, I>{}) || each_until<F, I + 1>(std::forward<F>(f));
+      return f(std::get<I>(tiers_), std::integral_constant<std::size_t, I>{}) || fastest_first<F, I + 1>(std::forward<F>(f));
   }
-  /// f(index) for each writable tier, slowest first.
+  /// f(tier, index) for each writable tier, slowest first.
   template <class F, std::size_t I = tier_count>
-  static void slowest_first(F&& f) {
+  void slowest_first(F&& f) {
     if constexpr (I != 0) {
-      if constexpr (writable<I - 1>) f(std::integral_constant<std::size_t, I - 1>{});
+      auto& tier = std::get<I - 1>(tiers_);
+      if constexpr (std::remove_reference_t<decltype(tier)>::writable) f(tier, std::integral_constant<std::size_t, I - 1>{});
       slowest_first<F, I - 1>(std::forward<F>(f));
     }
-  }
-
-  template <std::size_t I>
-  typename queue_type::pending pending(key_view key) {
-    if constexpr (queued<I>)
-      return queue<I>().look(key);
-    else
-      return {};
-  }
-
-  /// A look-up in one tier that counts for nothing.
-  template <std::size_t I>
-  std::optional<mapped_type> glance(key_view key) {
-    if (auto waiting = pending<I>(key); waiting.known) return std::move(waiting.value);
-    if (doubts_[I].about(hash(key))) return std::nullopt;
-    return tier_at<I>()->peek(key);
-  }
-  /// A demand look-up in one tier.
-  template <std::size_t I>
-  std::optional<mapped_type> look(key_view key) {
-    if (auto waiting = pending<I>(key); waiting.known) return std::move(waiting.value);
-    if (doubts_[I].about(hash(key))) return std::nullopt;
-    return tier_at<I>()->get(key);
   }
 
   /// Leads a flight: looks through the tiers below the first, promotes a hit; `otherwise(value)` may fill in what none had,
   /// which is then stored everywhere.
   template <class Otherwise>
-  std::optional<mapped_type> search(const key_type& key, const typename sync::single_flight<key_type, std::optional<mapped_type>, key_hash>::handle& flown,
-                                    Otherwise&& otherwise) {
+  std::optional<mapped_type> search(const key_type& key, const typename flights_type::handle& flown, Otherwise&& otherwise) {
     std::optional<mapped_type> value;
     try {
       const sync::write_epochs::read epoch(epochs_, hash(key));
       std::size_t found_in = 0;
-      value = glance<0>(key);  // somebody may have landed between the miss and this flight
+      value = fastest().peek(key);  // somebody may have landed between the miss and this flight
       if (!value)
-        each_until([&](auto at) {
-          constexpr std::size_t i = at();
-          if constexpr (i == 0) return false;
-          else {
-            value = look<i>(key);
-            found_in = i;
-            return value.has_value();
+        fastest_first([&](auto& tier, auto at) {
+          if constexpr (at() != 0) {
+            value = tier.get(key);
+            found_in = at();
           }
+          return value.has_value();
         });
-      untold gone;
+      departures gone;
       if (value) {
         flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, epoch, gone); });
       } else {
@@ -5903,26 +7137,18 @@ class tiered {
 
   /// Copies a value into the writable tiers faster than the one that had it. When a write of the key came in between, the
   /// copies may be older than it and are dropped again.
-  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, const sync::write_epochs::read& epoch, untold& gone) {
+  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, const sync::write_epochs::read& epoch,
+               departures& gone) {
     std::array<bool, tier_count> copied{};
-    slowest_first([&](auto at) {
-      constexpr std::size_t i = at();
-      if (i >= found_in || doubts_[i].about(hash(key)) || pending<i>(key).known) return;
-      copied[i] = tier_at<i>()->store_untold(key, fit_for<i>(value), {.only_if_absent = true}, std::get<i>(gone));
-      if (copied[i]) promotions_.add();
+    slowest_first([&](auto& tier, auto at) {
+      if (at() >= found_in) return;
+      copied[at()] = tier.promote(key, value, std::get<at()>(gone));
+      if (copied[at()]) promotions_.add();
     });
     if (!epoch.undisturbed())
-      slowest_first([&](auto at) {
-        constexpr std::size_t i = at();
-        if (copied[i]) erase_now<i>(key, &gone);
+      slowest_first([&](auto& tier, auto at) {
+        if (copied[at()]) tier.erase_now(key, &std::get<at()>(gone));
       });
-  }
-  /// Small mapped values are copied into memory, so that they do not hold a mapping; large ones are shared.
-  template <std::size_t I>
-  static mapped_type fit_for(const mapped_type& value) {
-    if constexpr (std::is_same_v<mapped_type, bytes> && tier_type<I>::cache_type::in_memory)
-      if (value.where() == residence::mapping && value.size() < copied_below) return bytes::copy_of(value.span());
-    return value;
   }
 
   /// Writes one key: loads that are on their way are not stored, and of writes that overlap one wins in all tiers.
@@ -5937,115 +7163,39 @@ class tiered {
   }
   /// Puts into every writable tier but `except`, slowest first; whether any has it. With `gone` the listeners are told later.
   bool put_in_tiers(key_view key, const mapped_type& value, const storage::write_mode& mode, std::size_t except = tier_count,
-                    untold* gone = nullptr) {
+                    departures* gone = nullptr) {
     bool stored = except != tier_count;
-    slowest_first([&](auto at) {
-      constexpr std::size_t i = at();
-      if (i == except) return;
-      if constexpr (queued<i>) {
-        queue<i>().put(key_type(key), value, core::payload_size(value));
-        stored = true;
-      } else {
-        stored = put_in<i>(key, value, mode, gone) || stored;
-      }
+    slowest_first([&](auto& tier, auto at) {
+      if (at() != except) stored = tier.put(key, value, mode, of<at()>(gone)) || stored;
     });
-    return stored;
-  }
-  template <std::size_t I>
-  bool put_in(key_view key, const mapped_type& value, const storage::write_mode& mode, untold* gone = nullptr) {
-    bool stored = false;
-    try {
-      stored = with_departures<I>(gone, [&](auto& left) { return tier_at<I>()->store_untold(key, mapped_type(value), mode, left); });
-    } catch (...) {
-      doubts_[I].after_write(hash(key), true);
-      throw;
-    }
-    if (stored || !mode.only_if_absent) doubts_[I].after_write(hash(key), !stored);
     return stored;
   }
 
   /// Writes of one key overlapped, so the tiers may differ; the slowest, which has one of the values, is right by definition.
-  void keep_slowest_only(key_view key, untold* gone = nullptr) {
+  void keep_slowest_only(key_view key, departures* gone = nullptr) {
     bool slowest = true;
-    slowest_first([&](auto at) {
-      constexpr std::size_t i = at();
-      if (!std::exchange(slowest, false)) erase_in<i>(key, gone);
+    slowest_first([&](auto& tier, auto at) {
+      if (!std::exchange(slowest, false)) tier.erase(key, of<at()>(gone));
     });
   }
-  template <std::size_t I>
-  bool erase_in(key_view key, untold* gone = nullptr) {
-    if constexpr (queued<I>) {
-      const auto waiting = queue<I>().look(key);
-      const bool was = waiting.known ? waiting.value.has_value() : tier_at<I>()->contains(key);
-      queue<I>().put(key_type(key), std::nullopt, 0);
-      return was;
-    } else {
-      return erase_now<I>(key, gone);
-    }
-  }
-  template <std::size_t I>
-  bool erase_now(key_view key, untold* gone = nullptr) {
-    const std::uint64_t before = failures<I>();
-    const bool erased = with_departures<I>(gone, [&](auto& left) { return tier_at<I>()->erase_untold(key, left); });
-    doubts_[I].after_write(hash(key), failures<I>() != before);  // it may be gone from the index and still be stored
-    return erased;
-  }
+
   template <class Which>
   std::size_t erase_everywhere(Which&& which) {
     const auto epochs = epochs_.write_all();
     const auto any = [](const key_type&) { return true; };  // the predicate is the user's and never runs under a lock
     flights_.supersede_if(any);
     std::size_t most = 0;
-    slowest_first([&](auto at) {
-      constexpr std::size_t i = at();
-      const std::uint64_t before = failures<i>();
-      std::size_t count = 0;
-      if constexpr (queued<i>)
-        count = erase_behind<i>(which);
-      else
-        count = tier_at<i>()->erase_if(which);
-      if (failures<i>() != before) doubts_[i].after_clear(true);  // which entries it kept nobody knows
-      most = count > most ? count : most;
-    });
+    slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); });
     flights_.supersede_if(any);
     return most;
   }
 
-  /// The same in a tier that is written in the background: what is pending, and what is there with nothing pending for it.
-  template <std::size_t I, class Which>
-  std::size_t erase_behind(Which& which) {
-    std::unordered_map<key_type, bool, key_hash, std::equal_to<>> seen(8, key_hash{this});  // whether it was a value
-    for (const key_type& key : queue<I>().keys())
-      if (which(key))
-        if (const std::optional<bool> had = queue<I>().withdraw(key)) seen.emplace(key, *had);
-    tier_at<I>()->erase_if([&](const key_type& key) {
-      if (!which(key)) return false;
-      seen.try_emplace(key, true);
-      return true;
-    });
-    return static_cast<std::size_t>(std::count_if(seen.begin(), seen.end(), [](const auto& row) { return row.second; }));
-  }
-
-  /// Failures of a tier that may have kept it from doing what it was told.
   template <std::size_t I>
-  std::uint64_t failures() const noexcept {
-    const error_counts counts = tier_at<I>()->errors();
-    return counts.total() - counts[error_cause::listener];
+  static auto* of(departures* gone) noexcept {
+    return gone == nullptr ? nullptr : &std::get<I>(*gone);
   }
-  /// f(departures) with those that are told later, or with its own, which are told at once.
-  template <std::size_t I, class F>
-  bool with_departures(untold* gone, F&& f) {
-    if (gone != nullptr) return f(std::get<I>(*gone));
-    typename tier_type<I>::cache_type::departures left;
-    const bool result = f(left);
-    tier_at<I>()->engine_.tell(left);
-    return result;
-  }
-  void tell(untold& gone) {
-    slowest_first([&](auto at) {
-      constexpr std::size_t i = at();
-      tier_at<i>()->engine_.tell(std::get<i>(gone));
-    });
+  void tell(departures& gone) {
+    slowest_first([&](auto& tier, auto at) { tier.tell(std::get<at()>(gone)); });
   }
 
   template <class Loader>
@@ -6065,12 +7215,10 @@ class tiered {
     }
   }
 
-  std::tuple<Tiers...> tiers_;
+  std::tuple<tier_access<Tiers>...> tiers_;
   sync::counter<true> hits_, misses_, promotions_, loads_, failures_, joined_, time_;
   sync::write_epochs epochs_;
-  std::array<sync::doubted_keys, tier_count> doubts_;
-  sync::single_flight<key_type, std::optional<mapped_type>, key_hash> flights_{key_hash{this}};
-  std::array<std::unique_ptr<queue_type>, tier_count> queues_;  // last: their threads write to the tiers
+  flights_type flights_{key_hash{this}};
 };
 
 template <class... Arguments>
