@@ -4,7 +4,8 @@
 1. An include only points down: a folder may include itself, the folders of the layers below, and nothing else (LAYERS).
 2. A header includes only headers of its own component and of those that the component needs, as cmake/larder-components.cmake
    assigns them; so that larder::disk alone, installed alone, is whole.
-3. A dependency is included only by the components that link it; the core includes the standard library and xxHash, nothing else.
+3. A dependency is included only by the components that link it; the core includes the standard library and xxHash, nothing else,
+   except what it can do without: a header between `#if __has_include(<...>)` and `#endif`.
 """
 import pathlib
 import re
@@ -68,7 +69,9 @@ for header in headers:
     if rank(header) is None:
         problems.append(f"{header}: its folder is in no layer (LAYERS in this script)")
         continue
-    for line in (include / header).read_text(encoding="utf-8").splitlines():
+    text = (include / header).read_text(encoding="utf-8")
+    text = re.sub(r"#if __has_include\(<(.+?)>\)\n#include <\1>\n#endif", "", text)
+    for line in text.splitlines():
         found = re.match(r'\s*#\s*include\s*[<"]([^>"]+)[>"]', line)
         if not found:
             continue
