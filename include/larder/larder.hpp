@@ -13,6 +13,7 @@
 #include <larder/core/version.hpp>
 
 #include <larder/codec/codec.hpp>
+#include <larder/eviction/arc.hpp>
 #include <larder/eviction/clock.hpp>
 #include <larder/eviction/cyclic.hpp>
 #include <larder/eviction/epoch_pin.hpp>
@@ -20,7 +21,9 @@
 #include <larder/eviction/gdsf.hpp>
 #include <larder/eviction/largest_first.hpp>
 #include <larder/eviction/lfu.hpp>
+#include <larder/eviction/lirs.hpp>
 #include <larder/eviction/lru.hpp>
+#include <larder/eviction/s3_fifo.hpp>
 #include <larder/eviction/sieve.hpp>
 #include <larder/eviction/w_tinylfu.hpp>
 #include <larder/expiry/expire_after_access.hpp>

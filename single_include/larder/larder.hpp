@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -977,6 +978,33 @@ std::uint64_t payload_size(const T& value) noexcept {
 }  // namespace core
 }  // namespace larder
 
+// ---- larder/eviction/ghost_memory.hpp ------------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// Where ghosts get their memory: zeroed, page by page as it is used; nothing instead of an exception, since orders must not throw.
+struct ghost_memory {
+  static void* allocate(std::size_t count, std::size_t size) noexcept { return std::calloc(count, size); }
+  static void release(void* memory) noexcept { std::free(memory); }
+};
+
+template <class Memory>
+struct ghost_memory_release {
+  void operator()(void* memory) const noexcept { Memory::release(memory); }
+};
+
+/// An array of plain values that may be nothing.
+template <class T, class Memory>
+using ghost_array = std::unique_ptr<T[], ghost_memory_release<Memory>>;
+
+template <class T, class Memory>
+ghost_array<T, Memory> make_ghost_array(std::size_t count, std::size_t size_of_each = sizeof(T)) noexcept {
+  static_assert(std::is_trivial_v<T>);
+  return ghost_array<T, Memory>(static_cast<T*>(Memory::allocate(count, size_of_each)));
+}
+
+}  // namespace larder::eviction
+
 // ---- larder/eviction/slot_list.hpp ---------------------------------------------------------------------------------
 
 namespace larder::eviction {
@@ -1025,6 +1053,289 @@ class slot_list {
 };
 
 }  // namespace larder::eviction
+
+// ---- larder/eviction/ghost_lists.hpp -------------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// Two lists of hashes of entries that left, each in the order of coming, found by hash: 20 bytes per hash.
+/// Kept are 31 bits of a hash (the upper ones: shards are chosen by the lower), so among n hashes a stranger is taken for one
+/// of them with a probability of n / 2^31. Chained hashing that grows by one bucket with each new place (linear hashing), in
+/// chunks: nothing is ever copied, and nothing given back. Without memory a hash is not taken in; nothing throws.
+template <class Memory = ghost_memory>
+class ghost_lists {
+ public:
+  using place = std::uint32_t;
+  static constexpr place nowhere = no_slot;
+
+  ghost_lists() noexcept : lists_{slot_list<places>{places{this}}, slot_list<places>{places{this}}} {}
+  ghost_lists(const ghost_lists&) = delete;
+  ghost_lists& operator=(const ghost_lists&) = delete;
+
+  std::size_t size(bool second) const noexcept { return sizes_[second]; }
+  std::size_t memory() const noexcept { return capacity_ * sizeof(ghost); }
+
+  place find(std::uint64_t hash) noexcept {
+    if (used_ == 0) return nowhere;
+    const std::uint32_t print = fingerprint(hash);
+    place at = at_place(bucket(print)).bucket;
+    while (at != nowhere && at_place(at).print != print) at = at_place(at).chain;
+    return at;
+  }
+  bool in_second(place at) noexcept { return at_place(at).second != 0; }
+
+  /// Adds a hash that is in neither list, as the newest of one.
+  void push(bool second, std::uint64_t hash) noexcept {
+    const place at = free_ != nowhere ? free_ : fresh();
+    if (at == nowhere) return;
+    ghost& added = at_place(at);
+    if (at == free_) free_ = added.chain;
+    added.print = fingerprint(hash) & all_of_print;
+    added.second = second;
+    place& bucket_of_it = at_place(bucket(added.print)).bucket;
+    added.chain = bucket_of_it;
+    bucket_of_it = at;
+    lists_[second].push_front(at);
+    ++sizes_[second];
+  }
+
+  void erase(place at) noexcept {
+    ghost& erased = at_place(at);
+    place* link = &at_place(bucket(erased.print)).bucket;
+    while (*link != at) link = &at_place(*link).chain;
+    *link = erased.chain;
+    lists_[erased.second].erase(at);
+    --sizes_[erased.second];
+    erased.chain = free_;
+    free_ = at;
+  }
+  void erase_oldest(bool second) noexcept { erase(lists_[second].back()); }
+
+ private:
+  static constexpr std::uint32_t all_of_print = ~std::uint32_t{0} >> 1;
+  static constexpr std::uint32_t smallest_chunk = 64;
+  static constexpr std::uint32_t largest_chunk = 1U << 16;
+  static constexpr std::uint32_t most_places = 1U << 31;
+
+  /// A hash, and the head of the chain of the bucket with the same number.
+  struct ghost {
+    place prev;
+    place next;
+    std::uint32_t print : 31;
+    std::uint32_t second : 1;
+    place chain;
+    place bucket;
+  };
+  struct places {
+    ghost_lists* owner;
+    ghost& operator[](place at) const noexcept { return owner->at_place(at); }
+  };
+
+  static std::uint32_t fingerprint(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 33); }
+
+  /// Chunks hold 64, 64, 128, 256 ... places, and from `largest_chunk` on always as many.
+  static std::uint32_t chunk_of(place at) noexcept {
+    constexpr std::uint32_t doubling = std::bit_width(largest_chunk / smallest_chunk);
+    return at < largest_chunk ? static_cast<std::uint32_t>(std::bit_width(at / smallest_chunk)) : at / largest_chunk - 1 + doubling;
+  }
+  static std::uint32_t size_of(std::uint32_t chunk) noexcept {
+    return chunk == 0 ? smallest_chunk : chunk < chunk_of(largest_chunk) ? smallest_chunk << (chunk - 1) : largest_chunk;
+  }
+  /// The size of a chunk divides the number of its first place.
+  ghost& at_place(place at) noexcept {
+    const std::uint32_t chunk = chunk_of(at);
+    return chunks_[chunk][at & (size_of(chunk) - 1)];
+  }
+
+  std::uint32_t bucket(std::uint32_t print) const noexcept {
+    const std::uint32_t mask = ~std::uint32_t{0} >> std::countl_zero(used_);
+    const std::uint32_t number = print & mask;
+    return number < used_ ? number : number & (mask >> 1);
+  }
+
+  /// A place never used before, and with it a bucket, which takes its share of another's chain.
+  place fresh() noexcept {
+    const place at = used_;
+    if (at == capacity_ && !add_chunk()) return nowhere;
+    at_place(at).bucket = nowhere;
+    ++used_;
+    if (at == 0) return at;
+    place* link = &at_place(at ^ std::bit_floor(at)).bucket;
+    while (*link != nowhere) {
+      ghost& each = at_place(*link);
+      if (bucket(each.print) != at) {
+        link = &each.chain;
+        continue;
+      }
+      const place moved = *link;
+      *link = each.chain;
+      each.chain = at_place(at).bucket;
+      at_place(at).bucket = moved;
+    }
+    return at;
+  }
+
+  bool add_chunk() noexcept {
+    const std::uint32_t size = size_of(static_cast<std::uint32_t>(chunks_.size()));
+    if (capacity_ > most_places - size) return false;
+    auto chunk = make_ghost_array<ghost, Memory>(size);
+    if (!chunk) return false;
+    try {
+      chunks_.push_back(std::move(chunk));
+    } catch (...) {
+      return false;
+    }
+    capacity_ += size;
+    return true;
+  }
+
+  std::vector<ghost_array<ghost, Memory>> chunks_;
+  std::uint32_t capacity_ = 0;
+  std::uint32_t used_ = 0;
+  place free_ = nowhere;
+  std::array<slot_list<places>, 2> lists_;
+  std::array<std::size_t, 2> sizes_{};
+};
+
+}  // namespace larder::eviction
+
+// ---- larder/eviction/arc.hpp ---------------------------------------------------------------------------------------
+
+// ARC (Megiddo, Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003): two LRU lists, T1 of what was used
+// once and T2 of what was used more often, and two ghost lists, B1 and B2, of what left them. A miss on a hash in B1 says that
+// T1 should be larger, one on a hash in B2 that it should be smaller; the victim comes from the list that is above its share.
+// A hit moves one list node (up to four cache lines written, under the shard's exclusive lock); a put that evicts moves two and
+// looks up one hash among the ghosts. 12 bytes per entry and at most 20 for its ghost. c is the number of entries.
+// Choose it where recency and frequency take turns in being right and hits need not be cheap; not for loops (`lirs`).
+
+namespace larder {
+
+/// Evicts the least recently used entry of those used once or of those used more often, in shares that adapt. Exact for a host
+/// that asks with `victim(incoming)`; else a returning key moves the shares only after its victim was chosen. A replacement is
+/// stored anew.
+struct arc {
+  using policy_axis = axis::eviction;
+
+  struct state : eviction::links {
+    bool again = false;  // in T2
+  };
+
+  template <class States, class Memory = eviction::ghost_memory>
+  class order {
+   public:
+    explicit order(States states) noexcept : states_(states), once_(states), again_(states) {}
+
+    void on_insert(slot s, entry_info info) noexcept {
+      capacity_ = std::max(capacity_, size() + 1);
+      meet(info.hash);
+      put_in(s, from_ != origin::stranger);
+      met_ = false;
+    }
+    void on_hit(slot s) noexcept {
+      if (states_[s].again) {
+        again_.move_to_front(s);
+      } else {
+        take_out(s);
+        put_in(s, true);
+      }
+    }
+    void on_erase(slot s) noexcept { take_out(s); }
+    void on_evict(slot s, entry_info info) noexcept {
+      const bool again = states_[s].again;
+      take_out(s);
+      // Room for the one that comes, too: at most c in T1 and B1, at most 2c in all.
+      const bool to_once = make_room(false, once_size_ + (room_ && from_ == origin::stranger), capacity_, !again);
+      const bool to_again = make_room(true, size() + room_ + ghosts_.size(false) + (!again && to_once), 2 * capacity_, again);
+      if (again ? to_again : to_once) ghosts_.push(again, info.hash);
+    }
+
+    /// The cache is full when it asks, so what is there is its capacity, c. Several victims for one key count as one lesson.
+    slot victim(entry_info incoming) noexcept {
+      if (size() == 0) return no_slot;
+      if (!met_ || incoming.hash != hash_met_) capacity_ = size();
+      meet(incoming.hash);
+      room_ = true;
+      return choose(from_ == origin::again);
+    }
+    slot victim() noexcept {
+      capacity_ = size();
+      room_ = false;
+      return choose(false);
+    }
+
+    /// Bytes of the ghosts.
+    std::size_t memory() const noexcept { return ghosts_.memory(); }
+
+   private:
+    enum class origin : std::uint8_t { stranger, once, again };  // in no ghost list, B1, B2
+
+    std::size_t size() const noexcept { return once_size_ + again_size_; }
+
+    /// Learns from the key that comes whether its list should have been larger; once, until it is there.
+    void meet(std::uint64_t hash) noexcept {
+      if (met_ && hash == hash_met_) return;
+      met_ = true;
+      hash_met_ = hash;
+      from_ = origin::stranger;
+      const auto ghost = ghosts_.find(hash);
+      if (ghost == ghosts_.nowhere) return;
+      const auto once = static_cast<double>(ghosts_.size(false));
+      const auto again = static_cast<double>(ghosts_.size(true));
+      if (ghosts_.in_second(ghost)) {
+        from_ = origin::again;
+        once_share_ = std::max(once_share_ - std::max(once / again, 1.0), 0.0);
+      } else {
+        from_ = origin::once;
+        once_share_ = std::min(once_share_ + std::max(again / once, 1.0), static_cast<double>(capacity_));
+      }
+      ghosts_.erase(ghost);
+    }
+
+    /// Drops the oldest ghosts of a list until these, `more` and `others` stay within the limit; false when they cannot.
+    bool make_room(bool list, std::size_t others, std::size_t limit, std::size_t more) noexcept {
+      while (others + ghosts_.size(list) + more > limit) {
+        if (ghosts_.size(list) == 0) return false;
+        ghosts_.erase_oldest(list);
+      }
+      return true;
+    }
+
+    /// The paper's REPLACE.
+    slot choose(bool for_again) noexcept {
+      const auto once = static_cast<double>(once_size_);
+      const bool from_once = once_size_ != 0 && (once > once_share_ || (for_again && !(once < once_share_)));
+      return from_once || again_.empty() ? once_.back() : again_.back();
+    }
+
+    void put_in(slot s, bool again) noexcept {
+      states_[s].again = again;
+      (again ? again_ : once_).push_front(s);
+      ++(again ? again_size_ : once_size_);
+    }
+    void take_out(slot s) noexcept {
+      const bool again = states_[s].again;
+      (again ? again_ : once_).erase(s);
+      --(again ? again_size_ : once_size_);
+    }
+
+    [[no_unique_address]] States states_;
+    eviction::slot_list<States> once_;   // T1
+    eviction::slot_list<States> again_;  // T2
+    std::size_t once_size_ = 0;
+    std::size_t again_size_ = 0;
+    std::size_t capacity_ = 0;
+    double once_share_ = 0;  // the paper's p: how many T1 should hold
+    eviction::ghost_lists<Memory> ghosts_;
+    std::uint64_t hash_met_ = 0;
+    bool met_ = false;  // hash_met_ has been learned from and is not there yet
+    origin from_ = origin::stranger;
+    bool room_ = false;  // the victim makes room for a key
+  };
+};
+
+static_assert(sizeof(arc::state) == 12);
+
+}  // namespace larder
 
 // ---- larder/eviction/clock.hpp -------------------------------------------------------------------------------------
 
@@ -1548,6 +1859,254 @@ static_assert(sizeof(lfu::state) == 12);
 
 }  // namespace larder
 
+// ---- larder/eviction/ghost_ring.hpp --------------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// Hashes of entries that left, by number: those of the last n numbers, each of which stands for one hash or for none. Numbers
+/// come one after the other; hashes may be put in later, but in the order of their numbers.
+/// A ring of n places and the chains through it of hashes that look alike, newest first: what falls out of the ring ends the
+/// chains that reach it, so forgetting costs nothing. 10 bytes per number; of a hash 32 bits are kept (the upper ones: shards
+/// are chosen by the lower), so among n a stranger is taken for one of them with a probability of n / 2^32.
+/// The ring is made anew, at once, when n has grown by half or shrunk to a quarter. Without memory it forgets; nothing throws.
+template <class Memory = ghost_memory>
+class ghost_ring {
+ public:
+  /// The newest number in use; 0 before the first.
+  std::uint64_t newest() const noexcept { return newest_; }
+
+  /// Brings the next number into use, without a hash so far, and forgets all but the last `remembered` numbers.
+  void advance(std::size_t remembered) noexcept {
+    remembered_ = std::clamp<std::size_t>(remembered, 1, largest_size);
+    if (size_ != 0) fit();
+    ++newest_;
+    if (newest_ >= remembered_) oldest_ = std::max(oldest_, newest_ - remembered_ + 1);
+    if (size_ == 0) return;
+    newest_place_ = newest_place_ + 1 == size_ ? 0 : newest_place_ + 1;
+    places_[newest_place_].print = 0;
+  }
+
+  /// Puts a hash in under its number.
+  void insert(std::uint64_t hash, std::uint64_t number) noexcept {
+    if (size_ == 0) fit();
+    if (newest_ - number < size_) put(fingerprint(hash), number);
+  }
+
+  /// Whether the hash is there with a number not below the floor. Not any more afterwards.
+  bool take(std::uint64_t hash, std::uint64_t floor = 0) noexcept {
+    floor = std::max(floor, oldest_);
+    if (size_ == 0 || floor > newest_) return false;
+    const std::uint32_t print = fingerprint(hash);
+    const std::uint64_t oldest_age = std::min<std::uint64_t>(newest_ - floor, size_ - 1);
+    std::uint64_t age = age_of(heads_[head(print)]);
+    while (age <= oldest_age) {
+      place& at = place_at(age);
+      if (at.print == print) {
+        at.print = 0;
+        return true;
+      }
+      const std::uint64_t older = age_of(at.older);
+      if (older <= age) break;  // 2^32 numbers ago
+      age = older;
+    }
+    return false;
+  }
+
+  std::size_t memory() const noexcept { return size_ * sizeof(place) + heads_count() * sizeof(std::uint32_t); }
+
+ private:
+  static constexpr std::size_t smallest_size = 64;
+  static constexpr std::size_t largest_size = std::numeric_limits<std::uint32_t>::max() / 4;
+
+  /// A fingerprint of 0 is a number without a hash.
+  struct place {
+    std::uint32_t print;
+    std::uint32_t older;  // the last 32 bits of the number of the next in the chain
+  };
+
+  static std::uint32_t fingerprint(std::uint64_t hash) noexcept {
+    const auto print = static_cast<std::uint32_t>(hash >> 32);
+    return print == 0 ? 1 : print;
+  }
+
+  std::size_t heads_count() const noexcept { return size_ / 2; }
+  std::size_t head(std::uint32_t print) const noexcept { return static_cast<std::size_t>((std::uint64_t{print} * heads_count()) >> 32); }
+  std::uint32_t age_of(std::uint32_t number) const noexcept { return static_cast<std::uint32_t>(newest_) - number; }
+  place& place_at(std::uint64_t age) noexcept {
+    const auto back = static_cast<std::size_t>(age);
+    return places_[newest_place_ >= back ? newest_place_ - back : newest_place_ + size_ - back];
+  }
+
+  void put(std::uint32_t print, std::uint64_t number) noexcept {
+    std::uint32_t& newest_alike = heads_[head(print)];
+    place_at(newest_ - number) = {print, newest_alike};
+    newest_alike = static_cast<std::uint32_t>(number);
+  }
+
+  void fit() noexcept {
+    if (size_ < remembered_)
+      resize(std::max({remembered_, size_ + size_ / 2, smallest_size}));
+    else if (size_ / 4 > std::max(remembered_, smallest_size))
+      resize(std::max(remembered_, smallest_size));
+  }
+
+  void resize(std::size_t size) noexcept {
+    size = std::min(size, largest_size);
+    ghost_ring other;
+    other.places_ = make_ghost_array<place, Memory>(size);
+    other.heads_ = make_ghost_array<std::uint32_t, Memory>(size / 2);
+    if (!other.places_ || !other.heads_) return;
+    other.size_ = size;
+    other.newest_ = newest_;
+    other.oldest_ = oldest_;
+    other.remembered_ = remembered_;
+    for (std::uint64_t age = std::min(size_, size); age-- != 0;)
+      if (const std::uint32_t print = place_at(age).print; print != 0) other.put(print, newest_ - age);
+    *this = std::move(other);
+  }
+
+  ghost_array<place, Memory> places_;
+  ghost_array<std::uint32_t, Memory> heads_;  // of chains: the last 32 bits of the newest number
+  std::size_t size_ = 0;
+  std::size_t newest_place_ = 0;
+  std::uint64_t newest_ = 0;
+  std::uint64_t oldest_ = 1;
+  std::size_t remembered_ = 0;
+};
+
+}  // namespace larder::eviction
+
+// ---- larder/eviction/lirs.hpp --------------------------------------------------------------------------------------
+
+// LIRS (Jiang, Zhang, "LIRS: an efficient low inter-reference recency set replacement policy", SIGMETRICS 2002): entries whose
+// last two uses lay close together (LIR) hold 99 % of the cache, newcomers and the rest (HIR) pass through a queue Q of 1 %.
+// A HIR entry, there or gone, that is used again while it is more recent than the oldest LIR takes that one's place.
+// The paper's stack S is not kept as a list: every push of an HIR entry gets a number and every LIR entry the number of pushes
+// at its last use, so "in S" means "pushed after the last use of the oldest LIR", and pruning costs nothing.
+// What the paper leaves open: hashes of gone HIR entries are kept while they are in S, but of the last c pushes for c entries at
+// most; until the cache is full for the first time, all are LIR. Shares are counted in entries.
+// A hit moves one or two list nodes (four to nine cache lines written, under the shard's exclusive lock); a put that evicts
+// moves two or three and touches about four cache lines of ghosts. 16 bytes per entry and 10 for its ghost.
+// Choose it for loops and scans larger than the cache, where LRU hits nothing; not for uses that drift quickly.
+
+namespace larder {
+
+/// Evicts the oldest of the few entries that have not been used twice at a short distance. A replacement is stored anew.
+struct lirs {
+  using policy_axis = axis::eviction;
+
+  struct state : eviction::links {
+    std::uint64_t push_and_kind = 0;
+
+    bool lir() const noexcept { return (push_and_kind & 1) != 0; }
+    /// LIR: how many pushes there were at its last use; HIR: the number of its last push.
+    std::uint64_t pushed() const noexcept { return push_and_kind >> 1; }
+    void set(std::uint64_t push, bool is_lir) noexcept { push_and_kind = (push << 1) | (is_lir ? 1 : 0); }
+  };
+
+  template <class States, class Memory = eviction::ghost_memory>
+  class order {
+   public:
+    explicit order(States states) noexcept : states_(states), lirs_(states), queue_(states) {}
+
+    void on_insert(slot s, entry_info info) noexcept {
+      capacity_ = std::max(capacity_, size() + 1);
+      if (ghosts_.take(info.hash, oldest_in_stack()) || lirs_size_ < most_lirs()) {
+        make_lir(s);
+        demote_excess();
+      } else {
+        push(s);
+      }
+    }
+    void on_hit(slot s) noexcept {
+      if (states_[s].lir()) {
+        lirs_.move_to_front(s);
+        states_[s].set(ghosts_.newest(), true);
+        return;
+      }
+      const bool in_stack = states_[s].pushed() >= oldest_in_stack();
+      take_out(s);
+      if (in_stack) {
+        make_lir(s);
+        demote_excess();
+      } else {
+        push(s);
+      }
+    }
+    void on_erase(slot s) noexcept { take_out(s); }
+    void on_evict(slot s, entry_info info) noexcept {
+      const std::uint64_t pushed = states_[s].pushed();
+      const bool in_stack = pushed >= oldest_in_stack();
+      take_out(s);
+      if (in_stack) ghosts_.insert(info.hash, pushed);
+    }
+    /// The cache is full when it asks, so what is there is its capacity.
+    slot victim() noexcept {
+      capacity_ = size();
+      filled_ = true;
+      demote_excess();
+      return queue_.back();
+    }
+
+    /// Bytes of the ghosts.
+    std::size_t memory() const noexcept { return ghosts_.memory(); }
+
+   private:
+    static constexpr std::size_t hir_share = 100;
+
+    std::size_t size() const noexcept { return lirs_size_ + queue_size_; }
+    /// All but one at most; all as long as the capacity is not known.
+    std::size_t most_lirs() const noexcept {
+      return filled_ ? capacity_ - std::max<std::size_t>(1, capacity_ / hir_share) : std::numeric_limits<std::size_t>::max();
+    }
+
+    /// The first push after the last use of the oldest LIR.
+    std::uint64_t oldest_in_stack() const noexcept { return (lirs_.empty() ? ghosts_.newest() : states_[lirs_.back()].pushed()) + 1; }
+
+    void make_lir(slot s) noexcept {
+      states_[s].set(ghosts_.newest(), true);
+      lirs_.push_front(s);
+      ++lirs_size_;
+    }
+    /// An HIR entry to the top of S and the end of Q.
+    void push(slot s) noexcept {
+      ghosts_.advance(capacity_);
+      states_[s].set(ghosts_.newest(), false);
+      queue_.push_front(s);
+      ++queue_size_;
+    }
+    void demote_excess() noexcept {
+      while (lirs_size_ > most_lirs()) demote();
+    }
+    /// The oldest LIR to the end of Q, out of S.
+    void demote() noexcept {
+      const slot s = lirs_.back();
+      take_out(s);
+      states_[s].set(states_[s].pushed(), false);
+      queue_.push_front(s);
+      ++queue_size_;
+    }
+    void take_out(slot s) noexcept {
+      const bool lir = states_[s].lir();
+      (lir ? lirs_ : queue_).erase(s);
+      --(lir ? lirs_size_ : queue_size_);
+    }
+
+    [[no_unique_address]] States states_;
+    eviction::slot_list<States> lirs_;   // most recently used first
+    eviction::slot_list<States> queue_;  // Q: the oldest is the victim
+    std::size_t lirs_size_ = 0;
+    std::size_t queue_size_ = 0;
+    std::size_t capacity_ = 0;
+    bool filled_ = false;
+    eviction::ghost_ring<Memory> ghosts_;  // by the numbers of the pushes
+  };
+};
+
+static_assert(sizeof(lirs::state) == 16);
+
+}  // namespace larder
+
 // ---- larder/eviction/lru.hpp ---------------------------------------------------------------------------------------
 
 // Least recently used: the entry whose last use lies furthest back leaves.
@@ -1576,6 +2135,107 @@ struct lru {
     eviction::slot_list<States> list_;
   };
 };
+
+}  // namespace larder
+
+// ---- larder/eviction/s3_fifo.hpp -----------------------------------------------------------------------------------
+
+// S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023): three queues by
+// arrival. Newcomers pass through a small one, a tenth of the cache. Who is used twice there moves to the main one; who is not
+// leaves, and only its hash stays in the ghost queue; who comes back while that remembers it goes to the main queue at once.
+// There, each use (up to three) buys another round.
+// A hit raises one counter up to three (nothing is written beyond that) and runs in parallel with others: of hits at the very
+// same time one may not be counted. A put that evicts passes over used entries, amortised once per use, and touches about four
+// cache lines of ghosts. 12 bytes per entry (both links of a list, since any entry may leave at any time) and 10 for its ghost.
+// What the paper leaves open: two uses move to the main queue, as in its Algorithm 1. The ghost queue spans as many evictions as
+// there are entries; those who came back leave their places empty, where the authors' simulator fills 0.9 of them. Shares are
+// counted in entries, not in weights: that holds under every limit, and nothing more has to be kept of an entry.
+// Choose it for skewed use with many keys that come once, scans included; not for loops a little longer than the cache (`lirs`).
+
+namespace larder {
+
+/// Evicts newcomers that were not used twice first, and of the rest who has not been used for a round. A replacement is stored anew.
+struct s3_fifo {
+  using policy_axis = axis::eviction;
+  static constexpr bool concurrent_hits = true;
+
+  struct state : eviction::links {
+    std::atomic<std::uint8_t> uses{0};
+    bool in_main = false;
+  };
+
+  template <class States, class Memory = eviction::ghost_memory>
+  class order {
+   public:
+    explicit order(States states) noexcept : states_(states), small_(states), main_(states) {}
+
+    void on_insert(slot s, entry_info info) noexcept {
+      if (ghosts_.take(info.hash))
+        put_in_main(s, 0);
+      else
+        put_in_small(s);
+    }
+    void on_hit(slot s) noexcept {
+      std::atomic<std::uint8_t>& uses = states_[s].uses;
+      const std::uint8_t before = uses.load(std::memory_order_relaxed);
+      if (before < most_uses) uses.store(static_cast<std::uint8_t>(before + 1), std::memory_order_relaxed);
+    }
+    void on_erase(slot s) noexcept { take_out(s); }
+    void on_evict(slot s, entry_info info) noexcept {
+      if (!states_[s].in_main) {
+        ghosts_.advance(size());
+        ghosts_.insert(info.hash, ghosts_.newest());
+      }
+      take_out(s);
+    }
+    /// The cache is full when it asks, so what is there is its capacity.
+    slot victim() noexcept {
+      while (size() != 0) {
+        const bool from_small = small_size_ != 0 && small_size_ >= size() / small_share;
+        const slot s = from_small ? small_.back() : main_.back();
+        const std::uint8_t uses = states_[s].uses.load(std::memory_order_relaxed);
+        if (uses < (from_small ? uses_to_stay : 1)) return s;
+        take_out(s);
+        put_in_main(s, from_small ? 0 : static_cast<std::uint8_t>(uses - 1));
+      }
+      return no_slot;
+    }
+
+    /// Bytes of the ghosts.
+    std::size_t memory() const noexcept { return ghosts_.memory(); }
+
+   private:
+    static constexpr std::uint8_t most_uses = 3;
+    static constexpr std::uint8_t uses_to_stay = 2;
+    static constexpr std::size_t small_share = 10;
+
+    std::size_t size() const noexcept { return small_size_ + main_size_; }
+    void put_in_small(slot s) noexcept {
+      small_.push_front(s);
+      ++small_size_;
+    }
+    void put_in_main(slot s, std::uint8_t uses) noexcept {
+      states_[s].uses.store(uses, std::memory_order_relaxed);
+      states_[s].in_main = true;
+      main_.push_front(s);
+      ++main_size_;
+    }
+    void take_out(slot s) noexcept {
+      const bool in_main = states_[s].in_main;
+      (in_main ? main_ : small_).erase(s);
+      --(in_main ? main_size_ : small_size_);
+    }
+
+    [[no_unique_address]] States states_;
+    eviction::slot_list<States> small_;
+    eviction::slot_list<States> main_;
+    std::size_t small_size_ = 0;
+    std::size_t main_size_ = 0;
+    eviction::ghost_ring<Memory> ghosts_;  // by the numbers of evictions from the small queue
+  };
+};
+
+static_assert(sizeof(s3_fifo::state) == 12);
 
 }  // namespace larder
 
