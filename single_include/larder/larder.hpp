@@ -1136,7 +1136,8 @@ class ghost_lists {
   /// Chunks hold 64, 64, 128, 256 ... places, and from `largest_chunk` on always as many.
   static std::uint32_t chunk_of(place at) noexcept {
     constexpr std::uint32_t doubling = std::bit_width(largest_chunk / smallest_chunk);
-    return at < largest_chunk ? static_cast<std::uint32_t>(std::bit_width(at / smallest_chunk)) : at / largest_chunk - 1 + doubling;
+    return at < largest_chunk ? static_cast<std::uint32_t>(std::bit_width(at / smallest_chunk))
+                              : at / largest_chunk - 1 + doubling;
   }
   static std::uint32_t size_of(std::uint32_t chunk) noexcept {
     return chunk == 0 ? smallest_chunk : chunk < chunk_of(largest_chunk) ? smallest_chunk << (chunk - 1) : largest_chunk;
@@ -1930,7 +1931,9 @@ class ghost_ring {
   }
 
   std::size_t heads_count() const noexcept { return size_ / 2; }
-  std::size_t head(std::uint32_t print) const noexcept { return static_cast<std::size_t>((std::uint64_t{print} * heads_count()) >> 32); }
+  std::size_t head(std::uint32_t print) const noexcept {
+    return static_cast<std::size_t>((std::uint64_t{print} * heads_count()) >> 32);
+  }
   std::uint32_t age_of(std::uint32_t number) const noexcept { return static_cast<std::uint32_t>(newest_) - number; }
   place& place_at(std::uint64_t age) noexcept {
     const auto back = static_cast<std::size_t>(age);
@@ -2061,7 +2064,9 @@ struct lirs {
     }
 
     /// The first push after the last use of the oldest LIR.
-    std::uint64_t oldest_in_stack() const noexcept { return (lirs_.empty() ? ghosts_.newest() : states_[lirs_.back()].pushed()) + 1; }
+    std::uint64_t oldest_in_stack() const noexcept {
+      return (lirs_.empty() ? ghosts_.newest() : states_[lirs_.back()].pushed()) + 1;
+    }
 
     void make_lir(slot s) noexcept {
       states_[s].set(ghosts_.newest(), true);

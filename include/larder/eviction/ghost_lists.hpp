@@ -91,7 +91,8 @@ class ghost_lists {
   /// Chunks hold 64, 64, 128, 256 ... places, and from `largest_chunk` on always as many.
   static std::uint32_t chunk_of(place at) noexcept {
     constexpr std::uint32_t doubling = std::bit_width(largest_chunk / smallest_chunk);
-    return at < largest_chunk ? static_cast<std::uint32_t>(std::bit_width(at / smallest_chunk)) : at / largest_chunk - 1 + doubling;
+    return at < largest_chunk ? static_cast<std::uint32_t>(std::bit_width(at / smallest_chunk))
+                              : at / largest_chunk - 1 + doubling;
   }
   static std::uint32_t size_of(std::uint32_t chunk) noexcept {
     return chunk == 0 ? smallest_chunk : chunk < chunk_of(largest_chunk) ? smallest_chunk << (chunk - 1) : largest_chunk;

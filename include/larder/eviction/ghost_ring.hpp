@@ -77,7 +77,9 @@ class ghost_ring {
   }
 
   std::size_t heads_count() const noexcept { return size_ / 2; }
-  std::size_t head(std::uint32_t print) const noexcept { return static_cast<std::size_t>((std::uint64_t{print} * heads_count()) >> 32); }
+  std::size_t head(std::uint32_t print) const noexcept {
+    return static_cast<std::size_t>((std::uint64_t{print} * heads_count()) >> 32);
+  }
   std::uint32_t age_of(std::uint32_t number) const noexcept { return static_cast<std::uint32_t>(newest_) - number; }
   place& place_at(std::uint64_t age) noexcept {
     const auto back = static_cast<std::size_t>(age);

@@ -94,7 +94,9 @@ struct lirs {
     }
 
     /// The first push after the last use of the oldest LIR.
-    std::uint64_t oldest_in_stack() const noexcept { return (lirs_.empty() ? ghosts_.newest() : states_[lirs_.back()].pushed()) + 1; }
+    std::uint64_t oldest_in_stack() const noexcept {
+      return (lirs_.empty() ? ghosts_.newest() : states_[lirs_.back()].pushed()) + 1;
+    }
 
     void make_lir(slot s) noexcept {
       states_[s].set(ghosts_.newest(), true);

@@ -104,9 +104,7 @@ TEST_CASE("arc evicts in a cache as Figure 4 of its paper, request by request") 
   CHECK(cache_differs<larder::arc, naive_arc>(calls::everything) == "");
 }
 
-TEST_CASE("arc keeps the contract of eviction orders") {
-  CHECK(larder::testing::check_eviction<larder::arc>().text() == "");
-}
+TEST_CASE("arc keeps the contract of eviction orders") { CHECK(larder::testing::check_eviction<larder::arc>().text() == ""); }
 
 TEST_CASE("arc lets a scan pass when entries were used twice") {
   host<keyed_order<larder::arc>> cache(100, 100);

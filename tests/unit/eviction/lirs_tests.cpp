@@ -72,7 +72,8 @@ class naive_lirs {
   enum kind { lir, hir, gone };
 
   std::size_t count(kind wanted) const {
-    return static_cast<std::size_t>(std::count_if(kinds_.begin(), kinds_.end(), [&](const auto& k) { return k.second == wanted; }));
+    return static_cast<std::size_t>(
+        std::count_if(kinds_.begin(), kinds_.end(), [&](const auto& k) { return k.second == wanted; }));
   }
   std::size_t lirs() const { return count(lir); }
   std::size_t residents() const { return count(lir) + count(hir); }
@@ -149,9 +150,7 @@ TEST_CASE("lirs with a queue of several entries evicts as its paper says, reques
   }
 }
 
-TEST_CASE("lirs keeps the contract of eviction orders") {
-  CHECK(larder::testing::check_eviction<larder::lirs>().text() == "");
-}
+TEST_CASE("lirs keeps the contract of eviction orders") { CHECK(larder::testing::check_eviction<larder::lirs>().text() == ""); }
 
 TEST_CASE("lirs keeps nearly as much of a loop as fits, where LRU keeps nothing") {
   host<keyed_order<larder::lirs>> cache(100, 100);

@@ -241,10 +241,14 @@ class requests {
     if (below(50) == 0) phase_ = below(4);
     const auto any = [&](int n) { return static_cast<int>(below(static_cast<std::size_t>(n))); };
     switch (phase_) {
-      case 0: return any(1 + any(3 * capacity_));
-      case 1: return any(3 * capacity_);
-      case 2: return at_++ % (capacity_ + capacity_ / 4 + 2);
-      default: return below(3) == 0 ? 1'000'000 + new_++ : any(2 * capacity_);
+      case 0:
+        return any(1 + any(3 * capacity_));
+      case 1:
+        return any(3 * capacity_);
+      case 2:
+        return at_++ % (capacity_ + capacity_ / 4 + 2);
+      default:
+        return below(3) == 0 ? 1'000'000 + new_++ : any(2 * capacity_);
     }
   }
 
@@ -260,10 +264,12 @@ enum class calls { requests_only, everything };
 
 /// Plays both and says where they first differ; nothing when they never do.
 template <class Subject, class Reference>
-std::string first_difference(Subject& subject, Reference& reference, std::size_t capacity, std::uint64_t seed, calls which, std::size_t steps) {
+std::string first_difference(Subject& subject, Reference& reference, std::size_t capacity, std::uint64_t seed, calls which,
+                             std::size_t steps) {
   requests random(seed, static_cast<int>(capacity));
   std::ostringstream said;
-  const auto same = [&](std::size_t step, const char* what, int key, const std::vector<int>& got, const std::vector<int>& wanted) {
+  const auto same = [&](std::size_t step, const char* what, int key, const std::vector<int>& got,
+                        const std::vector<int>& wanted) {
     if (got == wanted) return true;
     said << "capacity " << capacity << ", seed " << seed << ", step " << step << ", " << what << " " << key << ": evicted";
     for (const int k : got) said << " " << k;
@@ -294,7 +300,7 @@ std::string first_difference(Subject& subject, Reference& reference, std::size_t
 
 /// The first difference between an order and its reference over many seeds and capacities, driven directly.
 template <class Policy, class Reference, class Weigh = alike>
-std::string order_differs(calls which, std::size_t rounds = 150, std::size_t steps = 1500) {
+std::string order_differs(calls which, std::size_t rounds = 90, std::size_t steps = 1000) {
   for (std::uint64_t seed = 1; seed <= rounds; ++seed) {
     const std::size_t capacity = Weigh::heaviest + seed * 7 % 45;
     host<keyed_order<Policy>, Weigh> subject(capacity, 4 * capacity + 4, seed);
@@ -306,7 +312,7 @@ std::string order_differs(calls which, std::size_t rounds = 150, std::size_t ste
 
 /// The same through a cache.
 template <class Policy, class Reference>
-std::string cache_differs(calls which, std::size_t rounds = 60, std::size_t steps = 1500) {
+std::string cache_differs(calls which, std::size_t rounds = 45, std::size_t steps = 1000) {
   for (std::uint64_t seed = 1; seed <= rounds; ++seed) {
     const std::size_t capacity = 1 + seed * 7 % 45;
     real_host<Policy> subject(capacity);
