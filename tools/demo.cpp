@@ -3,7 +3,7 @@
 // Every tensor of every pass is compared with the file.
 
 #include "demo/model_file.hpp"
-#include "demo/progress.hpp"
+#include "progress.hpp"
 
 #include <larder/larder.hpp>
 #include <larder/layer/layer_cache.hpp>
@@ -74,7 +74,7 @@ int run(const options& chosen) {
   if (model.empty()) {
     model = chosen.directory / "model-32x16MB.safetensors";
     if (!std::filesystem::exists(model)) {
-      demo::progress bar("making a model", 32);
+      tools::progress bar("making a model", 32);
       demo::make_model(model, 32, 512_MB, [&](std::size_t done) { bar.at(done); });
       bar.finish("32 layers in " + model.string());
     }
@@ -90,7 +90,7 @@ int run(const options& chosen) {
   std::uint64_t largest = 0;
   std::size_t tensor_count = 0;
   {
-    demo::progress bar("reading the model", layers.size());
+    tools::progress bar("reading the model", layers.size());
     for (std::size_t i = 0; i < layers.size(); ++i) {
       larder::mutable_bytes buffer(layers[i].size);
       source.read(i, 0, buffer.span());
@@ -116,7 +116,7 @@ int run(const options& chosen) {
   auto remote = larder::make_cache<std::string, larder::bytes>(larder::unbounded{},
                                                                larder::http_blob{larder::webdav{.url = server.url() + "/models"}});
   {
-    demo::progress bar("publishing to the server", layers.size());
+    tools::progress bar("publishing to the server", layers.size());
     for (std::size_t i = 0; i < layers.size(); ++i) {
       for (std::size_t t = 0; t < layers[i].tensors.size(); ++t)
         if (!remote.put(key_of(identity, layers[i].name, layers[i].tensors[t].name), tensors[i][t]))
@@ -175,7 +175,7 @@ int run(const options& chosen) {
   auto steps = streamed.passes(chosen.passes);
   auto step = steps.begin();
   for (unsigned pass = 1; pass <= chosen.passes; ++pass) {
-    demo::progress bar(text("pass %u of %u", pass, chosen.passes), layers.size());
+    tools::progress bar(text("pass %u of %u", pass, chosen.passes), layers.size());
     const auto begin = std::chrono::steady_clock::now();
     const std::uint64_t disk_before = from_disk.bytes;
     const std::uint64_t remote_before = from_remote.bytes;
