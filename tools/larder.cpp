@@ -1,0 +1,24 @@
+// The command `larder`: one subcommand per file <name>_command.cpp.
+
+#include "simulate_command.hpp"
+
+#include <larder/core/version.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+
+int main(int count, char** arguments) {
+  constexpr int wrong_use = 2;
+  CLI::App app{"Tools around the caches of larder. `larder SUBCOMMAND --help` explains a subcommand.", "larder"};
+  app.set_version_flag("--version", "larder " LARDER_VERSION_STRING);
+  app.require_subcommand(1);
+  app.footer("Exit codes: 0 done; 1 something could not be read or written; 2 wrong use");
+  const std::function<int()> simulate = tools::add_simulate(app);
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::ParseError& stop) {
+    return app.exit(stop) == 0 ? 0 : wrong_use;  // --help and --version stop here too
+  }
+  return simulate();
+}
