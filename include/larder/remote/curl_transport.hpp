@@ -4,8 +4,8 @@
 // within 0.6-1.1 of a bare socket loop and bring TLS, proxies and name look-up that are kept well elsewhere.
 // Redirects are never followed (they carry custom headers to other hosts), content is never decoded.
 //
-// A request that meets a connection that the server has closed meanwhile is sent again by libcurl itself on a fresh one,
-// as long as no byte of an answer has come. Every other retry belongs to a transport around this one.
+// A request that meets a kept connection that the server is closing is sent once more on a fresh one, as long as no byte
+// of an answer has come. Every other retry belongs to a transport around this one.
 
 #include <larder/core/error.hpp>
 #include <larder/core/version.hpp>
@@ -36,22 +36,43 @@ class curl_transport {
 
   /// Sends and waits for the whole answer; throws `larder::error` when none comes in time or whole.
   http_response send(const http_request& request) {
+    const transfer_watch::clock::time_point start = transfer_watch::clock::now();
+    if (std::optional<http_response> answer = attempt(request, start, on_kept)) return std::move(*answer);
+    return std::move(*attempt(request, start, on_fresh));
+  }
+
+ private:
+  enum connection_choice : bool { on_kept, on_fresh };
+
+  /// The answer, or nothing when a kept connection turned out to be closed; `on_fresh` never gives nothing.
+  std::optional<http_response> attempt(const http_request& request, transfer_watch::clock::time_point start, connection_choice choice) {
     const curl_pool::lease handle = pool_.take();
     curl_exchange exchange(request);
     const curl_list headers = prepare(handle.easy(), request);
+    if (choice == on_fresh) curl_easy_setopt(handle.easy(), CURLOPT_FRESH_CONNECT, 1L);
     exchange.attach(handle.easy());
 
-    transfer_watch watch(settings_.timeouts, transfer_watch::clock::now());
+    transfer_watch watch(settings_.timeouts, start);
     const std::optional<CURLcode> code = run(handle, exchange, watch);
     if (exchange.failure) std::rethrow_exception(exchange.failure);
     if (!code) core::fail(error_cause::timeout, subject(request) + " timed out: " + watch.reason());
-    if (*code != CURLE_OK && !exchange.satisfied) fail_transfer(request, *code, exchange.progress().answered);
+    if (*code != CURLE_OK && !exchange.satisfied) {
+      if (choice == on_kept && was_stale(handle.easy(), *code, exchange)) return std::nullopt;
+      fail_transfer(request, *code, exchange.progress().answered);
+    }
     if (exchange.response.status < 200) core::fail(error_cause::network, subject(request) + " got no final answer");
     exchange.finish();
     return std::move(exchange.response);
   }
 
- private:
+  /// libcurl itself sends again when the closing shows as it reads, but not when it shows as a body is written.
+  static bool was_stale(CURL* easy, CURLcode code, const curl_exchange& exchange) {
+    if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING) return false;
+    long connections_made = 1;
+    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections_made);
+    return connections_made == 0 && !exchange.progress().answered;
+  }
+
   static std::string subject(const http_request& request) { return request.method + " " + request.target.printable(); }
 
   static void add_line(curl_list& list, std::string_view name, std::string_view value) {

@@ -1,10 +1,21 @@
 #include <larder/remote/curl_transport.hpp>
 #include <larder/testing/blob_server.hpp>
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+
+#include <dlfcn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,6 +23,24 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+
+namespace {
+
+/// How many more times this thread may send before one sending meets a closed connection; negative: always.
+thread_local int sends_left = -1;
+
+}  // namespace
+
+/// Stands before the C library's `send` for libcurl, too.
+extern "C" ssize_t send(int socket, const void* data, std::size_t size, int flags) {
+  if (sends_left >= 0 && sends_left-- == 0) {
+    errno = EPIPE;
+    return -1;
+  }
+  using send_function = ssize_t (*)(int, const void*, std::size_t, int);
+  static const auto next = reinterpret_cast<send_function>(dlsym(RTLD_NEXT, "send"));
+  return next(socket, data, size, flags);
+}
 
 namespace {
 
@@ -31,7 +60,92 @@ remote::http_request request_to(const blob_server& server, const std::string& me
   return request;
 }
 
+/// Answers the first request of each connection, and resets the connection when it has seen the head of a second one.
+class forgetful_server {
+ public:
+  /// With `surly` it resets connections at their first request, from the second connection on.
+  explicit forgetful_server(bool surly) : acceptor_(context_, {boost::asio::ip::address_v4::loopback(), 0}), thread_([this, surly] { serve(surly); }) {}
+  ~forgetful_server() {
+    stopping_ = true;
+    boost::asio::ip::tcp::socket last(context_);
+    boost::system::error_code ignored;
+    last.connect(acceptor_.local_endpoint(), ignored);
+    thread_.join();
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+  int connections() const { return connections_; }
+
+ private:
+  void serve(bool surly) {
+    namespace http = boost::beast::http;
+    for (;;) {
+      boost::asio::ip::tcp::socket socket(context_);
+      acceptor_.accept(socket);
+      if (stopping_) return;
+      const bool first = ++connections_ == 1;
+      boost::beast::flat_buffer buffer;
+      boost::system::error_code failed;
+      if (first || !surly) {
+        http::request_parser<http::string_body> whole;
+        whole.body_limit(boost::none);
+        http::read(socket, buffer, whole, failed);
+        boost::asio::write(socket, boost::asio::buffer(std::string("HTTP/1.1 201 -\r\nContent-Length: 0\r\n\r\n")), failed);
+      }
+      http::request_parser<http::string_body> head;
+      http::read_header(socket, buffer, head, failed);
+      socket.set_option(boost::asio::socket_base::linger(true, 0), failed);  // closing resets: what is under way is lost
+    }
+  }
+
+  boost::asio::io_context context_;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int> connections_ = 0;
+  std::thread thread_;  // last: everything above is ready
+};
+
 }  // namespace
+
+TEST_CASE("a body that meets a closing connection is sent once more, on a fresh one") {
+  for (const bool surly : {false, true}) {
+    CAPTURE(surly);
+    forgetful_server server(surly);
+    remote::curl_transport transport(patient());
+    remote::http_request request;
+    request.method = "PUT";
+    request.target = remote::parse_url(server.url()).child("o");
+    const std::vector<larder::bytes> body{larder::bytes::copy_of(std::string(std::size_t{7} << 20U, 'x'))};
+    request.body = body;
+    request.has_body = true;
+    CHECK(transport.send(request).status == 201);
+    if (surly) {
+      CHECK_THROWS_AS(transport.send(request), larder::error);
+    } else {
+      CHECK(transport.send(request).status == 201);
+      CHECK(transport.send(request).status == 201);
+    }
+    CHECK(server.connections() == (surly ? 2 : 3));
+  }
+}
+
+TEST_CASE("a connection that closes between a head and its body costs the request nothing, once") {
+  blob_server server;
+  remote::curl_transport transport(patient());
+  remote::http_request request = request_to(server, "PUT", "o");
+  const std::vector<larder::bytes> body{larder::bytes::copy_of("text")};
+  request.body = body;
+  request.has_body = true;
+  sends_left = 1;  // on a connection of its own a failure is a failure
+  CHECK_THROWS_AS(transport.send(request), larder::error);
+  CHECK(sends_left == -1);
+  CHECK(transport.send(request).status == 201);
+  for (const int sent : {0, 1}) {
+    CAPTURE(sent);
+    sends_left = sent;
+    CHECK(transport.send(request).status == 204);
+    CHECK(sends_left == -1);
+  }
+}
 
 TEST_CASE("any status is an answer, with its headers and the beginning of its body") {
   blob_server server;
