@@ -47,7 +47,8 @@ void fill(subject<Key>& cache, std::size_t count) {
 /// All requests of a case, as ranks of keys: chunk 0 warms up.
 class request_ranks {
  public:
-  request_ranks(zipf draws, const options& wanted) : chunk_(wanted.chunk), ranks_(draws.draw((1 + wanted.chunks) * wanted.chunk)) {}
+  request_ranks(zipf draws, const options& wanted)
+      : chunk_(wanted.chunk), ranks_(draws.draw((1 + wanted.chunks) * wanted.chunk)) {}
   std::span<const std::uint32_t> of(std::size_t chunk) const { return std::span(ranks_).subspan(chunk * chunk_, chunk_); }
 
  private:
@@ -74,19 +75,38 @@ void read_resident(const std::string& name, std::string about, candidates<Key> f
 void get_u64(const std::string& name, const everybody& all, const options& wanted, report& figures) {
   // Another order, `exact<...>` of one, a cache with an observer: its name here, after a line in the catalogue.
   read_resident(name, "hits, 64-bit keys, all resident, Zipf 0.99, one thread",
-                pick(all.u64, {"flat_map", "clock", "sieve", "s3_fifo", "fifo", "largest_first", "epoch_pin", "w_tinylfu", "arc", "lirs",
-                               "gdsf", "lfu", "lru", "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "list_lru", "rocksdb_lru",
-                               "rocksdb_hyper_clock", "tbb_lru"}),
+                pick(all.u64, {"flat_map",
+                               "clock",
+                               "sieve",
+                               "s3_fifo",
+                               "fifo",
+                               "largest_first",
+                               "epoch_pin",
+                               "w_tinylfu",
+                               "arc",
+                               "lirs",
+                               "gdsf",
+                               "lfu",
+                               "lru",
+                               "clock_sharded",
+                               "sieve_sharded",
+                               "s3_fifo_sharded",
+                               "list_lru",
+                               "rocksdb_lru",
+                               "rocksdb_hyper_clock",
+                               "tbb_lru"}),
                 wanted, figures);
 }
 void get_str32(const std::string& name, const everybody& all, const options& wanted, report& figures) {
   read_resident(name, "hits, 32-byte string keys, all resident, Zipf 0.99, one thread", all.strings, wanted, figures);
 }
 void get_bytes(const std::string& name, const everybody& all, const options& wanted, report& figures) {
-  read_resident(name, "hits, 64-bit keys, values larder::bytes; _copy: the hit copies the value out", all.byte_values, wanted, figures);
+  read_resident(name, "hits, 64-bit keys, values larder::bytes; _copy: the hit copies the value out", all.byte_values, wanted,
+                figures);
 }
 void get_string(const std::string& name, const everybody& all, const options& wanted, report& figures) {
-  read_resident(name, "hits, 64-bit keys, values std::string; _copy: the hit copies the value out", all.string_values, wanted, figures);
+  read_resident(name, "hits, 64-bit keys, values std::string; _copy: the hit copies the value out", all.string_values, wanted,
+                figures);
 }
 
 void evicting(const std::string& name, const everybody& all, const options& wanted, report& figures) {
@@ -97,9 +117,10 @@ void evicting(const std::string& name, const everybody& all, const options& want
   const std::vector<key> all_keys = requests.next((1 + wanted.chunks) * wanted.chunk);
   std::span<const key> keys;
   c.name = name;
-  c.about = "19 of 20 get one of the newest 1 M keys (Zipf 0.99 by age), 1 of 20 puts a new key; capacity 50 %, one thread";
-  c.field = pick(all.u64, {"flat_map_ring", "clock", "sieve", "s3_fifo", "fifo", "w_tinylfu", "arc", "lirs", "gdsf", "lfu", "lru",
-                           "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock"});
+  c.about = "19 of 20 get a key by its age (Zipf 0.99), 1 of 20 puts a new one; capacity 50 % of the keys asked for, one thread";
+  c.field =
+      pick(all.u64, {"flat_map_ring", "clock", "sieve", "s3_fifo", "fifo", "w_tinylfu", "arc", "lirs", "gdsf", "lfu", "lru",
+                     "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock"});
   c.capacity = room;
   c.prepare = [&](subject<key>& cache) { fill(cache, wanted.keys); };
   c.make_requests = [&](std::size_t chunk) { keys = std::span(all_keys).subspan(chunk * wanted.chunk, wanted.chunk); };
@@ -132,8 +153,8 @@ void mixed_u64(const std::string& name, const everybody& all, const options& wan
   contest<std::uint64_t> c;
   c.name = name;
   c.about = "get, or put what is not there; Zipf 0.9, capacity 10 % of the keys, one thread";
-  c.field = pick(all.u64, {"list_lru", "clock", "sieve", "s3_fifo", "fifo", "w_tinylfu", "arc", "lirs", "gdsf", "lfu", "lru", "clock_sharded",
-                           "sieve_sharded", "s3_fifo_sharded", "rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru"});
+  c.field = pick(all.u64, {"list_lru", "clock", "sieve", "s3_fifo", "fifo", "w_tinylfu", "arc", "lirs", "gdsf", "lfu", "lru",
+                           "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru"});
   get_or_put(std::move(c), wanted, figures);
 }
 void two_threads_mixed(const std::string& name, const everybody& all, const options& wanted, report& figures) {
@@ -141,8 +162,8 @@ void two_threads_mixed(const std::string& name, const everybody& all, const opti
   c.name = name;
   c.about = "mixed_u64 by two threads; wall time";
   c.threads = 2;
-  c.field = pick(all.u64, {"list_lru_mutex", "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "rocksdb_lru", "rocksdb_hyper_clock",
-                           "tbb_lru"});
+  c.field = pick(all.u64, {"list_lru_mutex", "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "rocksdb_lru",
+                           "rocksdb_hyper_clock", "tbb_lru"});
   get_or_put(std::move(c), wanted, figures);
 }
 
@@ -177,16 +198,18 @@ void two_threads_read(const std::string& name, const everybody& all, const optio
 void two_threads_95_5(const std::string& name, const everybody& all, const options& wanted, report& figures) {
   contest<std::uint64_t> c;
   c.name = name;
-  c.about = "95 % hits, 5 % puts of keys that are there, by two threads; wall time; flat_map writes over values in place, without a lock";
-  c.field = pick(all.u64, {"flat_map_in_place", "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "list_lru_mutex", "rocksdb_lru",
-                           "rocksdb_hyper_clock"});
+  c.about =
+      "95 % hits, 5 % puts of keys that are there, by two threads; wall time; flat_map writes over values in place, without a "
+      "lock";
+  c.field = pick(all.u64, {"flat_map_in_place", "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "list_lru_mutex",
+                           "rocksdb_lru", "rocksdb_hyper_clock"});
   two_threads(std::move(c), true, wanted, figures);
 }
 
 void memory(const std::string& name, const everybody& all, const options& wanted, report& figures) {
-  const candidates<std::uint64_t> field =
-      pick(all.u64, {"flat_map", "clock", "sieve", "s3_fifo", "fifo", "largest_first", "epoch_pin", "w_tinylfu", "arc", "lirs", "gdsf",
-                     "lfu", "lru", "clock_sharded", "s3_fifo_sharded", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru"});
+  const candidates<std::uint64_t> field = pick(
+      all.u64, {"flat_map", "clock", "sieve", "s3_fifo", "fifo", "largest_first", "epoch_pin", "w_tinylfu", "arc", "lirs", "gdsf",
+                "lfu", "lru", "clock_sharded", "s3_fifo_sharded", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru"});
   double bare = 0;
   for (const candidate<std::uint64_t>& who : field) {
     if (!wanted.wants(who.name) && who.name != field.front().name) continue;

@@ -78,7 +78,9 @@ class flat_map_in_place : public flat_map<Key, std::uint64_t> {
 template <class Key>
 class flat_map_ring : public flat_map<Key, std::uint64_t> {
  public:
-  explicit flat_map_ring(std::size_t capacity) : flat_map<Key, std::uint64_t>(capacity), capacity_(capacity) { ring_.reserve(capacity); }
+  explicit flat_map_ring(std::size_t capacity) : flat_map<Key, std::uint64_t>(capacity), capacity_(capacity) {
+    ring_.reserve(capacity);
+  }
   void put(const Key& key, std::uint64_t number) {
     if (!this->map_.emplace(key, number).second) return;
     if (ring_.size() < capacity_) {

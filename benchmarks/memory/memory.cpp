@@ -29,10 +29,12 @@ void print_help(const bench::everybody& all) {
 
 void check_names(const bench::options& wanted, const bench::everybody& all) {
   for (const std::string& name : wanted.cases)
-    if (std::none_of(bench::scenarios().begin(), bench::scenarios().end(), [&](const bench::scenario& s) { return s.name == name; }))
+    if (std::none_of(bench::scenarios().begin(), bench::scenarios().end(),
+                     [&](const bench::scenario& s) { return s.name == name; }))
       throw std::invalid_argument("no case \"" + name + "\" (--help lists them)");
   for (const std::string& name : wanted.only)
-    if (!all.has(name) && std::none_of(std::begin(elsewhere), std::end(elsewhere), [&](const char* other) { return name == other; }))
+    if (!all.has(name) &&
+        std::none_of(std::begin(elsewhere), std::end(elsewhere), [&](const char* other) { return name == other; }))
       throw std::invalid_argument("no subject \"" + name + "\" (--help lists them)");
 }
 

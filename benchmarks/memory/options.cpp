@@ -32,10 +32,12 @@ bool among(const std::vector<std::string>& names, std::string_view name) {
 }  // namespace
 
 const char* const usage =
-    "usage: bench_memory [--case NAME,...] [--only SUBJECT,...] [--chunks N] [--quick] [--out FILE.json] [--beside FILE] [--draws FOLDER]\n"
+    "usage: bench_memory [--case NAME,...] [--only SUBJECT,...] [--chunks N] [--quick] [--out FILE.json] [--beside FILE] "
+    "[--draws FOLDER]\n"
     "  --chunks N       chunks of 1,000,000 requests of each subject, interleaved (default 11)\n"
     "  --quick          3 chunks of 100,000 requests over 100,000 keys: shows that it runs, not how fast\n"
-    "  --beside FILE    lines \"case<TAB>subject<TAB>metric<TAB>unit<TAB>numbers\" of other programs, into the same tables and JSON\n"
+    "  --beside FILE    lines \"case<TAB>subject<TAB>metric<TAB>unit<TAB>numbers\" of other programs, into the same tables and "
+    "JSON\n"
     "  --draws FOLDER   writes the requests there, as ranks of keys, for those programs, and ends\n";
 
 bool options::wants_case(std::string_view name) const { return among(cases, name); }
@@ -50,8 +52,8 @@ options parse(int count, char** arguments) {
       result.quick = true;
       continue;
     }
-    const bool known = option == "--case" || option == "--only" || option == "--chunks" || option == "--out" || option == "--beside" ||
-                       option == "--draws";
+    const bool known = option == "--case" || option == "--only" || option == "--chunks" || option == "--out" ||
+                       option == "--beside" || option == "--draws";
     if (!known) throw std::invalid_argument("unknown option " + std::string(option));
     if (i + 1 == count) throw std::invalid_argument(std::string(option) + " needs a value");
     const std::string value = arguments[++i];

@@ -22,9 +22,9 @@ struct contest {
   candidates<Key> field;  ///< the first is what the others are compared with
   std::size_t capacity = 0;
   std::size_t threads = 1;
-  std::function<void(subject<Key>&)> prepare;     ///< untimed: fills and warms up
+  std::function<void(subject<Key>&)> prepare;      ///< untimed: fills and warms up
   std::function<void(std::size_t)> make_requests;  ///< untimed: the requests of a chunk, the same whenever it is asked for
-  std::function<sample(subject<Key>&)> run;       ///< those requests
+  std::function<sample(subject<Key>&)> run;        ///< those requests
 };
 
 /// What was measured of one subject.
@@ -40,8 +40,8 @@ struct measured {
 /// Chunk by chunk in turns: `base` and `other` with the same requests, from the same state. What else the machine does meanwhile falls
 /// on both, and so does finding one's memory cold after the other's turn: that is why they are two and not the whole field.
 template <class Key>
-void duel(const contest<Key>& c, const candidate<Key>& base, const candidate<Key>& other, const options& wanted, measured& of_base,
-          measured& of_other) {
+void duel(const contest<Key>& c, const candidate<Key>& base, const candidate<Key>& other, const options& wanted,
+          measured& of_base, measured& of_other) {
   const bool alone = base.name == other.name;
   const auto first = base.make(c.capacity);
   const auto second = alone ? nullptr : other.make(c.capacity);

@@ -37,8 +37,8 @@ void report::read_beside(const std::string& path) {
     std::istringstream fields(line);
     figure f;
     std::string numbers;
-    if (!std::getline(fields, f.scenario, '\t') || !std::getline(fields, f.subject, '\t') || !std::getline(fields, f.metric, '\t') ||
-        !std::getline(fields, f.unit, '\t') || !std::getline(fields, numbers))
+    if (!std::getline(fields, f.scenario, '\t') || !std::getline(fields, f.subject, '\t') ||
+        !std::getline(fields, f.metric, '\t') || !std::getline(fields, f.unit, '\t') || !std::getline(fields, numbers))
       throw std::runtime_error("\"" + path + "\": this line has not five fields: " + line);
     std::istringstream values(numbers);
     for (double value; values >> value;) f.runs.push_back(value);
@@ -59,9 +59,14 @@ void report::join_beside(std::string_view scenario, std::string_view baseline) {
   for (const figure& other : beside_) {
     if (other.scenario != scenario) continue;
     figures_.push_back(other);
-    if (other.metric != "time") continue;
-    const figure* const base = find(scenario, baseline, "time");
+    const figure* const base = find(scenario, baseline, other.metric);
     if (base == nullptr || base->value <= 0) continue;
+    if (other.metric == "memory") {
+      figures_.push_back(
+          {other.scenario, other.subject, "above " + std::string(baseline), other.unit, other.value - base->value, {}});
+      continue;
+    }
+    if (other.metric != "time") continue;
     figure ratio{other.scenario, other.subject, "ratio to " + std::string(baseline) + std::string(own_process), "x", 0, {}};
     for (const double run : other.runs) ratio.runs.push_back(run / base->value);
     ratio.value = median(ratio.runs);
@@ -78,11 +83,11 @@ void report::close(std::string_view scenario, std::string_view about, std::strin
     if (std::find(subjects.begin(), subjects.end(), f.subject) == subjects.end()) subjects.push_back(f.subject);
     if (!is_ratio(f) && std::find(metrics.begin(), metrics.end(), f.metric) == metrics.end()) metrics.push_back(f.metric);
   }
-  std::printf("\n%.*s: %.*s\n%-22s", static_cast<int>(scenario.size()), scenario.data(), static_cast<int>(about.size()), about.data(),
-              "");
+  std::printf("\n%s: %s\n%-22s", std::string(scenario).c_str(), std::string(about).c_str(), "");
   for (const std::string& metric : metrics) {
-    const auto unit = std::find_if(figures_.begin(), figures_.end(), [&](const figure& f) { return f.scenario == scenario && f.metric == metric; });
-    std::printf(" %18s", (unit->unit == "1" || unit->unit == "x" ? metric : metric + ", " + unit->unit).c_str());
+    const auto of_it = [&](const figure& f) { return f.scenario == scenario && f.metric == metric; };
+    const std::string unit = std::find_if(figures_.begin(), figures_.end(), of_it)->unit;
+    std::printf(" %18s", (unit == "1" || unit == "x" ? metric : metric + ", " + unit).c_str());
   }
   std::printf("   ratio\n");
   for (const std::string& subject : subjects) {
@@ -109,8 +114,8 @@ void report::write_json(const std::string& path) const {
   out << "[\n";
   for (std::size_t i = 0; i < figures_.size(); ++i) {
     const figure& f = figures_[i];
-    out << "  {\"case\": \"" << f.scenario << "\", \"subject\": \"" << f.subject << "\", \"metric\": \"" << f.metric << "\", \"unit\": \""
-        << f.unit << "\", \"value\": " << f.value << ", \"runs\": [";
+    out << "  {\"case\": \"" << f.scenario << "\", \"subject\": \"" << f.subject << "\", \"metric\": \"" << f.metric
+        << "\", \"unit\": \"" << f.unit << "\", \"value\": " << f.value << ", \"runs\": [";
     for (std::size_t j = 0; j < f.runs.size(); ++j) out << (j == 0 ? "" : ", ") << f.runs[j];
     out << "]}" << (i + 1 == figures_.size() ? "\n" : ",\n");
   }

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bench {
@@ -27,7 +28,9 @@ class report {
   void add(figure f) { figures_.push_back(std::move(f)); }
   /// The case is over: joins what other programs measured of it and prints its table.
   void close(std::string_view scenario, std::string_view about, std::string_view baseline);
+  /// Throws std::runtime_error.
   void write_json(const std::string& path) const;
+  const std::vector<figure>& figures() const { return figures_; }
 
  private:
   const figure* find(std::string_view scenario, std::string_view subject, std::string_view metric) const;

@@ -93,7 +93,8 @@ struct candidate {
 
 template <class Key, class Cache>
 candidate<Key> candidate_of(std::string name, std::string against = {}) {
-  return {std::move(name), [](std::size_t capacity) { return std::make_unique<subject_of<Key, Cache>>(capacity); }, std::move(against)};
+  return {std::move(name), [](std::size_t capacity) { return std::make_unique<subject_of<Key, Cache>>(capacity); },
+          std::move(against)};
 }
 
 template <class Key>

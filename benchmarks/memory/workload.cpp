@@ -15,7 +15,8 @@ std::vector<std::uint32_t> zipf::draw(std::size_t count) {
   std::uniform_real_distribution<double> uniform(0, cumulative_.back());
   std::vector<std::uint32_t> ranks(count);
   for (std::uint32_t& rank : ranks)
-    rank = static_cast<std::uint32_t>(std::lower_bound(cumulative_.begin(), cumulative_.end(), uniform(random_)) - cumulative_.begin());
+    rank = static_cast<std::uint32_t>(std::lower_bound(cumulative_.begin(), cumulative_.end(), uniform(random_)) -
+                                      cumulative_.begin());
   return ranks;
 }
 

@@ -71,9 +71,9 @@ class rocksdb_cache {
     return true;
   }
   void put(const Key& key, std::uint64_t number) {
-    const rocksdb::Status done = cache_->Insert(name_of<Kind, Key>(key).bytes, new std::uint64_t(number), 1, [](const rocksdb::Slice&, void* value) {
-      delete static_cast<std::uint64_t*>(value);
-    });
+    const rocksdb::Status done =
+        cache_->Insert(name_of<Kind, Key>(key).bytes, new std::uint64_t(number), 1,
+                       [](const rocksdb::Slice&, void* value) { delete static_cast<std::uint64_t*>(value); });
     done.PermitUncheckedError();
   }
 
