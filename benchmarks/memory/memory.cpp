@@ -15,15 +15,17 @@
 
 namespace {
 
-/// Subjects of the programs in other languages.
-constexpr const char* elsewhere[] = {"quick_cache", "quick_cache_sync", "moka", "caffeine"};
+/// Subjects that a machine may not have, or that are programs of their own.
+constexpr const char* elsewhere[] = {"rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru", "quick_cache", "quick_cache_sync", "moka",
+                                     "caffeine"};
 
 void print_help(const bench::everybody& all) {
   std::printf("%scases:", bench::usage);
   for (const bench::scenario& s : bench::scenarios()) std::printf(" %s", s.name.c_str());
   std::printf("\nsubjects:");
   for (const auto& c : all.u64) std::printf(" %s", c.name.c_str());
-  for (const char* name : elsewhere) std::printf(" %s", name);
+  for (const char* name : elsewhere)
+    if (!all.has(name)) std::printf(" %s", name);
   std::printf("\n");
 }
 

@@ -8,6 +8,7 @@ registry behind it, is not reached, their caches are skipped, with a sentence.
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,12 @@ def say(text):
     print(f"peers: {text}", file=sys.stderr, flush=True)
 
 
+def reason_in(text):
+    """The line of a tool's output that says most: its first error, else the last."""
+    lines = [line for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() if line.strip()]
+    return next((line for line in lines if re.match(r"\W*error", line, re.IGNORECASE)), lines[-1] if lines else "").strip()[:300]
+
+
 def done(command, seconds, what, **more):
     """Runs a command that may fail for reasons of the machine: its standard output, or Missing."""
     try:
@@ -34,8 +41,7 @@ def done(command, seconds, what, **more):
     except subprocess.TimeoutExpired:
         raise Missing(f"{what} took longer than {seconds} s") from None
     if result.returncode:
-        last = (result.stderr.strip() or result.stdout.strip() or "it said nothing").splitlines()[-1]
-        raise Missing(f"{what} failed: {last}")
+        raise Missing(f"{what} failed: {reason_in(result.stderr) or reason_in(result.stdout) or 'it said nothing'}")
     return result.stdout
 
 

@@ -23,7 +23,10 @@ exit $code
 """
 # Builds a driver that prints one figure a case, and fails where it is told to.
 CARGO = """
-if [ "$1" = fetch ]; then exit "${NO_REGISTRY:-0}"; fi
+if [ "$1" = fetch ]; then
+  [ -z "$NO_REGISTRY" ] || printf '    Updating\\n\\033[31merror\\033[0m: no route\\nCaused by: this\\n' >&2
+  exit "${NO_REGISTRY:-0}"
+fi
 mkdir -p "$CARGO_TARGET_DIR/release"
 driver="$CARGO_TARGET_DIR/release/larder-peers"
 printf '#!/bin/sh\\n[ -d "$1" ] && [ "$2" != evicting ] && printf "%%s\\\\t%%s\\\\ttime\\\\tns/op\\\\t1 2 3\\\\n" "$2" "$3"\\n' >"$driver"
@@ -66,7 +69,7 @@ class Peers(unittest.TestCase):
     def test_a_registry_that_is_not_reached_is_skipped_with_a_sentence(self):
         self.script("bin/cargo", CARGO)
         said = self.run_peers("--only", "moka", NO_REGISTRY="101")
-        self.assertIn("moka: SKIPPED, cargo fetch failed: it said nothing", said)
+        self.assertIn("moka: SKIPPED, cargo fetch failed: error: no route", said)
 
     def test_what_the_drivers_print_goes_to_bench_memory(self):
         self.script("bin/cargo", CARGO)
