@@ -117,7 +117,9 @@ void evicting(const std::string& name, const everybody& all, const options& want
   const std::vector<key> all_keys = requests.next((1 + wanted.chunks) * wanted.chunk);
   std::span<const key> keys;
   c.name = name;
-  c.about = "19 of 20 get a key by its age (Zipf 0.99), 1 of 20 puts a new one; capacity 50 % of the keys asked for, one thread";
+  c.about =
+      "19 of 20 get a key by its age (Zipf 0.99), 1 of 20 puts a new one, misses are not stored; capacity 50 % of the keys asked "
+      "for, one thread";
   c.field =
       pick(all.u64, {"flat_map_ring", "clock", "sieve", "s3_fifo", "fifo", "w_tinylfu", "arc", "lirs", "gdsf", "lfu", "lru",
                      "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock"});

@@ -24,6 +24,9 @@ void print_help(const bench::everybody& all) {
   for (const bench::scenario& s : bench::scenarios()) std::printf(" %s", s.name.c_str());
   std::printf("\nsubjects:");
   for (const auto& c : all.u64) std::printf(" %s", c.name.c_str());
+  for (const auto& c : all.byte_values)
+    if (std::none_of(all.u64.begin(), all.u64.end(), [&](const auto& other) { return other.name == c.name; }))
+      std::printf(" %s", c.name.c_str());
   for (const char* name : elsewhere)
     if (!all.has(name)) std::printf(" %s", name);
   std::printf("\n");

@@ -31,7 +31,7 @@ def say(text):
 def reason_in(text):
     """The line of a tool's output that says most: its first error, else the last."""
     lines = [line for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() if line.strip()]
-    return next((line for line in lines if re.match(r"\W*error", line, re.IGNORECASE)), lines[-1] if lines else "").strip()[:300]
+    return next((line for line in lines if re.match(r"\W*error", line, re.IGNORECASE)), lines[-1] if lines else "").strip()[:200]
 
 
 def done(command, seconds, what, **more):
