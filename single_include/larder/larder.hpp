@@ -524,6 +524,7 @@ namespace larder {
 /// put asks it, perhaps several times for one entry, and `victim()` is left for evictions that no put of this shard asks for.
 /// `on_hit` runs under a shared lock, at once in several threads, only where the policy declares
 /// `static constexpr bool concurrent_hits = true`; then it must be atomic by itself.
+/// A policy with `static constexpr bool evicts_for_puts = false` refuses what does not fit; `victim()` is asked only when a limit is lowered.
 /// An order whose hits do nothing but count says so with `static constexpr std::uint8_t counted_uses`: 1 or 3, up to which uses
 /// are counted, or 0 when hits mean nothing. A host may then count by itself, in the line that the look-up has loaded anyway
 /// and without a lock, and does not call `on_hit`: see `eviction/use_count.hpp`. The policy's `counted_state`, if it has one, is
@@ -567,6 +568,15 @@ inline constexpr bool has_concurrent_hits = [] {
     return static_cast<bool>(P::concurrent_hits);
   else
     return false;
+}();
+
+/// Whether a put that finds no room may make others leave.
+template <class P>
+inline constexpr bool evicts_for_puts = [] {
+  if constexpr (requires { P::evicts_for_puts; })
+    return static_cast<bool>(P::evicts_for_puts);
+  else
+    return true;
 }();
 
 /// Whether all that a hit does is counting up to `P::counted_uses`.
@@ -1557,32 +1567,35 @@ static_assert(sizeof(cyclic::state) == 12);
 // in DNN training", VLDB 2021): what came first stays, and what does not fit is refused.
 // Of an epoch that uses each of N entries once, at most C can have been kept: C / N hits are the ceiling, in any order of
 // requests and with any knowledge of the future, and this reaches it.
-// A hit costs nothing and writes nothing, so hits run in parallel; 0 bytes per entry.
+// A hit costs nothing and writes nothing, so hits run in parallel; 8 bytes per entry, for a capacity that is lowered.
 // Choose it for epochs over a data set or passes over layers, where a refused value is used and dropped. Not where the set of
-// wanted keys changes: only `erase`, `clear` and expiry make room. A lower capacity takes effect as entries leave.
+// wanted keys changes: only `erase`, `clear`, expiry and a lower capacity make room.
 
 namespace larder {
 
-/// Evicts nothing: once the cache is full, `put` is refused, and `get_or_load` returns what it loaded without storing it.
+/// Evicts nothing for a put: once the cache is full, `put` is refused, and `get_or_load` returns what it loaded without storing
+/// it. When the capacity is lowered, who came last leaves first.
 struct epoch_pin {
   using policy_axis = axis::eviction;
+  using state = eviction::links;
   static constexpr bool concurrent_hits = true;
   static constexpr std::uint8_t counted_uses = 0;
-
-  struct state {};
+  static constexpr bool evicts_for_puts = false;
 
   template <class States>
   class order {
    public:
-    void on_insert(slot, entry_info) noexcept {}
+    explicit order(States states) noexcept : list_(states) {}
+    void on_insert(slot s, entry_info) noexcept { list_.push_front(s); }
     void on_hit(slot) noexcept {}
-    void on_erase(slot) noexcept {}
-    void on_evict(slot, entry_info) noexcept {}
-    slot victim() noexcept { return no_slot; }
+    void on_erase(slot s) noexcept { list_.erase(s); }
+    void on_evict(slot s, entry_info) noexcept { list_.erase(s); }
+    slot victim() noexcept { return list_.front(); }
+
+   private:
+    eviction::slot_list<States> list_;
   };
 };
-
-static_assert(std::is_empty_v<epoch_pin::state>);
 
 }  // namespace larder
 
@@ -2924,7 +2937,7 @@ struct xxh3 {
   template <class T>
     requires(std::has_unique_object_representations_v<T> && std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
              !std::is_array_v<T>)
-  std::uint64_t operator()(const T& key) const noexcept {
+  [[gnu::flatten]] std::uint64_t operator()(const T& key) const noexcept {  // flattened: one length, one short path
     return XXH3_64bits(&key, sizeof(T));
   }
 
@@ -3982,9 +3995,14 @@ class block_places {
     slot number = no_slot;
   };
   cursor locate(const key_view& k, std::uint64_t hash) const {
-    const cursor at = locate_in(row_, 0, k, hash);
-    if (at.in != nullptr || segments_count_.load(std::memory_order_relaxed) == 1) [[likely]] return at;
-    return locate_later(k, hash);
+    block_row<block> row = row_;
+    slot first = 0;
+    for (std::uint32_t next = 1;; ++next) {
+      const cursor at = locate_in(row, first, k, hash);
+      if (at.in != nullptr || next >= segments_count_.load(std::memory_order_relaxed)) [[likely]] return at;
+      row = segments_[next]->row();
+      first = segments_[next]->first;
+    }
   }
   static bool found(const cursor& at) noexcept { return at.in != nullptr; }
   static slot slot_of(const cursor& at) noexcept { return at.number; }
@@ -3998,12 +4016,12 @@ class block_places {
   unlocked_read read(const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold, Expired&& expired, F&& f) const
     requires concurrent_reads
   {
-    unlocked_read seen = read_in(row_, k, hash, counted, untold, expired, f);
-    if (seen != unlocked_read::miss) [[likely]] return seen;
-    const std::uint32_t segments = segments_count_.load(std::memory_order_acquire);
-    for (std::uint32_t s = 1; s < segments && seen == unlocked_read::miss; ++s)
-      seen = read_in(segments_[s]->row(), k, hash, counted, untold, expired, f);
-    return seen;
+    block_row<block> row = row_;
+    for (std::uint32_t next = 1;; ++next) {
+      const unlocked_read seen = read_in(row, k, hash, counted, untold, expired, f);
+      if (seen != unlocked_read::miss || next >= segments_count_.load(std::memory_order_acquire)) [[likely]] return seen;
+      row = segments_[next]->row();
+    }
   }
 
   /// One use more of an entry; of how many the order is to be told.
@@ -4208,7 +4226,7 @@ class block_places {
     in.renew_state(number);
   }
 
-  static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
+  [[gnu::always_inline]] static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
     std::size_t b = row.home(hash);
     for (std::size_t probes = 0;; ++probes) {
       block& x = row.blocks[b];
@@ -4222,15 +4240,8 @@ class block_places {
       b = row.after(b);
     }
   }
-  [[gnu::noinline]] cursor locate_later(const key_view& k, std::uint64_t hash) const {
-    const std::uint32_t segments = segments_count_.load(std::memory_order_relaxed);
-    for (std::uint32_t s = 1; s < segments; ++s)
-      if (const cursor at = locate_in(segments_[s]->row(), segments_[s]->first, k, hash); at.in != nullptr) return at;
-    return {};
-  }
-
   template <class Expired, class F>
-  unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold,
+  [[gnu::always_inline]] unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold,
                         Expired&& expired, F&& f) const {
     std::size_t b = row.home(hash);
     std::size_t probes = 0;
@@ -4969,6 +4980,7 @@ class alignas(64) table_shard {
   }
 
   bool take_room(const request& wanted, removals& gone) {
+    if constexpr (!core::evicts_for_puts<typename Spec::eviction>) return budget_.take(wanted.size);
     const entry_info incoming{wanted.hash, wanted.order_weight};
     if constexpr (Spec::has_watermark) {
       const sizes bounds = budget_.marks(spec_.mark, wanted.size);
@@ -5220,7 +5232,11 @@ class entry_table {
     do {
       const std::lock_guard lock(s.mutex);
       if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
-    } while (evict_elsewhere(&s, wanted, gone));
+    } while (core::evicts_for_puts<typename Spec::eviction> && evict_elsewhere(&s, wanted, gone));
+    if constexpr (!core::evicts_for_puts<typename Spec::eviction>) {
+      s.counters.refused.add();
+      return put_outcome::refused;
+    }
     // Nobody had anything to evict; but others may have put behind our back. Whether there is room is clear when all wait.
     std::vector<std::unique_lock<typename Spec::mutex>> locks;
     locks.reserve(shards_.size());

@@ -32,6 +32,7 @@ namespace larder {
 /// put asks it, perhaps several times for one entry, and `victim()` is left for evictions that no put of this shard asks for.
 /// `on_hit` runs under a shared lock, at once in several threads, only where the policy declares
 /// `static constexpr bool concurrent_hits = true`; then it must be atomic by itself.
+/// A policy with `static constexpr bool evicts_for_puts = false` refuses what does not fit; `victim()` is asked only when a limit is lowered.
 /// An order whose hits do nothing but count says so with `static constexpr std::uint8_t counted_uses`: 1 or 3, up to which uses
 /// are counted, or 0 when hits mean nothing. A host may then count by itself, in the line that the look-up has loaded anyway
 /// and without a lock, and does not call `on_hit`: see `eviction/use_count.hpp`. The policy's `counted_state`, if it has one, is
@@ -75,6 +76,15 @@ inline constexpr bool has_concurrent_hits = [] {
     return static_cast<bool>(P::concurrent_hits);
   else
     return false;
+}();
+
+/// Whether a put that finds no room may make others leave.
+template <class P>
+inline constexpr bool evicts_for_puts = [] {
+  if constexpr (requires { P::evicts_for_puts; })
+    return static_cast<bool>(P::evicts_for_puts);
+  else
+    return true;
 }();
 
 /// Whether all that a hit does is counting up to `P::counted_uses`.

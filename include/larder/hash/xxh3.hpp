@@ -24,7 +24,7 @@ struct xxh3 {
   template <class T>
     requires(std::has_unique_object_representations_v<T> && std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> &&
              !std::is_array_v<T>)
-  std::uint64_t operator()(const T& key) const noexcept {
+  [[gnu::flatten]] std::uint64_t operator()(const T& key) const noexcept {  // flattened: one length, one short path
     return XXH3_64bits(&key, sizeof(T));
   }
 

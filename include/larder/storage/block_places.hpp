@@ -72,9 +72,14 @@ class block_places {
     slot number = no_slot;
   };
   cursor locate(const key_view& k, std::uint64_t hash) const {
-    const cursor at = locate_in(row_, 0, k, hash);
-    if (at.in != nullptr || segments_count_.load(std::memory_order_relaxed) == 1) [[likely]] return at;
-    return locate_later(k, hash);
+    block_row<block> row = row_;
+    slot first = 0;
+    for (std::uint32_t next = 1;; ++next) {
+      const cursor at = locate_in(row, first, k, hash);
+      if (at.in != nullptr || next >= segments_count_.load(std::memory_order_relaxed)) [[likely]] return at;
+      row = segments_[next]->row();
+      first = segments_[next]->first;
+    }
   }
   static bool found(const cursor& at) noexcept { return at.in != nullptr; }
   static slot slot_of(const cursor& at) noexcept { return at.number; }
@@ -88,12 +93,12 @@ class block_places {
   unlocked_read read(const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold, Expired&& expired, F&& f) const
     requires concurrent_reads
   {
-    unlocked_read seen = read_in(row_, k, hash, counted, untold, expired, f);
-    if (seen != unlocked_read::miss) [[likely]] return seen;
-    const std::uint32_t segments = segments_count_.load(std::memory_order_acquire);
-    for (std::uint32_t s = 1; s < segments && seen == unlocked_read::miss; ++s)
-      seen = read_in(segments_[s]->row(), k, hash, counted, untold, expired, f);
-    return seen;
+    block_row<block> row = row_;
+    for (std::uint32_t next = 1;; ++next) {
+      const unlocked_read seen = read_in(row, k, hash, counted, untold, expired, f);
+      if (seen != unlocked_read::miss || next >= segments_count_.load(std::memory_order_acquire)) [[likely]] return seen;
+      row = segments_[next]->row();
+    }
   }
 
   /// One use more of an entry; of how many the order is to be told.
@@ -298,7 +303,7 @@ class block_places {
     in.renew_state(number);
   }
 
-  static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
+  [[gnu::always_inline]] static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
     std::size_t b = row.home(hash);
     for (std::size_t probes = 0;; ++probes) {
       block& x = row.blocks[b];
@@ -312,15 +317,8 @@ class block_places {
       b = row.after(b);
     }
   }
-  [[gnu::noinline]] cursor locate_later(const key_view& k, std::uint64_t hash) const {
-    const std::uint32_t segments = segments_count_.load(std::memory_order_relaxed);
-    for (std::uint32_t s = 1; s < segments; ++s)
-      if (const cursor at = locate_in(segments_[s]->row(), segments_[s]->first, k, hash); at.in != nullptr) return at;
-    return {};
-  }
-
   template <class Expired, class F>
-  unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold,
+  [[gnu::always_inline]] unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold,
                         Expired&& expired, F&& f) const {
     std::size_t b = row.home(hash);
     std::size_t probes = 0;

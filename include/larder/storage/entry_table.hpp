@@ -105,7 +105,11 @@ class entry_table {
     do {
       const std::lock_guard lock(s.mutex);
       if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
-    } while (evict_elsewhere(&s, wanted, gone));
+    } while (core::evicts_for_puts<typename Spec::eviction> && evict_elsewhere(&s, wanted, gone));
+    if constexpr (!core::evicts_for_puts<typename Spec::eviction>) {
+      s.counters.refused.add();
+      return put_outcome::refused;
+    }
     // Nobody had anything to evict; but others may have put behind our back. Whether there is room is clear when all wait.
     std::vector<std::unique_lock<typename Spec::mutex>> locks;
     locks.reserve(shards_.size());

@@ -299,6 +299,7 @@ class alignas(64) table_shard {
   }
 
   bool take_room(const request& wanted, removals& gone) {
+    if constexpr (!core::evicts_for_puts<typename Spec::eviction>) return budget_.take(wanted.size);
     const entry_info incoming{wanted.hash, wanted.order_weight};
     if constexpr (Spec::has_watermark) {
       const sizes bounds = budget_.marks(spec_.mark, wanted.size);

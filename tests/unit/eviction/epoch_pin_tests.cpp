@@ -3,32 +3,24 @@
 #include <doctest/doctest.h>
 #include <larder/cache.hpp>
 #include <larder/core/concepts.hpp>
+#include <larder/eviction/lru.hpp>
+#include <larder/sync/unsynchronized.hpp>
+#include <larder/testing/eviction_conformance.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
 #include <optional>
 #include <random>
-#include <type_traits>
+#include <utility>
 #include <vector>
-
-#include "reference_run.hpp"
 
 namespace {
 
-using reference_run::key;
-
 static_assert(larder::eviction_policy<larder::epoch_pin>);
 static_assert(larder::core::has_concurrent_hits<larder::epoch_pin>);
-static_assert(std::is_empty_v<larder::epoch_pin::state>);
-
-struct naive_epoch_pin {
-  void insert(key, larder::entry_info) {}
-  void hit(key) {}
-  void erase(key) {}
-  void evict(key) {}
-  std::optional<key> victim() const { return std::nullopt; }
-};
+static_assert(!larder::core::evicts_for_puts<larder::epoch_pin> && larder::core::evicts_for_puts<larder::lru>);
+static_assert(sizeof(larder::epoch_pin::state) == 8);
 
 using pin_cache = larder::cache<int, int, larder::epoch_pin, larder::max_entries>;
 
@@ -55,9 +47,59 @@ int passes(int layers, std::uint64_t room, int count) {
 
 }  // namespace
 
-TEST_CASE("epoch_pin refuses what a naive reference refuses, request by request") {
-  CHECK(reference_run::differs(larder::epoch_pin{}, naive_epoch_pin{}) == "");
-  CHECK(reference_run::differs(larder::epoch_pin{}, naive_epoch_pin{}, 9) == "");
+TEST_CASE("epoch_pin keeps what a naive reference keeps, request by request") {
+  CHECK(larder::testing::check_eviction<larder::epoch_pin>().passed());
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    std::mt19937_64 random(seed);
+    std::uint64_t room = 12;
+    larder::cache<int, int, larder::epoch_pin, larder::max_entries, larder::unsynchronized> cache(larder::max_entries{room});
+    std::vector<std::pair<int, int>> kept;  // in the order of arrival
+    for (int step = 0; step < 5000; ++step) {
+      const int k = static_cast<int>(random() % 30);
+      const auto at = std::find_if(kept.begin(), kept.end(), [k](const auto& row) { return row.first == k; });
+      const bool there = at != kept.end();
+      switch (random() % 20) {
+        case 0:
+          room = random() % 14 + 1;
+          cache.set_capacity(room);
+          if (kept.size() > room) kept.resize(room);
+          break;
+        case 1:
+        case 2:
+        case 3:
+          if (there) kept.erase(at);
+          CHECK(cache.erase(k) == there);
+          break;
+        case 4:
+        case 5:
+        case 6:
+        case 7:
+        case 8:
+          if (there) kept.erase(at);  // a replacement comes anew
+          CHECK(cache.put(k, step) == (kept.size() < room));
+          if (kept.size() < room) kept.emplace_back(k, step);
+          break;
+        default:
+          CHECK(cache.get(k) == (there ? std::optional<int>(at->second) : std::nullopt));
+      }
+      CHECK(cache.size() == kept.size());
+    }
+  }
+}
+
+TEST_CASE("a full cache of many shards refuses as well, from any thread's put") {
+  larder::cache<int, int, larder::epoch_pin, larder::max_entries, larder::sharded<8>> cache(larder::max_entries{100});
+  std::vector<int> kept;
+  for (int k = 0; k < 1000; ++k)
+    if (cache.put(k, k)) kept.push_back(k);
+  CHECK(kept.size() == 100);
+  CHECK(kept.back() == 99);
+  CHECK(cache.stats().refused == 900);
+  CHECK(cache.stats().evictions == 0);
+  cache.set_capacity(40);
+  CHECK(cache.size() == 40);
+  CHECK(cache.stats().evictions == 60);
+  CHECK_FALSE(cache.put(2000, 1));
 }
 
 TEST_CASE("epoch_pin keeps what came first, refuses the rest and says so") {
@@ -96,14 +138,15 @@ TEST_CASE("epochs in random order hit exactly as often as there is room") {
   }
 }
 
-TEST_CASE("a lower capacity takes effect as entries leave") {
+TEST_CASE("a lower capacity takes effect at once, on who came last") {
   pin_cache cache(larder::max_entries{4});
   for (const int k : {1, 2, 3, 4}) cache.put(k, k);
   cache.set_capacity(larder::max_entries{2});
-  CHECK(cache.size() == 4);
-  for (const int k : {1, 2}) cache.erase(k);
+  CHECK(cache.size() == 2);
+  CHECK(cache.contains(1));
+  CHECK(cache.contains(2));
   CHECK_FALSE(cache.put(5, 5));
-  cache.erase(3);
+  cache.erase(1);
   CHECK(cache.put(5, 5));
   CHECK(cache.size() == 2);
 }
