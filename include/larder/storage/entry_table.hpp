@@ -93,7 +93,12 @@ class entry_table {
     }
     if constexpr (shard::places_type::rations_uses)
       if (untold != 0) tell_of_uses(s, k, hash, place, untold);
-    if (how == look::use) look_ups_.add(hit ? hits : misses);
+    if (how == look::use) {
+      if (hit)
+        look_ups_.add(hits);
+      else
+        look_ups_.add(misses);
+    }
     if (too_old) drop_expired(s, k, hash, now, gone);
     return hit;
   }

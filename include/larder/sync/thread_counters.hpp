@@ -34,7 +34,7 @@ class thread_counters {
   struct alignas(64) line {
     std::array<std::atomic<std::uint64_t>, Count> counters{};
   };
-  void add_slowly(std::size_t which, std::uint64_t n) noexcept {
+  [[gnu::noinline]] void add_slowly(std::size_t which, std::uint64_t n) noexcept {
     if (thread_number::mine() != thread_number::all_taken) return add(which, n);
     lines_[thread_number::all_taken].counters[which].fetch_add(n, std::memory_order_relaxed);
   }

@@ -241,7 +241,6 @@ struct stepped_spec {
   using eviction = larder::clock;
   static constexpr std::size_t dimensions = 1;
   static constexpr bool synchronized = true;
-  static constexpr bool bounded = true;
   static constexpr bool rehashes = true;
   static constexpr bool keeps_written = false;
   static constexpr bool keeps_accessed = false;
