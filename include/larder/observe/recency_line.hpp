@@ -70,7 +70,7 @@ class recency_line {
     return first_;
   }
 
-  /// Deals the marks that count for something out anew, without gaps; moved(id, old mark, new mark) for each in order.
+  /// Deals the marks that count for something out anew, without gaps; moved(id, mark) for each in order.
   template <class Moved>
   void compact(Moved&& moved) noexcept {
     mark to = 0;
@@ -78,7 +78,7 @@ class recency_line {
       if (ids_[from] == nobody && amounts_[from] == 0) continue;
       ids_[to] = ids_[from];
       amounts_[to] = amounts_[from];
-      moved(ids_[to], from, to);
+      moved(ids_[to], to);
       ++to;
     }
     std::fill(ids_.begin() + to, ids_.begin() + end_, nobody);

@@ -59,17 +59,17 @@ class observed_engine : public Engine {
   template <class Limit>
   void set_capacity(std::uint64_t n) {
     Engine::template set_capacity<Limit>(n);
-    if constexpr (std::is_same_v<Limit, measured>) sampler_.set_capacity(n, look_ups());
+    if constexpr (std::is_same_v<Limit, measured>) sampler_.set_capacity(n, so_far());
   }
 
   void add_to(cache_stats& stats) const {
     Engine::add_to(stats);
-    stats.curve = sampler_.curve(unit, stats.hits + stats.misses);
+    stats.curve = sampler_.curve(unit, {stats.hits + stats.misses, stats.misses});
     stats.overhead_bytes += sampler_.bytes();
   }
   void reset_stats() noexcept {
     Engine::reset_stats();
-    sampler_.restart(0);
+    sampler_.restart({});
   }
 
  private:
@@ -145,10 +145,10 @@ class observed_engine : public Engine {
     return {Engine::weight() / std::max<std::uint64_t>(Engine::size(), 1), false};
   }
 
-  std::uint64_t look_ups() const {
+  observe::traffic so_far() const {
     cache_stats stats;
     Engine::add_to(stats);
-    return stats.hits + stats.misses;
+    return {stats.hits + stats.misses, stats.misses};
   }
 
   const Context& policies_;
