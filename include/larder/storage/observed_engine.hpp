@@ -100,7 +100,8 @@ class observed_engine : public Engine {
   [[gnu::noinline]] bool write_followed(const address& at, Value&& value, const write_mode& mode, departures& gone) {
     const std::uint64_t weight = weight_of(at, value);
     const bool stored = Engine::write(at, std::move(value), mode, gone);
-    sampler_.put(hash_of(at), weight, stored || !mode.only_if_absent);
+    const bool too_heavy = weight > Engine::template capacity<measured>();  // for this cache, not for a larger one
+    sampler_.put(hash_of(at), weight, stored || too_heavy || !mode.only_if_absent);
     return stored;
   }
   void forget(const address& at) noexcept {
