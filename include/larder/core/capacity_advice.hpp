@@ -80,14 +80,15 @@ struct capacity_advice {
       const std::string nothing = "nothing is gained beyond today's " + now + " (hit ratio " + ratio_text(today.hit_ratio) + ")";
       return smallest_as_good.multiple < 1.0 ? nothing + "; " + size_text(smallest_as_good.capacity) + " would do as well" : nothing;
     }
-    const bool soon = gain_of_doubling() >= difference;
-    const capacity_point& target = soon ? doubled : enough;
-    std::string advice = soon ? "doubling to " + size_text(target.capacity)
-                              : "doubling gains nothing, but " + size_text(target.capacity);
-    advice += " would raise the hit ratio from " + ratio_text(today.hit_ratio) + " to " + ratio_text(target.hit_ratio);
-    if (enough.multiple >= curve.back().multiple)
-      return advice + (soon ? "; it still rises at " + size_text(enough.capacity) + " (" + ratio_text(enough.hit_ratio) + ")" : "");
-    return advice + "; beyond " + size_text(enough.capacity) + " nothing is gained";
+    const std::string last = size_text(enough.capacity);
+    const bool rises = enough.multiple >= curve.back().multiple;
+    const auto raise = [&](const capacity_point& to) {
+      return " would raise the hit ratio from " + ratio_text(today.hit_ratio) + " to " + ratio_text(to.hit_ratio);
+    };
+    if (gain_of_doubling() < difference)
+      return "doubling gains nothing, but " + last + raise(enough) + (rises ? "" : ", and more gains nothing");
+    return "doubling to " + size_text(doubled.capacity) + raise(doubled) +
+           (rises ? "; it still rises at " + last + " (" + ratio_text(enough.hit_ratio) + ")" : "; beyond " + last + " nothing is gained");
   }
 
  private:
