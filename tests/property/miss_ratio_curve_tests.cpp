@@ -66,7 +66,7 @@ void follows_naive_caches(Cache& cache, std::uint64_t capacity, const liberties&
                               rc::gen::inRange<std::uint32_t>(0, 1U << 30U))));
   for (const auto& [choice, action, size] : steps) {
     const std::uint64_t key = choice % keys % (1 + choice / 7 % keys);  // small keys more often
-    const auto fresh = [&] { return std::uint64_t{size} % (how.heaviest + 1); };
+    const auto fresh = [&, chosen = std::uint64_t{size}] { return chosen % (how.heaviest + 1); };
     std::uint64_t length = weights.try_emplace(key, fresh()).first->second;
     const auto weight = [&] { return how.all_weigh_one ? 1 : length; };
     if (action < 70) {
