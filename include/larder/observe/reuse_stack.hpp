@@ -37,6 +37,17 @@ class reuse_stack {
   std::size_t size() const noexcept { return keys_.size(); }
   id find(std::uint64_t key) const noexcept { return keys_.find(key); }
   std::uint64_t weight(id who) const noexcept { return line_.amount(keys_.mark_of(who)); }
+  /// Brings what is known of some keys into the processor's caches, for all of them side by side: key(0), key(1), ... so many.
+  template <class KeyAt>
+  void touch(KeyAt&& key, std::size_t count) noexcept {
+    std::array<id, 64> found{};
+    count = std::min(count, found.size());
+    for (std::size_t i = 0; i < count; ++i) found[i] = keys_.first_met(key(i));
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      if (found[i] != nobody) sum += std::uint64_t{line_.amount(keys_.mark_of(found[i]))} + std::uint64_t{line_.at(keys_.mark_of(found[i]))};
+    touched_ = sum;  // so that it is not left out
+  }
   /// Whether a key was let go because no capacity would have held it.
   bool overflowed() const noexcept { return overflowed_; }
 
@@ -274,6 +285,7 @@ class reuse_stack {
   mark_set large_;  // heavier than the smallest capacity
   std::array<std::uint64_t, points + 1> by_class_{};
   bool overflowed_ = false;
+  volatile std::uint64_t touched_ = 0;
 };
 
 }  // namespace larder::observe

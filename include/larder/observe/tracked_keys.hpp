@@ -35,6 +35,8 @@ class tracked_keys {
       if (who == nobody || same(rows_[who], hash)) return who;
     }
   }
+  /// The number that is looked at first for a key: mostly the key's own.
+  id first_met(std::uint64_t hash) const noexcept { return cells_[home(hash)]; }
   /// A number for a key that has none; there must be room.
   id insert(std::uint64_t hash) noexcept {
     const id who = free_ != nobody ? free_ : fresh_++;
