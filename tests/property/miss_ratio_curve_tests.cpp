@@ -128,8 +128,8 @@ TEST_CASE("the curve of bytes is exact with values of any size, larger than the 
 TEST_CASE("the curve of bytes is exact with erasures and new sizes up to an eighth of the cache") {
   CHECK(rc::check([] {
     const std::uint64_t capacity = *rc::gen::inRange<std::uint64_t>(8, 100);
-    larder::cache<std::uint64_t, std::string, larder::lru, larder::max_bytes, larder::miss_ratio_curve, larder::unsynchronized> cache{
-        larder::max_bytes{capacity}};
+    larder::cache<std::uint64_t, std::string, larder::lru, larder::max_bytes, larder::miss_ratio_curve, larder::unsynchronized>
+        cache{larder::max_bytes{capacity}};
     follows_naive_caches(cache, capacity, {capacity / 8, true, true});
   }));
 }
@@ -137,8 +137,9 @@ TEST_CASE("the curve of bytes is exact with erasures and new sizes up to an eigh
 TEST_CASE("the curve of weights is exact, and measured before entries are") {
   CHECK(rc::check([] {
     const std::uint64_t capacity = *rc::gen::inRange<std::uint64_t>(8, 100);
-    larder::cache<std::uint64_t, std::string, larder::lru, larder::max_weight, larder::max_entries, larder::weigher<weigh>, larder::miss_ratio_curve> cache{
-        larder::max_weight{capacity}, larder::max_entries{100'000}, larder::weigher{weigh{}}};
+    larder::cache<std::uint64_t, std::string, larder::lru, larder::max_weight, larder::max_entries, larder::weigher<weigh>,
+                  larder::miss_ratio_curve>
+        cache{larder::max_weight{capacity}, larder::max_entries{100'000}, larder::weigher{weigh{}}};
     follows_naive_caches(cache, capacity, {capacity / 8, true, true});
   }));
 }

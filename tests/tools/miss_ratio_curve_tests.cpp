@@ -28,7 +28,9 @@ std::filesystem::path traces() {
 /// An LRU cache over the keys of a trace, which are small numbers: a ring through an array. Refuses what is larger than itself.
 class exact_lru {
  public:
-  exact_lru(std::uint64_t capacity, std::uint32_t keys) : capacity_(capacity), rows_(keys + 1), none_(keys) { rows_[none_] = {none_, none_, 0}; }
+  exact_lru(std::uint64_t capacity, std::uint32_t keys) : capacity_(capacity), rows_(keys + 1), none_(keys) {
+    rows_[none_] = {none_, none_, 0};
+  }
 
   void look_up(std::uint32_t key, std::uint64_t size) {
     if (rows_[key].in) {
@@ -81,9 +83,11 @@ std::array<double, 7> exact_ratios(const simulate::request_trace& trace, std::ui
 /// What a cache of this order and limit says after the trace.
 template <class Order, class Limit>
 larder::cache_stats stats_after(const simulate::request_trace& trace, Limit limit) {
-  larder::cache<std::uint32_t, simulate::sized_value, Order, Limit, larder::unsynchronized, larder::miss_ratio_curve> cache{limit};
+  larder::cache<std::uint32_t, simulate::sized_value, Order, Limit, larder::unsynchronized, larder::miss_ratio_curve> cache{
+      limit};
   for (std::size_t r = 0; r < trace.size(); ++r)
-    if (!cache.visit(trace.keys[r], [](const simulate::sized_value&) {})) cache.put(trace.keys[r], simulate::sized_value(trace.size_of(r)));
+    if (!cache.visit(trace.keys[r], [](const simulate::sized_value&) {}))
+      cache.put(trace.keys[r], simulate::sized_value(trace.size_of(r)));
   return cache.stats();
 }
 
@@ -95,7 +99,8 @@ double largest_error(const simulate::request_trace& trace, Limit limit, const st
   double largest = 0;
   for (std::size_t i = 0; i < exact.size(); ++i) {
     const double error = std::abs(advice.curve[i].hit_ratio - exact[i]);
-    CHECK_MESSAGE(error <= 0.02, trace.name, " at ", advice.curve[i].multiple, " x ", limit.value, ": ", advice.curve[i].hit_ratio, " for ", exact[i]);
+    CHECK_MESSAGE(error <= 0.02, trace.name, " at ", advice.curve[i].multiple, " x ", limit.value, ": ",
+                  advice.curve[i].hit_ratio, " for ", exact[i]);
     if (stats.curve->sampling_rate == 1.0)
       CHECK_MESSAGE(error < 1e-9, trace.name, " at ", advice.curve[i].multiple, " x ", limit.value, ", followed whole");
     largest = std::max(largest, error);
@@ -121,11 +126,13 @@ TEST_CASE("the curve is within 0.02 of exact LRU on every trace, at an eighth to
     for (const std::uint64_t share : {100U, 10U}) {
       const larder::max_entries entries{std::max<std::uint64_t>(1, trace.key_count / share)};
       const auto exact = exact_ratios(trace, entries.value, false);
-      largest = std::max({largest, largest_error<larder::lru>(trace, entries, exact), largest_error<larder::clock>(trace, entries, exact)});
+      largest = std::max(
+          {largest, largest_error<larder::lru>(trace, entries, exact), largest_error<larder::clock>(trace, entries, exact)});
       if (!trace.has_sizes()) continue;
       const larder::max_bytes bytes{trace.footprint_bytes / share};
       const auto exact_by_bytes = exact_ratios(trace, bytes.value, true);
-      largest = std::max({largest, largest_error<larder::lru>(trace, bytes, exact_by_bytes), largest_error<larder::gdsf>(trace, bytes, exact_by_bytes)});
+      largest = std::max({largest, largest_error<larder::lru>(trace, bytes, exact_by_bytes),
+                          largest_error<larder::gdsf>(trace, bytes, exact_by_bytes)});
     }
     MESSAGE(trace.name, ": ", trace.size(), " requests, largest error ", largest);
   }

@@ -13,7 +13,7 @@ namespace larder {
 
 /// How much there is to go by.
 enum class advice_state : std::uint8_t {
-  not_observed,      ///< the cache has no `miss_ratio_curve`
+  not_observed,        ///< the cache has no `miss_ratio_curve`
   too_little_traffic,  ///< ask again later
   ready,
 };
@@ -35,17 +35,20 @@ struct capacity_advice {
   std::array<capacity_point, 7> curve{};  ///< at 1/8, 1/4, 1/2, 1, 2, 4 and 8 times today's capacity
   capacity_point today;
   capacity_point doubled;
-  capacity_point smallest_as_good;        ///< today or the smallest capacity that hits no less than today's
-  capacity_point enough;                  ///< the smallest capacity from which eight times today's gains nothing
-  std::uint64_t look_ups = 0;             ///< that this rests on
+  capacity_point smallest_as_good;  ///< today or the smallest capacity that hits no less than today's
+  capacity_point enough;            ///< the smallest capacity from which eight times today's gains nothing
+  std::uint64_t look_ups = 0;       ///< that this rests on
 
   capacity_advice() = default;
   explicit capacity_advice(const hit_ratio_curve& known)
-      : state(known.settled ? advice_state::ready : advice_state::too_little_traffic), unit(known.unit), look_ups(known.look_ups) {
+      : state(known.settled ? advice_state::ready : advice_state::too_little_traffic),
+        unit(known.unit),
+        look_ups(known.look_ups) {
     constexpr std::size_t now = hit_ratio_curve::today;
     constexpr std::size_t last = hit_ratio_curve::points - 1;
     const auto at = [&](std::size_t point) {
-      return capacity_point{hit_ratio_curve::multiple(point), hit_ratio_curve::capacity_at(known.capacity, point), known.hit_ratios[point]};
+      return capacity_point{hit_ratio_curve::multiple(point), hit_ratio_curve::capacity_at(known.capacity, point),
+                            known.hit_ratios[point]};
     };
     for (std::size_t i = 0; i < curve.size(); ++i) curve[i] = at(i * hit_ratio_curve::steps_per_doubling);
     today = smallest_as_good = at(now);
@@ -69,7 +72,8 @@ struct capacity_advice {
   std::string text() const {
     switch (state) {
       case advice_state::not_observed:
-        return "this cache is not observed: name larder::miss_ratio_curve{} when it is made, and the look-ups tell how large it should be";
+        return "this cache is not observed: name larder::miss_ratio_curve{} when it is made, and the look-ups tell how large it "
+               "should be";
       case advice_state::too_little_traffic:
         return "not enough traffic yet to say how large this cache should be: " + std::to_string(look_ups) + " look-ups so far";
       case advice_state::ready:
@@ -78,7 +82,8 @@ struct capacity_advice {
     const std::string now = size_text(today.capacity);
     if (enough.multiple <= 1.0) {
       const std::string nothing = "nothing is gained beyond today's " + now + " (hit ratio " + ratio_text(today.hit_ratio) + ")";
-      return smallest_as_good.multiple < 1.0 ? nothing + "; " + size_text(smallest_as_good.capacity) + " would do as well" : nothing;
+      return smallest_as_good.multiple < 1.0 ? nothing + "; " + size_text(smallest_as_good.capacity) + " would do as well"
+                                             : nothing;
     }
     const std::string last = size_text(enough.capacity);
     const bool rises = enough.multiple >= curve.back().multiple;
@@ -88,7 +93,8 @@ struct capacity_advice {
     if (gain_of_doubling() < difference)
       return "doubling gains nothing, but " + last + raise(enough) + (rises ? "" : ", and more gains nothing");
     return "doubling to " + size_text(doubled.capacity) + raise(doubled) +
-           (rises ? "; it still rises at " + last + " (" + ratio_text(enough.hit_ratio) + ")" : "; beyond " + last + " nothing is gained");
+           (rises ? "; it still rises at " + last + " (" + ratio_text(enough.hit_ratio) + ")"
+                  : "; beyond " + last + " nothing is gained");
   }
 
  private:

@@ -19,12 +19,12 @@ struct hit_ratio_curve {
   static constexpr std::size_t points = 2 * today + 1;
 
   capacity_unit unit = capacity_unit::entries;
-  std::uint64_t capacity = 0;                ///< today's
-  std::array<double, points> hit_ratios{};   ///< at `capacity_at(capacity, 0)` and so on
-  std::uint64_t look_ups = 0;                ///< since the cache was made, reset or given another capacity
-  std::uint64_t sampled = 0;                 ///< how many of them were followed
-  double sampling_rate = 1.0;                ///< the share of the keys that is followed now
-  bool settled = false;                      ///< whether that was enough traffic to go by
+  std::uint64_t capacity = 0;               ///< today's
+  std::array<double, points> hit_ratios{};  ///< at `capacity_at(capacity, 0)` and so on
+  std::uint64_t look_ups = 0;               ///< since the cache was made, reset or given another capacity
+  std::uint64_t sampled = 0;                ///< how many of them were followed
+  double sampling_rate = 1.0;               ///< the share of the keys that is followed now
+  bool settled = false;                     ///< whether that was enough traffic to go by
 
   /// The capacity of a point, as a multiple of today's.
   static double multiple(std::size_t point) noexcept {

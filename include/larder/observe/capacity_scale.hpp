@@ -31,7 +31,9 @@ class capacity_scale {
   std::uint64_t operator[](std::size_t point) const noexcept { return capacities_[point]; }
 
   /// Whether an entry of this weight is in a cache of a capacity when followed keys of so much weight are newer.
-  bool holds(std::size_t point, std::uint64_t own, std::uint64_t newer) const noexcept { return needed(own, newer) <= scaled_[point]; }
+  bool holds(std::size_t point, std::uint64_t own, std::uint64_t newer) const noexcept {
+    return needed(own, newer) <= scaled_[point];
+  }
   /// The smallest capacity that holds it, `points` when none does; where what is newer counts alike for all.
   std::size_t first_to_hold(std::uint64_t own, std::uint64_t newer) const noexcept {
     const double needs = needed(own, newer);

@@ -84,7 +84,7 @@ class hit_counts {
   std::array<double, points + 1> steps_{};  // hits that this capacity has and the one before has not
   double seen_ = 0;                         // look-ups with a distance, or with none because they were the first
   double unknown_ = 0;
-  double missed_ = 0;                       // look-ups that the cache itself missed
+  double missed_ = 0;  // look-ups that the cache itself missed
   std::uint64_t sampled_ = 0;
   std::uint64_t sampled_misses_ = 0;
   traffic begun_at_;

@@ -10,9 +10,9 @@
 //   A sampled miss stands for as many as the cache's own misses were for each that the sample had of them;
 // * hits of the hottest followed keys are not followed either (observe/hot_keys.hpp), once not all keys are.
 //
-// A look-up that is not followed costs a multiplication and a comparison with a word that is read only. One that is is noted under
-// a lock, under which nothing of the user's runs, and 32 of them are worked off together: 50 to 100 ns each. 12 bytes per followed key and, for its marks, 5 (counting
-// entries) or 15 (weighing); 1 MB at most, doubled as the keys come.
+// A look-up that is not followed costs a multiplication and a comparison with a word that is read only. One that is is noted
+// under a lock, under which nothing of the user's runs, and 32 of them are worked off together: 50 to 100 ns each. 12 bytes per
+// followed key and, for its marks, 6 (counting entries) or 15 (weighing); 1 MB at most, doubled as the keys come.
 
 #include <larder/core/hit_ratio_curve.hpp>
 #include <larder/observe/capacity_scale.hpp>
@@ -46,7 +46,8 @@ class reuse_sampler {
   static constexpr std::size_t most_tracked = tracked_keys::most;
 
   /// At most `most` keys are followed at once; up to 2^15.
-  explicit reuse_sampler(std::uint64_t capacity, std::size_t most = most_tracked) : scale_(capacity), stack_(scale_), most_(most), bound_(most) {
+  explicit reuse_sampler(std::uint64_t capacity, std::size_t most = most_tracked)
+      : scale_(capacity), stack_(scale_), most_(most), bound_(most) {
     threshold_.store(all);
   }
 
@@ -209,8 +210,10 @@ class reuse_sampler {
     scale_.set(scale_.today(), static_cast<double>(lower) * 0x1p-64);
     stack_.rescale(false);
     const double rate = scale_.rate();
-    bound_ = rate <= cheap_rate ? most_
-                                : std::min(most_, std::max(most_ / 4, static_cast<std::size_t>(static_cast<double>(most_) * std::sqrt(8.0 * rate))));
+    bound_ =
+        rate <= cheap_rate
+            ? most_
+            : std::min(most_, std::max(most_ / 4, static_cast<std::size_t>(static_cast<double>(most_) * std::sqrt(8.0 * rate))));
   }
 
   void mind_hot(std::uint64_t key, bool hit) noexcept {

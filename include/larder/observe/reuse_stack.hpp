@@ -45,7 +45,8 @@ class reuse_stack {
     for (std::size_t i = 0; i < count; ++i) found[i] = keys_.first_met(key(i));
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < count; ++i)
-      if (found[i] != nobody) sum += std::uint64_t{line_.amount(keys_.mark_of(found[i]))} + std::uint64_t{line_.at(keys_.mark_of(found[i]))};
+      if (found[i] != nobody)
+        sum += std::uint64_t{line_.amount(keys_.mark_of(found[i]))} + std::uint64_t{line_.at(keys_.mark_of(found[i]))};
     touched_ = sum;  // so that it is not left out
   }
   /// Whether a key was let go because no capacity would have held it.
@@ -131,7 +132,8 @@ class reuse_stack {
   static constexpr std::size_t least = 64;
   static constexpr std::size_t most_met = 1024;  // heavy entries that are looked at for one distance
 
-  static std::size_t marks_for(std::size_t keys) noexcept { return keys + keys / 2; }
+  /// More of them are dealt anew less often.
+  static std::size_t marks_for(std::size_t keys) noexcept { return Weighed ? keys + keys / 2 : keys * 2; }
   std::size_t class_of([[maybe_unused]] std::uint64_t weight) const noexcept {
     if constexpr (Weighed)
       return scale_.class_of(weight);

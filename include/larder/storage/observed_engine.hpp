@@ -47,7 +47,8 @@ class observed_engine : public Engine {
   template <class Drop>
   std::size_t erase_if(Drop&& drop) {
     if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
-      return Engine::erase_if([&](const Key& key, const Value& value) { return drop(key, value) && (forget(Engine::locate(key)), true); });
+      return Engine::erase_if(
+          [&](const Key& key, const Value& value) { return drop(key, value) && (forget(Engine::locate(key)), true); });
     else
       return Engine::erase_if([&](const Key& key) { return drop(key) && (forget(Engine::locate(key)), true); });
   }
@@ -75,7 +76,9 @@ class observed_engine : public Engine {
  private:
   static constexpr bool by_bytes = Context::template has<max_bytes>;
   static constexpr bool by_weight = !by_bytes && Context::template has<max_weight>;
-  static constexpr capacity_unit unit = by_bytes ? capacity_unit::bytes : by_weight ? capacity_unit::weight : capacity_unit::entries;
+  static constexpr capacity_unit unit = by_bytes    ? capacity_unit::bytes
+                                        : by_weight ? capacity_unit::weight
+                                                    : capacity_unit::entries;
   static constexpr bool on_bytes = !core::is_memory_storage<typename Context::storage>;
   using measured = std::conditional_t<by_bytes, max_bytes, std::conditional_t<by_weight, max_weight, max_entries>>;
 

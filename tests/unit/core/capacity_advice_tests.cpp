@@ -35,7 +35,8 @@ TEST_CASE("the capacities of a curve are multiples of today's") {
   CHECK(hit_ratio_curve::capacity_at(1000, hit_ratio_curve::points - 1) == 8000);
   CHECK(hit_ratio_curve::capacity_at(3, 0) == 0);
   const std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
-  for (std::size_t i = hit_ratio_curve::today; i < hit_ratio_curve::points; ++i) CHECK(hit_ratio_curve::capacity_at(largest, i) == largest);
+  for (std::size_t i = hit_ratio_curve::today; i < hit_ratio_curve::points; ++i)
+    CHECK(hit_ratio_curve::capacity_at(largest, i) == largest);
   CHECK(hit_ratio_curve::capacity_at(largest / 2 + 1, hit_ratio_curve::today + 4) == largest);
 }
 
@@ -44,7 +45,8 @@ TEST_CASE("without an observer and without traffic the advice says so") {
   CHECK(none.state == advice_state::not_observed);
   CHECK_FALSE(none);
   CHECK(none.text() ==
-        "this cache is not observed: name larder::miss_ratio_curve{} when it is made, and the look-ups tell how large it should be");
+        "this cache is not observed: name larder::miss_ratio_curve{} when it is made, and the look-ups tell how large it should "
+        "be");
   hit_ratio_curve fresh = curve([](double) { return 0.5; });
   fresh.settled = false;
   fresh.look_ups = 17;
@@ -74,7 +76,8 @@ TEST_CASE("a loop that would fit, but not into twice as much") {
   const capacity_advice advice(curve([](double m) { return m >= 3 ? 0.95 : 0.0; }, capacity_unit::weight));
   CHECK(advice.gain_of_doubling() == 0.0);
   CHECK(advice.smallest_as_good.multiple == 0.125);
-  CHECK(advice.text() == "doubling gains nothing, but 3611622602 would raise the hit ratio from 0.00 to 0.95, and more gains nothing");
+  CHECK(advice.text() ==
+        "doubling gains nothing, but 3611622602 would raise the hit ratio from 0.00 to 0.95, and more gains nothing");
 }
 
 TEST_CASE("a cache that is large enough, and one that is larger than that") {
@@ -82,11 +85,14 @@ TEST_CASE("a cache that is large enough, and one that is larger than that") {
   CHECK(enough.text() == "nothing is gained beyond today's 1 GiB (hit ratio 0.90)");
   const capacity_advice wasteful(curve([](double m) { return m >= 0.25 ? 0.9 + 0.001 * m : 0.5; }, capacity_unit::entries));
   CHECK(wasteful.smallest_as_good.multiple == 0.25);
-  CHECK(wasteful.text() == "nothing is gained beyond today's 1073741824 entries (hit ratio 0.90); 268435456 entries would do as well");
+  CHECK(wasteful.text() ==
+        "nothing is gained beyond today's 1073741824 entries (hit ratio 0.90); 268435456 entries would do as well");
 }
 
 TEST_CASE("a difference of 0.01 counts as none, and small steps add up") {
   CHECK(capacity_advice(curve([](double m) { return m > 1 ? 0.509 : 0.5; })).enough.multiple <= 1.0);
   CHECK(capacity_advice(curve([](double m) { return m > 1 ? 0.511 : 0.5; })).enough.multiple > 1.0);
-  CHECK(capacity_advice(curve([](double m) { return m >= 8 ? 0.515 : m >= 4 ? 0.51 : m >= 2 ? 0.506 : 0.5; })).enough.multiple == 2.0);
+  CHECK(capacity_advice(curve([](double m) {
+          return m >= 8 ? 0.515 : m >= 4 ? 0.51 : m >= 2 ? 0.506 : 0.5;
+        })).enough.multiple == 2.0);
 }

@@ -51,7 +51,8 @@ TEST_CASE("a cache says how large it should be") {
   CHECK(advice.today.hit_ratio == 0.0);
   CHECK(advice.doubled.capacity == 200);
   CHECK(advice.doubled.hit_ratio == doctest::Approx(0.99));
-  CHECK(advice.text() == "doubling to 200 entries would raise the hit ratio from 0.00 to 0.99; beyond 168 entries nothing is gained");
+  CHECK(advice.text() ==
+        "doubling to 200 entries would raise the hit ratio from 0.00 to 0.99; beyond 168 entries nothing is gained");
 
   cache.set_capacity(200);
   CHECK(cache.stats().advice().state == larder::advice_state::too_little_traffic);
@@ -59,7 +60,8 @@ TEST_CASE("a cache says how large it should be") {
   cache.reset_stats();
   ask_in_turn(cache, 150, 100);
   CHECK(cache.stats().hit_rate() == 1.0);
-  CHECK(cache.stats().advice().text() == "nothing is gained beyond today's 200 entries (hit ratio 1.00); 168 entries would do as well");
+  CHECK(cache.stats().advice().text() ==
+        "nothing is gained beyond today's 200 entries (hit ratio 1.00); 168 entries would do as well");
 }
 
 TEST_CASE("a cache that nobody observes says what to name, and pays nothing") {
@@ -99,7 +101,8 @@ TEST_CASE("every look-up that counts is counted once, whichever way it comes") {
 }
 
 TEST_CASE("a loader that throws leaves nothing that would hit") {
-  larder::cache<int, int, larder::lru, larder::max_entries, larder::miss_ratio_curve, larder::unsynchronized> cache{larder::max_entries{50}};
+  larder::cache<int, int, larder::lru, larder::max_entries, larder::miss_ratio_curve, larder::unsynchronized> cache{
+      larder::max_entries{50}};
   for (int i = 0; i < 3; ++i) CHECK_THROWS(cache.get_or_load(1, []() -> int { throw 1; }));
   CHECK(curve_of(cache).look_ups == 3);
   CHECK(curve_of(cache).hit_ratios.back() == 0.0);
@@ -107,7 +110,8 @@ TEST_CASE("a loader that throws leaves nothing that would hit") {
 
 TEST_CASE("what is dropped does not hit") {
   const auto filled = [] {
-    auto cache = std::make_unique<larder::cache<std::string, int, larder::lru, larder::max_entries, larder::miss_ratio_curve>>(larder::max_entries{50});
+    auto cache = std::make_unique<larder::cache<std::string, int, larder::lru, larder::max_entries, larder::miss_ratio_curve>>(
+        larder::max_entries{50});
     for (const char* key : {"a1", "a2", "b1"}) cache->put(key, 1);
     return cache;
   };
@@ -147,8 +151,8 @@ TEST_CASE("bytes count by their size") {
 
 TEST_CASE("weights count as the weigher says, which is asked again for some puts only") {
   std::atomic<int> calls{0};
-  larder::cache<int, std::string, larder::clock, larder::max_weight, larder::weigher<counting_weigher>, larder::miss_ratio_curve> cache{
-      larder::max_weight{4000}, larder::weigher{counting_weigher{&calls}}};
+  larder::cache<int, std::string, larder::clock, larder::max_weight, larder::weigher<counting_weigher>, larder::miss_ratio_curve>
+      cache{larder::max_weight{4000}, larder::weigher{counting_weigher{&calls}}};
   for (int t = 0; t < 200; ++t)
     for (int k = 0; k < 10; ++k) cache.get_or_load(k, [] { return std::string(600, 'x'); });
   const larder::capacity_advice advice = cache.stats().advice();
@@ -160,7 +164,8 @@ TEST_CASE("weights count as the weigher says, which is asked again for some puts
 }
 
 TEST_CASE("shards are one cache to the curve") {
-  larder::cache<int, int, larder::clock, larder::max_entries, larder::miss_ratio_curve, larder::sharded<8>> cache{larder::max_entries{800}};
+  larder::cache<int, int, larder::clock, larder::max_entries, larder::miss_ratio_curve, larder::sharded<8>> cache{
+      larder::max_entries{800}};
   ask_in_turn(cache, 700, 10);
   CHECK(curve_of(cache).hit_ratios[today] == doctest::Approx(0.9));
   CHECK(curve_of(cache).hit_ratios[today - 4] == 0.0);

@@ -95,7 +95,8 @@ TEST_CASE("a small cache is followed whole, whatever the number of keys, and its
   CHECK(curve.sampling_rate == 1.0);
   CHECK(curve.sampled == 100'000);
   CHECK(curve.settled);
-  for (std::size_t m = 0; m < models.size(); ++m) CHECK(curve.hit_ratios[m] == doctest::Approx(models[m].hit_ratio()).epsilon(1e-12));
+  for (std::size_t m = 0; m < models.size(); ++m)
+    CHECK(curve.hit_ratios[m] == doctest::Approx(models[m].hit_ratio()).epsilon(1e-12));
   CHECK(sampler.tracked() == 8 * capacity);
   CHECK(sampler.bytes() < 32 * 1024);
 }
@@ -213,7 +214,8 @@ TEST_CASE("a cache that became small is followed whole again") {
   sampler.set_capacity(100, {1'000'000, 1'000'000});
   CHECK(sampler.curve(capacity_unit::entries, {}).sampling_rate == 1.0);
   for (std::uint64_t i = 0; i < 3000; ++i) ask(sampler, i % 90, i >= 90);
-  CHECK(sampler.curve(capacity_unit::entries, {1'003'000, 1'000'090}).hit_ratios[hit_ratio_curve::today] == doctest::Approx(0.97));
+  CHECK(sampler.curve(capacity_unit::entries, {1'003'000, 1'000'090}).hit_ratios[hit_ratio_curve::today] ==
+        doctest::Approx(0.97));
 }
 
 TEST_CASE("weights beyond what a capacity can hold do not push anything out of it") {
@@ -224,10 +226,10 @@ TEST_CASE("weights beyond what a capacity can hold do not push anything out of i
   }
   const hit_ratio_curve curve = sampler.curve(capacity_unit::bytes, {4000, 2001});
   const auto at = [&](std::size_t point) { return curve.hit_ratios[point]; };
-  CHECK(at(hit_ratio_curve::today - 4) == doctest::Approx(0.5).epsilon(0.001));  // 50
-  CHECK(at(hit_ratio_curve::today) == doctest::Approx(0.5).epsilon(0.001));      // 10 and 90 are 100
+  CHECK(at(hit_ratio_curve::today - 4) == doctest::Approx(0.5).epsilon(0.001));   // 50
+  CHECK(at(hit_ratio_curve::today) == doctest::Approx(0.5).epsilon(0.001));       // 10 and 90 are 100
   CHECK(at(hit_ratio_curve::today - 12) == doctest::Approx(0.5).epsilon(0.001));  // 12
-  CHECK(curve.hit_ratios.back() == doctest::Approx(0.5).epsilon(0.001));         // 800: eight of fifty
+  CHECK(curve.hit_ratios.back() == doctest::Approx(0.5).epsilon(0.001));          // 800: eight of fifty
 }
 
 TEST_CASE("a key that is erased leaves its room to the next, and those behind it do not come back") {
@@ -235,10 +237,10 @@ TEST_CASE("a key that is erased leaves its room to the next, and those behind it
   constexpr std::size_t of_two = hit_ratio_curve::today - 8;
   ask(sampler, 1, false);
   ask(sampler, 2, false);
-  ask(sampler, 3, false);           // 3 2 | 1
-  sampler.forget(hash_of(3));       // 2 | 1: room for one, but 1 is gone
-  ask(sampler, 1, true);            // a miss of two: 1 2
-  ask(sampler, 2, true);            // a hit of two
+  ask(sampler, 3, false);      // 3 2 | 1
+  sampler.forget(hash_of(3));  // 2 | 1: room for one, but 1 is gone
+  ask(sampler, 1, true);       // a miss of two: 1 2
+  ask(sampler, 2, true);       // a hit of two
   const hit_ratio_curve curve = sampler.curve(capacity_unit::entries, {5, 3});
   CHECK(hit_ratio_curve::capacity_at(8, of_two) == 2);
   CHECK(curve.hit_ratios[of_two] == doctest::Approx(0.2));
