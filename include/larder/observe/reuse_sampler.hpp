@@ -1,8 +1,9 @@
 #pragma once
 
 // The reuse distances of a sample of the keys: SHARDS (Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC construction with
-// SHARDS", FAST 2015) in its fixed-size form. A key is followed when its hash, mixed once more, is below a threshold; at first all
-// are. Distances among the followed keys, divided by the share of keys that is followed, are distances among all. Unlike there
+// SHARDS", FAST 2015) in its fixed-size form. A key is followed when the lower half of its hash is below a threshold; at first all
+// are. (Shards go by the lowest bits, the index by the upper half: neither sees the choice.) Distances among the followed keys,
+// divided by the share of keys that is followed, are distances among all. Unlike there
 // * only keys within reach of eight times the capacity are kept, so that the threshold falls for larger caches only;
 // * the threshold falls in steps of an eighth, which takes one pass over the keys instead of a heap beside them;
 // * misses are estimated, and the hits are what remains of all look-ups, which the cache counts exactly: few hot keys make most
@@ -10,9 +11,8 @@
 //   A sampled miss stands for as many as the cache's own misses were for each that the sample had of them;
 // * hits of the hottest followed keys are not followed either (observe/hot_keys.hpp), once not all keys are.
 //
-// A look-up that is not followed costs a multiplication and a comparison with a word that is read only. One that is is noted
-// under a lock, under which nothing of the user's runs, and 32 of them are worked off together: 50 to 100 ns each. 12 bytes per
-// followed key and, for its marks, 6 (counting entries) or 15 (weighing); 1 MB at most, doubled as the keys come.
+// A look-up that is not followed costs one comparison with a word that is read only. One that is is noted under a lock, under
+// which nothing of the user's runs, and 32 of them are worked off together: 50 to 100 ns each. 12 bytes per followed key and, for its marks, 6 (counting entries) or 15 (weighing); 1 MB at most, doubled as the keys come.
 
 #include <larder/core/hit_ratio_curve.hpp>
 #include <larder/observe/capacity_scale.hpp>
@@ -24,6 +24,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -52,20 +53,20 @@ class reuse_sampler {
   }
 
   /// Whether the key is followed. The cache asks this for each look-up that counts.
-  bool samples(std::uint64_t hash) const noexcept { return mix(hash) <= threshold_.load(); }
+  bool samples(std::uint64_t hash) const noexcept { return (hash & all) <= threshold_.load(); }
 
   /// A look-up of a followed key that counts, and what came of it in the cache. An entry that was there becomes the newest.
   [[gnu::noinline]] void look_up(std::uint64_t hash, bool hit, entry_weight weight) noexcept {
-    const std::uint64_t key = mix(hash);
+    const std::uint64_t key = key_of(hash);
     if (hit && hot_.contains(key)) return;
     note({key, weight, hit ? what::hit : what::miss});
   }
   /// A followed key was put with this weight. `newest`: a cache that has it already makes it the newest.
   [[gnu::noinline]] void put(std::uint64_t hash, std::uint64_t weight, bool newest) noexcept {
-    note({mix(hash), {weight}, newest ? what::put : what::put_if_absent});
+    note({key_of(hash), {weight}, newest ? what::put : what::put_if_absent});
   }
   /// The program dropped a followed key.
-  [[gnu::noinline]] void forget(std::uint64_t hash) noexcept { note({mix(hash), {}, what::forget}); }
+  [[gnu::noinline]] void forget(std::uint64_t hash) noexcept { note({key_of(hash), {}, what::forget}); }
   /// The program dropped all of them.
   void forget_all() noexcept {
     const std::lock_guard lock(mutex_);
@@ -77,7 +78,7 @@ class reuse_sampler {
   [[gnu::noinline]] bool knows(std::uint64_t hash) noexcept {
     const std::lock_guard lock(mutex_);
     catch_up();
-    return stack_.find(mix(hash)) != nobody;
+    return stack_.find(key_of(hash)) != nobody;
   }
 
   /// Counts anew; this is what the cache counted so far.
@@ -129,7 +130,7 @@ class reuse_sampler {
 
  private:
   static constexpr auto nobody = reuse_stack<Weighed>::nobody;
-  static constexpr std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t all = std::numeric_limits<std::uint32_t>::max();
   static constexpr std::size_t at_once = 32;
   static constexpr std::uint32_t renewal = 256;  // followed look-ups between two renewals of the hot keys
   /// A share of the look-ups that costs nothing to speak of. Above it fewer keys are followed than there is memory for.
@@ -143,7 +144,8 @@ class reuse_sampler {
     what happened = what::miss;
   };
 
-  static constexpr std::uint64_t mix(std::uint64_t hash) noexcept { return hash * 0x9e3779b97f4a7c15ULL; }
+  /// What decides comes first, since of a key only the upper 48 bits are kept.
+  static constexpr std::uint64_t key_of(std::uint64_t hash) noexcept { return std::rotl(hash, 32); }
 
   void note(const event& e) noexcept {
     const std::lock_guard lock(mutex_);
@@ -156,7 +158,7 @@ class reuse_sampler {
     if (threshold_.load() != all) stack_.touch([&](std::size_t i) { return notes_[i].key; }, noted_);
     for (std::uint32_t i = 0; i < noted_; ++i) {
       const event& e = notes_[i];
-      if (e.key > threshold_.load()) continue;
+      if (e.key >> 32U > threshold_.load()) continue;
       const auto who = stack_.find(e.key);
       switch (e.happened) {
         case what::hit:
@@ -199,15 +201,15 @@ class reuse_sampler {
 
   void enter(std::uint64_t key, std::uint64_t weight) noexcept {
     if (stack_.size() >= bound_) thin_out();
-    while (key <= threshold_.load() && !stack_.enter(key, weight)) thin_out();
+    while (key >> 32U <= threshold_.load() && !stack_.enter(key, weight)) thin_out();
   }
   /// Follows an eighth fewer keys.
   void thin_out() noexcept {
-    const std::uint64_t lower = (threshold_.load() - threshold_.load() / 8) | 0xffffU;  // as much of a hash as is kept
+    const std::uint64_t lower = threshold_.load() - threshold_.load() / 8 - 1;
     threshold_.store(lower);
     counts_.no_longer_all();
-    stack_.keep_up_to(lower);
-    scale_.set(scale_.today(), static_cast<double>(lower) * 0x1p-64);
+    stack_.keep_up_to(lower << 32U | all);
+    scale_.set(scale_.today(), static_cast<double>(lower + 1) * 0x1p-32);
     stack_.rescale(false);
     const double rate = scale_.rate();
     bound_ =
