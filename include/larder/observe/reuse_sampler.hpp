@@ -12,7 +12,8 @@
 // * hits of the hottest followed keys are not followed either (observe/hot_keys.hpp), once not all keys are.
 //
 // A look-up that is not followed costs one comparison with a word that is read only. One that is is noted under a lock, under
-// which nothing of the user's runs, and 32 of them are worked off together: 50 to 100 ns each. 12 bytes per followed key and, for its marks, 6 (counting entries) or 15 (weighing); 1 MB at most, doubled as the keys come.
+// which nothing of the user's runs, and 32 of them are worked off together: 50 to 100 ns each. 12 bytes per followed key and,
+// for its marks, 6 (counting entries) or 15 (weighing); 1 MB at most, doubled as the keys come.
 
 #include <larder/core/hit_ratio_curve.hpp>
 #include <larder/observe/capacity_scale.hpp>
