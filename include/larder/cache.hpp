@@ -9,6 +9,7 @@
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/indexed_engine.hpp>
 #include <larder/storage/memory.hpp>
+#include <larder/storage/observed_engine.hpp>
 #include <larder/storage/remote_engine.hpp>
 #include <larder/sync/loading.hpp>
 #include <larder/sync/loading_alone.hpp>
@@ -45,11 +46,13 @@ class cache {
 
   using where = typename core::policy_set<Policies...>::template on<axis::storage, memory>;
   using context_type = storage::engine_context<where, Policies...>;
-  using engine_type =
+  using unobserved_engine =
       std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
                          std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
                                             storage::indexed_engine<Key, Value, context_type>>>;
   using set = core::policy_set<Policies...>;
+  using engine_type = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
+                                         storage::observed_engine<Key, Value, context_type, unobserved_engine>, unobserved_engine>;
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;

@@ -43,6 +43,7 @@
 #include <larder/limit/watermark.hpp>
 #include <larder/limit/weigher.hpp>
 #include <larder/observe/error_listener.hpp>
+#include <larder/observe/miss_ratio_curve.hpp>
 #include <larder/observe/removal_listener.hpp>
 #include <larder/storage/memory.hpp>
 #include <larder/sync/sharded.hpp>

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <larder/core/capacity_advice.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/hit_ratio_curve.hpp>
 #include <larder/core/time.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace larder {
 
@@ -38,12 +41,15 @@ struct cache_stats {
   error_counts errors;               ///< failures that were absorbed, by cause
   std::uint64_t pinned_bytes = 0;    ///< held by callers' `bytes` after their entry left (storage that the cache allocated or mapped)
   std::uint64_t overhead_bytes = 0;  ///< memory for the index and bookkeeping, payloads not counted
+  std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
 
   /// Hits as a share of demand look-ups, in [0, 1]; 0 before the first.
   double hit_rate() const noexcept {
     const std::uint64_t lookups = hits + misses;
     return lookups == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(lookups);
   }
+  /// How large the cache should be, by its look-ups so far; without the policy `miss_ratio_curve`, that it is not observed.
+  capacity_advice advice() const { return curve ? capacity_advice(*curve) : capacity_advice(); }
 };
 
 }  // namespace larder

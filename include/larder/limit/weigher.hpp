@@ -6,7 +6,7 @@
 
 namespace larder {
 
-/// What an entry weighs under `max_weight`: f(key, value), called once per put, never under a lock.
+/// What an entry weighs under `max_weight`: f(key, value), called once per put (twice for some under `miss_ratio_curve`), never under a lock.
 template <class F>
 struct weigher {
   using policy_axis = axis::weigher;

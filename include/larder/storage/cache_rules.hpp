@@ -9,6 +9,7 @@
 #include <larder/hash/xxh3.hpp>
 #include <larder/limit/max_weight.hpp>
 #include <larder/limit/unbounded.hpp>
+#include <larder/observe/miss_ratio_curve.hpp>
 #include <larder/storage/memory.hpp>
 #include <larder/sync/sharded.hpp>
 
@@ -44,6 +45,9 @@ struct cache_rules {
   static_assert(count<axis::removal_listener> <= 1, "larder: a cache has one removal_listener");
   static_assert(count<axis::error_listener> <= 1, "larder: a cache has one error_listener");
 
+  static_assert(count<axis::observer> <= 1, "larder: a cache has one observer");
+  static_assert(count<axis::observer> == 0 || set::template has<miss_ratio_curve>, "larder: the observer of a cache is miss_ratio_curve");
+
   static_assert(count<axis::limit> != 0,
                 "larder: a cache needs a limit; name max_entries, max_bytes or max_weight, or say unbounded");
   static_assert(!set::template has<unbounded> || count<axis::limit> == 1, "larder: unbounded cannot be combined with a limit");
@@ -78,6 +82,11 @@ struct cache_rules {
                 "larder: a remote storage keeps the time of writing only; use expire_after_write or ttl");
   static_assert(!remote || count<axis::removal_listener> == 0,
                 "larder: a remote storage is not told who leaves, so it takes no removal_listener");
+
+  static_assert(!remote || count<axis::observer> == 0,
+                "larder: a remote storage has no capacity, so it takes no miss_ratio_curve; name it for the cache in front of it");
+  static_assert(remote || count<axis::observer> == 0 || !set::template has<unbounded>,
+                "larder: miss_ratio_curve tells of multiples of the capacity, and an unbounded cache has none; name a limit");
 
   static_assert(count<axis::refresh> == 0 || locking::synchronized,
                 "larder: refresh_after_write loads in the background, which an unsynchronized cache does not allow");

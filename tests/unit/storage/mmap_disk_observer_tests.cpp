@@ -1,0 +1,75 @@
+#include <larder/larder.hpp>
+#include <larder/storage/mmap_disk.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+using namespace larder::literals;
+
+namespace {
+
+constexpr std::size_t today = larder::hit_ratio_curve::today;
+
+class empty_folder {
+ public:
+  empty_folder() : path_(std::filesystem::temp_directory_path() / ("larder-observer-" + std::to_string(::getpid()))) {
+    std::filesystem::remove_all(path_);
+  }
+  ~empty_folder() { std::filesystem::remove_all(path_); }
+  empty_folder(const empty_folder&) = delete;
+  empty_folder& operator=(const empty_folder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+template <class Value, class Make>
+void is_told_of(const Make& make) {
+  const empty_folder folder;
+  {
+    larder::cache<std::string, Value, larder::lru, larder::max_bytes, larder::mmap_disk, larder::miss_ratio_curve> cache{
+        larder::max_bytes{4_KiB}, larder::mmap_disk{folder.path()}};
+    for (int t = 0; t < 100; ++t)
+      for (int k = 0; k < 10; ++k) cache.get_or_load(std::to_string(k), [&] { return make(600); });
+    const larder::cache_stats stats = cache.stats();
+    const larder::capacity_advice advice = stats.advice();
+    REQUIRE(advice);
+    CHECK(stats.curve->look_ups == stats.hits + stats.misses);
+    CHECK(advice.unit == larder::capacity_unit::bytes);
+    CHECK(advice.today.hit_ratio == 0.0);  // six of ten fit
+    CHECK(advice.doubled.hit_ratio == doctest::Approx(0.99));
+    CHECK(advice.enough.capacity > 6000);
+    CHECK(advice.enough.capacity < 7200);
+    cache.set_capacity(8_KiB);
+    for (int k = 0; k < 10; ++k) cache.put(std::to_string(k), make(600));
+  }
+  // Entries that were there before the observer are no misses, and their sizes are found out.
+  larder::cache<std::string, Value, larder::lru, larder::max_bytes, larder::mmap_disk, larder::miss_ratio_curve> again{
+      larder::max_bytes{8_KiB}, larder::mmap_disk{folder.path()}};
+  for (int t = 0; t < 150; ++t)
+    for (int k = 0; k < 10; ++k) again.get(std::to_string(k));
+  const larder::cache_stats stats = again.stats();
+  CHECK(stats.hit_rate() == 1.0);
+  REQUIRE(stats.curve.has_value());
+  CHECK(stats.curve->hit_ratios[today] == 1.0);
+  CHECK(stats.curve->hit_ratios[today - 4] == 0.0);
+  again.erase("1");
+  again.clear();
+  CHECK_FALSE(again.get("2").has_value());
+}
+
+}  // namespace
+
+TEST_CASE("a cache on disk says how large it should be, of bytes") {
+  is_told_of<larder::bytes>([](std::size_t size) { return larder::bytes::copy_of(std::string(size, 'x')); });
+}
+
+TEST_CASE("a cache on disk says how large it should be, of values that are encoded") {
+  is_told_of<std::string>([](std::size_t size) { return std::string(size, 'x'); });
+}
