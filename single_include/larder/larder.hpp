@@ -9,6 +9,7 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <compare>
 #include <concepts>
 #include <condition_variable>
@@ -313,6 +314,7 @@ struct watermark {};         ///< how far to evict once a limit is reached
 struct refresh {};           ///< when a value is renewed while it is still served
 struct removal_listener {};  ///< who is told of entries that leave
 struct error_listener {};    ///< who is told of absorbed failures
+struct observer {};          ///< who learns from the look-ups what another capacity would bring
 
 }  // namespace axis
 
@@ -761,44 +763,42 @@ concept storage_policy = core::on_axis<P, axis::storage> &&
 
 }  // namespace larder
 
-// ---- larder/core/stats.hpp -----------------------------------------------------------------------------------------
+// ---- larder/core/hit_ratio_curve.hpp -------------------------------------------------------------------------------
 
 namespace larder {
 
-/// Failures by cause.
-struct error_counts {
-  std::array<std::uint64_t, error_cause_count> by_cause{};
+/// What the capacity of a cache counts.
+enum class capacity_unit : std::uint8_t { entries, bytes, weight };
 
-  std::uint64_t operator[](error_cause cause) const noexcept { return by_cause[static_cast<std::size_t>(cause)]; }
-  std::uint64_t& operator[](error_cause cause) noexcept { return by_cause[static_cast<std::size_t>(cause)]; }
-  std::uint64_t total() const noexcept {
-    std::uint64_t sum = 0;
-    for (const std::uint64_t n : by_cause) sum += n;
-    return sum;
+/// What an observer knows of a cache: the hit ratio of an `lru` cache under the same look-ups at capacities from an eighth of
+/// today's to eight times as much, in steps of a quarter of a doubling.
+struct hit_ratio_curve {
+  static constexpr std::size_t steps_per_doubling = 4;
+  static constexpr std::size_t today = 3 * steps_per_doubling;
+  static constexpr std::size_t points = 2 * today + 1;
+
+  capacity_unit unit = capacity_unit::entries;
+  std::uint64_t capacity = 0;               ///< today's
+  std::array<double, points> hit_ratios{};  ///< at `capacity_at(capacity, 0)` and so on
+  std::uint64_t look_ups = 0;               ///< since the cache was made, reset or given another capacity
+  std::uint64_t sampled = 0;                ///< how many of them were followed
+  double sampling_rate = 1.0;               ///< the share of the keys that is followed now
+  bool settled = false;                     ///< whether that was enough traffic to go by
+
+  /// The capacity of a point, as a multiple of today's.
+  static double multiple(std::size_t point) noexcept {
+    return std::exp2((static_cast<double>(point) - static_cast<double>(today)) / static_cast<double>(steps_per_doubling));
   }
-};
-
-/// A snapshot of a cache's counters since it was made or since `reset_stats()`.
-/// Each counter is exact; counters read while other threads work may be from slightly different moments.
-struct cache_stats {
-  std::uint64_t hits = 0;            ///< demand look-ups that found a live entry
-  std::uint64_t misses = 0;          ///< demand look-ups that did not
-  std::uint64_t insertions = 0;      ///< values stored, replacements included
-  std::uint64_t evictions = 0;       ///< entries that left for want of room
-  std::uint64_t expirations = 0;     ///< entries that left because their time was over
-  std::uint64_t refused = 0;         ///< puts that were not stored
-  std::uint64_t loads = 0;           ///< loaders that returned
-  std::uint64_t load_failures = 0;   ///< loaders that threw
-  std::uint64_t joined = 0;          ///< look-ups that waited for a load that somebody else had begun
-  duration load_time{0};             ///< spent in loaders, failed ones included
-  error_counts errors;               ///< failures that were absorbed, by cause
-  std::uint64_t pinned_bytes = 0;    ///< held by callers' `bytes` after their entry left (storage that the cache allocated or mapped)
-  std::uint64_t overhead_bytes = 0;  ///< memory for the index and bookkeeping, payloads not counted
-
-  /// Hits as a share of demand look-ups, in [0, 1]; 0 before the first.
-  double hit_rate() const noexcept {
-    const std::uint64_t lookups = hits + misses;
-    return lookups == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(lookups);
+  /// The capacity of a point, rounded down; at most the largest number.
+  static std::uint64_t capacity_at(std::uint64_t capacity, std::size_t point) noexcept {
+    constexpr auto largest = std::numeric_limits<std::uint64_t>::max();
+    if (point % steps_per_doubling != 0) {
+      const double scaled = static_cast<double>(capacity) * multiple(point);
+      return scaled < static_cast<double>(largest) ? static_cast<std::uint64_t>(scaled) : largest;
+    }
+    if (point <= today) return capacity >> ((today - point) / steps_per_doubling);
+    const std::size_t doublings = (point - today) / steps_per_doubling;
+    return capacity <= largest >> doublings ? capacity << doublings : largest;
   }
 };
 
@@ -932,6 +932,156 @@ inline std::string format_size(std::uint64_t size) {
   if (tenths % 10 != 0) text += "." + std::to_string(tenths % 10);
   return text + " " + std::string(names[unit]);
 }
+
+}  // namespace larder
+
+// ---- larder/core/capacity_advice.hpp -------------------------------------------------------------------------------
+
+namespace larder {
+
+/// How much there is to go by.
+enum class advice_state : std::uint8_t {
+  not_observed,        ///< the cache has no `miss_ratio_curve`
+  too_little_traffic,  ///< ask again later
+  ready,
+};
+
+/// A capacity and the hit ratio that an `lru` cache of it would have.
+struct capacity_point {
+  double multiple = 0;  ///< of today's capacity
+  std::uint64_t capacity = 0;
+  double hit_ratio = 0;
+};
+
+/// The answer to "how large should this cache be?", from the look-ups that it had: what `cache_stats::advice()` gives. Hit ratios are
+/// those of an `lru` cache; other orders mostly do better at each of the capacities. A difference of 0.01 counts as none.
+struct capacity_advice {
+  static constexpr double difference = 0.01;
+
+  advice_state state = advice_state::not_observed;
+  capacity_unit unit = capacity_unit::entries;
+  std::array<capacity_point, 7> curve{};  ///< at 1/8, 1/4, 1/2, 1, 2, 4 and 8 times today's capacity
+  capacity_point today;
+  capacity_point doubled;
+  capacity_point smallest_as_good;  ///< today or the smallest capacity that hits no less than today's
+  capacity_point enough;            ///< the smallest capacity from which eight times today's gains nothing
+  std::uint64_t look_ups = 0;       ///< that this rests on
+
+  capacity_advice() = default;
+  explicit capacity_advice(const hit_ratio_curve& known)
+      : state(known.settled ? advice_state::ready : advice_state::too_little_traffic),
+        unit(known.unit),
+        look_ups(known.look_ups) {
+    constexpr std::size_t now = hit_ratio_curve::today;
+    constexpr std::size_t last = hit_ratio_curve::points - 1;
+    const auto at = [&](std::size_t point) {
+      return capacity_point{hit_ratio_curve::multiple(point), hit_ratio_curve::capacity_at(known.capacity, point),
+                            known.hit_ratios[point]};
+    };
+    for (std::size_t i = 0; i < curve.size(); ++i) curve[i] = at(i * hit_ratio_curve::steps_per_doubling);
+    today = smallest_as_good = at(now);
+    doubled = at(now + hit_ratio_curve::steps_per_doubling);
+    enough = at(last);
+    for (std::size_t point = now; point-- > 0;)
+      if (known.hit_ratios[point] > known.hit_ratios[now] - difference) smallest_as_good = at(point);
+    double best = known.hit_ratios[last];  // of what is as large or larger
+    for (std::size_t point = last; point-- > 0;) {
+      best = std::max(best, known.hit_ratios[point]);
+      if (known.hit_ratios[point] <= best - difference) break;
+      enough = at(point);
+    }
+  }
+
+  explicit operator bool() const noexcept { return state == advice_state::ready; }
+  /// What doubling the capacity would add to the hit ratio.
+  double gain_of_doubling() const noexcept { return doubled.hit_ratio - today.hit_ratio; }
+
+  /// All of it in one sentence.
+  std::string text() const {
+    switch (state) {
+      case advice_state::not_observed:
+        return "this cache is not observed: name larder::miss_ratio_curve{} when it is made, and the look-ups tell how large it "
+               "should be";
+      case advice_state::too_little_traffic:
+        return "not enough traffic yet to say how large this cache should be: " + std::to_string(look_ups) + " look-ups so far";
+      case advice_state::ready:
+        break;
+    }
+    const std::string now = size_text(today.capacity);
+    if (enough.multiple <= 1.0) {
+      const std::string nothing = "nothing is gained beyond today's " + now + " (hit ratio " + ratio_text(today.hit_ratio) + ")";
+      return smallest_as_good.multiple < 1.0 ? nothing + "; " + size_text(smallest_as_good.capacity) + " would do as well"
+                                             : nothing;
+    }
+    const std::string last = size_text(enough.capacity);
+    const bool rises = enough.multiple >= curve.back().multiple;
+    const auto raise = [&](const capacity_point& to) {
+      return " would raise the hit ratio from " + ratio_text(today.hit_ratio) + " to " + ratio_text(to.hit_ratio);
+    };
+    if (gain_of_doubling() < difference)
+      return "doubling gains nothing, but " + last + raise(enough) + (rises ? "" : ", and more gains nothing");
+    return "doubling to " + size_text(doubled.capacity) + raise(doubled) +
+           (rises ? "; it still rises at " + last + " (" + ratio_text(enough.hit_ratio) + ")"
+                  : "; beyond " + last + " nothing is gained");
+  }
+
+ private:
+  std::string size_text(std::uint64_t capacity) const {
+    if (unit == capacity_unit::bytes) return format_size(capacity);
+    return std::to_string(capacity) + (unit == capacity_unit::entries ? " entries" : "");
+  }
+  static std::string ratio_text(double ratio) {
+    const auto hundredths = static_cast<unsigned>(ratio * 100.0 + 0.5);
+    const std::string digits = std::to_string(hundredths % 100);
+    return std::to_string(hundredths / 100) + (digits.size() == 1 ? ".0" : ".") + digits;
+  }
+};
+
+}  // namespace larder
+
+// ---- larder/core/stats.hpp -----------------------------------------------------------------------------------------
+
+namespace larder {
+
+/// Failures by cause.
+struct error_counts {
+  std::array<std::uint64_t, error_cause_count> by_cause{};
+
+  std::uint64_t operator[](error_cause cause) const noexcept { return by_cause[static_cast<std::size_t>(cause)]; }
+  std::uint64_t& operator[](error_cause cause) noexcept { return by_cause[static_cast<std::size_t>(cause)]; }
+  std::uint64_t total() const noexcept {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t n : by_cause) sum += n;
+    return sum;
+  }
+};
+
+/// A snapshot of a cache's counters since it was made or since `reset_stats()`.
+/// Each counter is exact; counters read while other threads work may be from slightly different moments.
+struct cache_stats {
+  std::uint64_t hits = 0;            ///< demand look-ups that found a live entry
+  std::uint64_t misses = 0;          ///< demand look-ups that did not
+  std::uint64_t insertions = 0;      ///< values stored, replacements included
+  std::uint64_t evictions = 0;       ///< entries that left for want of room
+  std::uint64_t expirations = 0;     ///< entries that left because their time was over
+  std::uint64_t refused = 0;         ///< puts that were not stored
+  std::uint64_t loads = 0;           ///< loaders that returned
+  std::uint64_t load_failures = 0;   ///< loaders that threw
+  std::uint64_t joined = 0;          ///< look-ups that waited for a load that somebody else had begun
+  duration load_time{0};             ///< spent in loaders, failed ones included
+  error_counts errors;               ///< failures that were absorbed, by cause
+  std::uint64_t pinned_bytes = 0;    ///< held by callers' `bytes` after their entry left (storage that the cache allocated or mapped)
+  std::uint64_t overhead_bytes = 0;  ///< memory for the index and bookkeeping, payloads not counted
+  std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
+
+  /// Hits as a share of demand look-ups, in [0, 1]; 0 before the first.
+  double hit_rate() const noexcept {
+    const std::uint64_t lookups = hits + misses;
+    return lookups == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(lookups);
+  }
+  /// How large the cache should be, by its look-ups so far; without the policy `miss_ratio_curve`, that it is not observed.
+  capacity_advice advice() const { return curve ? capacity_advice(*curve) : capacity_advice(); }
+};
 
 }  // namespace larder
 
@@ -3076,7 +3226,7 @@ struct watermark {
 
 namespace larder {
 
-/// What an entry weighs under `max_weight`: f(key, value), called once per put, never under a lock.
+/// What an entry weighs under `max_weight`: f(key, value), called once per put (twice for some under `miss_ratio_curve`), never under a lock.
 template <class F>
 struct weigher {
   using policy_axis = axis::weigher;
@@ -3097,6 +3247,31 @@ struct error_listener {
   using policy_axis = axis::error_listener;
   F f;
   explicit error_listener(F function) : f(std::move(function)) {}
+};
+
+}  // namespace larder
+
+// ---- larder/observe/miss_ratio_curve.hpp ---------------------------------------------------------------------------
+
+// How large should this cache be? Watches the look-ups and keeps the hit ratio that an exact `lru` cache would have under them, at
+// an eighth to eight times the capacity: reuse distances of a sample of the keys, SHARDS (Waldspurger et al., FAST 2015; what is
+// done differently is told in observe/reuse_sampler.hpp).
+//
+// Cost of a hit: one comparison for a key that is not followed. One that is followed costs 50 to 100 ns and a lock (none when
+// `unsynchronized`). Up to 4096 entries all keys are followed: there every hit pays that. Beyond, 32,768 of the keys that come
+// within eight times the capacity are, and 8192 once these are a million: fewer than one look-up in a hundred. At most 1 MB, from
+// 8 kB on as the keys come.
+// Exact while all keys are followed, else within about 0.005; not with expiry, which it knows nothing of: what would have expired
+// counts as there. It counts from the beginning, from `reset_stats()` or from the last `set_capacity`, so reset before a period
+// that you want to know of.
+// Name it for a cache whose size somebody chose by feel; leave it out of small caches where 100 ns per hit matter.
+
+namespace larder {
+
+/// Lets `stats().advice()` say how large the cache should be, and `stats().curve` what other capacities would bring. Measures
+/// `max_bytes` where it is named, else `max_weight` (for this the weigher is called a second time for some puts), else `max_entries`.
+struct miss_ratio_curve {
+  using policy_axis = axis::observer;
 };
 
 }  // namespace larder
@@ -5114,7 +5289,7 @@ class thread_counters {
   struct alignas(64) line {
     std::array<std::atomic<std::uint64_t>, Count> counters{};
   };
-  void add_slowly(std::size_t which, std::uint64_t n) noexcept {
+  [[gnu::noinline]] void add_slowly(std::size_t which, std::uint64_t n) noexcept {
     if (thread_number::mine() != thread_number::all_taken) return add(which, n);
     lines_[thread_number::all_taken].counters[which].fetch_add(n, std::memory_order_relaxed);
   }
@@ -5220,7 +5395,12 @@ class entry_table {
     }
     if constexpr (shard::places_type::rations_uses)
       if (untold != 0) tell_of_uses(s, k, hash, place, untold);
-    if (how == look::use) look_ups_.add(hit ? hits : misses);
+    if (how == look::use) {
+      if (hit)
+        look_ups_.add(hits);
+      else
+        look_ups_.add(misses);
+    }
     if (too_old) drop_expired(s, k, hash, now, gone);
     return hit;
   }
@@ -5755,6 +5935,9 @@ struct cache_rules {
   static_assert(count<axis::removal_listener> <= 1, "larder: a cache has one removal_listener");
   static_assert(count<axis::error_listener> <= 1, "larder: a cache has one error_listener");
 
+  static_assert(count<axis::observer> <= 1, "larder: a cache has one observer");
+  static_assert(count<axis::observer> == 0 || set::template has<miss_ratio_curve>, "larder: the observer of a cache is miss_ratio_curve");
+
   static_assert(count<axis::limit> != 0,
                 "larder: a cache needs a limit; name max_entries, max_bytes or max_weight, or say unbounded");
   static_assert(!set::template has<unbounded> || count<axis::limit> == 1, "larder: unbounded cannot be combined with a limit");
@@ -5789,6 +5972,11 @@ struct cache_rules {
                 "larder: a remote storage keeps the time of writing only; use expire_after_write or ttl");
   static_assert(!remote || count<axis::removal_listener> == 0,
                 "larder: a remote storage is not told who leaves, so it takes no removal_listener");
+
+  static_assert(!remote || count<axis::observer> == 0,
+                "larder: a remote storage has no capacity, so it takes no miss_ratio_curve; name it for the cache in front of it");
+  static_assert(remote || count<axis::observer> == 0 || !set::template has<unbounded>,
+                "larder: miss_ratio_curve tells of multiples of the capacity, and an unbounded cache has none; name a limit");
 
   static_assert(count<axis::refresh> == 0 || locking::synchronized,
                 "larder: refresh_after_write loads in the background, which an unsynchronized cache does not allow");
@@ -6398,6 +6586,1122 @@ class indexed_engine {
   store_type& store_;
   table_type& table_;
   sync::doubted_keys doubts_;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/observe/capacity_scale.hpp -----------------------------------------------------------------------------
+
+namespace larder::observe {
+
+/// The capacities of a `hit_ratio_curve`, as they are and as they are among a share of the keys.
+class capacity_scale {
+ public:
+  static constexpr std::size_t points = hit_ratio_curve::points;
+
+  explicit capacity_scale(std::uint64_t capacity) noexcept { set(capacity, 1.0); }
+
+  /// For today's capacity and the share of the keys that is followed.
+  void set(std::uint64_t capacity, double rate) noexcept {
+    today_ = capacity;
+    rate_ = rate;
+    for (std::size_t g = 0; g < points; ++g) {
+      capacities_[g] = hit_ratio_curve::capacity_at(capacity, g);
+      scaled_[g] = static_cast<double>(capacities_[g]) * rate;
+    }
+  }
+
+  std::uint64_t today() const noexcept { return today_; }
+  double rate() const noexcept { return rate_; }
+  std::uint64_t operator[](std::size_t point) const noexcept { return capacities_[point]; }
+
+  /// Whether an entry of this weight is in a cache of a capacity when followed keys of so much weight are newer.
+  bool holds(std::size_t point, std::uint64_t own, std::uint64_t newer) const noexcept {
+    return needed(own, newer) <= scaled_[point];
+  }
+  /// The smallest capacity that holds it, `points` when none does; where what is newer counts alike for all.
+  std::size_t first_to_hold(std::uint64_t own, std::uint64_t newer) const noexcept {
+    const double needs = needed(own, newer);
+    if (needs <= scaled_[0]) return 0;
+    std::size_t smaller = 0;
+    for (const double capacity : scaled_) smaller += capacity < needs ? 1U : 0U;
+    return smaller;
+  }
+  /// How many of the capacities are smaller than this weight; the weight's class.
+  std::size_t class_of(std::uint64_t weight) const noexcept {
+    if (weight <= capacities_[0]) return 0;
+    return static_cast<std::size_t>(std::lower_bound(capacities_.begin(), capacities_.end(), weight) - capacities_.begin());
+  }
+
+ private:
+  double needed(std::uint64_t own, std::uint64_t newer) const noexcept {
+    return static_cast<double>(newer) + static_cast<double>(own) * rate_;
+  }
+
+  std::uint64_t today_ = 0;
+  double rate_ = 1.0;
+  std::array<std::uint64_t, points> capacities_{};
+  std::array<double, points> scaled_{};
+};
+
+}  // namespace larder::observe
+
+// ---- larder/observe/hit_counts.hpp ---------------------------------------------------------------------------------
+
+namespace larder::observe {
+
+/// What a cache counted.
+struct traffic {
+  std::uint64_t look_ups = 0;
+  std::uint64_t misses = 0;
+};
+
+/// What the followed look-ups would have been at each capacity, and what that says of all.
+class hit_counts {
+ public:
+  static constexpr std::size_t points = hit_ratio_curve::points;
+  static constexpr std::uint64_t few = 1000;  // a share of fewer is known to no better than 0.016
+
+  /// Counts anew; this is what the cache counted so far, and whether all keys are followed.
+  void begin(const traffic& so_far, bool all_followed) noexcept {
+    *this = hit_counts();
+    begun_at_ = so_far;
+    all_followed_ = all_followed;
+  }
+  void no_longer_all() noexcept { all_followed_ = false; }
+
+  /// A look-up and what came of it in the cache itself; then one of the three that follow. `each`: how many it stands for.
+  void look_up(bool hit, double each) noexcept {
+    ++sampled_;
+    if (hit) return;
+    ++sampled_misses_;
+    missed_ += each;
+  }
+  /// It hits from this capacity on; nowhere when that is `points`.
+  void hit_from(std::size_t point, double each) noexcept {
+    seen_ += each;
+    steps_[point] += each;
+  }
+  /// It hits where `hits(point)` says so.
+  template <class Hits>
+  void hit_where(Hits&& hits, double each) noexcept {
+    seen_ += each;
+    bool before = false;
+    for (std::size_t g = 0; g < points; ++g) {
+      const bool now = hits(g);
+      if (now != before) steps_[g] += now ? each : -each;
+      before = now;
+    }
+  }
+  /// It hit, and nobody knows since when the entry had been there.
+  void unknown(double each) noexcept { unknown_ += each; }
+
+  /// How many look-ups those of the sample stand for.
+  double represented() const noexcept { return seen_ + unknown_; }
+  bool enough() const noexcept { return sampled_ >= few; }
+
+  /// The curve; this is what the cache counted in all.
+  hit_ratio_curve curve(const traffic& in_all) const noexcept {
+    hit_ratio_curve known;
+    known.look_ups = in_all.look_ups - std::min(begun_at_.look_ups, in_all.look_ups);
+    known.sampled = sampled_;
+    double counted = seen_;
+    double each = 1;  // misses that one of the sample's stands for
+    if (!all_followed_) {
+      counted = static_cast<double>(known.look_ups) - unknown_;
+      const double misses = static_cast<double>(in_all.misses - std::min(begun_at_.misses, in_all.misses));
+      if (sampled_misses_ >= few) each = misses / missed_;
+    }
+    double hits = 0;
+    for (std::size_t g = 0; g < points; ++g) {
+      hits += steps_[g];
+      known.hit_ratios[g] = counted <= 0 ? 0.0 : std::clamp(1.0 - (seen_ - hits) * each / counted, 0.0, 1.0);
+    }
+    return known;
+  }
+
+ private:
+  std::array<double, points + 1> steps_{};  // hits that this capacity has and the one before has not
+  double seen_ = 0;                         // look-ups with a distance, or with none because they were the first
+  double unknown_ = 0;
+  double missed_ = 0;  // look-ups that the cache itself missed
+  std::uint64_t sampled_ = 0;
+  std::uint64_t sampled_misses_ = 0;
+  traffic begun_at_;
+  bool all_followed_ = true;
+};
+
+}  // namespace larder::observe
+
+// ---- larder/observe/hot_keys.hpp -----------------------------------------------------------------------------------
+
+namespace larder::observe {
+
+/// The few followed keys that would make most of the work: each asked for in more than about a sixteenth of the followed
+/// look-ups. They hit in a cache of any capacity that is asked about, so their hits need not be followed.
+template <bool Shared>
+class hot_keys {
+ public:
+  /// Whether a hit of this key needs no following; from any thread.
+  bool contains(std::uint64_t key) const noexcept { return hot_[place(key)].load() == key && key != 0; }
+
+  /// A followed look-up of this key; under the sampler's lock, as all that follows.
+  void count(std::uint64_t key) noexcept {
+    candidate& leader = candidates_[place(key)];
+    if (leader.key == key) {
+      if (++leader.lead == enough) hot_[place(key)].store(key);
+    } else if (leader.lead == 0) {
+      leader = {key, 1};
+    } else if (leader.lead < enough) {
+      --leader.lead;
+    } else if (++passed_ == term) {  // its place is another's turn
+      clear();
+    }
+  }
+  /// No longer: it missed or left.
+  void erase(std::uint64_t key) noexcept {
+    if (!contains(key)) return;
+    hot_[place(key)].store(0);
+    candidates_[place(key)] = {};
+  }
+  void clear() noexcept {
+    for (std::size_t i = 0; i < places; ++i) hot_[i].store(0);
+    candidates_.fill({});
+    passed_ = 0;
+  }
+  /// f(key) for each.
+  template <class F>
+  void for_each(F&& f) const {
+    for (const auto& key : hot_)
+      if (key.load() != 0) f(key.load());
+  }
+
+ private:
+  static constexpr std::size_t places = 16;
+  static constexpr std::uint32_t enough = 64;
+  static constexpr std::uint32_t term = 4096;
+
+  struct candidate {
+    std::uint64_t key = 0;
+    std::uint32_t lead = 0;
+  };
+  static std::size_t place(std::uint64_t key) noexcept { return key >> 20U & (places - 1); }
+
+  std::array<sync::counter<Shared>, places> hot_;
+  std::array<candidate, places> candidates_{};
+  std::uint32_t passed_ = 0;
+};
+
+}  // namespace larder::observe
+
+// ---- larder/observe/mark_set.hpp -----------------------------------------------------------------------------------
+
+namespace larder::observe {
+
+/// Some of the marks of a `recency_line`, met from the newest to the oldest; two bits of memory per mark at most.
+class mark_set {
+ public:
+  using mark = std::uint32_t;
+
+  /// Empty, for marks below `marks`.
+  void reset(std::size_t marks) {
+    words_.assign((marks + 63) / 64, 0);
+    groups_.assign((words_.size() + 63) / 64, 0);
+    count_ = 0;
+  }
+  std::size_t size() const noexcept { return count_; }
+
+  void insert(mark m) noexcept {
+    words_[m / 64] |= bit(m);
+    groups_[m / 4096] |= bit(m / 64);
+    ++count_;
+  }
+  /// Takes the mark out when it is in.
+  void erase(mark m) noexcept {
+    if ((words_[m / 64] & bit(m)) == 0) return;
+    words_[m / 64] &= ~bit(m);
+    if (words_[m / 64] == 0) groups_[m / 4096] &= ~bit(m / 64);
+    --count_;
+  }
+
+  /// f(mark) -> bool for each mark newer than `than`, the newest first, until it says false.
+  template <class F>
+  void for_each_newer(std::int64_t than, F&& f) const {
+    if (count_ == 0) return;
+    for (std::size_t g = groups_.size(); g-- > 0;)
+      for (std::uint64_t group = groups_[g]; group != 0; group &= ~bit(highest(group))) {
+        const std::size_t w = g * 64 + highest(group);
+        for (std::uint64_t word = words_[w]; word != 0; word &= ~bit(highest(word))) {
+          const auto m = static_cast<mark>(w * 64 + highest(word));
+          if (static_cast<std::int64_t>(m) <= than || !f(m)) return;
+        }
+      }
+  }
+
+  std::size_t bytes() const noexcept { return (words_.capacity() + groups_.capacity()) * sizeof(std::uint64_t); }
+
+ private:
+  static std::uint64_t bit(std::size_t m) noexcept { return std::uint64_t{1} << (m % 64); }
+  static unsigned highest(std::uint64_t word) noexcept { return 63U - static_cast<unsigned>(std::countl_zero(word)); }
+
+  std::vector<std::uint64_t> words_;
+  std::vector<std::uint64_t> groups_;  // which words have a bit
+  std::size_t count_ = 0;
+};
+
+}  // namespace larder::observe
+
+// ---- larder/observe/recency_line.hpp -------------------------------------------------------------------------------
+
+namespace larder::observe {
+
+/// Keys in order of their last use, each at a mark with its amount, and the sum of the amounts newer than a mark: the reuse
+/// distance. A use takes the key from its mark and puts it at a new one; the sums are kept per 32 and per 1024 marks, so that both
+/// cost a few additions over neighbours. Once the marks are used up they are dealt out anew.
+template <class Amount>
+class recency_line {
+ public:
+  using mark = std::uint32_t;
+  using id = std::uint16_t;
+  static constexpr id nobody = std::numeric_limits<id>::max();
+
+  /// Empty, with room for so many marks.
+  void reset(std::size_t marks) {
+    ids_.assign(marks, nobody);
+    amounts_.assign(marks, 0);
+    blocks_.assign(marks / fan + 1, 0);
+    groups_.assign(blocks_.size() / fan + 1, 0);
+    first_ = end_ = 0;
+    total_ = 0;
+  }
+
+  bool full() const noexcept { return end_ == ids_.size(); }
+  std::size_t marks() const noexcept { return ids_.size(); }
+  mark end() const noexcept { return end_; }
+  std::uint64_t total() const noexcept { return total_; }
+
+  /// The newest mark, for `who`; there must be one left.
+  mark push(id who, Amount amount) noexcept {
+    ids_[end_] = who;
+    add(end_, amount);
+    return end_++;
+  }
+  void erase(mark m) noexcept {
+    ids_[m] = nobody;
+    add(m, Amount{0});
+  }
+  /// Nobody's from now on, with what it still counts for.
+  void leave_hole(mark m, Amount amount) noexcept {
+    ids_[m] = nobody;
+    add(m, amount);
+  }
+
+  Amount amount(mark m) const noexcept { return amounts_[m]; }
+  id at(mark m) const noexcept { return ids_[m]; }
+
+  std::uint64_t newer_than(mark m) const noexcept {
+    const std::size_t next = std::size_t{m} + 1;
+    const std::size_t block = (next + fan - 1) / fan;
+    const std::size_t group = (block + fan - 1) / fan;
+    std::uint64_t sum = 0;
+    for (std::size_t i = next, stop = std::min<std::size_t>(block * fan, end_); i < stop; ++i) sum += amounts_[i];
+    for (std::size_t i = block, stop = std::min(group * fan, blocks_.size()); i < stop; ++i) sum += blocks_[i];
+    for (std::size_t i = group; i < groups_.size(); ++i) sum += groups_[i];
+    return sum;
+  }
+
+  /// The oldest mark that counts for something; `end()` when there is none.
+  mark oldest() noexcept {
+    while (first_ != end_ && ids_[first_] == nobody && amounts_[first_] == 0) ++first_;
+    return first_;
+  }
+
+  /// Deals the marks that count for something out anew, without gaps; moved(id, mark) for each in order.
+  template <class Moved>
+  void compact(Moved&& moved) noexcept {
+    mark to = 0;
+    for (mark from = oldest(); from != end_; ++from) {
+      if (ids_[from] == nobody && amounts_[from] == 0) continue;
+      ids_[to] = ids_[from];
+      amounts_[to] = amounts_[from];
+      moved(ids_[to], to);
+      ++to;
+    }
+    std::fill(ids_.begin() + to, ids_.begin() + end_, nobody);
+    std::fill(amounts_.begin() + to, amounts_.begin() + end_, Amount{0});
+    first_ = 0;
+    end_ = to;
+    std::fill(blocks_.begin(), blocks_.end(), 0);
+    std::fill(groups_.begin(), groups_.end(), 0);
+    for (mark m = 0; m != end_; ++m) {
+      blocks_[m / fan] += amounts_[m];
+      groups_[m / fan / fan] += amounts_[m];
+    }
+  }
+
+  std::size_t bytes() const noexcept {
+    return ids_.capacity() * sizeof(id) + amounts_.capacity() * sizeof(Amount) +
+           (blocks_.capacity() + groups_.capacity()) * sizeof(std::uint64_t);
+  }
+
+ private:
+  static constexpr std::size_t fan = 32;
+
+  void add(mark m, Amount amount) noexcept {
+    const std::uint64_t change = std::uint64_t{amount} - amounts_[m];  // wraps where it is less
+    amounts_[m] = amount;
+    blocks_[m / fan] += change;
+    groups_[m / fan / fan] += change;
+    total_ += change;
+  }
+
+  std::vector<id> ids_;
+  std::vector<Amount> amounts_;
+  std::vector<std::uint64_t> blocks_;
+  std::vector<std::uint64_t> groups_;
+  mark first_ = 0;  // nothing before it counts
+  mark end_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace larder::observe
+
+// ---- larder/observe/tracked_keys.hpp -------------------------------------------------------------------------------
+
+namespace larder::observe {
+
+/// The keys that a sampler follows, by 48 bits of their hash: a small number for each and its mark. Linear probing over 16-bit
+/// numbers, half full at most; 12 bytes per key.
+class tracked_keys {
+ public:
+  using id = std::uint16_t;
+  using mark = std::uint32_t;
+  static constexpr id nobody = std::numeric_limits<id>::max();
+  static constexpr std::size_t most = std::size_t{1} << 15;
+
+  /// Empty, with room for so many keys, a power of two and no more than `most`.
+  void reset(std::size_t keys) {
+    rows_.assign(keys, 0);
+    cells_.assign(keys * 2, nobody);
+    size_ = 0;
+    free_ = nobody;
+    fresh_ = 0;
+  }
+
+  std::size_t size() const noexcept { return size_; }
+  std::size_t room() const noexcept { return rows_.size(); }
+
+  /// The number of a key of which only the upper 48 bits count.
+  id find(std::uint64_t hash) const noexcept {
+    for (std::size_t cell = home(hash);; cell = next(cell)) {
+      const id who = cells_[cell];
+      if (who == nobody || same(rows_[who], hash)) return who;
+    }
+  }
+  /// The number that is looked at first for a key: mostly the key's own.
+  id first_met(std::uint64_t hash) const noexcept { return cells_[home(hash)]; }
+  /// A number for a key that has none; there must be room.
+  id insert(std::uint64_t hash) noexcept {
+    const id who = free_ != nobody ? free_ : fresh_++;
+    if (who == free_) free_ = static_cast<id>(rows_[who]);
+    rows_[who] = hash & hash_bits;
+    std::size_t cell = home(hash);
+    while (cells_[cell] != nobody) cell = next(cell);
+    cells_[cell] = who;
+    ++size_;
+    return who;
+  }
+  void erase(id who) noexcept {
+    std::size_t gap = home(rows_[who]);
+    while (cells_[gap] != who) gap = next(gap);
+    for (std::size_t cell = next(gap); cells_[cell] != nobody; cell = next(cell)) {
+      const std::size_t way = (cell - home(rows_[cells_[cell]])) & mask();
+      if (way < ((cell - gap) & mask())) continue;  // its home lies behind the gap
+      cells_[gap] = cells_[cell];
+      gap = cell;
+    }
+    cells_[gap] = nobody;
+    rows_[who] = free_;
+    free_ = who;
+    --size_;
+  }
+
+  std::uint64_t hash(id who) const noexcept { return rows_[who] & hash_bits; }
+  mark mark_of(id who) const noexcept { return static_cast<mark>(rows_[who] & ~hash_bits); }
+  void set_mark(id who, mark m) noexcept { rows_[who] = (rows_[who] & hash_bits) | m; }
+
+  std::size_t bytes() const noexcept { return rows_.capacity() * sizeof(std::uint64_t) + cells_.capacity() * sizeof(id); }
+
+ private:
+  static constexpr std::uint64_t hash_bits = ~std::uint64_t{0xffff};
+
+  static bool same(std::uint64_t row, std::uint64_t hash) noexcept { return ((row ^ hash) & hash_bits) == 0; }
+  std::size_t mask() const noexcept { return cells_.size() - 1; }
+  std::size_t home(std::uint64_t hash) const noexcept { return ((hash & hash_bits) * 0xd6e8feb86659fd93ULL >> 40U) & mask(); }
+  std::size_t next(std::size_t cell) const noexcept { return (cell + 1) & mask(); }
+
+  std::vector<std::uint64_t> rows_;  // 48 bits of hash, 16 of mark; of a number that is free: the next free one
+  std::vector<id> cells_;
+  std::size_t size_ = 0;
+  id free_ = nobody;
+  id fresh_ = 0;  // from here on no number was ever given
+};
+
+}  // namespace larder::observe
+
+// ---- larder/observe/reuse_stack.hpp --------------------------------------------------------------------------------
+
+namespace larder::observe {
+
+/// The followed keys in the order of an `lru` cache that is as large as the largest of the capacities, so that one order tells for
+/// all of them what is in (Mattson, Gecsei, Slutz, Traiger, "Evaluation techniques for storage hierarchies", 1970). Keys that
+/// leave by the program's own will leave a hole, which whatever comes from behind it fills, as in a cache: those behind
+/// the hole do not come back. With weights, what is heavier than a capacity does not count at that capacity: it is refused there.
+template <bool Weighed>
+class reuse_stack {
+ public:
+  using id = tracked_keys::id;
+  static constexpr id nobody = tracked_keys::nobody;
+
+  /// The scale is the owner's, who says when it changed.
+  explicit reuse_stack(const capacity_scale& scale) : scale_(scale) {
+    keys_.reset(least);
+    reset_marks();
+  }
+  reuse_stack(const reuse_stack&) = delete;
+  reuse_stack& operator=(const reuse_stack&) = delete;
+
+  std::size_t size() const noexcept { return keys_.size(); }
+  id find(std::uint64_t key) const noexcept { return keys_.find(key); }
+  std::uint64_t weight(id who) const noexcept { return line_.amount(keys_.mark_of(who)); }
+  /// Brings what is known of some keys into the processor's caches, for all of them side by side: key(0), key(1), ... so many.
+  template <class KeyAt>
+  void touch(KeyAt&& key, std::size_t count) noexcept {
+    std::array<id, 64> found{};
+    count = std::min(count, found.size());
+    for (std::size_t i = 0; i < count; ++i) found[i] = keys_.first_met(key(i));
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      if (found[i] != nobody)
+        sum += std::uint64_t{line_.amount(keys_.mark_of(found[i]))} + std::uint64_t{line_.at(keys_.mark_of(found[i]))};
+    touched_ = sum;  // so that it is not left out
+  }
+  /// Whether a key was let go because no capacity would have held it.
+  bool overflowed() const noexcept { return overflowed_; }
+
+  void clear() noexcept {
+    keys_.reset(keys_.room());
+    reset_marks();
+    by_class_.fill(0);
+    overflowed_ = false;
+  }
+
+  /// Counts a look-up of the key for the capacities that hold it.
+  void measure(id who, hit_counts& counts) const noexcept {
+    const mark m = keys_.mark_of(who);
+    const std::uint64_t own = line_.amount(m);
+    const std::uint64_t newer = line_.newer_than(m);
+    const double each = 1.0 / scale_.rate();
+    if (large_.size() == 0) return counts.hit_from(scale_.first_to_hold(own, newer), each);
+    std::array<std::uint64_t, points> refused{};  // by capacity: what is newer and does not even fit
+    std::size_t met = 0;
+    large_.for_each_newer(m, [&](mark big) {
+      const std::uint64_t weight = line_.amount(big);
+      for (std::size_t g = 0; g < points && scale_[g] < weight; ++g) refused[g] += weight;
+      return ++met < most_met;
+    });
+    if (met == 0) return counts.hit_from(scale_.first_to_hold(own, newer), each);
+    counts.hit_where([&](std::size_t g) { return scale_.holds(g, own, newer - refused[g]); }, each);
+  }
+
+  /// A new key, as the newest; false when there is no memory for it.
+  bool enter(std::uint64_t key, std::uint64_t weight) noexcept {
+    if (class_of(weight) == points) return true;  // refused everywhere
+    if (keys_.size() == keys_.room() && (keys_.room() == tracked_keys::most || !rebuild(keys_.room() * 2))) return false;
+    const id who = keys_.insert(key);
+    if (class_of(weight) == 0) fill_holes(-1, weight);
+    put_newest(who, weight);
+    trim();
+    return true;
+  }
+  /// Makes the key the newest, with a weight that may have changed.
+  void renew(id who, std::uint64_t weight) noexcept {
+    const mark m = keys_.mark_of(who);
+    const std::uint64_t had = line_.amount(m);
+    if (weight == had) {
+      // What it leaves behind is as large as what it fills on its way up: between the two everything stays.
+      take_off(m, holes_.size() != 0 && class_of(weight) == 0 ? fill_holes(m, weight) : 0);
+      put_newest(who, weight);
+    } else if (class_of(weight) == points) {
+      leave(who);
+    } else {
+      take_off(m, class_of(had) == 0 ? had : 0);
+      if (class_of(weight) == 0) fill_holes(-1, weight);
+      put_newest(who, weight);
+      trim();
+    }
+  }
+  /// The program dropped the key.
+  void leave(id who) noexcept {
+    const std::uint64_t had = weight(who);
+    drop(who, class_of(had) == 0 ? had : 0);
+  }
+
+  /// Keeps the keys up to this one.
+  void keep_up_to(std::uint64_t highest) noexcept {
+    drop_holes();  // nobody knows whose they were
+    for (mark m = line_.oldest(); m != line_.end(); ++m)
+      if (const id who = line_.at(m); who != nobody && keys_.hash(who) > highest) drop(who, 0);
+  }
+  /// The scale changed its rate, or by `capacities_changed` all of it.
+  void rescale(bool capacities_changed) noexcept {
+    if (capacities_changed) classify();
+    trim();
+    if (keys_.size() <= keys_.room() / 4 && keys_.room() > least) rebuild(keys_.room() / 2);  // closer together
+  }
+
+  std::size_t bytes() const noexcept { return keys_.bytes() + line_.bytes() + holes_.bytes() + large_.bytes(); }
+
+ private:
+  using amount = std::conditional_t<Weighed, std::uint64_t, std::uint8_t>;
+  using mark = tracked_keys::mark;
+  static constexpr std::size_t points = capacity_scale::points;
+  static constexpr std::size_t least = 64;
+  static constexpr std::size_t most_met = 1024;  // heavy entries that are looked at for one distance
+
+  /// More of them are dealt anew less often.
+  static std::size_t marks_for(std::size_t keys) noexcept { return Weighed ? keys + keys / 2 : keys * 2; }
+  std::size_t class_of([[maybe_unused]] std::uint64_t weight) const noexcept {
+    if constexpr (Weighed)
+      return scale_.class_of(weight);
+    else
+      return 0;
+  }
+  void reset_marks() {
+    line_.reset(marks_for(keys_.room()));
+    holes_.reset(line_.marks());
+    if constexpr (Weighed) large_.reset(line_.marks());
+  }
+
+  void put_newest(id who, std::uint64_t weight) noexcept {
+    if (line_.full()) deal_anew();
+    const mark m = line_.push(who, static_cast<amount>(weight));
+    keys_.set_mark(who, m);
+    if (const std::size_t c = class_of(weight); c != 0) {
+      large_.insert(m);
+      by_class_[c] += weight;
+    }
+  }
+  void take_off(mark m, std::uint64_t hole) noexcept {
+    if (const std::size_t c = class_of(line_.amount(m)); c != 0) {
+      large_.erase(m);
+      by_class_[c] -= line_.amount(m);
+    }
+    line_.leave_hole(m, static_cast<amount>(hole));
+    if (hole != 0) holes_.insert(m);
+  }
+  void drop(id who, std::uint64_t hole) noexcept {
+    take_off(keys_.mark_of(who), hole);
+    keys_.erase(who);
+  }
+
+  /// Takes so much of the holes that are newer than a mark, the newest first, and says how much there was.
+  std::uint64_t fill_holes(std::int64_t than, std::uint64_t weight) noexcept {
+    std::uint64_t left = weight;
+    if (left != 0)
+      holes_.for_each_newer(than, [&](mark m) {
+        const std::uint64_t taken = std::min<std::uint64_t>(left, line_.amount(m));
+        left -= taken;
+        line_.leave_hole(m, static_cast<amount>(line_.amount(m) - taken));
+        if (line_.amount(m) == 0) holes_.erase(m);
+        return left != 0;
+      });
+    return weight - left;
+  }
+  void drop_holes() noexcept {
+    holes_.for_each_newer(-1, [&](mark m) {
+      line_.erase(m);
+      holes_.erase(m);
+      return true;
+    });
+  }
+
+  /// Whether the oldest, of this weight, is in a cache of one of the capacities.
+  bool in_reach(std::uint64_t own) const noexcept {
+    std::uint64_t newer = line_.total() - own;
+    for (std::size_t g = points; g-- > 0 && own <= scale_[g];) {
+      if (scale_.holds(g, own, newer)) return true;
+      if (large_.size() == 0) return false;  // what is too small is so for all that are smaller
+      newer -= by_class_[g];                 // refused at the next smaller one
+    }
+    return false;
+  }
+  /// Lets go of the oldest as long as it is in none of the caches.
+  void trim() noexcept {
+    for (mark oldest = line_.oldest(); oldest != line_.end(); oldest = line_.oldest()) {
+      if (const id who = line_.at(oldest); who == nobody) {
+        line_.erase(oldest);
+        holes_.erase(oldest);
+      } else {
+        if (in_reach(line_.amount(oldest))) return;
+        drop(who, 0);
+        overflowed_ = true;
+      }
+    }
+  }
+
+  /// Marks anew for the same order.
+  void deal_anew() noexcept {
+    if (holes_.size() > line_.marks() / 8) drop_holes();
+    holes_.reset(line_.marks());
+    if constexpr (Weighed) large_.reset(line_.marks());
+    line_.compact([&](id who, mark to) {
+      if (who == nobody)
+        holes_.insert(to);
+      else
+        keys_.set_mark(who, to);
+      if (who != nobody && class_of(line_.amount(to)) != 0) large_.insert(to);
+    });
+  }
+  /// Sorts the weights by capacities that changed.
+  void classify() noexcept {
+    if constexpr (Weighed) {
+      by_class_.fill(0);
+      large_.reset(line_.marks());
+      for (mark m = line_.oldest(); m != line_.end(); ++m) {
+        const id who = line_.at(m);
+        const std::size_t c = class_of(line_.amount(m));
+        if (c == 0) continue;
+        if (who == nobody || c == points) {  // refused everywhere
+          if (who != nobody) keys_.erase(who);
+          line_.erase(m);
+          holes_.erase(m);
+          continue;
+        }
+        large_.insert(m);
+        by_class_[c] += line_.amount(m);
+      }
+    }
+  }
+
+  /// The same with room for so many keys; without memory all stays as it is.
+  bool rebuild(std::size_t room) noexcept {
+    try {
+      tracked_keys keys;
+      keys.reset(room);
+      recency_line<amount> line;
+      line.reset(marks_for(room));
+      mark_set holes;
+      holes.reset(line.marks());
+      mark_set large;
+      if constexpr (Weighed) large.reset(line.marks());
+      if (holes_.size() > line.marks() / 8) drop_holes();
+      for (mark m = line_.oldest(); m != line_.end(); ++m) {
+        const id who = line_.at(m);
+        if (who == nobody && line_.amount(m) == 0) continue;
+        const id moved = who == nobody ? nobody : keys.insert(keys_.hash(who));
+        const mark to = line.push(moved, line_.amount(m));
+        if (moved == nobody)
+          holes.insert(to);
+        else
+          keys.set_mark(moved, to);
+        if (moved != nobody && class_of(line_.amount(m)) != 0) large.insert(to);
+      }
+      keys_ = std::move(keys);
+      line_ = std::move(line);
+      holes_ = std::move(holes);
+      large_ = std::move(large);
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }
+
+  const capacity_scale& scale_;
+  tracked_keys keys_;
+  recency_line<amount> line_;
+  mark_set holes_;
+  mark_set large_;  // heavier than the smallest capacity
+  std::array<std::uint64_t, points + 1> by_class_{};
+  bool overflowed_ = false;
+  volatile std::uint64_t touched_ = 0;
+};
+
+}  // namespace larder::observe
+
+// ---- larder/observe/reuse_sampler.hpp ------------------------------------------------------------------------------
+
+// The reuse distances of a sample of the keys: SHARDS (Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC construction with
+// SHARDS", FAST 2015) in its fixed-size form. A key is followed when the lower half of its hash is below a threshold; at first all
+// are. (Shards go by the lowest bits, the index by the upper half: neither sees the choice.) Distances among the followed keys,
+// divided by the share of keys that is followed, are distances among all. Unlike there
+// * only keys within reach of eight times the capacity are kept, so that the threshold falls for larger caches only;
+// * the threshold falls in steps of an eighth, which takes one pass over the keys instead of a heap beside them;
+// * misses are estimated, and the hits are what remains of all look-ups, which the cache counts exactly: few hot keys make most
+//   hits, so that whether one is in the sample matters, and for misses it does not (the paper's SHARDS-adj, without its bucket).
+//   A sampled miss stands for as many as the cache's own misses were for each that the sample had of them;
+// * hits of the hottest followed keys are not followed either (observe/hot_keys.hpp), once not all keys are.
+//
+// A look-up that is not followed costs one comparison with a word that is read only. One that is is noted under a lock, under
+// which nothing of the user's runs, and 32 of them are worked off together: 50 to 100 ns each. 12 bytes per followed key and,
+// for its marks, 6 (counting entries) or 15 (weighing); 1 MB at most, doubled as the keys come.
+
+namespace larder::observe {
+
+/// What an entry weighs for a sampler.
+struct entry_weight {
+  std::uint64_t amount = 1;
+  bool known = true;  ///< else a guess for a key that is met for the first time
+};
+
+/// Follows the keys of one cache. `Weighed`: their weights are summed, else their number. `Shared`: by several threads at once.
+template <bool Weighed, bool Shared>
+class reuse_sampler {
+ public:
+  static constexpr std::size_t most_tracked = tracked_keys::most;
+
+  /// At most `most` keys are followed at once; up to 2^15.
+  explicit reuse_sampler(std::uint64_t capacity, std::size_t most = most_tracked)
+      : scale_(capacity), stack_(scale_), most_(most), bound_(most) {
+    threshold_.store(all);
+  }
+
+  /// Whether the key is followed. The cache asks this for each look-up that counts.
+  bool samples(std::uint64_t hash) const noexcept { return (hash & all) <= threshold_.load(); }
+
+  /// A look-up of a followed key that counts, and what came of it in the cache. An entry that was there becomes the newest.
+  [[gnu::noinline]] void look_up(std::uint64_t hash, bool hit, entry_weight weight) noexcept {
+    const std::uint64_t key = key_of(hash);
+    if (hit && hot_.contains(key)) return;
+    note({key, weight, hit ? what::hit : what::miss});
+  }
+  /// A followed key was put with this weight. `newest`: a cache that has it already makes it the newest.
+  [[gnu::noinline]] void put(std::uint64_t hash, std::uint64_t weight, bool newest) noexcept {
+    note({key_of(hash), {weight}, newest ? what::put : what::put_if_absent});
+  }
+  /// The program dropped a followed key.
+  [[gnu::noinline]] void forget(std::uint64_t hash) noexcept { note({key_of(hash), {}, what::forget}); }
+  /// The program dropped all of them.
+  void forget_all() noexcept {
+    const std::lock_guard lock(mutex_);
+    catch_up();
+    hot_.clear();
+    stack_.clear();
+  }
+  /// Whether a followed key is known with its weight.
+  [[gnu::noinline]] bool knows(std::uint64_t hash) noexcept {
+    const std::lock_guard lock(mutex_);
+    catch_up();
+    return stack_.find(key_of(hash)) != nobody;
+  }
+
+  /// Counts anew; this is what the cache counted so far.
+  void restart(const traffic& so_far) noexcept {
+    const std::lock_guard lock(mutex_);
+    catch_up();
+    counts_.begin(so_far, threshold_.load() == all);
+  }
+  /// Counts anew for another capacity. What is known of the keys stays.
+  void set_capacity(std::uint64_t capacity, const traffic& so_far) noexcept {
+    const std::lock_guard lock(mutex_);
+    catch_up();
+    if (capacity == scale_.today()) return;
+    scale_.set(capacity, scale_.rate());
+    stack_.rescale(true);
+    if (threshold_.load() != all && stack_.size() < most_ / 16) {  // too few of the keys that now matter: begin with all again
+      threshold_.store(all);
+      bound_ = most_;
+      scale_.set(capacity, 1.0);
+      hot_.clear();
+      stack_.clear();
+    }
+    counts_.begin(so_far, threshold_.load() == all);
+  }
+
+  /// What is known by now; this is what the cache counted in all.
+  hit_ratio_curve curve(capacity_unit unit, const traffic& in_all) noexcept {
+    const std::lock_guard lock(mutex_);
+    catch_up();
+    hit_ratio_curve known = counts_.curve(in_all);
+    known.unit = unit;
+    known.capacity = scale_.today();
+    known.sampling_rate = scale_.rate();
+    // Either all capacities were filled, or the keys do come back.
+    const double keys = static_cast<double>(stack_.size()) / scale_.rate();
+    known.settled = counts_.enough() && (stack_.overflowed() || static_cast<double>(known.look_ups) >= 1.25 * keys);
+    return known;
+  }
+
+  std::size_t tracked() noexcept {
+    const std::lock_guard lock(mutex_);
+    catch_up();
+    return stack_.size();
+  }
+  std::size_t bytes() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return sizeof(*this) + stack_.bytes();
+  }
+
+ private:
+  static constexpr auto nobody = reuse_stack<Weighed>::nobody;
+  static constexpr std::uint64_t all = std::numeric_limits<std::uint32_t>::max();
+  static constexpr std::size_t at_once = 32;
+  static constexpr std::uint32_t renewal = 256;  // followed look-ups between two renewals of the hot keys
+  /// A share of the look-ups that costs nothing to speak of. Above it fewer keys are followed than there is memory for.
+  static constexpr double cheap_rate = 1.0 / 128;
+  struct alignas(64) mutex_type : std::conditional_t<Shared, std::mutex, unsynchronized::mutex> {};
+
+  enum class what : std::uint8_t { hit, miss, put, put_if_absent, forget };
+  struct event {
+    std::uint64_t key = 0;
+    entry_weight weight{};
+    what happened = what::miss;
+  };
+
+  /// What decides comes first, since of a key only the upper 48 bits are kept.
+  static constexpr std::uint64_t key_of(std::uint64_t hash) noexcept { return std::rotl(hash, 32); }
+
+  void note(const event& e) noexcept {
+    const std::lock_guard lock(mutex_);
+    notes_[noted_] = e;
+    if (++noted_ == at_once) catch_up();
+  }
+  /// What was noted is done, in order. Among other work nothing of the sampler is in the processor's caches: everything that
+  /// will be needed is asked for at once.
+  void catch_up() noexcept {
+    if (threshold_.load() != all) stack_.touch([&](std::size_t i) { return notes_[i].key; }, noted_);
+    for (std::uint32_t i = 0; i < noted_; ++i) {
+      const event& e = notes_[i];
+      if (e.key >> 32U > threshold_.load()) continue;
+      const auto who = stack_.find(e.key);
+      switch (e.happened) {
+        case what::hit:
+        case what::miss:
+          looked_up(e, who);
+          break;
+        case what::put:
+        case what::put_if_absent:
+          if (who == nobody)
+            enter(e.key, e.weight.amount);
+          else if (e.happened == what::put || e.weight.amount != stack_.weight(who))
+            stack_.renew(who, e.weight.amount);
+          break;
+        case what::forget:
+          hot_.erase(e.key);
+          if (who != nobody) stack_.leave(who);
+          break;
+      }
+    }
+    noted_ = 0;
+  }
+  void looked_up(const event& e, typename reuse_stack<Weighed>::id who) noexcept {
+    const bool hit = e.happened == what::hit;
+    if (!hit) hot_.erase(e.key);
+    if (threshold_.load() != all) mind_hot(e.key, hit);
+    const double each = 1.0 / scale_.rate();
+    counts_.look_up(hit, each);
+    if (who != nobody)
+      stack_.measure(who, counts_);
+    else if (hit && !stack_.overflowed())  // it was there before anybody looked
+      counts_.unknown(each);
+    else
+      counts_.hit_from(capacity_scale::points, each);
+    if (!hit) return;  // it comes, if it does, with a put
+    if (who != nobody)
+      stack_.renew(who, e.weight.known ? e.weight.amount : stack_.weight(who));
+    else
+      enter(e.key, e.weight.amount);
+  }
+
+  void enter(std::uint64_t key, std::uint64_t weight) noexcept {
+    if (stack_.size() >= bound_) thin_out();
+    while (key >> 32U <= threshold_.load() && !stack_.enter(key, weight)) thin_out();
+  }
+  /// Follows an eighth fewer keys.
+  void thin_out() noexcept {
+    const std::uint64_t lower = threshold_.load() - threshold_.load() / 8 - 1;
+    threshold_.store(lower);
+    counts_.no_longer_all();
+    stack_.keep_up_to(lower << 32U | all);
+    scale_.set(scale_.today(), static_cast<double>(lower + 1) * 0x1p-32);
+    stack_.rescale(false);
+    const double rate = scale_.rate();
+    bound_ =
+        rate <= cheap_rate
+            ? most_
+            : std::min(most_, std::max(most_ / 4, static_cast<std::size_t>(static_cast<double>(most_) * std::sqrt(8.0 * rate))));
+  }
+
+  void mind_hot(std::uint64_t key, bool hit) noexcept {
+    if (hit) hot_.count(key);
+    if (++since_renewal_ < renewal) return;
+    since_renewal_ = 0;
+    hot_.for_each([&](std::uint64_t hot) {
+      if (const auto who = stack_.find(hot); who != nobody)
+        stack_.renew(who, stack_.weight(who));
+      else
+        hot_.erase(hot);
+    });
+  }
+
+  sync::counter<Shared> threshold_;  // read by every look-up and seldom written, as the hot keys: the mutex begins another line
+  hot_keys<Shared> hot_;
+  mutable mutex_type mutex_;
+  std::uint32_t noted_ = 0;
+  std::uint32_t since_renewal_ = 0;
+  std::array<event, at_once> notes_{};
+  capacity_scale scale_;
+  reuse_stack<Weighed> stack_;
+  hit_counts counts_;
+  const std::size_t most_;
+  std::size_t bound_;  // keys to follow at this rate
+};
+
+}  // namespace larder::observe
+
+// ---- larder/storage/observed_engine.hpp ----------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// An engine whose look-ups, puts and erasures a `reuse_sampler` follows. What is not followed goes straight through.
+template <class Key, class Value, class Context, class Engine>
+class observed_engine : public Engine {
+ public:
+  using typename Engine::address;
+  using typename Engine::departures;
+
+  explicit observed_engine(Context& context)
+      : Engine(context), policies_(context), sampler_(Engine::template capacity<measured>()) {}
+
+  template <class F>
+  bool read(const address& at, look how, F&& f) {
+    if (how == look::use && sampler_.samples(hash_of(at))) [[unlikely]]
+      return read_followed(at, f);
+    return Engine::read(at, how, f);
+  }
+  bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
+    if (sampler_.samples(hash_of(at))) [[unlikely]]
+      return write_followed(at, std::move(value), mode, gone);
+    return Engine::write(at, std::move(value), mode, gone);
+  }
+
+  bool erase(const address& at, departures& gone) {
+    forget(at);
+    return Engine::erase(at, gone);
+  }
+  template <class Drop>
+  std::size_t erase_if(Drop&& drop) {
+    if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
+      return Engine::erase_if(
+          [&](const Key& key, const Value& value) { return drop(key, value) && (forget(Engine::locate(key)), true); });
+    else
+      return Engine::erase_if([&](const Key& key) { return drop(key) && (forget(Engine::locate(key)), true); });
+  }
+  void clear() {
+    Engine::clear();
+    sampler_.forget_all();
+  }
+
+  template <class Limit>
+  void set_capacity(std::uint64_t n) {
+    Engine::template set_capacity<Limit>(n);
+    if constexpr (std::is_same_v<Limit, measured>) sampler_.set_capacity(n, so_far());
+  }
+
+  void add_to(cache_stats& stats) const {
+    Engine::add_to(stats);
+    stats.curve = sampler_.curve(unit, {stats.hits + stats.misses, stats.misses});
+    stats.overhead_bytes += sampler_.bytes();
+  }
+  void reset_stats() noexcept {
+    Engine::reset_stats();
+    sampler_.restart({});
+  }
+
+ private:
+  static constexpr bool by_bytes = Context::template has<max_bytes>;
+  static constexpr bool by_weight = !by_bytes && Context::template has<max_weight>;
+  static constexpr capacity_unit unit = by_bytes    ? capacity_unit::bytes
+                                        : by_weight ? capacity_unit::weight
+                                                    : capacity_unit::entries;
+  static constexpr bool on_bytes = !core::is_memory_storage<typename Context::storage>;
+  using measured = std::conditional_t<by_bytes, max_bytes, std::conditional_t<by_weight, max_weight, max_entries>>;
+
+  static std::uint64_t hash_of(const address& at) noexcept {
+    if constexpr (on_bytes)
+      return at.id.low;
+    else
+      return at.hash;
+  }
+
+  template <class F>
+  [[gnu::noinline]] bool read_followed(const address& at, F& f) {
+    observe::entry_weight weight;
+    const bool hit = Engine::read(at, look::use, [&](const Value& value, instant written) {
+      if constexpr (by_bytes) weight = weight_met(at, value);
+      f(value, written);
+    });
+    if constexpr (by_weight) weight = mean_weight();
+    sampler_.look_up(hash_of(at), hit, weight);
+    return hit;
+  }
+  [[gnu::noinline]] bool write_followed(const address& at, Value&& value, const write_mode& mode, departures& gone) {
+    const std::uint64_t weight = weight_of(at, value);
+    const bool stored = Engine::write(at, std::move(value), mode, gone);
+    const bool too_heavy = weight > Engine::template capacity<measured>();  // for this cache, not for a larger one
+    sampler_.put(hash_of(at), weight, stored || too_heavy || !mode.only_if_absent);
+    return stored;
+  }
+  void forget(const address& at) noexcept {
+    if (sampler_.samples(hash_of(at))) sampler_.forget(hash_of(at));
+  }
+
+  /// What a value weighs that a look-up met. Encoding it to know is worth it once.
+  observe::entry_weight weight_met(const address& at, const Value& value) const noexcept {
+    if constexpr (!on_bytes || std::is_same_v<Value, bytes>) {
+      return {core::payload_size(value)};
+    } else {
+      if (!sampler_.knows(hash_of(at))) {
+        try {
+          return {codec<Value>::encode(value).size()};
+        } catch (...) {  // a codec of the user's; the next put tells
+        }
+      }
+      return mean_weight();
+    }
+  }
+  std::uint64_t weight_of([[maybe_unused]] const address& at, const Value& value) const {
+    if constexpr (by_weight) {
+      const auto& f = policies_.policies().template get<typename Context::set::template on<axis::weigher>>().f;
+      if constexpr (std::is_invocable_v<decltype(f), const typename Engine::key_view&, const Value&>)
+        return static_cast<std::uint64_t>(f(at.key, value));
+      else
+        return static_cast<std::uint64_t>(f(Key(at.key), value));
+    } else if constexpr (!by_bytes) {
+      return 1;
+    } else if constexpr (!on_bytes || std::is_same_v<Value, bytes>) {
+      return core::payload_size(value);
+    } else {
+      try {
+        return codec<Value>::encode(value).size();
+      } catch (...) {  // the storage meets the same, and refuses
+        return mean_weight().amount;
+      }
+    }
+  }
+  /// The guess for an entry that was there before the sampler knew of it.
+  observe::entry_weight mean_weight() const noexcept {
+    return {Engine::weight() / std::max<std::uint64_t>(Engine::size(), 1), false};
+  }
+
+  observe::traffic so_far() const {
+    cache_stats stats;
+    Engine::add_to(stats);
+    return {stats.hits + stats.misses, stats.misses};
+  }
+
+  const Context& policies_;
+  mutable observe::reuse_sampler<by_bytes || by_weight, Context::locking::synchronized> sampler_;
 };
 
 }  // namespace larder::storage
@@ -7730,11 +9034,13 @@ class cache {
 
   using where = typename core::policy_set<Policies...>::template on<axis::storage, memory>;
   using context_type = storage::engine_context<where, Policies...>;
-  using engine_type =
+  using unobserved_engine =
       std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
                          std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
                                             storage::indexed_engine<Key, Value, context_type>>>;
   using set = core::policy_set<Policies...>;
+  using engine_type = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
+                                         storage::observed_engine<Key, Value, context_type, unobserved_engine>, unobserved_engine>;
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;
