@@ -1,0 +1,151 @@
+#pragma once
+
+#include <larder/core/eviction_report.hpp>
+#include <larder/eviction/ghost_memory.hpp>
+#include <larder/eviction/rule_contest.hpp>
+#include <larder/eviction/shadow_cache.hpp>
+#include <larder/eviction/two_queues.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <mutex>
+#include <string>
+
+namespace larder::eviction {
+
+/// The behaviours that `adaptive` chooses from, each on its own shadow cache, and which of them suits the requests.
+/// The shadows see only keys whose hashes end in so many zeros that 256 to 512 of them are in the cache (all keys of a smaller
+/// one), and hold as many: enough to tell ratios apart by one or two in a hundred over a few thousand requests, which is what
+/// matters, at 80 to 110 KB in all. Any number of threads may call it at once: a hit that meets another in here is not seen.
+template <class Memory = ghost_memory>
+class rule_trial {
+ public:
+  /// The share for newcomers tells most of them apart: a hundredth, as LIRS has, holds on to what returns; a third gives newcomers
+  /// the time to be used twice; at two thirds only what is unused for long leaves. Ratios of about three between them: finer
+  /// steps change miss ratios by less than the choice can tell.
+  static constexpr std::array<queue_rule, 5> rules{{
+      {.name = "lirs", .newcomers = 0.01, .uses_to_stay = 1, .return_span = 2},
+      {.name = "s3_fifo", .newcomers = 0.3, .uses_to_stay = 2, .return_span = 1},
+      {.name = "2q", .newcomers = 0.7, .uses_to_stay = 1, .return_span = 1, .uses_buy_rounds = false},
+      {.name = "lru", .newcomers = 0.6, .uses_to_stay = 1, .return_span = 0, .by_recency = true},
+      // A set that is renewed at a rate of one in 32 misses: what a loop or an epoch loses by that is as small.
+      {.name = "epoch_pin", .newcomers = 0.01, .uses_to_stay = 1, .return_span = 0, .one_in = 32},
+  }};
+
+  rule_trial() noexcept : shadows_{{shadow{rules[0]}, shadow{rules[1]}, shadow{rules[2]}, shadow{rules[3]}, shadow{rules[4]}}} {}
+
+  /// The rule to follow.
+  const queue_rule& rule() const noexcept { return rules[leader_.load(std::memory_order_relaxed)]; }
+
+  bool samples(std::uint32_t print) const noexcept { return (print & unsampled_.load(std::memory_order_relaxed)) == 0; }
+
+  /// A sampled key was asked for and not found, in a cache of this capacity (0: not full yet).
+  void on_miss(std::uint32_t print, std::size_t capacity) noexcept {
+    const std::lock_guard hold(lock_);
+    request(print, capacity);
+  }
+  void on_hit(std::uint32_t print, std::size_t capacity) noexcept {
+    if (!lock_.try_lock()) return;
+    const std::lock_guard hold(lock_, std::adopt_lock);
+    request(print, capacity);
+  }
+
+  std::size_t memory() const noexcept {
+    const std::lock_guard hold(lock_);
+    std::size_t sum = 0;
+    for (const shadow& each : shadows_) sum += each.memory();
+    return sum;
+  }
+
+  eviction_report report() const {
+    const std::lock_guard hold(lock_);
+    eviction_report result;
+    const std::size_t leader = contest_.leader();
+    result.behaves_as = rules[leader].name;
+    result.switches = contest_.changes();
+    result.sampled_share = 1 / (static_cast<double>(unsampled_.load(std::memory_order_relaxed)) + 1);
+    for (std::size_t i = 0; i < rules.size(); ++i) result.candidates.push_back({rules[i].name, contest_.hit_ratio(i)});
+    if (contest_.requests() == 0) {
+      result.reason = "nothing had to be evicted so far";
+      return result;
+    }
+    std::array<char, 160> text{};
+    std::snprintf(text.data(), text.size(), "of the last %.0f sampled requests, behaving as %s would have hit %.1f %%",
+                  contest_.requests(), std::string(rules[leader].name).c_str(), 100 * contest_.hit_ratio(leader));
+    result.reason = text.data();
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      if (i == leader) continue;
+      std::snprintf(text.data(), text.size(), ", as %s %.1f %%", std::string(rules[i].name).c_str(), 100 * contest_.hit_ratio(i));
+      result.reason += text.data();
+    }
+    return result;
+  }
+
+ private:
+  using shadow = shadow_cache<Memory>;
+  static constexpr std::size_t most_sampled = 512;
+  /// A look back over eight times the shadow's size: a change needs about one to have its effect.
+  static constexpr double horizon_sizes = 8;
+  static constexpr double shortest_horizon = 500;
+  /// A change of a rule rearranges the difference of the newcomers' shares; of the entries that leave by that, one in sixteen
+  /// is taken to have been worth a hit.
+  static constexpr double hits_per_entry_moved = 1.0 / 16;
+
+  class spin_lock {
+   public:
+    bool try_lock() noexcept { return !taken_.test_and_set(std::memory_order_acquire); }
+    void lock() noexcept {
+      while (!try_lock()) {
+      }
+    }
+    void unlock() noexcept { taken_.clear(std::memory_order_release); }
+
+   private:
+    std::atomic_flag taken_ = ATOMIC_FLAG_INIT;
+  };
+
+  void request(std::uint32_t print, std::size_t capacity) noexcept {
+    const std::uint32_t before = unsampled_.load(std::memory_order_relaxed);
+    const std::uint32_t unsampled = sample(before, capacity);
+    if ((print & unsampled) != 0) return;
+    const std::size_t room = capacity == 0 ? most_sampled : std::max<std::size_t>(capacity / (unsampled + std::size_t{1}), 1);
+    typename contest::hit_set hits = 0;
+    for (std::size_t i = 0; i < rules.size(); ++i)
+      if (shadows_[i].request(print, room)) hits |= 1U << i;
+    if (capacity == 0) return;
+    const auto entries = static_cast<double>(room);
+    contest_.add(hits, std::max(shortest_horizon, horizon_sizes * entries), [&](std::size_t from, std::size_t to) {
+      return std::abs(rules[from].newcomers - rules[to].newcomers) * entries * hits_per_entry_moved;
+    });
+    leader_.store(contest_.leader(), std::memory_order_relaxed);
+  }
+
+  /// Which bits of the hash must be zero.
+  std::uint32_t sample(std::uint32_t unsampled, std::size_t capacity) noexcept {
+    const std::uint32_t before = unsampled;
+    const auto entries = [&] { return capacity == 0 ? shadows_[0].size() + 1 : capacity / (unsampled + std::size_t{1}); };
+    while (entries() > most_sampled && unsampled < most_unsampled) {
+      unsampled = 2 * unsampled + 1;
+      for (shadow& each : shadows_) each.keep_without(unsampled);
+    }
+    while (capacity != 0 && unsampled != 0 && entries() < most_sampled / 4) unsampled /= 2;
+    if (unsampled != before) unsampled_.store(unsampled, std::memory_order_relaxed);
+    return unsampled;
+  }
+  static constexpr std::uint32_t most_unsampled = (1U << 24) - 1;
+
+  using contest = rule_contest<rules.size()>;
+
+  mutable spin_lock lock_;
+  std::atomic<std::size_t> leader_{0};
+  std::atomic<std::uint32_t> unsampled_{0};  // bits that are zero in the hashes of sampled keys
+  std::array<shadow, rules.size()> shadows_;
+  contest contest_;
+};
+
+}  // namespace larder::eviction
