@@ -22,6 +22,7 @@
 #include <larder/eviction/slot_list.hpp>
 #include <larder/eviction/two_queues.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -56,7 +57,7 @@ struct adaptive {
 
     void on_insert(slot s, entry_info info) noexcept {
       state& entry = states_[s];
-      entry.print = static_cast<std::uint32_t>(info.hash >> 32);
+      entry.print = print_of(info.hash);
       if (trial_.samples(entry.print)) {
         entry.marked_uses.store(state::sampled_bit, std::memory_order_relaxed);
         trial_.on_miss(entry.print, queues_.capacity());
@@ -68,9 +69,11 @@ struct adaptive {
       state& entry = states_[s];
       const std::uint8_t before = entry.marked_uses.load(std::memory_order_relaxed);
       if (before == queues::most_uses) return;
-      if ((before & queues::most_uses) != queues::most_uses)
-        entry.marked_uses.store(static_cast<std::uint8_t>(before + 1), std::memory_order_relaxed);
-      if (before >= state::sampled_bit && trial_.samples(entry.print)) trial_.on_hit(entry.print, queues_.capacity());
+      const bool sampled = before >= state::sampled_bit && trial_.samples(entry.print);  // the sample may have shrunk since
+      const auto uses = std::min<std::uint8_t>(static_cast<std::uint8_t>((before & ~state::sampled_bit) + 1), queues::most_uses);
+      const auto after = static_cast<std::uint8_t>(sampled ? state::sampled_bit | uses : uses);
+      if (after != before) entry.marked_uses.store(after, std::memory_order_relaxed);
+      if (sampled) trial_.on_hit(entry.print, queues_.capacity());
     }
     void on_erase(slot s) noexcept { queues_.on_erase(s); }
     void on_evict(slot s, entry_info info) noexcept { queues_.on_evict(s, info.hash); }
@@ -87,6 +90,9 @@ struct adaptive {
 
    private:
     using queues = eviction::two_queues<States, Memory>;
+
+    /// Not the bits themselves: a hash of zero, as weak hashers have for popular keys, would be in every sample.
+    static std::uint32_t print_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32) ^ 0x9e3779b9U; }
 
     [[no_unique_address]] States states_;
     eviction::rule_trial<Memory> trial_;

@@ -3,7 +3,7 @@
 #include <larder/core/eviction_report.hpp>
 #include <larder/eviction/ghost_memory.hpp>
 #include <larder/eviction/rule_contest.hpp>
-#include <larder/eviction/shadow_cache.hpp>
+#include <larder/eviction/shadow_caches.hpp>
 #include <larder/eviction/two_queues.hpp>
 
 #include <algorithm>
@@ -18,7 +18,7 @@
 
 namespace larder::eviction {
 
-/// The behaviours that `adaptive` chooses from, each on its own shadow cache, and which of them suits the requests.
+/// The behaviours that `adaptive` chooses from, each on a shadow cache of its own, and which of them suits the requests.
 /// The shadows see only keys whose hashes end in so many zeros that 256 to 512 of them are in the cache (all keys of a smaller
 /// one), and hold as many: enough to tell ratios apart by one or two in a hundred over a few thousand requests, which is what
 /// matters, at 80 to 110 KB in all. Any number of threads may call it at once: a hit that meets another in here is not seen.
@@ -31,13 +31,13 @@ class rule_trial {
   static constexpr std::array<queue_rule, 5> rules{{
       {.name = "lirs", .newcomers = 0.01, .uses_to_stay = 1, .return_span = 2},
       {.name = "s3_fifo", .newcomers = 0.3, .uses_to_stay = 2, .return_span = 1},
-      {.name = "2q", .newcomers = 0.7, .uses_to_stay = 1, .return_span = 1, .uses_buy_rounds = false},
+      {.name = "2q", .newcomers = 0.75, .uses_to_stay = 1, .return_span = 1, .uses_buy_rounds = false},
       {.name = "lru", .newcomers = 0.6, .uses_to_stay = 1, .return_span = 0, .by_recency = true},
       // A set that is renewed at a rate of one in 32 misses: what a loop or an epoch loses by that is as small.
       {.name = "epoch_pin", .newcomers = 0.01, .uses_to_stay = 1, .return_span = 0, .one_in = 32},
   }};
 
-  rule_trial() noexcept : shadows_{{shadow{rules[0]}, shadow{rules[1]}, shadow{rules[2]}, shadow{rules[3]}, shadow{rules[4]}}} {}
+  rule_trial() noexcept : shadows_(rules) {}
 
   /// The rule to follow.
   const queue_rule& rule() const noexcept { return rules[leader_.load(std::memory_order_relaxed)]; }
@@ -57,9 +57,7 @@ class rule_trial {
 
   std::size_t memory() const noexcept {
     const std::lock_guard hold(lock_);
-    std::size_t sum = 0;
-    for (const shadow& each : shadows_) sum += each.memory();
-    return sum;
+    return shadows_.memory();
   }
 
   eviction_report report() const {
@@ -87,7 +85,6 @@ class rule_trial {
   }
 
  private:
-  using shadow = shadow_cache<Memory>;
   static constexpr std::size_t most_sampled = 512;
   /// A look back over eight times the shadow's size: a change needs about one to have its effect.
   static constexpr double horizon_sizes = 8;
@@ -114,9 +111,7 @@ class rule_trial {
     const std::uint32_t unsampled = sample(before, capacity);
     if ((print & unsampled) != 0) return;
     const std::size_t room = capacity == 0 ? most_sampled : std::max<std::size_t>(capacity / (unsampled + std::size_t{1}), 1);
-    typename contest::hit_set hits = 0;
-    for (std::size_t i = 0; i < rules.size(); ++i)
-      if (shadows_[i].request(print, room)) hits |= 1U << i;
+    const auto hits = shadows_.request(print, room);
     if (capacity == 0) return;
     const auto entries = static_cast<double>(room);
     contest_.add(hits, std::max(shortest_horizon, horizon_sizes * entries), [&](std::size_t from, std::size_t to) {
@@ -128,10 +123,10 @@ class rule_trial {
   /// Which bits of the hash must be zero.
   std::uint32_t sample(std::uint32_t unsampled, std::size_t capacity) noexcept {
     const std::uint32_t before = unsampled;
-    const auto entries = [&] { return capacity == 0 ? shadows_[0].size() + 1 : capacity / (unsampled + std::size_t{1}); };
+    const auto entries = [&] { return capacity == 0 ? shadows_.size(0) + 1 : capacity / (unsampled + std::size_t{1}); };
     while (entries() > most_sampled && unsampled < most_unsampled) {
       unsampled = 2 * unsampled + 1;
-      for (shadow& each : shadows_) each.keep_without(unsampled);
+      shadows_.keep_without(unsampled);
     }
     while (capacity != 0 && unsampled != 0 && entries() < most_sampled / 4) unsampled /= 2;
     if (unsampled != before) unsampled_.store(unsampled, std::memory_order_relaxed);
@@ -144,7 +139,7 @@ class rule_trial {
   mutable spin_lock lock_;
   std::atomic<std::size_t> leader_{0};
   std::atomic<std::uint32_t> unsampled_{0};  // bits that are zero in the hashes of sampled keys
-  std::array<shadow, rules.size()> shadows_;
+  shadow_caches<rules.size(), Memory> shadows_;
   contest contest_;
 };
 
