@@ -21,6 +21,7 @@ class shadow_caches {
   using hit_set = std::uint32_t;
   static_assert(n < 32);
 
+  /// The rules must live as long as the caches.
   explicit shadow_caches(const std::array<queue_rule, n>& rules) noexcept
       : shadow_caches(rules, std::make_index_sequence<n>{}) {}
   shadow_caches(const shadow_caches&) = delete;

@@ -108,20 +108,18 @@ class two_queues {
 
   /// About the least recently used. The newer part passes on who was not used there, so a use is seen twice in a round.
   slot oldest() noexcept {
-    for (int moves = 0; newcomers_size_ > newcomers_limit(size()) && (moves < moves_per_victim || main_size_ == 0); ++moves) {
-      const slot s = newcomers_.back();
-      take_out(s);
-      renew_or_pass(s);
+    while (size() > 1) {
+      for (int moves = 0; newcomers_size_ > newcomers_limit(size()) && (moves < moves_per_victim || main_size_ == 0); ++moves)
+        renew_or_pass(newcomers_.back());
+      while (main_size_ != 0) {
+        if (states_[main_.back()].uses() == 0) return main_.back();
+        renew_or_pass(main_.back());
+      }
     }
-    while (main_size_ != 0) {
-      const slot s = main_.back();
-      if (states_[s].uses() == 0) return s;
-      take_out(s);
-      renew_or_pass(s);
-    }
-    return newcomers_.back();
+    return size() == 0 ? no_slot : newcomers_size_ != 0 ? newcomers_.back() : main_.back();
   }
   void renew_or_pass(slot s) noexcept {
+    take_out(s);
     if (states_[s].uses() == 0) return put_in_main(s, 0);
     states_[s].set_uses(0);
     put_in_newcomers(s);
