@@ -40,11 +40,10 @@ class two_queues {
 
   void follow(const queue_rule& rule) noexcept { rule_ = &rule; }
   std::size_t size() const noexcept { return newcomers_size_ + main_size_; }
-  /// How many there were when room was last needed; 0 before.
-  std::size_t capacity() const noexcept { return capacity_; }
+  /// How many there usually are when room is needed; 0 before the first time.
+  std::size_t capacity() const noexcept { return static_cast<std::size_t>(usual_ + 0.5); }
 
   void on_insert(slot s, std::uint64_t hash) noexcept {
-    asked_ = false;
     if (rule_->by_recency && capacity_ != 0) return put_in_newcomers(s);
     const std::uint64_t age = ghosts_.take(hash);
     if (has_spare_room() || returns_soon(age))
@@ -56,15 +55,16 @@ class two_queues {
   void on_erase(slot s) noexcept { take_out(s); }
 
   void on_evict(slot s, std::uint64_t hash) noexcept {
-    if (rule_->by_recency || !states_[s].in_main) ghosts_.push(hash, remembered_sizes * capacity_);
+    if (rule_->by_recency || !states_[s].in_main) ghosts_.push(hash, remembered_sizes * capacity());
     if (!states_[s].in_main) ++newcomers_gone_;
     take_out(s);
   }
 
   /// The cache is full when it asks, so what is there is its capacity.
   slot victim() noexcept {
-    if (!asked_) capacity_ = size();
-    asked_ = true;
+    if (size() == 0) return no_slot;
+    capacity_ = size();
+    usual_ = usual_ == 0 ? static_cast<double>(capacity_) : usual_ + (static_cast<double>(capacity_) - usual_) / evictions_to_get_used;
     return rule_->by_recency ? oldest() : least_wanted();
   }
 
@@ -72,6 +72,7 @@ class two_queues {
 
  private:
   static constexpr std::size_t remembered_sizes = 2;  // no rule has a longer span
+  static constexpr double evictions_to_get_used = 64;  // to another number of entries: longer than one heavy entry takes
   static constexpr int moves_per_victim = 4;          // more than one, so that a change of rule comes to its end
 
   std::size_t newcomers_limit(std::size_t entries) const noexcept {
@@ -80,7 +81,7 @@ class two_queues {
   bool has_spare_room() const noexcept { return capacity_ == 0 || size() + newcomers_limit(capacity_) < capacity_; }
 
   bool returns_soon(std::uint64_t age) noexcept {
-    if (age == ghosts_.absent || static_cast<double>(age) >= rule_->return_span * static_cast<double>(capacity_)) return false;
+    if (age == ghosts_.absent || static_cast<double>(age) >= rule_->return_span * usual_) return false;
     while (main_size_ != 0 && states_[main_.back()].uses() != 0) reinsert(main_.back());
     return main_size_ == 0 || age + newcomers_size_ < evictions_since(states_[main_.back()].stamp);
   }
@@ -149,7 +150,7 @@ class two_queues {
   }
 
   /// A stamp counts evictions in 128ths to 256ths of the capacity, so 16 bits last for at least 256 times the capacity.
-  int stamp_bits() const noexcept { return std::max(0, static_cast<int>(std::bit_width(capacity_)) - 8); }
+  int stamp_bits() const noexcept { return std::max(0, static_cast<int>(std::bit_width(capacity())) - 8); }
   std::uint64_t evictions_since(std::uint16_t stamp) const noexcept {
     return std::uint64_t{static_cast<std::uint16_t>((ghosts_.pushed() >> stamp_bits()) - stamp)} << stamp_bits();
   }
@@ -163,7 +164,7 @@ class two_queues {
   const queue_rule* rule_;
   ghost_table<Memory> ghosts_;  // of newcomers that left
   std::uint32_t newcomers_gone_ = 0;
-  bool asked_ = false;  // for a victim since the last one came
+  double usual_ = 0;  // capacity; not the same as at present where entries have weights
 };
 
 }  // namespace larder::eviction

@@ -74,14 +74,13 @@ class naive {
   }
   void insert(int key) {
     rule_ = &rule_at(which, ++insertions_);
-    asked_ = false;
     if (rule_->by_recency && capacity_ != 0) {
       newcomers_.push_front({key, 0, 0});
       return;
     }
     const std::uint64_t age = ghosts_.take(hash_of(key));
     const bool spare = capacity_ == 0 || size() + limit(capacity_) < capacity_;
-    bool soon = age != ghosts_.absent && static_cast<double>(age) < rule_->return_span * static_cast<double>(capacity_);
+    bool soon = age != ghosts_.absent && static_cast<double>(age) < rule_->return_span * usual_;
     if (!spare && soon) {
       while (!main_.empty() && main_.back().uses > 0) turn();
       soon = main_.empty() || age + newcomers_.size() < ghosts_.pushed() - main_.back().stamp;
@@ -93,8 +92,8 @@ class naive {
   }
   int evict_for(int) { return evict(); }
   int evict() {
-    if (!asked_) capacity_ = size();
-    asked_ = true;
+    capacity_ = size();
+    usual_ += usual_ == 0 ? static_cast<double>(capacity_) : (static_cast<double>(capacity_) - usual_) / 64;
     return rule_->by_recency ? evict_oldest() : evict_least_wanted();
   }
 
@@ -120,7 +119,7 @@ class naive {
     main_.push_front({e.key, rule_->uses_buy_rounds ? e.uses - 1 : 0, ghosts_.pushed()});
   }
   int gone(queue& from) {
-    if (rule_->by_recency || &from == &newcomers_) ghosts_.push(hash_of(from.back().key), 2 * capacity_);
+    if (rule_->by_recency || &from == &newcomers_) ghosts_.push(hash_of(from.back().key), 2 * static_cast<std::size_t>(usual_ + 0.5));
     if (&from == &newcomers_) ++newcomers_gone_;
     return pop(from).key;
   }
@@ -159,7 +158,7 @@ class naive {
   std::size_t capacity_ = 0;
   std::size_t insertions_ = 0;
   std::uint32_t newcomers_gone_ = 0;
-  bool asked_ = false;
+  double usual_ = 0;
 };
 
 template <std::size_t which>
