@@ -64,7 +64,7 @@ class rule_contest {
     unit_ = 1;
   }
 
-  std::array<double, n> hits_{};                   // those that not all hit
+  std::array<double, n> hits_{};                     // those that not all hit
   std::array<std::array<double, n>, n> differed_{};  // requests that one of both hit
   double requests_ = 0;
   double hits_of_all_ = 0;

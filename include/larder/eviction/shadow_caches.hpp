@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -13,8 +14,8 @@
 namespace larder::eviction {
 
 /// What `two_queues` would hit under each of n rules: n caches of 32-bit hashes without values. They share their entries, so a
-/// request for what all of them hold touches two places in memory. Of five: 72 bytes for each hash that any of them holds and 45 for
-/// the ghosts of each place; the arrays are twice as wide as needed at most. Nothing throws: without memory they hold fewer.
+/// request for what all of them hold touches two places in memory. Of five: 67 to 70 bytes for each hash that any of them holds, and 45
+/// for the ghosts of each place. Nothing throws: without memory they hold fewer.
 template <std::size_t n, class Memory = ghost_memory>
 class shadow_caches {
  public:
@@ -22,14 +23,13 @@ class shadow_caches {
   static_assert(n < 32);
 
   /// The rules must live as long as the caches.
-  explicit shadow_caches(const std::array<queue_rule, n>& rules) noexcept
-      : shadow_caches(rules, std::make_index_sequence<n>{}) {}
+  explicit shadow_caches(const std::array<queue_rule, n>& rules) noexcept : shadow_caches(rules, std::make_index_sequence<n>{}) {}
   shadow_caches(const shadow_caches&) = delete;
   shadow_caches& operator=(const shadow_caches&) = delete;
 
   std::size_t size(std::size_t i) const noexcept { return queues_[i].size(); }
   std::size_t memory() const noexcept {
-    std::size_t sum = capacity_ * (sizeof(entry) + index_per_entry * sizeof(std::uint32_t));
+    std::size_t sum = capacity_ * sizeof(entry) + index_size_ * sizeof(index_[0]);
     for (const queues& each : queues_) sum += each.memory();
     return sum;
   }
@@ -88,7 +88,7 @@ class shadow_caches {
 
   static constexpr hit_set everyone = (hit_set{1} << n) - 1;
   static constexpr std::size_t smallest_capacity = 64;
-  static constexpr std::size_t index_per_entry = 2;
+  static constexpr std::size_t largest_capacity = 0xffff;  // the index has 16 bits for each
 
   template <std::size_t... i>
   shadow_caches(const std::array<queue_rule, n>& rules, std::index_sequence<i...>) noexcept
@@ -141,19 +141,19 @@ class shadow_caches {
     return s;
   }
 
-  // The index: linear probing over slot numbers plus one, at most half full.
-  std::size_t index_mask() const noexcept { return capacity_ * index_per_entry - 1; }
+  // The index: linear probing over slot numbers plus one, at most two thirds full.
+  std::size_t index_mask() const noexcept { return index_size_ - 1; }
   std::size_t home(std::uint32_t print) const noexcept { return static_cast<std::size_t>(mixed(print)) & index_mask(); }
   slot find(std::uint32_t print) const noexcept {
     if (capacity_ == 0) return no_slot;
     for (std::size_t at = home(print); index_[at] != 0; at = (at + 1) & index_mask())
-      if (entries_[index_[at] - 1].print == print) return index_[at] - 1;
+      if (entries_[index_[at] - 1].print == print) return index_[at] - 1U;
     return no_slot;
   }
   void put_in_index(slot s) noexcept {
     std::size_t at = home(entries_[s].print);
     while (index_[at] != 0) at = (at + 1) & index_mask();
-    index_[at] = s + 1;
+    index_[at] = static_cast<std::uint16_t>(s + 1);
   }
   void take_from_index(slot s) noexcept {
     std::size_t hole = home(entries_[s].print);
@@ -167,15 +167,18 @@ class shadow_caches {
     index_[hole] = 0;
   }
 
-  /// Twice as many, when all are in use.
+  /// A quarter more, when all are in use.
   bool add_entries() noexcept {
-    const std::size_t wider = std::max(smallest_capacity, 2 * capacity_);
+    const std::size_t wider = std::min(std::max(smallest_capacity, capacity_ + capacity_ / 4), largest_capacity);
+    if (wider == capacity_) return false;
+    const std::size_t wider_index = std::bit_ceil(wider + wider / 2);
     auto more_entries = make_ghost_array<entry, Memory>(wider);
-    auto more_index = make_ghost_array<std::uint32_t, Memory>(wider * index_per_entry);
+    auto more_index = make_ghost_array<std::uint16_t, Memory>(wider_index);
     if (!more_entries || !more_index) return false;
     std::copy_n(entries_.get(), capacity_, more_entries.get());
     entries_ = std::move(more_entries);
     index_ = std::move(more_index);
+    index_size_ = wider_index;
     const std::size_t before = std::exchange(capacity_, wider);
     for (slot s = 0; s < before; ++s) put_in_index(s);
     for (auto s = static_cast<slot>(wider); s-- > before;) {
@@ -186,7 +189,8 @@ class shadow_caches {
   }
 
   ghost_array<entry, Memory> entries_;
-  ghost_array<std::uint32_t, Memory> index_;
+  ghost_array<std::uint16_t, Memory> index_;
+  std::size_t index_size_ = 0;
   std::size_t capacity_ = 0;
   slot free_ = no_slot;
   std::array<queues, n> queues_;

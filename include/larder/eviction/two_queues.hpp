@@ -64,16 +64,18 @@ class two_queues {
   slot victim() noexcept {
     if (size() == 0) return no_slot;
     capacity_ = size();
-    usual_ = usual_ == 0 ? static_cast<double>(capacity_) : usual_ + (static_cast<double>(capacity_) - usual_) / evictions_to_get_used;
+    usual_ =
+        usual_ == 0 ? static_cast<double>(capacity_) : usual_ + (static_cast<double>(capacity_) - usual_) / evictions_to_get_used;
     return rule_->by_recency ? oldest() : least_wanted();
   }
 
   std::size_t memory() const noexcept { return ghosts_.memory(); }
 
  private:
-  static constexpr std::size_t remembered_sizes = 2;  // no rule has a longer span
+  static constexpr std::size_t remembered_sizes = 2;   // no rule has a longer span
   static constexpr double evictions_to_get_used = 64;  // to another number of entries: longer than one heavy entry takes
-  static constexpr int moves_per_victim = 4;          // more than one, so that a change of rule comes to its end
+  static constexpr int turns_per_return = 64;  // so that nobody waits for a whole round; a round is soon complete all the same
+  static constexpr int moves_per_victim = 4;   // more than one, so that a change of rule comes to its end
 
   std::size_t newcomers_limit(std::size_t entries) const noexcept {
     return std::max<std::size_t>(static_cast<std::size_t>(static_cast<double>(entries) * rule_->newcomers), 1);
@@ -82,7 +84,10 @@ class two_queues {
 
   bool returns_soon(std::uint64_t age) noexcept {
     if (age == ghosts_.absent || static_cast<double>(age) >= rule_->return_span * usual_) return false;
-    while (main_size_ != 0 && states_[main_.back()].uses() != 0) reinsert(main_.back());
+    for (int turns = 0; main_size_ != 0 && states_[main_.back()].uses() != 0; ++turns) {
+      if (turns == turns_per_return) return false;  // nobody knows how long the tail has gone without a use
+      reinsert(main_.back());
+    }
     return main_size_ == 0 || age + newcomers_size_ < evictions_since(states_[main_.back()].stamp);
   }
 

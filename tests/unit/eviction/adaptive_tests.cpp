@@ -120,8 +120,8 @@ TEST_CASE("adaptive follows drift as closely as lru") {
 TEST_CASE("adaptive is as good as the better of two orders where each is right in turn") {
   const trace keys = and_then(and_then(loop(100'000, 1300), skewed(100'000, 20'000, 5000)),
                               of(100'000, [](std::size_t i) { return static_cast<int>(100'000 + i / 3 + i * 7919 % 800); }));
-  const double best = std::min({miss_ratio<larder::lru>(keys, 1000), miss_ratio<larder::s3_fifo>(keys, 1000),
-                                miss_ratio<larder::lirs>(keys, 1000)});
+  const double best = std::min(
+      {miss_ratio<larder::lru>(keys, 1000), miss_ratio<larder::s3_fifo>(keys, 1000), miss_ratio<larder::lirs>(keys, 1000)});
   CHECK(miss_ratio<adaptive>(keys, 1000) < best);
 }
 
@@ -145,8 +145,7 @@ TEST_CASE("adaptive says what it does and why") {
   CHECK(nothing_yet.reason == "nothing had to be evicted so far");
 
   std::mt19937_64 random(3);
-  const auto drifting =
-      report_after(of(100'000, [&](std::size_t i) { return static_cast<int>(i / 4 + random() % 2500); }), 3000);
+  const auto drifting = report_after(of(100'000, [&](std::size_t i) { return static_cast<int>(i / 4 + random() % 2500); }), 3000);
   CHECK((drifting.behaves_as == "lru" || drifting.behaves_as == "2q"));
   CHECK(drifting.switches >= 1);
   CHECK(drifting.sampled_share == 1.0 / 8);

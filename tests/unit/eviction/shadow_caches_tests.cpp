@@ -22,7 +22,8 @@ using larder::eviction::shadow_caches;
 namespace {
 
 constexpr auto& rules = larder::eviction::rule_trial<>::rules;
-constexpr std::array<std::array<queue_rule, 1>, rules.size()> each_alone{{{rules[0]}, {rules[1]}, {rules[2]}, {rules[3]}, {rules[4]}}};
+constexpr std::array<std::array<queue_rule, 1>, rules.size()> each_alone{
+    {{rules[0]}, {rules[1]}, {rules[2]}, {rules[3]}, {rules[4]}}};
 constexpr std::array<queue_rule, 2> two{rules[0], rules[3]};
 using shadows = shadow_caches<rules.size()>;
 
@@ -83,12 +84,12 @@ TEST_CASE("shadow caches drop those that are not sampled any more, and only thos
     if ((print_of(key) & 3U) != 0) CHECK(caches.request(print_of(key), 400) == 0);
 }
 
-TEST_CASE("shadow caches take at most 260 bytes for each entry of five") {
+TEST_CASE("shadow caches take at most 270 bytes for each entry of five") {
   shadows caches(rules);
   std::mt19937_64 random(1);
   for (int step = 0; step < 100'000; ++step)
     caches.request(print_of(static_cast<int>(random() % 1000) + (step % 3 == 0 ? step : 0)), 512);
-  CHECK(caches.memory() <= std::size_t{512} * 350);
+  CHECK(caches.memory() <= std::size_t{512} * 270);
   CHECK(caches.memory() > 512 * 64);
 }
 
@@ -98,9 +99,9 @@ TEST_CASE("shadow caches go on with the memory that there is") {
   CHECK(none.size(0) == 0);
   CHECK(none.memory() == 0);
 
-  shadow_caches<2, little_memory<5000>> little(two);  // 128 entries of 28 bytes, not 256
+  shadow_caches<2, little_memory<5000>> little(two);  // fewer than 180 entries of 28 bytes
   for (int key = 0; key < 1000; ++key) little.request(print_of(key), 500);
   CHECK(little.size(0) > 0);
-  CHECK(little.size(0) <= 128);
+  CHECK(little.size(0) < 180);
   CHECK((little.request(print_of(999), 500) & 2U) != 0);
 }

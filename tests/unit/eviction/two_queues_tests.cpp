@@ -82,8 +82,10 @@ class naive {
     const bool spare = capacity_ == 0 || size() + limit(capacity_) < capacity_;
     bool soon = age != ghosts_.absent && static_cast<double>(age) < rule_->return_span * usual_;
     if (!spare && soon) {
-      while (!main_.empty() && main_.back().uses > 0) turn();
-      soon = main_.empty() || age + newcomers_.size() < ghosts_.pushed() - main_.back().stamp;
+      int turns = 0;
+      for (; turns < 64 && !main_.empty() && main_.back().uses > 0; ++turns) turn();
+      const bool known = main_.empty() || main_.back().uses == 0;
+      soon = known && (main_.empty() || age + newcomers_.size() < ghosts_.pushed() - main_.back().stamp);
     }
     (spare || soon ? main_ : newcomers_).push_front({key, 0, ghosts_.pushed()});
   }
@@ -119,7 +121,8 @@ class naive {
     main_.push_front({e.key, rule_->uses_buy_rounds ? e.uses - 1 : 0, ghosts_.pushed()});
   }
   int gone(queue& from) {
-    if (rule_->by_recency || &from == &newcomers_) ghosts_.push(hash_of(from.back().key), 2 * static_cast<std::size_t>(usual_ + 0.5));
+    if (rule_->by_recency || &from == &newcomers_)
+      ghosts_.push(hash_of(from.back().key), 2 * static_cast<std::size_t>(usual_ + 0.5));
     if (&from == &newcomers_) ++newcomers_gone_;
     return pop(from).key;
   }
