@@ -73,7 +73,7 @@ struct adaptive {
       const auto uses = std::min<std::uint8_t>(static_cast<std::uint8_t>((before & ~state::sampled_bit) + 1), queues::most_uses);
       const auto after = static_cast<std::uint8_t>(sampled ? state::sampled_bit | uses : uses);
       if (after != before) entry.marked_uses.store(after, std::memory_order_relaxed);
-      if (sampled) trial_.on_hit(entry.print, queues_.capacity());
+      if (sampled) trial_.on_hit(entry.print);
     }
     void on_erase(slot s) noexcept { queues_.on_erase(s); }
     void on_evict(slot s, entry_info info) noexcept { queues_.on_evict(s, info.hash); }

@@ -47,12 +47,13 @@ class rule_trial {
   /// A sampled key was asked for and not found, in a cache of this capacity (0: not full yet).
   void on_miss(std::uint32_t print, std::size_t capacity) noexcept {
     const std::lock_guard hold(lock_);
-    request(print, capacity);
+    capacity_ = capacity;
+    request(print);
   }
-  void on_hit(std::uint32_t print, std::size_t capacity) noexcept {
+  void on_hit(std::uint32_t print) noexcept {
     if (!lock_.try_lock()) return;
     const std::lock_guard hold(lock_, std::adopt_lock);
-    request(print, capacity);
+    request(print);
   }
 
   std::size_t memory() const noexcept {
@@ -61,30 +62,31 @@ class rule_trial {
   }
 
   eviction_report report() const {
-    const std::lock_guard hold(lock_);
+    const contest results = copy_of_results();
+    const std::size_t leader = results.leader();
     eviction_report result;
-    const std::size_t leader = contest_.leader();
     result.behaves_as = rules[leader].name;
-    result.switches = contest_.changes();
+    result.switches = results.changes();
     result.sampled_share = 1 / (static_cast<double>(unsampled_.load(std::memory_order_relaxed)) + 1);
-    for (std::size_t i = 0; i < rules.size(); ++i) result.candidates.push_back({rules[i].name, contest_.hit_ratio(i)});
-    if (contest_.requests() == 0) {
+    for (std::size_t i = 0; i < rules.size(); ++i) result.candidates.push_back({rules[i].name, results.hit_ratio(i)});
+    if (results.requests() == 0) {
       result.reason = "nothing had to be evicted so far";
       return result;
     }
     std::array<char, 160> text{};
     std::snprintf(text.data(), text.size(), "of the last %.0f sampled requests, behaving as %s would have hit %.1f %%",
-                  contest_.requests(), std::string(rules[leader].name).c_str(), 100 * contest_.hit_ratio(leader));
+                  results.requests(), std::string(rules[leader].name).c_str(), 100 * results.hit_ratio(leader));
     result.reason = text.data();
     for (std::size_t i = 0; i < rules.size(); ++i) {
       if (i == leader) continue;
-      std::snprintf(text.data(), text.size(), ", as %s %.1f %%", std::string(rules[i].name).c_str(), 100 * contest_.hit_ratio(i));
+      std::snprintf(text.data(), text.size(), ", as %s %.1f %%", std::string(rules[i].name).c_str(), 100 * results.hit_ratio(i));
       result.reason += text.data();
     }
     return result;
   }
 
  private:
+  using contest = rule_contest<rules.size()>;
   static constexpr std::size_t most_sampled = 512;
   /// A look back over eight times the shadow's size: a change needs about one to have its effect.
   static constexpr double horizon_sizes = 8;
@@ -106,13 +108,18 @@ class rule_trial {
     std::atomic_flag taken_ = ATOMIC_FLAG_INIT;
   };
 
-  void request(std::uint32_t print, std::size_t capacity) noexcept {
+  contest copy_of_results() const noexcept {
+    const std::lock_guard hold(lock_);
+    return contest_;
+  }
+
+  void request(std::uint32_t print) noexcept {
     const std::uint32_t before = unsampled_.load(std::memory_order_relaxed);
-    const std::uint32_t unsampled = sample(before, capacity);
+    const std::uint32_t unsampled = sample(before);
     if ((print & unsampled) != 0) return;
-    const std::size_t room = capacity == 0 ? most_sampled : std::max<std::size_t>(capacity / (unsampled + std::size_t{1}), 1);
+    const std::size_t room = capacity_ == 0 ? most_sampled : std::max<std::size_t>(capacity_ / (unsampled + std::size_t{1}), 1);
     const auto hits = shadows_.request(print, room);
-    if (capacity == 0) return;
+    if (capacity_ == 0) return;
     const auto entries = static_cast<double>(room);
     contest_.add(hits, std::max(shortest_horizon, horizon_sizes * entries), [&](std::size_t from, std::size_t to) {
       return std::abs(rules[from].newcomers - rules[to].newcomers) * entries * hits_per_entry_moved;
@@ -121,24 +128,23 @@ class rule_trial {
   }
 
   /// Which bits of the hash must be zero.
-  std::uint32_t sample(std::uint32_t unsampled, std::size_t capacity) noexcept {
+  std::uint32_t sample(std::uint32_t unsampled) noexcept {
     const std::uint32_t before = unsampled;
-    const auto entries = [&] { return capacity == 0 ? shadows_.size(0) + 1 : capacity / (unsampled + std::size_t{1}); };
+    const auto entries = [&] { return capacity_ == 0 ? shadows_.size(0) + 1 : capacity_ / (unsampled + std::size_t{1}); };
     while (entries() > most_sampled && unsampled < most_unsampled) {
       unsampled = 2 * unsampled + 1;
       shadows_.keep_without(unsampled);
     }
-    while (capacity != 0 && unsampled != 0 && entries() < most_sampled / 4) unsampled /= 2;
+    while (capacity_ != 0 && unsampled != 0 && entries() < most_sampled / 4) unsampled /= 2;
     if (unsampled != before) unsampled_.store(unsampled, std::memory_order_relaxed);
     return unsampled;
   }
   static constexpr std::uint32_t most_unsampled = (1U << 24) - 1;
 
-  using contest = rule_contest<rules.size()>;
-
   mutable spin_lock lock_;
   std::atomic<std::size_t> leader_{0};
   std::atomic<std::uint32_t> unsampled_{0};  // bits that are zero in the hashes of sampled keys
+  std::size_t capacity_ = 0;                 // at the last sampled miss
   shadow_caches<rules.size(), Memory> shadows_;
   contest contest_;
 };
