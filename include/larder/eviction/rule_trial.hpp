@@ -91,9 +91,9 @@ class rule_trial {
   /// A look back over eight times the shadow's size: a change needs about one to have its effect.
   static constexpr double horizon_sizes = 8;
   static constexpr double shortest_horizon = 500;
-  /// A change of a rule rearranges the difference of the newcomers' shares; of the entries that leave by that, one in sixteen
+  /// A change of a rule rearranges the difference of the newcomers' shares; of the entries that leave by that, one in ten
   /// is taken to have been worth a hit.
-  static constexpr double hits_per_entry_moved = 1.0 / 16;
+  static constexpr double hits_per_entry_moved = 1.0 / 10;
 
   class spin_lock {
    public:
