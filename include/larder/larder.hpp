@@ -18,6 +18,7 @@
 #include <larder/eviction/clock.hpp>
 #include <larder/eviction/cyclic.hpp>
 #include <larder/eviction/epoch_pin.hpp>
+#include <larder/eviction/exact.hpp>
 #include <larder/eviction/fifo.hpp>
 #include <larder/eviction/gdsf.hpp>
 #include <larder/eviction/largest_first.hpp>

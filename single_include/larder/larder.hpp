@@ -524,6 +524,15 @@ namespace larder {
 /// put asks it, perhaps several times for one entry, and `victim()` is left for evictions that no put of this shard asks for.
 /// `on_hit` runs under a shared lock, at once in several threads, only where the policy declares
 /// `static constexpr bool concurrent_hits = true`; then it must be atomic by itself.
+/// An order whose hits do nothing but count says so with `static constexpr std::uint8_t counted_uses`: 1 or 3, up to which uses
+/// are counted, or 0 when hits mean nothing. A host may then count by itself, in the line that the look-up has loaded anyway
+/// and without a lock, and does not call `on_hit`: see `eviction/use_count.hpp`. The policy's `counted_state`, if it has one, is
+/// what it keeps per slot at such a host.
+/// An order whose hits are dear may declare `static constexpr std::uint8_t rationed_uses`. A host that can count then tells it of an
+/// entry's first use at once and of more only when it has gone round, after a fifth of the entries' number of insertions: of none with
+/// 1, of each with 7 (and of every six at once), by `on_hits(slot, std::uint32_t n)` where the order has that. Below 4096 entries
+/// it is told of every use at once.
+/// An order with `void prepare_hit(slot) const noexcept` is told of several hits together, each prepared (fetched) before.
 template <class Order>
 concept eviction_order = requires(Order order, const slot s, const entry_info info) {
   { order.on_insert(s, info) } noexcept;
@@ -559,6 +568,30 @@ inline constexpr bool has_concurrent_hits = [] {
   else
     return false;
 }();
+
+/// Whether all that a hit does is counting up to `P::counted_uses`.
+template <class P>
+inline constexpr bool has_counted_uses = requires { P::counted_uses; };
+
+/// Up to how many uses of an entry the host may save up before it tells the order; 0 where it must not.
+template <class P>
+inline constexpr std::uint8_t rationed_uses = [] {
+  if constexpr (requires { P::rationed_uses; })
+    return static_cast<std::uint8_t>(P::rationed_uses);
+  else
+    return std::uint8_t{0};
+}();
+
+/// What such a policy keeps per slot at a host that counts.
+template <class P>
+struct counted_state_of {
+  using type = typename P::state;
+};
+template <class P>
+  requires requires { typename P::counted_state; }
+struct counted_state_of<P> {
+  using type = typename P::counted_state;
+};
 
 }  // namespace core
 
@@ -1005,6 +1038,19 @@ ghost_array<T, Memory> make_ghost_array(std::size_t count, std::size_t size_of_e
 
 }  // namespace larder::eviction
 
+// ---- larder/core/prefetch.hpp --------------------------------------------------------------------------------------
+
+namespace larder::core {
+
+/// Asks for the line of an address that will be touched soon; does nothing where the compiler has no such thing.
+inline void prefetch([[maybe_unused]] const void* address) noexcept {
+#if defined(__GNUC__)
+  __builtin_prefetch(address);
+#endif
+}
+
+}  // namespace larder::core
+
 // ---- larder/eviction/slot_list.hpp ---------------------------------------------------------------------------------
 
 namespace larder::eviction {
@@ -1025,6 +1071,13 @@ class slot_list {
   bool empty() const noexcept { return head_ == no_slot; }
   slot front() const noexcept { return head_; }
   slot back() const noexcept { return tail_; }
+
+  /// Fetches what taking this slot out will touch.
+  void prefetch_neighbours(slot s) const noexcept {
+    const auto& state = states_[s];
+    if (state.prev != no_slot) core::prefetch(&states_[state.prev]);
+    if (state.next != no_slot) core::prefetch(&states_[state.next]);
+  }
 
   void push_front(slot s) noexcept {
     auto& state = states_[s];
@@ -1216,6 +1269,7 @@ namespace larder {
 /// stored anew.
 struct arc {
   using policy_axis = axis::eviction;
+  static constexpr std::uint8_t rationed_uses = 1;
 
   struct state : eviction::links {
     bool again = false;  // in T2
@@ -1232,6 +1286,7 @@ struct arc {
       put_in(s, from_ != origin::stranger);
       met_ = false;
     }
+    void prepare_hit(slot s) const noexcept { once_.prefetch_neighbours(s); }  // of whichever list it is in
     void on_hit(slot s) noexcept {
       if (states_[s].again) {
         again_.move_to_front(s);
@@ -1338,11 +1393,58 @@ static_assert(sizeof(arc::state) == 12);
 
 }  // namespace larder
 
+// ---- larder/eviction/use_count.hpp ---------------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// How often a slot was used, up to a small number: for orders whose hits do nothing but count. Where the host counts in the
+/// line that the look-up has loaded anyway (`counting_host`), the order's state does without.
+struct use_count {
+  std::atomic<std::uint8_t> uses{0};
+};
+
+/// A handle to states whose host counts uses itself: `uses(s)`, `set_uses(s, n)`, and a mark for the order's own purposes,
+/// `flag(s)` and `set_flag(s, b)`; all zero when an entry comes.
+template <class States>
+concept counting_host = requires(const States& states, const slot s) {
+  { states.uses(s) } -> std::same_as<std::uint8_t>;
+  states.set_uses(s, std::uint8_t{});
+  { states.flag(s) } -> std::same_as<bool>;
+  states.set_flag(s, true);
+};
+
+template <class States>
+std::uint8_t uses_of(const States& states, slot s) noexcept {
+  if constexpr (counting_host<States>)
+    return states.uses(s);
+  else
+    return states[s].uses.load(std::memory_order_relaxed);
+}
+
+template <class States>
+void set_uses(const States& states, slot s, std::uint8_t n) noexcept {
+  if constexpr (counting_host<States>)
+    states.set_uses(s, n);
+  else
+    states[s].uses.store(n, std::memory_order_relaxed);
+}
+
+/// One use more, up to `most`; of uses at the very same time one may be lost. Nothing where the host counts.
+template <class States>
+void count_use(const States& states, slot s, std::uint8_t most) noexcept {
+  if constexpr (!counting_host<States>) {
+    const std::uint8_t before = uses_of(states, s);
+    if (before < most) set_uses(states, s, static_cast<std::uint8_t>(before + 1));
+  }
+}
+
+}  // namespace larder::eviction
+
 // ---- larder/eviction/clock.hpp -------------------------------------------------------------------------------------
 
 // CLOCK, or second chance (Corbato, "A paging experiment with the Multics system", 1968): first in, first out, but an
 // entry that was used since the hand last passed is let off once and its mark is cleared.
-// A hit sets one mark (nothing when it is set already) and runs in parallel with others; 12 bytes per entry.
+// A hit sets one mark (nothing when it is set already) and runs in parallel with others; 8 bytes per entry and the mark.
 // The default: close to LRU's hit ratio or better, without LRU's cost per hit.
 
 namespace larder {
@@ -1351,26 +1453,23 @@ namespace larder {
 struct clock {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 1;
 
-  struct state : eviction::links {
-    std::atomic<bool> used{false};
-  };
+  struct state : eviction::links, eviction::use_count {};
+  using counted_state = eviction::links;
 
   template <class States>
   class order {
    public:
     explicit order(States states) noexcept : states_(states), list_(states) {}
     void on_insert(slot s, entry_info) noexcept { list_.push_front(s); }
-    void on_hit(slot s) noexcept {
-      std::atomic<bool>& used = states_[s].used;
-      if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
-    }
+    void on_hit(slot s) noexcept { eviction::count_use(states_, s, counted_uses); }
     void on_erase(slot s) noexcept { list_.erase(s); }
     void on_evict(slot s, entry_info) noexcept { list_.erase(s); }
     slot victim() noexcept {
       slot s = list_.back();
-      while (s != no_slot && states_[s].used.load(std::memory_order_relaxed)) {
-        states_[s].used.store(false, std::memory_order_relaxed);
+      while (s != no_slot && eviction::uses_of(states_, s) != 0) {
+        eviction::set_uses(states_, s, 0);
         list_.move_to_front(s);
         s = list_.back();
       }
@@ -1418,6 +1517,7 @@ struct cyclic {
       list_.push_front(s);
       ++entries_;
     }
+    void prepare_hit(slot s) const noexcept { list_.prefetch_neighbours(s); }
     void on_hit(slot s) noexcept {
       ++requests_;
       longest_ = std::max(longest_, age(s));
@@ -1467,6 +1567,7 @@ namespace larder {
 struct epoch_pin {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 0;
 
   struct state {};
 
@@ -1485,6 +1586,22 @@ static_assert(std::is_empty_v<epoch_pin::state>);
 
 }  // namespace larder
 
+// ---- larder/eviction/exact.hpp -------------------------------------------------------------------------------------
+
+namespace larder {
+
+/// The order of `P` told of every hit at once. Orders whose hits move nodes (`w_tinylfu`, `lfu`, `arc`, `lirs`, `gdsf`) are
+/// otherwise told of an entry's first use and of the next ones only after a while, where the cache keeps its entries in blocks
+/// (see `rationed_uses`): their hits cost a third, their miss ratios differ in the third digit. Below 4096 entries per shard, and
+/// under other storages and limits, every order is exact. Choose it to reproduce a paper's figures.
+template <class P>
+struct exact : P {
+  static_assert(eviction_policy<P>, "larder: exact<P> takes an eviction policy, as in exact<lirs>");
+  static constexpr bool rationed_uses = false;
+};
+
+}  // namespace larder
+
 // ---- larder/eviction/fifo.hpp --------------------------------------------------------------------------------------
 
 // First in, first out: the entry that was stored first leaves, however often it was used.
@@ -1498,6 +1615,7 @@ struct fifo {
   using policy_axis = axis::eviction;
   using state = eviction::links;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 0;
 
   template <class States>
   class order {
@@ -1648,6 +1766,7 @@ struct gdsf {
       on_hit(s);
       queue(s);
     }
+    void prepare_hit(slot) const noexcept {}  // its own state is all that a hit touches
     void on_hit(slot s) noexcept {
       state& used = states_[s];
       if (used.uses != std::numeric_limits<std::uint32_t>::max()) ++used.uses;
@@ -1704,6 +1823,7 @@ namespace larder {
 struct largest_first {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 0;
 
   struct state : eviction::heap_links {
     std::uint64_t weight = 0;
@@ -1758,6 +1878,7 @@ namespace larder {
 /// forgotten when the entry leaves, and a replacement is stored anew.
 struct lfu {
   using policy_axis = axis::eviction;
+  static constexpr std::uint8_t rationed_uses = 7;
 
   struct state : eviction::links {
     std::uint32_t bucket = 0;
@@ -1769,9 +1890,11 @@ struct lfu {
     explicit order(States states) : states_(states) { buckets_.push_back(bucket(states_, 1)); }
 
     void on_insert(slot s, entry_info) noexcept { enter(s, once); }
-    void on_hit(slot s) noexcept {
+    void prepare_hit(slot s) const noexcept { buckets_[states_[s].bucket].entries.prefetch_neighbours(s); }
+    void on_hit(slot s) noexcept { on_hits(s, 1); }
+    void on_hits(slot s, std::uint32_t uses) noexcept {
       const index from = states_[s].bucket;
-      const index to = next_above(s, from);
+      const index to = bucket_above(s, from, uses);
       if (to == from) {
         buckets_[from].entries.move_to_front(s);
         return;
@@ -1816,20 +1939,23 @@ struct lfu {
       free_ = b;
     }
 
-    /// The bucket for one use more than those in `from`, to which s belongs; `from` itself when it may stay there.
-    index next_above(slot s, index from) noexcept {
+    /// The bucket for so many uses more than those in `from`, to which s belongs; `from` itself when it may stay there.
+    index bucket_above(slot s, index from, std::uint32_t more) noexcept {
       bucket& now = buckets_[from];
-      if (now.above != none && buckets_[now.above].uses == now.uses + 1) return now.above;
-      if (from != once && now.entries.front() == s && now.entries.back() == s) {  // alone: it takes its bucket with it
-        ++now.uses;
+      const std::uint64_t uses = now.uses + more;
+      index below = from;
+      while (buckets_[below].above != none && buckets_[buckets_[below].above].uses <= uses) below = buckets_[below].above;
+      if (buckets_[below].uses == uses) return below;
+      if (below == from && from != once && now.entries.front() == s && now.entries.back() == s) {  // alone: it takes its bucket with it
+        now.uses = uses;
         return from;
       }
-      return insert_above(from);
+      return insert_above(below, uses, from);
     }
 
-    /// A new bucket for one use more than those in `from`; `from` when there is no memory for it.
-    index insert_above(index from) noexcept {
-      const bucket added(states_, buckets_[from].uses + 1);
+    /// A new bucket above one with fewer uses; `otherwise` when there is no memory for it.
+    index insert_above(index from, std::uint64_t uses, index otherwise) noexcept {
+      const bucket added(states_, uses);
       index at = free_;
       if (at != none) {
         free_ = buckets_[at].above;
@@ -1839,7 +1965,7 @@ struct lfu {
         try {
           buckets_.push_back(added);
         } catch (const std::exception&) {
-          return from;
+          return otherwise;
         }
       }
       const index above = buckets_[from].above;
@@ -1997,6 +2123,7 @@ namespace larder {
 /// Evicts the oldest of the few entries that have not been used twice at a short distance. A replacement is stored anew.
 struct lirs {
   using policy_axis = axis::eviction;
+  static constexpr std::uint8_t rationed_uses = 1;
 
   struct state : eviction::links {
     std::uint64_t push_and_kind = 0;
@@ -2021,6 +2148,7 @@ struct lirs {
         push(s);
       }
     }
+    void prepare_hit(slot s) const noexcept { lirs_.prefetch_neighbours(s); }  // of whichever list it is in
     void on_hit(slot s) noexcept {
       if (states_[s].lir()) {
         lirs_.move_to_front(s);
@@ -2131,6 +2259,7 @@ struct lru {
    public:
     explicit order(States states) noexcept : list_(states) {}
     void on_insert(slot s, entry_info) noexcept { list_.push_front(s); }
+    void prepare_hit(slot s) const noexcept { list_.prefetch_neighbours(s); }
     void on_hit(slot s) noexcept { list_.move_to_front(s); }
     void on_erase(slot s) noexcept { list_.erase(s); }
     void on_evict(slot s, entry_info) noexcept { list_.erase(s); }
@@ -2151,7 +2280,7 @@ struct lru {
 // There, each use (up to three) buys another round.
 // A hit raises one counter up to three (nothing is written beyond that) and runs in parallel with others: of hits at the very
 // same time one may not be counted. A put that evicts passes over used entries, amortised once per use, and touches about four
-// cache lines of ghosts. 12 bytes per entry (both links of a list, since any entry may leave at any time) and 10 for its ghost.
+// cache lines of ghosts. 8 bytes per entry (both links of a list, since any entry may leave at any time), the count and 10 for its ghost.
 // What the paper leaves open: two uses move to the main queue, as in its Algorithm 1. The ghost queue spans as many evictions as
 // there are entries; those who came back leave their places empty, where the authors' simulator fills 0.9 of them. Shares are
 // counted in entries, not in weights: that holds under every limit, and nothing more has to be kept of an entry.
@@ -2163,11 +2292,12 @@ namespace larder {
 struct s3_fifo {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 3;
 
-  struct state : eviction::links {
-    std::atomic<std::uint8_t> uses{0};
+  struct state : eviction::links, eviction::use_count {
     bool in_main = false;
   };
+  using counted_state = eviction::links;
 
   template <class States, class Memory = eviction::ghost_memory>
   class order {
@@ -2180,14 +2310,10 @@ struct s3_fifo {
       else
         put_in_small(s);
     }
-    void on_hit(slot s) noexcept {
-      std::atomic<std::uint8_t>& uses = states_[s].uses;
-      const std::uint8_t before = uses.load(std::memory_order_relaxed);
-      if (before < most_uses) uses.store(static_cast<std::uint8_t>(before + 1), std::memory_order_relaxed);
-    }
+    void on_hit(slot s) noexcept { eviction::count_use(states_, s, counted_uses); }
     void on_erase(slot s) noexcept { take_out(s); }
     void on_evict(slot s, entry_info info) noexcept {
-      if (!states_[s].in_main) {
+      if (!in_main(s)) {
         ghosts_.advance(size());
         ghosts_.insert(info.hash, ghosts_.newest());
       }
@@ -2198,7 +2324,7 @@ struct s3_fifo {
       while (size() != 0) {
         const bool from_small = small_size_ != 0 && small_size_ >= size() / small_share;
         const slot s = from_small ? small_.back() : main_.back();
-        const std::uint8_t uses = states_[s].uses.load(std::memory_order_relaxed);
+        const std::uint8_t uses = eviction::uses_of(states_, s);
         if (uses < (from_small ? uses_to_stay : 1)) return s;
         take_out(s);
         put_in_main(s, from_small ? 0 : static_cast<std::uint8_t>(uses - 1));
@@ -2210,25 +2336,33 @@ struct s3_fifo {
     std::size_t memory() const noexcept { return ghosts_.memory(); }
 
    private:
-    static constexpr std::uint8_t most_uses = 3;
     static constexpr std::uint8_t uses_to_stay = 2;
     static constexpr std::size_t small_share = 10;
 
     std::size_t size() const noexcept { return small_size_ + main_size_; }
+    bool in_main(slot s) const noexcept {
+      if constexpr (eviction::counting_host<States>)
+        return states_.flag(s);
+      else
+        return states_[s].in_main;
+    }
     void put_in_small(slot s) noexcept {
       small_.push_front(s);
       ++small_size_;
     }
     void put_in_main(slot s, std::uint8_t uses) noexcept {
-      states_[s].uses.store(uses, std::memory_order_relaxed);
-      states_[s].in_main = true;
+      eviction::set_uses(states_, s, uses);
+      if constexpr (eviction::counting_host<States>)
+        states_.set_flag(s, true);
+      else
+        states_[s].in_main = true;
       main_.push_front(s);
       ++main_size_;
     }
     void take_out(slot s) noexcept {
-      const bool in_main = states_[s].in_main;
-      (in_main ? main_ : small_).erase(s);
-      --(in_main ? main_size_ : small_size_);
+      const bool from_main = in_main(s);
+      (from_main ? main_ : small_).erase(s);
+      --(from_main ? main_size_ : small_size_);
     }
 
     [[no_unique_address]] States states_;
@@ -2249,7 +2383,7 @@ static_assert(sizeof(s3_fifo::state) == 12);
 // SIEVE (Zhang, Yang, Yue, Vigfusson, Rashmi, "SIEVE is simpler than LRU", NSDI 2024): a queue by arrival and a hand that
 // goes from the oldest to the newest; it passes over what was used since it last came by and evicts what was not. Unlike in
 // CLOCK, survivors keep their place, so newcomers are sifted quickly.
-// A hit sets one mark (nothing when it is set already) and runs in parallel with others; 12 bytes per entry.
+// A hit sets one mark (nothing when it is set already) and runs in parallel with others; 8 bytes per entry and the mark.
 // Choose it for skewed, web-like use, where it beats LRU; not for scans longer than the cache.
 
 namespace larder {
@@ -2258,27 +2392,24 @@ namespace larder {
 struct sieve {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 1;
 
-  struct state : eviction::links {
-    std::atomic<bool> used{false};
-  };
+  struct state : eviction::links, eviction::use_count {};
+  using counted_state = eviction::links;
 
   template <class States>
   class order {
    public:
     explicit order(States states) noexcept : states_(states), list_(states) {}
     void on_insert(slot s, entry_info) noexcept { list_.push_front(s); }
-    void on_hit(slot s) noexcept {
-      std::atomic<bool>& used = states_[s].used;
-      if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
-    }
+    void on_hit(slot s) noexcept { eviction::count_use(states_, s, counted_uses); }
     void on_erase(slot s) noexcept { remove(s); }
     void on_evict(slot s, entry_info) noexcept { remove(s); }
     slot victim() noexcept {
       if (list_.empty()) return no_slot;
       if (hand_ == no_slot) hand_ = list_.back();
-      while (states_[hand_].used.load(std::memory_order_relaxed)) {
-        states_[hand_].used.store(false, std::memory_order_relaxed);
+      while (eviction::uses_of(states_, hand_) != 0) {
+        eviction::set_uses(states_, hand_, 0);
         const slot newer = states_[hand_].prev;
         hand_ = newer == no_slot ? list_.back() : newer;
       }
@@ -2316,16 +2447,19 @@ class frequency_sketch {
     period_ = 10 * std::max<std::uint64_t>(keys, room() / 2);  // fewer keys than that: as often halved, not more
   }
 
-  void count(std::uint64_t key) noexcept {
+  void prefetch(std::uint64_t key) const noexcept { core::prefetch(&blocks()[find(key).index]); }
+
+  void count(std::uint64_t key, unsigned times = 1) noexcept {
     const place at = find(key);
     block& counters = blocks()[at.index];
-    bool counted = false;
+    unsigned counted = 0;
     for (std::size_t row = 0; row < rows; ++row) {
-      if (at.counter(counters, row) == highest_count) continue;
-      counters.words[at.word(row)] += std::uint64_t{1} << at.shift(row);
-      counted = true;
+      const unsigned more = std::min(times, highest_count - at.counter(counters, row));
+      counters.words[at.word(row)] += std::uint64_t{more} << at.shift(row);
+      counted = std::max(counted, more);
     }
-    if (counted && ++counted_ >= period_) halve();
+    counted_ += counted;
+    if (counted != 0 && counted_ >= period_) halve();
   }
 
   unsigned estimate(std::uint64_t key) const noexcept {
@@ -2432,6 +2566,7 @@ namespace larder {
 /// replacement is stored anew.
 struct w_tinylfu {
   using policy_axis = axis::eviction;
+  static constexpr std::uint8_t rationed_uses = 7;
 
   bool fixed_window = false;  ///< 1 % of the entries for good, as in the paper of 2017
 
@@ -2454,11 +2589,16 @@ struct w_tinylfu {
       climb();
       balance();
     }
-    void on_hit(slot s) noexcept {
+    void prepare_hit(slot s) const noexcept {
+      window_.list.prefetch_neighbours(s);  // of whichever list it is in
+      sketch_.prefetch(key(s));
+    }
+    void on_hit(slot s) noexcept { on_hits(s, 1); }
+    void on_hits(slot s, std::uint32_t uses) noexcept {
       const part from = part_of(s);
       move(s, from == part::window ? part::window : part::kept);
-      sketch_.count(key(s));
-      ++hits_;
+      sketch_.count(key(s), uses);
+      hits_ += uses;
       climb();
       if (from == part::probation) balance();
     }
@@ -2489,7 +2629,7 @@ struct w_tinylfu {
       std::uint32_t size = 0;
     };
 
-    std::uint32_t key(slot s) noexcept { return states_[s].tag & key_bits; }
+    std::uint32_t key(slot s) const noexcept { return states_[s].tag & key_bits; }
     part part_of(slot s) noexcept { return static_cast<part>(states_[s].tag & ~key_bits); }
     segment& segment_of(part p) noexcept { return p == part::window ? window_ : p == part::probation ? probation_ : protected_; }
 
@@ -3391,6 +3531,819 @@ class budget {
 
 }  // namespace larder::core
 
+// ---- larder/storage/entry_block.hpp --------------------------------------------------------------------------------
+
+// A block of a few entries and all that a look-up needs of them, in one stretch of whole cache lines: a tag of seven bits per
+// entry, how many entries were turned away for want of room, a version for readers without a lock, three bits of use per entry,
+// and the entries. A hit touches nothing else, so it costs what a bare hash table's find does.
+
+namespace larder::storage {
+
+namespace detail {
+
+inline constexpr std::size_t block_header = 16;
+inline constexpr std::size_t cache_line = 64;
+inline constexpr std::size_t most_in_block = 7;
+
+constexpr std::size_t block_size(std::size_t entry_size, std::size_t entries) noexcept {
+  return (block_header + entry_size * entries + cache_line - 1) / cache_line * cache_line;
+}
+/// The number of entries per block that wastes least.
+constexpr std::size_t best_in_block(std::size_t entry_size) noexcept {
+  std::size_t best = most_in_block;
+  for (std::size_t n = most_in_block - 1; n >= 3; --n)
+    if (block_size(entry_size, n) * best < block_size(entry_size, best) * n) best = n;
+  return best;
+}
+
+/// Two lines that belong together are fetched together.
+constexpr std::size_t block_alignment(std::size_t entry_size) noexcept {
+  return block_size(entry_size, best_in_block(entry_size)) % (2 * cache_line) == 0 ? 2 * cache_line : cache_line;
+}
+
+}  // namespace detail
+
+/// What a block says of its entries to a look-up: a tag of seven bits each, nothing for a free place, and in the top byte how many entries
+/// went on to a later block (`many` and it is not counted any more).
+class block_tags {
+ public:
+  static constexpr std::uint64_t many = 255;
+  /// The tag of an entry: its top bit says that the place is taken.
+  static constexpr std::uint8_t taken = 0x80;
+
+  explicit block_tags(std::uint64_t word) noexcept : word_(word) {}
+  std::uint64_t word() const noexcept { return word_; }
+
+  /// One bit set, the top one of its byte, for each place with that tag; now and then for another that is taken, too.
+  std::uint64_t with(std::uint64_t tag) const noexcept {
+    // A byte becomes zero where the tags are the same. Taking one from each borrows at zeros only, and free places, whose
+    // top bit stays set, are masked out; a borrow can pass on to the next byte, which costs one comparison of keys.
+    const std::uint64_t x = word_ ^ (tag * ones);
+    return (x - ones) & ~x & tops;
+  }
+  /// The same for the free ones among the first `places`.
+  std::uint64_t free(std::size_t places) const noexcept { return ~word_ & tops & ((std::uint64_t{1} << (8 * places)) - 1); }
+  static std::size_t first(std::uint64_t found) noexcept { return static_cast<std::size_t>(std::countr_zero(found)) / 8; }
+
+  std::uint64_t passed() const noexcept { return word_ >> 56; }
+  std::uint8_t operator[](std::size_t place) const noexcept { return static_cast<std::uint8_t>(word_ >> (8 * place)); }
+
+  block_tags set(std::size_t place, std::uint8_t tag) const noexcept {
+    return block_tags((word_ & ~(std::uint64_t{0xff} << (8 * place))) | (static_cast<std::uint64_t>(tag) << (8 * place)));
+  }
+  block_tags one_more_passed() const noexcept { return block_tags(passed() == many ? word_ : word_ + (std::uint64_t{1} << 56)); }
+  block_tags one_less_passed() const noexcept { return block_tags(passed() == many ? word_ : word_ - (std::uint64_t{1} << 56)); }
+
+ private:
+  static constexpr std::uint64_t ones = 0x0001010101010101ULL;
+  static constexpr std::uint64_t tops = 0x0080808080808080ULL;
+  std::uint64_t word_;
+};
+
+/// The block. With `Shared`, one writer at a time (under a lock) and any number of readers (without one): entries must be
+/// trivially copyable then, are read and written as words, and a reader takes what it read only when `version` did not change.
+/// Without, entries are plain objects. `Atomic` is for tests that step through its use.
+template <class Entry, bool Shared, template <class> class Atomic = std::atomic>
+class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
+ public:
+  static constexpr std::size_t places = detail::best_in_block(sizeof(Entry));
+
+  /// Asks for the lines behind the first before the tags say which is needed: both are on their way at once.
+  void prefetch() const noexcept {
+    constexpr std::size_t lines = sizeof(entry_block) / detail::cache_line;
+    for (std::size_t i = 1; i < lines; ++i) core::prefetch(reinterpret_cast<const std::byte*>(this) + i * detail::cache_line);
+  }
+
+  block_tags tags() const noexcept { return block_tags(tags_.load(std::memory_order_acquire)); }
+  void set_tags(block_tags tags) noexcept { tags_.store(tags.word(), std::memory_order_release); }
+
+  // --------------------------------------------------------------------------------------- three bits per entry
+
+  /// A count of two bits. Readers without a lock change it, too, and overwrite each other's and the writer's changes of the
+  /// block's counts at times: it is for what may be lost, and no hit waits for the lock of a bus.
+  std::uint8_t count(std::size_t place) const noexcept {
+    return static_cast<std::uint8_t>(std::uint32_t{counts_.load(std::memory_order_relaxed)} >> (2 * place) & 3U);
+  }
+  void set_count(std::size_t place, std::uint8_t n) noexcept {
+    const std::uint32_t others = counts_.load(std::memory_order_relaxed) & ~(std::uint32_t{3} << (2 * place));
+    counts_.store(static_cast<std::uint16_t>(others | (std::uint32_t{n} << (2 * place))), std::memory_order_relaxed);
+  }
+  /// A bit that is right where only the writer sets it.
+  bool flag(std::size_t place) const noexcept { return (std::uint32_t{flags_.load(std::memory_order_relaxed)} >> place & 1U) != 0; }
+  void set_flag(std::size_t place, bool on) noexcept {
+    const std::uint32_t others = flags_.load(std::memory_order_relaxed) & ~(std::uint32_t{1} << place);
+    flags_.store(static_cast<std::uint16_t>(others | (std::uint32_t{on} << place)), std::memory_order_relaxed);
+  }
+
+  // -------------------------------------------------------------------------------------------------- entries
+
+  /// The entry itself, or for shared blocks a copy; under the writers' lock.
+  decltype(auto) operator[](std::size_t place) noexcept {
+    if constexpr (Shared)
+      return copy(place);
+    else
+      return static_cast<Entry&>(*std::launder(reinterpret_cast<Entry*>(storage_.data() + place * sizeof(Entry))));
+  }
+
+  /// A copy for readers without a lock; it is one entry only if `version` is the same before and after.
+  Entry copy(std::size_t place) const noexcept
+    requires Shared
+  {
+    std::array<std::uint64_t, words> read;
+    for (std::size_t i = 0; i < words; ++i) read[i] = storage_[place * words + i].load(std::memory_order_acquire);
+    return std::bit_cast<Entry>(read);
+  }
+  /// Even when no writer is at work on an entry of the block.
+  std::uint32_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+  std::uint32_t version_again() const noexcept { return version_.load(std::memory_order_relaxed); }
+
+  /// Makes the entry in a place that is free; the tag comes later.
+  template <class... Arguments>
+  void construct(std::size_t place, Arguments&&... arguments) {
+    if constexpr (Shared)
+      write(place, Entry(std::forward<Arguments>(arguments)...));
+    else
+      ::new (static_cast<void*>(storage_.data() + place * sizeof(Entry))) Entry(std::forward<Arguments>(arguments)...);
+  }
+  void destroy(std::size_t place) noexcept {
+    if constexpr (!Shared) std::destroy_at(&(*this)[place]);
+  }
+  /// f(entry) changes the entry.
+  template <class F>
+  void change(std::size_t place, F&& f) {
+    if constexpr (Shared) {
+      Entry e = copy(place);
+      f(e);
+      write(place, e);
+    } else {
+      f((*this)[place]);
+    }
+  }
+
+ private:
+  static constexpr std::size_t words = sizeof(Entry) / sizeof(std::uint64_t);
+  static_assert(!Shared || (std::is_trivially_copyable_v<Entry> && sizeof(Entry) % sizeof(std::uint64_t) == 0));
+
+  /// Each store is a release and each load of a reader an acquire: who sees a new word sees the odd version, too.
+  void write(std::size_t place, const Entry& e) noexcept {
+    std::array<std::uint64_t, words> written;
+    std::memcpy(written.data(), &e, sizeof(Entry));
+    const std::uint32_t before = version_.load(std::memory_order_relaxed);
+    version_.store(before + 1, std::memory_order_relaxed);
+    for (std::size_t i = 0; i < words; ++i) storage_[place * words + i].store(written[i], std::memory_order_release);
+    version_.store(before + 2, std::memory_order_release);
+  }
+
+  static constexpr std::size_t room = detail::block_size(sizeof(Entry), places) - detail::block_header;
+  struct shared_storage : std::array<Atomic<std::uint64_t>, room / sizeof(std::uint64_t)> {};
+  struct alignas(16) own_storage : std::array<std::byte, room> {};
+
+  Atomic<std::uint64_t> tags_{0};
+  Atomic<std::uint32_t> version_{0};
+  Atomic<std::uint16_t> counts_{0};
+  Atomic<std::uint16_t> flags_{0};
+  std::conditional_t<Shared, shared_storage, own_storage> storage_;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/large_array.hpp --------------------------------------------------------------------------------
+
+#if __has_include(<sys/mman.h>)
+#include <sys/mman.h>
+#endif
+
+namespace larder::storage {
+
+/// An array of default elements whose length is given once. A large one asks for large pages where the system has them:
+/// at random access a hit in memory is otherwise two misses, one of them for the page's address (236 against 133 ns).
+template <class T>
+class large_array {
+ public:
+  explicit large_array(std::size_t size) : size_(size) {
+    if (size == 0) return;
+    const std::size_t bytes = size * sizeof(T);
+    void* const memory = ::operator new(bytes, alignment(bytes));
+#if __has_include(<sys/mman.h>) && defined(MADV_HUGEPAGE)
+    if (bytes >= large_page) ::madvise(memory, bytes / large_page * large_page, MADV_HUGEPAGE);  // a wish: nothing depends on it
+#endif
+    data_ = static_cast<T*>(memory);
+    std::uninitialized_value_construct_n(data_, size);
+  }
+  large_array(const large_array&) = delete;
+  large_array& operator=(const large_array&) = delete;
+  ~large_array() {
+    if (data_ == nullptr) return;
+    std::destroy_n(data_, size_);
+    ::operator delete(static_cast<void*>(data_), alignment(size_ * sizeof(T)));
+  }
+
+  std::size_t size() const noexcept { return size_; }
+  T* data() const noexcept { return data_; }
+  T& operator[](std::size_t i) const noexcept { return data_[i]; }
+
+ private:
+  static constexpr std::size_t large_page = std::size_t{2} << 20U;
+  static std::align_val_t alignment(std::size_t bytes) noexcept {
+    return std::align_val_t(bytes >= large_page ? large_page : std::max<std::size_t>(alignof(T), 64));
+  }
+  static_assert(std::is_nothrow_default_constructible_v<T>);
+
+  std::size_t size_ = 0;
+  T* data_ = nullptr;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/block_segment.hpp ------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Blocks side by side. An entry whose own block is full goes on to the next that is not.
+template <class Block>
+struct block_row {
+  Block* blocks = nullptr;
+  std::size_t count = 0;
+
+  /// The block where an entry's search begins, by the upper half of its hash.
+  std::size_t home(std::uint64_t hash) const noexcept { return static_cast<std::size_t>(((hash >> 32) * count) >> 32); }
+  std::size_t after(std::size_t b) const noexcept { return b + 1 == count ? 0 : b + 1; }
+};
+
+/// An array of blocks that never grows, and in arrays of their own what the order keeps of each place and, with
+/// `KeepsHashes`, the hash of the entry in it.
+template <class Block, class State, bool KeepsHashes>
+struct block_segment {
+  block_segment(slot from, std::size_t blocks_count)
+      : blocks(blocks_count),
+        first(from),
+        states(std::is_empty_v<State> ? 0 : places()),
+        hashes(KeepsHashes ? places() : 0) {}
+
+  std::size_t places() const noexcept { return blocks.size() * Block::places; }
+  std::uint64_t end() const noexcept { return std::uint64_t{first} + places(); }
+  /// Beyond seven eighths, chains of full blocks grow long.
+  bool has_room() const noexcept { return used < places() - places() / 8; }
+
+  block_row<Block> row() const noexcept { return {blocks.data(), blocks.size()}; }
+
+  slot slot_at(std::size_t b, std::size_t place) const noexcept { return static_cast<slot>(first + b * Block::places + place); }
+  std::size_t block_of(slot number) const noexcept { return (number - first) / Block::places; }
+  std::size_t place_of(slot number) const noexcept { return (number - first) % Block::places; }
+
+  State& state(slot number) const noexcept { return states[number - first]; }
+  void renew_state(slot number) noexcept {
+    if constexpr (!std::is_empty_v<State>) {
+      std::destroy_at(&state(number));
+      std::construct_at(&state(number));
+    }
+  }
+  std::uint64_t hash(slot number) const noexcept { return hashes[number - first]; }
+  void remember(std::size_t place, std::uint64_t hash) noexcept {
+    if constexpr (KeepsHashes) hashes[place] = hash;
+  }
+
+  std::size_t memory() const noexcept {
+    return blocks.size() * sizeof(Block) + states.size() * sizeof(State) + hashes.size() * sizeof(std::uint64_t);
+  }
+
+  const large_array<Block> blocks;
+  const slot first;
+  const large_array<State> states;
+  const large_array<std::uint64_t> hashes;
+  std::size_t used = 0;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/table_entry.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// When an entry was written; nothing where nobody asks.
+template <bool Kept>
+struct written_stamp {
+  instant written{0};
+};
+template <>
+struct written_stamp<false> {};
+
+/// When an entry was last used: set during hits, which run in parallel.
+template <bool Kept>
+struct accessed_stamp {
+  std::atomic<std::int64_t> accessed{0};
+};
+template <>
+struct accessed_stamp<false> {};
+
+/// The entry's own deadline.
+template <bool Kept>
+struct expires_stamp {
+  instant expires = no_deadline;
+};
+template <>
+struct expires_stamp<false> {};
+
+/// What it counts for beyond being one entry.
+template <std::size_t Weights>
+struct weight_fields {
+  core::amounts<Weights> weights{};
+};
+template <>
+struct weight_fields<0> {};
+
+/// What the eviction order keeps of a slot. Made anew in place, so it shares its bytes with nothing else.
+template <class State, bool Empty = std::is_empty_v<State>>
+struct order_field {
+  State order_state{};
+  void renew_state() noexcept {
+    std::destroy_at(&order_state);
+    ::new (static_cast<void*>(&order_state)) State{};
+  }
+};
+template <class State>
+struct order_field<State, true> {
+  static inline State order_state{};
+  void renew_state() noexcept {}
+};
+
+/// One place in a block: key, payload and what the policies keep; hash and the order's state are kept elsewhere.
+template <class Spec>
+struct block_entry {
+  template <class KeyLike>
+  block_entry(KeyLike&& k, typename Spec::payload&& p) : key(std::forward<KeyLike>(k)), payload(std::move(p)) {}
+
+  typename Spec::key key;
+  typename Spec::payload payload;
+  [[no_unique_address]] weight_fields<Spec::dimensions - 1> weight;
+  [[no_unique_address]] written_stamp<Spec::keeps_written> written;
+  [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
+  [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;
+};
+
+/// One place of a slab: key, payload, hash and what the policies keep; each stamp is there only when one needs it.
+template <class Spec>
+struct table_entry : order_field<typename Spec::eviction::state> {
+  template <class KeyLike>
+  table_entry(KeyLike&& k, typename Spec::payload&& p, std::uint64_t h)
+      : key(std::forward<KeyLike>(k)), payload(std::move(p)), hash(h) {}
+
+  typename Spec::key key;
+  typename Spec::payload payload;
+  std::uint64_t hash;
+  [[no_unique_address]] weight_fields<Spec::dimensions - 1> weight;
+  [[no_unique_address]] written_stamp<Spec::keeps_written> written;
+  [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
+  [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;
+};
+
+/// The handle through which an eviction order reaches its state in the entries.
+template <class Slab>
+class order_states {
+ public:
+  explicit order_states(Slab& slab) noexcept : slab_(&slab) {}
+  auto& operator[](slot s) const noexcept { return (*slab_)[s].order_state; }
+
+ private:
+  Slab* slab_;
+};
+
+/// An order made from `(policy, states)`, `(states)`, `{states}` or nothing: whatever its author wrote.
+template <class Order, class Policy, class States>
+Order make_order(const Policy& policy, States& states) {
+  if constexpr (std::is_constructible_v<Order, const Policy&, States&>)
+    return Order(policy, states);
+  else if constexpr (std::is_constructible_v<Order, States&>)
+    return Order(states);
+  else if constexpr (requires { Order{states}; })
+    return Order{states};
+  else
+    return Order{};
+}
+
+}  // namespace larder::storage
+
+// ---- larder/storage/block_places.hpp -------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// What a reader without a lock has seen.
+enum class unlocked_read : std::uint8_t { hit, miss, too_old, busy };
+
+/// What a spec's blocks are made of; tests take words that they can watch.
+template <class Spec>
+struct block_words {
+  template <class T>
+  using atomic = std::atomic<T>;
+  /// How often a reader without a lock begins again when a writer came between.
+  static constexpr int most_tries = 16;
+};
+
+/// Where a shard's entries are when they are small and their number is limited: in blocks, key and value beside the tags that
+/// find them (`entry_block`). A hit touches one block; what the order keeps lies apart, where hits do not come. The first
+/// segment of blocks is made for the limit and at most four fifths full; when the limit is raised, or a shard gets more than its part
+/// of the keys, segments are added and looked through in turn. No entry ever moves, so slot numbers are stable.
+template <class Spec>
+class block_places {
+ public:
+  using key = typename Spec::key;
+  using key_view = typename Spec::key_view;
+  using payload = typename Spec::payload;
+  using entry = block_entry<Spec>;
+  using state = typename core::counted_state_of<typename Spec::eviction>::type;
+  static constexpr bool counts_uses = core::has_counted_uses<typename Spec::eviction>;
+  static constexpr bool rations_uses = !counts_uses && core::rationed_uses<typename Spec::eviction> != 0;
+  /// Whether look-ups need no lock: the entry can be copied while it is written, and a hit changes nothing but marks.
+  static constexpr bool concurrent_reads = Spec::synchronized && (counts_uses || rations_uses) && !Spec::keeps_accessed &&
+                                           std::is_trivially_copyable_v<entry> && sizeof(entry) % 8 == 0 && alignof(entry) <= 8;
+  /// Whether an entry's hash is computed anew from its key rather than kept.
+  static constexpr bool rehashes = Spec::rehashes;
+  /// Whether a spec's entries belong into blocks.
+  static constexpr bool suits = Spec::bounded && sizeof(entry) <= 48 && alignof(entry) <= 16;
+
+ private:
+  using block = entry_block<entry, concurrent_reads, block_words<Spec>::template atomic>;
+  using segment = block_segment<block, state, !Spec::rehashes>;
+
+ public:
+  block_places(const Spec& spec, std::size_t expected) : tells_all_(expected < rationed_from), spec_(spec) {
+    add_segment(blocks_for(expected));
+  }
+  block_places(const block_places&) = delete;
+  block_places& operator=(const block_places&) = delete;
+  ~block_places() {
+    if constexpr (!std::is_trivially_destructible_v<entry>) for_each([&](slot place) { (*this)[place].~entry(); });
+  }
+
+  /// The way to an entry that was found.
+  struct cursor {
+    block* in = nullptr;
+    std::uint32_t place = 0;
+    slot number = no_slot;
+  };
+  cursor locate(const key_view& k, std::uint64_t hash) const {
+    const cursor at = locate_in(row_, 0, k, hash);
+    if (at.in != nullptr || segments_count_.load(std::memory_order_relaxed) == 1) [[likely]] return at;
+    return locate_later(k, hash);
+  }
+  static bool found(const cursor& at) noexcept { return at.in != nullptr; }
+  static slot slot_of(const cursor& at) noexcept { return at.number; }
+  decltype(auto) operator[](slot place) noexcept { return at(cursor_of(place)); }
+  decltype(auto) operator[](slot place) const noexcept { return at(cursor_of(place)); }
+  static decltype(auto) at(const cursor& at) noexcept { return (*at.in)[at.place]; }
+
+  /// A look-up without a lock, beside at most one writer: f(entry) on a copy that was one moment's truth. Counts a use when
+  /// told to; `untold` is how many the order is to be told of. `busy` when writers kept in the way.
+  template <class Expired, class F>
+  unlocked_read read(const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold, Expired&& expired, F&& f) const
+    requires concurrent_reads
+  {
+    unlocked_read seen = read_in(row_, k, hash, counted, untold, expired, f);
+    if (seen != unlocked_read::miss) [[likely]] return seen;
+    const std::uint32_t segments = segments_count_.load(std::memory_order_acquire);
+    for (std::uint32_t s = 1; s < segments && seen == unlocked_read::miss; ++s)
+      seen = read_in(segments_[s]->row(), k, hash, counted, untold, expired, f);
+    return seen;
+  }
+
+  /// One use more of an entry; of how many the order is to be told.
+  std::uint8_t count_use(const cursor& at) const noexcept { return count(*at.in, at.place); }
+  /// The uses of an entry that were saved up; they are no more.
+  std::uint8_t take_saved(slot number) noexcept
+    requires rations_uses
+  {
+    const cursor at = cursor_of(number);
+    const std::uint8_t uses = uses_of(*at.in, at.place);
+    if (uses <= 1) return 0;
+    set_uses(*at.in, at.place, 1);
+    return uses - 1;
+  }
+  /// Where uses are rationed: tell(slot, n) for uses that were saved up in the next block, whose counts begin anew. Called once per
+  /// insertion, it comes round after as many insertions as there are blocks, about a fifth of the entries.
+  template <class Tell>
+  void sweep(Tell&& tell)
+    requires rations_uses
+  {
+    if (tells_all_) return;
+    segment* in = segments_[swept_segment_].get();
+    if (swept_block_ == in->blocks.size()) {
+      swept_block_ = 0;
+      swept_segment_ = swept_segment_ + 1 == segments_count_.load(std::memory_order_relaxed) ? 0 : swept_segment_ + 1;
+      in = segments_[swept_segment_].get();
+    }
+    block& x = in->blocks[swept_block_];
+    for (std::size_t place = 0; place < block::places; ++place)
+      if (const std::uint8_t uses = uses_of(x, place); uses != 0) {
+        set_uses(x, place, 0);
+        if (uses > 1 && x.tags()[place] != 0) tell(in->slot_at(swept_block_, place), static_cast<std::uint8_t>(uses - 1));
+      }
+    ++swept_block_;
+  }
+
+  /// Makes an entry that is not there; `describe(entry)` sets its stamps. Nothing changes when something throws.
+  template <class Describe>
+  slot emplace(std::uint64_t hash, key&& k, payload&& value, Describe&& describe) {
+    segment& in = segment_with_room();
+    const block_row<block> row = in.row();
+    const std::size_t home = row.home(hash);
+    std::size_t b = home;
+    while (in.blocks[b].tags().free(block::places) == 0) b = row.after(b);
+    block& x = in.blocks[b];
+    const std::size_t place = block_tags::first(x.tags().free(block::places));
+    if constexpr (concurrent_reads) {
+      entry made(std::move(k), std::move(value));
+      describe(made);
+      x.construct(place, made);
+    } else {
+      x.construct(place, std::move(k), std::move(value));
+      describe(x[place]);
+    }
+    const slot number = in.slot_at(b, place);
+    in.remember(number - in.first, hash);
+    renew(x, place, in, number);
+    x.set_tags(x.tags().set(place, tag_of(hash)));
+    for (std::size_t i = home; i != b; i = row.after(i)) in.blocks[i].set_tags(in.blocks[i].tags().one_more_passed());
+    ++in.used;
+    ++size_;
+    return number;
+  }
+  void erase(slot number) noexcept {
+    segment& in = segment_of(number);
+    const std::uint64_t hash = hash_of(number);
+    const std::size_t b = in.block_of(number);
+    block& x = in.blocks[b];
+    const std::size_t place = in.place_of(number);
+    const block_row<block> row = in.row();
+    for (std::size_t i = row.home(hash); i != b; i = row.after(i)) in.blocks[i].set_tags(in.blocks[i].tags().one_less_passed());
+    x.set_tags(x.tags().set(place, 0));
+    x.destroy(place);
+    --in.used;
+    --size_;
+  }
+  template <class F>
+  void change(slot number, F&& f) {
+    const cursor at = cursor_of(number);
+    at.in->change(at.place, f);
+  }
+
+  std::uint64_t hash_of(slot number) const noexcept {
+    if constexpr (Spec::rehashes)
+      return spec_.hash((*this)[number].key);
+    else
+      return segment_of(number).hash(number);
+  }
+  void renew_state(slot number) noexcept {
+    segment& in = segment_of(number);
+    renew(in.blocks[in.block_of(number)], in.place_of(number), in, number);
+  }
+
+  /// The handle through which the order reaches what it keeps of a slot.
+  class states {
+   public:
+    explicit states(block_places& places) noexcept : places_(&places) {}
+    state& operator[](slot s) const noexcept {
+      if constexpr (std::is_empty_v<state>)
+        return nothing_kept;
+      else
+        return places_->segment_of(s).state(s);
+    }
+    std::uint8_t uses(slot s) const noexcept
+      requires counts_uses
+    {
+      const cursor at = places_->cursor_of(s);
+      return at.in->count(at.place);
+    }
+    void set_uses(slot s, std::uint8_t n) const noexcept
+      requires counts_uses
+    {
+      const cursor at = places_->cursor_of(s);
+      at.in->set_count(at.place, n);
+    }
+    bool flag(slot s) const noexcept
+      requires counts_uses
+    {
+      const cursor at = places_->cursor_of(s);
+      return at.in->flag(at.place);
+    }
+    void set_flag(slot s, bool on) const noexcept
+      requires counts_uses
+    {
+      const cursor at = places_->cursor_of(s);
+      at.in->set_flag(at.place, on);
+    }
+
+   private:
+    static inline state nothing_kept{};
+    block_places* places_;
+  };
+  states order_states_handle() noexcept { return states(*this); }
+
+  /// f(slot) for each, in no order. f must not insert.
+  template <class F>
+  void for_each(F&& f) const {
+    for (std::uint32_t s = 0; s < segments_count_.load(std::memory_order_relaxed); ++s) {
+      const segment& in = *segments_[s];
+      for (std::size_t b = 0; b < in.blocks.size(); ++b) {
+        const block_tags tags = in.blocks[b].tags();
+        for (std::size_t place = 0; place < block::places; ++place)
+          if (tags[place] != 0) f(in.slot_at(b, place));
+      }
+    }
+  }
+  std::size_t size() const noexcept { return size_; }
+  std::size_t memory() const noexcept {
+    std::size_t sum = 0;
+    for (std::uint32_t s = 0; s < segments_count_.load(std::memory_order_relaxed); ++s) sum += segments_[s]->memory();
+    return sum;
+  }
+
+ private:
+  static constexpr int most_tries = block_words<Spec>::most_tries;
+  static constexpr std::size_t rationed_from = 4096;
+  static constexpr std::size_t most_segments = 40;  // each at least as large as all before it
+
+  /// Bits 24 to 30: the shard is chosen by those below, the block by the upper half.
+  static std::uint8_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint8_t>((hash >> 24) | block_tags::taken); }
+  static std::size_t blocks_for(std::size_t entries) noexcept { return entries * 5 / (block::places * 4) + 1; }
+
+  static constexpr std::uint8_t most_uses = [] {
+    if constexpr (counts_uses)
+      return static_cast<std::uint8_t>(Spec::eviction::counted_uses);
+    else
+      return core::rationed_uses<typename Spec::eviction>;
+  }();
+  static_assert(most_uses <= 1 || most_uses == 3 || (most_uses == 7 && rations_uses),
+                "larder: counted_uses is 0, 1 or 3, and rationed_uses 0, 1, 3 or 7");
+  std::uint8_t count(block& x, std::size_t place) const noexcept {
+    if constexpr (most_uses == 0) return 0;
+    if constexpr (rations_uses)
+      if (tells_all_) return 1;
+    if constexpr (most_uses == 1)
+      if ((x.count(place) & 1U) != 0) [[likely]] return 0;  // one bit to test
+    if constexpr (most_uses == 3)
+      if (x.count(place) == 3) [[likely]] return 0;
+    return count_one(x, place);
+  }
+  [[gnu::noinline]] static std::uint8_t count_one(block& x, std::size_t place) noexcept {
+    const std::uint8_t uses = uses_of(x, place);
+    const bool full = rations_uses && most_uses > 1 && uses + 1 == most_uses;
+    set_uses(x, place, full ? std::uint8_t{1} : static_cast<std::uint8_t>(uses + 1));
+    if constexpr (!rations_uses) return 0;
+    return uses == 0 ? std::uint8_t{1} : full ? static_cast<std::uint8_t>(most_uses - 1) : std::uint8_t{0};  // of the first it knows
+  }
+  /// Counts beyond three have the flag as their third bit: orders whose uses are rationed have no other use for it.
+  static constexpr bool three_bits = most_uses > 3;
+  static std::uint8_t uses_of(const block& x, std::size_t place) noexcept {
+    return static_cast<std::uint8_t>(x.count(place) | (three_bits && x.flag(place) ? 4U : 0U));
+  }
+  static void set_uses(block& x, std::size_t place, std::uint8_t n) noexcept {
+    x.set_count(place, n & 3U);
+    if constexpr (three_bits) x.set_flag(place, (n & 4U) != 0);
+  }
+  static void renew(block& x, std::size_t place, segment& in, slot number) noexcept {
+    if constexpr (counts_uses || rations_uses) {
+      x.set_count(place, 0);
+      x.set_flag(place, false);
+    }
+    in.renew_state(number);
+  }
+
+  static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
+    std::size_t b = row.home(hash);
+    for (std::size_t probes = 0;; ++probes) {
+      block& x = row.blocks[b];
+      x.prefetch();
+      const block_tags tags = x.tags();
+      for (std::uint64_t found = tags.with(tag_of(hash)); found != 0; found &= found - 1) {
+        const std::size_t place = block_tags::first(found);
+        if (x[place].key == k) return {&x, static_cast<std::uint32_t>(place), static_cast<slot>(first + b * block::places + place)};
+      }
+      if (tags.passed() == 0 || probes == row.count) [[likely]] return {};
+      b = row.after(b);
+    }
+  }
+  [[gnu::noinline]] cursor locate_later(const key_view& k, std::uint64_t hash) const {
+    const std::uint32_t segments = segments_count_.load(std::memory_order_relaxed);
+    for (std::uint32_t s = 1; s < segments; ++s)
+      if (const cursor at = locate_in(segments_[s]->row(), segments_[s]->first, k, hash); at.in != nullptr) return at;
+    return {};
+  }
+
+  template <class Expired, class F>
+  unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold,
+                        Expired&& expired, F&& f) const {
+    std::size_t b = row.home(hash);
+    std::size_t probes = 0;
+    for (int tries = 0; tries < most_tries;) {
+      block& x = row.blocks[b];
+      x.prefetch();
+      const std::uint32_t version = x.version();
+      const block_tags tags = x.tags();
+      bool torn = false;
+      for (std::uint64_t found = tags.with(tag_of(hash)); found != 0; found &= found - 1) {
+        const std::size_t place = block_tags::first(found);
+        const entry e = x.copy(place);
+        torn = (version & 1U) != 0 || x.version_again() != version;
+        if (torn) break;
+        if (!(e.key == k)) continue;
+        if (expired(e)) return unlocked_read::too_old;
+        f(e);
+        if (counted) untold = count(x, place);
+        return unlocked_read::hit;
+      }
+      if (torn) {
+        ++tries;
+        continue;
+      }
+      if (tags.passed() == 0 || probes++ == row.count) return unlocked_read::miss;
+      b = row.after(b);
+    }
+    return unlocked_read::busy;
+  }
+
+  segment& segment_of(slot number) const noexcept {
+    std::uint32_t s = 0;
+    while (number >= segments_[s]->end()) [[unlikely]] ++s;
+    return *segments_[s];
+  }
+  cursor cursor_of(slot number) const noexcept {
+    const segment& in = segment_of(number);
+    return {&in.blocks[in.block_of(number)], static_cast<std::uint32_t>(in.place_of(number)), number};
+  }
+
+  segment& segment_with_room() {
+    const std::uint32_t segments = segments_count_.load(std::memory_order_relaxed);
+    for (std::uint32_t s = 0; s < segments; ++s)
+      if (segments_[s]->has_room()) return *segments_[s];
+    std::size_t blocks = 0;
+    for (std::uint32_t s = 0; s < segments; ++s) blocks += segments_[s]->blocks.size();
+    return add_segment(blocks);
+  }
+  segment& add_segment(std::size_t blocks) {
+    const std::uint32_t s = segments_count_.load(std::memory_order_relaxed);
+    const std::uint64_t from = s == 0 ? 0 : segments_[s - 1]->end();
+    if (s == most_segments || from + static_cast<std::uint64_t>(blocks) * block::places >= no_slot)
+      core::fail(error_cause::no_space, "a shard holds at most 2^32 - 1 entries; name sharded<N> with a larger N");
+    segments_[s] = std::make_unique<segment>(static_cast<slot>(from), blocks);
+    if (s == 0) row_ = segments_[0]->row();
+    segments_count_.store(s + 1, std::memory_order_release);
+    return *segments_[s];
+  }
+
+  block_row<block> row_;  // of the first segment
+  const bool tells_all_;  // a small cache's hits are cheap, and its hit ratio feels every one of them
+  std::atomic<std::uint32_t> segments_count_{0};
+  const Spec& spec_;
+  std::array<std::unique_ptr<segment>, most_segments> segments_;
+  std::size_t size_ = 0;
+  std::uint32_t swept_segment_ = 0;
+  std::size_t swept_block_ = 0;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/hit_log.hpp ------------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// The hits that an order has not been told of yet. An order that moves list nodes waits for several lines of memory per hit,
+/// one after the other; told of many hits at once, and asked beforehand to fetch what each will touch, it waits for all of them
+/// together. Nothing can be seen between two calls of an order, so it decides as if it had been told at once.
+template <class Order, class States>
+class hit_log {
+ public:
+  /// Whether the order takes part: it has a `prepare_hit`.
+  static constexpr bool wanted = requires(const Order& order, const slot s) { order.prepare_hit(s); };
+
+  void add(Order& order, const States& states, slot s, std::uint32_t uses) noexcept {
+    core::prefetch(&states[s]);
+    waiting_[count_++] = {s, uses};
+    if (count_ == waiting_.size()) tell(order);
+  }
+  void tell(Order& order) noexcept {
+    for (std::size_t i = 0; i < count_; ++i) order.prepare_hit(waiting_[i].place);
+    for (std::size_t i = 0; i < count_; ++i) tell_at_once(order, waiting_[i].place, waiting_[i].uses);
+    count_ = 0;
+  }
+  static void tell_at_once(Order& order, slot s, std::uint32_t uses) noexcept {
+    if constexpr (requires { order.on_hits(s, uses); }) {
+      order.on_hits(s, uses);
+    } else {
+      for (std::uint32_t i = 0; i < uses; ++i) order.on_hit(s);
+    }
+  }
+
+ private:
+  struct used {
+    slot place;
+    std::uint32_t uses;
+  };
+  std::array<used, 32> waiting_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace larder::storage
+
 // ---- larder/storage/removal_queue.hpp ------------------------------------------------------------------------------
 
 namespace larder::storage {
@@ -3661,96 +4614,80 @@ class slot_slab {
 
 }  // namespace larder::storage
 
-// ---- larder/storage/table_entry.hpp --------------------------------------------------------------------------------
+// ---- larder/storage/slab_places.hpp --------------------------------------------------------------------------------
 
 namespace larder::storage {
 
-/// When an entry was written; nothing where nobody asks.
-template <bool Kept>
-struct written_stamp {
-  instant written{0};
-};
-template <>
-struct written_stamp<false> {};
-
-/// When an entry was last used: set during hits, which run in parallel.
-template <bool Kept>
-struct accessed_stamp {
-  std::atomic<std::int64_t> accessed{0};
-};
-template <>
-struct accessed_stamp<false> {};
-
-/// The entry's own deadline.
-template <bool Kept>
-struct expires_stamp {
-  instant expires = no_deadline;
-};
-template <>
-struct expires_stamp<false> {};
-
-/// What it counts for beyond being one entry.
-template <std::size_t Weights>
-struct weight_fields {
-  core::amounts<Weights> weights{};
-};
-template <>
-struct weight_fields<0> {};
-
-/// What the eviction order keeps of a slot. Made anew in place, so it shares its bytes with nothing else.
-template <class State, bool Empty = std::is_empty_v<State>>
-struct order_field {
-  State order_state{};
-  void renew_state() noexcept {
-    std::destroy_at(&order_state);
-    ::new (static_cast<void*>(&order_state)) State{};
-  }
-};
-template <class State>
-struct order_field<State, true> {
-  static inline State order_state{};
-  void renew_state() noexcept {}
-};
-
-/// One place of an `entry_table`: key, payload, hash and what the policies keep; each stamp is there only when one needs it.
+/// Where a shard's entries are when they are large or their number has no limit: in a slab, found through an index of slot
+/// numbers. Grows without moving an entry; a hit touches a line of the index and those of the entry.
 template <class Spec>
-struct table_entry : order_field<typename Spec::eviction::state> {
-  template <class KeyLike>
-  table_entry(KeyLike&& k, typename Spec::payload&& p, std::uint64_t h)
-      : key(std::forward<KeyLike>(k)), payload(std::move(p)), hash(h) {}
-
-  typename Spec::key key;
-  typename Spec::payload payload;
-  std::uint64_t hash;
-  [[no_unique_address]] weight_fields<Spec::dimensions - 1> weight;
-  [[no_unique_address]] written_stamp<Spec::keeps_written> written;
-  [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
-  [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;
-};
-
-/// The handle through which an eviction order reaches its state in the entries.
-template <class Slab>
-class order_states {
+class slab_places {
  public:
-  explicit order_states(Slab& slab) noexcept : slab_(&slab) {}
-  auto& operator[](slot s) const noexcept { return (*slab_)[s].order_state; }
+  using key = typename Spec::key;
+  using key_view = typename Spec::key_view;
+  using payload = typename Spec::payload;
+  using entry = table_entry<Spec>;
+  using states = order_states<slot_slab<entry>>;
+  static constexpr bool counts_uses = false;
+  static constexpr bool rations_uses = false;
+  static constexpr bool concurrent_reads = false;
+  static constexpr bool rehashes = false;
+
+  slab_places(const Spec&, std::size_t expected) : index_(expected), slab_(expected) {}
+  slab_places(const slab_places&) = delete;
+  slab_places& operator=(const slab_places&) = delete;
+  ~slab_places() {
+    index_.for_each([&](slot place) { slab_.destroy(place); });
+  }
+
+  /// The way to an entry that was found.
+  using cursor = slot;
+  cursor locate(const key_view& k, std::uint64_t hash) const {
+    return index_.find(hash, [&](slot place) { return slab_[place].key == k; });
+  }
+  static bool found(cursor at) noexcept { return at != no_slot; }
+  static slot slot_of(cursor at) noexcept { return at; }
+  entry& operator[](slot place) noexcept { return slab_[place]; }
+  const entry& operator[](slot place) const noexcept { return slab_[place]; }
+  entry& at(cursor at) noexcept { return slab_[at]; }
+
+  /// Makes an entry that is not there; `describe(entry)` sets its stamps. Nothing changes when something throws.
+  template <class Describe>
+  slot emplace(std::uint64_t hash, key&& k, payload&& value, Describe&& describe) {
+    const slot place = slab_.emplace(std::move(k), std::move(value), hash);
+    try {
+      index_.insert(hash, place);
+    } catch (...) {
+      slab_.destroy(place);
+      throw;
+    }
+    describe(slab_[place]);
+    return place;
+  }
+  void erase(slot place) noexcept {
+    index_.erase(slab_[place].hash, place);
+    slab_.destroy(place);
+  }
+  template <class F>
+  void change(slot place, F&& f) {
+    f(slab_[place]);
+  }
+
+  std::uint64_t hash_of(slot place) const noexcept { return slab_[place].hash; }
+  void renew_state(slot place) noexcept { slab_[place].renew_state(); }
+  states order_states_handle() noexcept { return states(slab_); }
+
+  template <class F>
+  void for_each(F&& f) const {
+    index_.for_each(f);
+  }
+  std::size_t size() const noexcept { return index_.size(); }
+  std::size_t memory() const noexcept { return index_.memory() + slab_.memory(); }
 
  private:
-  Slab* slab_;
+  slot_index index_;
+  slot_slab<entry> slab_;
 };
-
-/// An order made from `(policy, states)`, `(states)`, `{states}` or nothing: whatever its author wrote.
-template <class Order, class Policy, class States>
-Order make_order(const Policy& policy, States& states) {
-  if constexpr (std::is_constructible_v<Order, const Policy&, States&>)
-    return Order(policy, states);
-  else if constexpr (std::is_constructible_v<Order, States&>)
-    return Order(states);
-  else if constexpr (requires { Order{states}; })
-    return Order{states};
-  else
-    return Order{};
-}
 
 }  // namespace larder::storage
 
@@ -3781,7 +4718,8 @@ class alignas(64) table_shard {
   using key = typename Spec::key;
   using key_view = typename Spec::key_view;
   using payload = typename Spec::payload;
-  using entry = table_entry<Spec>;
+  using places_type = std::conditional_t<block_places<Spec>::suits, block_places<Spec>, slab_places<Spec>>;
+  using entry = typename places_type::entry;
   using request = put_request<Spec::dimensions>;
   /// What is kept of the key of an entry that left: nothing where nobody is told of it.
   static constexpr bool names_removed = !requires { requires !Spec::names_removed; };
@@ -3791,32 +4729,55 @@ class alignas(64) table_shard {
 
   /// What the shard counted; may be read and changed without the lock.
   struct counters_type {
-    sync::counter<Spec::synchronized> hits, misses, insertions, evictions, expirations, refused, joined;
+    sync::counter<Spec::synchronized> insertions, evictions, expirations, refused, joined;
   };
 
   table_shard(const Spec& spec, budget_type& budget, std::size_t expected)
-      : spec_(spec),
+      : places_(spec, expected),
+        spec_(spec),
         budget_(budget),
-        index_(expected),
-        slab_(expected),
-        states_(slab_),
+        states_(places_.order_states_handle()),
         order_(make_order<order_type>(spec.eviction_policy, states_)) {}
   table_shard(const table_shard&) = delete;
   table_shard& operator=(const table_shard&) = delete;
-  ~table_shard() {
-    index_.for_each([&](slot place) { slab_.destroy(place); });
-  }
 
-  slot find(const key_view& k, std::uint64_t hash) const {
-    return index_.find(hash, [&](slot place) { return slab_[place].key == k; });
-  }
-  entry& operator[](slot place) noexcept { return slab_[place]; }
-  bool expired(slot place, instant now) const noexcept { return spec_.expired(slab_[place], now); }
+  using cursor = typename places_type::cursor;
+  cursor locate(const key_view& k, std::uint64_t hash) const { return places_.locate(k, hash); }
+  static bool found(const cursor& at) noexcept { return places_type::found(at); }
+  static slot slot_of(const cursor& at) noexcept { return places_type::slot_of(at); }
+  decltype(auto) at(const cursor& at) noexcept { return places_.at(at); }
+  slot find(const key_view& k, std::uint64_t hash) const { return places_type::slot_of(places_.locate(k, hash)); }
+  decltype(auto) operator[](slot place) noexcept { return places_[place]; }
+  bool expired(slot place, instant now) const noexcept { return spec_.expired(places_[place], now); }
 
-  /// A look-up that counts; shared where the order's hits are concurrent.
-  void use(slot place, instant now) noexcept {
-    if constexpr (Spec::keeps_accessed) slab_[place].accessed.accessed.store(now.count(), std::memory_order_relaxed);
-    if (pins_.empty() || !pins_.contains(place)) order_.on_hit(place);
+  /// Whether a look-up that counts may go beside others.
+  static constexpr bool concurrent_uses = core::has_concurrent_hits<typename Spec::eviction> || places_type::rations_uses;
+
+  /// A look-up that counts; shared where uses are concurrent. Of how many uses the order is still to be told (`tell_of`).
+  std::uint8_t use(const cursor& at, [[maybe_unused]] instant now) noexcept {
+    if constexpr (Spec::keeps_accessed) places_.at(at).accessed.accessed.store(now.count(), std::memory_order_relaxed);
+    if constexpr (places_type::counts_uses) {
+      places_.count_use(at);
+      return 0;
+    } else if constexpr (places_type::rations_uses) {
+      return places_.count_use(at);
+    } else {
+      tell_of(places_type::slot_of(at), 1);
+      return 0;
+    }
+  }
+  /// Tells the order of uses, unless the entry is pinned and so not in it.
+  void tell_of(slot place, std::uint8_t uses) noexcept {
+    if (!pins_.empty() && pins_.contains(place)) return;
+    if constexpr (log_type::wanted)
+      log_.add(order_, states_, place, uses);
+    else
+      log_type::tell_at_once(order_, place, uses);
+  }
+  /// f(entry) changes an entry.
+  template <class F>
+  void change(slot place, F&& f) {
+    places_.change(place, f);
   }
 
   /// Stores or replaces; nothing when the room would have to come from other shards.
@@ -3847,9 +4808,9 @@ class alignas(64) table_shard {
   bool evict_one(instant now, removals& gone, const entry_info* incoming = nullptr) {
     const slot place = victim(incoming);
     if (place == no_slot) return false;
-    entry& e = slab_[place];
+    const auto& e = places_[place];
     const removal_cause cause = spec_.expired(e, now) ? removal_cause::expired : removal_cause::evicted;
-    order_.on_evict(place, {e.hash, spec_.order_weight(e)});
+    told().on_evict(place, {places_.hash_of(place), spec_.order_weight(e)});
     budget_.give_back(size_of(e));
     forget(place, cause, gone);
     return true;
@@ -3857,19 +4818,18 @@ class alignas(64) table_shard {
 
   /// Takes an entry out for any cause but eviction.
   void leave(slot place, removal_cause cause, removals& gone) {
-    entry& e = slab_[place];
-    if (!pins_.contains(place)) order_.on_erase(place);
-    budget_.give_back(size_of(e));
+    if (!pins_.contains(place)) told().on_erase(place);
+    budget_.give_back(size_of(places_[place]));
     forget(place, cause, gone);
   }
   /// Takes out every entry that `which(entry)` names, for the cause that `cause(entry)` gives, and says how many.
   template <class Cause, class Which>
   std::size_t leave_all(Cause& cause, Which& which, removals& gone) {
     std::vector<slot> places;
-    index_.for_each([&](slot place) {
-      if (which(slab_[place])) places.push_back(place);
+    places_.for_each([&](slot place) {
+      if (which(places_[place])) places.push_back(place);
     });
-    for (const slot place : places) leave(place, cause(slab_[place]), gone);
+    for (const slot place : places) leave(place, cause(places_[place]), gone);
     return places.size();
   }
 
@@ -3878,7 +4838,7 @@ class alignas(64) table_shard {
     const auto [at, first] = pins_.try_emplace(place, pin_count{0, next_serial_});
     if (first) {
       ++next_serial_;
-      order_.on_erase(place);
+      told().on_erase(place);
     }
     ++at->second.holders;
     return at->second.serial;
@@ -3887,38 +4847,68 @@ class alignas(64) table_shard {
     const auto at = pins_.find(place);
     if (at == pins_.end() || at->second.serial != serial || --at->second.holders != 0) return;
     pins_.erase(at);
-    entry& e = slab_[place];
-    e.renew_state();
-    order_.on_insert(place, {e.hash, spec_.order_weight(e)});
+    places_.renew_state(place);
+    told().on_insert(place, {places_.hash_of(place), spec_.order_weight(places_[place])});
   }
 
   /// f(entry) for each entry.
   template <class F>
   void for_each(F&& f) const {
-    index_.for_each([&](slot place) { f(slab_[place]); });
+    places_.for_each([&](slot place) { f(places_[place]); });
   }
   /// The bytes beyond keys and payloads.
   std::uint64_t overhead() const noexcept {
-    return index_.memory() + slab_.memory() - index_.size() * (sizeof(key) + sizeof(payload));
+    return places_.memory() - places_.size() * (sizeof(key) + sizeof(payload));
   }
 
-  mutable typename Spec::mutex mutex;
+  /// A look-up without the lock, where the places allow it.
+  template <class F>
+  unlocked_read read_unlocked(const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold, instant now, F&& f) const
+    requires(places_type::concurrent_reads)
+  {
+    return places_.read(k, hash, counted, untold, [&](const entry& e) { return spec_.expired(e, now); }, f);
+  }
+
+ private:
+  alignas(64) places_type places_;  // on lines that puts do not write
+
+ public:
+  alignas(64) mutable typename Spec::mutex mutex;
   counters_type counters;
 
  private:
-  using slab_type = slot_slab<entry>;
-  using states = order_states<slab_type>;
+  using states = typename places_type::states;
   using order_type = typename Spec::eviction::template order<states>;
+  using log_type = hit_log<order_type, states>;
   using sizes = core::amounts<Spec::dimensions>;
   struct pin_count {
     std::uint32_t holders;
     std::uint64_t serial;
   };
 
-  slot victim([[maybe_unused]] const entry_info* incoming) noexcept {
+  /// The order, told of all hits until now.
+  order_type& told() noexcept {
+    if constexpr (log_type::wanted) log_.tell(order_);
+    return order_;
+  }
+
+  /// Who leaves, its saved-up uses counted.
+  slot victim(const entry_info* incoming) noexcept {
+    if constexpr (places_type::rations_uses) {
+      for (;;) {
+        const slot place = named_by_order(incoming);
+        const std::uint8_t saved = place == no_slot ? std::uint8_t{0} : places_.take_saved(place);
+        if (saved == 0) return place;
+        tell_of(place, saved);
+      }
+    } else {
+      return named_by_order(incoming);
+    }
+  }
+  slot named_by_order([[maybe_unused]] const entry_info* incoming) noexcept {
     if constexpr (requires { order_.victim(*incoming); })
-      if (incoming != nullptr) return order_.victim(*incoming);
-    return order_.victim();
+      if (incoming != nullptr) return told().victim(*incoming);
+    return told().victim();
   }
 
   static sizes size_of(const entry& e) noexcept {
@@ -3940,40 +4930,39 @@ class alignas(64) table_shard {
   void insert(MakeKey& make_key, payload&& value, const request& wanted) {
     slot place = no_slot;
     try {
-      place = slab_.emplace(make_key(), std::move(value), wanted.hash);
-      index_.insert(wanted.hash, place);
+      place = places_.emplace(wanted.hash, make_key(), std::move(value), [&](entry& e) { describe(e, wanted); });
     } catch (...) {
-      if (place != no_slot) slab_.destroy(place);
       budget_.give_back(wanted.size);
       throw;
     }
-    describe(slab_[place], wanted);
-    order_.on_insert(place, {wanted.hash, wanted.order_weight});
+    told().on_insert(place, {wanted.hash, wanted.order_weight});
     counters.insertions.add();
+    if constexpr (places_type::rations_uses) places_.sweep([this](slot used, std::uint8_t uses) { tell_of(used, uses); });
   }
 
   /// In place, so that slot and pins stay. False when there was no room in this shard: the old entry is gone then.
   bool replace(slot place, payload&& value, const request& wanted, removals& gone) {
-    entry& e = slab_[place];
-    removed_key name = name_of(e);  // copied before anything changes: a copy may throw
+    removed_key name = name_of(places_[place]);  // copied before anything changes: a copy may throw
     const bool pinned = pins_.contains(place);
-    if (!pinned) order_.on_erase(place);
-    budget_.give_back(size_of(e));
+    if (!pinned) told().on_erase(place);
+    budget_.give_back(size_of(places_[place]));
     if (!take_room(wanted, gone)) {
       forget(place, removal_cause::replaced, gone);
       return false;
     }
-    if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
-    if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
-      std::destroy_at(&e.payload);
-      std::construct_at(&e.payload, std::move(value));
-    } else {
-      e.payload = std::move(value);
-    }
-    describe(e, wanted);
+    places_.change(place, [&](entry& e) {
+      if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
+      if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
+        std::destroy_at(&e.payload);
+        std::construct_at(&e.payload, std::move(value));
+      } else {
+        e.payload = std::move(value);
+      }
+      describe(e, wanted);
+    });
     if (!pinned) {
-      e.renew_state();
-      order_.on_insert(place, {wanted.hash, wanted.order_weight});
+      places_.renew_state(place);
+      told().on_insert(place, {wanted.hash, wanted.order_weight});
     }
     counters.insertions.add();
     return true;
@@ -3993,18 +4982,19 @@ class alignas(64) table_shard {
 
   /// Out of pins, index and slab; the order and the budget know already.
   void forget(slot place, removal_cause cause, removals& gone) {
-    entry& e = slab_[place];
     if (cause == removal_cause::evicted) counters.evictions.add();
     if (cause == removal_cause::expired) counters.expirations.add();
     if (!pins_.empty()) pins_.erase(place);
-    index_.erase(e.hash, place);
     if constexpr (Spec::collects_removed) {
-      if constexpr (names_removed)
+      auto&& e = places_[place];
+      if constexpr (names_removed && places_type::rehashes)
+        collect(gone, removed_key(e.key), std::move(e.payload), cause);  // the places still need the key to forget it
+      else if constexpr (names_removed)
         collect(gone, std::move(e.key), std::move(e.payload), cause);
       else
         collect(gone, {}, std::move(e.payload), cause);
     }
-    slab_.destroy(place);
+    places_.erase(place);
   }
   static removed_key name_of([[maybe_unused]] const entry& e) {
     if constexpr (names_removed && Spec::collects_removed)
@@ -4022,15 +5012,124 @@ class alignas(64) table_shard {
 
   const Spec& spec_;
   budget_type& budget_;
-  slot_index index_;
-  slab_type slab_;
   states states_;
   order_type order_;
+  log_type log_;
   std::unordered_map<slot, pin_count> pins_;
   std::uint64_t next_serial_ = 1;
 };
 
 }  // namespace larder::storage
+
+// ---- larder/sync/thread_number.hpp ---------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// A number below 64 that no other living thread has, given at a thread's first question and given back at its end; 64 when
+/// all are taken. One load where the thread has asked before. What its last owner wrote is visible to the next one.
+/// The only thing in the library that is the process's: there is one set of threads.
+class thread_number {
+ public:
+  static constexpr unsigned all_taken = 64;
+
+  static unsigned mine() noexcept { return known() != unasked ? known() : take(); }
+  /// The same without asking: more than `all_taken` where the thread has never asked.
+  static unsigned known() noexcept { return cached(); }
+
+ private:
+  static constexpr unsigned unasked = 65;
+
+  static unsigned& cached() noexcept {
+    static thread_local constinit unsigned number = unasked;
+    return number;
+  }
+  static std::atomic<std::uint64_t>& taken() noexcept {
+    static constinit std::atomic<std::uint64_t> numbers{0};
+    return numbers;
+  }
+  /// Gives the number back when the thread ends; who asks later in that ending shares.
+  struct holder {
+    unsigned number;
+    ~holder() {
+      cached() = all_taken;
+      if (number < all_taken) taken().fetch_and(~(std::uint64_t{1} << number), std::memory_order_release);
+    }
+  };
+  static unsigned take() noexcept {
+    std::uint64_t now = taken().load(std::memory_order_relaxed);
+    unsigned number = all_taken;
+    while (~now != 0) {
+      number = static_cast<unsigned>(std::countr_one(now));
+      if (taken().compare_exchange_weak(now, now | (std::uint64_t{1} << number), std::memory_order_acquire, std::memory_order_relaxed)) break;
+      number = all_taken;
+    }
+    cached() = number;
+    if (number < all_taken) {
+      static thread_local const holder held{number};
+      static_cast<void>(held);
+    }
+    return number;
+  }
+};
+
+}  // namespace larder::sync
+
+// ---- larder/sync/thread_counters.hpp -------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// Counters that every look-up adds to; exact. Each of the first 64 threads adds on a cache line of its own, without an atomic
+/// read-modify-write; those beyond share one line. 4 KiB.
+template <bool Shared, std::size_t Count>
+class thread_counters {
+ public:
+  thread_counters() : lines_(std::make_unique<line[]>(thread_number::all_taken + 1)) {}
+
+  void add(std::size_t which, std::uint64_t n = 1) noexcept {
+    const unsigned mine = thread_number::known();
+    if (mine >= thread_number::all_taken) [[unlikely]] return add_slowly(which, n);
+    std::atomic<std::uint64_t>& counter = lines_[mine].counters[which];
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void subtract(std::size_t which, std::uint64_t n = 1) noexcept { add(which, std::uint64_t{0} - n); }
+  std::uint64_t load(std::size_t which) const noexcept { return sum(which) - before_[which].load(std::memory_order_relaxed); }
+  /// Counts from here on. The lines stay their threads' own, so nothing that is added meanwhile is lost.
+  void reset() noexcept {
+    for (std::size_t which = 0; which < Count; ++which) before_[which].store(sum(which), std::memory_order_relaxed);
+  }
+
+ private:
+  struct alignas(64) line {
+    std::array<std::atomic<std::uint64_t>, Count> counters{};
+  };
+  void add_slowly(std::size_t which, std::uint64_t n) noexcept {
+    if (thread_number::mine() != thread_number::all_taken) return add(which, n);
+    lines_[thread_number::all_taken].counters[which].fetch_add(n, std::memory_order_relaxed);
+  }
+  std::uint64_t sum(std::size_t which) const noexcept {
+    std::uint64_t all = 0;
+    for (unsigned i = 0; i <= thread_number::all_taken; ++i) all += lines_[i].counters[which].load(std::memory_order_relaxed);
+    return all;
+  }
+
+  std::unique_ptr<line[]> lines_;
+  std::array<std::atomic<std::uint64_t>, Count> before_{};
+};
+
+/// The same for one thread at a time: plain numbers.
+template <std::size_t Count>
+class thread_counters<false, Count> {
+ public:
+  void add(std::size_t which, std::uint64_t n = 1) noexcept { counters_[which] += n; }
+  void subtract(std::size_t which, std::uint64_t n = 1) noexcept { counters_[which] -= n; }
+  std::uint64_t load(std::size_t which) const noexcept { return counters_[which]; }
+  void reset() noexcept { counters_ = {}; }
+
+ private:
+  std::array<std::uint64_t, Count> counters_{};
+};
+
+}  // namespace larder::sync
 
 // ---- larder/storage/entry_table.hpp --------------------------------------------------------------------------------
 
@@ -4063,7 +5162,7 @@ class entry_table {
   /// `expected` entries in all; `shards` is a power of two.
   entry_table(const Spec& spec, std::size_t shards, std::size_t expected) : spec_(spec), mask_(shards - 1) {
     shards_.reserve(shards);
-    const std::size_t each = shards == 1 ? expected : expected / shards + expected / shards / 8 + (expected != 0 ? 64 : 0);
+    const std::size_t each = shards == 1 ? expected : expected / shards + expected / shards / 16 + (expected != 0 ? 64 : 0);
     for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<shard>(spec_, budget_, each));
   }
   entry_table(const entry_table&) = delete;
@@ -4077,26 +5176,39 @@ class entry_table {
   bool look_up(key_view k, std::uint64_t hash, look how, instant now, removals& gone, F&& f) {
     shard& s = shard_of(hash);
     bool too_old = false;
+    std::uint8_t untold = 0;
+    slot place = no_slot;
     const auto found = [&] {
-      const slot place = s.find(k, hash);
-      if (place == no_slot) return false;
-      if (s.expired(place, now)) {
-        too_old = true;
-        return false;
-      }
-      f(s[place]);
-      if (how == look::use) s.use(place, now);
+      const auto at = s.locate(k, hash);
+      if (!shard::found(at)) return false;
+      auto&& e = s.at(at);
+      too_old = spec_.expired(e, now);
+      if (too_old) return false;
+      f(e);
+      if (how == look::use) untold = s.use(at, now);
+      place = shard::slot_of(at);
       return true;
     };
-    bool hit = false;
-    if (core::has_concurrent_hits<typename Spec::eviction> || how == look::peek) {
-      const std::shared_lock lock(s.mutex);
-      hit = found();
-    } else {
+    const auto under_lock = [&]() {
+      if (shard::concurrent_uses || how == look::peek) {
+        const std::shared_lock lock(s.mutex);
+        return found();
+      }
       const std::lock_guard lock(s.mutex);
-      hit = found();
+      return found();
+    };
+    bool hit = false;
+    if constexpr (shard::places_type::concurrent_reads) {
+      const unlocked_read seen = s.read_unlocked(k, hash, how == look::use, untold, now, f);
+      hit = seen == unlocked_read::hit;
+      too_old = seen == unlocked_read::too_old;
+      if (seen == unlocked_read::busy) hit = under_lock();
+    } else {
+      hit = under_lock();
     }
-    if (how == look::use) (hit ? s.counters.hits : s.counters.misses).add();
+    if constexpr (shard::places_type::rations_uses)
+      if (untold != 0) tell_of_uses(s, k, hash, place, untold);
+    if (how == look::use) look_ups_.add(hit ? hits : misses);
     if (too_old) drop_expired(s, k, hash, now, gone);
     return hit;
   }
@@ -4128,7 +5240,7 @@ class entry_table {
     const std::lock_guard lock(s.mutex);
     const slot place = s.find(k, hash);
     if (place == no_slot) return false;
-    f(s[place]);
+    s.change(place, f);
     return true;
   }
 
@@ -4208,21 +5320,21 @@ class entry_table {
 
   void count_join(std::uint64_t hash) noexcept { shard_of(hash).counters.joined.add(); }
   /// A hit that turned out not to be one: the storage had lost the bytes.
-  void hit_was_miss(std::uint64_t hash) noexcept {
-    shard_of(hash).counters.hits.subtract(1);
-    shard_of(hash).counters.misses.add();
+  void hit_was_miss() noexcept {
+    look_ups_.subtract(hits);
+    look_ups_.add(misses);
   }
   /// A miss that turned out to be a hit: the storage knew an entry that the index did not.
-  void miss_was_hit(std::uint64_t hash) noexcept {
-    shard_of(hash).counters.misses.subtract(1);
-    shard_of(hash).counters.hits.add();
+  void miss_was_hit() noexcept {
+    look_ups_.subtract(misses);
+    look_ups_.add(hits);
   }
   void count_refused(std::uint64_t hash) noexcept { shard_of(hash).counters.refused.add(); }
 
   void add_to(cache_stats& stats) const {
+    stats.hits += look_ups_.load(hits);
+    stats.misses += look_ups_.load(misses);
     for (const auto& s : shards_) {
-      stats.hits += s->counters.hits.load();
-      stats.misses += s->counters.misses.load();
       stats.insertions += s->counters.insertions.load();
       stats.evictions += s->counters.evictions.load();
       stats.expirations += s->counters.expirations.load();
@@ -4233,14 +5345,20 @@ class entry_table {
     }
   }
   void reset_counters() noexcept {
+    look_ups_.reset();
     for (auto& s : shards_)
-      for (auto* c : {&s->counters.hits, &s->counters.misses, &s->counters.insertions, &s->counters.evictions,
+      for (auto* c : {&s->counters.insertions, &s->counters.evictions,
                       &s->counters.expirations, &s->counters.refused, &s->counters.joined})
         c->store(0);
   }
 
  private:
-  shard& shard_of(std::uint64_t hash) noexcept { return *shards_[hash & mask_]; }
+  shard& shard_of(std::uint64_t hash) noexcept {
+    if constexpr (Spec::synchronized)
+      return *shards_[hash & mask_];
+    else
+      return *shards_.front();
+  }
 
   /// The own shard has nothing left to evict: one eviction round in the others. False when they have nothing either.
   bool evict_elsewhere(const shard* own, const request& wanted, removals& gone) {
@@ -4257,7 +5375,17 @@ class entry_table {
     return evicted;
   }
 
-  void drop_expired(shard& s, const key_view& k, std::uint64_t hash, instant now, removals& gone) {
+  /// Uses of which the order hears at once, under the exclusive lock.
+  [[gnu::noinline]] void tell_of_uses(shard& s, const key_view& k, std::uint64_t hash, slot place, std::uint8_t uses) {
+    if constexpr (Spec::synchronized) {
+      const std::lock_guard lock(s.mutex);
+      place = s.find(k, hash);  // whoever was there may have left meanwhile
+      if (place != no_slot) s.tell_of(place, uses);
+    } else {
+      s.tell_of(place, uses);
+    }
+  }
+  [[gnu::noinline]] void drop_expired(shard& s, const key_view& k, std::uint64_t hash, instant now, removals& gone) {
     const std::lock_guard lock(s.mutex);
     const slot place = s.find(k, hash);
     if (place != no_slot && s.expired(place, now)) s.leave(place, removal_cause::expired, gone);
@@ -4277,8 +5405,11 @@ class entry_table {
     return left;
   }
 
+  enum look_up_counts : std::size_t { hits, misses };
+
   const Spec& spec_;
   std::size_t mask_;
+  sync::thread_counters<Spec::synchronized, 2> look_ups_;
   core::budget<Spec::synchronized, Spec::dimensions> budget_;
   std::vector<std::unique_ptr<shard>> shards_;
 };
@@ -4311,6 +5442,12 @@ struct memory_spec {
   static constexpr std::size_t dimensions = 1 + (weighs_bytes ? 1 : 0) + (weighs_weight ? 1 : 0);
   static constexpr std::size_t weight_dimension = dimensions - 1;
   static constexpr bool synchronized = Context::locking::synchronized;
+  /// Whether room for all entries is made at the beginning.
+  static constexpr bool bounded = Context::template has<max_entries>;
+  /// Whether the hash of an entry's key is computed anew rather than kept: where that is a few operations on the entry's own
+  /// line. A user's function is never called under a lock.
+  static constexpr bool rehashes = std::is_trivially_copyable_v<Key> && sizeof(Key) <= 16 &&
+                                   (std::is_same_v<typename Context::hasher, xxh3> || std::is_same_v<typename Context::hasher, identity>);
   static constexpr bool keeps_written = Context::template has<expire_after_write> || Context::template has<ttl> ||
                                         Context::set::template count<axis::refresh> != 0;
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
@@ -4341,6 +5478,12 @@ struct memory_spec {
       return e.weight.weights[0];
     else
       return core::payload_size(e.payload);
+  }
+
+  std::uint64_t hash(const key_view& k) const noexcept
+    requires rehashes
+  {
+    return context.hash(k);
   }
 
   const Context& context;
@@ -4419,7 +5562,6 @@ class memory_engine {
     struct copy {
       Key key;
       std::optional<Value> value;
-      std::uint64_t hash;
     };
     std::vector<copy> copies;
     std::size_t count = 0;
@@ -4427,9 +5569,9 @@ class memory_engine {
         time(),
         [&](const auto& e) {
           if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
-            copies.push_back({e.key, e.payload, e.hash});
+            copies.push_back({e.key, e.payload});
           else
-            copies.push_back({e.key, std::nullopt, e.hash});
+            copies.push_back({e.key, std::nullopt});
         },
         [&] {
           for (copy& c : copies) {
@@ -4440,7 +5582,7 @@ class memory_engine {
               chosen = drop(std::as_const(c.key));
             if (!chosen) continue;
             departures gone;
-            if (erase({c.key, c.hash}, gone)) ++count;
+            if (erase(locate(c.key), gone)) ++count;
             tell(gone);
           }
           copies.clear();
@@ -4655,6 +5797,8 @@ struct indexed_spec {
 
   static constexpr std::size_t dimensions = 2;  // entries and bytes
   static constexpr bool synchronized = Context::locking::synchronized;
+  static constexpr bool bounded = false;  // handles share mappings: their places must not move and need not be near
+  static constexpr bool rehashes = false;
   static constexpr bool keeps_written = true;
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
   static constexpr bool keeps_expires = true;
@@ -4941,16 +6085,16 @@ class indexed_engine {
     });
     if (!old.empty()) index_.drop_files(old);
     if (doubts_.about(hash)) {
-      if (known && how == look::use) table_.hit_was_miss(hash);
+      if (known && how == look::use) table_.hit_was_miss();
       return false;
     }
     if (!known) {
       if (!adopt(at, now, h, written)) return false;
-      if (how == look::use) table_.miss_was_hit(hash);
+      if (how == look::use) table_.miss_was_hit();
     }
     std::optional<Value> value = context_.attempt([&] { return fetch(at, h, now, written); });
     if (!value) {
-      if (how == look::use) table_.hit_was_miss(hash);
+      if (how == look::use) table_.hit_was_miss();
       return false;
     }
     if constexpr (keeps_accessed)

@@ -32,6 +32,15 @@ namespace larder {
 /// put asks it, perhaps several times for one entry, and `victim()` is left for evictions that no put of this shard asks for.
 /// `on_hit` runs under a shared lock, at once in several threads, only where the policy declares
 /// `static constexpr bool concurrent_hits = true`; then it must be atomic by itself.
+/// An order whose hits do nothing but count says so with `static constexpr std::uint8_t counted_uses`: 1 or 3, up to which uses
+/// are counted, or 0 when hits mean nothing. A host may then count by itself, in the line that the look-up has loaded anyway
+/// and without a lock, and does not call `on_hit`: see `eviction/use_count.hpp`. The policy's `counted_state`, if it has one, is
+/// what it keeps per slot at such a host.
+/// An order whose hits are dear may declare `static constexpr std::uint8_t rationed_uses`. A host that can count then tells it of an
+/// entry's first use at once and of more only when it has gone round, after a fifth of the entries' number of insertions: of none with
+/// 1, of each with 7 (and of every six at once), by `on_hits(slot, std::uint32_t n)` where the order has that. Below 4096 entries
+/// it is told of every use at once.
+/// An order with `void prepare_hit(slot) const noexcept` is told of several hits together, each prepared (fetched) before.
 template <class Order>
 concept eviction_order = requires(Order order, const slot s, const entry_info info) {
   { order.on_insert(s, info) } noexcept;
@@ -67,6 +76,30 @@ inline constexpr bool has_concurrent_hits = [] {
   else
     return false;
 }();
+
+/// Whether all that a hit does is counting up to `P::counted_uses`.
+template <class P>
+inline constexpr bool has_counted_uses = requires { P::counted_uses; };
+
+/// Up to how many uses of an entry the host may save up before it tells the order; 0 where it must not.
+template <class P>
+inline constexpr std::uint8_t rationed_uses = [] {
+  if constexpr (requires { P::rationed_uses; })
+    return static_cast<std::uint8_t>(P::rationed_uses);
+  else
+    return std::uint8_t{0};
+}();
+
+/// What such a policy keeps per slot at a host that counts.
+template <class P>
+struct counted_state_of {
+  using type = typename P::state;
+};
+template <class P>
+  requires requires { typename P::counted_state; }
+struct counted_state_of<P> {
+  using type = typename P::counted_state;
+};
 
 }  // namespace core
 

@@ -24,6 +24,7 @@ namespace larder {
 /// stored anew.
 struct arc {
   using policy_axis = axis::eviction;
+  static constexpr std::uint8_t rationed_uses = 1;
 
   struct state : eviction::links {
     bool again = false;  // in T2
@@ -40,6 +41,7 @@ struct arc {
       put_in(s, from_ != origin::stranger);
       met_ = false;
     }
+    void prepare_hit(slot s) const noexcept { once_.prefetch_neighbours(s); }  // of whichever list it is in
     void on_hit(slot s) noexcept {
       if (states_[s].again) {
         again_.move_to_front(s);

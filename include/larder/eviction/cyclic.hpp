@@ -38,6 +38,7 @@ struct cyclic {
       list_.push_front(s);
       ++entries_;
     }
+    void prepare_hit(slot s) const noexcept { list_.prefetch_neighbours(s); }
     void on_hit(slot s) noexcept {
       ++requests_;
       longest_ = std::max(longest_, age(s));

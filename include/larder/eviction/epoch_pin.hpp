@@ -11,6 +11,7 @@
 #include <larder/core/axis.hpp>
 #include <larder/core/slot.hpp>
 
+#include <cstdint>
 #include <type_traits>
 
 namespace larder {
@@ -19,6 +20,7 @@ namespace larder {
 struct epoch_pin {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 0;
 
   struct state {};
 

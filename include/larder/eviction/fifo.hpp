@@ -8,6 +8,8 @@
 #include <larder/core/slot.hpp>
 #include <larder/eviction/slot_list.hpp>
 
+#include <cstdint>
+
 namespace larder {
 
 /// Evicts the entry that was stored longest ago. Uses are ignored; a replacement is stored anew.
@@ -15,6 +17,7 @@ struct fifo {
   using policy_axis = axis::eviction;
   using state = eviction::links;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 0;
 
   template <class States>
   class order {

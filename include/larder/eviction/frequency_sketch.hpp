@@ -1,5 +1,7 @@
 #pragma once
 
+#include <larder/core/prefetch.hpp>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -25,16 +27,19 @@ class frequency_sketch {
     period_ = 10 * std::max<std::uint64_t>(keys, room() / 2);  // fewer keys than that: as often halved, not more
   }
 
-  void count(std::uint64_t key) noexcept {
+  void prefetch(std::uint64_t key) const noexcept { core::prefetch(&blocks()[find(key).index]); }
+
+  void count(std::uint64_t key, unsigned times = 1) noexcept {
     const place at = find(key);
     block& counters = blocks()[at.index];
-    bool counted = false;
+    unsigned counted = 0;
     for (std::size_t row = 0; row < rows; ++row) {
-      if (at.counter(counters, row) == highest_count) continue;
-      counters.words[at.word(row)] += std::uint64_t{1} << at.shift(row);
-      counted = true;
+      const unsigned more = std::min(times, highest_count - at.counter(counters, row));
+      counters.words[at.word(row)] += std::uint64_t{more} << at.shift(row);
+      counted = std::max(counted, more);
     }
-    if (counted && ++counted_ >= period_) halve();
+    counted_ += counted;
+    if (counted != 0 && counted_ >= period_) halve();
   }
 
   unsigned estimate(std::uint64_t key) const noexcept {

@@ -45,6 +45,7 @@ struct gdsf {
       on_hit(s);
       queue(s);
     }
+    void prepare_hit(slot) const noexcept {}  // its own state is all that a hit touches
     void on_hit(slot s) noexcept {
       state& used = states_[s];
       if (used.uses != std::numeric_limits<std::uint32_t>::max()) ++used.uses;

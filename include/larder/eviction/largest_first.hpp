@@ -17,6 +17,7 @@ namespace larder {
 struct largest_first {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 0;
 
   struct state : eviction::heap_links {
     std::uint64_t weight = 0;

@@ -25,6 +25,7 @@ namespace larder {
 /// forgotten when the entry leaves, and a replacement is stored anew.
 struct lfu {
   using policy_axis = axis::eviction;
+  static constexpr std::uint8_t rationed_uses = 7;
 
   struct state : eviction::links {
     std::uint32_t bucket = 0;
@@ -36,9 +37,11 @@ struct lfu {
     explicit order(States states) : states_(states) { buckets_.push_back(bucket(states_, 1)); }
 
     void on_insert(slot s, entry_info) noexcept { enter(s, once); }
-    void on_hit(slot s) noexcept {
+    void prepare_hit(slot s) const noexcept { buckets_[states_[s].bucket].entries.prefetch_neighbours(s); }
+    void on_hit(slot s) noexcept { on_hits(s, 1); }
+    void on_hits(slot s, std::uint32_t uses) noexcept {
       const index from = states_[s].bucket;
-      const index to = next_above(s, from);
+      const index to = bucket_above(s, from, uses);
       if (to == from) {
         buckets_[from].entries.move_to_front(s);
         return;
@@ -83,20 +86,23 @@ struct lfu {
       free_ = b;
     }
 
-    /// The bucket for one use more than those in `from`, to which s belongs; `from` itself when it may stay there.
-    index next_above(slot s, index from) noexcept {
+    /// The bucket for so many uses more than those in `from`, to which s belongs; `from` itself when it may stay there.
+    index bucket_above(slot s, index from, std::uint32_t more) noexcept {
       bucket& now = buckets_[from];
-      if (now.above != none && buckets_[now.above].uses == now.uses + 1) return now.above;
-      if (from != once && now.entries.front() == s && now.entries.back() == s) {  // alone: it takes its bucket with it
-        ++now.uses;
+      const std::uint64_t uses = now.uses + more;
+      index below = from;
+      while (buckets_[below].above != none && buckets_[buckets_[below].above].uses <= uses) below = buckets_[below].above;
+      if (buckets_[below].uses == uses) return below;
+      if (below == from && from != once && now.entries.front() == s && now.entries.back() == s) {  // alone: it takes its bucket with it
+        now.uses = uses;
         return from;
       }
-      return insert_above(from);
+      return insert_above(below, uses, from);
     }
 
-    /// A new bucket for one use more than those in `from`; `from` when there is no memory for it.
-    index insert_above(index from) noexcept {
-      const bucket added(states_, buckets_[from].uses + 1);
+    /// A new bucket above one with fewer uses; `otherwise` when there is no memory for it.
+    index insert_above(index from, std::uint64_t uses, index otherwise) noexcept {
+      const bucket added(states_, uses);
       index at = free_;
       if (at != none) {
         free_ = buckets_[at].above;
@@ -106,7 +112,7 @@ struct lfu {
         try {
           buckets_.push_back(added);
         } catch (const std::exception&) {
-          return from;
+          return otherwise;
         }
       }
       const index above = buckets_[from].above;

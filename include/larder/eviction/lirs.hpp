@@ -27,6 +27,7 @@ namespace larder {
 /// Evicts the oldest of the few entries that have not been used twice at a short distance. A replacement is stored anew.
 struct lirs {
   using policy_axis = axis::eviction;
+  static constexpr std::uint8_t rationed_uses = 1;
 
   struct state : eviction::links {
     std::uint64_t push_and_kind = 0;
@@ -51,6 +52,7 @@ struct lirs {
         push(s);
       }
     }
+    void prepare_hit(slot s) const noexcept { lirs_.prefetch_neighbours(s); }  // of whichever list it is in
     void on_hit(slot s) noexcept {
       if (states_[s].lir()) {
         lirs_.move_to_front(s);

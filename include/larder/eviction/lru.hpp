@@ -21,6 +21,7 @@ struct lru {
    public:
     explicit order(States states) noexcept : list_(states) {}
     void on_insert(slot s, entry_info) noexcept { list_.push_front(s); }
+    void prepare_hit(slot s) const noexcept { list_.prefetch_neighbours(s); }
     void on_hit(slot s) noexcept { list_.move_to_front(s); }
     void on_erase(slot s) noexcept { list_.erase(s); }
     void on_evict(slot s, entry_info) noexcept { list_.erase(s); }

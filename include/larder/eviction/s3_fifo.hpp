@@ -6,7 +6,7 @@
 // There, each use (up to three) buys another round.
 // A hit raises one counter up to three (nothing is written beyond that) and runs in parallel with others: of hits at the very
 // same time one may not be counted. A put that evicts passes over used entries, amortised once per use, and touches about four
-// cache lines of ghosts. 12 bytes per entry (both links of a list, since any entry may leave at any time) and 10 for its ghost.
+// cache lines of ghosts. 8 bytes per entry (both links of a list, since any entry may leave at any time), the count and 10 for its ghost.
 // What the paper leaves open: two uses move to the main queue, as in its Algorithm 1. The ghost queue spans as many evictions as
 // there are entries; those who came back leave their places empty, where the authors' simulator fills 0.9 of them. Shares are
 // counted in entries, not in weights: that holds under every limit, and nothing more has to be kept of an entry.
@@ -17,8 +17,8 @@
 #include <larder/eviction/ghost_memory.hpp>
 #include <larder/eviction/ghost_ring.hpp>
 #include <larder/eviction/slot_list.hpp>
+#include <larder/eviction/use_count.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,11 +28,12 @@ namespace larder {
 struct s3_fifo {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 3;
 
-  struct state : eviction::links {
-    std::atomic<std::uint8_t> uses{0};
+  struct state : eviction::links, eviction::use_count {
     bool in_main = false;
   };
+  using counted_state = eviction::links;
 
   template <class States, class Memory = eviction::ghost_memory>
   class order {
@@ -45,14 +46,10 @@ struct s3_fifo {
       else
         put_in_small(s);
     }
-    void on_hit(slot s) noexcept {
-      std::atomic<std::uint8_t>& uses = states_[s].uses;
-      const std::uint8_t before = uses.load(std::memory_order_relaxed);
-      if (before < most_uses) uses.store(static_cast<std::uint8_t>(before + 1), std::memory_order_relaxed);
-    }
+    void on_hit(slot s) noexcept { eviction::count_use(states_, s, counted_uses); }
     void on_erase(slot s) noexcept { take_out(s); }
     void on_evict(slot s, entry_info info) noexcept {
-      if (!states_[s].in_main) {
+      if (!in_main(s)) {
         ghosts_.advance(size());
         ghosts_.insert(info.hash, ghosts_.newest());
       }
@@ -63,7 +60,7 @@ struct s3_fifo {
       while (size() != 0) {
         const bool from_small = small_size_ != 0 && small_size_ >= size() / small_share;
         const slot s = from_small ? small_.back() : main_.back();
-        const std::uint8_t uses = states_[s].uses.load(std::memory_order_relaxed);
+        const std::uint8_t uses = eviction::uses_of(states_, s);
         if (uses < (from_small ? uses_to_stay : 1)) return s;
         take_out(s);
         put_in_main(s, from_small ? 0 : static_cast<std::uint8_t>(uses - 1));
@@ -75,25 +72,33 @@ struct s3_fifo {
     std::size_t memory() const noexcept { return ghosts_.memory(); }
 
    private:
-    static constexpr std::uint8_t most_uses = 3;
     static constexpr std::uint8_t uses_to_stay = 2;
     static constexpr std::size_t small_share = 10;
 
     std::size_t size() const noexcept { return small_size_ + main_size_; }
+    bool in_main(slot s) const noexcept {
+      if constexpr (eviction::counting_host<States>)
+        return states_.flag(s);
+      else
+        return states_[s].in_main;
+    }
     void put_in_small(slot s) noexcept {
       small_.push_front(s);
       ++small_size_;
     }
     void put_in_main(slot s, std::uint8_t uses) noexcept {
-      states_[s].uses.store(uses, std::memory_order_relaxed);
-      states_[s].in_main = true;
+      eviction::set_uses(states_, s, uses);
+      if constexpr (eviction::counting_host<States>)
+        states_.set_flag(s, true);
+      else
+        states_[s].in_main = true;
       main_.push_front(s);
       ++main_size_;
     }
     void take_out(slot s) noexcept {
-      const bool in_main = states_[s].in_main;
-      (in_main ? main_ : small_).erase(s);
-      --(in_main ? main_size_ : small_size_);
+      const bool from_main = in_main(s);
+      (from_main ? main_ : small_).erase(s);
+      --(from_main ? main_size_ : small_size_);
     }
 
     [[no_unique_address]] States states_;

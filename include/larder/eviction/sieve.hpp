@@ -3,14 +3,15 @@
 // SIEVE (Zhang, Yang, Yue, Vigfusson, Rashmi, "SIEVE is simpler than LRU", NSDI 2024): a queue by arrival and a hand that
 // goes from the oldest to the newest; it passes over what was used since it last came by and evicts what was not. Unlike in
 // CLOCK, survivors keep their place, so newcomers are sifted quickly.
-// A hit sets one mark (nothing when it is set already) and runs in parallel with others; 12 bytes per entry.
+// A hit sets one mark (nothing when it is set already) and runs in parallel with others; 8 bytes per entry and the mark.
 // Choose it for skewed, web-like use, where it beats LRU; not for scans longer than the cache.
 
 #include <larder/core/axis.hpp>
 #include <larder/core/slot.hpp>
 #include <larder/eviction/slot_list.hpp>
+#include <larder/eviction/use_count.hpp>
 
-#include <atomic>
+#include <cstdint>
 
 namespace larder {
 
@@ -18,27 +19,24 @@ namespace larder {
 struct sieve {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 1;
 
-  struct state : eviction::links {
-    std::atomic<bool> used{false};
-  };
+  struct state : eviction::links, eviction::use_count {};
+  using counted_state = eviction::links;
 
   template <class States>
   class order {
    public:
     explicit order(States states) noexcept : states_(states), list_(states) {}
     void on_insert(slot s, entry_info) noexcept { list_.push_front(s); }
-    void on_hit(slot s) noexcept {
-      std::atomic<bool>& used = states_[s].used;
-      if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
-    }
+    void on_hit(slot s) noexcept { eviction::count_use(states_, s, counted_uses); }
     void on_erase(slot s) noexcept { remove(s); }
     void on_evict(slot s, entry_info) noexcept { remove(s); }
     slot victim() noexcept {
       if (list_.empty()) return no_slot;
       if (hand_ == no_slot) hand_ = list_.back();
-      while (states_[hand_].used.load(std::memory_order_relaxed)) {
-        states_[hand_].used.store(false, std::memory_order_relaxed);
+      while (eviction::uses_of(states_, hand_) != 0) {
+        eviction::set_uses(states_, hand_, 0);
         const slot newer = states_[hand_].prev;
         hand_ = newer == no_slot ? list_.back() : newer;
       }

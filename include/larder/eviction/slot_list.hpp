@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/prefetch.hpp>
 #include <larder/core/slot.hpp>
 
 namespace larder::eviction {
@@ -20,6 +21,13 @@ class slot_list {
   bool empty() const noexcept { return head_ == no_slot; }
   slot front() const noexcept { return head_; }
   slot back() const noexcept { return tail_; }
+
+  /// Fetches what taking this slot out will touch.
+  void prefetch_neighbours(slot s) const noexcept {
+    const auto& state = states_[s];
+    if (state.prev != no_slot) core::prefetch(&states_[state.prev]);
+    if (state.next != no_slot) core::prefetch(&states_[state.next]);
+  }
 
   void push_front(slot s) noexcept {
     auto& state = states_[s];

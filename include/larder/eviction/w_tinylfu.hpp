@@ -32,6 +32,7 @@ namespace larder {
 /// replacement is stored anew.
 struct w_tinylfu {
   using policy_axis = axis::eviction;
+  static constexpr std::uint8_t rationed_uses = 7;
 
   bool fixed_window = false;  ///< 1 % of the entries for good, as in the paper of 2017
 
@@ -54,11 +55,16 @@ struct w_tinylfu {
       climb();
       balance();
     }
-    void on_hit(slot s) noexcept {
+    void prepare_hit(slot s) const noexcept {
+      window_.list.prefetch_neighbours(s);  // of whichever list it is in
+      sketch_.prefetch(key(s));
+    }
+    void on_hit(slot s) noexcept { on_hits(s, 1); }
+    void on_hits(slot s, std::uint32_t uses) noexcept {
       const part from = part_of(s);
       move(s, from == part::window ? part::window : part::kept);
-      sketch_.count(key(s));
-      ++hits_;
+      sketch_.count(key(s), uses);
+      hits_ += uses;
       climb();
       if (from == part::probation) balance();
     }
@@ -89,7 +95,7 @@ struct w_tinylfu {
       std::uint32_t size = 0;
     };
 
-    std::uint32_t key(slot s) noexcept { return states_[s].tag & key_bits; }
+    std::uint32_t key(slot s) const noexcept { return states_[s].tag & key_bits; }
     part part_of(slot s) noexcept { return static_cast<part>(states_[s].tag & ~key_bits); }
     segment& segment_of(part p) noexcept { return p == part::window ? window_ : p == part::probation ? probation_ : protected_; }
 

@@ -11,6 +11,7 @@
 #include <larder/limit/budget.hpp>
 #include <larder/observe/removal_listener.hpp>
 #include <larder/storage/table_shard.hpp>
+#include <larder/sync/thread_counters.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -46,7 +47,7 @@ class entry_table {
   /// `expected` entries in all; `shards` is a power of two.
   entry_table(const Spec& spec, std::size_t shards, std::size_t expected) : spec_(spec), mask_(shards - 1) {
     shards_.reserve(shards);
-    const std::size_t each = shards == 1 ? expected : expected / shards + expected / shards / 8 + (expected != 0 ? 64 : 0);
+    const std::size_t each = shards == 1 ? expected : expected / shards + expected / shards / 16 + (expected != 0 ? 64 : 0);
     for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<shard>(spec_, budget_, each));
   }
   entry_table(const entry_table&) = delete;
@@ -60,26 +61,39 @@ class entry_table {
   bool look_up(key_view k, std::uint64_t hash, look how, instant now, removals& gone, F&& f) {
     shard& s = shard_of(hash);
     bool too_old = false;
+    std::uint8_t untold = 0;
+    slot place = no_slot;
     const auto found = [&] {
-      const slot place = s.find(k, hash);
-      if (place == no_slot) return false;
-      if (s.expired(place, now)) {
-        too_old = true;
-        return false;
-      }
-      f(s[place]);
-      if (how == look::use) s.use(place, now);
+      const auto at = s.locate(k, hash);
+      if (!shard::found(at)) return false;
+      auto&& e = s.at(at);
+      too_old = spec_.expired(e, now);
+      if (too_old) return false;
+      f(e);
+      if (how == look::use) untold = s.use(at, now);
+      place = shard::slot_of(at);
       return true;
     };
-    bool hit = false;
-    if (core::has_concurrent_hits<typename Spec::eviction> || how == look::peek) {
-      const std::shared_lock lock(s.mutex);
-      hit = found();
-    } else {
+    const auto under_lock = [&]() {
+      if (shard::concurrent_uses || how == look::peek) {
+        const std::shared_lock lock(s.mutex);
+        return found();
+      }
       const std::lock_guard lock(s.mutex);
-      hit = found();
+      return found();
+    };
+    bool hit = false;
+    if constexpr (shard::places_type::concurrent_reads) {
+      const unlocked_read seen = s.read_unlocked(k, hash, how == look::use, untold, now, f);
+      hit = seen == unlocked_read::hit;
+      too_old = seen == unlocked_read::too_old;
+      if (seen == unlocked_read::busy) hit = under_lock();
+    } else {
+      hit = under_lock();
     }
-    if (how == look::use) (hit ? s.counters.hits : s.counters.misses).add();
+    if constexpr (shard::places_type::rations_uses)
+      if (untold != 0) tell_of_uses(s, k, hash, place, untold);
+    if (how == look::use) look_ups_.add(hit ? hits : misses);
     if (too_old) drop_expired(s, k, hash, now, gone);
     return hit;
   }
@@ -111,7 +125,7 @@ class entry_table {
     const std::lock_guard lock(s.mutex);
     const slot place = s.find(k, hash);
     if (place == no_slot) return false;
-    f(s[place]);
+    s.change(place, f);
     return true;
   }
 
@@ -191,21 +205,21 @@ class entry_table {
 
   void count_join(std::uint64_t hash) noexcept { shard_of(hash).counters.joined.add(); }
   /// A hit that turned out not to be one: the storage had lost the bytes.
-  void hit_was_miss(std::uint64_t hash) noexcept {
-    shard_of(hash).counters.hits.subtract(1);
-    shard_of(hash).counters.misses.add();
+  void hit_was_miss() noexcept {
+    look_ups_.subtract(hits);
+    look_ups_.add(misses);
   }
   /// A miss that turned out to be a hit: the storage knew an entry that the index did not.
-  void miss_was_hit(std::uint64_t hash) noexcept {
-    shard_of(hash).counters.misses.subtract(1);
-    shard_of(hash).counters.hits.add();
+  void miss_was_hit() noexcept {
+    look_ups_.subtract(misses);
+    look_ups_.add(hits);
   }
   void count_refused(std::uint64_t hash) noexcept { shard_of(hash).counters.refused.add(); }
 
   void add_to(cache_stats& stats) const {
+    stats.hits += look_ups_.load(hits);
+    stats.misses += look_ups_.load(misses);
     for (const auto& s : shards_) {
-      stats.hits += s->counters.hits.load();
-      stats.misses += s->counters.misses.load();
       stats.insertions += s->counters.insertions.load();
       stats.evictions += s->counters.evictions.load();
       stats.expirations += s->counters.expirations.load();
@@ -216,14 +230,20 @@ class entry_table {
     }
   }
   void reset_counters() noexcept {
+    look_ups_.reset();
     for (auto& s : shards_)
-      for (auto* c : {&s->counters.hits, &s->counters.misses, &s->counters.insertions, &s->counters.evictions,
+      for (auto* c : {&s->counters.insertions, &s->counters.evictions,
                       &s->counters.expirations, &s->counters.refused, &s->counters.joined})
         c->store(0);
   }
 
  private:
-  shard& shard_of(std::uint64_t hash) noexcept { return *shards_[hash & mask_]; }
+  shard& shard_of(std::uint64_t hash) noexcept {
+    if constexpr (Spec::synchronized)
+      return *shards_[hash & mask_];
+    else
+      return *shards_.front();
+  }
 
   /// The own shard has nothing left to evict: one eviction round in the others. False when they have nothing either.
   bool evict_elsewhere(const shard* own, const request& wanted, removals& gone) {
@@ -240,7 +260,17 @@ class entry_table {
     return evicted;
   }
 
-  void drop_expired(shard& s, const key_view& k, std::uint64_t hash, instant now, removals& gone) {
+  /// Uses of which the order hears at once, under the exclusive lock.
+  [[gnu::noinline]] void tell_of_uses(shard& s, const key_view& k, std::uint64_t hash, slot place, std::uint8_t uses) {
+    if constexpr (Spec::synchronized) {
+      const std::lock_guard lock(s.mutex);
+      place = s.find(k, hash);  // whoever was there may have left meanwhile
+      if (place != no_slot) s.tell_of(place, uses);
+    } else {
+      s.tell_of(place, uses);
+    }
+  }
+  [[gnu::noinline]] void drop_expired(shard& s, const key_view& k, std::uint64_t hash, instant now, removals& gone) {
     const std::lock_guard lock(s.mutex);
     const slot place = s.find(k, hash);
     if (place != no_slot && s.expired(place, now)) s.leave(place, removal_cause::expired, gone);
@@ -260,8 +290,11 @@ class entry_table {
     return left;
   }
 
+  enum look_up_counts : std::size_t { hits, misses };
+
   const Spec& spec_;
   std::size_t mask_;
+  sync::thread_counters<Spec::synchronized, 2> look_ups_;
   core::budget<Spec::synchronized, Spec::dimensions> budget_;
   std::vector<std::unique_ptr<shard>> shards_;
 };

@@ -62,16 +62,16 @@ class indexed_engine {
     });
     if (!old.empty()) index_.drop_files(old);
     if (doubts_.about(hash)) {
-      if (known && how == look::use) table_.hit_was_miss(hash);
+      if (known && how == look::use) table_.hit_was_miss();
       return false;
     }
     if (!known) {
       if (!adopt(at, now, h, written)) return false;
-      if (how == look::use) table_.miss_was_hit(hash);
+      if (how == look::use) table_.miss_was_hit();
     }
     std::optional<Value> value = context_.attempt([&] { return fetch(at, h, now, written); });
     if (!value) {
-      if (how == look::use) table_.hit_was_miss(hash);
+      if (how == look::use) table_.hit_was_miss();
       return false;
     }
     if constexpr (keeps_accessed)

@@ -24,6 +24,8 @@ struct indexed_spec {
 
   static constexpr std::size_t dimensions = 2;  // entries and bytes
   static constexpr bool synchronized = Context::locking::synchronized;
+  static constexpr bool bounded = false;  // handles share mappings: their places must not move and need not be near
+  static constexpr bool rehashes = false;
   static constexpr bool keeps_written = true;
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
   static constexpr bool keeps_expires = true;

@@ -4,6 +4,8 @@
 #include <larder/core/axis.hpp>
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/hash/identity.hpp>
+#include <larder/hash/xxh3.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
 
@@ -38,6 +40,12 @@ struct memory_spec {
   static constexpr std::size_t dimensions = 1 + (weighs_bytes ? 1 : 0) + (weighs_weight ? 1 : 0);
   static constexpr std::size_t weight_dimension = dimensions - 1;
   static constexpr bool synchronized = Context::locking::synchronized;
+  /// Whether room for all entries is made at the beginning.
+  static constexpr bool bounded = Context::template has<max_entries>;
+  /// Whether the hash of an entry's key is computed anew rather than kept: where that is a few operations on the entry's own
+  /// line. A user's function is never called under a lock.
+  static constexpr bool rehashes = std::is_trivially_copyable_v<Key> && sizeof(Key) <= 16 &&
+                                   (std::is_same_v<typename Context::hasher, xxh3> || std::is_same_v<typename Context::hasher, identity>);
   static constexpr bool keeps_written = Context::template has<expire_after_write> || Context::template has<ttl> ||
                                         Context::set::template count<axis::refresh> != 0;
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
@@ -68,6 +76,12 @@ struct memory_spec {
       return e.weight.weights[0];
     else
       return core::payload_size(e.payload);
+  }
+
+  std::uint64_t hash(const key_view& k) const noexcept
+    requires rehashes
+  {
+    return context.hash(k);
   }
 
   const Context& context;
@@ -146,7 +160,6 @@ class memory_engine {
     struct copy {
       Key key;
       std::optional<Value> value;
-      std::uint64_t hash;
     };
     std::vector<copy> copies;
     std::size_t count = 0;
@@ -154,9 +167,9 @@ class memory_engine {
         time(),
         [&](const auto& e) {
           if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
-            copies.push_back({e.key, e.payload, e.hash});
+            copies.push_back({e.key, e.payload});
           else
-            copies.push_back({e.key, std::nullopt, e.hash});
+            copies.push_back({e.key, std::nullopt});
         },
         [&] {
           for (copy& c : copies) {
@@ -167,7 +180,7 @@ class memory_engine {
               chosen = drop(std::as_const(c.key));
             if (!chosen) continue;
             departures gone;
-            if (erase({c.key, c.hash}, gone)) ++count;
+            if (erase(locate(c.key), gone)) ++count;
             tell(gone);
           }
           copies.clear();

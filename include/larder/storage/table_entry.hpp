@@ -61,7 +61,21 @@ struct order_field<State, true> {
   void renew_state() noexcept {}
 };
 
-/// One place of an `entry_table`: key, payload, hash and what the policies keep; each stamp is there only when one needs it.
+/// One place in a block: key, payload and what the policies keep; hash and the order's state are kept elsewhere.
+template <class Spec>
+struct block_entry {
+  template <class KeyLike>
+  block_entry(KeyLike&& k, typename Spec::payload&& p) : key(std::forward<KeyLike>(k)), payload(std::move(p)) {}
+
+  typename Spec::key key;
+  typename Spec::payload payload;
+  [[no_unique_address]] weight_fields<Spec::dimensions - 1> weight;
+  [[no_unique_address]] written_stamp<Spec::keeps_written> written;
+  [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
+  [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;
+};
+
+/// One place of a slab: key, payload, hash and what the policies keep; each stamp is there only when one needs it.
 template <class Spec>
 struct table_entry : order_field<typename Spec::eviction::state> {
   template <class KeyLike>

@@ -7,9 +7,10 @@
 #include <larder/core/time.hpp>
 #include <larder/limit/budget.hpp>
 #include <larder/observe/removal_listener.hpp>
+#include <larder/storage/block_places.hpp>
+#include <larder/storage/hit_log.hpp>
 #include <larder/storage/removal_queue.hpp>
-#include <larder/storage/slot_index.hpp>
-#include <larder/storage/slot_slab.hpp>
+#include <larder/storage/slab_places.hpp>
 #include <larder/storage/table_entry.hpp>
 #include <larder/sync/counter.hpp>
 
@@ -47,7 +48,8 @@ class alignas(64) table_shard {
   using key = typename Spec::key;
   using key_view = typename Spec::key_view;
   using payload = typename Spec::payload;
-  using entry = table_entry<Spec>;
+  using places_type = std::conditional_t<block_places<Spec>::suits, block_places<Spec>, slab_places<Spec>>;
+  using entry = typename places_type::entry;
   using request = put_request<Spec::dimensions>;
   /// What is kept of the key of an entry that left: nothing where nobody is told of it.
   static constexpr bool names_removed = !requires { requires !Spec::names_removed; };
@@ -57,32 +59,55 @@ class alignas(64) table_shard {
 
   /// What the shard counted; may be read and changed without the lock.
   struct counters_type {
-    sync::counter<Spec::synchronized> hits, misses, insertions, evictions, expirations, refused, joined;
+    sync::counter<Spec::synchronized> insertions, evictions, expirations, refused, joined;
   };
 
   table_shard(const Spec& spec, budget_type& budget, std::size_t expected)
-      : spec_(spec),
+      : places_(spec, expected),
+        spec_(spec),
         budget_(budget),
-        index_(expected),
-        slab_(expected),
-        states_(slab_),
+        states_(places_.order_states_handle()),
         order_(make_order<order_type>(spec.eviction_policy, states_)) {}
   table_shard(const table_shard&) = delete;
   table_shard& operator=(const table_shard&) = delete;
-  ~table_shard() {
-    index_.for_each([&](slot place) { slab_.destroy(place); });
-  }
 
-  slot find(const key_view& k, std::uint64_t hash) const {
-    return index_.find(hash, [&](slot place) { return slab_[place].key == k; });
-  }
-  entry& operator[](slot place) noexcept { return slab_[place]; }
-  bool expired(slot place, instant now) const noexcept { return spec_.expired(slab_[place], now); }
+  using cursor = typename places_type::cursor;
+  cursor locate(const key_view& k, std::uint64_t hash) const { return places_.locate(k, hash); }
+  static bool found(const cursor& at) noexcept { return places_type::found(at); }
+  static slot slot_of(const cursor& at) noexcept { return places_type::slot_of(at); }
+  decltype(auto) at(const cursor& at) noexcept { return places_.at(at); }
+  slot find(const key_view& k, std::uint64_t hash) const { return places_type::slot_of(places_.locate(k, hash)); }
+  decltype(auto) operator[](slot place) noexcept { return places_[place]; }
+  bool expired(slot place, instant now) const noexcept { return spec_.expired(places_[place], now); }
 
-  /// A look-up that counts; shared where the order's hits are concurrent.
-  void use(slot place, instant now) noexcept {
-    if constexpr (Spec::keeps_accessed) slab_[place].accessed.accessed.store(now.count(), std::memory_order_relaxed);
-    if (pins_.empty() || !pins_.contains(place)) order_.on_hit(place);
+  /// Whether a look-up that counts may go beside others.
+  static constexpr bool concurrent_uses = core::has_concurrent_hits<typename Spec::eviction> || places_type::rations_uses;
+
+  /// A look-up that counts; shared where uses are concurrent. Of how many uses the order is still to be told (`tell_of`).
+  std::uint8_t use(const cursor& at, [[maybe_unused]] instant now) noexcept {
+    if constexpr (Spec::keeps_accessed) places_.at(at).accessed.accessed.store(now.count(), std::memory_order_relaxed);
+    if constexpr (places_type::counts_uses) {
+      places_.count_use(at);
+      return 0;
+    } else if constexpr (places_type::rations_uses) {
+      return places_.count_use(at);
+    } else {
+      tell_of(places_type::slot_of(at), 1);
+      return 0;
+    }
+  }
+  /// Tells the order of uses, unless the entry is pinned and so not in it.
+  void tell_of(slot place, std::uint8_t uses) noexcept {
+    if (!pins_.empty() && pins_.contains(place)) return;
+    if constexpr (log_type::wanted)
+      log_.add(order_, states_, place, uses);
+    else
+      log_type::tell_at_once(order_, place, uses);
+  }
+  /// f(entry) changes an entry.
+  template <class F>
+  void change(slot place, F&& f) {
+    places_.change(place, f);
   }
 
   /// Stores or replaces; nothing when the room would have to come from other shards.
@@ -113,9 +138,9 @@ class alignas(64) table_shard {
   bool evict_one(instant now, removals& gone, const entry_info* incoming = nullptr) {
     const slot place = victim(incoming);
     if (place == no_slot) return false;
-    entry& e = slab_[place];
+    const auto& e = places_[place];
     const removal_cause cause = spec_.expired(e, now) ? removal_cause::expired : removal_cause::evicted;
-    order_.on_evict(place, {e.hash, spec_.order_weight(e)});
+    told().on_evict(place, {places_.hash_of(place), spec_.order_weight(e)});
     budget_.give_back(size_of(e));
     forget(place, cause, gone);
     return true;
@@ -123,19 +148,18 @@ class alignas(64) table_shard {
 
   /// Takes an entry out for any cause but eviction.
   void leave(slot place, removal_cause cause, removals& gone) {
-    entry& e = slab_[place];
-    if (!pins_.contains(place)) order_.on_erase(place);
-    budget_.give_back(size_of(e));
+    if (!pins_.contains(place)) told().on_erase(place);
+    budget_.give_back(size_of(places_[place]));
     forget(place, cause, gone);
   }
   /// Takes out every entry that `which(entry)` names, for the cause that `cause(entry)` gives, and says how many.
   template <class Cause, class Which>
   std::size_t leave_all(Cause& cause, Which& which, removals& gone) {
     std::vector<slot> places;
-    index_.for_each([&](slot place) {
-      if (which(slab_[place])) places.push_back(place);
+    places_.for_each([&](slot place) {
+      if (which(places_[place])) places.push_back(place);
     });
-    for (const slot place : places) leave(place, cause(slab_[place]), gone);
+    for (const slot place : places) leave(place, cause(places_[place]), gone);
     return places.size();
   }
 
@@ -144,7 +168,7 @@ class alignas(64) table_shard {
     const auto [at, first] = pins_.try_emplace(place, pin_count{0, next_serial_});
     if (first) {
       ++next_serial_;
-      order_.on_erase(place);
+      told().on_erase(place);
     }
     ++at->second.holders;
     return at->second.serial;
@@ -153,38 +177,68 @@ class alignas(64) table_shard {
     const auto at = pins_.find(place);
     if (at == pins_.end() || at->second.serial != serial || --at->second.holders != 0) return;
     pins_.erase(at);
-    entry& e = slab_[place];
-    e.renew_state();
-    order_.on_insert(place, {e.hash, spec_.order_weight(e)});
+    places_.renew_state(place);
+    told().on_insert(place, {places_.hash_of(place), spec_.order_weight(places_[place])});
   }
 
   /// f(entry) for each entry.
   template <class F>
   void for_each(F&& f) const {
-    index_.for_each([&](slot place) { f(slab_[place]); });
+    places_.for_each([&](slot place) { f(places_[place]); });
   }
   /// The bytes beyond keys and payloads.
   std::uint64_t overhead() const noexcept {
-    return index_.memory() + slab_.memory() - index_.size() * (sizeof(key) + sizeof(payload));
+    return places_.memory() - places_.size() * (sizeof(key) + sizeof(payload));
   }
 
-  mutable typename Spec::mutex mutex;
+  /// A look-up without the lock, where the places allow it.
+  template <class F>
+  unlocked_read read_unlocked(const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold, instant now, F&& f) const
+    requires(places_type::concurrent_reads)
+  {
+    return places_.read(k, hash, counted, untold, [&](const entry& e) { return spec_.expired(e, now); }, f);
+  }
+
+ private:
+  alignas(64) places_type places_;  // on lines that puts do not write
+
+ public:
+  alignas(64) mutable typename Spec::mutex mutex;
   counters_type counters;
 
  private:
-  using slab_type = slot_slab<entry>;
-  using states = order_states<slab_type>;
+  using states = typename places_type::states;
   using order_type = typename Spec::eviction::template order<states>;
+  using log_type = hit_log<order_type, states>;
   using sizes = core::amounts<Spec::dimensions>;
   struct pin_count {
     std::uint32_t holders;
     std::uint64_t serial;
   };
 
-  slot victim([[maybe_unused]] const entry_info* incoming) noexcept {
+  /// The order, told of all hits until now.
+  order_type& told() noexcept {
+    if constexpr (log_type::wanted) log_.tell(order_);
+    return order_;
+  }
+
+  /// Who leaves, its saved-up uses counted.
+  slot victim(const entry_info* incoming) noexcept {
+    if constexpr (places_type::rations_uses) {
+      for (;;) {
+        const slot place = named_by_order(incoming);
+        const std::uint8_t saved = place == no_slot ? std::uint8_t{0} : places_.take_saved(place);
+        if (saved == 0) return place;
+        tell_of(place, saved);
+      }
+    } else {
+      return named_by_order(incoming);
+    }
+  }
+  slot named_by_order([[maybe_unused]] const entry_info* incoming) noexcept {
     if constexpr (requires { order_.victim(*incoming); })
-      if (incoming != nullptr) return order_.victim(*incoming);
-    return order_.victim();
+      if (incoming != nullptr) return told().victim(*incoming);
+    return told().victim();
   }
 
   static sizes size_of(const entry& e) noexcept {
@@ -206,40 +260,39 @@ class alignas(64) table_shard {
   void insert(MakeKey& make_key, payload&& value, const request& wanted) {
     slot place = no_slot;
     try {
-      place = slab_.emplace(make_key(), std::move(value), wanted.hash);
-      index_.insert(wanted.hash, place);
+      place = places_.emplace(wanted.hash, make_key(), std::move(value), [&](entry& e) { describe(e, wanted); });
     } catch (...) {
-      if (place != no_slot) slab_.destroy(place);
       budget_.give_back(wanted.size);
       throw;
     }
-    describe(slab_[place], wanted);
-    order_.on_insert(place, {wanted.hash, wanted.order_weight});
+    told().on_insert(place, {wanted.hash, wanted.order_weight});
     counters.insertions.add();
+    if constexpr (places_type::rations_uses) places_.sweep([this](slot used, std::uint8_t uses) { tell_of(used, uses); });
   }
 
   /// In place, so that slot and pins stay. False when there was no room in this shard: the old entry is gone then.
   bool replace(slot place, payload&& value, const request& wanted, removals& gone) {
-    entry& e = slab_[place];
-    removed_key name = name_of(e);  // copied before anything changes: a copy may throw
+    removed_key name = name_of(places_[place]);  // copied before anything changes: a copy may throw
     const bool pinned = pins_.contains(place);
-    if (!pinned) order_.on_erase(place);
-    budget_.give_back(size_of(e));
+    if (!pinned) told().on_erase(place);
+    budget_.give_back(size_of(places_[place]));
     if (!take_room(wanted, gone)) {
       forget(place, removal_cause::replaced, gone);
       return false;
     }
-    if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
-    if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
-      std::destroy_at(&e.payload);
-      std::construct_at(&e.payload, std::move(value));
-    } else {
-      e.payload = std::move(value);
-    }
-    describe(e, wanted);
+    places_.change(place, [&](entry& e) {
+      if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
+      if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
+        std::destroy_at(&e.payload);
+        std::construct_at(&e.payload, std::move(value));
+      } else {
+        e.payload = std::move(value);
+      }
+      describe(e, wanted);
+    });
     if (!pinned) {
-      e.renew_state();
-      order_.on_insert(place, {wanted.hash, wanted.order_weight});
+      places_.renew_state(place);
+      told().on_insert(place, {wanted.hash, wanted.order_weight});
     }
     counters.insertions.add();
     return true;
@@ -259,18 +312,19 @@ class alignas(64) table_shard {
 
   /// Out of pins, index and slab; the order and the budget know already.
   void forget(slot place, removal_cause cause, removals& gone) {
-    entry& e = slab_[place];
     if (cause == removal_cause::evicted) counters.evictions.add();
     if (cause == removal_cause::expired) counters.expirations.add();
     if (!pins_.empty()) pins_.erase(place);
-    index_.erase(e.hash, place);
     if constexpr (Spec::collects_removed) {
-      if constexpr (names_removed)
+      auto&& e = places_[place];
+      if constexpr (names_removed && places_type::rehashes)
+        collect(gone, removed_key(e.key), std::move(e.payload), cause);  // the places still need the key to forget it
+      else if constexpr (names_removed)
         collect(gone, std::move(e.key), std::move(e.payload), cause);
       else
         collect(gone, {}, std::move(e.payload), cause);
     }
-    slab_.destroy(place);
+    places_.erase(place);
   }
   static removed_key name_of([[maybe_unused]] const entry& e) {
     if constexpr (names_removed && Spec::collects_removed)
@@ -288,10 +342,9 @@ class alignas(64) table_shard {
 
   const Spec& spec_;
   budget_type& budget_;
-  slot_index index_;
-  slab_type slab_;
   states states_;
   order_type order_;
+  log_type log_;
   std::unordered_map<slot, pin_count> pins_;
   std::uint64_t next_serial_ = 1;
 };

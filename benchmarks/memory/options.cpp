@@ -1,0 +1,77 @@
+#include "options.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <stdexcept>
+
+namespace bench {
+namespace {
+
+std::vector<std::string> names_of(std::string_view list) {
+  std::vector<std::string> names;
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    if (comma != 0) names.emplace_back(list.substr(0, comma));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return names;
+}
+
+std::size_t number_of(std::string_view option, std::string_view text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number == 0)
+    throw std::invalid_argument(std::string(option) + ": \"" + std::string(text) + "\" is not a number from 1");
+  return number;
+}
+
+bool among(const std::vector<std::string>& names, std::string_view name) {
+  return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+const char* const usage =
+    "usage: bench_memory [--case NAME,...] [--only SUBJECT,...] [--chunks N] [--quick] [--out FILE.json] [--beside FILE] "
+    "[--draws FOLDER]\n"
+    "  --chunks N       chunks of 1,000,000 requests of each subject, interleaved (default 11)\n"
+    "  --quick          3 chunks of 100,000 requests over 100,000 keys: shows that it runs, not how fast\n"
+    "  --beside FILE    lines \"case<TAB>subject<TAB>metric<TAB>unit<TAB>numbers\" of other programs, into the same tables and "
+    "JSON\n"
+    "  --draws FOLDER   writes the requests there, as ranks of keys, for those programs, and ends\n";
+
+bool options::wants_case(std::string_view name) const { return among(cases, name); }
+bool options::wants(std::string_view subject) const { return among(only, subject); }
+
+options parse(int count, char** arguments) {
+  options result;
+  bool chunks_said = false;
+  for (int i = 1; i < count; ++i) {
+    const std::string_view option = arguments[i];
+    if (option == "--quick") {
+      result.quick = true;
+      continue;
+    }
+    const bool known = option == "--case" || option == "--only" || option == "--chunks" || option == "--out" ||
+                       option == "--beside" || option == "--draws";
+    if (!known) throw std::invalid_argument("unknown option " + std::string(option));
+    if (i + 1 == count) throw std::invalid_argument(std::string(option) + " needs a value");
+    const std::string value = arguments[++i];
+    if (option == "--case") result.cases = names_of(value);
+    if (option == "--only") result.only = names_of(value);
+    if (option == "--out") result.out = value;
+    if (option == "--beside") result.beside = value;
+    if (option == "--draws") result.draws = value;
+    if (option == "--chunks") {
+      result.chunks = number_of(option, value);
+      chunks_said = true;
+    }
+  }
+  if (result.quick) {
+    result.chunk = result.keys = 100'000;
+    if (!chunks_said) result.chunks = 3;
+  }
+  return result;
+}
+
+}  // namespace bench

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <larder/core/slot.hpp>
+#include <larder/storage/entry_block.hpp>
+#include <larder/storage/large_array.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace larder::storage {
+
+/// Blocks side by side. An entry whose own block is full goes on to the next that is not.
+template <class Block>
+struct block_row {
+  Block* blocks = nullptr;
+  std::size_t count = 0;
+
+  /// The block where an entry's search begins, by the upper half of its hash.
+  std::size_t home(std::uint64_t hash) const noexcept { return static_cast<std::size_t>(((hash >> 32) * count) >> 32); }
+  std::size_t after(std::size_t b) const noexcept { return b + 1 == count ? 0 : b + 1; }
+};
+
+/// An array of blocks that never grows, and in arrays of their own what the order keeps of each place and, with
+/// `KeepsHashes`, the hash of the entry in it.
+template <class Block, class State, bool KeepsHashes>
+struct block_segment {
+  block_segment(slot from, std::size_t blocks_count)
+      : blocks(blocks_count),
+        first(from),
+        states(std::is_empty_v<State> ? 0 : places()),
+        hashes(KeepsHashes ? places() : 0) {}
+
+  std::size_t places() const noexcept { return blocks.size() * Block::places; }
+  std::uint64_t end() const noexcept { return std::uint64_t{first} + places(); }
+  /// Beyond seven eighths, chains of full blocks grow long.
+  bool has_room() const noexcept { return used < places() - places() / 8; }
+
+  block_row<Block> row() const noexcept { return {blocks.data(), blocks.size()}; }
+
+  slot slot_at(std::size_t b, std::size_t place) const noexcept { return static_cast<slot>(first + b * Block::places + place); }
+  std::size_t block_of(slot number) const noexcept { return (number - first) / Block::places; }
+  std::size_t place_of(slot number) const noexcept { return (number - first) % Block::places; }
+
+  State& state(slot number) const noexcept { return states[number - first]; }
+  void renew_state(slot number) noexcept {
+    if constexpr (!std::is_empty_v<State>) {
+      std::destroy_at(&state(number));
+      std::construct_at(&state(number));
+    }
+  }
+  std::uint64_t hash(slot number) const noexcept { return hashes[number - first]; }
+  void remember(std::size_t place, std::uint64_t hash) noexcept {
+    if constexpr (KeepsHashes) hashes[place] = hash;
+  }
+
+  std::size_t memory() const noexcept {
+    return blocks.size() * sizeof(Block) + states.size() * sizeof(State) + hashes.size() * sizeof(std::uint64_t);
+  }
+
+  const large_array<Block> blocks;
+  const slot first;
+  const large_array<State> states;
+  const large_array<std::uint64_t> hashes;
+  std::size_t used = 0;
+};
+
+}  // namespace larder::storage
