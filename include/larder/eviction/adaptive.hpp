@@ -21,8 +21,8 @@
 #include <larder/eviction/rule_trial.hpp>
 #include <larder/eviction/slot_list.hpp>
 #include <larder/eviction/two_queues.hpp>
+#include <larder/eviction/use_count.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -34,46 +34,36 @@ struct adaptive {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
 
-  struct state : eviction::links {
-    static constexpr std::uint8_t sampled_bit = 0x80;
+  struct queued : eviction::links {
     std::uint32_t print = 0;  // of the hash
     std::uint16_t stamp = 0;
-    std::atomic<std::uint8_t> marked_uses{0};
     bool in_main = false;
-
-    std::uint8_t uses() const noexcept {
-      return static_cast<std::uint8_t>(marked_uses.load(std::memory_order_relaxed) & ~sampled_bit);
-    }
-    void set_uses(std::uint8_t n) noexcept {
-      const auto mark = static_cast<std::uint8_t>(marked_uses.load(std::memory_order_relaxed) & sampled_bit);
-      marked_uses.store(static_cast<std::uint8_t>(mark | n), std::memory_order_relaxed);
-    }
+  };
+  struct state : queued {
+    std::atomic<std::uint8_t> marked_uses{0};
   };
 
   template <class States, class Memory = eviction::ghost_memory>
   class order {
    public:
-    explicit order(States states) noexcept : states_(states), queues_(states, trial_.rule()) {}
+    explicit order(States states) noexcept : states_{states}, queues_(states_, trial_.rule()) {}
 
     void on_insert(slot s, entry_info info) noexcept {
-      state& entry = states_[s];
-      entry.print = print_of(info.hash);
-      if (trial_.samples(entry.print)) {
-        entry.marked_uses.store(state::sampled_bit, std::memory_order_relaxed);
-        trial_.on_miss(entry.print, queues_.capacity());
+      const std::uint32_t print = print_of(info.hash);
+      states_[s].print = print;
+      if (trial_.samples(print)) {
+        states_.set_sampled(s, true);
+        trial_.on_miss(print, queues_.capacity());
       }
       queues_.follow(trial_.rule());
       queues_.on_insert(s, info.hash);
     }
     void on_hit(slot s) noexcept {
-      state& entry = states_[s];
-      const std::uint8_t before = entry.marked_uses.load(std::memory_order_relaxed);
-      if (before == queues::most_uses) return;
-      const bool sampled = before >= state::sampled_bit && trial_.samples(entry.print);  // the sample may have shrunk since
-      const auto uses = std::min<std::uint8_t>(static_cast<std::uint8_t>((before & ~state::sampled_bit) + 1), queues::most_uses);
-      const auto after = static_cast<std::uint8_t>(sampled ? state::sampled_bit | uses : uses);
-      if (after != before) entry.marked_uses.store(after, std::memory_order_relaxed);
-      if (sampled) trial_.on_hit(entry.print);
+      if (!states_.use(s)) return;
+      if (trial_.samples(states_[s].print))
+        trial_.on_hit(states_[s].print);
+      else
+        states_.set_sampled(s, false);  // the sample has shrunk since it came
     }
     void on_erase(slot s) noexcept { queues_.on_erase(s); }
     void on_evict(slot s, entry_info info) noexcept { queues_.on_evict(s, info.hash); }
@@ -89,12 +79,56 @@ struct adaptive {
     std::size_t memory() const noexcept { return queues_.memory() + trial_.memory(); }
 
    private:
-    using queues = eviction::two_queues<States, Memory>;
+    /// The states with the uses and the mark of sampled keys, in a byte of theirs or at the host.
+    struct marked_states {
+      static constexpr bool counted = eviction::counting_host<States>;
+      static constexpr std::uint8_t sampled_bit = 0x80;
+      [[no_unique_address]] States states;
+
+      auto& operator[](slot s) const noexcept { return states[s]; }
+      std::uint8_t uses(slot s) const noexcept {
+        if constexpr (counted)
+          return states.uses(s);
+        else
+          return static_cast<std::uint8_t>(marked_uses(s).load(std::memory_order_relaxed) & ~sampled_bit);
+      }
+      void set_uses(slot s, std::uint8_t n) const noexcept {
+        if constexpr (counted)
+          states.set_uses(s, n);
+        else
+          set(s, marked_uses(s).load(std::memory_order_relaxed) & sampled_bit, n);
+      }
+      void set_sampled(slot s, bool sampled) const noexcept {
+        if constexpr (counted)
+          states.set_flag(s, sampled);
+        else
+          set(s, sampled ? sampled_bit : 0, uses(s));
+      }
+      /// Counts a use, unless the host does, and says whether the key may be sampled.
+      bool use(slot s) const noexcept {
+        if constexpr (counted) {
+          return states.flag(s);
+        } else {
+          const std::uint8_t before = marked_uses(s).load(std::memory_order_relaxed);
+          if (before == queues::most_uses) return false;
+          if ((before & ~sampled_bit) != queues::most_uses)
+            marked_uses(s).store(static_cast<std::uint8_t>(before + 1), std::memory_order_relaxed);
+          return before >= sampled_bit;
+        }
+      }
+
+     private:
+      std::atomic<std::uint8_t>& marked_uses(slot s) const noexcept { return states[s].marked_uses; }
+      void set(slot s, int mark, std::uint8_t n) const noexcept {
+        marked_uses(s).store(static_cast<std::uint8_t>(mark | n), std::memory_order_relaxed);
+      }
+    };
+    using queues = eviction::two_queues<marked_states, Memory>;
 
     /// Not the bits themselves: a hash of zero, as weak hashers have for popular keys, would be in every sample.
     static std::uint32_t print_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32) ^ 0x9e3779b9U; }
 
-    [[no_unique_address]] States states_;
+    [[no_unique_address]] marked_states states_;
     eviction::rule_trial<Memory> trial_;
     queues queues_;
   };

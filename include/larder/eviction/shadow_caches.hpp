@@ -83,6 +83,8 @@ class shadow_caches {
     shadow_caches* owner;
     std::size_t cache;
     place& operator[](slot s) const noexcept { return owner->entries_[s].in[cache]; }
+    std::uint8_t uses(slot s) const noexcept { return (*this)[s].uses(); }
+    void set_uses(slot s, std::uint8_t uses) const noexcept { (*this)[s].set_uses(uses); }
   };
   using queues = two_queues<places, Memory>;
 

@@ -30,7 +30,8 @@ struct queue_rule {
 /// Who comes back goes to the main queue only if it was away for a shorter time than the tail of the main queue has gone without
 /// a use (the LIRS rule, with times to the precision of a round): so a loop longer than the cache does not displace the part of
 /// itself that is in. Until the cache is full, and when it has become much emptier, newcomers go to the main queue.
-/// A use is a counter up to three. `States` gives a slot `prev`, `next`, `stamp`, `in_main`, `uses()` and `set_uses(n)`.
+/// A use is a counter up to three, which is the owner's: `states.uses(s)`, `states.set_uses(s, n)`. A state has `prev`, `next`,
+/// `stamp` and `in_main`.
 template <class States, class Memory = ghost_memory>
 class two_queues {
  public:
@@ -84,7 +85,7 @@ class two_queues {
 
   bool returns_soon(std::uint64_t age) noexcept {
     if (age == ghosts_.absent || static_cast<double>(age) >= rule_->return_span * usual_) return false;
-    for (int turns = 0; main_size_ != 0 && states_[main_.back()].uses() != 0; ++turns) {
+    for (int turns = 0; main_size_ != 0 && states_.uses(main_.back()) != 0; ++turns) {
       if (turns == turns_per_return) return false;  // nobody knows how long the tail has gone without a use
       reinsert(main_.back());
     }
@@ -96,10 +97,10 @@ class two_queues {
       const bool from_newcomers = newcomers_size_ != 0 && (main_size_ == 0 || newcomers_size_ >= newcomers_limit(size()));
       const slot s = from_newcomers ? newcomers_.back() : main_.back();
       if (!from_newcomers) {
-        if (states_[s].uses() == 0) return s;
+        if (states_.uses(s) == 0) return s;
         reinsert(s);
       } else {
-        if (states_[s].uses() < rule_->uses_to_stay && !is_let_in()) return s;
+        if (states_.uses(s) < rule_->uses_to_stay && !is_let_in()) return s;
         take_out(s);
         put_in_main(s, 0);
       }
@@ -118,7 +119,7 @@ class two_queues {
       for (int moves = 0; newcomers_size_ > newcomers_limit(size()) && (moves < moves_per_victim || main_size_ == 0); ++moves)
         renew_or_pass(newcomers_.back());
       while (main_size_ != 0) {
-        if (states_[main_.back()].uses() == 0) return main_.back();
+        if (states_.uses(main_.back()) == 0) return main_.back();
         renew_or_pass(main_.back());
       }
     }
@@ -126,13 +127,13 @@ class two_queues {
   }
   void renew_or_pass(slot s) noexcept {
     take_out(s);
-    if (states_[s].uses() == 0) return put_in_main(s, 0);
-    states_[s].set_uses(0);
+    if (states_.uses(s) == 0) return put_in_main(s, 0);
+    states_.set_uses(s, 0);
     put_in_newcomers(s);
   }
 
   void reinsert(slot s) noexcept {
-    const std::uint8_t uses = states_[s].uses();
+    const std::uint8_t uses = states_.uses(s);
     take_out(s);
     put_in_main(s, rule_->uses_buy_rounds ? static_cast<std::uint8_t>(uses - 1) : std::uint8_t{0});
   }
@@ -144,7 +145,7 @@ class two_queues {
   void put_in_main(slot s, std::uint8_t uses) noexcept {
     states_[s].in_main = true;
     states_[s].stamp = static_cast<std::uint16_t>(ghosts_.pushed() >> stamp_bits());
-    states_[s].set_uses(uses);
+    states_.set_uses(s, uses);
     main_.push_front(s);
     ++main_size_;
   }

@@ -37,13 +37,11 @@ struct ruled {
     std::uint16_t stamp = 0;
     std::uint8_t used = 0;
     bool in_main = false;
-    std::uint8_t uses() const noexcept { return used; }
-    void set_uses(std::uint8_t n) noexcept { used = n; }
   };
   template <class States, class Memory = larder::eviction::ghost_memory>
   class order {
    public:
-    explicit order(States states) noexcept : states_(states), queues_(states, rule_at(which, 0)) {}
+    explicit order(States states) noexcept : states_{states}, queues_(states_, rule_at(which, 0)) {}
     void on_insert(larder::slot s, larder::entry_info info) noexcept {
       queues_.follow(rule_at(which, ++insertions_));
       queues_.on_insert(s, info.hash);
@@ -57,8 +55,14 @@ struct ruled {
     std::size_t memory() const noexcept { return queues_.memory(); }
 
    private:
-    States states_;
-    larder::eviction::two_queues<States, Memory> queues_;
+    struct counted_states {
+      States states;
+      state& operator[](larder::slot s) const noexcept { return states[s]; }
+      std::uint8_t uses(larder::slot s) const noexcept { return states[s].used; }
+      void set_uses(larder::slot s, std::uint8_t n) const noexcept { states[s].used = n; }
+    };
+    counted_states states_;
+    larder::eviction::two_queues<counted_states, Memory> queues_;
     std::size_t insertions_ = 0;
   };
 };
