@@ -13,6 +13,7 @@
 #include <larder/core/version.hpp>
 
 #include <larder/codec/codec.hpp>
+#include <larder/eviction/adaptive.hpp>
 #include <larder/eviction/arc.hpp>
 #include <larder/eviction/clock.hpp>
 #include <larder/eviction/cyclic.hpp>

@@ -4,6 +4,7 @@
 #include "simulate/nearest_name.hpp"
 
 #include <larder/core/error.hpp>
+#include <larder/eviction/adaptive.hpp>
 #include <larder/eviction/arc.hpp>
 #include <larder/eviction/clock.hpp>
 #include <larder/eviction/cyclic.hpp>
@@ -27,6 +28,7 @@ namespace {
 
 // A new policy is a row here and a line in one of runs_*.cpp.
 constexpr std::array table{
+    policy{"adaptive", run_cache<larder::adaptive>, {colours::vermilion, lines::dashed}},
     policy{"lru", run_cache<larder::lru>, {colours::blue, lines::solid}},
     policy{"fifo", run_cache<larder::fifo>, {colours::blue, lines::dashed}},
     policy{"clock", run_cache<larder::clock>, {colours::sky, lines::dashed}},

@@ -1,6 +1,7 @@
 // Caches whose order is one or more queues by arrival, and those that go by size or by pass.
 #include "simulate/run_cache.hpp"
 
+#include <larder/eviction/adaptive.hpp>
 #include <larder/eviction/clock.hpp>
 #include <larder/eviction/cyclic.hpp>
 #include <larder/eviction/epoch_pin.hpp>
@@ -17,6 +18,7 @@ template request_counts run_cache<larder::sieve>(const request_trace&, std::uint
 template request_counts run_cache<larder::s3_fifo>(const request_trace&, std::uint64_t, counted, const requests_done&);
 template request_counts run_cache<larder::largest_first>(const request_trace&, std::uint64_t, counted, const requests_done&);
 template request_counts run_cache<larder::cyclic>(const request_trace&, std::uint64_t, counted, const requests_done&);
+template request_counts run_cache<larder::adaptive>(const request_trace&, std::uint64_t, counted, const requests_done&);
 template request_counts run_cache<larder::epoch_pin>(const request_trace&, std::uint64_t, counted, const requests_done&);
 
 }  // namespace simulate
