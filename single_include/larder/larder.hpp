@@ -15,6 +15,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -529,12 +530,15 @@ namespace larder {
 /// A policy with `static constexpr bool evicts_for_puts = false` refuses what does not fit; `victim()` is asked only when a limit is lowered.
 /// An order whose hits do nothing but count says so with `static constexpr std::uint8_t counted_uses`: 1 or 3, up to which uses
 /// are counted, or 0 when hits mean nothing. A host may then count by itself, in the line that the look-up has loaded anyway
-/// and without a lock, and does not call `on_hit`: see `eviction/use_count.hpp`. The policy's `counted_state`, if it has one, is
+/// and without a lock, and does not call `on_hit`: see `eviction/use_count.hpp`; with `hears_of_flagged = true`, it does for
+/// entries that the order has flagged. The policy's `counted_state`, if it has one, is
 /// what it keeps per slot at such a host.
 /// An order whose hits are dear may declare `static constexpr std::uint8_t rationed_uses`. A host that can count then tells it of an
 /// entry's first use at once and of more only when it has gone round, after a fifth of the entries' number of insertions: of none with
 /// 1, of each with 7 (and of every six at once), by `on_hits(slot, std::uint32_t n)` where the order has that. Below 4096 entries
 /// it is told of every use at once.
+/// An order with `eviction_report describe() const` is asked for `stats()`, and one with `std::size_t memory() const noexcept` for the
+/// bytes that it keeps besides the states.
 /// An order with `void prepare_hit(slot) const noexcept` is told of several hits together, each prepared (fetched) before.
 template <class Order>
 concept eviction_order = requires(Order order, const slot s, const entry_info info) {
@@ -1039,6 +1043,49 @@ struct capacity_advice {
 
 }  // namespace larder
 
+// ---- larder/core/eviction_report.hpp -------------------------------------------------------------------------------
+
+namespace larder {
+
+/// What an eviction policy that changes its behaviour does at present, and why.
+struct eviction_report {
+  struct candidate {
+    std::string_view name;
+    double hit_ratio;  ///< of late, among the keys it was tried on
+  };
+
+  std::string_view behaves_as;
+  std::string reason;
+  std::uint64_t switches = 0;         ///< how often the behaviour has changed
+  double sampled_share = 1;           ///< of all keys, on which the candidates are tried
+  std::vector<candidate> candidates;  ///< one of them is `behaves_as`
+  std::size_t parts = 1;              ///< of the cache, each of which decides by itself
+  std::size_t parts_alike = 1;        ///< those that behave as this one does
+};
+
+/// The report of the parts' most common behaviour, with all their changes; `parts` must not be empty.
+inline eviction_report in_common(const std::vector<eviction_report>& parts) {
+  std::size_t chosen = 0;
+  std::size_t most = 0;
+  std::uint64_t switches = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    switches += parts[i].switches;
+    const auto alike = static_cast<std::size_t>(
+        std::count_if(parts.begin(), parts.end(), [&](const eviction_report& p) { return p.behaves_as == parts[i].behaves_as; }));
+    if (alike > most) {
+      most = alike;
+      chosen = i;
+    }
+  }
+  eviction_report common = parts[chosen];
+  common.switches = switches;
+  common.parts = parts.size();
+  common.parts_alike = most;
+  return common;
+}
+
+}  // namespace larder
+
 // ---- larder/core/stats.hpp -----------------------------------------------------------------------------------------
 
 namespace larder {
@@ -1072,6 +1119,7 @@ struct cache_stats {
   error_counts errors;               ///< failures that were absorbed, by cause
   std::uint64_t pinned_bytes = 0;    ///< held by callers' `bytes` after their entry left (storage that the cache allocated or mapped)
   std::uint64_t overhead_bytes = 0;  ///< memory for the index and bookkeeping, payloads not counted
+  std::optional<eviction_report> eviction;  ///< what the order does at present, and why; from orders that choose, such as `adaptive`
   std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
 
   /// Hits as a share of demand look-ups, in [0, 1]; 0 before the first.
@@ -1198,6 +1246,166 @@ ghost_array<T, Memory> make_ghost_array(std::size_t count, std::size_t size_of_e
 
 }  // namespace larder::eviction
 
+// ---- larder/eviction/rule_contest.hpp ------------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// Which of n caches that see the same requests hits most of late, with hysteresis. A request counts less with each one after
+/// it (`horizon`). The leader changes when another has more hits by an amount that
+/// * chance would not explain: two standard deviations of as many coin flips as there were requests that only one of both hit,
+///   and one hit;
+/// * pays for the change, which throws out what the old rule has gathered: the caller's `cost` of changing from one to another.
+/// A request that all hit, or none, costs two additions.
+template <std::size_t n>
+class rule_contest {
+ public:
+  using hit_set = std::uint32_t;
+  static_assert(n < 32);
+
+  std::size_t leader() const noexcept { return leader_; }
+  std::uint64_t changes() const noexcept { return changes_; }
+  /// How many requests count, those further back in part.
+  double requests() const noexcept { return requests_ / unit_; }
+  double hit_ratio(std::size_t i) const noexcept { return requests_ == 0 ? 0 : (hits_of_all_ + hits_[i]) / requests_; }
+
+  /// Counts a request that the caches in the set hit. `cost(from, to)` is in hits.
+  template <class Cost>
+  void add(hit_set hits, double horizon, const Cost& cost) noexcept {
+    unit_ *= 1 + 1 / horizon;  // a newer request weighs more, instead of all others less
+    requests_ += unit_;
+    if (unit_ > largest_unit) rescale();
+    if (hits == everyone) hits_of_all_ += unit_;
+    if (hits == everyone || hits == 0) return;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!contains(hits, i)) continue;
+      hits_[i] += unit_;
+      for (std::size_t j = 0; j < n; ++j)
+        if (!contains(hits, j)) differed_[std::min(i, j)][std::max(i, j)] += unit_;
+    }
+    const auto best = static_cast<std::size_t>(std::max_element(hits_.begin(), hits_.end()) - hits_.begin());
+    if (best == leader_) return;
+    const double more = (hits_[best] - hits_[leader_]) / unit_;
+    const double differed = differed_[std::min(best, leader_)][std::max(best, leader_)] / unit_;
+    if (more <= 2 * std::sqrt(differed) + 1 || more <= cost(leader_, best)) return;
+    leader_ = best;
+    ++changes_;
+  }
+
+ private:
+  static constexpr hit_set everyone = (hit_set{1} << n) - 1;
+  static constexpr double largest_unit = 1e12;
+
+  static bool contains(hit_set set, std::size_t i) noexcept { return (set >> i & 1U) != 0; }
+
+  void rescale() noexcept {
+    for (double& each : hits_) each /= unit_;
+    for (auto& row : differed_)
+      for (double& each : row) each /= unit_;
+    requests_ /= unit_;
+    hits_of_all_ /= unit_;
+    unit_ = 1;
+  }
+
+  std::array<double, n> hits_{};                     // those that not all hit
+  std::array<std::array<double, n>, n> differed_{};  // requests that one of both hit
+  double requests_ = 0;
+  double hits_of_all_ = 0;
+  double unit_ = 1;  // weight of the newest request
+  std::size_t leader_ = 0;
+  std::uint64_t changes_ = 0;
+};
+
+}  // namespace larder::eviction
+
+// ---- larder/eviction/ghost_table.hpp -------------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// Hashes of entries that left, each with its age: how many have left since. Remembers about so many of the last as it is told.
+/// Sets of eight places in 32 bytes, 4.5 bytes per hash remembered; in a full set the oldest makes room. Of a hash 16
+/// bits are kept beyond those that choose the set (none of the lowest 16: shards are chosen by them), so a stranger is taken for
+/// one of them with a probability of 8 / 2^16. Ages are exact for up to 2^14 hashes and to 1 / 2^13 of the span beyond.
+/// When the span grows by half or shrinks to a quarter the table is made anew and all is forgotten. Without memory it forgets
+/// everything; nothing throws.
+template <class Memory = ghost_memory>
+class ghost_table {
+ public:
+  static constexpr std::uint64_t absent = std::numeric_limits<std::uint64_t>::max();
+
+  /// How many hashes have been put in.
+  std::uint64_t pushed() const noexcept { return pushed_; }
+
+  void push(std::uint64_t hash, std::size_t remembered) noexcept {
+    fit(std::clamp<std::size_t>(remembered, 1, most_remembered));
+    ++pushed_;
+    if (set_count_ == 0) return;
+    place_set& set = set_of(hash);
+    place* into = &set.front();
+    for (place& each : set) {
+      if (each.print == 0 || each.print == print_of(hash)) {
+        into = &each;
+        break;
+      }
+      if (ticks_since(each) > ticks_since(*into)) into = &each;
+    }
+    *into = {print_of(hash), now()};
+  }
+
+  /// The age of a hash, `absent` if it is not there. Not there any more afterwards.
+  std::uint64_t take(std::uint64_t hash) noexcept {
+    if (set_count_ == 0) return absent;
+    for (place& each : set_of(hash)) {
+      if (each.print != print_of(hash)) continue;
+      each.print = 0;
+      return std::uint64_t{ticks_since(each)} << tick_bits_;
+    }
+    return absent;
+  }
+
+  std::size_t memory() const noexcept { return set_count_ * sizeof(place_set); }
+
+ private:
+  static constexpr std::size_t ways = 8;
+  static constexpr std::size_t most_remembered = std::size_t{1} << 31;
+  /// Ages are told apart up to 2^16 ticks, four spans at least: by then all of a set has been written over.
+  static constexpr int ticks_per_span_bits = 14;
+
+  /// A print of 0 is a free place.
+  struct place {
+    std::uint16_t print;
+    std::uint16_t tick;
+  };
+  using place_set = std::array<place, ways>;
+
+  static std::uint16_t print_of(std::uint64_t hash) noexcept {
+    const auto print = static_cast<std::uint16_t>(hash >> 16);
+    return print == 0 ? std::uint16_t{1} : print;
+  }
+  place_set& set_of(std::uint64_t hash) noexcept { return sets_[static_cast<std::size_t>(((hash >> 32) * set_count_) >> 32)]; }
+  std::uint16_t now() const noexcept { return static_cast<std::uint16_t>(pushed_ >> tick_bits_); }
+  std::uint16_t ticks_since(const place& p) const noexcept { return static_cast<std::uint16_t>(now() - p.tick); }
+
+  void fit(std::size_t remembered) noexcept {
+    if (set_count_ != 0 && remembered <= remembered_ + remembered_ / 2 && remembered >= remembered_ / 4) return;
+    // An eighth more than must be remembered: sets do not fill alike.
+    const std::size_t count = (remembered + remembered / 8 + ways - 1) / ways;
+    auto sets = make_ghost_array<place_set, Memory>(count);
+    if (!sets) return;
+    sets_ = std::move(sets);
+    set_count_ = count;
+    remembered_ = remembered;
+    tick_bits_ = std::max(0, static_cast<int>(std::bit_width(remembered)) - ticks_per_span_bits);
+  }
+
+  ghost_array<place_set, Memory> sets_;
+  std::size_t set_count_ = 0;
+  std::size_t remembered_ = 0;
+  std::uint64_t pushed_ = 0;
+  int tick_bits_ = 0;
+};
+
+}  // namespace larder::eviction
+
 // ---- larder/core/prefetch.hpp --------------------------------------------------------------------------------------
 
 namespace larder::core {
@@ -1266,6 +1474,677 @@ class slot_list {
 };
 
 }  // namespace larder::eviction
+
+// ---- larder/eviction/two_queues.hpp --------------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// How `two_queues` behave.
+struct queue_rule {
+  std::string_view name;
+  double newcomers;             ///< share of the entries that newcomers pass through
+  std::uint8_t uses_to_stay;    ///< who was used so often among the newcomers goes to the main queue
+  double return_span;           ///< in cache sizes: who comes back within so many evictions may go to the main queue at once
+  std::uint32_t one_in = 0;     ///< one in so many newcomers goes to the main queue, used or not; 0: none
+  bool uses_buy_rounds = true;  ///< in the main queue each use is worth a round, else all uses are worth one
+  bool by_recency = false;      ///< one queue in two parts, newer and older; who was used in either goes to the head of it
+};
+
+/// Entries by arrival in two FIFO queues, newcomers and main, with reinsertion of those that were used: by its rule S3-FIFO, LIRS,
+/// 2Q, LRU or a pinned set, up to details. The rule may change at any time: what is then in the wrong queue goes when its turn
+/// comes, a few entries for each that is evicted.
+/// Who comes back goes to the main queue only if it was away for a shorter time than the tail of the main queue has gone without
+/// a use (the LIRS rule, with times to the precision of a round): so a loop longer than the cache does not displace the part of
+/// itself that is in. Until the cache is full, and when it has become much emptier, newcomers go to the main queue.
+/// A use is a counter up to three, which is the owner's: `states.uses(s)`, `states.set_uses(s, n)`. A state has `prev`, `next`,
+/// `stamp` and `in_main`.
+template <class States, class Memory = ghost_memory>
+class two_queues {
+ public:
+  static constexpr std::uint8_t most_uses = 3;
+
+  two_queues(States states, const queue_rule& rule) noexcept : states_(states), newcomers_(states), main_(states), rule_(&rule) {}
+
+  void follow(const queue_rule& rule) noexcept { rule_ = &rule; }
+  std::size_t size() const noexcept { return newcomers_size_ + main_size_; }
+  /// How many there usually are when room is needed; 0 before the first time.
+  std::size_t capacity() const noexcept { return static_cast<std::size_t>(usual_ + 0.5); }
+
+  void on_insert(slot s, std::uint64_t hash) noexcept {
+    if (rule_->by_recency && capacity_ != 0) return put_in_newcomers(s);
+    const std::uint64_t age = ghosts_.take(hash);
+    if (has_spare_room() || returns_soon(age))
+      put_in_main(s, 0);
+    else
+      put_in_newcomers(s);
+  }
+
+  void on_erase(slot s) noexcept { take_out(s); }
+
+  void on_evict(slot s, std::uint64_t hash) noexcept {
+    if (rule_->by_recency || !states_[s].in_main) ghosts_.push(hash, remembered_sizes * capacity());
+    if (!states_[s].in_main) ++newcomers_gone_;
+    take_out(s);
+  }
+
+  /// The cache is full when it asks, so what is there is its capacity.
+  slot victim() noexcept {
+    if (size() == 0) return no_slot;
+    capacity_ = size();
+    usual_ =
+        usual_ == 0 ? static_cast<double>(capacity_) : usual_ + (static_cast<double>(capacity_) - usual_) / evictions_to_get_used;
+    return rule_->by_recency ? oldest() : least_wanted();
+  }
+
+  std::size_t memory() const noexcept { return ghosts_.memory(); }
+
+ private:
+  static constexpr std::size_t remembered_sizes = 2;   // no rule has a longer span
+  static constexpr double evictions_to_get_used = 64;  // to another number of entries: longer than one heavy entry takes
+  static constexpr int turns_per_return = 64;  // so that nobody waits for a whole round; a round is soon complete all the same
+  static constexpr int moves_per_victim = 4;   // more than one, so that a change of rule comes to its end
+
+  std::size_t newcomers_limit(std::size_t entries) const noexcept {
+    return std::max<std::size_t>(static_cast<std::size_t>(static_cast<double>(entries) * rule_->newcomers), 1);
+  }
+  bool has_spare_room() const noexcept { return capacity_ == 0 || size() + newcomers_limit(capacity_) < capacity_; }
+
+  bool returns_soon(std::uint64_t age) noexcept {
+    if (age == ghosts_.absent || static_cast<double>(age) >= rule_->return_span * usual_) return false;
+    for (int turns = 0; main_size_ != 0 && states_.uses(main_.back()) != 0; ++turns) {
+      if (turns == turns_per_return) return false;  // nobody knows how long the tail has gone without a use
+      reinsert(main_.back());
+    }
+    return main_size_ == 0 || age + newcomers_size_ < evictions_since(states_[main_.back()].stamp);
+  }
+
+  slot least_wanted() noexcept {
+    while (size() != 0) {
+      const bool from_newcomers = newcomers_size_ != 0 && (main_size_ == 0 || newcomers_size_ >= newcomers_limit(size()));
+      const slot s = from_newcomers ? newcomers_.back() : main_.back();
+      if (!from_newcomers) {
+        if (states_.uses(s) == 0) return s;
+        reinsert(s);
+      } else {
+        if (states_.uses(s) < rule_->uses_to_stay && !is_let_in()) return s;
+        take_out(s);
+        put_in_main(s, 0);
+      }
+    }
+    return no_slot;
+  }
+  bool is_let_in() noexcept {
+    if (rule_->one_in == 0 || newcomers_gone_ + 1 < rule_->one_in) return false;
+    newcomers_gone_ = 0;
+    return true;
+  }
+
+  /// About the least recently used. The newer part passes on who was not used there, so a use is seen twice in a round.
+  slot oldest() noexcept {
+    while (size() > 1) {
+      for (int moves = 0; newcomers_size_ > newcomers_limit(size()) && (moves < moves_per_victim || main_size_ == 0); ++moves)
+        renew_or_pass(newcomers_.back());
+      while (main_size_ != 0) {
+        if (states_.uses(main_.back()) == 0) return main_.back();
+        renew_or_pass(main_.back());
+      }
+    }
+    return size() == 0 ? no_slot : newcomers_size_ != 0 ? newcomers_.back() : main_.back();
+  }
+  void renew_or_pass(slot s) noexcept {
+    take_out(s);
+    if (states_.uses(s) == 0) return put_in_main(s, 0);
+    states_.set_uses(s, 0);
+    put_in_newcomers(s);
+  }
+
+  void reinsert(slot s) noexcept {
+    const std::uint8_t uses = states_.uses(s);
+    take_out(s);
+    put_in_main(s, rule_->uses_buy_rounds ? static_cast<std::uint8_t>(uses - 1) : std::uint8_t{0});
+  }
+  void put_in_newcomers(slot s) noexcept {
+    states_[s].in_main = false;
+    newcomers_.push_front(s);
+    ++newcomers_size_;
+  }
+  void put_in_main(slot s, std::uint8_t uses) noexcept {
+    states_[s].in_main = true;
+    states_[s].stamp = static_cast<std::uint16_t>(ghosts_.pushed() >> stamp_bits());
+    states_.set_uses(s, uses);
+    main_.push_front(s);
+    ++main_size_;
+  }
+  void take_out(slot s) noexcept {
+    const bool from_main = states_[s].in_main;
+    (from_main ? main_ : newcomers_).erase(s);
+    --(from_main ? main_size_ : newcomers_size_);
+  }
+
+  /// A stamp counts evictions in 128ths to 256ths of the capacity, so 16 bits last for at least 256 times the capacity.
+  int stamp_bits() const noexcept { return std::max(0, static_cast<int>(std::bit_width(capacity())) - 8); }
+  std::uint64_t evictions_since(std::uint16_t stamp) const noexcept {
+    return std::uint64_t{static_cast<std::uint16_t>((ghosts_.pushed() >> stamp_bits()) - stamp)} << stamp_bits();
+  }
+
+  [[no_unique_address]] States states_;
+  slot_list<States> newcomers_;  // by recency: the newer part
+  slot_list<States> main_;       // by recency: the older part
+  std::size_t newcomers_size_ = 0;
+  std::size_t main_size_ = 0;
+  std::size_t capacity_ = 0;
+  const queue_rule* rule_;
+  ghost_table<Memory> ghosts_;  // of newcomers that left
+  std::uint32_t newcomers_gone_ = 0;
+  double usual_ = 0;  // capacity; not the same as at present where entries have weights
+};
+
+}  // namespace larder::eviction
+
+// ---- larder/eviction/shadow_caches.hpp -----------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// What `two_queues` would hit under each of n rules: n caches of 32-bit hashes without values. They share their entries, so a
+/// request for what all of them hold touches two places in memory. Of five: 67 to 70 bytes for each hash that any of them holds, and 45
+/// for the ghosts of each place. Nothing throws: without memory they hold fewer.
+template <std::size_t n, class Memory = ghost_memory>
+class shadow_caches {
+ public:
+  using hit_set = std::uint32_t;
+  static_assert(n < 32);
+
+  /// The rules must live as long as the caches.
+  explicit shadow_caches(const std::array<queue_rule, n>& rules) noexcept : shadow_caches(rules, std::make_index_sequence<n>{}) {}
+  shadow_caches(const shadow_caches&) = delete;
+  shadow_caches& operator=(const shadow_caches&) = delete;
+
+  std::size_t size(std::size_t i) const noexcept { return queues_[i].size(); }
+  std::size_t memory() const noexcept {
+    std::size_t sum = capacity_ * sizeof(entry) + index_size_ * sizeof(index_[0]);
+    for (const queues& each : queues_) sum += each.memory();
+    return sum;
+  }
+
+  /// The caches that have it; it is put into the others, each with `room` entries for it and the rest.
+  hit_set request(std::uint32_t print, std::size_t room) noexcept {
+    slot s = find(print);
+    const hit_set hits = s == no_slot ? 0 : use(s);
+    if (hits == everyone) return hits;
+    for (std::size_t i = 0; i < n; ++i)
+      while (!contains(hits, i) && queues_[i].size() != 0 && queues_[i].size() >= room) evict(i);
+    if (s == no_slot) s = fresh(print);
+    if (s == no_slot) return hits;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (contains(hits, i)) continue;
+      entries_[s].in[i] = place{no_slot, no_slot, 0, place::present_bit, false};
+      queues_[i].on_insert(s, mixed(print));
+    }
+    return hits;
+  }
+
+  /// Drops all but those whose hash has none of these bits.
+  void keep_without(std::uint32_t bits) noexcept {
+    for (slot s = 0; s < capacity_; ++s) {
+      if ((entries_[s].print & bits) == 0) continue;
+      for (std::size_t i = 0; i < n; ++i)
+        if (entries_[s].in[i].present()) take_out(s, i, [](queues& from, slot gone) { from.on_erase(gone); });
+    }
+  }
+
+ private:
+  /// Of one cache.
+  struct place {
+    static constexpr std::uint8_t present_bit = 0x80;
+    slot prev;
+    slot next;
+    std::uint16_t stamp;
+    std::uint8_t marked_uses;
+    bool in_main;
+
+    bool present() const noexcept { return marked_uses >= present_bit; }
+    std::uint8_t uses() const noexcept { return static_cast<std::uint8_t>(marked_uses & ~present_bit); }
+    void set_uses(std::uint8_t uses) noexcept { marked_uses = static_cast<std::uint8_t>(present_bit | uses); }
+  };
+  /// Free when in none; then the first `next` is that of the free list.
+  struct entry {
+    std::array<place, n> in;
+    std::uint32_t print;
+  };
+  struct places {
+    shadow_caches* owner;
+    std::size_t cache;
+    place& operator[](slot s) const noexcept { return owner->entries_[s].in[cache]; }
+    std::uint8_t uses(slot s) const noexcept { return (*this)[s].uses(); }
+    void set_uses(slot s, std::uint8_t uses) const noexcept { (*this)[s].set_uses(uses); }
+  };
+  using queues = two_queues<places, Memory>;
+
+  static constexpr hit_set everyone = (hit_set{1} << n) - 1;
+  static constexpr std::size_t smallest_capacity = 64;
+  static constexpr std::size_t largest_capacity = 0xffff;  // the index has 16 bits for each
+
+  template <std::size_t... i>
+  shadow_caches(const std::array<queue_rule, n>& rules, std::index_sequence<i...>) noexcept
+      : queues_{{queues(places{this, i}, rules[i])...}} {}
+
+  static bool contains(hit_set set, std::size_t i) noexcept { return (set >> i & 1U) != 0; }
+
+  /// Sampled hashes have bits in common; those that index and ghosts look at must not.
+  static std::uint64_t mixed(std::uint32_t print) noexcept {
+    std::uint64_t hash = (print + std::uint64_t{1}) * 0x9e3779b97f4a7c15ULL;
+    hash = (hash ^ hash >> 32U) * 0xd6e8feb86659fd93ULL;
+    return hash ^ hash >> 32U;
+  }
+
+  hit_set use(slot s) noexcept {
+    hit_set hits = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      place& at = entries_[s].in[i];
+      if (!at.present()) continue;
+      hits |= hit_set{1} << i;
+      if (at.uses() < queues::most_uses) ++at.marked_uses;
+    }
+    return hits;
+  }
+
+  void evict(std::size_t i) noexcept {
+    const std::uint64_t hash = mixed(entries_[queues_[i].victim()].print);
+    take_out(queues_[i].victim(), i, [hash](queues& from, slot gone) { from.on_evict(gone, hash); });
+  }
+  template <class Leave>
+  void take_out(slot s, std::size_t i, const Leave& leave) noexcept {
+    leave(queues_[i], s);
+    entry& left = entries_[s];
+    left.in[i].marked_uses = 0;
+    if (std::any_of(left.in.begin(), left.in.end(), [](const place& at) { return at.present(); })) return;
+    take_from_index(s);
+    left.in[0].next = free_;
+    free_ = s;
+  }
+
+  slot fresh(std::uint32_t print) noexcept {
+    if (free_ == no_slot && !add_entries())
+      for (std::size_t i = 0; i < n; ++i)
+        while (free_ == no_slot && queues_[i].size() != 0) evict(i);
+    if (free_ == no_slot) return no_slot;
+    const slot s = free_;
+    free_ = entries_[s].in[0].next;
+    entries_[s].print = print;
+    put_in_index(s);
+    return s;
+  }
+
+  // The index: linear probing over slot numbers plus one, at most two thirds full.
+  std::size_t index_mask() const noexcept { return index_size_ - 1; }
+  std::size_t home(std::uint32_t print) const noexcept { return static_cast<std::size_t>(mixed(print)) & index_mask(); }
+  slot find(std::uint32_t print) const noexcept {
+    if (capacity_ == 0) return no_slot;
+    for (std::size_t at = home(print); index_[at] != 0; at = (at + 1) & index_mask())
+      if (entries_[index_[at] - 1].print == print) return index_[at] - 1U;
+    return no_slot;
+  }
+  void put_in_index(slot s) noexcept {
+    std::size_t at = home(entries_[s].print);
+    while (index_[at] != 0) at = (at + 1) & index_mask();
+    index_[at] = static_cast<std::uint16_t>(s + 1);
+  }
+  void take_from_index(slot s) noexcept {
+    std::size_t hole = home(entries_[s].print);
+    while (index_[hole] != s + 1) hole = (hole + 1) & index_mask();
+    for (std::size_t at = (hole + 1) & index_mask(); index_[at] != 0; at = (at + 1) & index_mask()) {
+      const std::size_t from_home = (at - home(entries_[index_[at] - 1].print)) & index_mask();
+      if (from_home < ((at - hole) & index_mask())) continue;  // its home lies after the hole
+      index_[hole] = index_[at];
+      hole = at;
+    }
+    index_[hole] = 0;
+  }
+
+  /// A quarter more, when all are in use.
+  bool add_entries() noexcept {
+    const std::size_t wider = std::min(std::max(smallest_capacity, capacity_ + capacity_ / 4), largest_capacity);
+    if (wider == capacity_) return false;
+    const std::size_t wider_index = std::bit_ceil(wider + wider / 2);
+    auto more_entries = make_ghost_array<entry, Memory>(wider);
+    auto more_index = make_ghost_array<std::uint16_t, Memory>(wider_index);
+    if (!more_entries || !more_index) return false;
+    std::copy_n(entries_.get(), capacity_, more_entries.get());
+    entries_ = std::move(more_entries);
+    index_ = std::move(more_index);
+    index_size_ = wider_index;
+    const std::size_t before = std::exchange(capacity_, wider);
+    for (slot s = 0; s < before; ++s) put_in_index(s);
+    for (auto s = static_cast<slot>(wider); s-- > before;) {
+      entries_[s].in[0].next = free_;
+      free_ = s;
+    }
+    return true;
+  }
+
+  ghost_array<entry, Memory> entries_;
+  ghost_array<std::uint16_t, Memory> index_;
+  std::size_t index_size_ = 0;
+  std::size_t capacity_ = 0;
+  slot free_ = no_slot;
+  std::array<queues, n> queues_;
+};
+
+}  // namespace larder::eviction
+
+// ---- larder/eviction/rule_trial.hpp --------------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// The behaviours that `adaptive` chooses from, each on a shadow cache of its own, and which of them suits the requests.
+/// The shadows see only keys whose hashes end in so many zeros that 256 to 512 of them are in the cache (all keys of a smaller
+/// one), and hold as many: half or twice as many choose as well on the traces that were tried. 130 KB at most in all. Any number
+/// of threads may call it at once: a hit that meets another in here is not seen.
+template <class Memory = ghost_memory>
+class rule_trial {
+ public:
+  /// The share for newcomers tells most of them apart: a hundredth, as LIRS has, holds on to what returns; a third gives newcomers
+  /// the time to be used twice; three quarters, nearly as long as LRU gives, but whose uses are over leaves sooner. A tenth, between
+  /// the first two, gained 0.0005.
+  static constexpr std::array<queue_rule, 5> rules{{
+      {.name = "lirs", .newcomers = 0.01, .uses_to_stay = 1, .return_span = 2},
+      {.name = "s3_fifo", .newcomers = 0.3, .uses_to_stay = 2, .return_span = 1},
+      {.name = "2q", .newcomers = 0.75, .uses_to_stay = 1, .return_span = 1, .uses_buy_rounds = false},
+      {.name = "lru", .newcomers = 0.6, .uses_to_stay = 1, .return_span = 0, .by_recency = true},
+      // A set that is renewed at a rate of one in 32 misses: what a loop or an epoch loses by that is as small.
+      {.name = "epoch_pin", .newcomers = 0.01, .uses_to_stay = 1, .return_span = 0, .one_in = 32},
+  }};
+
+  rule_trial() noexcept : shadows_(rules) {}
+
+  /// The rule to follow.
+  const queue_rule& rule() const noexcept { return rules[leader_.load(std::memory_order_relaxed)]; }
+
+  bool samples(std::uint32_t print) const noexcept { return (print & unsampled_.load(std::memory_order_relaxed)) == 0; }
+
+  /// A sampled key was asked for and not found, in a cache of this capacity (0: not full yet).
+  void on_miss(std::uint32_t print, std::size_t capacity) noexcept {
+    const std::lock_guard hold(lock_);
+    capacity_ = capacity;
+    request(print);
+  }
+  void on_hit(std::uint32_t print) noexcept {
+    if (!lock_.try_lock()) return;
+    const std::lock_guard hold(lock_, std::adopt_lock);
+    request(print);
+  }
+
+  std::size_t memory() const noexcept {
+    const std::lock_guard hold(lock_);
+    return shadows_.memory();
+  }
+
+  eviction_report report() const {
+    const contest results = copy_of_results();
+    const std::size_t leader = results.leader();
+    eviction_report result;
+    result.behaves_as = rules[leader].name;
+    result.switches = results.changes();
+    result.sampled_share = 1 / (static_cast<double>(unsampled_.load(std::memory_order_relaxed)) + 1);
+    for (std::size_t i = 0; i < rules.size(); ++i) result.candidates.push_back({rules[i].name, results.hit_ratio(i)});
+    if (results.requests() == 0) {
+      result.reason = "nothing had to be evicted so far";
+      return result;
+    }
+    std::array<char, 160> text{};
+    std::snprintf(text.data(), text.size(), "of the last %.0f sampled requests, behaving as %s would have hit %.1f %%",
+                  results.requests(), std::string(rules[leader].name).c_str(), 100 * results.hit_ratio(leader));
+    result.reason = text.data();
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      if (i == leader) continue;
+      std::snprintf(text.data(), text.size(), ", as %s %.1f %%", std::string(rules[i].name).c_str(), 100 * results.hit_ratio(i));
+      result.reason += text.data();
+    }
+    return result;
+  }
+
+ private:
+  using contest = rule_contest<rules.size()>;
+  static constexpr std::size_t most_sampled = 512;
+  /// A look back over eight times the shadow's size: a change needs about one to have its effect.
+  static constexpr double horizon_sizes = 8;
+  static constexpr double shortest_horizon = 500;
+  /// A change of a rule rearranges the difference of the newcomers' shares; of the entries that leave by that, one in ten
+  /// is taken to have been worth a hit.
+  static constexpr double hits_per_entry_moved = 1.0 / 10;
+
+  class spin_lock {
+   public:
+    bool try_lock() noexcept { return !taken_.test_and_set(std::memory_order_acquire); }
+    void lock() noexcept {
+      while (!try_lock()) {
+      }
+    }
+    void unlock() noexcept { taken_.clear(std::memory_order_release); }
+
+   private:
+    std::atomic_flag taken_ = ATOMIC_FLAG_INIT;
+  };
+
+  contest copy_of_results() const noexcept {
+    const std::lock_guard hold(lock_);
+    return contest_;
+  }
+
+  void request(std::uint32_t print) noexcept {
+    const std::uint32_t before = unsampled_.load(std::memory_order_relaxed);
+    const std::uint32_t unsampled = sample(before);
+    if ((print & unsampled) != 0) return;
+    const std::size_t room = capacity_ == 0 ? most_sampled : std::max<std::size_t>(capacity_ / (unsampled + std::size_t{1}), 1);
+    const auto hits = shadows_.request(print, room);
+    if (capacity_ == 0) return;
+    const auto entries = static_cast<double>(room);
+    contest_.add(hits, std::max(shortest_horizon, horizon_sizes * entries), [&](std::size_t from, std::size_t to) {
+      return std::abs(rules[from].newcomers - rules[to].newcomers) * entries * hits_per_entry_moved;
+    });
+    leader_.store(contest_.leader(), std::memory_order_relaxed);
+  }
+
+  /// Which bits of the hash must be zero.
+  std::uint32_t sample(std::uint32_t unsampled) noexcept {
+    const std::uint32_t before = unsampled;
+    const auto entries = [&] { return capacity_ == 0 ? shadows_.size(0) + 1 : capacity_ / (unsampled + std::size_t{1}); };
+    while (entries() > most_sampled && unsampled < most_unsampled) {
+      unsampled = 2 * unsampled + 1;
+      shadows_.keep_without(unsampled);
+    }
+    while (capacity_ != 0 && unsampled != 0 && entries() < most_sampled / 4) unsampled /= 2;
+    if (unsampled != before) unsampled_.store(unsampled, std::memory_order_relaxed);
+    return unsampled;
+  }
+  static constexpr std::uint32_t most_unsampled = (1U << 24) - 1;
+
+  mutable spin_lock lock_;
+  std::atomic<std::size_t> leader_{0};
+  std::atomic<std::uint32_t> unsampled_{0};  // bits that are zero in the hashes of sampled keys
+  std::size_t capacity_ = 0;                 // at the last sampled miss
+  shadow_caches<rules.size(), Memory> shadows_;
+  contest contest_;
+};
+
+}  // namespace larder::eviction
+
+// ---- larder/eviction/use_count.hpp ---------------------------------------------------------------------------------
+
+namespace larder::eviction {
+
+/// How often a slot was used, up to a small number: for orders whose hits do nothing but count. Where the host counts in the
+/// line that the look-up has loaded anyway (`counting_host`), the order's state does without.
+struct use_count {
+  std::atomic<std::uint8_t> uses{0};
+};
+
+/// A handle to states whose host counts uses itself: `uses(s)`, `set_uses(s, n)`, and a mark for the order's own purposes,
+/// `flag(s)` and `set_flag(s, b)`; all zero when an entry comes.
+template <class States>
+concept counting_host = requires(const States& states, const slot s) {
+  { states.uses(s) } -> std::same_as<std::uint8_t>;
+  states.set_uses(s, std::uint8_t{});
+  { states.flag(s) } -> std::same_as<bool>;
+  states.set_flag(s, true);
+};
+
+template <class States>
+std::uint8_t uses_of(const States& states, slot s) noexcept {
+  if constexpr (counting_host<States>)
+    return states.uses(s);
+  else
+    return states[s].uses.load(std::memory_order_relaxed);
+}
+
+template <class States>
+void set_uses(const States& states, slot s, std::uint8_t n) noexcept {
+  if constexpr (counting_host<States>)
+    states.set_uses(s, n);
+  else
+    states[s].uses.store(n, std::memory_order_relaxed);
+}
+
+/// One use more, up to `most`; of uses at the very same time one may be lost. Nothing where the host counts.
+template <class States>
+void count_use(const States& states, slot s, std::uint8_t most) noexcept {
+  if constexpr (!counting_host<States>) {
+    const std::uint8_t before = uses_of(states, s);
+    if (before < most) set_uses(states, s, static_cast<std::uint8_t>(before + 1));
+  }
+}
+
+}  // namespace larder::eviction
+
+// ---- larder/eviction/adaptive.hpp ----------------------------------------------------------------------------------
+
+// The order that needs no choosing: two FIFO queues, `two_queues`, that behave like LIRS, S3-FIFO, 2Q, LRU or a pinned set,
+// whichever would have hit most of late. That is measured, for a sample of the keys, by a small cache without values for each of
+// them (Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC construction with SHARDS", FAST 2015, for why a sample by hash tells
+// it; Qureshi et al., "Adaptive insertion policies", ISCA 2007, for letting policies compete on one). A change costs nothing at
+// once: the entries are the same, and what is in the wrong queue then leaves when its turn comes.
+// It begins as LIRS: what is in stays until something is seen to return sooner. That loses least while nothing is known, since
+// returns are seen at once, whereas the part of a loop that has left never shows what it was worth.
+// A hit raises one counter up to three (nothing is written beyond that) and runs in parallel with others. For keys of the sample,
+// about one in capacity / 400, it also goes through the small caches, unless another thread is there. A put that evicts passes
+// over used entries, amortised once per use, and touches two or three cache lines of ghosts. 16 bytes per entry, 9 for two ghosts
+// of it, and at most 130 KB for the small caches of a shard: from 26,000 entries on within 8 bytes of `s3_fifo`.
+// Shares are counted in entries under any limit; sizes do not count (take `gdsf` where they should).
+// Choose it where you know nothing about the requests, or where they change.
+
+namespace larder {
+
+/// Evicts as the policy would that suits the requests best. A replacement is stored anew.
+struct adaptive {
+  using policy_axis = axis::eviction;
+  static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 3;
+  static constexpr bool hears_of_flagged = true;
+
+  struct queued : eviction::links {
+    std::uint32_t print = 0;  // of the hash
+    std::uint16_t stamp = 0;
+    bool in_main = false;
+  };
+  using counted_state = queued;
+  struct state : queued {
+    std::atomic<std::uint8_t> marked_uses{0};
+  };
+
+  template <class States, class Memory = eviction::ghost_memory>
+  class order {
+   public:
+    explicit order(States states) noexcept : states_{states}, queues_(states_, trial_.rule()) {}
+
+    void on_insert(slot s, entry_info info) noexcept {
+      const std::uint32_t print = print_of(info.hash);
+      states_[s].print = print;
+      if (trial_.samples(print)) {
+        states_.set_sampled(s, true);
+        trial_.on_miss(print, queues_.capacity());
+      }
+      queues_.follow(trial_.rule());
+      queues_.on_insert(s, info.hash);
+    }
+    void on_hit(slot s) noexcept {
+      if (!states_.use(s)) return;
+      if (trial_.samples(states_[s].print))
+        trial_.on_hit(states_[s].print);
+      else
+        states_.set_sampled(s, false);  // the sample has shrunk since it came
+    }
+    void on_erase(slot s) noexcept { queues_.on_erase(s); }
+    void on_evict(slot s, entry_info info) noexcept { queues_.on_evict(s, info.hash); }
+    slot victim() noexcept {
+      queues_.follow(trial_.rule());
+      return queues_.victim();
+    }
+
+    /// What it currently does, and why.
+    eviction_report describe() const { return trial_.report(); }
+
+    /// Bytes of the ghosts and of the small caches.
+    std::size_t memory() const noexcept { return queues_.memory() + trial_.memory(); }
+
+   private:
+    /// The states with the uses and the mark of sampled keys, in a byte of theirs or at the host.
+    struct marked_states {
+      static constexpr bool counted = eviction::counting_host<States>;
+      static constexpr std::uint8_t sampled_bit = 0x80;
+      [[no_unique_address]] States states;
+
+      auto& operator[](slot s) const noexcept { return states[s]; }
+      std::uint8_t uses(slot s) const noexcept {
+        if constexpr (counted)
+          return states.uses(s);
+        else
+          return static_cast<std::uint8_t>(marked_uses(s).load(std::memory_order_relaxed) & ~sampled_bit);
+      }
+      void set_uses(slot s, std::uint8_t n) const noexcept {
+        if constexpr (counted)
+          states.set_uses(s, n);
+        else
+          set(s, marked_uses(s).load(std::memory_order_relaxed) & sampled_bit, n);
+      }
+      void set_sampled(slot s, bool sampled) const noexcept {
+        if constexpr (counted)
+          states.set_flag(s, sampled);
+        else
+          set(s, sampled ? sampled_bit : 0, uses(s));
+      }
+      /// Counts a use, unless the host does, and says whether the key may be sampled.
+      bool use(slot s) const noexcept {
+        if constexpr (counted) {
+          return states.flag(s);
+        } else {
+          const std::uint8_t before = marked_uses(s).load(std::memory_order_relaxed);
+          if (before == queues::most_uses) return false;
+          if ((before & ~sampled_bit) != queues::most_uses)
+            marked_uses(s).store(static_cast<std::uint8_t>(before + 1), std::memory_order_relaxed);
+          return before >= sampled_bit;
+        }
+      }
+
+     private:
+      std::atomic<std::uint8_t>& marked_uses(slot s) const noexcept { return states[s].marked_uses; }
+      void set(slot s, int mark, std::uint8_t n) const noexcept {
+        marked_uses(s).store(static_cast<std::uint8_t>(mark | n), std::memory_order_relaxed);
+      }
+    };
+    using queues = eviction::two_queues<marked_states, Memory>;
+
+    /// Not the bits themselves: a hash of zero, as weak hashers have for popular keys, would be in every sample.
+    static std::uint32_t print_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32) ^ 0x9e3779b9U; }
+
+    [[no_unique_address]] marked_states states_;
+    eviction::rule_trial<Memory> trial_;
+    queues queues_;
+  };
+};
+
+static_assert(sizeof(adaptive::state) == 16);
+
+}  // namespace larder
 
 // ---- larder/eviction/ghost_lists.hpp -------------------------------------------------------------------------------
 
@@ -1552,53 +2431,6 @@ struct arc {
 static_assert(sizeof(arc::state) == 12);
 
 }  // namespace larder
-
-// ---- larder/eviction/use_count.hpp ---------------------------------------------------------------------------------
-
-namespace larder::eviction {
-
-/// How often a slot was used, up to a small number: for orders whose hits do nothing but count. Where the host counts in the
-/// line that the look-up has loaded anyway (`counting_host`), the order's state does without.
-struct use_count {
-  std::atomic<std::uint8_t> uses{0};
-};
-
-/// A handle to states whose host counts uses itself: `uses(s)`, `set_uses(s, n)`, and a mark for the order's own purposes,
-/// `flag(s)` and `set_flag(s, b)`; all zero when an entry comes.
-template <class States>
-concept counting_host = requires(const States& states, const slot s) {
-  { states.uses(s) } -> std::same_as<std::uint8_t>;
-  states.set_uses(s, std::uint8_t{});
-  { states.flag(s) } -> std::same_as<bool>;
-  states.set_flag(s, true);
-};
-
-template <class States>
-std::uint8_t uses_of(const States& states, slot s) noexcept {
-  if constexpr (counting_host<States>)
-    return states.uses(s);
-  else
-    return states[s].uses.load(std::memory_order_relaxed);
-}
-
-template <class States>
-void set_uses(const States& states, slot s, std::uint8_t n) noexcept {
-  if constexpr (counting_host<States>)
-    states.set_uses(s, n);
-  else
-    states[s].uses.store(n, std::memory_order_relaxed);
-}
-
-/// One use more, up to `most`; of uses at the very same time one may be lost. Nothing where the host counts.
-template <class States>
-void count_use(const States& states, slot s, std::uint8_t most) noexcept {
-  if constexpr (!counting_host<States>) {
-    const std::uint8_t before = uses_of(states, s);
-    if (before < most) set_uses(states, s, static_cast<std::uint8_t>(before + 1));
-  }
-}
-
-}  // namespace larder::eviction
 
 // ---- larder/eviction/clock.hpp -------------------------------------------------------------------------------------
 
@@ -4140,6 +4972,8 @@ class block_places {
   using entry = block_entry<Spec>;
   using state = typename core::counted_state_of<typename Spec::eviction>::type;
   static constexpr bool counts_uses = core::has_counted_uses<typename Spec::eviction>;
+  /// Whether the order still hears of each use of an entry that it has flagged.
+  static constexpr bool tells_of_flagged = counts_uses && requires { requires Spec::eviction::hears_of_flagged; };
   static constexpr bool rations_uses = !counts_uses && core::rationed_uses<typename Spec::eviction> != 0;
   /// Whether look-ups need no lock: the entry can be copied while it is written, and a hit changes nothing but marks.
   static constexpr bool concurrent_reads = Spec::synchronized && (counts_uses || rations_uses) && !Spec::keeps_accessed &&
@@ -4374,11 +5208,15 @@ class block_places {
     if constexpr (most_uses == 1)
       if ((x.count(place) & 1U) != 0) [[likely]] return 0;  // one bit to test
     if constexpr (most_uses == 3)
-      if (x.count(place) == 3) [[likely]] return 0;
+      if (x.count(place) == 3 && !(tells_of_flagged && x.flag(place))) [[likely]] return 0;
     return count_one(x, place);
   }
   [[gnu::noinline]] static std::uint8_t count_one(block& x, std::size_t place) noexcept {
     const std::uint8_t uses = uses_of(x, place);
+    if constexpr (tells_of_flagged) {
+      if (uses < most_uses) set_uses(x, place, static_cast<std::uint8_t>(uses + 1));
+      return x.flag(place) ? std::uint8_t{1} : std::uint8_t{0};
+    }
     const bool full = rations_uses && most_uses > 1 && uses + 1 == most_uses;
     set_uses(x, place, full ? std::uint8_t{1} : static_cast<std::uint8_t>(uses + 1));
     if constexpr (!rations_uses) return 0;
@@ -4816,6 +5654,7 @@ class slab_places {
   using states = order_states<slot_slab<entry>>;
   static constexpr bool counts_uses = false;
   static constexpr bool rations_uses = false;
+  static constexpr bool tells_of_flagged = false;
   static constexpr bool concurrent_reads = false;
   static constexpr bool rehashes = false;
 
@@ -4943,8 +5782,7 @@ class alignas(64) table_shard {
   std::uint8_t use(const cursor& at, [[maybe_unused]] instant now) noexcept {
     if constexpr (Spec::keeps_accessed) places_.at(at).accessed.accessed.store(now.count(), std::memory_order_relaxed);
     if constexpr (places_type::counts_uses) {
-      places_.count_use(at);
-      return 0;
+      return places_.count_use(at);
     } else if constexpr (places_type::rations_uses) {
       return places_.count_use(at);
     } else {
@@ -5042,9 +5880,20 @@ class alignas(64) table_shard {
   void for_each(F&& f) const {
     places_.for_each([&](slot place) { f(places_[place]); });
   }
-  /// The bytes beyond keys and payloads.
+  /// Whether the order tells what it does.
+  static constexpr bool describes_itself = requires(const typename Spec::eviction::template order<typename places_type::states>& order) {
+    { order.describe() } -> std::same_as<eviction_report>;
+  };
+  eviction_report describe() const
+    requires describes_itself
+  {
+    return order_.describe();
+  }
+  /// The bytes beyond keys and payloads; under the exclusive lock.
   std::uint64_t overhead() const noexcept {
-    return places_.memory() - places_.size() * (sizeof(key) + sizeof(payload));
+    std::uint64_t bytes = places_.memory() - places_.size() * (sizeof(key) + sizeof(payload));
+    if constexpr (requires { order_.memory(); }) bytes += order_.memory();
+    return bytes;
   }
 
   /// A look-up without the lock, where the places allow it.
@@ -5393,7 +6242,7 @@ class entry_table {
     } else {
       hit = under_lock();
     }
-    if constexpr (shard::places_type::rations_uses)
+    if constexpr (shard::places_type::rations_uses || shard::places_type::tells_of_flagged)
       if (untold != 0) tell_of_uses(s, k, hash, place, untold);
     if (how == look::use) {
       if (hit)
@@ -5530,15 +6379,18 @@ class entry_table {
   void add_to(cache_stats& stats) const {
     stats.hits += look_ups_.load(hits);
     stats.misses += look_ups_.load(misses);
+    [[maybe_unused]] std::vector<eviction_report> reports;
     for (const auto& s : shards_) {
       stats.insertions += s->counters.insertions.load();
       stats.evictions += s->counters.evictions.load();
       stats.expirations += s->counters.expirations.load();
       stats.refused += s->counters.refused.load();
       stats.joined += s->counters.joined.load();
-      const std::shared_lock lock(s->mutex);
+      const std::lock_guard lock(s->mutex);
       stats.overhead_bytes += s->overhead();
+      if constexpr (shard::describes_itself) reports.push_back(s->describe());
     }
+    if constexpr (shard::describes_itself) stats.eviction = in_common(reports);
   }
   void reset_counters() noexcept {
     look_ups_.reset();

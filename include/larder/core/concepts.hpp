@@ -35,12 +35,15 @@ namespace larder {
 /// A policy with `static constexpr bool evicts_for_puts = false` refuses what does not fit; `victim()` is asked only when a limit is lowered.
 /// An order whose hits do nothing but count says so with `static constexpr std::uint8_t counted_uses`: 1 or 3, up to which uses
 /// are counted, or 0 when hits mean nothing. A host may then count by itself, in the line that the look-up has loaded anyway
-/// and without a lock, and does not call `on_hit`: see `eviction/use_count.hpp`. The policy's `counted_state`, if it has one, is
+/// and without a lock, and does not call `on_hit`: see `eviction/use_count.hpp`; with `hears_of_flagged = true`, it does for
+/// entries that the order has flagged. The policy's `counted_state`, if it has one, is
 /// what it keeps per slot at such a host.
 /// An order whose hits are dear may declare `static constexpr std::uint8_t rationed_uses`. A host that can count then tells it of an
 /// entry's first use at once and of more only when it has gone round, after a fifth of the entries' number of insertions: of none with
 /// 1, of each with 7 (and of every six at once), by `on_hits(slot, std::uint32_t n)` where the order has that. Below 4096 entries
 /// it is told of every use at once.
+/// An order with `eviction_report describe() const` is asked for `stats()`, and one with `std::size_t memory() const noexcept` for the
+/// bytes that it keeps besides the states.
 /// An order with `void prepare_hit(slot) const noexcept` is told of several hits together, each prepared (fetched) before.
 template <class Order>
 concept eviction_order = requires(Order order, const slot s, const entry_info info) {

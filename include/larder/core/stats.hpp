@@ -2,6 +2,7 @@
 
 #include <larder/core/capacity_advice.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/eviction_report.hpp>
 #include <larder/core/hit_ratio_curve.hpp>
 #include <larder/core/time.hpp>
 
@@ -41,6 +42,7 @@ struct cache_stats {
   error_counts errors;               ///< failures that were absorbed, by cause
   std::uint64_t pinned_bytes = 0;    ///< held by callers' `bytes` after their entry left (storage that the cache allocated or mapped)
   std::uint64_t overhead_bytes = 0;  ///< memory for the index and bookkeeping, payloads not counted
+  std::optional<eviction_report> eviction;  ///< what the order does at present, and why; from orders that choose, such as `adaptive`
   std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
 
   /// Hits as a share of demand look-ups, in [0, 1]; 0 before the first.

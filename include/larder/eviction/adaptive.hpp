@@ -33,12 +33,15 @@ namespace larder {
 struct adaptive {
   using policy_axis = axis::eviction;
   static constexpr bool concurrent_hits = true;
+  static constexpr std::uint8_t counted_uses = 3;
+  static constexpr bool hears_of_flagged = true;
 
   struct queued : eviction::links {
     std::uint32_t print = 0;  // of the hash
     std::uint16_t stamp = 0;
     bool in_main = false;
   };
+  using counted_state = queued;
   struct state : queued {
     std::atomic<std::uint8_t> marked_uses{0};
   };

@@ -42,6 +42,8 @@ class block_places {
   using entry = block_entry<Spec>;
   using state = typename core::counted_state_of<typename Spec::eviction>::type;
   static constexpr bool counts_uses = core::has_counted_uses<typename Spec::eviction>;
+  /// Whether the order still hears of each use of an entry that it has flagged.
+  static constexpr bool tells_of_flagged = counts_uses && requires { requires Spec::eviction::hears_of_flagged; };
   static constexpr bool rations_uses = !counts_uses && core::rationed_uses<typename Spec::eviction> != 0;
   /// Whether look-ups need no lock: the entry can be copied while it is written, and a hit changes nothing but marks.
   static constexpr bool concurrent_reads = Spec::synchronized && (counts_uses || rations_uses) && !Spec::keeps_accessed &&
@@ -276,11 +278,15 @@ class block_places {
     if constexpr (most_uses == 1)
       if ((x.count(place) & 1U) != 0) [[likely]] return 0;  // one bit to test
     if constexpr (most_uses == 3)
-      if (x.count(place) == 3) [[likely]] return 0;
+      if (x.count(place) == 3 && !(tells_of_flagged && x.flag(place))) [[likely]] return 0;
     return count_one(x, place);
   }
   [[gnu::noinline]] static std::uint8_t count_one(block& x, std::size_t place) noexcept {
     const std::uint8_t uses = uses_of(x, place);
+    if constexpr (tells_of_flagged) {
+      if (uses < most_uses) set_uses(x, place, static_cast<std::uint8_t>(uses + 1));
+      return x.flag(place) ? std::uint8_t{1} : std::uint8_t{0};
+    }
     const bool full = rations_uses && most_uses > 1 && uses + 1 == most_uses;
     set_uses(x, place, full ? std::uint8_t{1} : static_cast<std::uint8_t>(uses + 1));
     if constexpr (!rations_uses) return 0;

@@ -91,7 +91,7 @@ class entry_table {
     } else {
       hit = under_lock();
     }
-    if constexpr (shard::places_type::rations_uses)
+    if constexpr (shard::places_type::rations_uses || shard::places_type::tells_of_flagged)
       if (untold != 0) tell_of_uses(s, k, hash, place, untold);
     if (how == look::use) {
       if (hit)
@@ -228,15 +228,18 @@ class entry_table {
   void add_to(cache_stats& stats) const {
     stats.hits += look_ups_.load(hits);
     stats.misses += look_ups_.load(misses);
+    [[maybe_unused]] std::vector<eviction_report> reports;
     for (const auto& s : shards_) {
       stats.insertions += s->counters.insertions.load();
       stats.evictions += s->counters.evictions.load();
       stats.expirations += s->counters.expirations.load();
       stats.refused += s->counters.refused.load();
       stats.joined += s->counters.joined.load();
-      const std::shared_lock lock(s->mutex);
+      const std::lock_guard lock(s->mutex);
       stats.overhead_bytes += s->overhead();
+      if constexpr (shard::describes_itself) reports.push_back(s->describe());
     }
+    if constexpr (shard::describes_itself) stats.eviction = in_common(reports);
   }
   void reset_counters() noexcept {
     look_ups_.reset();

@@ -24,6 +24,7 @@ class slab_places {
   using states = order_states<slot_slab<entry>>;
   static constexpr bool counts_uses = false;
   static constexpr bool rations_uses = false;
+  static constexpr bool tells_of_flagged = false;
   static constexpr bool concurrent_reads = false;
   static constexpr bool rehashes = false;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/core/concepts.hpp>
+#include <larder/core/eviction_report.hpp>
 #include <larder/core/policy_set.hpp>
 #include <larder/core/slot.hpp>
 #include <larder/core/stats.hpp>
@@ -14,6 +15,7 @@
 #include <larder/storage/table_entry.hpp>
 #include <larder/sync/counter.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -87,8 +89,7 @@ class alignas(64) table_shard {
   std::uint8_t use(const cursor& at, [[maybe_unused]] instant now) noexcept {
     if constexpr (Spec::keeps_accessed) places_.at(at).accessed.accessed.store(now.count(), std::memory_order_relaxed);
     if constexpr (places_type::counts_uses) {
-      places_.count_use(at);
-      return 0;
+      return places_.count_use(at);
     } else if constexpr (places_type::rations_uses) {
       return places_.count_use(at);
     } else {
@@ -186,9 +187,20 @@ class alignas(64) table_shard {
   void for_each(F&& f) const {
     places_.for_each([&](slot place) { f(places_[place]); });
   }
-  /// The bytes beyond keys and payloads.
+  /// Whether the order tells what it does.
+  static constexpr bool describes_itself = requires(const typename Spec::eviction::template order<typename places_type::states>& order) {
+    { order.describe() } -> std::same_as<eviction_report>;
+  };
+  eviction_report describe() const
+    requires describes_itself
+  {
+    return order_.describe();
+  }
+  /// The bytes beyond keys and payloads; under the exclusive lock.
   std::uint64_t overhead() const noexcept {
-    return places_.memory() - places_.size() * (sizeof(key) + sizeof(payload));
+    std::uint64_t bytes = places_.memory() - places_.size() * (sizeof(key) + sizeof(payload));
+    if constexpr (requires { order_.memory(); }) bytes += order_.memory();
+    return bytes;
   }
 
   /// A look-up without the lock, where the places allow it.

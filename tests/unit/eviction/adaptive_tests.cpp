@@ -254,3 +254,35 @@ TEST_CASE("adaptive stands hits from several threads while others put and evict"
   CHECK(wrong == std::vector<int>(4, 0));
   CHECK(cache.size() <= 300);
 }
+
+TEST_CASE("a cache under adaptive says in its statistics what it does and why") {
+  larder::cache<int, int, larder::adaptive, larder::max_entries, larder::sharded<4>> cache(larder::max_entries{2000});
+  for (int pass = 0; pass < 6; ++pass)
+    for (int k = 0; k < 2400; ++k)
+      if (!cache.get(k)) cache.put(k, k);
+  const larder::cache_stats stats = cache.stats();
+  REQUIRE(stats.eviction);
+  CHECK(stats.eviction->parts == 4);
+  CHECK(stats.eviction->parts_alike >= 1);
+  CHECK_FALSE(stats.eviction->reason.empty());
+  CHECK(std::any_of(stats.eviction->candidates.begin(), stats.eviction->candidates.end(),
+                    [&](const auto& c) { return c.name == stats.eviction->behaves_as; }));
+  CHECK(stats.overhead_bytes > 0);
+  larder::cache<int, int, larder::lru, larder::max_entries> plain(larder::max_entries{10});
+  CHECK_FALSE(plain.stats().eviction);
+}
+
+TEST_CASE("the parts' common behaviour is that of most of them") {
+  const auto part = [](std::string_view name, std::uint64_t switches) {
+    larder::eviction_report r;
+    r.behaves_as = name;
+    r.switches = switches;
+    return r;
+  };
+  const larder::eviction_report common = larder::in_common({part("a", 1), part("b", 2), part("b", 4)});
+  CHECK(common.behaves_as == "b");
+  CHECK(common.switches == 7);
+  CHECK(common.parts == 3);
+  CHECK(common.parts_alike == 2);
+  CHECK(larder::in_common({part("a", 1)}).parts_alike == 1);
+}
