@@ -95,7 +95,7 @@ class cache {
   /// Whether the key is there; no effect on order, expiry or statistics.
   bool contains(key_view key) { return engine_.contains(engine_.locate(key)); }
 
-  /// f(const Value&) on the value in place when it is there. Counts as a use. In memory f runs under the shard's lock: it
+  /// f(const Value&) on the value in place when it is there. Counts as a use. In memory f may run under the shard's lock: it
   /// must be short and must not call the cache.
   template <std::invocable<const Value&> F>
   bool visit(key_view key, F&& f) {

@@ -5254,8 +5254,8 @@ class block_places {
     }
   }
   template <class Expired, class F>
-  [[gnu::always_inline]] unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold,
-                        Expired&& expired, F&& f) const {
+  [[gnu::always_inline]] unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted,
+                                               std::uint8_t& untold, Expired&& expired, F&& f) const {
     std::size_t b = row.home(hash);
     std::size_t probes = 0;
     for (int tries = 0; tries < most_tries;) {
@@ -9935,7 +9935,7 @@ class cache {
   /// Whether the key is there; no effect on order, expiry or statistics.
   bool contains(key_view key) { return engine_.contains(engine_.locate(key)); }
 
-  /// f(const Value&) on the value in place when it is there. Counts as a use. In memory f runs under the shard's lock: it
+  /// f(const Value&) on the value in place when it is there. Counts as a use. In memory f may run under the shard's lock: it
   /// must be short and must not call the cache.
   template <std::invocable<const Value&> F>
   bool visit(key_view key, F&& f) {

@@ -324,8 +324,8 @@ class block_places {
     }
   }
   template <class Expired, class F>
-  [[gnu::always_inline]] unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold,
-                        Expired&& expired, F&& f) const {
+  [[gnu::always_inline]] unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted,
+                                               std::uint8_t& untold, Expired&& expired, F&& f) const {
     std::size_t b = row.home(hash);
     std::size_t probes = 0;
     for (int tries = 0; tries < most_tries;) {
