@@ -4978,8 +4978,6 @@ class block_places {
   /// Whether look-ups need no lock: the entry can be copied while it is written, and a hit changes nothing but marks.
   static constexpr bool concurrent_reads = Spec::synchronized && (counts_uses || rations_uses) && !Spec::keeps_accessed &&
                                            std::is_trivially_copyable_v<entry> && sizeof(entry) % 8 == 0 && alignof(entry) <= 8;
-  /// Whether an entry's hash is computed anew from its key rather than kept.
-  static constexpr bool rehashes = Spec::rehashes;
   /// Whether a spec's entries belong into blocks.
   static constexpr bool suits = Spec::bounded && sizeof(entry) <= 48 && alignof(entry) <= 16;
 
@@ -5094,9 +5092,9 @@ class block_places {
     ++size_;
     return number;
   }
-  void erase(slot number) noexcept {
+  /// Takes the entry out, whose key may have been moved from; this was its hash.
+  void erase(slot number, std::uint64_t hash) noexcept {
     segment& in = segment_of(number);
-    const std::uint64_t hash = hash_of(number);
     const std::size_t b = in.block_of(number);
     block& x = in.blocks[b];
     const std::size_t place = in.place_of(number);
@@ -5656,7 +5654,6 @@ class slab_places {
   static constexpr bool rations_uses = false;
   static constexpr bool tells_of_flagged = false;
   static constexpr bool concurrent_reads = false;
-  static constexpr bool rehashes = false;
 
   slab_places(const Spec&, std::size_t expected) : index_(expected), slab_(expected) {}
   slab_places(const slab_places&) = delete;
@@ -5689,8 +5686,8 @@ class slab_places {
     describe(slab_[place]);
     return place;
   }
-  void erase(slot place) noexcept {
-    index_.erase(slab_[place].hash, place);
+  void erase(slot place, std::uint64_t hash) noexcept {
+    index_.erase(hash, place);
     slab_.destroy(place);
   }
   template <class F>
@@ -5834,9 +5831,10 @@ class alignas(64) table_shard {
     if (place == no_slot) return false;
     const auto& e = places_[place];
     const removal_cause cause = spec_.expired(e, now) ? removal_cause::expired : removal_cause::evicted;
-    told().on_evict(place, {places_.hash_of(place), spec_.order_weight(e)});
+    const std::uint64_t hash = places_.hash_of(place);
+    told().on_evict(place, {hash, spec_.order_weight(e)});
     budget_.give_back(size_of(e));
-    forget(place, cause, gone);
+    forget(place, hash, cause, gone);
     return true;
   }
 
@@ -5844,7 +5842,7 @@ class alignas(64) table_shard {
   void leave(slot place, removal_cause cause, removals& gone) {
     if (!pins_.contains(place)) told().on_erase(place);
     budget_.give_back(size_of(places_[place]));
-    forget(place, cause, gone);
+    forget(place, places_.hash_of(place), cause, gone);
   }
   /// Takes out every entry that `which(entry)` names, for the cause that `cause(entry)` gives, and says how many.
   template <class Cause, class Which>
@@ -5982,7 +5980,7 @@ class alignas(64) table_shard {
     if (!pinned) told().on_erase(place);
     budget_.give_back(size_of(places_[place]));
     if (!take_room(wanted, gone)) {
-      forget(place, removal_cause::replaced, gone);
+      forget(place, wanted.hash, removal_cause::replaced, gone);
       return false;
     }
     places_.change(place, [&](entry& e) {
@@ -6017,20 +6015,18 @@ class alignas(64) table_shard {
   }
 
   /// Out of pins, index and slab; the order and the budget know already.
-  void forget(slot place, removal_cause cause, removals& gone) {
+  void forget(slot place, std::uint64_t hash, removal_cause cause, removals& gone) {
     if (cause == removal_cause::evicted) counters.evictions.add();
     if (cause == removal_cause::expired) counters.expirations.add();
     if (!pins_.empty()) pins_.erase(place);
     if constexpr (Spec::collects_removed) {
       auto&& e = places_[place];
-      if constexpr (names_removed && places_type::rehashes)
-        collect(gone, removed_key(e.key), std::move(e.payload), cause);  // the places still need the key to forget it
-      else if constexpr (names_removed)
+      if constexpr (names_removed)
         collect(gone, std::move(e.key), std::move(e.payload), cause);
       else
         collect(gone, {}, std::move(e.payload), cause);
     }
-    places_.erase(place);
+    places_.erase(place, hash);
   }
   static removed_key name_of([[maybe_unused]] const entry& e) {
     if constexpr (names_removed && Spec::collects_removed)

@@ -48,8 +48,6 @@ class block_places {
   /// Whether look-ups need no lock: the entry can be copied while it is written, and a hit changes nothing but marks.
   static constexpr bool concurrent_reads = Spec::synchronized && (counts_uses || rations_uses) && !Spec::keeps_accessed &&
                                            std::is_trivially_copyable_v<entry> && sizeof(entry) % 8 == 0 && alignof(entry) <= 8;
-  /// Whether an entry's hash is computed anew from its key rather than kept.
-  static constexpr bool rehashes = Spec::rehashes;
   /// Whether a spec's entries belong into blocks.
   static constexpr bool suits = Spec::bounded && sizeof(entry) <= 48 && alignof(entry) <= 16;
 
@@ -164,9 +162,9 @@ class block_places {
     ++size_;
     return number;
   }
-  void erase(slot number) noexcept {
+  /// Takes the entry out, whose key may have been moved from; this was its hash.
+  void erase(slot number, std::uint64_t hash) noexcept {
     segment& in = segment_of(number);
-    const std::uint64_t hash = hash_of(number);
     const std::size_t b = in.block_of(number);
     block& x = in.blocks[b];
     const std::size_t place = in.place_of(number);

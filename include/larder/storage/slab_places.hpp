@@ -26,7 +26,6 @@ class slab_places {
   static constexpr bool rations_uses = false;
   static constexpr bool tells_of_flagged = false;
   static constexpr bool concurrent_reads = false;
-  static constexpr bool rehashes = false;
 
   slab_places(const Spec&, std::size_t expected) : index_(expected), slab_(expected) {}
   slab_places(const slab_places&) = delete;
@@ -59,8 +58,8 @@ class slab_places {
     describe(slab_[place]);
     return place;
   }
-  void erase(slot place) noexcept {
-    index_.erase(slab_[place].hash, place);
+  void erase(slot place, std::uint64_t hash) noexcept {
+    index_.erase(hash, place);
     slab_.destroy(place);
   }
   template <class F>

@@ -141,9 +141,10 @@ class alignas(64) table_shard {
     if (place == no_slot) return false;
     const auto& e = places_[place];
     const removal_cause cause = spec_.expired(e, now) ? removal_cause::expired : removal_cause::evicted;
-    told().on_evict(place, {places_.hash_of(place), spec_.order_weight(e)});
+    const std::uint64_t hash = places_.hash_of(place);
+    told().on_evict(place, {hash, spec_.order_weight(e)});
     budget_.give_back(size_of(e));
-    forget(place, cause, gone);
+    forget(place, hash, cause, gone);
     return true;
   }
 
@@ -151,7 +152,7 @@ class alignas(64) table_shard {
   void leave(slot place, removal_cause cause, removals& gone) {
     if (!pins_.contains(place)) told().on_erase(place);
     budget_.give_back(size_of(places_[place]));
-    forget(place, cause, gone);
+    forget(place, places_.hash_of(place), cause, gone);
   }
   /// Takes out every entry that `which(entry)` names, for the cause that `cause(entry)` gives, and says how many.
   template <class Cause, class Which>
@@ -289,7 +290,7 @@ class alignas(64) table_shard {
     if (!pinned) told().on_erase(place);
     budget_.give_back(size_of(places_[place]));
     if (!take_room(wanted, gone)) {
-      forget(place, removal_cause::replaced, gone);
+      forget(place, wanted.hash, removal_cause::replaced, gone);
       return false;
     }
     places_.change(place, [&](entry& e) {
@@ -324,20 +325,18 @@ class alignas(64) table_shard {
   }
 
   /// Out of pins, index and slab; the order and the budget know already.
-  void forget(slot place, removal_cause cause, removals& gone) {
+  void forget(slot place, std::uint64_t hash, removal_cause cause, removals& gone) {
     if (cause == removal_cause::evicted) counters.evictions.add();
     if (cause == removal_cause::expired) counters.expirations.add();
     if (!pins_.empty()) pins_.erase(place);
     if constexpr (Spec::collects_removed) {
       auto&& e = places_[place];
-      if constexpr (names_removed && places_type::rehashes)
-        collect(gone, removed_key(e.key), std::move(e.payload), cause);  // the places still need the key to forget it
-      else if constexpr (names_removed)
+      if constexpr (names_removed)
         collect(gone, std::move(e.key), std::move(e.payload), cause);
       else
         collect(gone, {}, std::move(e.payload), cause);
     }
-    places_.erase(place);
+    places_.erase(place, hash);
   }
   static removed_key name_of([[maybe_unused]] const entry& e) {
     if constexpr (names_removed && Spec::collects_removed)

@@ -309,7 +309,7 @@ TEST_CASE("in every interleaving a place that is used again gives no value to th
   larder::slot s = larder::no_slot;
   const std::size_t ways = every_way([&](places_type& p) { s = p.emplace(0, 1, 10, nothing); },
                                      [&](places_type& p) {
-                                       p.erase(s);
+                                       p.erase(s, 0);
                                        p.emplace(0, 2, 20, nothing);
                                      },
                                      [](unlocked_read seen, std::uint64_t value) {
@@ -326,7 +326,7 @@ TEST_CASE("in every interleaving an entry that stays is found while another of i
         for (std::uint64_t k = 3; k < 9; ++k) p.emplace(0, std::uint64_t{k}, k * 10, nothing);  // the block is full
         p.emplace(0, 1, 10, nothing);                                            // and this one is in the next
       },
-      [&](places_type& p) { p.erase(other); },
+      [&](places_type& p) { p.erase(other, 0); },
       [](unlocked_read seen, std::uint64_t value) { return seen == unlocked_read::hit && value == 10; });
   CHECK(ways > 50);
 }
