@@ -207,7 +207,7 @@ class tier_access {
   }
 
   Tier tier_;
-  sync::doubted_keys doubts_;
+  sync::doubted_keys<std::uint64_t> doubts_;
   std::unique_ptr<queue_type> queue_;  // last: its thread writes to the cache
 };
 

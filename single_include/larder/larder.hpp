@@ -9,7 +9,6 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
-#include <cmath>
 #include <compare>
 #include <concepts>
 #include <condition_variable>
@@ -791,7 +790,10 @@ struct hit_ratio_curve {
 
   /// The capacity of a point, as a multiple of today's.
   static double multiple(std::size_t point) noexcept {
-    return std::exp2((static_cast<double>(point) - static_cast<double>(today)) / static_cast<double>(steps_per_doubling));
+    constexpr std::array<double, steps_per_doubling> steps{1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429};
+    constexpr std::size_t doublings_to_today = today / steps_per_doubling;
+    const auto doubled = static_cast<double>(std::uint64_t{1} << (point / steps_per_doubling));
+    return doubled / static_cast<double>(std::uint64_t{1} << doublings_to_today) * steps[point % steps_per_doubling];
   }
   /// The capacity of a point, rounded down; at most the largest number.
   static std::uint64_t capacity_at(std::uint64_t capacity, std::size_t point) noexcept {
@@ -1166,7 +1168,7 @@ struct codec<bytes> {
 
 template <>
 struct codec<std::string> {
-  static bytes encode(std::string_view value) { return bytes::copy_of(value); }
+  static bytes encode(std::string_view value) { return bytes::copy_of(value.data(), value.size()); }
   static std::string decode(const bytes& encoded) { return std::string(encoded.text()); }
 };
 
@@ -1286,7 +1288,7 @@ class rule_contest {
     if (best == leader_) return;
     const double more = (hits_[best] - hits_[leader_]) / unit_;
     const double differed = differed_[std::min(best, leader_)][std::max(best, leader_)] / unit_;
-    if (more <= 2 * std::sqrt(differed) + 1 || more <= cost(leader_, best)) return;
+    if (more <= 1 || (more - 1) * (more - 1) <= 4 * differed || more <= cost(leader_, best)) return;
     leader_ = best;
     ++changes_;
   }
@@ -1940,7 +1942,8 @@ class rule_trial {
     if (capacity_ == 0) return;
     const auto entries = static_cast<double>(room);
     contest_.add(hits, std::max(shortest_horizon, horizon_sizes * entries), [&](std::size_t from, std::size_t to) {
-      return std::abs(rules[from].newcomers - rules[to].newcomers) * entries * hits_per_entry_moved;
+      const double moved = rules[from].newcomers - rules[to].newcomers;
+      return std::max(moved, -moved) * entries * hits_per_entry_moved;
     });
     leader_.store(contest_.leader(), std::memory_order_relaxed);
   }
@@ -4740,6 +4743,7 @@ namespace larder::storage {
 template <class T>
 class large_array {
  public:
+  large_array() noexcept = default;
   explicit large_array(std::size_t size) : size_(size) {
     if (size == 0) return;
     const std::size_t bytes = size * sizeof(T);
@@ -4750,12 +4754,20 @@ class large_array {
     data_ = static_cast<T*>(memory);
     std::uninitialized_value_construct_n(data_, size);
   }
-  large_array(const large_array&) = delete;
-  large_array& operator=(const large_array&) = delete;
+  large_array(large_array&& other) noexcept { swap(other); }
+  large_array& operator=(large_array&& other) noexcept {
+    large_array(std::move(other)).swap(*this);
+    return *this;
+  }
   ~large_array() {
     if (data_ == nullptr) return;
     std::destroy_n(data_, size_);
     ::operator delete(static_cast<void*>(data_), alignment(size_ * sizeof(T)));
+  }
+
+  void swap(large_array& other) noexcept {
+    std::swap(size_, other.size_);
+    std::swap(data_, other.data_);
   }
 
   std::size_t size() const noexcept { return size_; }
@@ -5415,6 +5427,25 @@ class removal_queue {
 
 }  // namespace larder::storage
 
+// ---- larder/core/linear_probing.hpp --------------------------------------------------------------------------------
+
+namespace larder::core {
+
+/// Frees a cell of a table with linear probing and leaves no tombstone: later cells of its cluster move up unless their home lies
+/// behind the gap. `cells[0]` to `cells[mask]` (one less than a power of two) are the table, at least one of them `free`;
+/// `home_of(cell)` is where a search for what a cell holds begins.
+template <class Cells, class Cell, class Home>
+void free_cell(Cells& cells, std::size_t gap, std::size_t mask, Cell free, const Home& home_of) noexcept {
+  for (std::size_t at = (gap + 1) & mask; cells[at] != free; at = (at + 1) & mask) {
+    if (((at - home_of(cells[at])) & mask) < ((at - gap) & mask)) continue;
+    cells[gap] = cells[at];
+    gap = at;
+  }
+  cells[gap] = free;
+}
+
+}  // namespace larder::core
+
 // ---- larder/storage/slot_index.hpp ---------------------------------------------------------------------------------
 
 // Open addressing with linear probing from 32 bits of hash to a slot number: 8 bytes a cell, at most 3/4 full, deletion
@@ -5430,7 +5461,7 @@ class slot_index {
   explicit slot_index(std::size_t expected = 0) : now_(bits_for(expected)) {}
 
   std::size_t size() const noexcept { return now_.used + before_.used; }
-  std::size_t memory() const noexcept { return (now_.cells_count() + before_.cells_count()) * sizeof(std::uint64_t); }
+  std::size_t memory() const noexcept { return (now_.cells.size() + before_.cells.size()) * sizeof(std::uint64_t); }
 
   /// The slot of that hash for which `matches(slot)`, or `no_slot`.
   template <class Matches>
@@ -5442,7 +5473,7 @@ class slot_index {
 
   /// Adds a slot that is not there yet.
   void insert(std::uint64_t hash, slot s) {
-    if ((size() + 1) * 4 > now_.cells_count() * 3) grow();
+    if ((size() + 1) * 4 > now_.cells.size() * 3) grow();
     if (before_.used != 0) move_some();
     now_.insert(cell_of(tag_of(hash), s));
   }
@@ -5477,9 +5508,8 @@ class slot_index {
 
   struct table {
     table() = default;
-    explicit table(unsigned b) : cells(std::make_unique<std::uint64_t[]>(std::size_t{1} << b)), bits(b) {}
+    explicit table(unsigned b) : cells(std::size_t{1} << b), bits(b) {}
 
-    std::size_t cells_count() const noexcept { return cells ? std::size_t{1} << bits : 0; }
     std::size_t mask() const noexcept { return (std::size_t{1} << bits) - 1; }
     std::size_t home(std::uint64_t cell) const noexcept { return static_cast<std::size_t>(cell >> (64 - bits)); }
     static slot slot_in(std::uint64_t cell) noexcept { return static_cast<slot>(cell) - 1U; }
@@ -5507,14 +5537,7 @@ class slot_index {
         if (cells[at] == 0) return false;
         at = (at + 1) & mask();
       }
-      // Close the gap: a later cell of the cluster moves up when its home does not lie behind the gap.
-      for (std::size_t next = (at + 1) & mask(); cells[next] != 0; next = (next + 1) & mask()) {
-        if (((next - home(cells[next])) & mask()) >= ((next - at) & mask())) {
-          cells[at] = cells[next];
-          at = next;
-        }
-      }
-      cells[at] = 0;
+      core::free_cell(cells, at, mask(), std::uint64_t{0}, [this](std::uint64_t c) { return home(c); });
       --used;
       return true;
     }
@@ -5522,16 +5545,16 @@ class slot_index {
     template <class F>
     void for_each(F& f) const {
       if (used == 0) return;
-      for (std::size_t at = 0; at < cells_count(); ++at)
+      for (std::size_t at = 0; at < cells.size(); ++at)
         if (cells[at] != 0) f(slot_in(cells[at]));
     }
 
     void clear() noexcept {
-      std::fill_n(cells.get(), cells_count(), std::uint64_t{0});
+      std::fill_n(cells.data(), cells.size(), std::uint64_t{0});
       used = 0;
     }
 
-    std::unique_ptr<std::uint64_t[]> cells;
+    large_array<std::uint64_t> cells;
     unsigned bits = 0;
     std::size_t used = 0;
   };
@@ -7050,17 +7073,18 @@ namespace larder::sync {
 
 /// The keys (by hash) for which a storage failed to take a write, so that what it holds may be older than what was put or
 /// erased. It is not asked for them until a write succeeds. After a failure over all keys, or too many of them, it is asked
-/// only for keys that were written since, until it is cleared.
+/// only for keys that were written since, until it is cleared. A template, so that only who has such a storage compiles it.
+template <class Hash>
 class doubted_keys {
  public:
   /// Whether there is any doubt at all: what a look-up asks before it hashes its key.
   bool any() const noexcept { return any_.load(std::memory_order_acquire); }
-  bool about(std::uint64_t hash) const {
+  bool about(Hash hash) const {
     if (!any()) return false;
     const std::lock_guard lock(mutex_);
     return hashes_.contains(hash) != all_;
   }
-  void after_write(std::uint64_t hash, bool failed) {
+  void after_write(Hash hash, bool failed) {
     if (!failed && !any()) return;
     const std::lock_guard lock(mutex_);
     if (failed == all_) {
@@ -7088,7 +7112,7 @@ class doubted_keys {
   mutable std::mutex mutex_;
   bool all_ = false;
   struct nothing {};
-  std::unordered_map<std::uint64_t, nothing> hashes_;  // the keys in doubt; when all are, those that are not (a map: its header is paid for)
+  std::unordered_map<Hash, nothing> hashes_;  // the keys in doubt; when all are, those that are not (a map: its header is paid for)
 };
 
 }  // namespace larder::sync
@@ -7433,7 +7457,7 @@ class indexed_engine {
   index_type index_;
   store_type& store_;
   table_type& table_;
-  sync::doubted_keys doubts_;
+  sync::doubted_keys<std::uint64_t> doubts_;
 };
 
 }  // namespace larder::storage
@@ -8373,11 +8397,22 @@ class reuse_sampler {
     stack_.keep_up_to(lower << 32U | all);
     scale_.set(scale_.today(), static_cast<double>(lower + 1) * 0x1p-32);
     stack_.rescale(false);
-    const double rate = scale_.rate();
-    bound_ =
-        rate <= cheap_rate
-            ? most_
-            : std::min(most_, std::max(most_ / 4, static_cast<std::size_t>(static_cast<double>(most_) * std::sqrt(8.0 * rate))));
+    bound_ = scale_.rate() <= cheap_rate ? most_ : bound_at(scale_.rate());
+  }
+  /// The root of eight times the share, of all that there is memory for; a quarter at least. By bisection: <cmath> would cost every
+  /// program that includes the umbrella a tenth of a second.
+  std::size_t bound_at(double rate) const noexcept {
+    const double square = static_cast<double>(most_) * static_cast<double>(most_) * 8.0 * rate;
+    std::size_t low = most_ / 4;
+    std::size_t high = most_;
+    while (low < high) {
+      const std::size_t middle = (low + high + 1) / 2;
+      if (static_cast<double>(middle) * static_cast<double>(middle) <= square)
+        low = middle;
+      else
+        high = middle - 1;
+    }
+    return low;
   }
 
   void mind_hot(std::uint64_t key, bool hit) noexcept {
@@ -8907,7 +8942,7 @@ class remote_engine {
 
   Context& context_;
   store_type store_;
-  sync::doubted_keys doubts_;
+  sync::doubted_keys<std::uint64_t> doubts_;
   sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_;
 };
 
@@ -9465,13 +9500,15 @@ namespace larder::sync {
 /// Threads for work in the background, started when there is work and nobody idle, up to `most`. The destructor runs what
 /// is running to its end and drops the rest (their closures are destroyed, so promises in them break). A child of `fork` has
 /// threads of its own when it posts; the work of its parent stays the parent's, whose threads its destructor does not wait for.
+/// A template over what runs (`Job` is called once, without arguments), so that only who loads in the background compiles it.
+template <class Job = std::function<void()>>
 class worker_pool {
  public:
   explicit worker_pool(std::size_t most) : crew_(most) {}
 
   /// Runs `job` on some thread; it must not throw. Once the pool is being destroyed, jobs that still run may post: nothing
   /// comes of it.
-  void post(std::function<void()> job) { crew_.get().post(std::move(job)); }
+  void post(Job job) { crew_.get().post(std::move(job)); }
 
   /// Waits until nothing is queued or running.
   void drain() {
@@ -9485,7 +9522,7 @@ class worker_pool {
     crew(const crew&) = delete;
     crew& operator=(const crew&) = delete;
     ~crew() {
-      pending_queue<std::function<void()>> dropped;
+      pending_queue<Job> dropped;
       {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
@@ -9495,7 +9532,7 @@ class worker_pool {
       for (std::thread& t : threads_) t.join();
     }
 
-    void post(std::function<void()> job) {
+    void post(Job job) {
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
       jobs_.push(std::move(job));
@@ -9526,10 +9563,11 @@ class worker_pool {
         changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
         --idle_;
         if (stopping_) return;
-        std::function<void()> job = jobs_.pop();
-        lock.unlock();
-        job();
-        job = nullptr;  // what it holds goes without the lock
+        {
+          Job job = jobs_.pop();
+          lock.unlock();
+          job();
+        }  // what it holds goes without the lock
         lock.lock();
       }
     }
@@ -9538,7 +9576,7 @@ class worker_pool {
     std::mutex mutex_;
     std::condition_variable changed_;
     std::condition_variable drained_;
-    pending_queue<std::function<void()>> jobs_;
+    pending_queue<Job> jobs_;
     std::vector<std::thread> threads_;
     std::size_t idle_ = 0;
     bool stopping_ = false;
@@ -9728,7 +9766,7 @@ class loading {
 
   flights_type flights_;
   load_runner<true> runner_;
-  worker_pool workers_{most_workers};
+  worker_pool<> workers_{most_workers};
 };
 
 }  // namespace larder::sync
@@ -10817,7 +10855,7 @@ class tier_access {
   }
 
   Tier tier_;
-  sync::doubted_keys doubts_;
+  sync::doubted_keys<std::uint64_t> doubts_;
   std::unique_ptr<queue_type> queue_;  // last: its thread writes to the cache
 };
 

@@ -36,7 +36,7 @@ struct codec<bytes> {
 
 template <>
 struct codec<std::string> {
-  static bytes encode(std::string_view value) { return bytes::copy_of(value); }
+  static bytes encode(std::string_view value) { return bytes::copy_of(value.data(), value.size()); }
   static std::string decode(const bytes& encoded) { return std::string(encoded.text()); }
 };
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -28,7 +27,10 @@ struct hit_ratio_curve {
 
   /// The capacity of a point, as a multiple of today's.
   static double multiple(std::size_t point) noexcept {
-    return std::exp2((static_cast<double>(point) - static_cast<double>(today)) / static_cast<double>(steps_per_doubling));
+    constexpr std::array<double, steps_per_doubling> steps{1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429};
+    constexpr std::size_t doublings_to_today = today / steps_per_doubling;
+    const auto doubled = static_cast<double>(std::uint64_t{1} << (point / steps_per_doubling));
+    return doubled / static_cast<double>(std::uint64_t{1} << doublings_to_today) * steps[point % steps_per_doubling];
   }
   /// The capacity of a point, rounded down; at most the largest number.
   static std::uint64_t capacity_at(std::uint64_t capacity, std::size_t point) noexcept {

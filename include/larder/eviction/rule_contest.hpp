@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -44,7 +43,7 @@ class rule_contest {
     if (best == leader_) return;
     const double more = (hits_[best] - hits_[leader_]) / unit_;
     const double differed = differed_[std::min(best, leader_)][std::max(best, leader_)] / unit_;
-    if (more <= 2 * std::sqrt(differed) + 1 || more <= cost(leader_, best)) return;
+    if (more <= 1 || (more - 1) * (more - 1) <= 4 * differed || more <= cost(leader_, best)) return;
     leader_ = best;
     ++changes_;
   }

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -122,7 +121,8 @@ class rule_trial {
     if (capacity_ == 0) return;
     const auto entries = static_cast<double>(room);
     contest_.add(hits, std::max(shortest_horizon, horizon_sizes * entries), [&](std::size_t from, std::size_t to) {
-      return std::abs(rules[from].newcomers - rules[to].newcomers) * entries * hits_per_entry_moved;
+      const double moved = rules[from].newcomers - rules[to].newcomers;
+      return std::max(moved, -moved) * entries * hits_per_entry_moved;
     });
     leader_.store(contest_.leader(), std::memory_order_relaxed);
   }

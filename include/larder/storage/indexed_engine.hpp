@@ -358,7 +358,7 @@ class indexed_engine {
   index_type index_;
   store_type& store_;
   table_type& table_;
-  sync::doubted_keys doubts_;
+  sync::doubted_keys<std::uint64_t> doubts_;
 };
 
 }  // namespace larder::storage

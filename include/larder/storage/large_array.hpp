@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 #if __has_include(<sys/mman.h>)
 #include <sys/mman.h>
@@ -17,6 +18,7 @@ namespace larder::storage {
 template <class T>
 class large_array {
  public:
+  large_array() noexcept = default;
   explicit large_array(std::size_t size) : size_(size) {
     if (size == 0) return;
     const std::size_t bytes = size * sizeof(T);
@@ -27,12 +29,20 @@ class large_array {
     data_ = static_cast<T*>(memory);
     std::uninitialized_value_construct_n(data_, size);
   }
-  large_array(const large_array&) = delete;
-  large_array& operator=(const large_array&) = delete;
+  large_array(large_array&& other) noexcept { swap(other); }
+  large_array& operator=(large_array&& other) noexcept {
+    large_array(std::move(other)).swap(*this);
+    return *this;
+  }
   ~large_array() {
     if (data_ == nullptr) return;
     std::destroy_n(data_, size_);
     ::operator delete(static_cast<void*>(data_), alignment(size_ * sizeof(T)));
+  }
+
+  void swap(large_array& other) noexcept {
+    std::swap(size_, other.size_);
+    std::swap(data_, other.data_);
   }
 
   std::size_t size() const noexcept { return size_; }

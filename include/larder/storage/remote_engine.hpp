@@ -245,7 +245,7 @@ class remote_engine {
 
   Context& context_;
   store_type store_;
-  sync::doubted_keys doubts_;
+  sync::doubted_keys<std::uint64_t> doubts_;
   sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_;
 };
 

@@ -4,13 +4,14 @@
 // by shifting back, so there are no tombstones. A table that was sized for its limit never grows; one that grows doubles
 // and moves a few clusters of cells per insertion, so that no single put pays for all. Slot numbers never change.
 
+#include <larder/core/linear_probing.hpp>
 #include <larder/core/slot.hpp>
+#include <larder/storage/large_array.hpp>
 
 #include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 namespace larder::storage {
 
@@ -21,7 +22,7 @@ class slot_index {
   explicit slot_index(std::size_t expected = 0) : now_(bits_for(expected)) {}
 
   std::size_t size() const noexcept { return now_.used + before_.used; }
-  std::size_t memory() const noexcept { return (now_.cells_count() + before_.cells_count()) * sizeof(std::uint64_t); }
+  std::size_t memory() const noexcept { return (now_.cells.size() + before_.cells.size()) * sizeof(std::uint64_t); }
 
   /// The slot of that hash for which `matches(slot)`, or `no_slot`.
   template <class Matches>
@@ -33,7 +34,7 @@ class slot_index {
 
   /// Adds a slot that is not there yet.
   void insert(std::uint64_t hash, slot s) {
-    if ((size() + 1) * 4 > now_.cells_count() * 3) grow();
+    if ((size() + 1) * 4 > now_.cells.size() * 3) grow();
     if (before_.used != 0) move_some();
     now_.insert(cell_of(tag_of(hash), s));
   }
@@ -68,9 +69,8 @@ class slot_index {
 
   struct table {
     table() = default;
-    explicit table(unsigned b) : cells(std::make_unique<std::uint64_t[]>(std::size_t{1} << b)), bits(b) {}
+    explicit table(unsigned b) : cells(std::size_t{1} << b), bits(b) {}
 
-    std::size_t cells_count() const noexcept { return cells ? std::size_t{1} << bits : 0; }
     std::size_t mask() const noexcept { return (std::size_t{1} << bits) - 1; }
     std::size_t home(std::uint64_t cell) const noexcept { return static_cast<std::size_t>(cell >> (64 - bits)); }
     static slot slot_in(std::uint64_t cell) noexcept { return static_cast<slot>(cell) - 1U; }
@@ -98,14 +98,7 @@ class slot_index {
         if (cells[at] == 0) return false;
         at = (at + 1) & mask();
       }
-      // Close the gap: a later cell of the cluster moves up when its home does not lie behind the gap.
-      for (std::size_t next = (at + 1) & mask(); cells[next] != 0; next = (next + 1) & mask()) {
-        if (((next - home(cells[next])) & mask()) >= ((next - at) & mask())) {
-          cells[at] = cells[next];
-          at = next;
-        }
-      }
-      cells[at] = 0;
+      core::free_cell(cells, at, mask(), std::uint64_t{0}, [this](std::uint64_t c) { return home(c); });
       --used;
       return true;
     }
@@ -113,16 +106,16 @@ class slot_index {
     template <class F>
     void for_each(F& f) const {
       if (used == 0) return;
-      for (std::size_t at = 0; at < cells_count(); ++at)
+      for (std::size_t at = 0; at < cells.size(); ++at)
         if (cells[at] != 0) f(slot_in(cells[at]));
     }
 
     void clear() noexcept {
-      std::fill_n(cells.get(), cells_count(), std::uint64_t{0});
+      std::fill_n(cells.data(), cells.size(), std::uint64_t{0});
       used = 0;
     }
 
-    std::unique_ptr<std::uint64_t[]> cells;
+    large_array<std::uint64_t> cells;
     unsigned bits = 0;
     std::size_t used = 0;
   };

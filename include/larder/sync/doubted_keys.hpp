@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <mutex>
 #include <unordered_map>
 
@@ -10,17 +9,18 @@ namespace larder::sync {
 
 /// The keys (by hash) for which a storage failed to take a write, so that what it holds may be older than what was put or
 /// erased. It is not asked for them until a write succeeds. After a failure over all keys, or too many of them, it is asked
-/// only for keys that were written since, until it is cleared.
+/// only for keys that were written since, until it is cleared. A template, so that only who has such a storage compiles it.
+template <class Hash>
 class doubted_keys {
  public:
   /// Whether there is any doubt at all: what a look-up asks before it hashes its key.
   bool any() const noexcept { return any_.load(std::memory_order_acquire); }
-  bool about(std::uint64_t hash) const {
+  bool about(Hash hash) const {
     if (!any()) return false;
     const std::lock_guard lock(mutex_);
     return hashes_.contains(hash) != all_;
   }
-  void after_write(std::uint64_t hash, bool failed) {
+  void after_write(Hash hash, bool failed) {
     if (!failed && !any()) return;
     const std::lock_guard lock(mutex_);
     if (failed == all_) {
@@ -48,7 +48,7 @@ class doubted_keys {
   mutable std::mutex mutex_;
   bool all_ = false;
   struct nothing {};
-  std::unordered_map<std::uint64_t, nothing> hashes_;  // the keys in doubt; when all are, those that are not (a map: its header is paid for)
+  std::unordered_map<Hash, nothing> hashes_;  // the keys in doubt; when all are, those that are not (a map: its header is paid for)
 };
 
 }  // namespace larder::sync

@@ -201,7 +201,7 @@ class loading {
 
   flights_type flights_;
   load_runner<true> runner_;
-  worker_pool workers_{most_workers};
+  worker_pool<> workers_{most_workers};
 };
 
 }  // namespace larder::sync

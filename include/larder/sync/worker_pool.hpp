@@ -17,13 +17,15 @@ namespace larder::sync {
 /// Threads for work in the background, started when there is work and nobody idle, up to `most`. The destructor runs what
 /// is running to its end and drops the rest (their closures are destroyed, so promises in them break). A child of `fork` has
 /// threads of its own when it posts; the work of its parent stays the parent's, whose threads its destructor does not wait for.
+/// A template over what runs (`Job` is called once, without arguments), so that only who loads in the background compiles it.
+template <class Job = std::function<void()>>
 class worker_pool {
  public:
   explicit worker_pool(std::size_t most) : crew_(most) {}
 
   /// Runs `job` on some thread; it must not throw. Once the pool is being destroyed, jobs that still run may post: nothing
   /// comes of it.
-  void post(std::function<void()> job) { crew_.get().post(std::move(job)); }
+  void post(Job job) { crew_.get().post(std::move(job)); }
 
   /// Waits until nothing is queued or running.
   void drain() {
@@ -37,7 +39,7 @@ class worker_pool {
     crew(const crew&) = delete;
     crew& operator=(const crew&) = delete;
     ~crew() {
-      pending_queue<std::function<void()>> dropped;
+      pending_queue<Job> dropped;
       {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
@@ -47,7 +49,7 @@ class worker_pool {
       for (std::thread& t : threads_) t.join();
     }
 
-    void post(std::function<void()> job) {
+    void post(Job job) {
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
       jobs_.push(std::move(job));
@@ -78,10 +80,11 @@ class worker_pool {
         changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
         --idle_;
         if (stopping_) return;
-        std::function<void()> job = jobs_.pop();
-        lock.unlock();
-        job();
-        job = nullptr;  // what it holds goes without the lock
+        {
+          Job job = jobs_.pop();
+          lock.unlock();
+          job();
+        }  // what it holds goes without the lock
         lock.lock();
       }
     }
@@ -90,7 +93,7 @@ class worker_pool {
     std::mutex mutex_;
     std::condition_variable changed_;
     std::condition_variable drained_;
-    pending_queue<std::function<void()>> jobs_;
+    pending_queue<Job> jobs_;
     std::vector<std::thread> threads_;
     std::size_t idle_ = 0;
     bool stopping_ = false;

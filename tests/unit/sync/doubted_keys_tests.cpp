@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-using larder::sync::doubted_keys;
+using doubted_keys = larder::sync::doubted_keys<std::uint64_t>;
 
 TEST_CASE("a tier is doubted for the keys whose writes failed, until one succeeds") {
   doubted_keys doubts;

@@ -94,7 +94,7 @@ TEST_CASE("per_process: made when first asked for, one per process") {
 }
 
 TEST_CASE("a child destroys a pool with idle, running and waiting work of its parent's at once") {
-  auto pool = std::make_unique<larder::sync::worker_pool>(2);
+  auto pool = std::make_unique<larder::sync::worker_pool<>>(2);
   std::atomic<int> run{0};
   pool->post([&] { ++run; });
   pool->drain();

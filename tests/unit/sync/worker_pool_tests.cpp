@@ -12,7 +12,7 @@
 
 #include <doctest/doctest.h>
 
-using larder::sync::worker_pool;
+using worker_pool = larder::sync::worker_pool<>;
 
 TEST_CASE("a pool runs everything that is posted, on at most its number of threads") {
   worker_pool pool(3);
