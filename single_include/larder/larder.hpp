@@ -1319,6 +1319,38 @@ class rule_contest {
 
 }  // namespace larder::eviction
 
+// ---- larder/core/linear_probing.hpp --------------------------------------------------------------------------------
+
+namespace larder::core {
+
+/// Frees a cell of a table with linear probing and leaves no tombstone: later cells of its cluster move up unless their home lies
+/// behind the gap. `cells[0]` to `cells[mask]` (one less than a power of two) are the table, at least one of them `free`;
+/// `home_of(cell)` is where a search for what a cell holds begins.
+template <class Cells, class Cell, class Home>
+void free_cell(Cells& cells, std::size_t gap, std::size_t mask, Cell free, const Home& home_of) noexcept {
+  for (std::size_t at = (gap + 1) & mask; cells[at] != free; at = (at + 1) & mask) {
+    if (((at - home_of(cells[at])) & mask) < ((at - gap) & mask)) continue;
+    cells[gap] = cells[at];
+    gap = at;
+  }
+  cells[gap] = free;
+}
+
+}  // namespace larder::core
+
+// ---- larder/core/mix.hpp -------------------------------------------------------------------------------------------
+
+namespace larder::core {
+
+/// A number all of whose bits depend on all bits of `x`; different numbers stay different.
+constexpr std::uint64_t mix(std::uint64_t x) noexcept {
+  x *= 0x9e3779b97f4a7c15ULL;
+  x = (x ^ x >> 32U) * 0xd6e8feb86659fd93ULL;
+  return x ^ x >> 32U;
+}
+
+}  // namespace larder::core
+
 // ---- larder/eviction/ghost_table.hpp -------------------------------------------------------------------------------
 
 namespace larder::eviction {
@@ -1733,11 +1765,7 @@ class shadow_caches {
   static bool contains(hit_set set, std::size_t i) noexcept { return (set >> i & 1U) != 0; }
 
   /// Sampled hashes have bits in common; those that index and ghosts look at must not.
-  static std::uint64_t mixed(std::uint32_t print) noexcept {
-    std::uint64_t hash = (print + std::uint64_t{1}) * 0x9e3779b97f4a7c15ULL;
-    hash = (hash ^ hash >> 32U) * 0xd6e8feb86659fd93ULL;
-    return hash ^ hash >> 32U;
-  }
+  static std::uint64_t mixed(std::uint32_t print) noexcept { return core::mix(print + std::uint64_t{1}); }
 
   hit_set use(slot s) noexcept {
     hit_set hits = 0;
@@ -1792,15 +1820,9 @@ class shadow_caches {
     index_[at] = static_cast<std::uint16_t>(s + 1);
   }
   void take_from_index(slot s) noexcept {
-    std::size_t hole = home(entries_[s].print);
-    while (index_[hole] != s + 1) hole = (hole + 1) & index_mask();
-    for (std::size_t at = (hole + 1) & index_mask(); index_[at] != 0; at = (at + 1) & index_mask()) {
-      const std::size_t from_home = (at - home(entries_[index_[at] - 1].print)) & index_mask();
-      if (from_home < ((at - hole) & index_mask())) continue;  // its home lies after the hole
-      index_[hole] = index_[at];
-      hole = at;
-    }
-    index_[hole] = 0;
+    std::size_t at = home(entries_[s].print);
+    while (index_[at] != s + 1) at = (at + 1) & index_mask();
+    core::free_cell(index_, at, index_mask(), std::uint16_t{0}, [this](std::uint16_t number) { return home(entries_[number - 1].print); });
   }
 
   /// A quarter more, when all are in use.
@@ -3500,9 +3522,7 @@ class frequency_sketch {
 
   /// The highest bits name the block, so that doubling splits each block into two neighbours.
   place find(std::uint64_t key) const noexcept {
-    std::uint64_t mixed = key * 0x9e3779b97f4a7c15ULL;
-    mixed = (mixed ^ mixed >> 32U) * 0xd6e8feb86659fd93ULL;
-    mixed ^= mixed >> 32U;
+    const std::uint64_t mixed = core::mix(key);
     return {static_cast<std::size_t>(bits_ == 0 ? 0 : mixed >> (64U - bits_)), static_cast<std::uint32_t>(mixed & 0xfffffU)};
   }
 
@@ -3664,10 +3684,7 @@ struct w_tinylfu {
       return wanted > 5 && lucky();
     }
     /// Once in 128, the same until the next store.
-    bool lucky() const noexcept {
-      const std::uint64_t mixed = stores_ * 0x9e3779b97f4a7c15ULL;
-      return ((mixed ^ mixed >> 32U) * 0xd6e8feb86659fd93ULL) >> 57U == 0;
-    }
+    bool lucky() const noexcept { return core::mix(stores_) >> 57U == 0; }
 
     /// After each request: moves the window's share when it is time to.
     void climb() noexcept {
@@ -5426,25 +5443,6 @@ class removal_queue {
 };
 
 }  // namespace larder::storage
-
-// ---- larder/core/linear_probing.hpp --------------------------------------------------------------------------------
-
-namespace larder::core {
-
-/// Frees a cell of a table with linear probing and leaves no tombstone: later cells of its cluster move up unless their home lies
-/// behind the gap. `cells[0]` to `cells[mask]` (one less than a power of two) are the table, at least one of them `free`;
-/// `home_of(cell)` is where a search for what a cell holds begins.
-template <class Cells, class Cell, class Home>
-void free_cell(Cells& cells, std::size_t gap, std::size_t mask, Cell free, const Home& home_of) noexcept {
-  for (std::size_t at = (gap + 1) & mask; cells[at] != free; at = (at + 1) & mask) {
-    if (((at - home_of(cells[at])) & mask) < ((at - gap) & mask)) continue;
-    cells[gap] = cells[at];
-    gap = at;
-  }
-  cells[gap] = free;
-}
-
-}  // namespace larder::core
 
 // ---- larder/storage/slot_index.hpp ---------------------------------------------------------------------------------
 
@@ -7884,15 +7882,9 @@ class tracked_keys {
     return who;
   }
   void erase(id who) noexcept {
-    std::size_t gap = home(rows_[who]);
-    while (cells_[gap] != who) gap = next(gap);
-    for (std::size_t cell = next(gap); cells_[cell] != nobody; cell = next(cell)) {
-      const std::size_t way = (cell - home(rows_[cells_[cell]])) & mask();
-      if (way < ((cell - gap) & mask())) continue;  // its home lies behind the gap
-      cells_[gap] = cells_[cell];
-      gap = cell;
-    }
-    cells_[gap] = nobody;
+    std::size_t cell = home(rows_[who]);
+    while (cells_[cell] != who) cell = next(cell);
+    core::free_cell(cells_, cell, mask(), nobody, [this](id other) { return home(rows_[other]); });
     rows_[who] = free_;
     free_ = who;
     --size_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/mix.hpp>
 #include <larder/core/prefetch.hpp>
 
 #include <algorithm>
@@ -82,9 +83,7 @@ class frequency_sketch {
 
   /// The highest bits name the block, so that doubling splits each block into two neighbours.
   place find(std::uint64_t key) const noexcept {
-    std::uint64_t mixed = key * 0x9e3779b97f4a7c15ULL;
-    mixed = (mixed ^ mixed >> 32U) * 0xd6e8feb86659fd93ULL;
-    mixed ^= mixed >> 32U;
+    const std::uint64_t mixed = core::mix(key);
     return {static_cast<std::size_t>(bits_ == 0 ? 0 : mixed >> (64U - bits_)), static_cast<std::uint32_t>(mixed & 0xfffffU)};
   }
 

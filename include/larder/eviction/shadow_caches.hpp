@@ -1,5 +1,7 @@
 #pragma once
 
+#include <larder/core/linear_probing.hpp>
+#include <larder/core/mix.hpp>
 #include <larder/core/slot.hpp>
 #include <larder/eviction/ghost_memory.hpp>
 #include <larder/eviction/two_queues.hpp>
@@ -99,11 +101,7 @@ class shadow_caches {
   static bool contains(hit_set set, std::size_t i) noexcept { return (set >> i & 1U) != 0; }
 
   /// Sampled hashes have bits in common; those that index and ghosts look at must not.
-  static std::uint64_t mixed(std::uint32_t print) noexcept {
-    std::uint64_t hash = (print + std::uint64_t{1}) * 0x9e3779b97f4a7c15ULL;
-    hash = (hash ^ hash >> 32U) * 0xd6e8feb86659fd93ULL;
-    return hash ^ hash >> 32U;
-  }
+  static std::uint64_t mixed(std::uint32_t print) noexcept { return core::mix(print + std::uint64_t{1}); }
 
   hit_set use(slot s) noexcept {
     hit_set hits = 0;
@@ -158,15 +156,9 @@ class shadow_caches {
     index_[at] = static_cast<std::uint16_t>(s + 1);
   }
   void take_from_index(slot s) noexcept {
-    std::size_t hole = home(entries_[s].print);
-    while (index_[hole] != s + 1) hole = (hole + 1) & index_mask();
-    for (std::size_t at = (hole + 1) & index_mask(); index_[at] != 0; at = (at + 1) & index_mask()) {
-      const std::size_t from_home = (at - home(entries_[index_[at] - 1].print)) & index_mask();
-      if (from_home < ((at - hole) & index_mask())) continue;  // its home lies after the hole
-      index_[hole] = index_[at];
-      hole = at;
-    }
-    index_[hole] = 0;
+    std::size_t at = home(entries_[s].print);
+    while (index_[at] != s + 1) at = (at + 1) & index_mask();
+    core::free_cell(index_, at, index_mask(), std::uint16_t{0}, [this](std::uint16_t number) { return home(entries_[number - 1].print); });
   }
 
   /// A quarter more, when all are in use.

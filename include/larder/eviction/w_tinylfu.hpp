@@ -18,6 +18,7 @@
 // weight has to be kept (take `gdsf` where sizes should count).
 
 #include <larder/core/axis.hpp>
+#include <larder/core/mix.hpp>
 #include <larder/core/slot.hpp>
 #include <larder/eviction/frequency_sketch.hpp>
 #include <larder/eviction/slot_list.hpp>
@@ -132,10 +133,7 @@ struct w_tinylfu {
       return wanted > 5 && lucky();
     }
     /// Once in 128, the same until the next store.
-    bool lucky() const noexcept {
-      const std::uint64_t mixed = stores_ * 0x9e3779b97f4a7c15ULL;
-      return ((mixed ^ mixed >> 32U) * 0xd6e8feb86659fd93ULL) >> 57U == 0;
-    }
+    bool lucky() const noexcept { return core::mix(stores_) >> 57U == 0; }
 
     /// After each request: moves the window's share when it is time to.
     void climb() noexcept {

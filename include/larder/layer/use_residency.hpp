@@ -5,6 +5,7 @@
 // load goes on its buffer comes on top of the capacity.
 
 #include <larder/core/concepts.hpp>
+#include <larder/core/mix.hpp>
 #include <larder/core/slot.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/planned_residency.hpp>
@@ -98,13 +99,8 @@ class use_residency {
     else
       return order();
   }
-  // A hash that is well mixed and the same for the same layer, for orders that remember who left.
-  entry_info info(std::size_t i) const noexcept {
-    std::uint64_t h = static_cast<std::uint64_t>(i) + 0x9e3779b97f4a7c15ULL;
-    h = (h ^ (h >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-    h = (h ^ (h >> 27U)) * 0x94d049bb133111ebULL;
-    return {h ^ (h >> 31U), layers_[i].size};
-  }
+  // The hash is the same for the same layer, for orders that remember who left.
+  entry_info info(std::size_t i) const noexcept { return {core::mix(i + std::uint64_t{1}), layers_[i].size}; }
   void forget(std::size_t i) noexcept {
     bytes_ -= layers_[i].size;
     --entries_;

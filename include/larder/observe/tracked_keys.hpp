@@ -1,5 +1,7 @@
 #pragma once
 
+#include <larder/core/linear_probing.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -49,15 +51,9 @@ class tracked_keys {
     return who;
   }
   void erase(id who) noexcept {
-    std::size_t gap = home(rows_[who]);
-    while (cells_[gap] != who) gap = next(gap);
-    for (std::size_t cell = next(gap); cells_[cell] != nobody; cell = next(cell)) {
-      const std::size_t way = (cell - home(rows_[cells_[cell]])) & mask();
-      if (way < ((cell - gap) & mask())) continue;  // its home lies behind the gap
-      cells_[gap] = cells_[cell];
-      gap = cell;
-    }
-    cells_[gap] = nobody;
+    std::size_t cell = home(rows_[who]);
+    while (cells_[cell] != who) cell = next(cell);
+    core::free_cell(cells_, cell, mask(), nobody, [this](id other) { return home(rows_[other]); });
     rows_[who] = free_;
     free_ = who;
     --size_;
