@@ -2462,7 +2462,7 @@ static_assert(sizeof(arc::state) == 12);
 // CLOCK, or second chance (Corbato, "A paging experiment with the Multics system", 1968): first in, first out, but an
 // entry that was used since the hand last passed is let off once and its mark is cleared.
 // A hit sets one mark (nothing when it is set already) and runs in parallel with others; 8 bytes per entry and the mark.
-// The default: close to LRU's hit ratio or better, without LRU's cost per hit.
+// Choose it for LRU's hit ratio or better without LRU's cost per hit, and when the order must be simple to foresee.
 
 namespace larder {
 
@@ -4328,6 +4328,18 @@ class error_reporter final : public error_sink {
 
 }  // namespace larder::observe
 
+// ---- larder/storage/default_order.hpp ------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// The eviction order of a cache that names none, by its limits: where entries have sizes, the most uses per byte stay; where
+/// they are counted, scans must not sweep them out; without a limit, what costs least.
+template <class Policies>
+using default_order = std::conditional_t<Policies::template has<max_bytes> || Policies::template has<max_weight>, gdsf,
+                                         std::conditional_t<Policies::template has<max_entries>, s3_fifo, clock>>;
+
+}  // namespace larder::storage
+
 // ---- larder/sync/sharded.hpp ---------------------------------------------------------------------------------------
 
 namespace larder {
@@ -4361,7 +4373,7 @@ class engine_context {
  public:
   using set = core::policy_set<Policies...>;
   using storage = Storage;
-  using eviction = typename set::template on<axis::eviction, clock>;
+  using eviction = typename set::template on<axis::eviction, default_order<set>>;
   using locking = typename set::template on<axis::locking, sharded<>>;
   using hasher = typename set::template on<axis::hasher, xxh3>;
   using time = typename set::template on<axis::time, time_source<std::conditional_t<core::is_memory_storage<Storage>, steady_time, wall_time>>>;
@@ -6524,7 +6536,7 @@ struct memory_spec {
   static constexpr bool names_removed = Context::notifies;
 
   explicit memory_spec(const Context& c)
-      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(c.mark()) {}
+      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, eviction>()), mark(c.mark()) {}
 
   template <class Entry>
   bool expired(const Entry& e, instant now) const noexcept {
@@ -6783,7 +6795,7 @@ template <class Key, class Value, class... Policies>
 struct cache_rules {
   using set = core::policy_set<Policies...>;
   using where = typename set::template on<axis::storage, memory>;
-  using order = typename set::template on<axis::eviction, clock>;
+  using order = typename set::template on<axis::eviction, default_order<set>>;
   using hasher = typename set::template on<axis::hasher, xxh3>;
   using locking = typename set::template on<axis::locking, sharded<>>;
 
@@ -6879,7 +6891,7 @@ struct indexed_spec {
   static constexpr bool collects_removed = true;
 
   explicit indexed_spec(const Context& c)
-      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(c.mark()) {}
+      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, eviction>()), mark(c.mark()) {}
 
   template <class Entry>
   bool expired(const Entry& e, instant now) const noexcept {
@@ -9897,8 +9909,8 @@ namespace larder {
 template <class Tier>
 class tier_access;
 
-/// A cache from Key to Value, composed of policies in any order; what is not named has a default (memory, `clock`, `xxh3`,
-/// `sharded<>`).
+/// A cache from Key to Value, composed of policies in any order; what is not named has a default (memory, `xxh3`, `sharded<>`; the
+/// order is `gdsf` under `max_bytes` and `max_weight`, else `s3_fifo`).
 ///
 /// Threads: every member may be called from any number of threads at once, unless `unsynchronized` is named. Entries may
 /// leave at any time. Loaders, listeners, weighers and predicates run without any lock and may call the cache.

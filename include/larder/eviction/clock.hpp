@@ -3,7 +3,7 @@
 // CLOCK, or second chance (Corbato, "A paging experiment with the Multics system", 1968): first in, first out, but an
 // entry that was used since the hand last passed is let off once and its mark is cleared.
 // A hit sets one mark (nothing when it is set already) and runs in parallel with others; 8 bytes per entry and the mark.
-// The default: close to LRU's hit ratio or better, without LRU's cost per hit.
+// Choose it for LRU's hit ratio or better without LRU's cost per hit, and when the order must be simple to foresee.
 
 #include <larder/core/axis.hpp>
 #include <larder/core/slot.hpp>

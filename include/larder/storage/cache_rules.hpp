@@ -4,12 +4,12 @@
 #include <larder/core/concepts.hpp>
 #include <larder/core/key_view.hpp>
 #include <larder/core/policy_set.hpp>
-#include <larder/eviction/clock.hpp>
 #include <larder/expiry/expire_after_access.hpp>
 #include <larder/hash/xxh3.hpp>
 #include <larder/limit/max_weight.hpp>
 #include <larder/limit/unbounded.hpp>
 #include <larder/observe/miss_ratio_curve.hpp>
+#include <larder/storage/default_order.hpp>
 #include <larder/storage/memory.hpp>
 #include <larder/sync/sharded.hpp>
 
@@ -24,7 +24,7 @@ template <class Key, class Value, class... Policies>
 struct cache_rules {
   using set = core::policy_set<Policies...>;
   using where = typename set::template on<axis::storage, memory>;
-  using order = typename set::template on<axis::eviction, clock>;
+  using order = typename set::template on<axis::eviction, default_order<set>>;
   using hasher = typename set::template on<axis::hasher, xxh3>;
   using locking = typename set::template on<axis::locking, sharded<>>;
 

@@ -4,7 +4,6 @@
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/policy_set.hpp>
-#include <larder/eviction/clock.hpp>
 #include <larder/expiry/expire_after_access.hpp>
 #include <larder/expiry/expire_after_write.hpp>
 #include <larder/expiry/refresh_after_write.hpp>
@@ -17,6 +16,7 @@
 #include <larder/limit/watermark.hpp>
 #include <larder/observe/error_reporter.hpp>
 #include <larder/observe/removal_listener.hpp>
+#include <larder/storage/default_order.hpp>
 #include <larder/sync/sharded.hpp>
 
 #include <algorithm>
@@ -42,7 +42,7 @@ class engine_context {
  public:
   using set = core::policy_set<Policies...>;
   using storage = Storage;
-  using eviction = typename set::template on<axis::eviction, clock>;
+  using eviction = typename set::template on<axis::eviction, default_order<set>>;
   using locking = typename set::template on<axis::locking, sharded<>>;
   using hasher = typename set::template on<axis::hasher, xxh3>;
   using time = typename set::template on<axis::time, time_source<std::conditional_t<core::is_memory_storage<Storage>, steady_time, wall_time>>>;

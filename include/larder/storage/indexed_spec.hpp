@@ -3,7 +3,6 @@
 #include <larder/core/axis.hpp>
 #include <larder/core/digest.hpp>
 #include <larder/core/time.hpp>
-#include <larder/eviction/clock.hpp>
 #include <larder/expiry/expire_after_access.hpp>
 #include <larder/limit/watermark.hpp>
 
@@ -33,7 +32,7 @@ struct indexed_spec {
   static constexpr bool collects_removed = true;
 
   explicit indexed_spec(const Context& c)
-      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(c.mark()) {}
+      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, eviction>()), mark(c.mark()) {}
 
   template <class Entry>
   bool expired(const Entry& e, instant now) const noexcept {

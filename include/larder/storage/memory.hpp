@@ -57,7 +57,7 @@ struct memory_spec {
   static constexpr bool names_removed = Context::notifies;
 
   explicit memory_spec(const Context& c)
-      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, clock>()), mark(c.mark()) {}
+      : context(c), eviction_policy(c.policies().template get_or<axis::eviction, eviction>()), mark(c.mark()) {}
 
   template <class Entry>
   bool expired(const Entry& e, instant now) const noexcept {
