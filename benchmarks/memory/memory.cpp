@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <stdexcept>
 
@@ -47,11 +46,11 @@ void check_names(const bench::options& wanted, const bench::everybody& all) {
 
 int main(int count, char** arguments) {
   try {
-    if (count == 2 && std::strcmp(arguments[1], "--help") == 0) {
+    const bench::options wanted = bench::parse(count, arguments);
+    if (wanted.help) {
       print_help(bench::everybody{});
       return 0;
     }
-    const bench::options wanted = bench::parse(count, arguments);
     if (!wanted.draws.empty()) {
       bench::write_draws(wanted.draws, wanted);
       return 0;

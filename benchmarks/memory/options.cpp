@@ -32,7 +32,7 @@ bool among(const std::vector<std::string>& names, std::string_view name) {
 }  // namespace
 
 const char* const usage =
-    "usage: bench_memory [--case NAME,...] [--only SUBJECT,...] [--chunks N] [--quick] [--out FILE.json] [--beside FILE] "
+    "usage: bench_memory [--help] [--case NAME,...] [--only SUBJECT,...] [--chunks N] [--quick] [--out FILE.json] [--beside FILE] "
     "[--draws FOLDER]\n"
     "  --chunks N       chunks of 1,000,000 requests of each subject, interleaved (default 11)\n"
     "  --quick          3 chunks of 100,000 requests over 100,000 keys: shows that it runs, not how fast\n"
@@ -48,8 +48,8 @@ options parse(int count, char** arguments) {
   bool chunks_said = false;
   for (int i = 1; i < count; ++i) {
     const std::string_view option = arguments[i];
-    if (option == "--quick") {
-      result.quick = true;
+    if (option == "--quick" || option == "--help" || option == "-h") {
+      (option == "--quick" ? result.quick : result.help) = true;
       continue;
     }
     const bool known = option == "--case" || option == "--only" || option == "--chunks" || option == "--out" ||

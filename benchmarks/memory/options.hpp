@@ -18,6 +18,7 @@ struct options {
   std::string beside;              ///< figures that other programs measured, to be shown with ours
   std::string draws;               ///< a folder that the requests go to, for other programs
   bool quick = false;
+  bool help = false;
 
   bool wants_case(std::string_view name) const;
   bool wants(std::string_view subject) const;

@@ -39,6 +39,12 @@ TEST_CASE("--quick is short unless the number of chunks is said, in either order
   CHECK(parse({"--quick"}).keys == 100'000);
 }
 
+TEST_CASE("help may be asked for anywhere, as `scripts/bench` puts an option before those of its caller") {
+  CHECK(parse({"--out", "figures.json", "--help"}).help);
+  CHECK(parse({"-h"}).help);
+  CHECK_FALSE(parse({"--quick"}).help);
+}
+
 TEST_CASE("wrong use is told") {
   CHECK_THROWS_WITH_AS(parse({"--nonsense"}), "unknown option --nonsense", std::invalid_argument);
   CHECK_THROWS_WITH_AS(parse({"--out"}), "--out needs a value", std::invalid_argument);
