@@ -4583,6 +4583,55 @@ class budget {
 
 }  // namespace larder::core
 
+// ---- larder/limit/budget_part.hpp ----------------------------------------------------------------------------------
+
+namespace larder::core {
+
+/// What one of several equal parts of a table holds of the budget that they share. One thread at a time changes it; any may read it.
+template <bool Shared, std::size_t Dimensions>
+class budget_part {
+ public:
+  using budget_type = budget<Shared, Dimensions>;
+  using sizes = amounts<Dimensions>;
+
+  budget_part(budget_type& whole, std::size_t parts) noexcept : whole_(whole), parts_(parts) {}
+
+  const budget_type& whole() const noexcept { return whole_; }
+
+  bool take(const sizes& size) noexcept {
+    if (!whole_.take(size)) return false;
+    if (parts_ > 1)
+      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].add(size[d]);
+    return true;
+  }
+  void give_back(const sizes& size) noexcept {
+    whole_.give_back(size);
+    if (parts_ > 1)
+      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].subtract(size[d]);
+  }
+
+  /// Whether it holds more than its part of what may be in use beside `size`, of something that `size` needs more of.
+  bool holds_too_much_beside(const sizes& size) const noexcept { return holds_more_than(size, parts_); }
+  /// Whether it holds less than half of that part: then room for `size` is not to come from here while others have it.
+  bool holds_little_beside(const sizes& size) const noexcept { return parts_ > 1 && !holds_more_than(size, 2 * parts_); }
+
+ private:
+  bool holds_more_than(const sizes& size, std::size_t fraction) const noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d) {
+      const std::uint64_t capacity = whole_.capacity(d);
+      if (size[d] > capacity || whole_.used(d) <= capacity - size[d]) continue;
+      if (held_[d].load() > (capacity - size[d]) / fraction) return true;
+    }
+    return false;
+  }
+
+  budget_type& whole_;
+  const std::size_t parts_;
+  std::array<sync::counter<Shared>, Dimensions> held_;
+};
+
+}  // namespace larder::core
+
 // ---- larder/storage/entry_block.hpp --------------------------------------------------------------------------------
 
 // A block of a few entries and all that a look-up needs of them, in one stretch of whole cache lines: a tag of seven bits per
@@ -5781,16 +5830,18 @@ class alignas(64) table_shard {
   using removed_key = std::conditional_t<names_removed, key, core::none>;
   using removals = removal_queue<removed_key, payload>;
   using budget_type = core::budget<Spec::synchronized, Spec::dimensions>;
+  using budget_part = core::budget_part<Spec::synchronized, Spec::dimensions>;
 
   /// What the shard counted; may be read and changed without the lock.
   struct counters_type {
     sync::counter<Spec::synchronized> insertions, evictions, expirations, refused, joined;
   };
 
-  table_shard(const Spec& spec, budget_type& budget, std::size_t expected)
+  /// One of `parts`, for about `expected` entries.
+  table_shard(const Spec& spec, budget_type& budget, std::size_t parts, std::size_t expected)
       : places_(spec, expected),
         spec_(spec),
-        budget_(budget),
+        budget_(budget, parts),
         states_(places_.order_states_handle()),
         order_(make_order<order_type>(spec.eviction_policy, states_)) {}
   table_shard(const table_shard&) = delete;
@@ -5843,7 +5894,7 @@ class alignas(64) table_shard {
       place = no_slot;
     }
     if (place != no_slot && wanted.only_if_absent) return put_outcome::present;
-    if (!budget_.fits_alone(wanted.size)) {
+    if (!budget_.whole().fits_alone(wanted.size)) {
       // What the key had is no longer its value, so it goes as well.
       if (place != no_slot) leave(place, removal_cause::replaced, gone);
       counters.refused.add();
@@ -5851,7 +5902,7 @@ class alignas(64) table_shard {
     }
     if (place != no_slot) {
       if (replace(place, std::move(value), wanted, gone)) return put_outcome::stored;
-    } else if (take_room(wanted, gone)) {
+    } else if (take_room(wanted, gone, [&] { return budget_.holds_little_beside(wanted.size); })) {
       insert(make_key, std::move(value), wanted);
       return put_outcome::stored;
     }
@@ -5870,6 +5921,9 @@ class alignas(64) table_shard {
     forget(place, hash, cause, gone);
     return true;
   }
+
+  /// Whether room for `size` is to come from here; readable without the lock.
+  bool holds_too_much_beside(const core::amounts<Spec::dimensions>& size) const noexcept { return budget_.holds_too_much_beside(size); }
 
   /// Takes an entry out for any cause but eviction.
   void leave(slot place, removal_cause cause, removals& gone) {
@@ -6012,7 +6066,7 @@ class alignas(64) table_shard {
     const bool pinned = pins_.contains(place);
     if (!pinned) told().on_erase(place);
     budget_.give_back(size_of(places_[place]));
-    if (!take_room(wanted, gone)) {
+    if (!take_room(wanted, gone, [] { return false; })) {
       forget(place, wanted.hash, removal_cause::replaced, gone);
       return false;
     }
@@ -6034,16 +6088,18 @@ class alignas(64) table_shard {
     return true;
   }
 
-  bool take_room(const request& wanted, removals& gone) {
+  /// Evicts until there is room and takes it. False when there is nothing to evict, or as soon as `others_first()`.
+  template <class OthersFirst>
+  bool take_room(const request& wanted, removals& gone, OthersFirst&& others_first) {
     if constexpr (!core::evicts_for_puts<typename Spec::eviction>) return budget_.take(wanted.size);
     const entry_info incoming{wanted.hash, wanted.order_weight};
     if constexpr (Spec::has_watermark) {
-      const sizes bounds = budget_.marks(spec_.mark, wanted.size);
-      while (budget_.passes(bounds, wanted.size) && evict_one(wanted.now, gone, &incoming)) {
+      const sizes bounds = budget_.whole().marks(spec_.mark, wanted.size);
+      while (budget_.whole().passes(bounds, wanted.size) && evict_one(wanted.now, gone, &incoming)) {
       }
     }
     while (!budget_.take(wanted.size))
-      if (!evict_one(wanted.now, gone, &incoming)) return false;
+      if (others_first() || !evict_one(wanted.now, gone, &incoming)) return false;
     return true;
   }
 
@@ -6076,7 +6132,7 @@ class alignas(64) table_shard {
   }
 
   const Spec& spec_;
-  budget_type& budget_;
+  budget_part budget_;
   states states_;
   order_type order_;
   log_type log_;
@@ -6228,7 +6284,7 @@ class entry_table {
   entry_table(const Spec& spec, std::size_t shards, std::size_t expected) : spec_(spec), mask_(shards - 1) {
     shards_.reserve(shards);
     const std::size_t each = shards == 1 ? expected : expected / shards + expected / shards / 16 + (expected != 0 ? 64 : 0);
-    for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<shard>(spec_, budget_, each));
+    for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<shard>(spec_, budget_, shards, each));
   }
   entry_table(const entry_table&) = delete;
   entry_table& operator=(const entry_table&) = delete;
@@ -6290,7 +6346,7 @@ class entry_table {
     do {
       const std::lock_guard lock(s.mutex);
       if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
-    } while (core::evicts_for_puts<typename Spec::eviction> && evict_elsewhere(&s, wanted, gone));
+    } while (core::evicts_for_puts<typename Spec::eviction> && make_room(wanted, gone));
     if constexpr (!core::evicts_for_puts<typename Spec::eviction>) {
       s.counters.refused.add();
       return put_outcome::refused;
@@ -6437,16 +6493,24 @@ class entry_table {
       return *shards_.front();
   }
 
-  /// The own shard has nothing left to evict: one eviction round in the others. False when they have nothing either.
-  bool evict_elsewhere(const shard* own, const request& wanted, removals& gone) {
+  /// Evicts where more is held than a part of the whole, then wherever anything can go, until there is room. False when nothing could.
+  bool make_room(const request& wanted, removals& gone) {
+    const auto evict_from = [&](shard& s, auto&& gives) {
+      bool evicted = false;
+      const std::lock_guard lock(s.mutex);
+      while (!budget_.has_room(wanted.size) && gives() && s.evict_one(wanted.now, gone)) evicted = true;
+      return evicted;
+    };
     bool evicted = false;
-    for (auto& s : shards_) {
-      if (s.get() == own) continue;
-      const std::lock_guard lock(s->mutex);
-      while (!budget_.has_room(wanted.size)) {
-        if (!s->evict_one(wanted.now, gone)) break;
-        evicted = true;
-      }
+    const std::size_t own = wanted.hash & mask_;
+    for (std::size_t i = 1; i <= shards_.size(); ++i) {
+      shard& s = *shards_[(own + i) & mask_];
+      const auto gives = [&] { return s.holds_too_much_beside(wanted.size); };
+      if (gives()) evicted = evict_from(s, gives) || evicted;
+      if (budget_.has_room(wanted.size)) return true;
+    }
+    for (auto& s : shards_) {  // what is pinned cannot go, so the others must give more
+      evicted = evict_from(*s, [] { return true; }) || evicted;
       if (budget_.has_room(wanted.size)) return true;
     }
     return evicted;

@@ -48,7 +48,7 @@ class entry_table {
   entry_table(const Spec& spec, std::size_t shards, std::size_t expected) : spec_(spec), mask_(shards - 1) {
     shards_.reserve(shards);
     const std::size_t each = shards == 1 ? expected : expected / shards + expected / shards / 16 + (expected != 0 ? 64 : 0);
-    for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<shard>(spec_, budget_, each));
+    for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<shard>(spec_, budget_, shards, each));
   }
   entry_table(const entry_table&) = delete;
   entry_table& operator=(const entry_table&) = delete;
@@ -110,7 +110,7 @@ class entry_table {
     do {
       const std::lock_guard lock(s.mutex);
       if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
-    } while (core::evicts_for_puts<typename Spec::eviction> && evict_elsewhere(&s, wanted, gone));
+    } while (core::evicts_for_puts<typename Spec::eviction> && make_room(wanted, gone));
     if constexpr (!core::evicts_for_puts<typename Spec::eviction>) {
       s.counters.refused.add();
       return put_outcome::refused;
@@ -257,16 +257,24 @@ class entry_table {
       return *shards_.front();
   }
 
-  /// The own shard has nothing left to evict: one eviction round in the others. False when they have nothing either.
-  bool evict_elsewhere(const shard* own, const request& wanted, removals& gone) {
+  /// Evicts where more is held than a part of the whole, then wherever anything can go, until there is room. False when nothing could.
+  bool make_room(const request& wanted, removals& gone) {
+    const auto evict_from = [&](shard& s, auto&& gives) {
+      bool evicted = false;
+      const std::lock_guard lock(s.mutex);
+      while (!budget_.has_room(wanted.size) && gives() && s.evict_one(wanted.now, gone)) evicted = true;
+      return evicted;
+    };
     bool evicted = false;
-    for (auto& s : shards_) {
-      if (s.get() == own) continue;
-      const std::lock_guard lock(s->mutex);
-      while (!budget_.has_room(wanted.size)) {
-        if (!s->evict_one(wanted.now, gone)) break;
-        evicted = true;
-      }
+    const std::size_t own = wanted.hash & mask_;
+    for (std::size_t i = 1; i <= shards_.size(); ++i) {
+      shard& s = *shards_[(own + i) & mask_];
+      const auto gives = [&] { return s.holds_too_much_beside(wanted.size); };
+      if (gives()) evicted = evict_from(s, gives) || evicted;
+      if (budget_.has_room(wanted.size)) return true;
+    }
+    for (auto& s : shards_) {  // what is pinned cannot go, so the others must give more
+      evicted = evict_from(*s, [] { return true; }) || evicted;
       if (budget_.has_room(wanted.size)) return true;
     }
     return evicted;

@@ -6,7 +6,7 @@
 #include <larder/core/slot.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
-#include <larder/limit/budget.hpp>
+#include <larder/limit/budget_part.hpp>
 #include <larder/observe/removal_listener.hpp>
 #include <larder/storage/block_places.hpp>
 #include <larder/storage/hit_log.hpp>
@@ -58,16 +58,18 @@ class alignas(64) table_shard {
   using removed_key = std::conditional_t<names_removed, key, core::none>;
   using removals = removal_queue<removed_key, payload>;
   using budget_type = core::budget<Spec::synchronized, Spec::dimensions>;
+  using budget_part = core::budget_part<Spec::synchronized, Spec::dimensions>;
 
   /// What the shard counted; may be read and changed without the lock.
   struct counters_type {
     sync::counter<Spec::synchronized> insertions, evictions, expirations, refused, joined;
   };
 
-  table_shard(const Spec& spec, budget_type& budget, std::size_t expected)
+  /// One of `parts`, for about `expected` entries.
+  table_shard(const Spec& spec, budget_type& budget, std::size_t parts, std::size_t expected)
       : places_(spec, expected),
         spec_(spec),
-        budget_(budget),
+        budget_(budget, parts),
         states_(places_.order_states_handle()),
         order_(make_order<order_type>(spec.eviction_policy, states_)) {}
   table_shard(const table_shard&) = delete;
@@ -120,7 +122,7 @@ class alignas(64) table_shard {
       place = no_slot;
     }
     if (place != no_slot && wanted.only_if_absent) return put_outcome::present;
-    if (!budget_.fits_alone(wanted.size)) {
+    if (!budget_.whole().fits_alone(wanted.size)) {
       // What the key had is no longer its value, so it goes as well.
       if (place != no_slot) leave(place, removal_cause::replaced, gone);
       counters.refused.add();
@@ -128,7 +130,7 @@ class alignas(64) table_shard {
     }
     if (place != no_slot) {
       if (replace(place, std::move(value), wanted, gone)) return put_outcome::stored;
-    } else if (take_room(wanted, gone)) {
+    } else if (take_room(wanted, gone, [&] { return budget_.holds_little_beside(wanted.size); })) {
       insert(make_key, std::move(value), wanted);
       return put_outcome::stored;
     }
@@ -147,6 +149,9 @@ class alignas(64) table_shard {
     forget(place, hash, cause, gone);
     return true;
   }
+
+  /// Whether room for `size` is to come from here; readable without the lock.
+  bool holds_too_much_beside(const core::amounts<Spec::dimensions>& size) const noexcept { return budget_.holds_too_much_beside(size); }
 
   /// Takes an entry out for any cause but eviction.
   void leave(slot place, removal_cause cause, removals& gone) {
@@ -289,7 +294,7 @@ class alignas(64) table_shard {
     const bool pinned = pins_.contains(place);
     if (!pinned) told().on_erase(place);
     budget_.give_back(size_of(places_[place]));
-    if (!take_room(wanted, gone)) {
+    if (!take_room(wanted, gone, [] { return false; })) {
       forget(place, wanted.hash, removal_cause::replaced, gone);
       return false;
     }
@@ -311,16 +316,18 @@ class alignas(64) table_shard {
     return true;
   }
 
-  bool take_room(const request& wanted, removals& gone) {
+  /// Evicts until there is room and takes it. False when there is nothing to evict, or as soon as `others_first()`.
+  template <class OthersFirst>
+  bool take_room(const request& wanted, removals& gone, OthersFirst&& others_first) {
     if constexpr (!core::evicts_for_puts<typename Spec::eviction>) return budget_.take(wanted.size);
     const entry_info incoming{wanted.hash, wanted.order_weight};
     if constexpr (Spec::has_watermark) {
-      const sizes bounds = budget_.marks(spec_.mark, wanted.size);
-      while (budget_.passes(bounds, wanted.size) && evict_one(wanted.now, gone, &incoming)) {
+      const sizes bounds = budget_.whole().marks(spec_.mark, wanted.size);
+      while (budget_.whole().passes(bounds, wanted.size) && evict_one(wanted.now, gone, &incoming)) {
       }
     }
     while (!budget_.take(wanted.size))
-      if (!evict_one(wanted.now, gone, &incoming)) return false;
+      if (others_first() || !evict_one(wanted.now, gone, &incoming)) return false;
     return true;
   }
 
@@ -353,7 +360,7 @@ class alignas(64) table_shard {
   }
 
   const Spec& spec_;
-  budget_type& budget_;
+  budget_part budget_;
   states states_;
   order_type order_;
   log_type log_;

@@ -87,8 +87,8 @@ TEST_CASE_TEMPLATE("the weight is exact and within the capacity from 10 bytes to
   CHECK(c.weight() == 0);
 }
 
-TEST_CASE("neither what is small nor what is large is starved by the default order") {
-  sized_by_default c(larder::max_bytes{4 * gigabyte});
+TEST_CASE_TEMPLATE("neither what is small nor what is large is starved by the default order", Cache, sized_by_default, sized_in_shards) {
+  Cache c(larder::max_bytes{4 * gigabyte});
   std::mt19937_64 random(4);
   struct group {
     std::uint64_t first_key;
