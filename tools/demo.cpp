@@ -161,8 +161,9 @@ int run(const options& chosen) {
   larder::layer_cache streamed{larder::loader_source{std::vector<larder::layer_info>(layers.begin(), layers.end()), load_layer},
                                larder::max_bytes{memory}};
   const larder::residency_plan plan = streamed.plan();
-  std::printf("memory %s for %s: %zu of %zu layers stay, the rest goes through %zu slots\n\n", larder::format_size(memory).c_str(),
-              larder::format_size(total).c_str(), plan.resident_count, layers.size(), plan.stream_slots);
+  std::printf("memory %s for %s: %zu of %zu layers stay, the rest goes through %zu slot%s\n\n", larder::format_size(memory).c_str(),
+              larder::format_size(total).c_str(), plan.resident_count, layers.size(), plan.stream_slots,
+              plan.stream_slots == 1 ? "" : "s");
 
   struct pass_result {
     double seconds;
