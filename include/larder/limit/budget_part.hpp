@@ -23,13 +23,13 @@ class budget_part {
   bool take(const sizes& size) noexcept {
     if (!whole_.take(size)) return false;
     if (parts_ > 1)
-      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].add(size[d]);
+      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].store(held_[d].load() + size[d]);
     return true;
   }
   void give_back(const sizes& size) noexcept {
     whole_.give_back(size);
     if (parts_ > 1)
-      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].subtract(size[d]);
+      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].store(held_[d].load() - size[d]);
   }
 
   /// Whether it holds more than its part of what may be in use beside `size`, of something that `size` needs more of.
