@@ -519,7 +519,8 @@ namespace larder {
 // ---------------------------------------------------------------------------------------------------- eviction
 
 /// The algorithm of an eviction policy over slot numbers. The host calls, never twice at once except `on_hit`:
-/// `on_insert` when an entry comes (one that is replaced goes with `on_erase` and comes again), `on_hit` when a look-up counts as a use, `on_erase` when an entry leaves for any reason but eviction, `on_evict` when
+/// `on_insert` when an entry comes (one that is replaced goes with `on_erase` and comes again, unless the policy declares
+/// `static constexpr bool replacement_is_use = true`: then it is a use, if it takes no more room), `on_hit` when a look-up counts as a use, `on_erase` when an entry leaves for any reason but eviction, `on_evict` when
 /// the host drops the victim, and `victim()` for the slot that should leave (`no_slot` when it holds none). A pinned
 /// entry is taken out with `on_erase` and comes back with `on_insert`, so `victim()` never meets one.
 /// An order that must know for whom the room is, such as ARC, adds the overload `slot victim(entry_info incoming) noexcept`: a
@@ -533,9 +534,9 @@ namespace larder {
 /// entries that the order has flagged. The policy's `counted_state`, if it has one, is
 /// what it keeps per slot at such a host.
 /// An order whose hits are dear may declare `static constexpr std::uint8_t rationed_uses`. A host that can count then tells it of an
-/// entry's first use at once and of more only when it has gone round, after a fifth of the entries' number of insertions: of none with
-/// 1, of each with 7 (and of every six at once), by `on_hits(slot, std::uint32_t n)` where the order has that. Below 4096 entries
-/// it is told of every use at once.
+/// entry's first use at once and of more only when it has gone round, after a fifth of the entries' number of insertions, or when the
+/// entry is to leave: of none with 1, of up to six with 7, by `on_hits(slot, std::uint32_t n)` where the order has that. Below 4096
+/// entries it is told of every use at once.
 /// An order with `eviction_report describe() const` is asked for `stats()`, and one with `std::size_t memory() const noexcept` for the
 /// bytes that it keeps besides the states.
 /// An order with `void prepare_hit(slot) const noexcept` is told of several hits together, each prepared (fetched) before.
@@ -582,6 +583,16 @@ inline constexpr bool evicts_for_puts = [] {
     return static_cast<bool>(P::evicts_for_puts);
   else
     return true;
+}();
+
+/// Whether a replaced value that takes no more room than the old one counts as a use of its entry, which keeps its place; else the
+/// entry goes with `on_erase` and comes again.
+template <class P>
+inline constexpr bool replacement_is_use = [] {
+  if constexpr (requires { P::replacement_is_use; })
+    return static_cast<bool>(P::replacement_is_use);
+  else
+    return false;
 }();
 
 /// Whether all that a hit does is counting up to `P::counted_uses`.
@@ -2059,9 +2070,10 @@ void count_use(const States& states, slot s, std::uint8_t most) noexcept {
 
 namespace larder {
 
-/// Evicts as the policy would that suits the requests best. A replacement is stored anew.
+/// Evicts as the policy would that suits the requests best. A replacement is a use; a larger one is stored anew.
 struct adaptive {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr bool concurrent_hits = true;
   static constexpr std::uint8_t counted_uses = 3;
   static constexpr bool hears_of_flagged = true;
@@ -2330,9 +2342,10 @@ namespace larder {
 
 /// Evicts the least recently used entry of those used once or of those used more often, in shares that adapt. Exact for a host
 /// that asks with `victim(incoming)`; else a returning key moves the shares only after its victim was chosen. A replacement is
-/// stored anew.
+/// a use; a larger one is stored anew.
 struct arc {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr std::uint8_t rationed_uses = 1;
 
   struct state : eviction::links {
@@ -2466,9 +2479,11 @@ static_assert(sizeof(arc::state) == 12);
 
 namespace larder {
 
-/// Evicts the oldest entry that has not been used since it was last considered. A replacement is stored anew.
+/// Evicts the oldest entry that has not been used since it was last considered. A replacement is a use; a larger one
+/// is stored anew.
 struct clock {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr bool concurrent_hits = true;
   static constexpr std::uint8_t counted_uses = 1;
 
@@ -2764,6 +2779,7 @@ namespace larder {
 /// Evicts the entry with the least uses per weight, aged; among equals, the least recently used. A replacement is stored anew.
 struct gdsf {
   using policy_axis = axis::eviction;
+  static constexpr std::uint8_t rationed_uses = 7;
 
   struct worth {
     double height = 0;       // H
@@ -2787,9 +2803,10 @@ struct gdsf {
       queue(s);
     }
     void prepare_hit(slot) const noexcept {}  // its own state is all that a hit touches
-    void on_hit(slot s) noexcept {
+    void on_hit(slot s) noexcept { on_hits(s, 1); }
+    void on_hits(slot s, std::uint32_t n) noexcept {
       state& used = states_[s];
-      if (used.uses != std::numeric_limits<std::uint32_t>::max()) ++used.uses;
+      used.uses += std::min(n, std::numeric_limits<std::uint32_t>::max() - used.uses);
       used.now = {floor_ + used.uses / static_cast<double>(used.weight), ++uses_};
     }
     void on_erase(slot s) noexcept { queue_.erase(s); }
@@ -2895,9 +2912,10 @@ static_assert(sizeof(largest_first::state) == 32);
 namespace larder {
 
 /// Evicts the entry with the fewest uses; among equals, the least recently used. The store is the first use; uses are
-/// forgotten when the entry leaves, and a replacement is stored anew.
+/// forgotten when the entry leaves. A replacement is a use; a larger one is stored anew.
 struct lfu {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr std::uint8_t rationed_uses = 7;
 
   struct state : eviction::links {
@@ -3140,9 +3158,11 @@ class ghost_ring {
 
 namespace larder {
 
-/// Evicts the oldest of the few entries that have not been used twice at a short distance. A replacement is stored anew.
+/// Evicts the oldest of the few entries that have not been used twice at a short distance. A replacement is a use;
+/// a larger one is stored anew.
 struct lirs {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr std::uint8_t rationed_uses = 1;
 
   struct state : eviction::links {
@@ -3272,6 +3292,7 @@ namespace larder {
 /// Evicts the least recently used entry. Exact; a replacement counts as a use.
 struct lru {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   using state = eviction::links;
 
   template <class States>
@@ -3308,9 +3329,11 @@ struct lru {
 
 namespace larder {
 
-/// Evicts newcomers that were not used twice first, and of the rest who has not been used for a round. A replacement is stored anew.
+/// Evicts newcomers that were not used twice first, and of the rest who has not been used for a round. A
+/// replacement is a use; a larger one is stored anew.
 struct s3_fifo {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr bool concurrent_hits = true;
   static constexpr std::uint8_t counted_uses = 3;
 
@@ -3408,9 +3431,11 @@ static_assert(sizeof(s3_fifo::state) == 12);
 
 namespace larder {
 
-/// Evicts the first entry from the hand towards newer ones that has not been used since the hand last passed it.
+/// Evicts the first entry from the hand towards newer ones that has not been used since the hand last passed it. A replacement
+/// is a use; a larger one is stored anew.
 struct sieve {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr bool concurrent_hits = true;
   static constexpr std::uint8_t counted_uses = 1;
 
@@ -3581,9 +3606,10 @@ class frequency_sketch {
 namespace larder {
 
 /// Evicts the less often wanted of two: the oldest of the newcomers, or the least recently used of those on probation. A
-/// replacement is stored anew.
+/// replacement is a use; a larger one is stored anew.
 struct w_tinylfu {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr std::uint8_t rationed_uses = 7;
 
   bool fixed_window = false;  ///< 1 % of the entries for good, as in the paper of 2017
@@ -4155,10 +4181,11 @@ struct removal_listener {
 
 namespace larder::core {
 
-/// How a key is passed to look-ups: strings as `string_view`, so that no look-up allocates; the rest by reference.
+/// How a key is passed to look-ups: strings as `string_view`, so that no look-up allocates; what fits two registers by value;
+/// the rest by reference.
 template <class Key>
 struct key_view_of {
-  using type = const Key&;
+  using type = std::conditional_t<std::is_trivially_copyable_v<Key> && sizeof(Key) <= 16, Key, const Key&>;
 };
 template <>
 struct key_view_of<std::string> {
@@ -4513,6 +4540,20 @@ namespace larder::core {
 template <std::size_t Dimensions>
 using amounts = std::array<std::uint64_t, Dimensions>;
 
+/// Whether `part` is at most `whole` in every dimension.
+template <std::size_t Dimensions>
+constexpr bool covers(const amounts<Dimensions>& whole, const amounts<Dimensions>& part) noexcept {
+  for (std::size_t d = 0; d < Dimensions; ++d)
+    if (part[d] > whole[d]) return false;
+  return true;
+}
+/// What is left of `whole` without a `part` that it covers.
+template <std::size_t Dimensions>
+constexpr amounts<Dimensions> difference(amounts<Dimensions> whole, const amounts<Dimensions>& part) noexcept {
+  for (std::size_t d = 0; d < Dimensions; ++d) whole[d] -= part[d];
+  return whole;
+}
+
 /// How much is in use of each limit and how much may be. Room is taken before an entry becomes visible, so that the use
 /// never passes the capacity, whatever the threads do.
 template <bool Shared, std::size_t Dimensions>
@@ -4635,7 +4676,7 @@ class budget_part {
 // ---- larder/storage/entry_block.hpp --------------------------------------------------------------------------------
 
 // A block of a few entries and all that a look-up needs of them, in one stretch of whole cache lines: a tag of seven bits per
-// entry, how many entries were turned away for want of room, a version for readers without a lock, three bits of use per entry,
+// entry, how many entries were turned away for want of room, a version for readers without a lock, four bits of use per entry,
 // and the entries. A hit touches nothing else, so it costs what a bare hash table's find does.
 
 namespace larder::storage {
@@ -4684,7 +4725,12 @@ class block_tags {
   }
   /// The same for the free ones among the first `places`.
   std::uint64_t free(std::size_t places) const noexcept { return ~word_ & tops & ((std::uint64_t{1} << (8 * places)) - 1); }
-  static std::size_t first(std::uint64_t found) noexcept { return static_cast<std::size_t>(std::countr_zero(found)) / 8; }
+  /// The lowest bit that is set, and the place whose byte a bit is in.
+  static std::uint32_t first_bit(std::uint64_t found) noexcept { return static_cast<std::uint32_t>(std::countr_zero(found)); }
+  static std::uint32_t place_of(std::uint32_t bit) noexcept { return bit / 8; }
+  static std::size_t first(std::uint64_t found) noexcept { return place_of(first_bit(found)); }
+  /// The bit by which a place is found.
+  static std::uint32_t bit_of(std::size_t place) noexcept { return static_cast<std::uint32_t>(place * 8 + 7); }
 
   std::uint64_t passed() const noexcept { return word_ >> 56; }
   std::uint8_t operator[](std::size_t place) const noexcept { return static_cast<std::uint8_t>(word_ >> (8 * place)); }
@@ -4718,7 +4764,7 @@ class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
   block_tags tags() const noexcept { return block_tags(tags_.load(std::memory_order_acquire)); }
   void set_tags(block_tags tags) noexcept { tags_.store(tags.word(), std::memory_order_release); }
 
-  // --------------------------------------------------------------------------------------- three bits per entry
+  // ---------------------------------------------------------------------------------------- four bits per entry
 
   /// A count of two bits. Readers without a lock change it, too, and overwrite each other's and the writer's changes of the
   /// block's counts at times: it is for what may be lost, and no hit waits for the lock of a bus.
@@ -4731,10 +4777,12 @@ class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
   }
   /// A bit that is right where only the writer sets it.
   bool flag(std::size_t place) const noexcept { return (std::uint32_t{flags_.load(std::memory_order_relaxed)} >> place & 1U) != 0; }
-  void set_flag(std::size_t place, bool on) noexcept {
-    const std::uint32_t others = flags_.load(std::memory_order_relaxed) & ~(std::uint32_t{1} << place);
-    flags_.store(static_cast<std::uint16_t>(others | (std::uint32_t{on} << place)), std::memory_order_relaxed);
+  void set_flag(std::size_t place, bool on) noexcept { set_bit(flags_, place, on); }
+  /// Whether a hit has nothing to write: all that a hit tests. As easily lost as a count.
+  bool settled(std::size_t place) const noexcept {
+    return (std::uint32_t{settled_.load(std::memory_order_relaxed)} >> place & 1U) != 0;
   }
+  void set_settled(std::size_t place, bool on) noexcept { set_bit(settled_, place, on); }
 
   // -------------------------------------------------------------------------------------------------- entries
 
@@ -4746,8 +4794,17 @@ class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
       return static_cast<Entry&>(*std::launder(reinterpret_cast<Entry*>(storage_.data() + place * sizeof(Entry))));
   }
 
+  /// The entry whose place was found by this bit of the tags: eight times its number, near enough, spares computing that.
+  decltype(auto) at_bit(std::uint32_t bit) noexcept {
+    if constexpr (Shared || sizeof(Entry) % 8 != 0)
+      return (*this)[block_tags::place_of(bit)];
+    else
+      return static_cast<Entry&>(
+          *std::launder(reinterpret_cast<Entry*>(storage_.data() + (bit - block_tags::bit_of(0)) * (sizeof(Entry) / 8))));
+  }
+
   /// A copy for readers without a lock; it is one entry only if `version` is the same before and after.
-  Entry copy(std::size_t place) const noexcept
+  [[gnu::always_inline]] Entry copy(std::size_t place) const noexcept
     requires Shared
   {
     std::array<std::uint64_t, words> read;
@@ -4795,6 +4852,11 @@ class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
     version_.store(before + 2, std::memory_order_release);
   }
 
+  static void set_bit(Atomic<std::uint8_t>& bits, std::size_t place, bool on) noexcept {
+    const std::uint32_t others = bits.load(std::memory_order_relaxed) & ~(std::uint32_t{1} << place);
+    bits.store(static_cast<std::uint8_t>(others | (std::uint32_t{on} << place)), std::memory_order_relaxed);
+  }
+
   static constexpr std::size_t room = detail::block_size(sizeof(Entry), places) - detail::block_header;
   struct shared_storage : std::array<Atomic<std::uint64_t>, room / sizeof(std::uint64_t)> {};
   struct alignas(16) own_storage : std::array<std::byte, room> {};
@@ -4802,7 +4864,8 @@ class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
   Atomic<std::uint64_t> tags_{0};
   Atomic<std::uint32_t> version_{0};
   Atomic<std::uint16_t> counts_{0};
-  Atomic<std::uint16_t> flags_{0};
+  Atomic<std::uint8_t> flags_{0};
+  Atomic<std::uint8_t> settled_{0};
   std::conditional_t<Shared, shared_storage, own_storage> storage_;
 };
 
@@ -5088,49 +5151,68 @@ class block_places {
   /// The way to an entry that was found.
   struct cursor {
     block* in = nullptr;
-    std::uint32_t place = 0;
+    std::uint32_t bit = 0;  // of its tag
     slot number = no_slot;
+    std::uint32_t place() const noexcept { return block_tags::place_of(bit); }
   };
-  cursor locate(const key_view& k, std::uint64_t hash) const {
-    block_row<block> row = row_;
-    slot first = 0;
-    for (std::uint32_t next = 1;; ++next) {
-      const cursor at = locate_in(row, first, k, hash);
-      if (at.in != nullptr || next >= segments_count_.load(std::memory_order_relaxed)) [[likely]] return at;
-      row = segments_[next]->row();
-      first = segments_[next]->first;
+  static constexpr cursor nowhere{};
+  /// Nearly every entry is the first with its tag in its own block: only that much is compiled into the caller.
+  [[gnu::always_inline]] cursor locate(const key_view& k, std::uint64_t hash) const {
+    const std::size_t home = row_.home(hash);
+    block* const x = row_.blocks + home;
+    x->prefetch();
+    const std::uint64_t found = x->tags().with(tag_of(hash));
+    if (found != 0) [[likely]] {
+      const std::uint32_t bit = block_tags::first_bit(found);
+      if (x->at_bit(bit).key == k) [[likely]] {
+        if (x == nullptr) __builtin_unreachable();  // spares the caller to ask whether it was found
+        return {x, bit, static_cast<slot>(home * block::places + block_tags::place_of(bit))};
+      }
     }
+    return locate_anywhere(k, hash);
   }
   static bool found(const cursor& at) noexcept { return at.in != nullptr; }
   static slot slot_of(const cursor& at) noexcept { return at.number; }
   decltype(auto) operator[](slot place) noexcept { return at(cursor_of(place)); }
   decltype(auto) operator[](slot place) const noexcept { return at(cursor_of(place)); }
-  static decltype(auto) at(const cursor& at) noexcept { return (*at.in)[at.place]; }
+  static decltype(auto) at(const cursor& at) noexcept { return at.in->at_bit(at.bit); }
 
   /// A look-up without a lock, beside at most one writer: f(entry) on a copy that was one moment's truth. Counts a use when
   /// told to; `untold` is how many the order is to be told of. `busy` when writers kept in the way.
   template <class Expired, class F>
-  unlocked_read read(const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold, Expired&& expired, F&& f) const
+  [[gnu::always_inline]] unlocked_read read(const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold, Expired&& expired,
+                                            F&& f) const
     requires concurrent_reads
   {
-    block_row<block> row = row_;
-    for (std::uint32_t next = 1;; ++next) {
-      const unlocked_read seen = read_in(row, k, hash, counted, untold, expired, f);
-      if (seen != unlocked_read::miss || next >= segments_count_.load(std::memory_order_acquire)) [[likely]] return seen;
-      row = segments_[next]->row();
+    const auto use = [&](block& x, std::size_t place, const entry& e) {
+      if (expired(e)) return unlocked_read::too_old;
+      f(e);
+      if (counted) untold = count(x, place);
+      return unlocked_read::hit;
+    };
+    block& x = row_.blocks[row_.home(hash)];
+    x.prefetch();
+    const std::uint32_t version = x.version();
+    const std::uint64_t found = x.tags().with(tag_of(hash));
+    if (found != 0) [[likely]] {
+      const std::size_t place = block_tags::first(found);
+      const entry e = x.copy(place);
+      if ((version & 1U) == 0 && x.version_again() == version && e.key == k) [[likely]] return use(x, place, e);
     }
+    const sight far = read_anywhere(k, hash);
+    return far.outcome == unlocked_read::hit ? use(*far.in, far.place, std::bit_cast<entry>(far.words)) : far.outcome;
   }
 
   /// One use more of an entry; of how many the order is to be told.
-  std::uint8_t count_use(const cursor& at) const noexcept { return count(*at.in, at.place); }
+  std::uint8_t count_use(const cursor& at) const noexcept { return count(*at.in, at.place()); }
   /// The uses of an entry that were saved up; they are no more.
   std::uint8_t take_saved(slot number) noexcept
     requires rations_uses
   {
     const cursor at = cursor_of(number);
-    const std::uint8_t uses = uses_of(*at.in, at.place);
+    const std::uint8_t uses = uses_of(*at.in, at.place());
     if (uses <= 1) return 0;
-    set_uses(*at.in, at.place, 1);
+    set_uses(*at.in, at.place(), 1);
     return uses - 1;
   }
   /// Where uses are rationed: tell(slot, n) for uses that were saved up in the next block, whose counts begin anew. Called once per
@@ -5198,7 +5280,7 @@ class block_places {
   template <class F>
   void change(slot number, F&& f) {
     const cursor at = cursor_of(number);
-    at.in->change(at.place, f);
+    at.in->change(at.place(), f);
   }
 
   std::uint64_t hash_of(slot number) const noexcept {
@@ -5226,25 +5308,26 @@ class block_places {
       requires counts_uses
     {
       const cursor at = places_->cursor_of(s);
-      return at.in->count(at.place);
+      return at.in->count(at.place());
     }
     void set_uses(slot s, std::uint8_t n) const noexcept
       requires counts_uses
     {
       const cursor at = places_->cursor_of(s);
-      at.in->set_count(at.place, n);
+      block_places::set_uses(*at.in, at.place(), n);
     }
     bool flag(slot s) const noexcept
       requires counts_uses
     {
       const cursor at = places_->cursor_of(s);
-      return at.in->flag(at.place);
+      return at.in->flag(at.place());
     }
     void set_flag(slot s, bool on) const noexcept
       requires counts_uses
     {
       const cursor at = places_->cursor_of(s);
-      at.in->set_flag(at.place, on);
+      at.in->set_flag(at.place(), on);
+      if (tells_of_flagged && on) at.in->set_settled(at.place(), false);
     }
 
    private:
@@ -5289,26 +5372,18 @@ class block_places {
   }();
   static_assert(most_uses <= 1 || most_uses == 3 || (most_uses == 7 && rations_uses),
                 "larder: counted_uses is 0, 1 or 3, and rationed_uses 0, 1, 3 or 7");
-  std::uint8_t count(block& x, std::size_t place) const noexcept {
+  [[gnu::always_inline]] std::uint8_t count(block& x, std::size_t place) const noexcept {
     if constexpr (most_uses == 0) return 0;
-    if constexpr (rations_uses)
-      if (tells_all_) return 1;
-    if constexpr (most_uses == 1)
-      if ((x.count(place) & 1U) != 0) [[likely]] return 0;  // one bit to test
-    if constexpr (most_uses == 3)
-      if (x.count(place) == 3 && !(tells_of_flagged && x.flag(place))) [[likely]] return 0;
+    if (x.settled(place)) [[likely]] return 0;
     return count_one(x, place);
   }
-  [[gnu::noinline]] static std::uint8_t count_one(block& x, std::size_t place) noexcept {
+  [[gnu::noinline]] std::uint8_t count_one(block& x, std::size_t place) const noexcept {
+    if constexpr (rations_uses)
+      if (tells_all_) return 1;
     const std::uint8_t uses = uses_of(x, place);
-    if constexpr (tells_of_flagged) {
-      if (uses < most_uses) set_uses(x, place, static_cast<std::uint8_t>(uses + 1));
-      return x.flag(place) ? std::uint8_t{1} : std::uint8_t{0};
-    }
-    const bool full = rations_uses && most_uses > 1 && uses + 1 == most_uses;
-    set_uses(x, place, full ? std::uint8_t{1} : static_cast<std::uint8_t>(uses + 1));
-    if constexpr (!rations_uses) return 0;
-    return uses == 0 ? std::uint8_t{1} : full ? static_cast<std::uint8_t>(most_uses - 1) : std::uint8_t{0};  // of the first it knows
+    if (uses < most_uses) set_uses(x, place, static_cast<std::uint8_t>(uses + 1));
+    if constexpr (tells_of_flagged) return x.flag(place) ? std::uint8_t{1} : std::uint8_t{0};
+    return rations_uses && uses == 0 ? std::uint8_t{1} : std::uint8_t{0};  // the first it knows, the rest is saved up
   }
   /// Counts beyond three have the flag as their third bit: orders whose uses are rationed have no other use for it.
   static constexpr bool three_bits = most_uses > 3;
@@ -5318,16 +5393,27 @@ class block_places {
   static void set_uses(block& x, std::size_t place, std::uint8_t n) noexcept {
     x.set_count(place, n & 3U);
     if constexpr (three_bits) x.set_flag(place, (n & 4U) != 0);
+    x.set_settled(place, n == most_uses && !(tells_of_flagged && x.flag(place)));
   }
   static void renew(block& x, std::size_t place, segment& in, slot number) noexcept {
-    if constexpr (counts_uses || rations_uses) {
-      x.set_count(place, 0);
+    if constexpr (most_uses != 0) {
       x.set_flag(place, false);
+      set_uses(x, place, 0);
     }
     in.renew_state(number);
   }
 
-  [[gnu::always_inline]] static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
+  [[gnu::noinline]] cursor locate_anywhere(key_view k, std::uint64_t hash) const {
+    block_row<block> row = row_;
+    slot first = 0;
+    for (std::uint32_t next = 1;; ++next) {
+      const cursor at = locate_in(row, first, k, hash);
+      if (at.in != nullptr || next >= segments_count_.load(std::memory_order_relaxed)) return at;
+      row = segments_[next]->row();
+      first = segments_[next]->first;
+    }
+  }
+  static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
     std::size_t b = row.home(hash);
     for (std::size_t probes = 0;; ++probes) {
       block& x = row.blocks[b];
@@ -5335,15 +5421,28 @@ class block_places {
       const block_tags tags = x.tags();
       for (std::uint64_t found = tags.with(tag_of(hash)); found != 0; found &= found - 1) {
         const std::size_t place = block_tags::first(found);
-        if (x[place].key == k) return {&x, static_cast<std::uint32_t>(place), static_cast<slot>(first + b * block::places + place)};
+        if (x[place].key == k) return {&x, block_tags::bit_of(place), static_cast<slot>(first + b * block::places + place)};
       }
       if (tags.passed() == 0 || probes == row.count) [[likely]] return {};
       b = row.after(b);
     }
   }
-  template <class Expired, class F>
-  [[gnu::always_inline]] unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted,
-                                               std::uint8_t& untold, Expired&& expired, F&& f) const {
+  /// What a search beyond the first look has found.
+  struct sight {
+    unlocked_read outcome = unlocked_read::miss;
+    block* in = nullptr;
+    std::size_t place = 0;
+    std::array<std::uint64_t, sizeof(entry) / sizeof(std::uint64_t)> words{};
+  };
+  [[gnu::noinline]] sight read_anywhere(key_view k, std::uint64_t hash) const {
+    block_row<block> row = row_;
+    for (std::uint32_t next = 1;; ++next) {
+      const sight seen = read_in(row, k, hash);
+      if (seen.outcome != unlocked_read::miss || next >= segments_count_.load(std::memory_order_acquire)) return seen;
+      row = segments_[next]->row();
+    }
+  }
+  static sight read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash) {
     std::size_t b = row.home(hash);
     std::size_t probes = 0;
     for (int tries = 0; tries < most_tries;) {
@@ -5357,20 +5456,16 @@ class block_places {
         const entry e = x.copy(place);
         torn = (version & 1U) != 0 || x.version_again() != version;
         if (torn) break;
-        if (!(e.key == k)) continue;
-        if (expired(e)) return unlocked_read::too_old;
-        f(e);
-        if (counted) untold = count(x, place);
-        return unlocked_read::hit;
+        if (e.key == k) return {unlocked_read::hit, &x, place, std::bit_cast<decltype(sight::words)>(e)};
       }
       if (torn) {
         ++tries;
         continue;
       }
-      if (tags.passed() == 0 || probes++ == row.count) return unlocked_read::miss;
+      if (tags.passed() == 0 || probes++ == row.count) return {};
       b = row.after(b);
     }
-    return unlocked_read::busy;
+    return {unlocked_read::busy};
   }
 
   segment& segment_of(slot number) const noexcept {
@@ -5380,7 +5475,7 @@ class block_places {
   }
   cursor cursor_of(slot number) const noexcept {
     const segment& in = segment_of(number);
-    return {&in.blocks[in.block_of(number)], static_cast<std::uint32_t>(in.place_of(number)), number};
+    return {&in.blocks[in.block_of(number)], block_tags::bit_of(in.place_of(number)), number};
   }
 
   segment& segment_with_room() {
@@ -5746,6 +5841,7 @@ class slab_places {
 
   /// The way to an entry that was found.
   using cursor = slot;
+  static constexpr cursor nowhere = no_slot;
   cursor locate(const key_view& k, std::uint64_t hash) const {
     return index_.find(hash, [&](slot place) { return slab_[place].key == k; });
   }
@@ -5848,6 +5944,7 @@ class alignas(64) table_shard {
   table_shard& operator=(const table_shard&) = delete;
 
   using cursor = typename places_type::cursor;
+  static constexpr cursor nowhere = places_type::nowhere;
   cursor locate(const key_view& k, std::uint64_t hash) const { return places_.locate(k, hash); }
   static bool found(const cursor& at) noexcept { return places_type::found(at); }
   static slot slot_of(const cursor& at) noexcept { return places_type::slot_of(at); }
@@ -5888,20 +5985,20 @@ class alignas(64) table_shard {
   /// Stores or replaces; nothing when the room would have to come from other shards.
   template <class MakeKey>
   std::optional<put_outcome> put(key_view k, MakeKey& make_key, payload& value, const request& wanted, removals& gone) {
-    slot place = find(k, wanted.hash);
-    if (place != no_slot && expired(place, wanted.now)) {
-      leave(place, removal_cause::expired, gone);
-      place = no_slot;
+    cursor at = places_.locate(k, wanted.hash);
+    if (found(at) && spec_.expired(places_.at(at), wanted.now)) {
+      leave(slot_of(at), removal_cause::expired, gone);
+      at = nowhere;
     }
-    if (place != no_slot && wanted.only_if_absent) return put_outcome::present;
+    if (found(at) && wanted.only_if_absent) return put_outcome::present;
     if (!budget_.whole().fits_alone(wanted.size)) {
       // What the key had is no longer its value, so it goes as well.
-      if (place != no_slot) leave(place, removal_cause::replaced, gone);
+      if (found(at)) leave(slot_of(at), removal_cause::replaced, gone);
       counters.refused.add();
       return put_outcome::refused;
     }
-    if (place != no_slot) {
-      if (replace(place, std::move(value), wanted, gone)) return put_outcome::stored;
+    if (found(at)) {
+      if (replace(at, std::move(value), wanted, gone)) return put_outcome::stored;
     } else if (take_room(wanted, gone, [&] { return budget_.holds_little_beside(wanted.size); })) {
       insert(make_key, std::move(value), wanted);
       return put_outcome::stored;
@@ -6060,15 +6157,24 @@ class alignas(64) table_shard {
     if constexpr (places_type::rations_uses) places_.sweep([this](slot used, std::uint8_t uses) { tell_of(used, uses); });
   }
 
-  /// In place, so that slot and pins stay. False when there was no room in this shard: the old entry is gone then.
-  bool replace(slot place, payload&& value, const request& wanted, removals& gone) {
+  /// In place, so that slot and pins stay. What takes no more room needs none; for an order that says so it is a use, else the
+  /// entry is stored anew. False when there was no room in this shard: the old entry is gone then.
+  bool replace(const cursor& at, payload&& value, const request& wanted, removals& gone) {
+    const slot place = slot_of(at);
     removed_key name = name_of(places_[place]);  // copied before anything changes: a copy may throw
-    const bool pinned = pins_.contains(place);
-    if (!pinned) told().on_erase(place);
-    budget_.give_back(size_of(places_[place]));
-    if (!take_room(wanted, gone, [] { return false; })) {
-      forget(place, wanted.hash, removal_cause::replaced, gone);
-      return false;
+    const sizes held = size_of(places_[place]);
+    const bool grows = !core::covers(held, wanted.size);
+    const bool used = core::replacement_is_use<typename Spec::eviction> && !grows;
+    const bool in_order = !used && (pins_.empty() || !pins_.contains(place));
+    if (in_order) told().on_erase(place);
+    if (grows) {
+      budget_.give_back(held);
+      if (!take_room(wanted, gone, [] { return false; })) {
+        forget(place, wanted.hash, removal_cause::replaced, gone);
+        return false;
+      }
+    } else if constexpr (Spec::dimensions > 1) {
+      budget_.give_back(core::difference(held, wanted.size));
     }
     places_.change(place, [&](entry& e) {
       if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
@@ -6080,9 +6186,11 @@ class alignas(64) table_shard {
       }
       describe(e, wanted);
     });
-    if (!pinned) {
+    if (in_order) {
       places_.renew_state(place);
       told().on_insert(place, {wanted.hash, wanted.order_weight});
+    } else if (used) {
+      if (const std::uint8_t untold = use(at, wanted.now); untold != 0) tell_of(place, untold);
     }
     counters.insertions.add();
     return true;
@@ -6206,7 +6314,7 @@ class thread_counters {
  public:
   thread_counters() : lines_(std::make_unique<line[]>(thread_number::all_taken + 1)) {}
 
-  void add(std::size_t which, std::uint64_t n = 1) noexcept {
+  [[gnu::always_inline]] void add(std::size_t which, std::uint64_t n = 1) noexcept {
     const unsigned mine = thread_number::known();
     if (mine >= thread_number::all_taken) [[unlikely]] return add_slowly(which, n);
     std::atomic<std::uint64_t>& counter = lines_[mine].counters[which];
@@ -6517,7 +6625,7 @@ class entry_table {
   }
 
   /// Uses of which the order hears at once, under the exclusive lock.
-  [[gnu::noinline]] void tell_of_uses(shard& s, const key_view& k, std::uint64_t hash, slot place, std::uint8_t uses) {
+  [[gnu::noinline]] void tell_of_uses(shard& s, key_view k, std::uint64_t hash, slot place, std::uint8_t uses) {
     if constexpr (Spec::synchronized) {
       const std::lock_guard lock(s.mutex);
       place = s.find(k, hash);  // whoever was there may have left meanwhile
@@ -6526,7 +6634,7 @@ class entry_table {
       s.tell_of(place, uses);
     }
   }
-  [[gnu::noinline]] void drop_expired(shard& s, const key_view& k, std::uint64_t hash, instant now, removals& gone) {
+  [[gnu::noinline]] void drop_expired(shard& s, key_view k, std::uint64_t hash, instant now, removals& gone) {
     const std::lock_guard lock(s.mutex);
     const slot place = s.find(k, hash);
     if (place != no_slot && s.expired(place, now)) s.leave(place, removal_cause::expired, gone);

@@ -31,6 +31,8 @@ class order {
   virtual void use(const std::string& key) = 0;
   virtual void go(const std::string& key) = 0;
   virtual std::optional<std::string> victim() = 0;
+  /// Whether a replacement that takes no more room is a use; else it comes anew.
+  virtual bool uses_replacements() const { return false; }
 };
 
 /// Keys from the one that came or was used first to the last. Three orders differ only in what counts and who goes.
@@ -58,6 +60,7 @@ class sequence : public order {
 /// A queue in which a used key is let off once.
 class second_chance : public order {
  public:
+  bool uses_replacements() const override { return true; }
   void come(const std::string& key, std::uint64_t) override { keys_.push_back({key, false}); }
   void use(const std::string& key) override {
     for (auto& row : keys_)
@@ -83,6 +86,7 @@ class second_chance : public order {
 /// again; it takes the mark from who has one, and whom it finds without one goes, while the hand steps on.
 class sifted : public order {
  public:
+  bool uses_replacements() const override { return true; }
   void come(const std::string& key, std::uint64_t) override { keys_.push_back({key, false}); }
   void use(const std::string& key) override {
     if (const auto row = find(key); row != keys_.end()) row->second = true;
@@ -188,6 +192,21 @@ class table {
       ++counted.refused;
       return false;
     }
+    if (old != nullptr && !grows(size_of(*old), size)) {
+      left.push_back({old->key, old->value, larder::removal_cause::replaced});
+      fresh.pins = old->pins;
+      const bool in_order = old->pins == 0;
+      const auto at = std::find_if(rows_.begin(), rows_.end(), [&](const row& r) { return r.key == key; });
+      if (in_order && order_->uses_replacements()) {
+        order_->use(key);
+      } else if (in_order) {
+        order_->go(key);
+        order_->come(key, order_weight(fresh));
+      }
+      *at = fresh;
+      ++counted.insertions;
+      return true;
+    }
     // The old value makes room first; it is told of last, since it is replaced only once there is room.
     std::optional<departure> replaced;
     if (old != nullptr) {
@@ -280,6 +299,11 @@ class table {
  private:
   std::uint64_t order_weight(const row& r) const {
     return rules_.limited[dimension::weight] && !rules_.limited[dimension::bytes] ? r.key.size() + r.value.size() : r.value.size();
+  }
+  static bool grows(const amounts& from, const amounts& to) {
+    for (std::size_t d = 0; d < dimension_count; ++d)
+      if (to[d] > from[d]) return true;
+    return false;
   }
   /// The row of a key; one that is too old is dropped when it is met.
   row* living(const std::string& key) {

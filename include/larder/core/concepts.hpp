@@ -25,7 +25,8 @@ namespace larder {
 // ---------------------------------------------------------------------------------------------------- eviction
 
 /// The algorithm of an eviction policy over slot numbers. The host calls, never twice at once except `on_hit`:
-/// `on_insert` when an entry comes (one that is replaced goes with `on_erase` and comes again), `on_hit` when a look-up counts as a use, `on_erase` when an entry leaves for any reason but eviction, `on_evict` when
+/// `on_insert` when an entry comes (one that is replaced goes with `on_erase` and comes again, unless the policy declares
+/// `static constexpr bool replacement_is_use = true`: then it is a use, if it takes no more room), `on_hit` when a look-up counts as a use, `on_erase` when an entry leaves for any reason but eviction, `on_evict` when
 /// the host drops the victim, and `victim()` for the slot that should leave (`no_slot` when it holds none). A pinned
 /// entry is taken out with `on_erase` and comes back with `on_insert`, so `victim()` never meets one.
 /// An order that must know for whom the room is, such as ARC, adds the overload `slot victim(entry_info incoming) noexcept`: a
@@ -39,9 +40,9 @@ namespace larder {
 /// entries that the order has flagged. The policy's `counted_state`, if it has one, is
 /// what it keeps per slot at such a host.
 /// An order whose hits are dear may declare `static constexpr std::uint8_t rationed_uses`. A host that can count then tells it of an
-/// entry's first use at once and of more only when it has gone round, after a fifth of the entries' number of insertions: of none with
-/// 1, of each with 7 (and of every six at once), by `on_hits(slot, std::uint32_t n)` where the order has that. Below 4096 entries
-/// it is told of every use at once.
+/// entry's first use at once and of more only when it has gone round, after a fifth of the entries' number of insertions, or when the
+/// entry is to leave: of none with 1, of up to six with 7, by `on_hits(slot, std::uint32_t n)` where the order has that. Below 4096
+/// entries it is told of every use at once.
 /// An order with `eviction_report describe() const` is asked for `stats()`, and one with `std::size_t memory() const noexcept` for the
 /// bytes that it keeps besides the states.
 /// An order with `void prepare_hit(slot) const noexcept` is told of several hits together, each prepared (fetched) before.
@@ -88,6 +89,16 @@ inline constexpr bool evicts_for_puts = [] {
     return static_cast<bool>(P::evicts_for_puts);
   else
     return true;
+}();
+
+/// Whether a replaced value that takes no more room than the old one counts as a use of its entry, which keeps its place; else the
+/// entry goes with `on_erase` and comes again.
+template <class P>
+inline constexpr bool replacement_is_use = [] {
+  if constexpr (requires { P::replacement_is_use; })
+    return static_cast<bool>(P::replacement_is_use);
+  else
+    return false;
 }();
 
 /// Whether all that a hit does is counting up to `P::counted_uses`.

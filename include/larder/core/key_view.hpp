@@ -6,10 +6,11 @@
 
 namespace larder::core {
 
-/// How a key is passed to look-ups: strings as `string_view`, so that no look-up allocates; the rest by reference.
+/// How a key is passed to look-ups: strings as `string_view`, so that no look-up allocates; what fits two registers by value;
+/// the rest by reference.
 template <class Key>
 struct key_view_of {
-  using type = const Key&;
+  using type = std::conditional_t<std::is_trivially_copyable_v<Key> && sizeof(Key) <= 16, Key, const Key&>;
 };
 template <>
 struct key_view_of<std::string> {

@@ -29,9 +29,10 @@
 
 namespace larder {
 
-/// Evicts as the policy would that suits the requests best. A replacement is stored anew.
+/// Evicts as the policy would that suits the requests best. A replacement is a use; a larger one is stored anew.
 struct adaptive {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr bool concurrent_hits = true;
   static constexpr std::uint8_t counted_uses = 3;
   static constexpr bool hears_of_flagged = true;

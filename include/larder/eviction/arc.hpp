@@ -21,9 +21,10 @@ namespace larder {
 
 /// Evicts the least recently used entry of those used once or of those used more often, in shares that adapt. Exact for a host
 /// that asks with `victim(incoming)`; else a returning key moves the shares only after its victim was chosen. A replacement is
-/// stored anew.
+/// a use; a larger one is stored anew.
 struct arc {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr std::uint8_t rationed_uses = 1;
 
   struct state : eviction::links {

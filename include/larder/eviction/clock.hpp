@@ -14,9 +14,11 @@
 
 namespace larder {
 
-/// Evicts the oldest entry that has not been used since it was last considered. A replacement is stored anew.
+/// Evicts the oldest entry that has not been used since it was last considered. A replacement is a use; a larger one
+/// is stored anew.
 struct clock {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr bool concurrent_hits = true;
   static constexpr std::uint8_t counted_uses = 1;
 

@@ -23,6 +23,7 @@ namespace larder {
 /// Evicts the entry with the least uses per weight, aged; among equals, the least recently used. A replacement is stored anew.
 struct gdsf {
   using policy_axis = axis::eviction;
+  static constexpr std::uint8_t rationed_uses = 7;
 
   struct worth {
     double height = 0;       // H
@@ -46,9 +47,10 @@ struct gdsf {
       queue(s);
     }
     void prepare_hit(slot) const noexcept {}  // its own state is all that a hit touches
-    void on_hit(slot s) noexcept {
+    void on_hit(slot s) noexcept { on_hits(s, 1); }
+    void on_hits(slot s, std::uint32_t n) noexcept {
       state& used = states_[s];
-      if (used.uses != std::numeric_limits<std::uint32_t>::max()) ++used.uses;
+      used.uses += std::min(n, std::numeric_limits<std::uint32_t>::max() - used.uses);
       used.now = {floor_ + used.uses / static_cast<double>(used.weight), ++uses_};
     }
     void on_erase(slot s) noexcept { queue_.erase(s); }

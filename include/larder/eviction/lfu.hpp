@@ -22,9 +22,10 @@
 namespace larder {
 
 /// Evicts the entry with the fewest uses; among equals, the least recently used. The store is the first use; uses are
-/// forgotten when the entry leaves, and a replacement is stored anew.
+/// forgotten when the entry leaves. A replacement is a use; a larger one is stored anew.
 struct lfu {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr std::uint8_t rationed_uses = 7;
 
   struct state : eviction::links {

@@ -24,9 +24,11 @@
 
 namespace larder {
 
-/// Evicts the oldest of the few entries that have not been used twice at a short distance. A replacement is stored anew.
+/// Evicts the oldest of the few entries that have not been used twice at a short distance. A replacement is a use;
+/// a larger one is stored anew.
 struct lirs {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr std::uint8_t rationed_uses = 1;
 
   struct state : eviction::links {

@@ -14,6 +14,7 @@ namespace larder {
 /// Evicts the least recently used entry. Exact; a replacement counts as a use.
 struct lru {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   using state = eviction::links;
 
   template <class States>

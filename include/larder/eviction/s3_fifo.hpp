@@ -24,9 +24,11 @@
 
 namespace larder {
 
-/// Evicts newcomers that were not used twice first, and of the rest who has not been used for a round. A replacement is stored anew.
+/// Evicts newcomers that were not used twice first, and of the rest who has not been used for a round. A
+/// replacement is a use; a larger one is stored anew.
 struct s3_fifo {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr bool concurrent_hits = true;
   static constexpr std::uint8_t counted_uses = 3;
 

@@ -15,9 +15,11 @@
 
 namespace larder {
 
-/// Evicts the first entry from the hand towards newer ones that has not been used since the hand last passed it.
+/// Evicts the first entry from the hand towards newer ones that has not been used since the hand last passed it. A replacement
+/// is a use; a larger one is stored anew.
 struct sieve {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr bool concurrent_hits = true;
   static constexpr std::uint8_t counted_uses = 1;
 

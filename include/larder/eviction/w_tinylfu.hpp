@@ -30,9 +30,10 @@
 namespace larder {
 
 /// Evicts the less often wanted of two: the oldest of the newcomers, or the least recently used of those on probation. A
-/// replacement is stored anew.
+/// replacement is a use; a larger one is stored anew.
 struct w_tinylfu {
   using policy_axis = axis::eviction;
+  static constexpr bool replacement_is_use = true;
   static constexpr std::uint8_t rationed_uses = 7;
 
   bool fixed_window = false;  ///< 1 % of the entries for good, as in the paper of 2017

@@ -13,6 +13,20 @@ namespace larder::core {
 template <std::size_t Dimensions>
 using amounts = std::array<std::uint64_t, Dimensions>;
 
+/// Whether `part` is at most `whole` in every dimension.
+template <std::size_t Dimensions>
+constexpr bool covers(const amounts<Dimensions>& whole, const amounts<Dimensions>& part) noexcept {
+  for (std::size_t d = 0; d < Dimensions; ++d)
+    if (part[d] > whole[d]) return false;
+  return true;
+}
+/// What is left of `whole` without a `part` that it covers.
+template <std::size_t Dimensions>
+constexpr amounts<Dimensions> difference(amounts<Dimensions> whole, const amounts<Dimensions>& part) noexcept {
+  for (std::size_t d = 0; d < Dimensions; ++d) whole[d] -= part[d];
+  return whole;
+}
+
 /// How much is in use of each limit and how much may be. Room is taken before an entry becomes visible, so that the use
 /// never passes the capacity, whatever the threads do.
 template <bool Shared, std::size_t Dimensions>

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -68,49 +69,68 @@ class block_places {
   /// The way to an entry that was found.
   struct cursor {
     block* in = nullptr;
-    std::uint32_t place = 0;
+    std::uint32_t bit = 0;  // of its tag
     slot number = no_slot;
+    std::uint32_t place() const noexcept { return block_tags::place_of(bit); }
   };
-  cursor locate(const key_view& k, std::uint64_t hash) const {
-    block_row<block> row = row_;
-    slot first = 0;
-    for (std::uint32_t next = 1;; ++next) {
-      const cursor at = locate_in(row, first, k, hash);
-      if (at.in != nullptr || next >= segments_count_.load(std::memory_order_relaxed)) [[likely]] return at;
-      row = segments_[next]->row();
-      first = segments_[next]->first;
+  static constexpr cursor nowhere{};
+  /// Nearly every entry is the first with its tag in its own block: only that much is compiled into the caller.
+  [[gnu::always_inline]] cursor locate(const key_view& k, std::uint64_t hash) const {
+    const std::size_t home = row_.home(hash);
+    block* const x = row_.blocks + home;
+    x->prefetch();
+    const std::uint64_t found = x->tags().with(tag_of(hash));
+    if (found != 0) [[likely]] {
+      const std::uint32_t bit = block_tags::first_bit(found);
+      if (x->at_bit(bit).key == k) [[likely]] {
+        if (x == nullptr) __builtin_unreachable();  // spares the caller to ask whether it was found
+        return {x, bit, static_cast<slot>(home * block::places + block_tags::place_of(bit))};
+      }
     }
+    return locate_anywhere(k, hash);
   }
   static bool found(const cursor& at) noexcept { return at.in != nullptr; }
   static slot slot_of(const cursor& at) noexcept { return at.number; }
   decltype(auto) operator[](slot place) noexcept { return at(cursor_of(place)); }
   decltype(auto) operator[](slot place) const noexcept { return at(cursor_of(place)); }
-  static decltype(auto) at(const cursor& at) noexcept { return (*at.in)[at.place]; }
+  static decltype(auto) at(const cursor& at) noexcept { return at.in->at_bit(at.bit); }
 
   /// A look-up without a lock, beside at most one writer: f(entry) on a copy that was one moment's truth. Counts a use when
   /// told to; `untold` is how many the order is to be told of. `busy` when writers kept in the way.
   template <class Expired, class F>
-  unlocked_read read(const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold, Expired&& expired, F&& f) const
+  [[gnu::always_inline]] unlocked_read read(const key_view& k, std::uint64_t hash, bool counted, std::uint8_t& untold, Expired&& expired,
+                                            F&& f) const
     requires concurrent_reads
   {
-    block_row<block> row = row_;
-    for (std::uint32_t next = 1;; ++next) {
-      const unlocked_read seen = read_in(row, k, hash, counted, untold, expired, f);
-      if (seen != unlocked_read::miss || next >= segments_count_.load(std::memory_order_acquire)) [[likely]] return seen;
-      row = segments_[next]->row();
+    const auto use = [&](block& x, std::size_t place, const entry& e) {
+      if (expired(e)) return unlocked_read::too_old;
+      f(e);
+      if (counted) untold = count(x, place);
+      return unlocked_read::hit;
+    };
+    block& x = row_.blocks[row_.home(hash)];
+    x.prefetch();
+    const std::uint32_t version = x.version();
+    const std::uint64_t found = x.tags().with(tag_of(hash));
+    if (found != 0) [[likely]] {
+      const std::size_t place = block_tags::first(found);
+      const entry e = x.copy(place);
+      if ((version & 1U) == 0 && x.version_again() == version && e.key == k) [[likely]] return use(x, place, e);
     }
+    const sight far = read_anywhere(k, hash);
+    return far.outcome == unlocked_read::hit ? use(*far.in, far.place, std::bit_cast<entry>(far.words)) : far.outcome;
   }
 
   /// One use more of an entry; of how many the order is to be told.
-  std::uint8_t count_use(const cursor& at) const noexcept { return count(*at.in, at.place); }
+  std::uint8_t count_use(const cursor& at) const noexcept { return count(*at.in, at.place()); }
   /// The uses of an entry that were saved up; they are no more.
   std::uint8_t take_saved(slot number) noexcept
     requires rations_uses
   {
     const cursor at = cursor_of(number);
-    const std::uint8_t uses = uses_of(*at.in, at.place);
+    const std::uint8_t uses = uses_of(*at.in, at.place());
     if (uses <= 1) return 0;
-    set_uses(*at.in, at.place, 1);
+    set_uses(*at.in, at.place(), 1);
     return uses - 1;
   }
   /// Where uses are rationed: tell(slot, n) for uses that were saved up in the next block, whose counts begin anew. Called once per
@@ -178,7 +198,7 @@ class block_places {
   template <class F>
   void change(slot number, F&& f) {
     const cursor at = cursor_of(number);
-    at.in->change(at.place, f);
+    at.in->change(at.place(), f);
   }
 
   std::uint64_t hash_of(slot number) const noexcept {
@@ -206,25 +226,26 @@ class block_places {
       requires counts_uses
     {
       const cursor at = places_->cursor_of(s);
-      return at.in->count(at.place);
+      return at.in->count(at.place());
     }
     void set_uses(slot s, std::uint8_t n) const noexcept
       requires counts_uses
     {
       const cursor at = places_->cursor_of(s);
-      at.in->set_count(at.place, n);
+      block_places::set_uses(*at.in, at.place(), n);
     }
     bool flag(slot s) const noexcept
       requires counts_uses
     {
       const cursor at = places_->cursor_of(s);
-      return at.in->flag(at.place);
+      return at.in->flag(at.place());
     }
     void set_flag(slot s, bool on) const noexcept
       requires counts_uses
     {
       const cursor at = places_->cursor_of(s);
-      at.in->set_flag(at.place, on);
+      at.in->set_flag(at.place(), on);
+      if (tells_of_flagged && on) at.in->set_settled(at.place(), false);
     }
 
    private:
@@ -269,26 +290,18 @@ class block_places {
   }();
   static_assert(most_uses <= 1 || most_uses == 3 || (most_uses == 7 && rations_uses),
                 "larder: counted_uses is 0, 1 or 3, and rationed_uses 0, 1, 3 or 7");
-  std::uint8_t count(block& x, std::size_t place) const noexcept {
+  [[gnu::always_inline]] std::uint8_t count(block& x, std::size_t place) const noexcept {
     if constexpr (most_uses == 0) return 0;
-    if constexpr (rations_uses)
-      if (tells_all_) return 1;
-    if constexpr (most_uses == 1)
-      if ((x.count(place) & 1U) != 0) [[likely]] return 0;  // one bit to test
-    if constexpr (most_uses == 3)
-      if (x.count(place) == 3 && !(tells_of_flagged && x.flag(place))) [[likely]] return 0;
+    if (x.settled(place)) [[likely]] return 0;
     return count_one(x, place);
   }
-  [[gnu::noinline]] static std::uint8_t count_one(block& x, std::size_t place) noexcept {
+  [[gnu::noinline]] std::uint8_t count_one(block& x, std::size_t place) const noexcept {
+    if constexpr (rations_uses)
+      if (tells_all_) return 1;
     const std::uint8_t uses = uses_of(x, place);
-    if constexpr (tells_of_flagged) {
-      if (uses < most_uses) set_uses(x, place, static_cast<std::uint8_t>(uses + 1));
-      return x.flag(place) ? std::uint8_t{1} : std::uint8_t{0};
-    }
-    const bool full = rations_uses && most_uses > 1 && uses + 1 == most_uses;
-    set_uses(x, place, full ? std::uint8_t{1} : static_cast<std::uint8_t>(uses + 1));
-    if constexpr (!rations_uses) return 0;
-    return uses == 0 ? std::uint8_t{1} : full ? static_cast<std::uint8_t>(most_uses - 1) : std::uint8_t{0};  // of the first it knows
+    if (uses < most_uses) set_uses(x, place, static_cast<std::uint8_t>(uses + 1));
+    if constexpr (tells_of_flagged) return x.flag(place) ? std::uint8_t{1} : std::uint8_t{0};
+    return rations_uses && uses == 0 ? std::uint8_t{1} : std::uint8_t{0};  // the first it knows, the rest is saved up
   }
   /// Counts beyond three have the flag as their third bit: orders whose uses are rationed have no other use for it.
   static constexpr bool three_bits = most_uses > 3;
@@ -298,16 +311,27 @@ class block_places {
   static void set_uses(block& x, std::size_t place, std::uint8_t n) noexcept {
     x.set_count(place, n & 3U);
     if constexpr (three_bits) x.set_flag(place, (n & 4U) != 0);
+    x.set_settled(place, n == most_uses && !(tells_of_flagged && x.flag(place)));
   }
   static void renew(block& x, std::size_t place, segment& in, slot number) noexcept {
-    if constexpr (counts_uses || rations_uses) {
-      x.set_count(place, 0);
+    if constexpr (most_uses != 0) {
       x.set_flag(place, false);
+      set_uses(x, place, 0);
     }
     in.renew_state(number);
   }
 
-  [[gnu::always_inline]] static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
+  [[gnu::noinline]] cursor locate_anywhere(key_view k, std::uint64_t hash) const {
+    block_row<block> row = row_;
+    slot first = 0;
+    for (std::uint32_t next = 1;; ++next) {
+      const cursor at = locate_in(row, first, k, hash);
+      if (at.in != nullptr || next >= segments_count_.load(std::memory_order_relaxed)) return at;
+      row = segments_[next]->row();
+      first = segments_[next]->first;
+    }
+  }
+  static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
     std::size_t b = row.home(hash);
     for (std::size_t probes = 0;; ++probes) {
       block& x = row.blocks[b];
@@ -315,15 +339,28 @@ class block_places {
       const block_tags tags = x.tags();
       for (std::uint64_t found = tags.with(tag_of(hash)); found != 0; found &= found - 1) {
         const std::size_t place = block_tags::first(found);
-        if (x[place].key == k) return {&x, static_cast<std::uint32_t>(place), static_cast<slot>(first + b * block::places + place)};
+        if (x[place].key == k) return {&x, block_tags::bit_of(place), static_cast<slot>(first + b * block::places + place)};
       }
       if (tags.passed() == 0 || probes == row.count) [[likely]] return {};
       b = row.after(b);
     }
   }
-  template <class Expired, class F>
-  [[gnu::always_inline]] unlocked_read read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash, bool counted,
-                                               std::uint8_t& untold, Expired&& expired, F&& f) const {
+  /// What a search beyond the first look has found.
+  struct sight {
+    unlocked_read outcome = unlocked_read::miss;
+    block* in = nullptr;
+    std::size_t place = 0;
+    std::array<std::uint64_t, sizeof(entry) / sizeof(std::uint64_t)> words{};
+  };
+  [[gnu::noinline]] sight read_anywhere(key_view k, std::uint64_t hash) const {
+    block_row<block> row = row_;
+    for (std::uint32_t next = 1;; ++next) {
+      const sight seen = read_in(row, k, hash);
+      if (seen.outcome != unlocked_read::miss || next >= segments_count_.load(std::memory_order_acquire)) return seen;
+      row = segments_[next]->row();
+    }
+  }
+  static sight read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash) {
     std::size_t b = row.home(hash);
     std::size_t probes = 0;
     for (int tries = 0; tries < most_tries;) {
@@ -337,20 +374,16 @@ class block_places {
         const entry e = x.copy(place);
         torn = (version & 1U) != 0 || x.version_again() != version;
         if (torn) break;
-        if (!(e.key == k)) continue;
-        if (expired(e)) return unlocked_read::too_old;
-        f(e);
-        if (counted) untold = count(x, place);
-        return unlocked_read::hit;
+        if (e.key == k) return {unlocked_read::hit, &x, place, std::bit_cast<decltype(sight::words)>(e)};
       }
       if (torn) {
         ++tries;
         continue;
       }
-      if (tags.passed() == 0 || probes++ == row.count) return unlocked_read::miss;
+      if (tags.passed() == 0 || probes++ == row.count) return {};
       b = row.after(b);
     }
-    return unlocked_read::busy;
+    return {unlocked_read::busy};
   }
 
   segment& segment_of(slot number) const noexcept {
@@ -360,7 +393,7 @@ class block_places {
   }
   cursor cursor_of(slot number) const noexcept {
     const segment& in = segment_of(number);
-    return {&in.blocks[in.block_of(number)], static_cast<std::uint32_t>(in.place_of(number)), number};
+    return {&in.blocks[in.block_of(number)], block_tags::bit_of(in.place_of(number)), number};
   }
 
   segment& segment_with_room() {

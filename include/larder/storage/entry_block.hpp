@@ -1,7 +1,7 @@
 #pragma once
 
 // A block of a few entries and all that a look-up needs of them, in one stretch of whole cache lines: a tag of seven bits per
-// entry, how many entries were turned away for want of room, a version for readers without a lock, three bits of use per entry,
+// entry, how many entries were turned away for want of room, a version for readers without a lock, four bits of use per entry,
 // and the entries. A hit touches nothing else, so it costs what a bare hash table's find does.
 
 #include <larder/core/prefetch.hpp>
@@ -63,7 +63,12 @@ class block_tags {
   }
   /// The same for the free ones among the first `places`.
   std::uint64_t free(std::size_t places) const noexcept { return ~word_ & tops & ((std::uint64_t{1} << (8 * places)) - 1); }
-  static std::size_t first(std::uint64_t found) noexcept { return static_cast<std::size_t>(std::countr_zero(found)) / 8; }
+  /// The lowest bit that is set, and the place whose byte a bit is in.
+  static std::uint32_t first_bit(std::uint64_t found) noexcept { return static_cast<std::uint32_t>(std::countr_zero(found)); }
+  static std::uint32_t place_of(std::uint32_t bit) noexcept { return bit / 8; }
+  static std::size_t first(std::uint64_t found) noexcept { return place_of(first_bit(found)); }
+  /// The bit by which a place is found.
+  static std::uint32_t bit_of(std::size_t place) noexcept { return static_cast<std::uint32_t>(place * 8 + 7); }
 
   std::uint64_t passed() const noexcept { return word_ >> 56; }
   std::uint8_t operator[](std::size_t place) const noexcept { return static_cast<std::uint8_t>(word_ >> (8 * place)); }
@@ -97,7 +102,7 @@ class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
   block_tags tags() const noexcept { return block_tags(tags_.load(std::memory_order_acquire)); }
   void set_tags(block_tags tags) noexcept { tags_.store(tags.word(), std::memory_order_release); }
 
-  // --------------------------------------------------------------------------------------- three bits per entry
+  // ---------------------------------------------------------------------------------------- four bits per entry
 
   /// A count of two bits. Readers without a lock change it, too, and overwrite each other's and the writer's changes of the
   /// block's counts at times: it is for what may be lost, and no hit waits for the lock of a bus.
@@ -110,10 +115,12 @@ class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
   }
   /// A bit that is right where only the writer sets it.
   bool flag(std::size_t place) const noexcept { return (std::uint32_t{flags_.load(std::memory_order_relaxed)} >> place & 1U) != 0; }
-  void set_flag(std::size_t place, bool on) noexcept {
-    const std::uint32_t others = flags_.load(std::memory_order_relaxed) & ~(std::uint32_t{1} << place);
-    flags_.store(static_cast<std::uint16_t>(others | (std::uint32_t{on} << place)), std::memory_order_relaxed);
+  void set_flag(std::size_t place, bool on) noexcept { set_bit(flags_, place, on); }
+  /// Whether a hit has nothing to write: all that a hit tests. As easily lost as a count.
+  bool settled(std::size_t place) const noexcept {
+    return (std::uint32_t{settled_.load(std::memory_order_relaxed)} >> place & 1U) != 0;
   }
+  void set_settled(std::size_t place, bool on) noexcept { set_bit(settled_, place, on); }
 
   // -------------------------------------------------------------------------------------------------- entries
 
@@ -125,8 +132,17 @@ class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
       return static_cast<Entry&>(*std::launder(reinterpret_cast<Entry*>(storage_.data() + place * sizeof(Entry))));
   }
 
+  /// The entry whose place was found by this bit of the tags: eight times its number, near enough, spares computing that.
+  decltype(auto) at_bit(std::uint32_t bit) noexcept {
+    if constexpr (Shared || sizeof(Entry) % 8 != 0)
+      return (*this)[block_tags::place_of(bit)];
+    else
+      return static_cast<Entry&>(
+          *std::launder(reinterpret_cast<Entry*>(storage_.data() + (bit - block_tags::bit_of(0)) * (sizeof(Entry) / 8))));
+  }
+
   /// A copy for readers without a lock; it is one entry only if `version` is the same before and after.
-  Entry copy(std::size_t place) const noexcept
+  [[gnu::always_inline]] Entry copy(std::size_t place) const noexcept
     requires Shared
   {
     std::array<std::uint64_t, words> read;
@@ -174,6 +190,11 @@ class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
     version_.store(before + 2, std::memory_order_release);
   }
 
+  static void set_bit(Atomic<std::uint8_t>& bits, std::size_t place, bool on) noexcept {
+    const std::uint32_t others = bits.load(std::memory_order_relaxed) & ~(std::uint32_t{1} << place);
+    bits.store(static_cast<std::uint8_t>(others | (std::uint32_t{on} << place)), std::memory_order_relaxed);
+  }
+
   static constexpr std::size_t room = detail::block_size(sizeof(Entry), places) - detail::block_header;
   struct shared_storage : std::array<Atomic<std::uint64_t>, room / sizeof(std::uint64_t)> {};
   struct alignas(16) own_storage : std::array<std::byte, room> {};
@@ -181,7 +202,8 @@ class alignas(detail::block_alignment(sizeof(Entry))) entry_block {
   Atomic<std::uint64_t> tags_{0};
   Atomic<std::uint32_t> version_{0};
   Atomic<std::uint16_t> counts_{0};
-  Atomic<std::uint16_t> flags_{0};
+  Atomic<std::uint8_t> flags_{0};
+  Atomic<std::uint8_t> settled_{0};
   std::conditional_t<Shared, shared_storage, own_storage> storage_;
 };
 

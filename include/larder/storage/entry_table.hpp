@@ -281,7 +281,7 @@ class entry_table {
   }
 
   /// Uses of which the order hears at once, under the exclusive lock.
-  [[gnu::noinline]] void tell_of_uses(shard& s, const key_view& k, std::uint64_t hash, slot place, std::uint8_t uses) {
+  [[gnu::noinline]] void tell_of_uses(shard& s, key_view k, std::uint64_t hash, slot place, std::uint8_t uses) {
     if constexpr (Spec::synchronized) {
       const std::lock_guard lock(s.mutex);
       place = s.find(k, hash);  // whoever was there may have left meanwhile
@@ -290,7 +290,7 @@ class entry_table {
       s.tell_of(place, uses);
     }
   }
-  [[gnu::noinline]] void drop_expired(shard& s, const key_view& k, std::uint64_t hash, instant now, removals& gone) {
+  [[gnu::noinline]] void drop_expired(shard& s, key_view k, std::uint64_t hash, instant now, removals& gone) {
     const std::lock_guard lock(s.mutex);
     const slot place = s.find(k, hash);
     if (place != no_slot && s.expired(place, now)) s.leave(place, removal_cause::expired, gone);

@@ -36,6 +36,7 @@ class slab_places {
 
   /// The way to an entry that was found.
   using cursor = slot;
+  static constexpr cursor nowhere = no_slot;
   cursor locate(const key_view& k, std::uint64_t hash) const {
     return index_.find(hash, [&](slot place) { return slab_[place].key == k; });
   }

@@ -76,6 +76,7 @@ class alignas(64) table_shard {
   table_shard& operator=(const table_shard&) = delete;
 
   using cursor = typename places_type::cursor;
+  static constexpr cursor nowhere = places_type::nowhere;
   cursor locate(const key_view& k, std::uint64_t hash) const { return places_.locate(k, hash); }
   static bool found(const cursor& at) noexcept { return places_type::found(at); }
   static slot slot_of(const cursor& at) noexcept { return places_type::slot_of(at); }
@@ -116,20 +117,20 @@ class alignas(64) table_shard {
   /// Stores or replaces; nothing when the room would have to come from other shards.
   template <class MakeKey>
   std::optional<put_outcome> put(key_view k, MakeKey& make_key, payload& value, const request& wanted, removals& gone) {
-    slot place = find(k, wanted.hash);
-    if (place != no_slot && expired(place, wanted.now)) {
-      leave(place, removal_cause::expired, gone);
-      place = no_slot;
+    cursor at = places_.locate(k, wanted.hash);
+    if (found(at) && spec_.expired(places_.at(at), wanted.now)) {
+      leave(slot_of(at), removal_cause::expired, gone);
+      at = nowhere;
     }
-    if (place != no_slot && wanted.only_if_absent) return put_outcome::present;
+    if (found(at) && wanted.only_if_absent) return put_outcome::present;
     if (!budget_.whole().fits_alone(wanted.size)) {
       // What the key had is no longer its value, so it goes as well.
-      if (place != no_slot) leave(place, removal_cause::replaced, gone);
+      if (found(at)) leave(slot_of(at), removal_cause::replaced, gone);
       counters.refused.add();
       return put_outcome::refused;
     }
-    if (place != no_slot) {
-      if (replace(place, std::move(value), wanted, gone)) return put_outcome::stored;
+    if (found(at)) {
+      if (replace(at, std::move(value), wanted, gone)) return put_outcome::stored;
     } else if (take_room(wanted, gone, [&] { return budget_.holds_little_beside(wanted.size); })) {
       insert(make_key, std::move(value), wanted);
       return put_outcome::stored;
@@ -288,15 +289,24 @@ class alignas(64) table_shard {
     if constexpr (places_type::rations_uses) places_.sweep([this](slot used, std::uint8_t uses) { tell_of(used, uses); });
   }
 
-  /// In place, so that slot and pins stay. False when there was no room in this shard: the old entry is gone then.
-  bool replace(slot place, payload&& value, const request& wanted, removals& gone) {
+  /// In place, so that slot and pins stay. What takes no more room needs none; for an order that says so it is a use, else the
+  /// entry is stored anew. False when there was no room in this shard: the old entry is gone then.
+  bool replace(const cursor& at, payload&& value, const request& wanted, removals& gone) {
+    const slot place = slot_of(at);
     removed_key name = name_of(places_[place]);  // copied before anything changes: a copy may throw
-    const bool pinned = pins_.contains(place);
-    if (!pinned) told().on_erase(place);
-    budget_.give_back(size_of(places_[place]));
-    if (!take_room(wanted, gone, [] { return false; })) {
-      forget(place, wanted.hash, removal_cause::replaced, gone);
-      return false;
+    const sizes held = size_of(places_[place]);
+    const bool grows = !core::covers(held, wanted.size);
+    const bool used = core::replacement_is_use<typename Spec::eviction> && !grows;
+    const bool in_order = !used && (pins_.empty() || !pins_.contains(place));
+    if (in_order) told().on_erase(place);
+    if (grows) {
+      budget_.give_back(held);
+      if (!take_room(wanted, gone, [] { return false; })) {
+        forget(place, wanted.hash, removal_cause::replaced, gone);
+        return false;
+      }
+    } else if constexpr (Spec::dimensions > 1) {
+      budget_.give_back(core::difference(held, wanted.size));
     }
     places_.change(place, [&](entry& e) {
       if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
@@ -308,9 +318,11 @@ class alignas(64) table_shard {
       }
       describe(e, wanted);
     });
-    if (!pinned) {
+    if (in_order) {
       places_.renew_state(place);
       told().on_insert(place, {wanted.hash, wanted.order_weight});
+    } else if (used) {
+      if (const std::uint8_t untold = use(at, wanted.now); untold != 0) tell_of(place, untold);
     }
     counters.insertions.add();
     return true;

@@ -17,7 +17,7 @@ class thread_counters {
  public:
   thread_counters() : lines_(std::make_unique<line[]>(thread_number::all_taken + 1)) {}
 
-  void add(std::size_t which, std::uint64_t n = 1) noexcept {
+  [[gnu::always_inline]] void add(std::size_t which, std::uint64_t n = 1) noexcept {
     const unsigned mine = thread_number::known();
     if (mine >= thread_number::all_taken) [[unlikely]] return add_slowly(which, n);
     std::atomic<std::uint64_t>& counter = lines_[mine].counters[which];

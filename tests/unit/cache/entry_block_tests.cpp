@@ -75,22 +75,42 @@ TEST_CASE("who is not counted any more stays so") {
   CHECK(few.word() == 0);
 }
 
-TEST_CASE("counts and flags of a block's places are each their own") {
+TEST_CASE("counts, flags and settled bits of a block's places are each their own") {
   entry_block<pair_of_words, true> block;
   std::mt19937_64 random(2);
   std::array<std::uint8_t, 7> counts{};
   std::array<bool, 7> flags{};
+  std::array<bool, 7> settled{};
   for (int step = 0; step < 1000; ++step) {
     const std::size_t place = random() % 7;
     block.set_count(place, counts[place] = static_cast<std::uint8_t>(random() % 4));
     const std::size_t other = random() % 7;
     block.set_flag(other, flags[other] = random() % 2 == 0);
+    const std::size_t third = random() % 7;
+    block.set_settled(third, settled[third] = random() % 2 == 0);
     for (std::size_t i = 0; i < 7; ++i) {
       CHECK(block.count(i) == counts[i]);
       CHECK(block.flag(i) == flags[i]);
+      CHECK(block.settled(i) == settled[i]);
     }
   }
   CHECK(block.tags().word() == 0);
+}
+
+TEST_CASE("an entry is found by the bit of its tag as by its place") {
+  entry_block<pair_of_words, false> block;
+  static_assert(decltype(block)::places == 7);
+  block_tags tags(0);
+  for (std::uint64_t i = 0; i < 7; ++i) {
+    block.construct(i, pair_of_words{i, ~i});
+    tags = tags.set(i, static_cast<std::uint8_t>(block_tags::taken | i));
+  }
+  for (std::uint64_t i = 0; i < 7; ++i) {
+    const std::uint32_t bit = block_tags::first_bit(tags.with(block_tags::taken | i));
+    CHECK(bit == block_tags::bit_of(i));
+    CHECK(block_tags::place_of(bit) == i);
+    CHECK(&block.at_bit(bit) == &block[i]);
+  }
 }
 
 TEST_CASE("a shared block's version moves with each change of an entry and is even after it") {

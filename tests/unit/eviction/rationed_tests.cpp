@@ -6,6 +6,7 @@
 #include <larder/cache.hpp>
 #include <larder/eviction/arc.hpp>
 #include <larder/eviction/exact.hpp>
+#include <larder/eviction/gdsf.hpp>
 #include <larder/eviction/lfu.hpp>
 #include <larder/eviction/lirs.hpp>
 #include <larder/eviction/lru.hpp>
@@ -87,6 +88,7 @@ TEST_CASE("exact<P> is told of every use, in large caches too") {
   CHECK(hits_of<larder::exact<larder::arc>>(keys) == hits_of_order<larder::arc>(keys));
   CHECK(hits_of<larder::exact<larder::lirs>>(keys) == hits_of_order<larder::lirs>(keys));
   CHECK(hits_of<larder::exact<larder::lfu>>(keys) == hits_of_order<larder::lfu>(keys));
+  CHECK(hits_of<larder::exact<larder::gdsf>>(keys) == hits_of_order<larder::gdsf>(keys));
 }
 
 TEST_CASE("rationed uses cost less than half a percent of hits") {
@@ -102,6 +104,7 @@ TEST_CASE("rationed uses cost less than half a percent of hits") {
   costs(larder::lirs{});
   costs(larder::lfu{});
   costs(larder::w_tinylfu{});
+  costs(larder::gdsf{});
   CHECK(changed >= 2);  // or nothing was rationed
 }
 
