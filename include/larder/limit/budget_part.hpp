@@ -23,7 +23,7 @@ class budget_part {
   bool take(const sizes& size) noexcept {
     if (!whole_.take(size)) return false;
     if (parts_ > 1)
-      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].store(held_[d].load() + size[d]);
+      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].add_alone(size[d]);
     return true;
   }
   void give_back(const sizes& size) noexcept {

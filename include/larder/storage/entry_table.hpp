@@ -107,6 +107,7 @@ class entry_table {
   template <class MakeKey>
   put_outcome put(key_view k, MakeKey&& make_key, payload&& value, const request& wanted, removals& gone) {
     shard& s = shard_of(wanted.hash);
+    s.prefetch(wanted.hash);  // on its way while the lock is taken
     do {
       const std::lock_guard lock(s.mutex);
       if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
@@ -243,10 +244,12 @@ class entry_table {
   }
   void reset_counters() noexcept {
     look_ups_.reset();
-    for (auto& s : shards_)
+    for (auto& s : shards_) {
+      const std::lock_guard lock(s->mutex);
       for (auto* c : {&s->counters.insertions, &s->counters.evictions,
                       &s->counters.expirations, &s->counters.refused, &s->counters.joined})
         c->store(0);
+    }
   }
 
  private:

@@ -60,7 +60,7 @@ class alignas(64) table_shard {
   using budget_type = core::budget<Spec::synchronized, Spec::dimensions>;
   using budget_part = core::budget_part<Spec::synchronized, Spec::dimensions>;
 
-  /// What the shard counted; may be read and changed without the lock.
+  /// What the shard counted; may be read without the lock. The first three change under it alone.
   struct counters_type {
     sync::counter<Spec::synchronized> insertions, evictions, expirations, refused, joined;
   };
@@ -78,6 +78,10 @@ class alignas(64) table_shard {
   using cursor = typename places_type::cursor;
   static constexpr cursor nowhere = places_type::nowhere;
   cursor locate(const key_view& k, std::uint64_t hash) const { return places_.locate(k, hash); }
+  /// Without the lock: asks for the memory where a look-up of this hash will begin.
+  void prefetch([[maybe_unused]] std::uint64_t hash) const noexcept {
+    if constexpr (requires { places_.prefetch(hash); }) places_.prefetch(hash);
+  }
   static bool found(const cursor& at) noexcept { return places_type::found(at); }
   static slot slot_of(const cursor& at) noexcept { return places_type::slot_of(at); }
   decltype(auto) at(const cursor& at) noexcept { return places_.at(at); }
@@ -285,7 +289,7 @@ class alignas(64) table_shard {
       throw;
     }
     told().on_insert(place, {wanted.hash, wanted.order_weight});
-    counters.insertions.add();
+    counters.insertions.add_alone();
     if constexpr (places_type::rations_uses) places_.sweep([this](slot used, std::uint8_t uses) { tell_of(used, uses); });
   }
 
@@ -293,8 +297,8 @@ class alignas(64) table_shard {
   /// entry is stored anew. False when there was no room in this shard: the old entry is gone then.
   bool replace(const cursor& at, payload&& value, const request& wanted, removals& gone) {
     const slot place = slot_of(at);
-    removed_key name = name_of(places_[place]);  // copied before anything changes: a copy may throw
-    const sizes held = size_of(places_[place]);
+    removed_key name = name_of(places_.at(at));  // copied before anything changes: a copy may throw
+    const sizes held = size_of(places_.at(at));
     const bool grows = !core::covers(held, wanted.size);
     const bool used = core::replacement_is_use<typename Spec::eviction> && !grows;
     const bool in_order = !used && (pins_.empty() || !pins_.contains(place));
@@ -308,7 +312,7 @@ class alignas(64) table_shard {
     } else if constexpr (Spec::dimensions > 1) {
       budget_.give_back(core::difference(held, wanted.size));
     }
-    places_.change(place, [&](entry& e) {
+    places_.change(at, [&](entry& e) {
       if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
       if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
         std::destroy_at(&e.payload);
@@ -324,7 +328,7 @@ class alignas(64) table_shard {
     } else if (used) {
       if (const std::uint8_t untold = use(at, wanted.now); untold != 0) tell_of(place, untold);
     }
-    counters.insertions.add();
+    counters.insertions.add_alone();
     return true;
   }
 
@@ -345,8 +349,8 @@ class alignas(64) table_shard {
 
   /// Out of pins, index and slab; the order and the budget know already.
   void forget(slot place, std::uint64_t hash, removal_cause cause, removals& gone) {
-    if (cause == removal_cause::evicted) counters.evictions.add();
-    if (cause == removal_cause::expired) counters.expirations.add();
+    if (cause == removal_cause::evicted) counters.evictions.add_alone();
+    if (cause == removal_cause::expired) counters.expirations.add_alone();
     if (!pins_.empty()) pins_.erase(place);
     if constexpr (Spec::collects_removed) {
       auto&& e = places_[place];

@@ -10,6 +10,8 @@ template <bool Shared>
 class counter {
  public:
   void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+  /// The same where a lock keeps others from changing it.
+  void add_alone(std::uint64_t n = 1) noexcept { store(load() + n); }
   void subtract(std::uint64_t n) noexcept { value_.fetch_sub(n, std::memory_order_relaxed); }
   std::uint64_t load() const noexcept { return value_.load(std::memory_order_relaxed); }
   void store(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
@@ -31,6 +33,7 @@ template <>
 class counter<false> {
  public:
   void add(std::uint64_t n = 1) noexcept { value_ += n; }
+  void add_alone(std::uint64_t n = 1) noexcept { value_ += n; }
   void subtract(std::uint64_t n) noexcept { value_ -= n; }
   std::uint64_t load() const noexcept { return value_; }
   void store(std::uint64_t n) noexcept { value_ = n; }

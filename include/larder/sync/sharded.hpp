@@ -1,10 +1,9 @@
 #pragma once
 
 #include <larder/core/axis.hpp>
+#include <larder/sync/shard_mutex.hpp>
 
 #include <cstddef>
-#include <mutex>
-#include <shared_mutex>
 
 namespace larder {
 
@@ -16,7 +15,7 @@ struct sharded {
   using policy_axis = axis::locking;
   static constexpr bool synchronized = true;
   static constexpr std::size_t shards = Shards;
-  using mutex = std::shared_mutex;
+  using mutex = sync::shard_mutex;
 };
 
 }  // namespace larder

@@ -7,8 +7,6 @@
 #include <larder/eviction/s3_fifo.hpp>
 #include <larder/storage/block_places.hpp>
 
-#include <ucontext.h>
-
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -21,6 +19,8 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include "../sync/interleaving.hpp"
 
 namespace {
 
@@ -145,95 +145,6 @@ TEST_CASE("a thread's own writes are what it reads, and look-ups of many threads
 
 namespace {
 
-/// Two strands of which one moves at a time: before each step of either the plan says who goes. Plans are tried until none is left.
-class interleaving {
- public:
-  /// Runs both, again and again, each time by another plan, and says how many plans there were.
-  static std::size_t explore(const std::function<void()>& begin, const std::function<void()>& first, const std::function<void()>& second,
-                             const std::function<void()>& end) {
-    std::vector<int> plan;
-    for (std::size_t runs = 1;; ++runs) {
-      begin();
-      interleaving one(std::move(plan), first, second);
-      one.run();
-      end();
-      plan = std::move(one.taken_);
-      while (!plan.empty() && plan.back() == 1) plan.pop_back();
-      if (plan.empty()) return runs;
-      plan.back() = 1;
-    }
-  }
-  /// The strand that calls is about to take a step.
-  static void step() {
-    if (running_ != nullptr) swapcontext(&running_->strands_[running_->turn_].context, &running_->scheduler_);
-  }
-
- private:
-  struct strand {
-    ucontext_t context{};
-    const std::function<void()>* work = nullptr;
-    bool ended = false;
-  };
-  static constexpr std::size_t stack_size = std::size_t{64} << 10U;
-
-  interleaving(std::vector<int> plan, const std::function<void()>& first, const std::function<void()>& second) : plan_(std::move(plan)) {
-    strands_[0].work = &first;
-    strands_[1].work = &second;
-    static std::array<std::vector<std::byte>, 2> stacks{std::vector<std::byte>(stack_size), std::vector<std::byte>(stack_size)};
-    for (std::size_t i = 0; i < 2; ++i) {
-      strand& s = strands_[i];
-      getcontext(&s.context);
-      s.context.uc_stack.ss_sp = stacks[i].data();
-      s.context.uc_stack.ss_size = stack_size;
-      s.context.uc_link = &scheduler_;
-      makecontext(&s.context, &body, 0);
-    }
-  }
-  static void body() {
-    strand& mine = running_->strands_[running_->turn_];
-    (*mine.work)();
-    mine.ended = true;
-  }
-  void run() {
-    running_ = this;
-    while (!strands_[0].ended || !strands_[1].ended) {
-      if (strands_[0].ended || strands_[1].ended) {
-        turn_ = strands_[0].ended ? 1 : 0;
-      } else {
-        taken_.push_back(taken_.size() < plan_.size() ? plan_[taken_.size()] : 0);
-        turn_ = static_cast<std::size_t>(taken_.back());
-      }
-      swapcontext(&scheduler_, &strands_[turn_].context);
-    }
-    running_ = nullptr;
-  }
-
-  static inline interleaving* running_ = nullptr;
-  std::vector<int> plan_;
-  std::vector<int> taken_;
-  std::array<strand, 2> strands_;
-  ucontext_t scheduler_{};
-  std::size_t turn_ = 0;
-};
-
-/// A number whose every use is a step.
-template <class T>
-class stepped {
- public:
-  stepped(T value = T{}) noexcept : value_(value) {}
-  T load(std::memory_order) const noexcept {
-    interleaving::step();
-    return value_.load();
-  }
-  void store(T value, std::memory_order) noexcept {
-    interleaving::step();
-    value_.store(value);
-  }
-
- private:
-  std::atomic<T> value_;
-};
-
 struct stepped_spec {
   using key = std::uint64_t;
   using key_view = std::uint64_t;
@@ -253,7 +164,7 @@ struct stepped_spec {
 template <>
 struct larder::storage::block_words<stepped_spec> {
   template <class T>
-  using atomic = stepped<T>;
+  using atomic = interleaving_tests::stepped<T>;
   static constexpr int most_tries = 2;  // what a third one does, the second has done
 };
 
@@ -271,17 +182,17 @@ std::size_t every_way(const std::function<void(places_type&)>& before, const std
   unlocked_read seen{};
   std::uint64_t value = 0;
   std::size_t wrong = 0;
-  const std::size_t ways = interleaving::explore(
+  const std::size_t ways = interleaving_tests::interleaving::explore(
       [&] {
         places.emplace(spec, 14);
         before(*places);
         value = 0;
       },
-      [&] {
+      {[&] {
         std::uint8_t untold = 0;
         seen = places->read(1, 0, false, untold, [](const auto&) { return false; }, [&](const auto& e) { value = e.payload; });
       },
-      [&] { write(*places); }, [&] { wrong += allowed(seen, value) ? 0U : 1U; });
+      [&] { write(*places); }}, [&] { wrong += allowed(seen, value) ? 0U : 1U; });
   CHECK(wrong == 0);
   return ways;
 }
