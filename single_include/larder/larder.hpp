@@ -1132,6 +1132,8 @@ struct cache_stats {
   error_counts errors;               ///< failures that were absorbed, by cause
   std::uint64_t pinned_bytes = 0;    ///< held by callers' `bytes` after their entry left (storage that the cache allocated or mapped)
   std::uint64_t overhead_bytes = 0;  ///< memory for the index and bookkeeping, payloads not counted
+  std::uint64_t hit_bytes = 0;       ///< of the values that hits found, where a cache counts bytes: `max_bytes`, storages on disk
+  std::uint64_t missed_bytes = 0;    ///< of the values put for keys that were not there, whether stored or too large; likewise
   std::optional<eviction_report> eviction;  ///< what the order does at present, and why; from orders that choose, such as `adaptive`
   std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
 
@@ -1139,6 +1141,12 @@ struct cache_stats {
   double hit_rate() const noexcept {
     const std::uint64_t lookups = hits + misses;
     return lookups == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(lookups);
+  }
+  /// The bytes that hits found as a share of those and of what misses then brought, in [0, 1]; 0 before the first and where bytes
+  /// are not counted.
+  double byte_hit_rate() const noexcept {
+    const std::uint64_t bytes = hit_bytes + missed_bytes;
+    return bytes == 0 ? 0.0 : static_cast<double>(hit_bytes) / static_cast<double>(bytes);
   }
   /// How large the cache should be, by its look-ups so far; without the policy `miss_ratio_curve`, that it is not observed.
   capacity_advice advice() const { return curve ? capacity_advice(*curve) : capacity_advice(); }
@@ -6039,9 +6047,9 @@ class alignas(64) table_shard {
   using budget_type = core::budget<Spec::synchronized, Spec::dimensions>;
   using budget_part = core::budget_part<Spec::synchronized, Spec::dimensions>;
 
-  /// What the shard counted; may be read without the lock. The first three change under it alone.
+  /// What the shard counted; may be read without the lock. The first four change under it alone.
   struct counters_type {
-    sync::counter<Spec::synchronized> insertions, evictions, expirations, refused, joined;
+    sync::counter<Spec::synchronized> insertions, evictions, expirations, missed_bytes, refused, joined;
   };
 
   /// One of `parts`, for about `expected` entries.
@@ -6097,15 +6105,16 @@ class alignas(64) table_shard {
     places_.change(place, f);
   }
 
-  /// Stores or replaces; nothing when the room would have to come from other shards.
+  /// Stores or replaces; nothing when the room would have to come from other shards: then it is not the `first` try any more.
   template <class MakeKey>
-  std::optional<put_outcome> put(key_view k, MakeKey& make_key, payload& value, const request& wanted, removals& gone) {
+  std::optional<put_outcome> put(key_view k, MakeKey& make_key, payload& value, const request& wanted, removals& gone, bool first) {
     cursor at = places_.locate(k, wanted.hash);
     if (found(at) && spec_.expired(places_.at(at), wanted.now)) {
       leave(slot_of(at), removal_cause::expired, gone);
       at = nowhere;
     }
     if (found(at) && wanted.only_if_absent) return put_outcome::present;
+    if (first && !found(at)) count_missed(wanted);
     if (!budget_.whole().fits_alone(wanted.size)) {
       // What the key had is no longer its value, so it goes as well.
       if (found(at)) leave(slot_of(at), removal_cause::replaced, gone);
@@ -6119,6 +6128,11 @@ class alignas(64) table_shard {
       return put_outcome::stored;
     }
     return std::nullopt;
+  }
+
+  /// Counts what was asked for in vain, as far as the put of it tells.
+  void count_missed([[maybe_unused]] const request& wanted) noexcept {
+    if constexpr (Spec::counts_bytes) counters.missed_bytes.add_alone(wanted.size[1]);
   }
 
   /// Evicts the order's victim, if it has one; of `incoming`, for which the room is, the order is told when it wants to know.
@@ -6522,13 +6536,18 @@ class entry_table {
     bool too_old = false;
     std::uint8_t untold = 0;
     slot place = no_slot;
+    [[maybe_unused]] std::uint64_t bytes = 0;
+    const auto see = [&](const auto& e) {
+      f(e);
+      if constexpr (Spec::counts_bytes) bytes = e.weight.weights[0];
+    };
     const auto found = [&] {
       const auto at = s.locate(k, hash);
       if (!shard::found(at)) return false;
       auto&& e = s.at(at);
       too_old = spec_.expired(e, now);
       if (too_old) return false;
-      f(e);
+      see(e);
       if (how == look::use) untold = s.use(at, now);
       place = shard::slot_of(at);
       return true;
@@ -6543,7 +6562,7 @@ class entry_table {
     };
     bool hit = false;
     if constexpr (shard::places_type::concurrent_reads) {
-      const unlocked_read seen = s.read_unlocked(k, hash, how == look::use, untold, now, f);
+      const unlocked_read seen = s.read_unlocked(k, hash, how == look::use, untold, now, see);
       hit = seen == unlocked_read::hit;
       too_old = seen == unlocked_read::too_old;
       if (seen == unlocked_read::busy) hit = under_lock();
@@ -6554,7 +6573,7 @@ class entry_table {
       if (untold != 0) tell_of_uses(s, k, hash, place, untold);
     if (how == look::use) {
       if (hit)
-        look_ups_.add(hits);
+        count_hit(bytes);
       else
         look_ups_.add(misses);
     }
@@ -6567,9 +6586,11 @@ class entry_table {
   put_outcome put(key_view k, MakeKey&& make_key, payload&& value, const request& wanted, removals& gone) {
     shard& s = shard_of(wanted.hash);
     s.prefetch(wanted.hash);  // on its way while the lock is taken
+    bool first = true;
     do {
       const std::lock_guard lock(s.mutex);
-      if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
+      if (const auto outcome = s.put(k, make_key, value, wanted, gone, first)) return *outcome;
+      first = false;
     } while (core::evicts_for_puts<typename Spec::eviction> && make_room(wanted, gone));
     if constexpr (!core::evicts_for_puts<typename Spec::eviction>) {
       s.counters.refused.add();
@@ -6582,7 +6603,7 @@ class entry_table {
     for (auto& each : shards_)
       while (!budget_.has_room(wanted.size) && each->evict_one(wanted.now, gone)) {
       }
-    if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
+    if (const auto outcome = s.put(k, make_key, value, wanted, gone, first)) return *outcome;
     s.counters.refused.add();
     return put_outcome::refused;
   }
@@ -6673,21 +6694,30 @@ class entry_table {
   }
 
   void count_join(std::uint64_t hash) noexcept { shard_of(hash).counters.joined.add(); }
-  /// A hit that turned out not to be one: the storage had lost the bytes.
-  void hit_was_miss() noexcept {
+  /// A hit on so many bytes that turned out not to be one: the storage had lost them.
+  void hit_was_miss(std::uint64_t bytes) noexcept {
     look_ups_.subtract(hits);
+    if constexpr (Spec::counts_bytes) look_ups_.subtract(hit_bytes, bytes);
     look_ups_.add(misses);
   }
   /// A miss that turned out to be a hit: the storage knew an entry that the index did not.
-  void miss_was_hit() noexcept {
+  void miss_was_hit(std::uint64_t bytes) noexcept {
     look_ups_.subtract(misses);
-    look_ups_.add(hits);
+    count_hit(bytes);
   }
   void count_refused(std::uint64_t hash) noexcept { shard_of(hash).counters.refused.add(); }
+  /// A put that was not even tried.
+  void count_refused(key_view k, const request& wanted) {
+    shard& s = shard_of(wanted.hash);
+    s.counters.refused.add();
+    const std::lock_guard lock(s.mutex);
+    if (s.find(k, wanted.hash) == no_slot) s.count_missed(wanted);
+  }
 
   void add_to(cache_stats& stats) const {
     stats.hits += look_ups_.load(hits);
     stats.misses += look_ups_.load(misses);
+    if constexpr (Spec::counts_bytes) stats.hit_bytes += look_ups_.load(hit_bytes);
     [[maybe_unused]] std::vector<eviction_report> reports;
     for (const auto& s : shards_) {
       stats.insertions += s->counters.insertions.load();
@@ -6695,6 +6725,7 @@ class entry_table {
       stats.expirations += s->counters.expirations.load();
       stats.refused += s->counters.refused.load();
       stats.joined += s->counters.joined.load();
+      stats.missed_bytes += s->counters.missed_bytes.load();
       const std::lock_guard lock(s->mutex);
       stats.overhead_bytes += s->overhead();
       if constexpr (shard::describes_itself) reports.push_back(s->describe());
@@ -6706,7 +6737,7 @@ class entry_table {
     for (auto& s : shards_) {
       const std::lock_guard lock(s->mutex);
       for (auto* c : {&s->counters.insertions, &s->counters.evictions,
-                      &s->counters.expirations, &s->counters.refused, &s->counters.joined})
+                      &s->counters.expirations, &s->counters.refused, &s->counters.joined, &s->counters.missed_bytes})
         c->store(0);
     }
   }
@@ -6717,6 +6748,11 @@ class entry_table {
       return *shards_[hash & mask_];
     else
       return *shards_.front();
+  }
+
+  void count_hit([[maybe_unused]] std::uint64_t bytes) noexcept {
+    look_ups_.add(hits);
+    if constexpr (Spec::counts_bytes) look_ups_.add(hit_bytes, bytes);
   }
 
   /// Evicts where more is held than a part of the whole, then wherever anything can go, until there is room. False when nothing could.
@@ -6772,11 +6808,11 @@ class entry_table {
     return left;
   }
 
-  enum look_up_counts : std::size_t { hits, misses };
+  enum look_up_counts : std::size_t { hits, misses, hit_bytes };
 
   const Spec& spec_;
   std::size_t mask_;
-  sync::thread_counters<Spec::synchronized, 2> look_ups_;
+  sync::thread_counters<Spec::synchronized, Spec::counts_bytes ? 3 : 2> look_ups_;
   core::budget<Spec::synchronized, Spec::dimensions> budget_;
   std::vector<std::unique_ptr<shard>> shards_;
 };
@@ -6808,6 +6844,7 @@ struct memory_spec {
   static constexpr bool weighs_weight = Context::template has<max_weight>;
   static constexpr std::size_t dimensions = 1 + (weighs_bytes ? 1 : 0) + (weighs_weight ? 1 : 0);
   static constexpr std::size_t weight_dimension = dimensions - 1;
+  static constexpr bool counts_bytes = weighs_bytes;
   static constexpr bool synchronized = Context::locking::synchronized;
   /// Whether room for all entries is made at the beginning.
   static constexpr bool bounded = Context::template has<max_entries>;
@@ -7171,6 +7208,7 @@ struct indexed_spec {
   using mutex = typename Context::locking::mutex;
 
   static constexpr std::size_t dimensions = 2;  // entries and bytes
+  static constexpr bool counts_bytes = true;
   static constexpr bool synchronized = Context::locking::synchronized;
   static constexpr bool bounded = false;  // handles share mappings: their places must not move and need not be near
   static constexpr bool rehashes = false;
@@ -7453,24 +7491,26 @@ class indexed_engine {
     handle h;
     instant written{0};
     instant accessed{0};
+    std::uint64_t size = 0;
     removals old;
     bool known = table_.look_up(at.id, hash, how, now, old, [&](const auto& e) {
       h = e.payload;
+      size = e.weight.weights[0];
       written = e.written.written;
       if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
     });
     if (!old.empty()) index_.drop_files(old);
     if (doubts_.about(hash)) {
-      if (known && how == look::use) table_.hit_was_miss();
+      if (known && how == look::use) table_.hit_was_miss(size);
       return false;
     }
     if (!known) {
-      if (!adopt(at, now, h, written)) return false;
-      if (how == look::use) table_.miss_was_hit();
+      if (!adopt(at, now, h, written, size)) return false;
+      if (how == look::use) table_.miss_was_hit(size);
     }
     std::optional<Value> value = context_.attempt([&] { return fetch(at, h, now, written); });
     if (!value) {
-      if (how == look::use) table_.hit_was_miss();
+      if (how == look::use) table_.hit_was_miss(size);
       return false;
     }
     if constexpr (keeps_accessed)
@@ -7487,7 +7527,8 @@ class indexed_engine {
     instant written{0};
     const bool known = table_.look_up(at.id, at.id.low, look::peek, now, old, [&](const auto& e) { h = e.payload; });
     if (!old.empty()) index_.drop_files(old);
-    if (!known) return adopt(at, now, h, written);
+    std::uint64_t size = 0;
+    if (!known) return adopt(at, now, h, written, size);
     // The index may be behind what another process did; its storage knows.
     return context_.guarded(false, [&] { return index_.alive(store_.find(at.id, at.key)); });
   }
@@ -7640,7 +7681,7 @@ class indexed_engine {
   }
 
   /// An entry on the storage that the index does not know: another process put it.
-  bool adopt(const address& at, instant now, handle& h, instant& written) {
+  bool adopt(const address& at, instant now, handle& h, instant& written, std::uint64_t& size) {
     departures gone;
     const bool found = context_.guarded(false, [&] {
       if (!store_.find(at.id, at.key)) return false;
@@ -7651,6 +7692,7 @@ class indexed_engine {
       index_.learn(at.id, handle{}, *info, gone);
       h = handle{};
       written = info->written;
+      size = info->weight;
       return true;
     });
     tell(gone);
@@ -7664,7 +7706,7 @@ class indexed_engine {
     auto request = index_.request_for(at.id, entry.info, now);
     request.only_if_absent = mode.only_if_absent;
     if (!table_.budget().fits_alone(request.size)) {
-      table_.count_refused(at.id.low);
+      table_.count_refused(at.id, request);
       return false;
     }
     typename store_type::staged staged = store_.stage(entry);

@@ -42,6 +42,8 @@ struct cache_stats {
   error_counts errors;               ///< failures that were absorbed, by cause
   std::uint64_t pinned_bytes = 0;    ///< held by callers' `bytes` after their entry left (storage that the cache allocated or mapped)
   std::uint64_t overhead_bytes = 0;  ///< memory for the index and bookkeeping, payloads not counted
+  std::uint64_t hit_bytes = 0;       ///< of the values that hits found, where a cache counts bytes: `max_bytes`, storages on disk
+  std::uint64_t missed_bytes = 0;    ///< of the values put for keys that were not there, whether stored or too large; likewise
   std::optional<eviction_report> eviction;  ///< what the order does at present, and why; from orders that choose, such as `adaptive`
   std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
 
@@ -49,6 +51,12 @@ struct cache_stats {
   double hit_rate() const noexcept {
     const std::uint64_t lookups = hits + misses;
     return lookups == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(lookups);
+  }
+  /// The bytes that hits found as a share of those and of what misses then brought, in [0, 1]; 0 before the first and where bytes
+  /// are not counted.
+  double byte_hit_rate() const noexcept {
+    const std::uint64_t bytes = hit_bytes + missed_bytes;
+    return bytes == 0 ? 0.0 : static_cast<double>(hit_bytes) / static_cast<double>(bytes);
   }
   /// How large the cache should be, by its look-ups so far; without the policy `miss_ratio_curve`, that it is not observed.
   capacity_advice advice() const { return curve ? capacity_advice(*curve) : capacity_advice(); }

@@ -63,13 +63,18 @@ class entry_table {
     bool too_old = false;
     std::uint8_t untold = 0;
     slot place = no_slot;
+    [[maybe_unused]] std::uint64_t bytes = 0;
+    const auto see = [&](const auto& e) {
+      f(e);
+      if constexpr (Spec::counts_bytes) bytes = e.weight.weights[0];
+    };
     const auto found = [&] {
       const auto at = s.locate(k, hash);
       if (!shard::found(at)) return false;
       auto&& e = s.at(at);
       too_old = spec_.expired(e, now);
       if (too_old) return false;
-      f(e);
+      see(e);
       if (how == look::use) untold = s.use(at, now);
       place = shard::slot_of(at);
       return true;
@@ -84,7 +89,7 @@ class entry_table {
     };
     bool hit = false;
     if constexpr (shard::places_type::concurrent_reads) {
-      const unlocked_read seen = s.read_unlocked(k, hash, how == look::use, untold, now, f);
+      const unlocked_read seen = s.read_unlocked(k, hash, how == look::use, untold, now, see);
       hit = seen == unlocked_read::hit;
       too_old = seen == unlocked_read::too_old;
       if (seen == unlocked_read::busy) hit = under_lock();
@@ -95,7 +100,7 @@ class entry_table {
       if (untold != 0) tell_of_uses(s, k, hash, place, untold);
     if (how == look::use) {
       if (hit)
-        look_ups_.add(hits);
+        count_hit(bytes);
       else
         look_ups_.add(misses);
     }
@@ -108,9 +113,11 @@ class entry_table {
   put_outcome put(key_view k, MakeKey&& make_key, payload&& value, const request& wanted, removals& gone) {
     shard& s = shard_of(wanted.hash);
     s.prefetch(wanted.hash);  // on its way while the lock is taken
+    bool first = true;
     do {
       const std::lock_guard lock(s.mutex);
-      if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
+      if (const auto outcome = s.put(k, make_key, value, wanted, gone, first)) return *outcome;
+      first = false;
     } while (core::evicts_for_puts<typename Spec::eviction> && make_room(wanted, gone));
     if constexpr (!core::evicts_for_puts<typename Spec::eviction>) {
       s.counters.refused.add();
@@ -123,7 +130,7 @@ class entry_table {
     for (auto& each : shards_)
       while (!budget_.has_room(wanted.size) && each->evict_one(wanted.now, gone)) {
       }
-    if (const auto outcome = s.put(k, make_key, value, wanted, gone)) return *outcome;
+    if (const auto outcome = s.put(k, make_key, value, wanted, gone, first)) return *outcome;
     s.counters.refused.add();
     return put_outcome::refused;
   }
@@ -214,21 +221,30 @@ class entry_table {
   }
 
   void count_join(std::uint64_t hash) noexcept { shard_of(hash).counters.joined.add(); }
-  /// A hit that turned out not to be one: the storage had lost the bytes.
-  void hit_was_miss() noexcept {
+  /// A hit on so many bytes that turned out not to be one: the storage had lost them.
+  void hit_was_miss(std::uint64_t bytes) noexcept {
     look_ups_.subtract(hits);
+    if constexpr (Spec::counts_bytes) look_ups_.subtract(hit_bytes, bytes);
     look_ups_.add(misses);
   }
   /// A miss that turned out to be a hit: the storage knew an entry that the index did not.
-  void miss_was_hit() noexcept {
+  void miss_was_hit(std::uint64_t bytes) noexcept {
     look_ups_.subtract(misses);
-    look_ups_.add(hits);
+    count_hit(bytes);
   }
   void count_refused(std::uint64_t hash) noexcept { shard_of(hash).counters.refused.add(); }
+  /// A put that was not even tried.
+  void count_refused(key_view k, const request& wanted) {
+    shard& s = shard_of(wanted.hash);
+    s.counters.refused.add();
+    const std::lock_guard lock(s.mutex);
+    if (s.find(k, wanted.hash) == no_slot) s.count_missed(wanted);
+  }
 
   void add_to(cache_stats& stats) const {
     stats.hits += look_ups_.load(hits);
     stats.misses += look_ups_.load(misses);
+    if constexpr (Spec::counts_bytes) stats.hit_bytes += look_ups_.load(hit_bytes);
     [[maybe_unused]] std::vector<eviction_report> reports;
     for (const auto& s : shards_) {
       stats.insertions += s->counters.insertions.load();
@@ -236,6 +252,7 @@ class entry_table {
       stats.expirations += s->counters.expirations.load();
       stats.refused += s->counters.refused.load();
       stats.joined += s->counters.joined.load();
+      stats.missed_bytes += s->counters.missed_bytes.load();
       const std::lock_guard lock(s->mutex);
       stats.overhead_bytes += s->overhead();
       if constexpr (shard::describes_itself) reports.push_back(s->describe());
@@ -247,7 +264,7 @@ class entry_table {
     for (auto& s : shards_) {
       const std::lock_guard lock(s->mutex);
       for (auto* c : {&s->counters.insertions, &s->counters.evictions,
-                      &s->counters.expirations, &s->counters.refused, &s->counters.joined})
+                      &s->counters.expirations, &s->counters.refused, &s->counters.joined, &s->counters.missed_bytes})
         c->store(0);
     }
   }
@@ -258,6 +275,11 @@ class entry_table {
       return *shards_[hash & mask_];
     else
       return *shards_.front();
+  }
+
+  void count_hit([[maybe_unused]] std::uint64_t bytes) noexcept {
+    look_ups_.add(hits);
+    if constexpr (Spec::counts_bytes) look_ups_.add(hit_bytes, bytes);
   }
 
   /// Evicts where more is held than a part of the whole, then wherever anything can go, until there is room. False when nothing could.
@@ -313,11 +335,11 @@ class entry_table {
     return left;
   }
 
-  enum look_up_counts : std::size_t { hits, misses };
+  enum look_up_counts : std::size_t { hits, misses, hit_bytes };
 
   const Spec& spec_;
   std::size_t mask_;
-  sync::thread_counters<Spec::synchronized, 2> look_ups_;
+  sync::thread_counters<Spec::synchronized, Spec::counts_bytes ? 3 : 2> look_ups_;
   core::budget<Spec::synchronized, Spec::dimensions> budget_;
   std::vector<std::unique_ptr<shard>> shards_;
 };

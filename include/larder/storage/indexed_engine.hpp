@@ -54,24 +54,26 @@ class indexed_engine {
     handle h;
     instant written{0};
     instant accessed{0};
+    std::uint64_t size = 0;
     removals old;
     bool known = table_.look_up(at.id, hash, how, now, old, [&](const auto& e) {
       h = e.payload;
+      size = e.weight.weights[0];
       written = e.written.written;
       if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
     });
     if (!old.empty()) index_.drop_files(old);
     if (doubts_.about(hash)) {
-      if (known && how == look::use) table_.hit_was_miss();
+      if (known && how == look::use) table_.hit_was_miss(size);
       return false;
     }
     if (!known) {
-      if (!adopt(at, now, h, written)) return false;
-      if (how == look::use) table_.miss_was_hit();
+      if (!adopt(at, now, h, written, size)) return false;
+      if (how == look::use) table_.miss_was_hit(size);
     }
     std::optional<Value> value = context_.attempt([&] { return fetch(at, h, now, written); });
     if (!value) {
-      if (how == look::use) table_.hit_was_miss();
+      if (how == look::use) table_.hit_was_miss(size);
       return false;
     }
     if constexpr (keeps_accessed)
@@ -88,7 +90,8 @@ class indexed_engine {
     instant written{0};
     const bool known = table_.look_up(at.id, at.id.low, look::peek, now, old, [&](const auto& e) { h = e.payload; });
     if (!old.empty()) index_.drop_files(old);
-    if (!known) return adopt(at, now, h, written);
+    std::uint64_t size = 0;
+    if (!known) return adopt(at, now, h, written, size);
     // The index may be behind what another process did; its storage knows.
     return context_.guarded(false, [&] { return index_.alive(store_.find(at.id, at.key)); });
   }
@@ -241,7 +244,7 @@ class indexed_engine {
   }
 
   /// An entry on the storage that the index does not know: another process put it.
-  bool adopt(const address& at, instant now, handle& h, instant& written) {
+  bool adopt(const address& at, instant now, handle& h, instant& written, std::uint64_t& size) {
     departures gone;
     const bool found = context_.guarded(false, [&] {
       if (!store_.find(at.id, at.key)) return false;
@@ -252,6 +255,7 @@ class indexed_engine {
       index_.learn(at.id, handle{}, *info, gone);
       h = handle{};
       written = info->written;
+      size = info->weight;
       return true;
     });
     tell(gone);
@@ -265,7 +269,7 @@ class indexed_engine {
     auto request = index_.request_for(at.id, entry.info, now);
     request.only_if_absent = mode.only_if_absent;
     if (!table_.budget().fits_alone(request.size)) {
-      table_.count_refused(at.id.low);
+      table_.count_refused(at.id, request);
       return false;
     }
     typename store_type::staged staged = store_.stage(entry);

@@ -22,6 +22,7 @@ struct indexed_spec {
   using mutex = typename Context::locking::mutex;
 
   static constexpr std::size_t dimensions = 2;  // entries and bytes
+  static constexpr bool counts_bytes = true;
   static constexpr bool synchronized = Context::locking::synchronized;
   static constexpr bool bounded = false;  // handles share mappings: their places must not move and need not be near
   static constexpr bool rehashes = false;

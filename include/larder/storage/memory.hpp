@@ -39,6 +39,7 @@ struct memory_spec {
   static constexpr bool weighs_weight = Context::template has<max_weight>;
   static constexpr std::size_t dimensions = 1 + (weighs_bytes ? 1 : 0) + (weighs_weight ? 1 : 0);
   static constexpr std::size_t weight_dimension = dimensions - 1;
+  static constexpr bool counts_bytes = weighs_bytes;
   static constexpr bool synchronized = Context::locking::synchronized;
   /// Whether room for all entries is made at the beginning.
   static constexpr bool bounded = Context::template has<max_entries>;

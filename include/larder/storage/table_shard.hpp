@@ -60,9 +60,9 @@ class alignas(64) table_shard {
   using budget_type = core::budget<Spec::synchronized, Spec::dimensions>;
   using budget_part = core::budget_part<Spec::synchronized, Spec::dimensions>;
 
-  /// What the shard counted; may be read without the lock. The first three change under it alone.
+  /// What the shard counted; may be read without the lock. The first four change under it alone.
   struct counters_type {
-    sync::counter<Spec::synchronized> insertions, evictions, expirations, refused, joined;
+    sync::counter<Spec::synchronized> insertions, evictions, expirations, missed_bytes, refused, joined;
   };
 
   /// One of `parts`, for about `expected` entries.
@@ -118,15 +118,16 @@ class alignas(64) table_shard {
     places_.change(place, f);
   }
 
-  /// Stores or replaces; nothing when the room would have to come from other shards.
+  /// Stores or replaces; nothing when the room would have to come from other shards: then it is not the `first` try any more.
   template <class MakeKey>
-  std::optional<put_outcome> put(key_view k, MakeKey& make_key, payload& value, const request& wanted, removals& gone) {
+  std::optional<put_outcome> put(key_view k, MakeKey& make_key, payload& value, const request& wanted, removals& gone, bool first) {
     cursor at = places_.locate(k, wanted.hash);
     if (found(at) && spec_.expired(places_.at(at), wanted.now)) {
       leave(slot_of(at), removal_cause::expired, gone);
       at = nowhere;
     }
     if (found(at) && wanted.only_if_absent) return put_outcome::present;
+    if (first && !found(at)) count_missed(wanted);
     if (!budget_.whole().fits_alone(wanted.size)) {
       // What the key had is no longer its value, so it goes as well.
       if (found(at)) leave(slot_of(at), removal_cause::replaced, gone);
@@ -140,6 +141,11 @@ class alignas(64) table_shard {
       return put_outcome::stored;
     }
     return std::nullopt;
+  }
+
+  /// Counts what was asked for in vain, as far as the put of it tells.
+  void count_missed([[maybe_unused]] const request& wanted) noexcept {
+    if constexpr (Spec::counts_bytes) counters.missed_bytes.add_alone(wanted.size[1]);
   }
 
   /// Evicts the order's victim, if it has one; of `incoming`, for which the room is, the order is told when it wants to know.

@@ -14,6 +14,14 @@ TEST_CASE("the hit rate is hits over demand look-ups, 0 before the first") {
   CHECK(stats.hit_rate() == 1.0);
 }
 
+TEST_CASE("the byte hit rate is the bytes of hits over those and what misses brought") {
+  larder::cache_stats stats;
+  CHECK(stats.byte_hit_rate() == 0.0);
+  stats.hit_bytes = 300;
+  stats.missed_bytes = 900;
+  CHECK(stats.byte_hit_rate() == doctest::Approx(0.25));
+}
+
 TEST_CASE("errors are counted by cause") {
   larder::error_counts counts;
   CHECK(counts.total() == 0);

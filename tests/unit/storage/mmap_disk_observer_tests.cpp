@@ -73,3 +73,15 @@ TEST_CASE("a cache on disk says how large it should be, of bytes") {
 TEST_CASE("a cache on disk says how large it should be, of values that are encoded") {
   is_told_of<std::string>([](std::size_t size) { return std::string(size, 'x'); });
 }
+
+TEST_CASE("values on disk are counted by their payload") {
+  const empty_folder home;
+  auto c = larder::make_cache<std::string, larder::bytes>(larder::max_bytes{10'000}, larder::mmap_disk{home.path()});
+  const std::string large(20'000, 'x');
+  c.get_or_load("a", [](const std::string&) { return larder::bytes::copy_of(std::string(500, 'a').data(), 500); });
+  CHECK(c.get("a"));
+  CHECK(c.get("a"));
+  CHECK_FALSE(c.put("large", larder::bytes::copy_of(large.data(), large.size())));
+  CHECK(c.stats().hit_bytes == 1000);
+  CHECK(c.stats().missed_bytes == 20'500);
+}
