@@ -25,11 +25,6 @@ std::string with_spread(const figure& f) {
 
 }  // namespace
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values.empty() ? 0 : values[values.size() / 2];
-}
-
 void report::read_beside(const std::string& path) {
   std::ifstream in(path);
   if (!in) throw std::runtime_error("\"" + path + "\" cannot be read");
@@ -48,29 +43,21 @@ void report::read_beside(const std::string& path) {
   }
 }
 
-const figure* report::find(std::string_view scenario, std::string_view subject, std::string_view metric) const {
-  const auto at = std::find_if(figures_.begin(), figures_.end(), [&](const figure& f) {
-    return f.scenario == scenario && f.subject == subject && f.metric == metric;
-  });
-  return at == figures_.end() ? nullptr : &*at;
-}
-
 void report::join_beside(std::string_view scenario, std::string_view baseline) {
   for (const figure& other : beside_) {
     if (other.scenario != scenario) continue;
-    figures_.push_back(other);
+    add(other);
     const figure* const base = find(scenario, baseline, other.metric);
     if (base == nullptr || base->value <= 0) continue;
     if (other.metric == "memory") {
-      figures_.push_back(
-          {other.scenario, other.subject, "above " + std::string(baseline), other.unit, other.value - base->value, {}});
+      add({other.scenario, other.subject, "above " + std::string(baseline), other.unit, other.value - base->value, {}});
       continue;
     }
     if (other.metric != "time") continue;
     figure ratio{other.scenario, other.subject, "ratio to " + std::string(baseline) + std::string(own_process), "x", 0, {}};
     for (const double run : other.runs) ratio.runs.push_back(run / base->value);
     ratio.value = median(ratio.runs);
-    figures_.push_back(std::move(ratio));
+    add(std::move(ratio));
   }
 }
 
@@ -78,7 +65,7 @@ void report::close(std::string_view scenario, std::string_view about, std::strin
   join_beside(scenario, baseline);
   std::vector<std::string> subjects;
   std::vector<std::string> metrics;  // the columns: every metric but the ratios, which share one
-  for (const figure& f : figures_) {
+  for (const figure& f : figures()) {
     if (f.scenario != scenario) continue;
     if (std::find(subjects.begin(), subjects.end(), f.subject) == subjects.end()) subjects.push_back(f.subject);
     if (!is_ratio(f) && std::find(metrics.begin(), metrics.end(), f.metric) == metrics.end()) metrics.push_back(f.metric);
@@ -86,7 +73,7 @@ void report::close(std::string_view scenario, std::string_view about, std::strin
   std::printf("\n%s: %s\n%-22s", std::string(scenario).c_str(), std::string(about).c_str(), "");
   for (const std::string& metric : metrics) {
     const auto of_it = [&](const figure& f) { return f.scenario == scenario && f.metric == metric; };
-    const std::string unit = std::find_if(figures_.begin(), figures_.end(), of_it)->unit;
+    const std::string unit = std::find_if(figures().begin(), figures().end(), of_it)->unit;
     std::printf(" %18s", (unit == "1" || unit == "x" ? metric : metric + ", " + unit).c_str());
   }
   std::printf("   ratio\n");
@@ -99,7 +86,7 @@ void report::close(std::string_view scenario, std::string_view about, std::strin
       else
         std::printf(" %18.*f", f->unit == "1" ? 4 : f->unit == "x" ? 2 : 1, f->value);
     }
-    for (const figure& f : figures_) {
+    for (const figure& f : figures()) {
       if (f.scenario != scenario || f.subject != subject || !is_ratio(f)) continue;
       const std::string to = f.metric.substr(std::string("ratio to ").size());
       std::printf("   %-22s%s", with_spread(f).c_str(), to == baseline ? "" : (" to " + to).c_str());
@@ -107,20 +94,6 @@ void report::close(std::string_view scenario, std::string_view about, std::strin
     std::printf("\n");
   }
   std::fflush(stdout);
-}
-
-void report::write_json(const std::string& path) const {
-  std::ofstream out(path);
-  out << "[\n";
-  for (std::size_t i = 0; i < figures_.size(); ++i) {
-    const figure& f = figures_[i];
-    out << "  {\"case\": \"" << f.scenario << "\", \"subject\": \"" << f.subject << "\", \"metric\": \"" << f.metric
-        << "\", \"unit\": \"" << f.unit << "\", \"value\": " << f.value << ", \"runs\": [";
-    for (std::size_t j = 0; j < f.runs.size(); ++j) out << (j == 0 ? "" : ", ") << f.runs[j];
-    out << "]}" << (i + 1 == figures_.size() ? "\n" : ",\n");
-  }
-  out << "]\n";
-  if (!out.flush()) throw std::runtime_error("\"" + path + "\" cannot be written");
 }
 
 }  // namespace bench

@@ -1,0 +1,75 @@
+#include "options.hpp"
+
+#include "../option_values.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <stdexcept>
+
+namespace bench {
+namespace {
+
+double scale_of(std::string_view option, std::string_view text) {
+  double scale = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale, std::chars_format::fixed);
+  if (error != std::errc{} || end != text.data() + text.size() || !(scale > 0 && scale <= 1000))
+    throw std::invalid_argument(std::string(option) + ": \"" + std::string(text) + "\" is not a number above 0 and up to 1000");
+  return scale;
+}
+
+}  // namespace
+
+const char* const usage =
+    "usage: bench_disk [--help] [--case NAME,...] [--only SUBJECT,...] [--rounds N] [--scale X] [--quick] [--dir FOLDER] "
+    "[--out FILE.json]\n"
+    "  --rounds N       rounds, in each of which every subject has its turn (default 5)\n"
+    "  --scale X        X times as many values (0.5: half of them); 1 is 50,000 of 4 KiB, 5,000 of 64 KiB, 25 of 16 MiB, 1000 "
+    "flushed\n"
+    "  --quick          2 rounds of a tenth of the values: shows that it runs, not how fast\n"
+    "  --dir FOLDER     where the stores are made, in a folder that is removed at the end (default: beside the program);\n"
+    "                   takes up to 3 GB, and should be on the file system whose figures are asked for\n"
+    "The two floors are measured whatever --only says: they are what the others are divided by.\n";
+
+bool options::wants_case(std::string_view name) const { return among(cases, name); }
+bool options::wants(std::string_view subject) const { return among(only, subject); }
+std::size_t options::scaled(std::size_t count) const {
+  return std::max<std::size_t>(4, static_cast<std::size_t>(std::llround(static_cast<double>(count) * scale)));
+}
+
+options parse(int count, char** arguments) {
+  options result;
+  bool rounds_said = false;
+  bool scale_said = false;
+  for (int i = 1; i < count; ++i) {
+    const std::string_view option = arguments[i];
+    if (option == "--quick" || option == "--help" || option == "-h") {
+      (option == "--quick" ? result.quick : result.help) = true;
+      continue;
+    }
+    const bool known = option == "--case" || option == "--only" || option == "--rounds" || option == "--scale" ||
+                       option == "--dir" || option == "--out";
+    if (!known) throw std::invalid_argument("unknown option " + std::string(option));
+    if (i + 1 == count) throw std::invalid_argument(std::string(option) + " needs a value");
+    const std::string value = arguments[++i];
+    if (option == "--case") result.cases = names_of(value);
+    if (option == "--only") result.only = names_of(value);
+    if (option == "--out") result.out = value;
+    if (option == "--dir") result.folder = value;
+    if (option == "--rounds") {
+      result.rounds = number_of(option, value);
+      rounds_said = true;
+    }
+    if (option == "--scale") {
+      result.scale = scale_of(option, value);
+      scale_said = true;
+    }
+  }
+  if (result.quick) {
+    if (!rounds_said) result.rounds = 2;
+    if (!scale_said) result.scale = 0.1;
+  }
+  return result;
+}
+
+}  // namespace bench
