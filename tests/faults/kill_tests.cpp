@@ -72,8 +72,8 @@ TEST_CASE("fault 1: SIGKILL at any moment loses nothing that was acknowledged") 
   const std::uint32_t seed = suite_seed() + 1;
   CAPTURE(seed);
   kill_loop loop{dir / "cache", roomy, history(12, {}), std::mt19937(seed)};
-  CHECK(loop.rounds(scaled(40)) == "");
-  CHECK(loop.acknowledged > scaled(40));
+  CHECK(loop.rounds(scaled(100)) == "");
+  CHECK(loop.acknowledged > scaled(100));
   // What was killed left nothing behind that only a look at the device would show.
   disk_cache cache = open_cache(dir / "cache");
   cache.clear();
@@ -86,6 +86,6 @@ TEST_CASE("fault 2: SIGKILL under eviction brings no old version back and keeps 
   const std::uint32_t seed = suite_seed() + 2;
   CAPTURE(seed);
   kill_loop loop{dir / "cache", 4'000'000, history(40, {64, 700'000}), std::mt19937(seed)};
-  CHECK(loop.rounds(scaled(25)) == "");
-  CHECK(loop.acknowledged > scaled(25));
+  CHECK(loop.rounds(scaled(60)) == "");
+  CHECK(loop.acknowledged > scaled(60));
 }

@@ -104,6 +104,11 @@ class history {
       s.since_flush.clear();
     }
   }
+  /// A flush failed: what was to be made durable may be gone.
+  void flush_refused() {
+    for (state& s : keys_)
+      if (!s.since_flush.empty()) add(s.possible, missing);
+  }
   /// The power went: a key that changed since the last flush may be gone, or be any of its versions since then.
   void power_cut() {
     for (state& s : keys_) {

@@ -23,7 +23,7 @@ namespace faults {
 
 /// One line of a worker's report.
 struct report {
-  enum kind : std::uint32_t { begun, acknowledged, doubtful, flushed };
+  enum kind : std::uint32_t { begun, acknowledged, doubtful, flushed, unflushed };
   kind what;
   std::uint32_t key;
   version_number version;
@@ -85,7 +85,10 @@ class operations {
     try {
       cache_.flush();
       say({report::flushed, 0, 0});
-    } catch (const larder::error&) {  // the device said no: nothing is promised
+      known_.flushed();
+    } catch (const larder::error&) {  // what the device did not take may be dropped
+      say({report::unflushed, 0, 0});
+      known_.flush_refused();
     }
     return {};
   }
@@ -137,6 +140,7 @@ class report_reader {
     ++taken_;
     if (line.what == report::begun) known.begin(line.key, line.version);
     if (line.what == report::doubtful) known.doubt(line.key);
+    if (line.what == report::unflushed) known.flush_refused();
     if (too_late) return true;  // what was acknowledged while the power went may be an artefact
     if (line.what == report::acknowledged) {
       known.acknowledge(line.key, line.version);
