@@ -61,7 +61,7 @@ void cut(const std::string& type, unsigned flushes, std::uint32_t seed) {
   if (!can_mount()) return skip("power cuts need root and mounts");
   if (!is_installed("mkfs." + type)) return skip("mkfs." + type + " is not installed");
   CAPTURE(seed);
-  CHECK(cut_again_and_again(type, flushes, seed, scaled(4)) == "");
+  CHECK(cut_again_and_again(type, flushes, seed, scaled(8)) == "");
 }
 
 }  // namespace
