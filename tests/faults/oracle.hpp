@@ -81,6 +81,8 @@ class history {
   const values& form() const noexcept { return form_; }
   /// A version that nobody has used.
   version_number next() const noexcept { return last_ + 1; }
+  /// Leaves out some versions, and so makes the next values of other sizes.
+  void skip_versions(version_number count) noexcept { last_ += count; }
 
   /// A put of a version, or an erase (`missing`), is under way: from now on it may be there.
   void begin(unsigned key, version_number version) {

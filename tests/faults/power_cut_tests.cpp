@@ -124,7 +124,7 @@ TEST_CASE("fault 6: a power cut without a flush gives no wrong byte (xfs)") { cu
 TEST_CASE("fault 7: what was flushed survives a power cut (ext4)") { cut("ext4", 12, suite_seed() + 70); }
 TEST_CASE("fault 7: what was flushed survives a power cut (xfs)") { cut("xfs", 12, suite_seed() + 71); }
 TEST_CASE("fault 7: a flush makes each kind of change durable by itself") {
-  for (const char* type : {"ext4", "xfs"}) {
+  for (const std::string type : {"ext4", "xfs"}) {
     CAPTURE(type);
     if (can_cut(type)) CHECK(each_alone(type) == "");
   }

@@ -1,5 +1,6 @@
 // Several processes on one directory: they start at once, write and read at once, fork, and die while they hold views.
 
+#include "between_processes.hpp"
 #include "damage.hpp"
 #include "disk_cache.hpp"
 #include "mounts.hpp"
@@ -13,65 +14,18 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
+#include <fstream>
+#include <functional>
 #include <memory>
-#include <new>
 #include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 using namespace faults;
 
 namespace {
-
-/// Numbers that forked processes share.
-template <class T>
-class shared_page {
- public:
-  shared_page() {
-    void* const page = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) FAIL("no shared memory");
-    value_ = new (page) T{};
-  }
-  shared_page(const shared_page&) = delete;
-  shared_page& operator=(const shared_page&) = delete;
-  ~shared_page() { ::munmap(value_, sizeof(T)); }
-  T& operator*() const noexcept { return *value_; }
-  T* operator->() const noexcept { return value_; }
-
- private:
-  T* value_;
-};
-
-/// A pipe as a door: whoever waits goes on when it is opened, all at once.
-class door {
- public:
-  door() {
-    if (::pipe2(ends_.data(), O_CLOEXEC) != 0) FAIL("no pipe");
-  }
-  door(const door&) = delete;
-  door& operator=(const door&) = delete;
-  ~door() {
-    open();
-    ::close(ends_[0]);
-  }
-  /// In a child.
-  void wait() {
-    ::close(std::exchange(ends_[1], -1));
-    char nothing = 0;
-    while (::read(ends_[0], &nothing, 1) < 0 && errno == EINTR) {
-    }
-  }
-  void open() {
-    if (ends_[1] >= 0) ::close(std::exchange(ends_[1], -1));
-  }
-
- private:
-  std::array<int, 2> ends_{-1, -1};
-};
 
 constexpr unsigned reader_keys = 24;
 using key_versions = std::array<std::atomic<version_number>, reader_keys>;
@@ -170,6 +124,44 @@ TEST_CASE("fault 18: processes that start at once on an empty directory") {
       }
     CHECK(found == 30 / processes * static_cast<unsigned>(writers->load()));
     CHECK(cache.size() == found);
+  }
+}
+
+TEST_CASE("fault 18: writers at the same time keep to one capacity between them") {
+  const std::uint32_t seed = suite_seed() + 18;
+  CAPTURE(seed);
+  for (int round = 0; round < scaled(5); ++round) {
+    CAPTURE(round);
+    const scratch dir;
+    constexpr std::uint64_t capacity = 1'000'000;
+    door start;
+    shared_page<std::atomic<int>> writers;
+    std::vector<child> all;
+    for (unsigned number = 0; number < 2; ++number)
+      all.emplace_back([&, number]() -> std::string {
+        start.wait();
+        try {
+          disk_cache cache = open_cache(dir / "cache", capacity);
+          std::mt19937 random(seed + number);
+          for (version_number version = 1; version < 150; ++version) {
+            const auto key = static_cast<unsigned>(2 * (random() % 30) + number);
+            if (!cache.put(key_text(key), self_describing.make(key, version))) return "a put was refused";
+            const std::optional<larder::bytes> found = cache.get(key_text(key));  // the other one may have evicted it
+            if (found && !self_describing.is(key, version, *found)) return "a wrong value";
+            if (cache.weight() > capacity) return "the cache holds more than it may";
+          }
+          ++*writers;
+          return cache.stats().evictions > 0 ? "" : "nothing was evicted: the test tests nothing";
+        } catch (const larder::error& e) {  // a store for one writer says so
+          return std::string(e.what()).find((dir / "cache").string()) != std::string::npos ? "" : std::string("no path in: ") + e.what();
+        }
+      });
+    start.open();
+    for (child& one : all) CHECK(one.join() == "");
+    CHECK(*writers >= 1);
+    disk_cache cache = open_cache(dir / "cache");  // which has room for all that is there
+    CHECK(cache.weight() <= capacity);
+    CHECK(cache.weight() > capacity / 2);
   }
 }
 

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -115,14 +116,63 @@ TEST_CASE("fault 24: a value of more than 4 GiB") {
         }, 600) == "");
 }
 
+namespace {
+
+auto expiring(const fs::path& directory, larder::manual_clock& clock) {
+  using namespace std::chrono_literals;
+  return larder::make_cache<std::string, larder::bytes>(larder::lru{}, larder::max_bytes{roomy}, larder::expire_after_write{24h},
+                                                        larder::mmap_disk{directory}, larder::time_source{clock});
+}
+
+}  // namespace
+
+TEST_CASE("fault 8: flipped bits give no entry a longer life, and a shorter one counts as damage") {
+  using namespace std::chrono_literals;
+  const std::uint32_t seed = suite_seed() + 80;
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const scratch dir;
+  const values form{16, 300};
+  constexpr unsigned keys = 12;
+  const larder::instant start{24h * 10'000};
+  larder::manual_clock clock{start};
+  {
+    auto cache = expiring(dir / "image", clock);
+    for (unsigned key = 0; key < keys; ++key) REQUIRE(cache.put(key_text(key), form.make(key, 1)));
+  }
+  for (int trial = 0; trial < scaled(40); ++trial) {
+    CAPTURE(trial);
+    for (const auto age : {1h, 23h, 25h}) {
+      copy_directory(dir / "image", dir / "copy");
+      for (const fs::path& file : files_of(dir / "copy")) {  // every file, near its start, where times are kept
+        std::string content = content_of(file);
+        if (content.empty()) continue;
+        const std::size_t place = random() % std::min<std::size_t>(content.size(), 160);
+        content[place] = static_cast<char>(content[place] ^ (1 << random() % 8));
+        write_over(file, content);
+      }
+      clock.set(start + age);
+      const std::string wrong = in_child([&]() -> std::string {
+        auto cache = expiring(dir / "copy", clock);
+        std::size_t missed = 0;
+        for (unsigned key = 0; key < keys; ++key) {
+          const std::optional<larder::bytes> found = cache.get(key_text(key));
+          if (!found) ++missed;
+          if (found && age > 24h) return "key " + std::to_string(key) + " has outlived its time";
+          if (found && !form.is(key, 1, *found)) return "key " + std::to_string(key) + " has a wrong value";
+        }
+        return missed == 0 || age > 24h || cache.stats().errors[larder::error_cause::corruption] != 0 ? "" : "a miss that nobody counted";
+      });
+      CHECK(wrong == "");
+    }
+  }
+}
+
 TEST_CASE("fault 23: a clock that jumps forth and back drops nothing that is young and keeps nothing that is old") {
   using namespace std::chrono_literals;
   const scratch dir;
   larder::manual_clock clock{larder::instant{24h * 10'000}};
-  const auto open = [&] {
-    return larder::make_cache<std::string, larder::bytes>(larder::lru{}, larder::max_bytes{roomy}, larder::expire_after_write{24h},
-                                                          larder::mmap_disk{dir / "cache"}, larder::time_source{clock});
-  };
+  const auto open = [&] { return expiring(dir / "cache", clock); };
   const larder::bytes value = larder::bytes::copy_of(std::string(1000, 'v'));
   {
     auto cache = open();
