@@ -5,6 +5,7 @@
 #include "mounts.hpp"
 #include "oracle.hpp"
 #include "processes.hpp"
+#include "system_calls.hpp"
 #include "worker.hpp"
 
 #include <doctest/doctest.h>
@@ -101,6 +102,83 @@ std::string each_alone(const std::string& type) {
   });
 }
 
+/// More changes than a store may remember one by one, and a flush.
+std::string many(const std::string& type) {
+  const scratch dir;
+  return in_child([&]() -> std::string {
+    enter_private_mounts();
+    const loop_mount device(type, dir / "image", dir / "mounted");
+    history known(4500, {8, 300});
+    const std::string end = in_child([&]() -> std::string {
+      disk_cache cache = open_cache(dir / "mounted" / "cache");
+      for (unsigned key = 0; key < known.keys(); ++key)
+        if (!cache.put(key_text(key), known.form().make(key, key + 1))) return "a put was refused";
+      for (unsigned key = 0; key < known.keys(); key += 9) cache.erase(key_text(key));
+      cache.flush();
+      device.cut_power();
+      ::_exit(0);
+    });
+    if (!end.empty()) return end;
+    device.remount();
+    for (unsigned key = 0; key < known.keys(); ++key) {
+      known.begin(key, key + 1);
+      known.acknowledge(key, key % 9 == 0 ? missing : key + 1);
+    }
+    disk_cache cache = open_cache(dir / "mounted" / "cache");
+    return known.judge_all(cache);
+  });
+}
+
+/// The n-th flush of something in a `flush()` fails; it is called until it says yes; then the power goes. What was served
+/// after the yes is there, what was not is not. `count`: how many there were. Of puts, or of erases alone: what makes a
+/// put durable may take an erase with it.
+std::string refused_then_accepted(const loop_mount& device, const fs::path& directory, bool only_erases, int n, int& count) {
+  history known(5, {1000, 300'000});
+  if (only_erases) {
+    disk_cache cache = open_cache(directory);
+    operations work(cache, known, -1, 1);
+    for (unsigned key = 0; key < known.keys(); ++key) work.put(key);
+    cache.flush();
+    known = work.known();
+  }
+  report_reader reports;
+  traced_child worker([&]() -> std::string {
+    disk_cache cache = open_cache(directory);
+    operations work(cache, known, -1, 1);
+    for (unsigned key = 0; key < known.keys() && !only_erases; ++key) work.put(key);
+    if (!only_erases) work.put(1);
+    work.erase(2);
+    work.erase(3);
+    bool accepted = false;
+    for (int attempt = 0; attempt < 3 && !accepted; ++attempt) {
+      try {
+        cache.flush();
+        accepted = true;
+      } catch (const larder::error&) {
+      }
+    }
+    if (!accepted) return "it went on saying no";
+    for (unsigned key = 0; key < known.keys(); ++key) {
+      const bool there = cache.get(key_text(key)).has_value();
+      const version_number version = there ? work.known().certain(key) : missing;
+      for (const report& line : {report{report::begun, key, version}, report{report::acknowledged, key, version}})
+        if (::write(reports.writing_end(), &line, sizeof line) < 0) return "no pipe";
+    }
+    return {};
+  });
+  reports.hang_up();
+  if (std::string end = worker.run([&](const system_call& call) {
+        return syncs(call) && ++count == n ? verdict{verdict::fail, EIO} : verdict{};
+      });
+      !end.empty())
+    return end;
+  reports.drain(known);
+  device.cut_power();
+  device.remount();
+  disk_cache cache = open_cache(directory);
+  return known.judge_all(cache);
+}
+
 bool can_cut(const std::string& type) {
   if (!can_mount())
     skip("power cuts need root and mounts");
@@ -128,4 +206,29 @@ TEST_CASE("fault 7: a flush makes each kind of change durable by itself") {
     CAPTURE(type);
     if (can_cut(type)) CHECK(each_alone(type) == "");
   }
+}
+
+TEST_CASE("fault 7: a flush of more changes than are remembered one by one") {
+  if (can_cut("ext4")) CHECK(many("ext4") == "");
+}
+
+TEST_CASE("fault 7: a flush that says yes after it said no covers everything that is served") {
+  if (!can_cut("ext4")) return;
+  if (!can_trace()) return skip("this system does not let a process trace its children");
+  const scratch dir;
+  CHECK(in_child([&]() -> std::string {
+          enter_private_mounts();
+          const loop_mount device("ext4", dir / "image", dir / "mounted");
+          for (const bool only_erases : {false, true}) {
+            const std::string of_what = only_erases ? "erases, number " : "puts, number ";
+            for (int n = 1, count = n; count >= n; ++n) {
+              count = 0;
+              const fs::path directory = dir / "mounted" / (of_what + std::to_string(n));
+              if (std::string wrong = refused_then_accepted(device, directory, only_erases, n, count); !wrong.empty())
+                return of_what + std::to_string(n) + ": " + wrong;
+              if (count == 0) return of_what + "none was flushed: the test tests nothing";
+            }
+          }
+          return {};
+        }) == "");
 }
