@@ -25,9 +25,10 @@ std::string all_kinds_of_work(const fs::path& directory, const history& known, i
   disk_cache cache = open_cache(directory, capacity);
   operations work(cache, known, pipe, 1, 0, capacity != roomy);
   const std::vector<std::function<std::string()>> steps{
-      [&] { return work.put(0); },   [&] { return work.put(1); }, [&] { return work.put(0); }, [&] { return work.erase(1); },
-      [&] { return work.flush(); },  [&] { return work.put(2); }, [&] { return work.put(3); }, [&] { return work.get(0); },
-      [&] { return work.erase(9 % key_count); }, [&] { return work.put(1); }, [&] { return work.put(3); }, [&] { return work.flush(); }};
+      [&] { return work.put(0); },   [&] { return work.put(1); },  [&] { return work.put(0); },
+      [&] { return work.erase(1); }, [&] { return work.flush(); }, [&] { return work.put(2); },
+      [&] { return work.put(3); },   [&] { return work.get(0); },  [&] { return work.erase(9 % key_count); },
+      [&] { return work.put(1); },   [&] { return work.put(3); },  [&] { return work.flush(); }};
   for (const auto& step : steps)
     if (std::string wrong = step(); !wrong.empty()) return wrong;
   return {};
@@ -43,7 +44,8 @@ struct enumeration {
   /// In the long form with values of several sizes.
   std::string run(values form, int most_points) {
     for (int variant = 0; variant < (is_long() ? 6 : 1); ++variant, skipped += 100)
-      if (std::string wrong = run_once(form, most_points); !wrong.empty()) return "versions from " + std::to_string(skipped) + ", " + wrong;
+      if (std::string wrong = run_once(form, most_points); !wrong.empty())
+        return "versions from " + std::to_string(skipped) + ", " + wrong;
     return {};
   }
 
@@ -91,19 +93,22 @@ struct enumeration {
     if (!reached && !end.empty()) return end;
     if (reached && end.find("signal 9") == std::string::npos) return "it was to die but " + (end.empty() ? "ended well" : end);
     // In a process of its own: a store that hangs or crashes over the remains is a finding, not the end of the test.
-    return in_child([&]() -> std::string {
-      {
-        disk_cache cache = open_cache(dir / "cache", capacity);
-        if (std::string wrong = known.judge_all(cache, evicts); !wrong.empty()) return wrong;
-        if (errors_of(cache, larder::error_cause::corruption) != 0) return "a killed writer left something that counts as corrupt";
-        operations work(cache, known, -1, 1, 0, evicts);
-        for (unsigned key = 0; key < key_count; ++key)
-          if (std::string wrong = work.put(key); !wrong.empty()) return "afterwards: " + wrong;
-        known = work.known();
-      }
-      disk_cache again = open_cache(dir / "cache", capacity);
-      return known.judge_all(again, evicts);
-    }, 30);
+    return in_child(
+        [&]() -> std::string {
+          {
+            disk_cache cache = open_cache(dir / "cache", capacity);
+            if (std::string wrong = known.judge_all(cache, evicts); !wrong.empty()) return wrong;
+            if (errors_of(cache, larder::error_cause::corruption) != 0)
+              return "a killed writer left something that counts as corrupt";
+            operations work(cache, known, -1, 1, 0, evicts);
+            for (unsigned key = 0; key < key_count; ++key)
+              if (std::string wrong = work.put(key); !wrong.empty()) return "afterwards: " + wrong;
+            known = work.known();
+          }
+          disk_cache again = open_cache(dir / "cache", capacity);
+          return known.judge_all(again, evicts);
+        },
+        30);
   }
 };
 

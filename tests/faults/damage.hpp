@@ -94,7 +94,8 @@ struct expectation {
 
 /// Opens a damaged directory in a new process: each key has its value or, when it is affected, none; the cache takes new
 /// values of all keys and has them after another restart. Nothing when all of that holds.
-inline std::string holds_together(const fs::path& directory, history known, const expectation& allowed, larder::mmap_disk_options options = {}) {
+inline std::string holds_together(const fs::path& directory, history known, const expectation& allowed,
+                                  larder::mmap_disk_options options = {}) {
   return in_child(
       [&]() -> std::string {
         {
@@ -104,7 +105,8 @@ inline std::string holds_together(const fs::path& directory, history known, cons
             const bool expected = known.must_be_there(key);
             const std::optional<larder::bytes> found = cache.get(key_text(key));
             const bool affected = allowed.affected.count(key) != 0;
-            if (std::string wrong = known.judge(key, found, affected); !wrong.empty()) return wrong + (affected ? "" : " (not damaged)");
+            if (std::string wrong = known.judge(key, found, affected); !wrong.empty())
+              return wrong + (affected ? "" : " (not damaged)");
             if (expected && !found) ++lost;
           }
           if (lost > allowed.most_missing) return std::to_string(lost) + " keys are missing";

@@ -33,8 +33,8 @@ struct trials {
         const fs::path file = random_file(files_of(copy / "cache"), random);
         const expectation allowed = damage(file, keys_in(file, base.known()));
         if (std::string wrong = holds_together(copy / "cache", base.known(), allowed); !wrong.empty())
-          return "trial " + std::to_string(i) + (killed ? " (killed writer), " : ", ") + fs::relative(file, copy / "cache").string() +
-                 " of those: " + wrong;
+          return "trial " + std::to_string(i) + (killed ? " (killed writer), " : ", ") +
+                 fs::relative(file, copy / "cache").string() + " of those: " + wrong;
       }
     }
     return {};
@@ -57,7 +57,8 @@ TEST_CASE("fault 8: flipped bits anywhere are a miss of the entry that they hit"
     std::string content = content_of(file);
     const std::size_t bits = content.empty() ? 0 : 1 + all.random() % 4;
     for (std::size_t i = 0; i < bits; ++i) {
-      const std::size_t place = all.random() % (all.random() % 2 == 0 ? content.size() : std::min<std::size_t>(content.size(), 256));
+      const std::size_t place =
+          all.random() % (all.random() % 2 == 0 ? content.size() : std::min<std::size_t>(content.size(), 256));
       content[place] = static_cast<char>(content[place] ^ (1 << all.random() % 8));
     }
     write_over(file, content);
@@ -91,9 +92,15 @@ TEST_CASE("fault 11: garbage and zeros behind, over and within a file") {
     const std::string block = all.random() % 2 == 0 ? noise(all.random, length) : std::string(length, '\0');
     const std::size_t place = content.empty() ? 0 : all.random() % content.size();
     switch (all.random() % 3) {
-      case 0: content += block; break;
-      case 1: content.resize(place), content.resize(fs::file_size(file)); break;  // a tail that never reached the device
-      default: content.replace(place / 4096 * 4096, std::min<std::size_t>(4096, content.size() - place / 4096 * 4096), std::string(4096, '\0'));
+      case 0:
+        content += block;
+        break;
+      case 1:
+        content.resize(place), content.resize(fs::file_size(file));
+        break;  // a tail that never reached the device
+      default:
+        content.replace(place / 4096 * 4096, std::min<std::size_t>(4096, content.size() - place / 4096 * 4096),
+                        std::string(4096, '\0'));
     }
     write_over(file, content);
     return expectation{keys, keys.size(), false};
@@ -204,7 +211,8 @@ TEST_CASE("fault 10: read_mode::copy has no SIGBUS when files are cut under an o
               fs::resize_file(file, random() % (fs::file_size(file) + 1));
             }
             for (unsigned key = 0; key < known.keys(); ++key)
-              if (std::string wrong = known.judge(key, cache.get(key_text(key)), affected.count(key) != 0); !wrong.empty()) return wrong;
+              if (std::string wrong = known.judge(key, cache.get(key_text(key)), affected.count(key) != 0); !wrong.empty())
+                return wrong;
             return {};
           }) == "");
   }

@@ -20,7 +20,8 @@ using disk_cache = larder::cache<std::string, larder::bytes, larder::lru, larder
 
 inline constexpr std::uint64_t roomy = std::uint64_t{1} << 30;  // no eviction
 
-inline disk_cache open_cache(const std::filesystem::path& directory, std::uint64_t capacity = roomy, larder::mmap_disk_options options = {}) {
+inline disk_cache open_cache(const std::filesystem::path& directory, std::uint64_t capacity = roomy,
+                             larder::mmap_disk_options options = {}) {
   return disk_cache(larder::lru{}, larder::max_bytes{capacity}, larder::mmap_disk{directory, options});
 }
 
@@ -32,7 +33,8 @@ inline std::uint64_t occupied(const std::filesystem::path& directory) {
   std::error_code gone;
   for (std::filesystem::recursive_directory_iterator at(directory, gone), end; at != end; at.increment(gone)) {
     struct stat answer {};
-    if (::lstat(at->path().c_str(), &answer) == 0 && S_ISREG(answer.st_mode)) sum += static_cast<std::uint64_t>(answer.st_blocks) * 512;
+    if (::lstat(at->path().c_str(), &answer) == 0 && S_ISREG(answer.st_mode))
+      sum += static_cast<std::uint64_t>(answer.st_blocks) * 512;
   }
   return sum;
 }

@@ -59,7 +59,8 @@ TEST_CASE("fault 20: bytes outlive overwrite, erase, eviction, clear, the cache 
 TEST_CASE("fault 24: values and keys of every size at which something changes") {
   const scratch dir;
   std::vector<std::size_t> sizes{0};
-  for (const std::size_t edge : {1U, 8U, 48U, 64U, 512U, 4096U, 16'384U, 65'536U, 262'144U, 1'000'000U, 1'048'576U, 2'097'152U, 8'388'608U})
+  for (const std::size_t edge :
+       {1U, 8U, 48U, 64U, 512U, 4096U, 16'384U, 65'536U, 262'144U, 1'000'000U, 1'048'576U, 2'097'152U, 8'388'608U})
     for (const std::size_t size : {edge - 1, edge, edge + 1}) sizes.push_back(size);
   const auto value_of = [](std::size_t size) { return values{size, size}.text(7, static_cast<version_number>(size + 1)); };
   const auto check = [&](disk_cache& cache) {
@@ -96,24 +97,28 @@ TEST_CASE("fault 24: a value of more than 4 GiB") {
   std::uint64_t available = 0;
   for (std::string word; memory >> word;)
     if (word == "MemAvailable:") memory >> available;
-  if (available < 10'000'000 || fs::space(dir / "").available < 8'000'000'000) return skip("needs 10 GB of memory and 8 GB of disk");
-  CHECK(in_child([&]() -> std::string {
-          // Sparse: the pages that are not written are the kernel's zero page.
-          char* const memory_of = static_cast<char*>(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-          if (memory_of == MAP_FAILED) return "no memory";
-          for (std::size_t at = 0; at < size; at += size / 7) memory_of[at] = static_cast<char>('a' + at % 26);
-          memory_of[size - 1] = '!';
-          const larder::bytes large = larder::bytes::adopt(0, memory_of, size);
-          {
-            disk_cache cache = open_cache(dir / "cache", std::uint64_t{6} << 30);
-            if (!cache.put("large", large)) return "it was refused";
-          }
-          disk_cache cache = open_cache(dir / "cache", std::uint64_t{6} << 30);
-          const std::optional<larder::bytes> found = cache.get("large");
-          if (!found) return "it is missing";
-          if (cache.weight() != size) return "it weighs " + std::to_string(cache.weight());
-          return found->size() == size && found->text() == large.text() ? "" : "it is another";
-        }, 600) == "");
+  if (available < 10'000'000 || fs::space(dir / "").available < 8'000'000'000)
+    return skip("needs 10 GB of memory and 8 GB of disk");
+  CHECK(in_child(
+            [&]() -> std::string {
+              // Sparse: the pages that are not written are the kernel's zero page.
+              char* const memory_of = static_cast<char*>(
+                  ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+              if (memory_of == MAP_FAILED) return "no memory";
+              for (std::size_t at = 0; at < size; at += size / 7) memory_of[at] = static_cast<char>('a' + at % 26);
+              memory_of[size - 1] = '!';
+              const larder::bytes large = larder::bytes::adopt(0, memory_of, size);
+              {
+                disk_cache cache = open_cache(dir / "cache", std::uint64_t{6} << 30);
+                if (!cache.put("large", large)) return "it was refused";
+              }
+              disk_cache cache = open_cache(dir / "cache", std::uint64_t{6} << 30);
+              const std::optional<larder::bytes> found = cache.get("large");
+              if (!found) return "it is missing";
+              if (cache.weight() != size) return "it weighs " + std::to_string(cache.weight());
+              return found->size() == size && found->text() == large.text() ? "" : "it is another";
+            },
+            600) == "");
 }
 
 namespace {
@@ -161,7 +166,9 @@ TEST_CASE("fault 8: flipped bits give no entry a longer life, and a shorter one 
           if (found && age > 24h) return "key " + std::to_string(key) + " has outlived its time";
           if (found && !form.is(key, 1, *found)) return "key " + std::to_string(key) + " has a wrong value";
         }
-        return missed == 0 || age > 24h || cache.stats().errors[larder::error_cause::corruption] != 0 ? "" : "a miss that nobody counted";
+        return missed == 0 || age > 24h || cache.stats().errors[larder::error_cause::corruption] != 0
+                   ? ""
+                   : "a miss that nobody counted";
       });
       CHECK(wrong == "");
     }

@@ -25,7 +25,9 @@ namespace faults {
 inline bool runs(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }
 inline bool is_installed(const std::string& program) { return runs("command -v " + program); }
 
-[[noreturn]] inline void fail_setup(const std::string& what) { throw std::runtime_error("the test could not " + what + ": " + std::strerror(errno)); }
+[[noreturn]] inline void fail_setup(const std::string& what) {
+  throw std::runtime_error("the test could not " + what + ": " + std::strerror(errno));
+}
 
 /// In a child: what it mounts from now on is its own.
 inline void enter_private_mounts() {
@@ -47,7 +49,8 @@ inline bool can_mount() {
              enter_private_mounts();
              mount_tmpfs(dir / "probe", "size=1m");
              return std::string();
-           }).empty();
+           })
+        .empty();
   }();
   return works;
 }
@@ -72,7 +75,8 @@ class loop_mount {
   void cut_power() const {
     const int fd = ::open(at_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     std::uint32_t without_flushing_the_log = 2;
-    if (fd < 0 || ::ioctl(fd, _IOR('X', 125, std::uint32_t), &without_flushing_the_log) != 0) fail_setup("shut the file system down");
+    if (fd < 0 || ::ioctl(fd, _IOR('X', 125, std::uint32_t), &without_flushing_the_log) != 0)
+      fail_setup("shut the file system down");
     ::close(fd);
   }
   void remount() const {

@@ -146,7 +146,8 @@ class history {
     std::vector<version_number> matching;
     for (const version_number version : s.possible)
       if (version != missing && form_.is(key, version, *found)) matching.push_back(version);
-    if (matching.empty()) return "key " + std::to_string(key) + " holds " + describe(key, *found) + "; it has " + list(s.possible);
+    if (matching.empty())
+      return "key " + std::to_string(key) + " holds " + describe(key, *found) + "; it has " + list(s.possible);
     s.possible = matching;
     return {};
   }
@@ -183,7 +184,8 @@ class history {
     for (unsigned other = 0; other < keys(); ++other)
       for (const version_number version : keys_[other].ever)
         if (form_.is(other, version, found)) return "version " + std::to_string(version) + " of key " + std::to_string(other);
-    return std::to_string(found.size()) + " bytes that nobody wrote (version " + std::to_string(values::claimed(found)) + " by its own words)";
+    return std::to_string(found.size()) + " bytes that nobody wrote (version " + std::to_string(values::claimed(found)) +
+           " by its own words)";
   }
 
   values form_;

@@ -88,13 +88,17 @@ std::string each_alone(const std::string& type) {
       const std::string of_size = " of " + std::to_string(size) + " bytes";
       for (const char fill : {'a', 'b'}) {
         const std::string value(size, fill);
-        if (std::string end = cut_after([&](disk_cache& cache) { cache.put("key", larder::bytes::copy_of(value)); }); !end.empty()) return end;
+        if (std::string end = cut_after([&](disk_cache& cache) { cache.put("key", larder::bytes::copy_of(value)); });
+            !end.empty())
+          return end;
         if (has("key") != value) return std::string(fill == 'a' ? "a put" : "an overwrite") + of_size + " is lost";
       }
       if (std::string end = cut_after([](disk_cache& cache) { cache.erase("key"); }); !end.empty()) return end;
       if (has("key") != "nothing") return "an erase" + of_size + " is lost";
       const std::string value(size, 'c');
-      if (std::string end = cut_after([&](disk_cache& cache) { cache.put("other", larder::bytes::copy_of(value)); }); !end.empty()) return end;
+      if (std::string end = cut_after([&](disk_cache& cache) { cache.put("other", larder::bytes::copy_of(value)); });
+          !end.empty())
+        return end;
       if (std::string end = cut_after([](disk_cache& cache) { cache.clear(); }); !end.empty()) return end;
       if (has("other") != "nothing") return "a clear" + of_size + " is lost";
     }

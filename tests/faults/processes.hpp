@@ -136,8 +136,10 @@ class child {
   std::string outcome(int status) const {
     std::string text;
     std::array<char, 4096> buffer{};
-    for (ssize_t n = 0; (n = ::read(answer_, buffer.data(), buffer.size())) > 0;) text.append(buffer.data(), static_cast<std::size_t>(n));
-    if (WIFSIGNALED(status)) return "killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ") " + text;
+    for (ssize_t n = 0; (n = ::read(answer_, buffer.data(), buffer.size())) > 0;)
+      text.append(buffer.data(), static_cast<std::size_t>(n));
+    if (WIFSIGNALED(status))
+      return "killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ") " + text;
     if (text.empty() && WEXITSTATUS(status) != 0) return "ended with " + std::to_string(WEXITSTATUS(status));
     return text;
   }

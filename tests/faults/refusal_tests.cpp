@@ -31,7 +31,8 @@ struct fault {
 };
 
 bool moves_names(const system_call& call) {
-  return call.is({SYS_rename, SYS_renameat, SYS_renameat2, SYS_unlink, SYS_unlinkat, SYS_mkdir, SYS_mkdirat, SYS_link, SYS_linkat, SYS_utimensat});
+  return call.is({SYS_rename, SYS_renameat, SYS_renameat2, SYS_unlink, SYS_unlinkat, SYS_mkdir, SYS_mkdirat, SYS_link, SYS_linkat,
+                  SYS_utimensat});
 }
 bool sizes(const system_call& call) { return call.is({SYS_ftruncate, SYS_fallocate}); }
 bool reads_bytes(const system_call& call) { return call.is({SYS_read, SYS_pread64, SYS_readv, SYS_preadv, SYS_preadv2}); }
@@ -58,11 +59,11 @@ const std::vector<fault> every_fault{
 
 /// The faults of reading: of what has only been read nothing may be lost.
 const std::vector<fault> read_faults{
-    {"EMFILE in an open", opens, {verdict::fail, EMFILE}},  {"ENFILE in an open", opens, {verdict::fail, ENFILE}},
-    {"EIO in an open", opens, {verdict::fail, EIO}},        {"ENOMEM in an open", opens, {verdict::fail, ENOMEM}},
-    {"EACCES in an open", opens, {verdict::fail, EACCES}},  {"EIO in a read", reads, {verdict::fail, EIO}},
-    {"EIO in a stat", looks, {verdict::fail, EIO}},         {"ENOMEM in a stat", looks, {verdict::fail, ENOMEM}},
-    {"EACCES in a stat", looks, {verdict::fail, EACCES}},   {"ENOMEM in a mapping", maps_memory, {verdict::fail, ENOMEM}},
+    {"EMFILE in an open", opens, {verdict::fail, EMFILE}}, {"ENFILE in an open", opens, {verdict::fail, ENFILE}},
+    {"EIO in an open", opens, {verdict::fail, EIO}},       {"ENOMEM in an open", opens, {verdict::fail, ENOMEM}},
+    {"EACCES in an open", opens, {verdict::fail, EACCES}}, {"EIO in a read", reads, {verdict::fail, EIO}},
+    {"EIO in a stat", looks, {verdict::fail, EIO}},        {"ENOMEM in a stat", looks, {verdict::fail, ENOMEM}},
+    {"EACCES in a stat", looks, {verdict::fail, EACCES}},  {"ENOMEM in a mapping", maps_memory, {verdict::fail, ENOMEM}},
     {"EIO in a lock", waits, {verdict::fail, EIO}},
 };
 
@@ -91,8 +92,9 @@ std::string write_and_read(const fs::path& directory, const history& known, int 
   if (!cache) return unnoticed ? "it did not open" : "";
   operations all(*cache, known, pipe, 1);
   const std::vector<std::function<std::string()>> steps{
-      [&] { return all.put(0); }, [&] { return all.put(5); },   [&] { return all.get(1); }, [&] { return all.erase(2); }, [&] { return all.get(0); },
-      [&] { return all.flush(); }, [&] { return all.put(1); }, [&] { return all.put(5); }, [&] { return all.get(5); },   [&] { return all.flush(); }};
+      [&] { return all.put(0); }, [&] { return all.put(5); },  [&] { return all.get(1); }, [&] { return all.erase(2); },
+      [&] { return all.get(0); }, [&] { return all.flush(); }, [&] { return all.put(1); }, [&] { return all.put(5); },
+      [&] { return all.get(5); }, [&] { return all.flush(); }};
   for (const auto& step : steps)
     if (std::string wrong = step(); !wrong.empty()) return wrong;
   const larder::cache_stats stats = cache->stats();
@@ -125,17 +127,19 @@ std::string one_point(const fault& what, const work& body, int n, int& count) {
   });
   if (!end.empty()) return end;
   reports.drain(known);
-  const std::string afterwards = in_child([&]() -> std::string {
-    disk_cache cache = open_cache(dir / "cache");
-    if (std::string wrong = known.judge_all(cache); !wrong.empty()) return wrong;
-    if (errors_of(cache, larder::error_cause::corruption) != 0) return "something was left behind that counts as corrupt";
-    operations again(cache, known, -1, 1);
-    for (unsigned key = 0; key < key_count; ++key)
-      if (std::string wrong = again.put(key); !wrong.empty()) return wrong;
-    for (unsigned key = 0; key < key_count; ++key)
-      if (!again.known().must_be_there(key)) return "it refuses values";
-    return {};
-  }, 30);
+  const std::string afterwards = in_child(
+      [&]() -> std::string {
+        disk_cache cache = open_cache(dir / "cache");
+        if (std::string wrong = known.judge_all(cache); !wrong.empty()) return wrong;
+        if (errors_of(cache, larder::error_cause::corruption) != 0) return "something was left behind that counts as corrupt";
+        operations again(cache, known, -1, 1);
+        for (unsigned key = 0; key < key_count; ++key)
+          if (std::string wrong = again.put(key); !wrong.empty()) return wrong;
+        for (unsigned key = 0; key < key_count; ++key)
+          if (!again.known().must_be_there(key)) return "it refuses values";
+        return {};
+      },
+      30);
   return afterwards.empty() ? "" : "afterwards " + afterwards;
 }
 
@@ -143,7 +147,8 @@ std::string one_point(const fault& what, const work& body, int n, int& count) {
 std::string enumerate(const fault& what, const work& body, int& points) {
   constexpr int never = 1'000'000;
   int total = 0;
-  if (std::string wrong = one_point(what, body, never, total); !wrong.empty()) return std::string(what.name) + ", without it: " + wrong;
+  if (std::string wrong = one_point(what, body, never, total); !wrong.empty())
+    return std::string(what.name) + ", without it: " + wrong;
   const int stride = is_long() ? 1 : std::max(1, total / 12);
   for (int n = 1 + points % stride; n <= total; n += stride) {
     int count = 0;
@@ -193,7 +198,9 @@ TEST_CASE("fault 14: a flush that the device refuses says so") {
                               history after = all.known();
                               if (std::string wrong = after.judge_all(cache, said_no); !wrong.empty()) return wrong;
                               return said_no ? "it said no" : "";
-                            }).run([&](const system_call& call) { return syncs(call) && ++count == n ? verdict{verdict::fail, EIO} : verdict{}; });
+                            }).run([&](const system_call& call) {
+      return syncs(call) && ++count == n ? verdict{verdict::fail, EIO} : verdict{};
+    });
     CHECK(end == (count < n ? "" : "it said no"));
     if (count < n || end != "it said no") {
       CHECK(n > 1);

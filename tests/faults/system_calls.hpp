@@ -40,10 +40,10 @@ struct verdict {
 
 #if defined(__x86_64__)
 /// Calls that move bytes into a file; `shorten` halves what they move.
-inline bool writes(const system_call& call) {
-  return call.is({SYS_write, SYS_pwrite64, SYS_writev, SYS_pwritev, SYS_pwritev2});
+inline bool writes(const system_call& call) { return call.is({SYS_write, SYS_pwrite64, SYS_writev, SYS_pwritev, SYS_pwritev2}); }
+inline bool syncs(const system_call& call) {
+  return call.is({SYS_fsync, SYS_fdatasync, SYS_syncfs, SYS_sync_file_range, SYS_msync});
 }
-inline bool syncs(const system_call& call) { return call.is({SYS_fsync, SYS_fdatasync, SYS_syncfs, SYS_sync_file_range, SYS_msync}); }
 inline bool maps_memory(const system_call& call) { return call.is({SYS_mmap, SYS_mremap}); }
 inline bool reads(const system_call& call) {
   return call.is({SYS_read, SYS_pread64, SYS_readv, SYS_preadv, SYS_preadv2, SYS_getdents64});
@@ -57,8 +57,9 @@ inline bool locks(const system_call& call) { return call.is({SYS_flock, SYS_fcnt
 inline bool changes(const system_call& call) {
   if (opens(call)) return ((call.number == SYS_open ? call.arguments[1] : call.arguments[2]) & O_CREAT) != 0;
   return writes(call) || syncs(call) ||
-         call.is({SYS_rename, SYS_renameat, SYS_renameat2, SYS_unlink, SYS_unlinkat, SYS_mkdir, SYS_mkdirat, SYS_rmdir, SYS_truncate,
-                  SYS_ftruncate, SYS_fallocate, SYS_link, SYS_linkat, SYS_symlink, SYS_utimensat, SYS_ioctl, SYS_copy_file_range, SYS_sendfile, SYS_flock});
+         call.is({SYS_rename, SYS_renameat, SYS_renameat2, SYS_unlink, SYS_unlinkat, SYS_mkdir, SYS_mkdirat, SYS_rmdir,
+                  SYS_truncate, SYS_ftruncate, SYS_fallocate, SYS_link, SYS_linkat, SYS_symlink, SYS_utimensat, SYS_ioctl,
+                  SYS_copy_file_range, SYS_sendfile, SYS_flock});
 }
 
 class traced_child {

@@ -101,7 +101,8 @@ class operations {
     known_.begin(key, version);
   }
   void say(const report& line) const {
-    if (pipe_ >= 0 && ::write(pipe_, &line, sizeof line) != static_cast<ssize_t>(sizeof line)) throw std::runtime_error("nobody listens");
+    if (pipe_ >= 0 && ::write(pipe_, &line, sizeof line) != static_cast<ssize_t>(sizeof line))
+      throw std::runtime_error("nobody listens");
   }
 
   disk_cache& cache_;
