@@ -82,9 +82,13 @@ class entry_directory {
     while (root_.size() > 1 && root_.back() == '/') root_.pop_back();
     if (!code) std::filesystem::create_directories(root_, code);
     std::error_code unknown;
-    if (std::filesystem::is_directory(root_, unknown)) {
-      root_ = std::filesystem::canonical(root_, code).string();  // the directory itself may be named by a link
+    const bool usable = std::filesystem::is_directory(root_, unknown);
+    std::filesystem::path target;
+    if (usable) target = std::filesystem::canonical(root_, code);  // the directory itself may be named by a link
+    if (usable && !code) {
+      root_ = target.string();
     } else {
+      if (!code) code = unknown;
       if (!code) code = std::make_error_code(std::errc::not_a_directory);
       core::fail(error_cause::io, std::string(policy) + " cannot use \"" + root_ + "\" as its directory: " + code.message() +
                                       "; name a directory that this process may create and write");
