@@ -168,8 +168,10 @@ class block_places {
     segment& in = segment_with_room();
     const block_row<block> row = in.row();
     const std::size_t home = row.home(hash);
+    const std::uint32_t half = block_tags::half_of(hash);
     std::size_t b = home;
-    while (in.blocks[b].tags().free(block::places) == 0) b = row.after(b);
+    std::size_t seen = 1;
+    while (in.blocks[b].tags().free(block::places) == 0) b = row.next(b, seen++, hash);
     block& x = in.blocks[b];
     const std::size_t place = block_tags::first(x.tags().free(block::places));
     if constexpr (concurrent_reads) {
@@ -184,7 +186,7 @@ class block_places {
     in.remember(number - in.first, hash);
     renew(x, place, in, number);
     x.set_tags(x.tags().set(place, tag_of(hash)));
-    for (std::size_t i = home; i != b; i = row.after(i)) in.blocks[i].set_tags(in.blocks[i].tags().one_more_passed());
+    for (std::size_t i = home, n = 1; n != seen; i = row.next(i, n++, hash)) in.blocks[i].set_tags(in.blocks[i].tags().one_more_passed(half));
     ++in.used;
     ++size_;
     return number;
@@ -196,7 +198,8 @@ class block_places {
     block& x = in.blocks[b];
     const std::size_t place = in.place_of(number);
     const block_row<block> row = in.row();
-    for (std::size_t i = row.home(hash); i != b; i = row.after(i)) in.blocks[i].set_tags(in.blocks[i].tags().one_less_passed());
+    const std::uint32_t half = block_tags::half_of(hash);
+    for (std::size_t i = row.home(hash), n = 1; i != b; i = row.next(i, n++, hash)) in.blocks[i].set_tags(in.blocks[i].tags().one_less_passed(half));
     x.set_tags(x.tags().set(place, 0));
     x.destroy(place);
     --in.used;
@@ -288,7 +291,7 @@ class block_places {
   static constexpr std::size_t rationed_from = 4096;
   static constexpr std::size_t most_segments = 40;  // each at least as large as all before it
 
-  /// Bits 24 to 30: the shard is chosen by those below, the block by the upper half.
+  /// Bits 24 to 30: the shard is chosen by the lowest, the half by the one below, the block by the upper 32.
   static std::uint8_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint8_t>((hash >> 24) | block_tags::taken); }
   static std::size_t blocks_for(std::size_t entries) noexcept { return entries * 5 / (block::places * 4) + 1; }
 
@@ -343,7 +346,7 @@ class block_places {
   }
   static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
     std::size_t b = row.home(hash);
-    for (std::size_t probes = 0;; ++probes) {
+    for (std::size_t seen = 1;; ++seen) {
       block& x = row.blocks[b];
       x.prefetch();
       const block_tags tags = x.tags();
@@ -351,8 +354,8 @@ class block_places {
         const std::size_t place = block_tags::first(found);
         if (x[place].key == k) return {&x, block_tags::bit_of(place), static_cast<slot>(first + b * block::places + place)};
       }
-      if (tags.passed() == 0 || probes == row.count) [[likely]] return {};
-      b = row.after(b);
+      if (tags.passed(block_tags::half_of(hash)) == 0 || seen == row.most_seen()) [[likely]] return {};
+      b = row.next(b, seen, hash);
     }
   }
   /// What a search beyond the first look has found.
@@ -372,7 +375,7 @@ class block_places {
   }
   static sight read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash) {
     std::size_t b = row.home(hash);
-    std::size_t probes = 0;
+    std::size_t blocks_seen = 1;
     for (int tries = 0; tries < most_tries;) {
       block& x = row.blocks[b];
       x.prefetch();
@@ -390,8 +393,8 @@ class block_places {
         ++tries;
         continue;
       }
-      if (tags.passed() == 0 || probes++ == row.count) return {};
-      b = row.after(b);
+      if (tags.passed(block_tags::half_of(hash)) == 0 || blocks_seen == row.most_seen()) return {};
+      b = row.next(b, blocks_seen++, hash);
     }
     return {unlocked_read::busy};
   }

@@ -11,7 +11,9 @@
 
 namespace larder::storage {
 
-/// Blocks side by side. An entry whose own block is full goes on to the next that is not.
+/// Blocks side by side. An entry whose home is full goes to another block, by its own hash, and from there to the next that is not.
+/// Were it to go to the next at once, full blocks would gather: with four places of five taken and entries that come and go, a search in vain
+/// saw 15 blocks instead of 1.5.
 template <class Block>
 struct block_row {
   Block* blocks = nullptr;
@@ -19,7 +21,13 @@ struct block_row {
 
   /// The block where an entry's search begins, by the upper half of its hash.
   std::size_t home(std::uint64_t hash) const noexcept { return static_cast<std::size_t>(((hash >> 32) * count) >> 32); }
-  std::size_t after(std::size_t b) const noexcept { return b + 1 == count ? 0 : b + 1; }
+  /// The block to look into after this one, when so many have been.
+  std::size_t next(std::size_t b, std::size_t seen, std::uint64_t hash) const noexcept {
+    if (seen == 1) return home(((hash >> 32) * 0x9e37'79b9U) << 32);
+    return b + 1 == count ? 0 : b + 1;
+  }
+  /// More than that see some block again.
+  std::size_t most_seen() const noexcept { return count + 1; }
 };
 
 /// An array of blocks that never grows, and in arrays of their own what the order keeps of each place and, with

@@ -44,10 +44,11 @@ constexpr std::size_t block_alignment(std::size_t entry_size) noexcept {
 }  // namespace detail
 
 /// What a block says of its entries to a look-up: a tag of seven bits each, nothing for a free place, and in the top byte how many entries
-/// went on to a later block (`many` and it is not counted any more).
+/// went on to another block: those of each half of the hashes apart, so that half of the searches that would follow need not (`many` and
+/// a half is not counted any more).
 class block_tags {
  public:
-  static constexpr std::uint64_t many = 255;
+  static constexpr std::uint64_t many = 15;
   /// The tag of an entry: its top bit says that the place is taken.
   static constexpr std::uint8_t taken = 0x80;
 
@@ -70,16 +71,19 @@ class block_tags {
   /// The bit by which a place is found.
   static std::uint32_t bit_of(std::size_t place) noexcept { return static_cast<std::uint32_t>(place * 8 + 7); }
 
-  std::uint64_t passed() const noexcept { return word_ >> 56; }
+  /// The half of the hashes, 0 or 1: by the bit below the tag's.
+  static std::uint32_t half_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 23) & 1U; }
+  std::uint64_t passed(std::uint32_t half) const noexcept { return (word_ >> (56 + 4 * half)) & many; }
   std::uint8_t operator[](std::size_t place) const noexcept { return static_cast<std::uint8_t>(word_ >> (8 * place)); }
 
   block_tags set(std::size_t place, std::uint8_t tag) const noexcept {
     return block_tags((word_ & ~(std::uint64_t{0xff} << (8 * place))) | (static_cast<std::uint64_t>(tag) << (8 * place)));
   }
-  block_tags one_more_passed() const noexcept { return block_tags(passed() == many ? word_ : word_ + (std::uint64_t{1} << 56)); }
-  block_tags one_less_passed() const noexcept { return block_tags(passed() == many ? word_ : word_ - (std::uint64_t{1} << 56)); }
+  block_tags one_more_passed(std::uint32_t half) const noexcept { return block_tags(passed(half) == many ? word_ : word_ + one(half)); }
+  block_tags one_less_passed(std::uint32_t half) const noexcept { return block_tags(passed(half) == many ? word_ : word_ - one(half)); }
 
  private:
+  static std::uint64_t one(std::uint32_t half) noexcept { return std::uint64_t{1} << (56 + 4 * half); }
   static constexpr std::uint64_t ones = 0x0001010101010101ULL;
   static constexpr std::uint64_t tops = 0x0080808080808080ULL;
   std::uint64_t word_;

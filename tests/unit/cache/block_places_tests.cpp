@@ -49,8 +49,8 @@ struct word_spec {
   static constexpr bool keeps_written = false;
   static constexpr bool keeps_accessed = false;
   static constexpr bool keeps_expires = false;
-  /// Few homes and few tags, so that chains are long.
-  std::uint64_t hash(std::uint64_t k) const noexcept { return (k % 5) << 61U | (k % 3) << 24U; }
+  /// Few homes and few tags, so that chains are long, in both halves.
+  std::uint64_t hash(std::uint64_t k) const noexcept { return (k % 5) << 61U | (k % 3) << 24U | (k / 15 % 2) << 23U; }
 };
 
 using text_places = larder::storage::block_places<text_spec<larder::clock, true>>;

@@ -43,9 +43,11 @@ TEST_CASE("tags find every place with a tag, never a free one") {
         kept[place] = static_cast<std::uint8_t>(block_tags::taken | random() % (round % 2 == 0 ? 3 : 128));
         tags = tags.set(place, kept[place]);
       }
-    const std::uint64_t passed = random() % 256;
-    for (std::uint64_t i = 0; i < passed; ++i) tags = tags.one_more_passed();
-    REQUIRE(tags.passed() == passed);
+    const std::array<std::uint64_t, 2> passed{random() % 16, random() % 16};
+    for (std::uint32_t half = 0; half < 2; ++half)
+      for (std::uint64_t i = 0; i < passed[half]; ++i) tags = tags.one_more_passed(half);
+    REQUIRE(tags.passed(0) == passed[0]);
+    REQUIRE(tags.passed(1) == passed[1]);
     const auto wanted = static_cast<std::uint8_t>(block_tags::taken | random() % (round % 2 == 0 ? 3 : 128));
     std::set<std::size_t> found;
     for (std::uint64_t rest = tags.with(wanted); rest != 0; rest &= rest - 1) found.insert(block_tags::first(rest));
@@ -64,15 +66,19 @@ TEST_CASE("tags find every place with a tag, never a free one") {
 }
 
 TEST_CASE("who is not counted any more stays so") {
-  block_tags tags(0);
-  for (int i = 0; i < 300; ++i) tags = tags.one_more_passed();
-  CHECK(tags.passed() == block_tags::many);
-  for (int i = 0; i < 300; ++i) tags = tags.one_less_passed();
-  CHECK(tags.passed() == block_tags::many);
-  block_tags few(0);
-  for (int i = 0; i < 254; ++i) few = few.one_more_passed();
-  for (int i = 0; i < 254; ++i) few = few.one_less_passed();
-  CHECK(few.word() == 0);
+  for (std::uint32_t half = 0; half < 2; ++half) {
+    block_tags tags(0);
+    for (int i = 0; i < 20; ++i) tags = tags.one_more_passed(half);
+    CHECK(tags.passed(half) == block_tags::many);
+    CHECK(tags.passed(1 - half) == 0);
+    for (int i = 0; i < 20; ++i) tags = tags.one_less_passed(half);
+    CHECK(tags.passed(half) == block_tags::many);
+    block_tags few(0);
+    for (int i = 0; i < 14; ++i) few = few.one_more_passed(half);
+    CHECK(few.passed(half) == 14);
+    for (int i = 0; i < 14; ++i) few = few.one_less_passed(half);
+    CHECK(few.word() == 0);
+  }
 }
 
 TEST_CASE("counts, flags and settled bits of a block's places are each their own") {
