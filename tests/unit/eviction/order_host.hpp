@@ -131,8 +131,8 @@ class host {
   std::vector<int> put(int key) {
     std::vector<int> evicted;
     if (in_.contains(key)) {
-      if (pinned_.contains(key)) return {};
-      algorithm_.erase(key);
+      if (!pinned_.contains(key)) algorithm_.hit(key);  // a replacement is a use, for every order that comes here
+      return {};
     } else {
       while (weight_ + Weigh{}(key) > capacity_) {
         if (in_.size() == pinned_.size()) return evicted;

@@ -109,7 +109,8 @@ inline constexpr std::int64_t refused = -1;
 template <class Order>
 class small_host {
  public:
-  small_host(Order& order, std::uint64_t most, std::uint64_t heaviest) : order_(order), most_(most), heaviest_(heaviest) {}
+  small_host(Order& order, bool replacement_is_use, std::uint64_t most, std::uint64_t heaviest)
+      : order_(order), replacement_is_use_(replacement_is_use), most_(most), heaviest_(heaviest) {}
 
   outcome get_or_put(key k, std::uint64_t weight) {
     const auto at = in_.find(k);
@@ -126,7 +127,18 @@ class small_host {
     }
     if (const auto at = in_.find(k); at != in_.end()) {
       pinned = at->second.pinned;
+      if (replacement_is_use_ && weight <= at->second.weight) {
+        if (!pinned) order_.hit(k);
+        weight_ -= at->second.weight - weight;
+        at->second.weight = weight;
+        return {};
+      }
+      const bool grows = weight > at->second.weight;
       take_out(k);
+      if (!grows) {  // has its room, however much is pinned
+        keep(k, weight, pinned);
+        return {};
+      }
     }
     while (in_.size() + 1 > most_ || weight_ + weight > heaviest_) {
       if (!evict_one(done)) {
@@ -134,9 +146,7 @@ class small_host {
         return done;
       }
     }
-    in_[k] = {weight, pinned};
-    weight_ += weight;
-    if (!pinned) order_.insert(k, {known_hash{}(k), weight});
+    keep(k, weight, pinned);
     return done;
   }
   outcome erase(key k) {
@@ -169,6 +179,11 @@ class small_host {
     bool pinned = false;
   };
 
+  void keep(key k, std::uint64_t weight, bool pinned) {
+    in_[k] = {weight, pinned};
+    weight_ += weight;
+    if (!pinned) order_.insert(k, {known_hash{}(k), weight});
+  }
   void take_out(key k) {
     if (!in_.at(k).pinned) order_.erase(k);
     weight_ -= in_.at(k).weight;
@@ -185,6 +200,7 @@ class small_host {
   }
 
   Order& order_;
+  bool replacement_is_use_;
   std::uint64_t most_;
   std::uint64_t heaviest_;
   std::uint64_t weight_ = 0;
@@ -285,8 +301,8 @@ std::string first_difference(const Policy& policy, Reference reference, std::uin
   const std::uint64_t half = set.heaviest_entry * set.capacity / 2;
   const std::uint64_t weight = set.heaviest_entry == 1 ? set.capacity * 4 : std::max(half, set.heaviest_entry - 1);
   order_in_slots<Policy> order(policy, set.capacity * 4 + 4, seed);
-  small_host<order_in_slots<Policy>> by_order(order, set.capacity, weight);
-  small_host<Reference> by_reference(reference, set.capacity, weight);
+  small_host<order_in_slots<Policy>> by_order(order, larder::core::replacement_is_use<Policy>, set.capacity, weight);
+  small_host<Reference> by_reference(reference, larder::core::replacement_is_use<Policy>, set.capacity, weight);
   real_host<Policy> by_cache(policy, set.capacity, weight);
   request_keys random(seed, set.capacity, set.keys);
 
