@@ -312,8 +312,12 @@ class block_places {
     if constexpr (rations_uses)
       if (tells_all_) return 1;
     const std::uint8_t uses = uses_of(x, place);
-    if (uses < most_uses) set_uses(x, place, static_cast<std::uint8_t>(uses + 1));
-    if constexpr (tells_of_flagged) return x.flag(place) ? std::uint8_t{1} : std::uint8_t{0};
+    const bool told_anyway = tells_of_flagged && x.flag(place);
+    if (uses < most_uses)
+      set_uses(x, place, static_cast<std::uint8_t>(uses + 1));
+    else if (!told_anyway)
+      x.set_settled(place, true);  // the bit was lost
+    if constexpr (tells_of_flagged) return told_anyway ? std::uint8_t{1} : std::uint8_t{0};
     return rations_uses && uses == 0 ? std::uint8_t{1} : std::uint8_t{0};  // the first it knows, the rest is saved up
   }
   /// Counts beyond three have the flag as their third bit: orders whose uses are rationed have no other use for it.
