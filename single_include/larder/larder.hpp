@@ -10404,21 +10404,18 @@ class cache {
   template <class Predicate>
     requires(std::predicate<Predicate&, const Key&> || std::predicate<Predicate&, const Key&, const Value&>)
   std::size_t erase_if(Predicate&& predicate) {
-    loading_.supersede_if([](const Key&) { return true; });
-    return engine_.erase_if(predicate);
+    return drop_all([](const Key&) { return true; }, [&] { return engine_.erase_if(predicate); });
   }
   /// Drops each key that starts with the text, and says how many.
   std::size_t erase_prefix(std::string_view text)
     requires std::convertible_to<const Key&, std::string_view>
   {
     const auto starts = [text](const Key& key) { return std::string_view(key).starts_with(text); };
-    loading_.supersede_if(starts);
-    return engine_.erase_if(starts);
+    return drop_all(starts, [&] { return engine_.erase_if(starts); });
   }
   /// Drops everything.
   void clear() {
-    loading_.supersede_if([](const Key&) { return true; });
-    engine_.clear();
+    drop_all([](const Key&) { return true; }, [&] { return engine_.clear(), std::size_t{0}; });
   }
   /// Drops what is too old now rather than when it is next met, and says how many.
   std::size_t purge_expired() { return engine_.purge_expired(); }
@@ -10563,7 +10560,24 @@ class cache {
 
   bool erase_untold(key_view key, departures& gone) {
     loading_.supersede(key);
-    return engine_.erase(engine_.locate(key), gone);
+    const bool erased = engine_.erase(engine_.locate(key), gone);
+    loading_.supersede(key);  // a load that began meanwhile may have found the value
+    return erased;
+  }
+
+  /// Drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
+  template <class Which, class Drop>
+  std::size_t drop_all(Which&& which, Drop&& drop) {
+    loading_.supersede_if(which);
+    std::size_t count = 0;
+    try {
+      count = drop();
+    } catch (...) {
+      loading_.supersede_if(which);
+      throw;
+    }
+    loading_.supersede_if(which);
+    return count;
   }
 
   context_type context_;

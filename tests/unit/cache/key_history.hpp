@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,7 +22,12 @@ struct key_history {
     std::uint64_t began = 0;
     std::uint64_t ended = 0;
   };
-  using state = std::optional<std::uint64_t>;
+  /// What a key holds, and what it would if nothing had been evicted.
+  struct state {
+    std::optional<std::uint64_t> held;
+    std::optional<std::uint64_t> written;
+    auto operator<=>(const state&) const = default;
+  };
 
   std::vector<std::vector<call>> threads;  ///< what each of them did, in its order
   bool may_leave = true;                   ///< whether entries may be evicted at any moment
@@ -30,7 +36,7 @@ struct key_history {
   /// "Testing and verifying concurrent objects", 1993). All orders are followed side by side, one call further at a time, and those
   /// that did the same calls and hold the same are one: about linear in the calls, while few overlap.
   bool explained() const {
-    std::set<place> here{{std::vector<std::size_t>(threads.size()), std::nullopt}};
+    std::set<place> here{{std::vector<std::size_t>(threads.size()), state{}}};
     std::size_t calls = 0;
     for (const auto& thread : threads) calls += thread.size();
     for (; calls > 0; --calls) {
@@ -74,38 +80,50 @@ struct key_history {
     }
   }
 
-  /// What the key may hold after a call that found `held`; nothing when the call cannot have seen that.
-  std::vector<state> after(const call& c, const state& held) const {
+  /// What the key may hold after a call that found `now`; nothing when the call cannot have seen that.
+  std::vector<state> after(const call& c, const state& now) const {
     const std::vector<state> never;
-    const bool may_be_absent = !held || may_leave;  // it may have left just before
+    const std::vector<state> same{now};
+    const std::vector<state> left{{std::nullopt, now.written}};
+    const std::vector<state> stored{{c.value, c.value}};
+    const bool may_be_absent = !now.held || may_leave;  // it may have left just before
     switch (c.what) {
       case kind::put:
-        return {c.value};
+        return stored;
       case kind::put_if_absent:
-        if (c.done) return may_be_absent ? std::vector<state>{c.value} : never;
-        return held ? std::vector<state>{held} : never;
+        if (c.done) return may_be_absent ? stored : never;
+        return now.held ? same : never;
       case kind::get:
-        if (c.seen) return held == c.seen ? std::vector<state>{held} : never;
-        return may_be_absent ? std::vector<state>{std::nullopt} : never;
+        if (c.seen) return now.held == c.seen ? same : never;
+        return may_be_absent ? left : never;
       case kind::erase:
-        if (c.done) return held ? std::vector<state>{std::nullopt} : never;
-        return may_be_absent ? std::vector<state>{std::nullopt} : never;
+        if (c.done) return now.held ? std::vector<state>{{}} : never;
+        return may_be_absent ? std::vector<state>{{}} : never;
       case kind::load:
-        if (!c.done && held == c.seen) return {held};
-        if (!c.done) return loaded_beside(c) ? std::vector<state>{held} : never;
+        if (!c.done && now.held == c.seen) return same;
+        if (!c.done) return loaded_beside(c) || (now.written == c.seen && found_beside(c)) ? same : never;
         if (c.seen != c.value) return never;
         // Stored where nothing was; a write that came first wins, and then the loaded value reaches its callers alone.
-        return may_be_absent ? std::vector<state>{c.value, held} : std::vector<state>{held};
+        return may_be_absent ? std::vector<state>{stored[0], now} : same;
     }
     return never;
   }
 
   /// Whether what a load returned is what a load at the same time brought, which it then waited for.
   bool loaded_beside(const call& c) const {
+    return beside(c, [&](const call& other) { return other.done && c.seen == other.value; });
+  }
+  /// Whether it is what a load at the same time found there: it waited for that, while the entry left. A write in between would
+  /// have made it begin a load of its own.
+  bool found_beside(const call& c) const {
+    return beside(c, [&](const call& other) { return !other.done && c.seen == other.seen; });
+  }
+  template <class Which>
+  bool beside(const call& c, Which&& which) const {
     for (const auto& thread : threads) {
       const auto at = std::partition_point(thread.begin(), thread.end(), [&](const call& other) { return other.ended < c.began; });
       for (auto other = at; other != thread.end() && other->began < c.ended; ++other)
-        if (other->what == kind::load && other->done && c.seen == other->value) return true;
+        if (&*other != &c && other->what == kind::load && which(*other)) return true;
     }
     return false;
   }

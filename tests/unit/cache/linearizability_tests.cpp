@@ -133,6 +133,8 @@ TEST_CASE("a history that one order of the calls explains is taken") {
   for (const std::uint64_t last : {1U, 2U}) CHECK(history({during(put(1), 0, 9), during(put(2), 0, 9), during(get(last), 10, 11)}).explained());
   CHECK(history({load(5, true, 5), get(5)}).explained());
   CHECK(history({during(load(5, true, 5), 0, 9), during(load(6, false, 5), 1, 8)}).explained());  // the second waited for the first
+  // The first load found the value, which left then; the second waited for the first.
+  CHECK(history({during(put(1), 0, 1), during(load(5, false, 1), 2, 9), during(get({}), 3, 4), during(load(6, false, 1), 5, 8)}).explained());
 }
 
 TEST_CASE("a history that no order explains is refused") {
@@ -144,6 +146,10 @@ TEST_CASE("a history that no order explains is refused") {
   CHECK_FALSE(history({put(1), get({})}, false).explained());                   // nothing may leave
   CHECK_FALSE(history({put(1), erase(false)}, false).explained());
   CHECK_FALSE(history({put(1), load(5, false, 5)}).explained());                    // a value that nobody loaded
+  // The second load must not wait for what the first one found before the key was written.
+  for (const call& write : {put(2), erase(true)})
+    CHECK_FALSE(history({during(put(1), 0, 1), during(load(5, false, 1), 2, 9), during(write, 3, 4), during(load(6, false, 1), 5, 8)}).explained());
+  CHECK_FALSE(history({put(1), get({}), load(6, false, 1)}).explained());           // nobody to wait for
   CHECK_FALSE(history({during(put(1), 0, 9), during(get(1), 1, 2), during(get({}), 3, 4), during(get(1), 5, 6)}).explained());
 }
 
