@@ -12,8 +12,8 @@
 namespace larder::storage {
 
 /// Blocks side by side. An entry whose home is full goes to another block, by its own hash, and from there to the next that is not.
-/// Were it to go to the next at once, full blocks would gather: with four places of five taken and entries that come and go, a search in vain
-/// saw 15 blocks instead of 1.5.
+/// Were it to go to the next at once, full blocks would gather: with four places of five taken and entries that come and go, a search
+/// in vain saw 15 blocks instead of 6.
 template <class Block>
 struct block_row {
   Block* blocks = nullptr;

@@ -54,7 +54,7 @@ template <>
 struct larder::storage::block_words<watched_spec> {
   template <class T>
   using atomic = watched<T>;
-  static constexpr int most_tries = 1;
+  [[maybe_unused]] static constexpr int most_tries = 1;
 };
 
 TEST_CASE("in a full cache whose entries come and go, a search sees few blocks") {
@@ -85,7 +85,7 @@ TEST_CASE("in a full cache whose entries come and go, a search sees few blocks")
 }
 
 TEST_CASE("a search that goes on long enough sees every block") {
-  for (const std::size_t count : {1, 2, 3, 7, 100}) {
+  for (const std::size_t count : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}, std::size_t{100}}) {
     std::vector<int> blocks(count);
     const larder::storage::block_row<int> row{blocks.data(), count};
     for (std::uint64_t k = 0; k < 50; ++k) {

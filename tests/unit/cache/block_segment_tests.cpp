@@ -48,8 +48,9 @@ TEST_CASE("homes spread by the upper half of the hash alone, and the row has no 
   }
   for (const std::size_t n : homes) CHECK(n > 100);
   CHECK(row.home(~std::uint64_t{0}) == 4);
-  CHECK(row.after(3) == 4);
-  CHECK(row.after(4) == 0);
+  CHECK(row.next(3, 2, 0) == 4);
+  CHECK(row.next(4, 2, 0) == 0);  // round
+  CHECK(row.next(3, 1, 0) == row.home(0));  // from its home, by its hash
 }
 
 TEST_CASE("a segment keeps states and hashes by slot number, and counts what it holds") {
