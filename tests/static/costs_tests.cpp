@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -53,12 +52,13 @@ static_assert(std::is_empty_v<larder::memory> && std::is_empty_v<larder::lru> &&
 
 // ------------------------------------------------------------------------------------------------------------ locks
 
-static_assert(std::is_same_v<larder::sharded<>::mutex, std::shared_mutex>);
+static_assert(std::is_same_v<larder::sharded<>::mutex, larder::sync::shard_mutex>);
+static_assert(sizeof(larder::sync::shard_mutex) == 4);
 static_assert(std::is_empty_v<larder::unsynchronized::mutex>);
 template <class... Policies>
 using mutex_of = typename larder::storage::memory_spec<int, int, larder::storage::engine_context<larder::memory, Policies...>>::mutex;
 static_assert(std::is_same_v<mutex_of<larder::unbounded, larder::unsynchronized>, larder::unsynchronized::mutex>);
-static_assert(std::is_same_v<mutex_of<larder::unbounded>, std::shared_mutex>);
+static_assert(std::is_same_v<mutex_of<larder::unbounded>, larder::sync::shard_mutex>);
 static_assert(sizeof(larder::sync::counter<false>) == sizeof(std::uint64_t));
 static_assert(std::is_trivially_copyable_v<larder::sync::counter<false>> || !std::is_same_v<larder::sync::counter<false>, larder::sync::counter<true>>,
               "an unsynchronized cache counts without atomics");
