@@ -6,6 +6,25 @@
 
 namespace bench {
 
+std::map<std::string, std::string, std::less<>> options_said(int count, char** arguments, std::initializer_list<std::string_view> flags,
+                                                             std::initializer_list<std::string_view> with_value) {
+  const auto is_one = [](std::initializer_list<std::string_view> names, std::string_view option) {
+    return std::find(names.begin(), names.end(), option) != names.end();
+  };
+  std::map<std::string, std::string, std::less<>> said;
+  for (int i = 1; i < count; ++i) {
+    const std::string option = std::string_view(arguments[i]) == "-h" ? "--help" : arguments[i];
+    if (is_one(flags, option)) {
+      said[option];
+      continue;
+    }
+    if (!is_one(with_value, option)) throw std::invalid_argument("unknown option " + option);
+    if (i + 1 == count) throw std::invalid_argument(option + " needs a value");
+    said[option] = arguments[++i];
+  }
+  return said;
+}
+
 std::vector<std::string> names_of(std::string_view list) {
   std::vector<std::string> names;
   while (!list.empty()) {

@@ -39,35 +39,20 @@ std::size_t options::scaled(std::size_t count) const {
 
 options parse(int count, char** arguments) {
   options result;
-  bool rounds_said = false;
-  bool scale_said = false;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view option = arguments[i];
-    if (option == "--quick" || option == "--help" || option == "-h") {
-      (option == "--quick" ? result.quick : result.help) = true;
-      continue;
-    }
-    const bool known = option == "--case" || option == "--only" || option == "--rounds" || option == "--scale" ||
-                       option == "--dir" || option == "--out";
-    if (!known) throw std::invalid_argument("unknown option " + std::string(option));
-    if (i + 1 == count) throw std::invalid_argument(std::string(option) + " needs a value");
-    const std::string value = arguments[++i];
+  const auto said = options_said(count, arguments, {"--quick", "--help"}, {"--case", "--only", "--rounds", "--scale", "--dir", "--out"});
+  for (const auto& [option, value] : said) {
+    if (option == "--quick") result.quick = true;
+    if (option == "--help") result.help = true;
     if (option == "--case") result.cases = names_of(value);
     if (option == "--only") result.only = names_of(value);
     if (option == "--out") result.out = value;
     if (option == "--dir") result.folder = value;
-    if (option == "--rounds") {
-      result.rounds = number_of(option, value);
-      rounds_said = true;
-    }
-    if (option == "--scale") {
-      result.scale = scale_of(option, value);
-      scale_said = true;
-    }
+    if (option == "--rounds") result.rounds = number_of(option, value);
+    if (option == "--scale") result.scale = scale_of(option, value);
   }
   if (result.quick) {
-    if (!rounds_said) result.rounds = 2;
-    if (!scale_said) result.scale = 0.1;
+    if (!said.contains("--rounds")) result.rounds = 2;
+    if (!said.contains("--scale")) result.scale = 0.1;
   }
   return result;
 }

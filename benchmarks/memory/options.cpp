@@ -2,8 +2,6 @@
 
 #include "../option_values.hpp"
 
-#include <stdexcept>
-
 namespace bench {
 
 const char* const usage =
@@ -20,31 +18,20 @@ bool options::wants(std::string_view subject) const { return among(only, subject
 
 options parse(int count, char** arguments) {
   options result;
-  bool chunks_said = false;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view option = arguments[i];
-    if (option == "--quick" || option == "--help" || option == "-h") {
-      (option == "--quick" ? result.quick : result.help) = true;
-      continue;
-    }
-    const bool known = option == "--case" || option == "--only" || option == "--chunks" || option == "--out" ||
-                       option == "--beside" || option == "--draws";
-    if (!known) throw std::invalid_argument("unknown option " + std::string(option));
-    if (i + 1 == count) throw std::invalid_argument(std::string(option) + " needs a value");
-    const std::string value = arguments[++i];
+  const auto said = options_said(count, arguments, {"--quick", "--help"}, {"--case", "--only", "--chunks", "--out", "--beside", "--draws"});
+  for (const auto& [option, value] : said) {
+    if (option == "--quick") result.quick = true;
+    if (option == "--help") result.help = true;
     if (option == "--case") result.cases = names_of(value);
     if (option == "--only") result.only = names_of(value);
     if (option == "--out") result.out = value;
     if (option == "--beside") result.beside = value;
     if (option == "--draws") result.draws = value;
-    if (option == "--chunks") {
-      result.chunks = number_of(option, value);
-      chunks_said = true;
-    }
+    if (option == "--chunks") result.chunks = number_of(option, value);
   }
   if (result.quick) {
     result.chunk = result.keys = 100'000;
-    if (!chunks_said) result.chunks = 3;
+    if (!said.contains("--chunks")) result.chunks = 3;
   }
   return result;
 }
