@@ -16,6 +16,7 @@ namespace larder::storage {
 template <class Context>
 struct indexed_spec {
   using key = digest;
+  using told_key = digest;
   using key_view = const digest&;
   using payload = typename Context::storage::store::handle;
   using eviction = typename Context::eviction;

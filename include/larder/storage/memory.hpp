@@ -8,6 +8,7 @@
 #include <larder/hash/xxh3.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
+#include <larder/storage/inline_text.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -29,11 +30,12 @@ namespace storage {
 /// What the table has to know of a cache in memory.
 template <class Key, class Value, class Context>
 struct memory_spec {
-  using key = Key;
   using key_view = core::key_view<Key>;
   using payload = Value;
   using eviction = typename Context::eviction;
   using mutex = typename Context::locking::mutex;
+  /// What listeners are told.
+  using told_key = Key;
 
   static constexpr bool weighs_bytes = Context::template has<max_bytes>;
   static constexpr bool weighs_weight = Context::template has<max_weight>;
@@ -52,6 +54,12 @@ struct memory_spec {
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
   static constexpr bool keeps_expires = Context::template has<ttl>;
   static constexpr bool has_watermark = Context::has_watermark;
+
+  /// Text lies in the entry: in no more room than a `std::string` takes, or in so much more as the blocks' entries may have.
+  static constexpr std::size_t beside_key =
+      sizeof(Value) + 8 * ((dimensions - 1) + (keeps_written ? 1 : 0) + (keeps_accessed ? 1 : 0) + (keeps_expires ? 1 : 0));
+  using key = std::conditional_t<!std::is_same_v<Key, std::string>, Key, inline_text<bounded && beside_key <= 8 ? 40 : 32>>;
+
   /// Entries that leave go out of the lock to be told of or, when that may take long, to be destroyed.
   static constexpr bool collects_removed =
       Context::notifies || !std::is_trivially_destructible_v<Value>;
@@ -148,7 +156,7 @@ class memory_engine {
     request.now = request.written = request.accessed = now;
     request.expires = context_.own_deadline(mode, now);
     request.only_if_absent = mode.only_if_absent;
-    return table_.put(at.key, [&]() -> decltype(auto) { return Key(at.key); }, std::move(value), request, gone) == put_outcome::stored;
+    return table_.put(at.key, [&] { return typename spec_type::key(at.key); }, std::move(value), request, gone) == put_outcome::stored;
   }
 
   bool erase(const address& at, departures& gone) {
@@ -168,9 +176,9 @@ class memory_engine {
         time(),
         [&](const auto& e) {
           if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
-            copies.push_back({e.key, e.payload});
+            copies.push_back({Key(e.key), e.payload});
           else
-            copies.push_back({e.key, std::nullopt});
+            copies.push_back({Key(e.key), std::nullopt});
         },
         [&] {
           for (copy& c : copies) {
@@ -209,7 +217,7 @@ class memory_engine {
     table_.snapshot(
         now,
         [&](const auto& e) {
-          row r{e.key, 1, duration{0}};
+          row r{Key(e.key), 1, duration{0}};
           if constexpr (spec_type::dimensions > 1) r.weight = e.weight.weights[0];
           if constexpr (spec_type::keeps_written) r.age = now - e.written.written;
           rows.push_back(std::move(r));

@@ -55,7 +55,7 @@ class alignas(64) table_shard {
   using request = put_request<Spec::dimensions>;
   /// What is kept of the key of an entry that left: nothing where nobody is told of it.
   static constexpr bool names_removed = !requires { requires !Spec::names_removed; };
-  using removed_key = std::conditional_t<names_removed, key, core::none>;
+  using removed_key = std::conditional_t<names_removed, typename Spec::told_key, core::none>;
   using removals = removal_queue<removed_key, payload>;
   using budget_type = core::budget<Spec::synchronized, Spec::dimensions>;
   using budget_part = core::budget_part<Spec::synchronized, Spec::dimensions>;
@@ -363,20 +363,21 @@ class alignas(64) table_shard {
       if constexpr (names_removed)
         collect(gone, std::move(e.key), std::move(e.payload), cause);
       else
-        collect(gone, {}, std::move(e.payload), cause);
+        collect(gone, removed_key{}, std::move(e.payload), cause);
     }
     places_.erase(place, hash);
   }
   static removed_key name_of([[maybe_unused]] const entry& e) {
     if constexpr (names_removed && Spec::collects_removed)
-      return e.key;
+      return removed_key(e.key);
     else
       return removed_key{};
   }
   /// Without memory for the queue the entry leaves all the same, untold.
-  static void collect(removals& gone, removed_key&& name, payload&& value, removal_cause cause) noexcept {
+  template <class Name>
+  static void collect(removals& gone, Name&& name, payload&& value, removal_cause cause) noexcept {
     try {
-      gone.push(std::move(name), std::move(value), cause);
+      gone.push(removed_key(std::forward<Name>(name)), std::move(value), cause);
     } catch (...) {
     }
   }
