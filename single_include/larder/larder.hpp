@@ -5653,7 +5653,8 @@ namespace larder::storage {
 
 /// The hits that an order has not been told of yet. An order that moves list nodes waits for several lines of memory per hit,
 /// one after the other; told of many hits at once, and asked beforehand to fetch what each will touch, it waits for all of them
-/// together. Nothing can be seen between two calls of an order, so it decides as if it had been told at once.
+/// together. Nothing can be seen between two calls of an order, so it decides as if it had been told at once. A hit itself does
+/// no more than write down its slot: whatever it does besides keeps the processor from beginning with the next look-up.
 template <class Order, class States>
 class hit_log {
  public:
@@ -5661,14 +5662,11 @@ class hit_log {
   static constexpr bool wanted = requires(const Order& order, const slot s) { order.prepare_hit(s); };
 
   void add(Order& order, const States& states, slot s, std::uint32_t uses) noexcept {
-    core::prefetch(&states[s]);
     waiting_[count_++] = {s, uses};
-    if (count_ == waiting_.size()) tell(order);
+    if (count_ == waiting_.size()) [[unlikely]] tell_all(order, states);
   }
-  void tell(Order& order) noexcept {
-    for (std::size_t i = 0; i < count_; ++i) order.prepare_hit(waiting_[i].place);
-    for (std::size_t i = 0; i < count_; ++i) tell_at_once(order, waiting_[i].place, waiting_[i].uses);
-    count_ = 0;
+  void tell(Order& order, const States& states) noexcept {
+    if (count_ != 0) tell_all(order, states);
   }
   static void tell_at_once(Order& order, slot s, std::uint32_t uses) noexcept {
     if constexpr (requires { order.on_hits(s, uses); }) {
@@ -5683,7 +5681,14 @@ class hit_log {
     slot place;
     std::uint32_t uses;
   };
-  std::array<used, 32> waiting_;
+  [[gnu::noinline]] void tell_all(Order& order, const States& states) noexcept {
+    for (std::size_t i = 0; i < count_; ++i) core::prefetch(&states[waiting_[i].place]);
+    for (std::size_t i = 0; i < count_; ++i) order.prepare_hit(waiting_[i].place);
+    for (std::size_t i = 0; i < count_; ++i) tell_at_once(order, waiting_[i].place, waiting_[i].uses);
+    count_ = 0;
+  }
+
+  std::array<used, 64> waiting_;
   std::size_t count_ = 0;
 };
 
@@ -6061,7 +6066,7 @@ class alignas(64) table_shard {
   using request = put_request<Spec::dimensions>;
   /// What is kept of the key of an entry that left: nothing where nobody is told of it.
   static constexpr bool names_removed = !requires { requires !Spec::names_removed; };
-  using removed_key = std::conditional_t<names_removed, key, core::none>;
+  using removed_key = std::conditional_t<names_removed, typename Spec::told_key, core::none>;
   using removals = removal_queue<removed_key, payload>;
   using budget_type = core::budget<Spec::synchronized, Spec::dimensions>;
   using budget_part = core::budget_part<Spec::synchronized, Spec::dimensions>;
@@ -6253,7 +6258,7 @@ class alignas(64) table_shard {
 
   /// The order, told of all hits until now.
   order_type& told() noexcept {
-    if constexpr (log_type::wanted) log_.tell(order_);
+    if constexpr (log_type::wanted) log_.tell(order_, states_);
     return order_;
   }
 
@@ -6369,20 +6374,21 @@ class alignas(64) table_shard {
       if constexpr (names_removed)
         collect(gone, std::move(e.key), std::move(e.payload), cause);
       else
-        collect(gone, {}, std::move(e.payload), cause);
+        collect(gone, removed_key{}, std::move(e.payload), cause);
     }
     places_.erase(place, hash);
   }
   static removed_key name_of([[maybe_unused]] const entry& e) {
     if constexpr (names_removed && Spec::collects_removed)
-      return e.key;
+      return removed_key(e.key);
     else
       return removed_key{};
   }
   /// Without memory for the queue the entry leaves all the same, untold.
-  static void collect(removals& gone, removed_key&& name, payload&& value, removal_cause cause) noexcept {
+  template <class Name>
+  static void collect(removals& gone, Name&& name, payload&& value, removal_cause cause) noexcept {
     try {
-      gone.push(std::move(name), std::move(value), cause);
+      gone.push(removed_key(std::forward<Name>(name)), std::move(value), cause);
     } catch (...) {
     }
   }
@@ -6551,53 +6557,10 @@ class entry_table {
   /// f(entry) under the lock when the key is there and alive. An entry that is found too old leaves through `gone`.
   template <class F>
   bool look_up(key_view k, std::uint64_t hash, look how, instant now, removals& gone, F&& f) {
-    shard& s = shard_of(hash);
-    bool too_old = false;
-    std::uint8_t untold = 0;
-    slot place = no_slot;
-    [[maybe_unused]] std::uint64_t bytes = 0;
-    const auto see = [&](const auto& e) {
-      f(e);
-      if constexpr (Spec::counts_bytes) bytes = e.weight.weights[0];
-    };
-    const auto found = [&] {
-      const auto at = s.locate(k, hash);
-      if (!shard::found(at)) return false;
-      auto&& e = s.at(at);
-      too_old = spec_.expired(e, now);
-      if (too_old) return false;
-      see(e);
-      if (how == look::use) untold = s.use(at, now);
-      place = shard::slot_of(at);
-      return true;
-    };
-    const auto under_lock = [&]() {
-      if (shard::concurrent_uses || how == look::peek) {
-        const std::shared_lock lock(s.mutex);
-        return found();
-      }
-      const std::lock_guard lock(s.mutex);
-      return found();
-    };
-    bool hit = false;
-    if constexpr (shard::places_type::concurrent_reads) {
-      const unlocked_read seen = s.read_unlocked(k, hash, how == look::use, untold, now, see);
-      hit = seen == unlocked_read::hit;
-      too_old = seen == unlocked_read::too_old;
-      if (seen == unlocked_read::busy) hit = under_lock();
-    } else {
-      hit = under_lock();
-    }
-    if constexpr (shard::places_type::rations_uses || shard::places_type::tells_of_flagged)
-      if (untold != 0) tell_of_uses(s, k, hash, place, untold);
-    if (how == look::use) {
-      if (hit)
-        count_hit(bytes);
-      else
-        look_ups_.add(misses);
-    }
-    if (too_old) drop_expired(s, k, hash, now, gone);
-    return hit;
+    if constexpr (Spec::synchronized)
+      return look_up_beside(k, hash, how, now, gone, f);
+    else
+      return look_up_alone(k, hash, how, now, gone, f);
   }
 
   /// Stores or replaces; `make_key()` gives the key to keep when the entry is new.
@@ -6769,6 +6732,83 @@ class entry_table {
       return *shards_.front();
   }
 
+  /// A look-up where nobody else is: so short that all of it is compiled into the caller's loop, and the processor begins with the
+  /// next one while this one waits for memory.
+  template <class F>
+  bool look_up_alone(const key_view& k, std::uint64_t hash, look how, instant now, removals& gone, F& f) {
+    shard& s = *shards_.front();
+    const auto at = s.locate(k, hash);
+    if (!shard::found(at)) {
+      if (how == look::use) look_ups_.add(misses);
+      return false;
+    }
+    auto&& e = s.at(at);
+    if (spec_.expired(e, now)) {
+      if (how == look::use) look_ups_.add(misses);
+      drop_expired(s, k, hash, now, gone);
+      return false;
+    }
+    f(e);
+    if (how != look::use) return true;
+    std::uint64_t bytes = 0;
+    if constexpr (Spec::counts_bytes) bytes = e.weight.weights[0];
+    if (const std::uint8_t untold = s.use(at, now); untold != 0) tell_of_uses(s, k, hash, shard::slot_of(at), untold);
+    count_hit(bytes);
+    return true;
+  }
+
+  /// The same where others may be at work.
+  template <class F>
+  bool look_up_beside(const key_view& k, std::uint64_t hash, look how, instant now, removals& gone, F& f) {
+    shard& s = shard_of(hash);
+    bool too_old = false;
+    std::uint8_t untold = 0;
+    slot place = no_slot;
+    [[maybe_unused]] std::uint64_t bytes = 0;
+    const auto see = [&](const auto& e) {
+      f(e);
+      if constexpr (Spec::counts_bytes) bytes = e.weight.weights[0];
+    };
+    const auto found = [&] {
+      const auto at = s.locate(k, hash);
+      if (!shard::found(at)) return false;
+      auto&& e = s.at(at);
+      too_old = spec_.expired(e, now);
+      if (too_old) return false;
+      see(e);
+      if (how == look::use) untold = s.use(at, now);
+      place = shard::slot_of(at);
+      return true;
+    };
+    const auto under_lock = [&]() {
+      if (shard::concurrent_uses || how == look::peek) {
+        const std::shared_lock lock(s.mutex);
+        return found();
+      }
+      const std::lock_guard lock(s.mutex);
+      return found();
+    };
+    bool hit = false;
+    if constexpr (shard::places_type::concurrent_reads) {
+      const unlocked_read seen = s.read_unlocked(k, hash, how == look::use, untold, now, see);
+      hit = seen == unlocked_read::hit;
+      too_old = seen == unlocked_read::too_old;
+      if (seen == unlocked_read::busy) hit = under_lock();
+    } else {
+      hit = under_lock();
+    }
+    if constexpr (shard::places_type::rations_uses || shard::places_type::tells_of_flagged)
+      if (untold != 0) tell_of_uses(s, k, hash, place, untold);
+    if (how == look::use) {
+      if (hit)
+        count_hit(bytes);
+      else
+        look_ups_.add(misses);
+    }
+    if (too_old) drop_expired(s, k, hash, now, gone);
+    return hit;
+  }
+
   void count_hit([[maybe_unused]] std::uint64_t bytes) noexcept {
     look_ups_.add(hits);
     if constexpr (Spec::counts_bytes) look_ups_.add(hit_bytes, bytes);
@@ -6838,6 +6878,81 @@ class entry_table {
 
 }  // namespace larder::storage
 
+// ---- larder/storage/inline_text.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+namespace detail {
+
+/// Whether so many bytes are the same; of 16 to 32, where most keys are, without a call.
+[[gnu::always_inline]] inline bool same_bytes(const char* a, const char* b, std::size_t n) noexcept {
+  if (n < 16 || n > 32) return n == 0 || std::memcmp(a, b, n) == 0;
+  std::array<std::uint64_t, 4> x;
+  std::array<std::uint64_t, 4> y;
+  std::memcpy(x.data(), a, 16);
+  std::memcpy(x.data() + 2, a + n - 16, 16);
+  std::memcpy(y.data(), b, 16);
+  std::memcpy(y.data() + 2, b + n - 16, 16);
+  return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3])) == 0;
+}
+
+}  // namespace detail
+
+/// The text of a key in an entry: in `Room` bytes, the last of which says how long it is, or elsewhere when it is longer. A
+/// `std::string` keeps 15 characters in its 32 bytes, so a look-up of a longer key waits for one line of memory more.
+template <std::size_t Room>
+class inline_text {
+ public:
+  /// The longest text that is kept in place.
+  static constexpr std::size_t longest = Room - 1;
+  static_assert(Room >= 24 && Room % 8 == 0 && longest < 0xff);
+
+  explicit inline_text(std::string_view whole) {
+    if (whole.size() <= longest) {
+      if (!whole.empty()) std::memcpy(bytes_.data(), whole.data(), whole.size());
+      bytes_[longest] = static_cast<char>(whole.size());
+    } else {
+      const remote there{new char[whole.size()], whole.size()};
+      std::memcpy(there.begin, whole.data(), whole.size());
+      std::memcpy(bytes_.data(), &there, sizeof there);
+      bytes_[longest] = elsewhere;
+    }
+  }
+  inline_text(inline_text&& other) noexcept : bytes_(other.bytes_) { other.bytes_[longest] = 0; }
+  inline_text& operator=(inline_text&&) = delete;
+  ~inline_text() {
+    if (is_elsewhere()) delete[] far().begin;
+  }
+
+  std::string_view view() const noexcept {
+    if (is_elsewhere()) return {far().begin, far().size};
+    return {bytes_.data(), static_cast<unsigned char>(bytes_[longest])};
+  }
+  explicit operator std::string() const { return std::string(view()); }
+
+  [[gnu::always_inline]] friend bool operator==(const inline_text& kept, std::string_view asked) noexcept {
+    if (asked.size() > longest) [[unlikely]] return kept.view() == asked;
+    return static_cast<unsigned char>(kept.bytes_[longest]) == asked.size() && detail::same_bytes(kept.bytes_.data(), asked.data(), asked.size());
+  }
+
+ private:
+  static constexpr char elsewhere = static_cast<char>(0xff);
+  struct remote {
+    char* begin;
+    std::size_t size;
+  };
+  bool is_elsewhere() const noexcept { return bytes_[longest] == elsewhere; }
+  remote far() const noexcept {
+    remote there;
+    std::memcpy(&there, bytes_.data(), sizeof there);
+    return there;
+  }
+
+  alignas(8) std::array<char, Room> bytes_{};
+};
+
+}  // namespace larder::storage
+
 // ---- larder/storage/memory.hpp -------------------------------------------------------------------------------------
 
 namespace larder {
@@ -6853,11 +6968,12 @@ namespace storage {
 /// What the table has to know of a cache in memory.
 template <class Key, class Value, class Context>
 struct memory_spec {
-  using key = Key;
   using key_view = core::key_view<Key>;
   using payload = Value;
   using eviction = typename Context::eviction;
   using mutex = typename Context::locking::mutex;
+  /// What listeners are told.
+  using told_key = Key;
 
   static constexpr bool weighs_bytes = Context::template has<max_bytes>;
   static constexpr bool weighs_weight = Context::template has<max_weight>;
@@ -6876,6 +6992,12 @@ struct memory_spec {
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
   static constexpr bool keeps_expires = Context::template has<ttl>;
   static constexpr bool has_watermark = Context::has_watermark;
+
+  /// Text lies in the entry: in no more room than a `std::string` takes, or in so much more as the blocks' entries may have.
+  static constexpr std::size_t beside_key =
+      sizeof(Value) + 8 * ((dimensions - 1) + (keeps_written ? 1 : 0) + (keeps_accessed ? 1 : 0) + (keeps_expires ? 1 : 0));
+  using key = std::conditional_t<!std::is_same_v<Key, std::string>, Key, inline_text<bounded && beside_key <= 8 ? 40 : 32>>;
+
   /// Entries that leave go out of the lock to be told of or, when that may take long, to be destroyed.
   static constexpr bool collects_removed =
       Context::notifies || !std::is_trivially_destructible_v<Value>;
@@ -6972,7 +7094,7 @@ class memory_engine {
     request.now = request.written = request.accessed = now;
     request.expires = context_.own_deadline(mode, now);
     request.only_if_absent = mode.only_if_absent;
-    return table_.put(at.key, [&]() -> decltype(auto) { return Key(at.key); }, std::move(value), request, gone) == put_outcome::stored;
+    return table_.put(at.key, [&] { return typename spec_type::key(at.key); }, std::move(value), request, gone) == put_outcome::stored;
   }
 
   bool erase(const address& at, departures& gone) {
@@ -6992,9 +7114,9 @@ class memory_engine {
         time(),
         [&](const auto& e) {
           if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
-            copies.push_back({e.key, e.payload});
+            copies.push_back({Key(e.key), e.payload});
           else
-            copies.push_back({e.key, std::nullopt});
+            copies.push_back({Key(e.key), std::nullopt});
         },
         [&] {
           for (copy& c : copies) {
@@ -7033,7 +7155,7 @@ class memory_engine {
     table_.snapshot(
         now,
         [&](const auto& e) {
-          row r{e.key, 1, duration{0}};
+          row r{Key(e.key), 1, duration{0}};
           if constexpr (spec_type::dimensions > 1) r.weight = e.weight.weights[0];
           if constexpr (spec_type::keeps_written) r.age = now - e.written.written;
           rows.push_back(std::move(r));
@@ -7221,6 +7343,7 @@ namespace larder::storage {
 template <class Context>
 struct indexed_spec {
   using key = digest;
+  using told_key = digest;
   using key_view = const digest&;
   using payload = typename Context::storage::store::handle;
   using eviction = typename Context::eviction;

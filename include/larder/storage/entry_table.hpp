@@ -59,53 +59,10 @@ class entry_table {
   /// f(entry) under the lock when the key is there and alive. An entry that is found too old leaves through `gone`.
   template <class F>
   bool look_up(key_view k, std::uint64_t hash, look how, instant now, removals& gone, F&& f) {
-    shard& s = shard_of(hash);
-    bool too_old = false;
-    std::uint8_t untold = 0;
-    slot place = no_slot;
-    [[maybe_unused]] std::uint64_t bytes = 0;
-    const auto see = [&](const auto& e) {
-      f(e);
-      if constexpr (Spec::counts_bytes) bytes = e.weight.weights[0];
-    };
-    const auto found = [&] {
-      const auto at = s.locate(k, hash);
-      if (!shard::found(at)) return false;
-      auto&& e = s.at(at);
-      too_old = spec_.expired(e, now);
-      if (too_old) return false;
-      see(e);
-      if (how == look::use) untold = s.use(at, now);
-      place = shard::slot_of(at);
-      return true;
-    };
-    const auto under_lock = [&]() {
-      if (shard::concurrent_uses || how == look::peek) {
-        const std::shared_lock lock(s.mutex);
-        return found();
-      }
-      const std::lock_guard lock(s.mutex);
-      return found();
-    };
-    bool hit = false;
-    if constexpr (shard::places_type::concurrent_reads) {
-      const unlocked_read seen = s.read_unlocked(k, hash, how == look::use, untold, now, see);
-      hit = seen == unlocked_read::hit;
-      too_old = seen == unlocked_read::too_old;
-      if (seen == unlocked_read::busy) hit = under_lock();
-    } else {
-      hit = under_lock();
-    }
-    if constexpr (shard::places_type::rations_uses || shard::places_type::tells_of_flagged)
-      if (untold != 0) tell_of_uses(s, k, hash, place, untold);
-    if (how == look::use) {
-      if (hit)
-        count_hit(bytes);
-      else
-        look_ups_.add(misses);
-    }
-    if (too_old) drop_expired(s, k, hash, now, gone);
-    return hit;
+    if constexpr (Spec::synchronized)
+      return look_up_beside(k, hash, how, now, gone, f);
+    else
+      return look_up_alone(k, hash, how, now, gone, f);
   }
 
   /// Stores or replaces; `make_key()` gives the key to keep when the entry is new.
@@ -275,6 +232,83 @@ class entry_table {
       return *shards_[hash & mask_];
     else
       return *shards_.front();
+  }
+
+  /// A look-up where nobody else is: so short that all of it is compiled into the caller's loop, and the processor begins with the
+  /// next one while this one waits for memory.
+  template <class F>
+  bool look_up_alone(const key_view& k, std::uint64_t hash, look how, instant now, removals& gone, F& f) {
+    shard& s = *shards_.front();
+    const auto at = s.locate(k, hash);
+    if (!shard::found(at)) {
+      if (how == look::use) look_ups_.add(misses);
+      return false;
+    }
+    auto&& e = s.at(at);
+    if (spec_.expired(e, now)) {
+      if (how == look::use) look_ups_.add(misses);
+      drop_expired(s, k, hash, now, gone);
+      return false;
+    }
+    f(e);
+    if (how != look::use) return true;
+    std::uint64_t bytes = 0;
+    if constexpr (Spec::counts_bytes) bytes = e.weight.weights[0];
+    if (const std::uint8_t untold = s.use(at, now); untold != 0) tell_of_uses(s, k, hash, shard::slot_of(at), untold);
+    count_hit(bytes);
+    return true;
+  }
+
+  /// The same where others may be at work.
+  template <class F>
+  bool look_up_beside(const key_view& k, std::uint64_t hash, look how, instant now, removals& gone, F& f) {
+    shard& s = shard_of(hash);
+    bool too_old = false;
+    std::uint8_t untold = 0;
+    slot place = no_slot;
+    [[maybe_unused]] std::uint64_t bytes = 0;
+    const auto see = [&](const auto& e) {
+      f(e);
+      if constexpr (Spec::counts_bytes) bytes = e.weight.weights[0];
+    };
+    const auto found = [&] {
+      const auto at = s.locate(k, hash);
+      if (!shard::found(at)) return false;
+      auto&& e = s.at(at);
+      too_old = spec_.expired(e, now);
+      if (too_old) return false;
+      see(e);
+      if (how == look::use) untold = s.use(at, now);
+      place = shard::slot_of(at);
+      return true;
+    };
+    const auto under_lock = [&]() {
+      if (shard::concurrent_uses || how == look::peek) {
+        const std::shared_lock lock(s.mutex);
+        return found();
+      }
+      const std::lock_guard lock(s.mutex);
+      return found();
+    };
+    bool hit = false;
+    if constexpr (shard::places_type::concurrent_reads) {
+      const unlocked_read seen = s.read_unlocked(k, hash, how == look::use, untold, now, see);
+      hit = seen == unlocked_read::hit;
+      too_old = seen == unlocked_read::too_old;
+      if (seen == unlocked_read::busy) hit = under_lock();
+    } else {
+      hit = under_lock();
+    }
+    if constexpr (shard::places_type::rations_uses || shard::places_type::tells_of_flagged)
+      if (untold != 0) tell_of_uses(s, k, hash, place, untold);
+    if (how == look::use) {
+      if (hit)
+        count_hit(bytes);
+      else
+        look_ups_.add(misses);
+    }
+    if (too_old) drop_expired(s, k, hash, now, gone);
+    return hit;
   }
 
   void count_hit([[maybe_unused]] std::uint64_t bytes) noexcept {

@@ -247,7 +247,7 @@ class alignas(64) table_shard {
 
   /// The order, told of all hits until now.
   order_type& told() noexcept {
-    if constexpr (log_type::wanted) log_.tell(order_);
+    if constexpr (log_type::wanted) log_.tell(order_, states_);
     return order_;
   }
 
