@@ -7,7 +7,7 @@ set(larder_core_needs "")
 set(larder_disk_needs core)
 set(larder_json_needs core)
 set(larder_http_needs core)
-set(larder_layer_needs json)
+set(larder_layer_needs json disk)
 set(larder_presets_needs disk http)
 set(larder_testing_needs core)
 
@@ -21,13 +21,13 @@ set(larder_testing_links Boost::headers)
 
 # Which headers belong to a component (regular expressions over paths under include/larder); the rest is the core's.
 # tools/lint_layers.py checks that no header includes what its component does not have.
-set(larder_disk_headers "^storage/(mmap_disk|directory|change_journal|entry_directory|entry_file|entry_reader|mapped_|posix_)")
+set(larder_disk_headers "^(sync/(fork_mark|process_mutex)|storage/(mmap_disk|directory|disk_options|entry_directory|entry_file|entry_reader|file_mapping|newest_records|pinned_views|posix_|recent_changes|segment|shared_log|value_))")
 set(larder_json_headers "^format/")
 set(larder_http_headers "^(remote/|storage/http_blob)")
 set(larder_layer_headers "^layer/")
 set(larder_presets_headers "^presets[.]hpp")
 set(larder_testing_headers "^testing/")
-set(larder_core_headers "^(format/entry_frame|remote/(http|range|secret|url)[.])")   # light ones in a heavier component's folder
+set(larder_core_headers "^(format/(entry_frame|segment_)|remote/(http|range|secret|url)[.])")   # light ones in a heavier component's folder
 
 # Finds what `link` comes from; leaves a sentence in `missing` when it is not there.
 macro(larder_find_link link missing)

@@ -8,6 +8,7 @@
 #include <larder/storage/cache_rules.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/indexed_engine.hpp>
+#include <larder/storage/logged_engine.hpp>
 #include <larder/storage/memory.hpp>
 #include <larder/storage/observed_engine.hpp>
 #include <larder/storage/remote_engine.hpp>
@@ -49,7 +50,8 @@ class cache {
   using unobserved_engine =
       std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
                          std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
-                                            storage::indexed_engine<Key, Value, context_type>>>;
+                         std::conditional_t<core::is_logged_storage<where>, storage::logged_engine<Key, Value, context_type>,
+                                            storage::indexed_engine<Key, Value, context_type>>>>;
   using set = core::policy_set<Policies...>;
   using engine_type = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
                                          storage::observed_engine<Key, Value, context_type, unobserved_engine>, unobserved_engine>;

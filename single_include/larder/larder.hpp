@@ -114,6 +114,13 @@ class byte_owner {
   byte_owner& operator=(const byte_owner&) = delete;
 
   void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  /// One more reference unless the last one has gone, so that it is being destroyed.
+  bool try_acquire() noexcept {
+    std::uint32_t held = references_.load(std::memory_order_relaxed);
+    while (held != 0)
+      if (references_.compare_exchange_weak(held, held + 1, std::memory_order_relaxed)) return true;
+    return false;
+  }
   void release() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
@@ -712,6 +719,25 @@ concept indexed_store =
       store.clear();
     };
 
+/// The live part of a logged storage: a byte storage whose processes agree on one order of all changes, so that each of them has a whole
+/// index. Made from `(policy, error_sink&, optional<capacity in bytes>)`; see `storage::segment_store`, which it was made for, for what each
+/// member promises. What changes the log is called under `lock()` by a caller who has followed it to its end.
+template <class S>
+concept logged_store =
+    std::default_initializable<typename S::handle> && std::copyable<typename S::handle> && std::movable<typename S::staged> &&
+    requires(S store, const digest id, const bytes key, const stored_entry entry, typename S::handle handle, typename S::staged staged) {
+      store.lock();
+      { store.behind() } -> std::same_as<bool>;
+      { store.stage(entry) } -> std::same_as<typename S::staged>;
+      { store.stage_erasure(id) } -> std::same_as<typename S::staged>;
+      { store.publish(staged) } -> std::same_as<std::optional<typename S::handle>>;
+      { store.fetch(id, key, handle) } -> std::same_as<fetched>;
+      { store.key_of(id, handle) } -> std::same_as<std::optional<bytes>>;
+      store.evict(id, handle);
+      store.release(handle);
+      store.clear();
+    };
+
 /// Part of an object: `size` bytes from `offset`, to the end by default.
 struct byte_range {
   std::uint64_t offset = 0;
@@ -761,6 +787,14 @@ inline constexpr bool is_indexed_storage = [] {
 }();
 
 template <class P>
+inline constexpr bool is_logged_storage = [] {
+  if constexpr (requires { typename P::store; })
+    return logged_store<typename P::store>;
+  else
+    return false;
+}();
+
+template <class P>
 inline constexpr bool is_remote_storage = [] {
   if constexpr (requires { typename P::store; })
     return blob_store<typename P::store>;
@@ -770,10 +804,10 @@ inline constexpr bool is_remote_storage = [] {
 
 }  // namespace core
 
-/// A policy of the storage axis: `in_memory`, or with a nested `store` that is an `indexed_store` or a `blob_store`.
+/// A policy of the storage axis: `in_memory`, or with a nested `store` that is an `indexed_store`, a `logged_store` or a `blob_store`.
 template <class P>
 concept storage_policy = core::on_axis<P, axis::storage> &&
-                         (core::is_memory_storage<P> || core::is_indexed_storage<P> || core::is_remote_storage<P>);
+                         (core::is_memory_storage<P> || core::is_indexed_storage<P> || core::is_logged_storage<P> || core::is_remote_storage<P>);
 
 }  // namespace larder
 
@@ -7311,7 +7345,7 @@ struct cache_rules {
   static constexpr bool on_bytes = !core::is_memory_storage<where>;
   static_assert(!on_bytes || encodable<Key>, "larder: a byte storage needs codec<Key>: specialise larder::codec for the key type");
   static_assert(!on_bytes || encodable<Value>, "larder: a byte storage needs codec<Value>: specialise larder::codec for the value type");
-  static_assert(!core::is_indexed_storage<where> || !set::template has<max_weight>,
+  static_assert(!(core::is_indexed_storage<where> || core::is_logged_storage<where>) || !set::template has<max_weight>,
                 "larder: max_weight is for caches in memory; limit a byte storage with max_bytes or max_entries");
 
   static constexpr bool remote = core::is_remote_storage<where>;
@@ -7332,6 +7366,22 @@ struct cache_rules {
 
   static constexpr bool hold = true;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/departure.hpp ----------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// An entry that left a byte storage, read back for the `removal_listener`.
+template <class Key, class Value>
+struct departure {
+  Key key;
+  Value value;
+  removal_cause cause;
+};
+template <class Key, class Value>
+using departure_list = std::vector<departure<Key, Value>>;
 
 }  // namespace larder::storage
 
@@ -7385,14 +7435,6 @@ struct indexed_spec {
 
 namespace larder::storage {
 
-/// An entry that left a byte storage, read back for the `removal_listener`.
-template <class Key, class Value>
-struct departure {
-  Key key;
-  Value value;
-  removal_cause cause;
-};
-
 /// The index of a byte storage and how it keeps step with it: what the storage has is learned, what the index lets go leaves
 /// the storage, and what other processes did is caught up with. Changes happen under the store's lock, which the caller holds
 /// where a member does not say that it takes it; look-ups in the table take no such lock.
@@ -7403,7 +7445,7 @@ class store_index {
   using handle = typename store_type::handle;
   using table_type = entry_table<indexed_spec<Context>>;
   using removals = typename table_type::removals;
-  using departures = std::vector<departure<Key, Value>>;
+  using departures = departure_list<Key, Value>;
 
   /// Learns all that the storage has; takes the lock.
   explicit store_index(Context& context)
@@ -7935,6 +7977,804 @@ class indexed_engine {
       const auto grain = std::max<duration::rep>(context_.policies().template get<expire_after_access>().value.count() / 16, 1);
       if (before.count() / grain != now.count() / grain) context_.guarded(false, [&] { return store_.touch(id, h, now), true; });
     }
+  }
+
+  Context& context_;
+  index_type index_;
+  store_type& store_;
+  table_type& table_;
+  sync::doubted_keys<std::uint64_t> doubts_;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/logged_index.hpp -------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// The index of a storage whose processes agree on one order of all changes (`logged_store`): a copy of what the log says, and the order
+/// by which this process chooses who leaves. The caller holds the store's lock where a member does not say that it takes it.
+template <class Key, class Value, class Context>
+class logged_index {
+ public:
+  using store_type = typename Context::storage::store;
+  using handle = typename store_type::handle;
+  using staged = typename store_type::staged;
+  using table_type = entry_table<indexed_spec<Context>>;
+  using removals = typename table_type::removals;
+  using departures = departure_list<Key, Value>;
+
+  /// Learns all that the storage has; takes the lock.
+  explicit logged_index(Context& context)
+      : context_(context),
+        store_(context.policies().template get<typename Context::storage>(), context.errors(), capacity_of(context)),
+        spec_(context),
+        table_(spec_, context.shards(), context.expected()) {
+    if constexpr (Context::template has<max_entries>)
+      table_.budget().set_capacity(0, context.policies().template get<max_entries>().value);
+    if constexpr (Context::template has<max_bytes>)
+      table_.budget().set_capacity(1, context.policies().template get<max_bytes>().value);
+    departures gone;
+    {
+      const auto lock = store_.lock();
+      store_.recover(visitor{*this, gone, gone.size()});
+      catch_up(gone);
+      keep_to_limits(gone);
+    }
+    table_.reset_counters();
+    tell(gone);
+  }
+
+  store_type& store() noexcept { return store_; }
+  const store_type& store() const noexcept { return store_; }
+  table_type& table() noexcept { return table_; }
+  const table_type& table() const noexcept { return table_; }
+
+  /// What the table has to know to take an entry in.
+  static typename table_type::request request_for(const digest& id, const stored_info& info, instant now) {
+    typename table_type::request request;
+    request.hash = id.low;
+    request.size = {1, info.weight};
+    request.order_weight = info.weight;
+    request.now = now;
+    request.written = info.written;
+    request.accessed = info.accessed;
+    request.expires = info.expires;
+    return request;
+  }
+
+  /// What other processes did since this one last looked. Their listeners are told of it, not this one's.
+  void catch_up(departures& gone) {
+    store_.follow(visitor{*this, gone, gone.size()});
+    if (store_.has_losses()) context_.guarded(false, [&] { return store_.remember_losses(), true; });
+  }
+
+  /// The handle under which the index knows a key; nothing when it does not, or when the entry is too old.
+  std::optional<handle> find(const digest& id) {
+    std::optional<handle> found;
+    removals old;
+    table_.look_up(id, id.low, look::peek, context_.now(), old, [&](const auto& e) { found = e.payload; });
+    departures ignored;
+    settle(old, ignored);
+    return found;
+  }
+
+  /// Entries that left the table leave the storage. `replaced` gets the handle of the one entry that is just being replaced by a
+  /// record that is not published yet.
+  void settle(removals& left, departures& gone, const digest* own = nullptr, std::vector<handle>* replaced = nullptr) {
+    left.for_each([&](auto& e) {
+      if (own != nullptr && e.key == *own) {
+        if (e.cause == removal_cause::replaced || e.cause == removal_cause::expired) read_back(e.key, e.payload, e.cause, gone);
+        replaced->push_back(e.payload);
+        return;
+      }
+      if (e.cause == removal_cause::expired && renewed_by_others(e.key, e.payload)) return;
+      read_back(e.key, e.payload, e.cause, gone);
+      context_.guarded(false, [&] { return store_.evict(e.key, e.payload), true; });
+      context_.guarded(false, [&] { return store_.release(e.payload), true; });
+    });
+    left.clear();
+  }
+
+  /// Makes a staged record what its key has, with room for it; false when it is not to be, for a reason that is no failure. What others do
+  /// meanwhile is learned and everything decided anew. `replaced` gets the records that the key had, which the caller lets go.
+  bool publish(const digest& id, staged& made, const stored_info& info, bool only_if_absent, std::vector<handle>& replaced, departures& gone) {
+    for (;;) {
+      catch_up(gone);
+      if (only_if_absent && find(id)) return false;
+      removals left;
+      auto request = request_for(id, info, context_.now());
+      const put_outcome outcome = table_.put(id, [&] { return id; }, store_.handle_of(made), request, left);
+      settle(left, gone, &id, &replaced);
+      if (outcome != put_outcome::stored) return false;
+      std::optional<handle> known;
+      try {
+        known = store_.publish(made);
+      } catch (...) {
+        forget(id);
+        throw;
+      }
+      if (known) {
+        table_.update(id, id.low, [&](auto& e) { e.payload = *known; });
+        return true;
+      }
+      forget(id);
+    }
+  }
+
+  /// Takes a key out and tells everybody; false when there was nothing. `had` is a record of the key that the table has let go already.
+  bool erase(const digest& id, removal_cause cause, const std::optional<handle>& had, departures& gone) {
+    catch_up(gone);
+    removals left;
+    const bool alive = table_.erase(id, id.low, context_.now(), cause, left, [](const auto&) { return true; });
+    if (left.empty() && !had) return false;
+    std::optional<handle> was;
+    left.for_each([&](auto& e) {
+      read_back(e.key, e.payload, e.cause, gone);
+      was = e.payload;
+    });
+    if (!was) was = had;
+    try {
+      staged mark = store_.stage_erasure(id);
+      while (!store_.publish(mark)) {
+        catch_up(gone);
+        table_.erase(id, id.low, context_.now(), cause, left, [](const auto&) { return true; });
+      }
+    } catch (const error&) {
+      if (!was) throw;
+      store_.erase_in_place(id, *was);
+    }
+    if (was) store_.release(*was);
+    store_.tidy();
+    return alive;
+  }
+
+  /// Lets the oldest segments go until the files keep to the capacity: what the order wants to keep of them is carried over.
+  void keep_to_limits(departures& gone) {
+    context_.guarded(false, [&] {
+      while (const auto oldest = store_.surplus())
+        if (!compact(*oldest, gone, Context::template has<max_bytes>)) break;
+      store_.tidy();
+      return true;
+    });
+  }
+  /// Makes room on a full device: rewrites the oldest segments without what is of no use in them. False when there is nothing to gain.
+  bool reclaim(departures& gone) {
+    catch_up(gone);
+    auto oldest = store_.reclaimable();
+    if (oldest.empty()) return false;
+    struct kept_entry {
+      digest id;
+      staged copy;
+      stored_info info;
+    };
+    std::vector<kept_entry> kept;
+    for (const auto& one : oldest)
+      for (const live_entry& e : live_in(*one)) {
+        kept.push_back({e.id, store_.copy_of(e.known), e.info});
+        store_.hold_file(e.known);
+      }
+    const std::uint32_t last = oldest.back()->number;
+    oldest.clear();  // the room is free when nobody has it mapped
+    while (!store_.drop(last)) catch_up(gone);
+    catch_up(gone);
+    for (kept_entry& e : kept) {
+      const auto file = e.copy.reference;
+      context_.guarded(false, [&] {
+        store_.write(e.copy);
+        std::vector<handle> replaced;
+        publish(e.id, e.copy, e.info, true, replaced, gone);
+        for (const handle& old : replaced) store_.release(old);
+        return true;
+      });
+      if (file) store_.release_file(*file);
+    }
+    return true;
+  }
+
+  /// After the device refused to keep them: what counts of these segments is written anew, and they go.
+  void rewrite_refused(departures& gone) {
+    const auto refused = store_.take_refused();
+    for (const std::uint32_t number : refused.segments) {
+      store_.seal(number);
+      catch_up(gone);
+      const auto bad = store_.find(number);
+      if (!bad) continue;
+      for (const live_entry& e : live_in(*bad)) carry(e, gone);
+      for (std::size_t i = 0; i < bad->size(); ++i) {
+        std::uint64_t use = 0;
+        const auto entry = bad->entry(i, use);
+        if (entry.id == digest{} || find(entry.id)) continue;
+        staged mark = store_.stage_erasure(entry.id);
+        while (!store_.publish(mark)) catch_up(gone);
+      }
+      while (!store_.remove(number)) catch_up(gone);
+      catch_up(gone);
+    }
+    for (const std::uint64_t file : refused.files) {
+      std::vector<digest> having;
+      table_.snapshot(
+          context_.now(),
+          [&](const auto& e) {
+            if (e.payload.has_file()) having.push_back(e.key);
+          },
+          [] {});
+      for (const digest& id : having) {
+        const std::optional<handle> known = find(id);
+        const auto reference = known ? store_.reference_of(*known) : std::nullopt;
+        if (reference && reference->number == file) erase(id, removal_cause::evicted, std::nullopt, gone);
+      }
+    }
+    store_.tidy();
+  }
+
+  /// Evicts until the limits hold; takes the lock.
+  void shrink() {
+    departures gone;
+    context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      catch_up(gone);
+      table_.shrink(context_.now(), [&](removals& left) { settle(left, gone); });
+      keep_to_limits(gone);
+      return true;
+    });
+    tell(gone);
+  }
+
+  /// Tells the listener of what left; without any lock.
+  void tell(departures& gone) {
+    for (const auto& d : gone) context_.notify(d.key, d.value, d.cause);
+    gone.clear();
+  }
+
+  /// The key and value of an entry that is leaving, for the listener; nothing when its bytes are not right any more.
+  void read_back(const digest& id, handle known, removal_cause cause, departures& gone) {
+    if constexpr (Context::notifies)
+      context_.guarded(false, [&] {
+        const std::optional<bytes> key = store_.key_of(id, known);
+        if (!key) return false;
+        const fetched f = store_.fetch(id, *key, known);
+        if (f.status != fetch_status::hit) return false;
+        gone.push_back({codec<Key>::decode(*key), codec<Value>::decode(f.payload), cause});
+        return true;
+      });
+  }
+
+ private:
+  struct live_entry {
+    digest id;
+    handle known;
+    stored_info info;
+  };
+
+  /// What the store tells of the log.
+  struct visitor {
+    logged_index& index;
+    departures& gone;
+    std::size_t before;  // how many had gone when it began
+
+    void put(const digest& id, const handle& h, const stored_info& info) {
+      take_back(id);
+      index.learn(id, h, info, gone);
+    }
+    void erase(const digest& id) {
+      take_back(id);
+      removals left;
+      index.table_.erase(id, id.low, index.context_.now(), removal_cause::erased, left, [](const auto&) { return true; });
+      left.for_each([&](auto& e) { index.store_.release(e.payload); });
+    }
+    void evict(const digest& id, const auto& place) {
+      removals left;
+      index.table_.erase(id, id.low, index.context_.now(), removal_cause::evicted, left,
+                         [&](const auto& e) { return e.payload.place() == place; });
+      left.for_each([&](auto& e) {
+        if (index.compacting_) index.read_back(e.key, e.payload, removal_cause::evicted, gone);
+        index.store_.release(e.payload);
+      });
+    }
+    void clear() {
+      index.table_.clear(index.context_.now(), [](removals& left) { left.clear(); });
+    }
+    /// What this process chose to evict on the way was somebody else's to change already: its listener is not told.
+    void take_back([[maybe_unused]] const digest& id) {
+      if constexpr (Context::notifies)
+        gone.erase(std::remove_if(gone.begin() + static_cast<std::ptrdiff_t>(before), gone.end(),
+                                  [&](const auto& d) { return digest_of(bytes(codec<Key>::encode(d.key)).span()) == id; }),
+                   gone.end());
+    }
+  };
+
+  static std::optional<std::uint64_t> capacity_of(Context& context) {
+    if constexpr (Context::template has<max_bytes>)
+      return context.policies().template get<max_bytes>().value;
+    else
+      return std::nullopt;
+  }
+
+  void learn(const digest& id, const handle& h, const stored_info& info, departures& gone) {
+    removals left;
+    const put_outcome outcome = table_.put(id, [&] { return id; }, handle(h), request_for(id, info, context_.now()), left);
+    std::optional<handle> replaced;
+    left.for_each([&](auto& e) {
+      if (e.key == id && !(e.payload.place() == h.place())) replaced = e.payload;
+    });
+    removals others;
+    left.for_each([&](auto& e) {
+      if (!(e.key == id)) others.push(std::move(e.key), std::move(e.payload), e.cause);
+    });
+    settle(others, gone);
+    if (replaced) store_.release(*replaced);
+    if (outcome == put_outcome::refused)
+      context_.guarded(false, [&] {
+        store_.evict(id, h);
+        store_.release(h);
+        return true;
+      });
+  }
+  /// Out of the table alone: what was put there was never published.
+  void forget(const digest& id) {
+    removals undone;
+    table_.erase(id, id.low, context_.now(), removal_cause::erased, undone, [](const auto&) { return true; });
+  }
+
+  /// Whether an entry that this process takes for too old has been used by others since; then it is taken in again.
+  bool renewed_by_others(const digest& id, const handle& known) {
+    if constexpr (Context::template has<expire_after_access>) {
+      const std::optional<instant> used = store_.use_of(known);
+      if (!used) return false;
+      bool back = false;
+      context_.guarded(false, [&] {
+        const auto in = store_.find(known.place().segment);
+        if (!in) return false;
+        std::uint64_t use = 0;
+        const auto entry = in->entry_at(known.place().unit, use);
+        const stored_info info{entry.weight, entry.written, *used, entry.expires};
+        if (entry.id != id || context_.too_old(info.written, info.accessed, info.expires, context_.now())) return false;
+        removals left;
+        back = table_.put(id, [&] { return id; }, handle(known), request_for(id, info, context_.now()), left) == put_outcome::stored;
+        departures ignored;
+        std::vector<handle> replaced;
+        settle(left, ignored, &id, &replaced);
+        return true;
+      });
+      return back;
+    } else {
+      return false;
+    }
+  }
+
+  template <class Segment>
+  std::vector<live_entry> live_in(const Segment& in) {
+    std::vector<live_entry> live;
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      std::uint64_t use = 0;
+      const auto entry = in.entry(i, use);
+      if (entry.id == digest{}) continue;
+      removals old;
+      table_.look_up(entry.id, entry.id.low, look::peek, context_.now(), old, [&](const auto& e) {
+        if (e.payload.place() == in.place(entry.unit))
+          live.push_back({entry.id, e.payload, {e.weight.weights[0], e.written.written, accessed(e), e.expires.expires}});
+      });
+      departures ignored;
+      settle(old, ignored);
+    }
+    return live;
+  }
+  template <class Entry>
+  static instant accessed(const Entry& e) noexcept {
+    if constexpr (Context::template has<expire_after_access>)
+      return instant{e.accessed.accessed.load(std::memory_order_relaxed)};
+    else
+      return e.written.written;
+  }
+
+  /// Writes an entry's record anew at the end, unless the entry has changed meanwhile.
+  void carry(const live_entry& e, departures& gone) {
+    const auto is_there = [&] {
+      const std::optional<handle> now = find(e.id);
+      return now && now->place() == e.known.place();
+    };
+    if (!is_there()) return;
+    staged copy = store_.copy_of(e.known);
+    store_.write(copy);
+    for (;;) {
+      if (!is_there()) return;
+      if (const std::optional<handle> known = store_.publish(copy)) {
+        table_.update(e.id, e.id.low, [&](auto& entry) { entry.payload = *known; });
+        store_.release(e.known);
+        return;
+      }
+      catch_up(gone);
+    }
+  }
+
+  /// Carries over what is wanted of a segment, the oldest, and drops it. With a capacity at most half of it stays, used entries first:
+  /// else nothing would be gained. What refers to a file stays: its weight is the order's alone to judge.
+  template <class Segment>
+  bool compact(const Segment& oldest, departures& gone, bool bounded) {
+    std::vector<live_entry> live = live_in(oldest);
+    std::stable_sort(live.begin(), live.end(), [](const live_entry& a, const live_entry& b) {
+      const auto rank = [](const live_entry& e) { return e.known.has_file() ? 0 : e.known.used() ? 1 : 2; };
+      return rank(a) < rank(b);
+    });
+    std::uint64_t left = oldest.file_size / 2;
+    for (const live_entry& e : live) {
+      const std::uint64_t size = e.known.has_file() ? 0 : e.info.weight + store_type::record_overhead;
+      if (bounded && size > left) continue;
+      left -= bounded ? size : 0;
+      if (!context_.guarded(false, [&] { return carry(e, gone), true; }) && !bounded) return false;
+    }
+    const std::uint32_t number = oldest.number;
+    while (!store_.drop(number)) catch_up(gone);
+    compacting_ = true;
+    const bool caught = context_.guarded(false, [&] { return catch_up(gone), true; });
+    compacting_ = false;
+    return caught;
+  }
+
+  Context& context_;
+  store_type store_;
+  indexed_spec<Context> spec_;
+  table_type table_;
+  bool compacting_ = false;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/logged_engine.hpp ------------------------------------------------------------------------------
+
+// The engine behind a cache on a logged byte storage (`mmap_disk`): the index is a copy of what the storage's log says, so a look-up that
+// has seen the end of the log needs nothing but memory. Changes are decided under a lock of this process alone and made by one atomic step
+// in the log; when another process was faster, what it did is learned and the change is decided anew.
+
+namespace larder::storage {
+
+template <class Key, class Value, class Context>
+class logged_engine {
+ public:
+  using key_view = core::key_view<Key>;
+  using index_type = logged_index<Key, Value, Context>;
+  using departures = typename index_type::departures;
+  static constexpr bool keeps_index = true;
+
+  struct address {
+    digest id;
+    bytes key;
+  };
+
+  explicit logged_engine(Context& context) : context_(context), index_(context), store_(index_.store()), table_(index_.table()) {}
+
+  /// The key's own bytes serve where they are what is stored: an address does not outlive the call that it is made for.
+  address locate(key_view key) const {
+    if constexpr (std::is_same_v<Key, std::string>) return {digest_of(key), bytes(nullptr, key.data(), key.size())};
+    bytes encoded = codec<Key>::encode(key);
+    const digest id = digest_of(encoded.span());
+    return {id, std::move(encoded)};
+  }
+
+  /// f(value, written) when the key is there and its bytes are right. Any failure is a miss, counted and reported.
+  template <class F>
+  bool read(const address& at, look how, F&& f) {
+    if (store_.behind()) [[unlikely]]
+      follow();
+    const instant now = context_.now();
+    handle known;
+    instant written{0};
+    instant accessed{0};
+    std::uint64_t size = 0;
+    if (!look_up(at.id, how, now, known, written, accessed, size)) return false;
+    std::optional<Value> value;
+    if (!doubts_.about(at.id.low)) value = context_.attempt([&] { return fetch(at, known); });
+    if (!value) {
+      if (how == look::use) table_.hit_was_miss(size);
+      return false;
+    }
+    if constexpr (keeps_accessed)
+      if (how == look::use) remember_use(at.id, known, accessed, now);
+    f(std::as_const(*value), written);
+    return true;
+  }
+
+  bool contains(const address& at) {
+    if (doubts_.about(at.id.low)) return false;
+    if (store_.behind()) follow();
+    handle known;
+    instant written{0};
+    instant accessed{0};
+    std::uint64_t size = 0;
+    return look_up(at.id, look::peek, context_.now(), known, written, accessed, size);
+  }
+
+  bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
+    bool failed = true;
+    std::vector<handle> replaced;
+    const bool stored = context_.guarded(false, [&] {
+      const bool published = publish(at, value, mode, replaced, gone);
+      failed = false;
+      return published;
+    });
+    if (failed) table_.count_refused(at.id.low);
+    if (!stored && !mode.only_if_absent) {
+      // Whatever the reason, the old value is no longer the key's.
+      const std::optional<handle> had = replaced.empty() ? std::nullopt : std::optional<handle>(replaced.back());
+      if (!replaced.empty()) replaced.pop_back();
+      drop_or_doubt(at, removal_cause::replaced, had, gone);
+    } else if (stored) {
+      doubts_.after_write(at.id.low, false);
+    }
+    if (!replaced.empty()) let_go(replaced);
+    return stored;
+  }
+
+  bool erase(const address& at, departures& gone) { return drop_or_doubt(at, removal_cause::erased, std::nullopt, gone); }
+
+  template <class Drop>
+  std::size_t erase_if(Drop&& predicate) {
+    std::size_t count = 0;
+    each_entry([&](const address& at, const Key& key, handle& h, const auto&) {
+      bool chosen = false;
+      if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>) {
+        const fetched f = context_.attempt([&] { return store_.fetch(at.id, at.key, h); });
+        if (f.status != fetch_status::hit) return;
+        const std::optional<Value> value = context_.attempt([&] { return std::optional<Value>(codec<Value>::decode(f.payload)); });
+        chosen = value && predicate(key, *value);
+      } else {
+        chosen = predicate(key);
+      }
+      if (!chosen) return;
+      departures gone;
+      if (erase(at, gone)) ++count;
+      tell(gone);
+    });
+    return count;
+  }
+
+  void clear() {
+    departures gone;
+    const bool cleared = context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      index_.catch_up(gone);
+      table_.clear(context_.now(), [&](removals& left) {
+        left.for_each([&](auto& e) { index_.read_back(e.key, e.payload, e.cause, gone); });
+        left.for_each([&](auto& e) { store_.release(e.payload); });
+        left.clear();
+      });
+      store_.clear();
+      index_.catch_up(gone);
+      store_.tidy();
+      return true;
+    });
+    doubts_.after_clear(!cleared);
+    tell(gone);
+  }
+
+  std::size_t purge_expired() {
+    std::size_t count = 0;
+    departures gone;
+    context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      index_.catch_up(gone);
+      count = table_.purge_expired(context_.now(), [&](removals& left) { index_.settle(left, gone); });
+      return true;
+    });
+    tell(gone);
+    return count;
+  }
+
+  template <class F>
+  void for_each(F&& f) {
+    const instant now = context_.now();
+    each_entry([&](const address&, const Key& key, handle&, const stored_info& info) { f(key, info.weight, now - info.written); });
+  }
+
+  std::uint64_t size() const noexcept { return table_.budget().used(0); }
+  std::uint64_t weight() const noexcept { return table_.budget().used(1); }
+  template <class Limit>
+  std::uint64_t capacity() const noexcept {
+    return table_.budget().capacity(std::is_same_v<Limit, max_entries> ? 0 : 1);
+  }
+  template <class Limit>
+  void set_capacity(std::uint64_t n) {
+    table_.budget().set_capacity(std::is_same_v<Limit, max_entries> ? 0 : 1, n);
+    if constexpr (!std::is_same_v<Limit, max_entries>) {
+      const auto lock = store_.lock();
+      store_.set_capacity(n);
+    }
+    index_.shrink();
+  }
+
+  std::optional<pin_claim> pin(const address& at) {
+    if (store_.behind()) follow();
+    return table_.pin(at.id, at.id.low, context_.now());
+  }
+  /// When the limit shrank while the entry was pinned, somebody leaves for it now.
+  void unpin(const pin_claim& claim) noexcept {
+    table_.unpin(claim);
+    if (table_.budget().over()) index_.shrink();
+  }
+
+  void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
+  void add_to(cache_stats& stats) const {
+    table_.add_to(stats);
+    stats.pinned_bytes += store_.pinned_bytes();
+    stats.overhead_bytes += store_.overhead_bytes();
+  }
+  void reset_stats() noexcept { table_.reset_counters(); }
+
+  /// Throws `larder::error` when the device refuses; what it did not take is written anew then, for the next call.
+  void flush() {
+    departures learned;
+    {
+      const auto lock = store_.lock();
+      index_.catch_up(learned);
+    }
+    tell(learned);
+    try {
+      store_.flush();
+    } catch (const error&) {
+      departures gone;
+      context_.guarded(false, [&] {
+        const auto lock = store_.lock();
+        index_.rewrite_refused(gone);
+        return true;
+      });
+      tell(gone);
+      throw;
+    }
+  }
+
+  void tell(departures& gone) { index_.tell(gone); }
+
+ private:
+  using store_type = typename index_type::store_type;
+  using table_type = typename index_type::table_type;
+  using handle = typename index_type::handle;
+  using staged = typename index_type::staged;
+  using removals = typename index_type::removals;
+  static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
+
+  bool look_up(const digest& id, look how, instant now, handle& known, instant& written, instant& accessed, std::uint64_t& size) {
+    removals old;
+    const auto see = [&](const auto& e) {
+      known = e.payload;
+      size = e.weight.weights[0];
+      written = e.written.written;
+      if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
+    };
+    bool found = table_.look_up(id, id.low, how, now, old, see);
+    if (!old.empty()) [[unlikely]] {
+      departures gone;
+      context_.guarded(false, [&] {
+        const auto lock = store_.lock();
+        index_.settle(old, gone);
+        return true;
+      });
+      tell(gone);
+      // Others may have used it since, so that it is not too old after all.
+      if constexpr (keeps_accessed) {
+        removals none;
+        found = table_.look_up(id, id.low, look::peek, now, none, see);
+        if (found && how == look::use) table_.miss_was_hit(size);
+      }
+    }
+    return found;
+  }
+
+  /// What others did, learned before a look-up.
+  [[gnu::noinline]] void follow() {
+    departures gone;
+    context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      index_.catch_up(gone);
+      return true;
+    });
+    tell(gone);
+  }
+
+  void let_go(const std::vector<handle>& records) {
+    context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      for (const handle& old : records) store_.release(old);
+      return true;
+    });
+  }
+
+  std::optional<Value> fetch(const address& at, handle& known) {
+    const handle before = known;
+    const fetched f = store_.fetch(at.id, at.key, known);
+    if (f.status == fetch_status::hit) {
+      if (!(known == before))
+        table_.update(at.id, at.id.low, [&](auto& e) {
+          if (e.payload.place() == known.place()) e.payload = known;
+        });
+      return codec<Value>::decode(f.payload);
+    }
+    if (f.status == fetch_status::absent) return std::nullopt;  // another key with the same digest
+    // The bytes are gone or damaged: nobody is to look for them again, unless there is a newer record of the key by now.
+    departures ignored;
+    const auto lock = store_.lock();
+    index_.catch_up(ignored);
+    const std::optional<handle> now = index_.find(at.id);
+    if (now && now->place() == before.place()) index_.erase(at.id, removal_cause::erased, std::nullopt, ignored);
+    return std::nullopt;
+  }
+
+  /// Writes the entry; on a full device, again after each segment that was rewritten without what was of no use in it.
+  staged stage(const stored_entry& entry, departures& gone) {
+    for (std::size_t tries = 0;; ++tries) {
+      try {
+        return store_.stage(entry);
+      } catch (const error& e) {
+        if (!store_type::is_full_device(e)) throw;
+        const auto lock = store_.lock();
+        if (tries > store_.segments() || !index_.reclaim(gone)) throw;
+      }
+    }
+  }
+
+  bool publish(const address& at, const Value& value, const write_mode& mode, std::vector<handle>& replaced, departures& gone) {
+    const instant now = context_.now();
+    stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
+    entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
+    if (!table_.budget().fits_alone({1, entry.info.weight})) {
+      table_.count_refused(at.id, index_.request_for(at.id, entry.info, now));
+      return false;
+    }
+    if (store_.has_no_log()) {
+      const auto lock = store_.lock();
+      index_.catch_up(gone);
+    }
+    staged made = stage(entry, gone);
+    const auto lock = store_.lock();
+    if (!index_.publish(at.id, made, entry.info, mode.only_if_absent, replaced, gone)) return false;
+    for (const handle& old : replaced) store_.release(old);
+    replaced.clear();
+    index_.keep_to_limits(gone);
+    return true;
+  }
+
+  /// Takes the key out; when the storage fails to, what it has is not served until it took a write of the key.
+  bool drop_or_doubt(const address& at, removal_cause cause, const std::optional<handle>& had, departures& gone) {
+    bool failed = true;
+    const bool dropped = context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      const bool was = index_.erase(at.id, cause, had, gone);
+      failed = false;
+      return was;
+    });
+    doubts_.after_write(at.id.low, failed);
+    return dropped;
+  }
+
+  template <class F>
+  void each_entry(F&& f) {
+    if (store_.behind()) follow();
+    struct row {
+      digest id;
+      handle h;
+      stored_info info;
+    };
+    std::vector<row> rows;
+    table_.snapshot(
+        context_.now(),
+        [&](const auto& e) {
+          rows.push_back({e.key, e.payload, {e.weight.weights[0], e.written.written, e.written.written, e.expires.expires}});
+        },
+        [&] {
+          for (row& r : rows) {
+            const std::optional<bytes> encoded = context_.attempt([&] { return store_.key_of(r.id, r.h); });
+            if (!encoded) continue;
+            const std::optional<Key> key = context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(*encoded)); });
+            if (key) f(address{r.id, *encoded}, *key, r.h, r.info);
+          }
+          rows.clear();
+        });
+  }
+
+  /// Lets the storage remember a use, at most sixteen times per period.
+  void remember_use(const digest& id, const handle& h, instant before, instant now) {
+    const auto grain = std::max<duration::rep>(context_.policies().template get<expire_after_access>().value.count() / 16, 1);
+    if (before.count() / grain != now.count() / grain) context_.guarded(false, [&] { return store_.touch(id, h, now), true; });
   }
 
   Context& context_;
@@ -10401,7 +11241,8 @@ class cache {
   using unobserved_engine =
       std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
                          std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
-                                            storage::indexed_engine<Key, Value, context_type>>>;
+                         std::conditional_t<core::is_logged_storage<where>, storage::logged_engine<Key, Value, context_type>,
+                                            storage::indexed_engine<Key, Value, context_type>>>>;
   using set = core::policy_set<Policies...>;
   using engine_type = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
                                          storage::observed_engine<Key, Value, context_type, unobserved_engine>, unobserved_engine>;

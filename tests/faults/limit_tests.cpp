@@ -97,10 +97,10 @@ TEST_CASE("fault 15: no descriptors left") {
 
 TEST_CASE("fault 15: no memory for mappings") {
   const scratch dir;
-  const history known = filled(dir / "cache", 40, {1'000'000, 2'000'000});
+  const history known = filled(dir / "cache", 40, {1'100'000, 2'000'000});
   CHECK(reads_under(dir / "cache", known, RLIMIT_AS, address_space(), true) == "");
   CHECK(in_child([&]() -> std::string {  // values that are held take it up
-          limit(RLIMIT_AS, address_space() + 24'000'000);
+          limit(RLIMIT_AS, address_space() + 56'000'000);  // the segment that takes records is one of 32 MiB
           history mine = known;
           try {
             disk_cache cache = open_cache(dir / "cache");

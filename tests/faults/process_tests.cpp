@@ -291,6 +291,62 @@ TEST_CASE("fault 17: a process that dies with the directory in its hands leaves 
   }
 }
 
+TEST_CASE("fault 17: a process that is stopped anywhere holds nobody up") {
+  const std::uint32_t seed = suite_seed() + 170;
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const scratch dir;
+  constexpr std::uint64_t capacity = 3'000'000;
+  for (int round = 0; round < scaled(25); ++round) {
+    CAPTURE(round);
+    report_reader reports;
+    child worker([&]() -> std::string {
+      disk_cache cache = open_cache(dir / "cache", capacity);
+      const report line{report::flushed, 0, 0};
+      if (::write(reports.writing_end(), &line, sizeof line) < 0) return "no pipe";
+      for (version_number version = 1;; ++version) cache.put(key_text(version % 40), self_describing.make(version % 40, version));
+    });
+    reports.hang_up();
+    history ignored(1, {});
+    REQUIRE(reports.take(ignored, 60'000));
+    const auto moment = std::chrono::steady_clock::now() + std::chrono::microseconds(random() % 20'000);
+    while (std::chrono::steady_clock::now() < moment) {
+    }
+    REQUIRE(::kill(worker.id(), SIGSTOP) == 0);
+    int status = 0;
+    REQUIRE(::waitpid(worker.id(), &status, WUNTRACED) == worker.id());
+    REQUIRE(WIFSTOPPED(status));
+    // Others open, write, read, evict, erase and leave, in bounded time; and so again when it goes on.
+    const auto others_work = [&] {
+      return in_child(
+          [&]() -> std::string {
+            disk_cache cache = open_cache(dir / "cache", capacity);
+            for (version_number version = 1; version < 120; ++version) {
+              const unsigned key = 100 + version % 40;
+              if (!cache.put(key_text(key), self_describing.make(key, version))) return "a put was refused";
+              const std::optional<larder::bytes> found = cache.get(key_text(key));
+              if (found && !self_describing.is(key, version, *found)) return "a wrong value";
+              if (version % 20 == 0) cache.erase(key_text(key));
+              if (cache.weight() > capacity) return "the cache holds more than it may";
+            }
+            cache.flush();
+            return errors_of(cache, larder::error_cause::corruption) == 0 ? "" : "something was counted as corrupt";
+          },
+          30);
+    };
+    CHECK(others_work() == "");
+    REQUIRE(::kill(worker.id(), SIGCONT) == 0);
+    CHECK(others_work() == "");
+    CHECK(worker.kill());
+    disk_cache cache = open_cache(dir / "cache", capacity);
+    CHECK(cache.weight() <= capacity);
+    for (unsigned key = 0; key < 140; ++key)
+      if (const std::optional<larder::bytes> found = cache.get(key_text(key)); found)
+        CHECK(self_describing.is(key, values::claimed(*found), *found));
+    CHECK(errors_of(cache, larder::error_cause::corruption) == 0);
+  }
+}
+
 TEST_CASE("fault 21: children of a fork use, destroy or abandon an open cache, and the parent goes on") {
   const scratch dir;
   CHECK(in_child([&]() -> std::string {

@@ -150,7 +150,7 @@ TEST_CASE("D3 clear(): a miss, no payload left on disk; a new process: still a m
     auto disk = disk_cache(dir.cache());
     larder::tiered all{memory, disk};
     for (const char* key : {"a", "b", "c"}) all.put(key, bytes::copy_of(marker + key));
-    CHECK(files_with(dir.cache(), marker).size() == 3);
+    CHECK(files_with(dir.cache(), marker).size() == 1);  // the segment
     all.clear();
     CHECK_FALSE(all.get("a").has_value());
     CHECK(files_with(dir.cache(), marker).empty());
@@ -286,9 +286,8 @@ TEST_CASE("D8 one byte flipped on disk: miss, corruption counted, entry quaranti
       }));
     else
       CHECK(check(c));
-    const std::vector<fs::path> flipped = files_with(dir.cache(), "whose byte is flipped");
-    REQUIRE(flipped.size() == 1);  // put aside for whoever wants to look
-    CHECK(flipped[0].string().find("quarantine") != std::string::npos);
+    const std::vector<fs::path> flipped = files_with(dir.cache() / "quarantine", "whose byte is flipped");
+    CHECK(flipped.size() == 1);  // a copy for whoever wants to look
   }
 }
 

@@ -168,7 +168,7 @@ static_assert(larder::blob_store<blobs> && !larder::blob_store<indexed> && !lard
 static_assert(larder::storage_policy<larder::memory> && larder::storage_policy<larder::mmap_disk>);
 static_assert(larder::storage_policy<storage_of<indexed>> && larder::storage_policy<storage_of<blobs>>);
 static_assert(!larder::storage_policy<storage_of<int>> && !larder::storage_policy<unnamed_axis> && !larder::storage_policy<larder::lru>);
-static_assert(larder::core::is_indexed_storage<larder::mmap_disk> && !larder::core::is_remote_storage<larder::mmap_disk>);
+static_assert(larder::core::is_logged_storage<larder::mmap_disk> && !larder::core::is_indexed_storage<larder::mmap_disk> && !larder::core::is_remote_storage<larder::mmap_disk>);
 
 // --------------------------------------------------------------------------------------------------------- codec
 

@@ -29,6 +29,13 @@ class byte_owner {
   byte_owner& operator=(const byte_owner&) = delete;
 
   void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  /// One more reference unless the last one has gone, so that it is being destroyed.
+  bool try_acquire() noexcept {
+    std::uint32_t held = references_.load(std::memory_order_relaxed);
+    while (held != 0)
+      if (references_.compare_exchange_weak(held, held + 1, std::memory_order_relaxed)) return true;
+    return false;
+  }
   void release() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }

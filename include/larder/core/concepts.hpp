@@ -218,6 +218,25 @@ concept indexed_store =
       store.clear();
     };
 
+/// The live part of a logged storage: a byte storage whose processes agree on one order of all changes, so that each of them has a whole
+/// index. Made from `(policy, error_sink&, optional<capacity in bytes>)`; see `storage::segment_store`, which it was made for, for what each
+/// member promises. What changes the log is called under `lock()` by a caller who has followed it to its end.
+template <class S>
+concept logged_store =
+    std::default_initializable<typename S::handle> && std::copyable<typename S::handle> && std::movable<typename S::staged> &&
+    requires(S store, const digest id, const bytes key, const stored_entry entry, typename S::handle handle, typename S::staged staged) {
+      store.lock();
+      { store.behind() } -> std::same_as<bool>;
+      { store.stage(entry) } -> std::same_as<typename S::staged>;
+      { store.stage_erasure(id) } -> std::same_as<typename S::staged>;
+      { store.publish(staged) } -> std::same_as<std::optional<typename S::handle>>;
+      { store.fetch(id, key, handle) } -> std::same_as<fetched>;
+      { store.key_of(id, handle) } -> std::same_as<std::optional<bytes>>;
+      store.evict(id, handle);
+      store.release(handle);
+      store.clear();
+    };
+
 /// Part of an object: `size` bytes from `offset`, to the end by default.
 struct byte_range {
   std::uint64_t offset = 0;
@@ -267,6 +286,14 @@ inline constexpr bool is_indexed_storage = [] {
 }();
 
 template <class P>
+inline constexpr bool is_logged_storage = [] {
+  if constexpr (requires { typename P::store; })
+    return logged_store<typename P::store>;
+  else
+    return false;
+}();
+
+template <class P>
 inline constexpr bool is_remote_storage = [] {
   if constexpr (requires { typename P::store; })
     return blob_store<typename P::store>;
@@ -276,9 +303,9 @@ inline constexpr bool is_remote_storage = [] {
 
 }  // namespace core
 
-/// A policy of the storage axis: `in_memory`, or with a nested `store` that is an `indexed_store` or a `blob_store`.
+/// A policy of the storage axis: `in_memory`, or with a nested `store` that is an `indexed_store`, a `logged_store` or a `blob_store`.
 template <class P>
 concept storage_policy = core::on_axis<P, axis::storage> &&
-                         (core::is_memory_storage<P> || core::is_indexed_storage<P> || core::is_remote_storage<P>);
+                         (core::is_memory_storage<P> || core::is_indexed_storage<P> || core::is_logged_storage<P> || core::is_remote_storage<P>);
 
 }  // namespace larder

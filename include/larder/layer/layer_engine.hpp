@@ -7,7 +7,6 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
-#include <larder/layer/fork_mark.hpp>
 #include <larder/layer/layer.hpp>
 #include <larder/layer/layer_memory.hpp>
 #include <larder/layer/layer_reader.hpp>
@@ -17,6 +16,7 @@
 #include <larder/layer/load_retries.hpp>
 #include <larder/layer/planned_residency.hpp>
 #include <larder/layer/residency_plan.hpp>
+#include <larder/sync/fork_mark.hpp>
 #include <larder/sync/task.hpp>
 
 #include <chrono>
@@ -286,7 +286,7 @@ class layer_engine {
     });
   }
 
-  fork_mark mark_;
+  sync::fork_mark mark_;
   layer_reader<Source, Time> reader_;
   std::shared_ptr<layer_memory> memory_;
 

@@ -72,7 +72,7 @@ struct cache_rules {
   static constexpr bool on_bytes = !core::is_memory_storage<where>;
   static_assert(!on_bytes || encodable<Key>, "larder: a byte storage needs codec<Key>: specialise larder::codec for the key type");
   static_assert(!on_bytes || encodable<Value>, "larder: a byte storage needs codec<Value>: specialise larder::codec for the value type");
-  static_assert(!core::is_indexed_storage<where> || !set::template has<max_weight>,
+  static_assert(!(core::is_indexed_storage<where> || core::is_logged_storage<where>) || !set::template has<max_weight>,
                 "larder: max_weight is for caches in memory; limit a byte storage with max_bytes or max_entries");
 
   static constexpr bool remote = core::is_remote_storage<where>;

@@ -23,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -73,8 +74,8 @@ class entry_directory {
 
   /// Opens the directory, creates what is missing of it. Throws `larder::error` when the path cannot be used or holds
   /// something else; nothing is changed then.
-  entry_directory(const std::filesystem::path& path, std::string_view policy, error_sink& sink)
-      : sink_(&sink), writer_(random_bits()) {
+  entry_directory(const std::filesystem::path& path, std::string_view policy, error_sink& sink, std::string_view version = "1")
+      : sink_(&sink), version_(version), writer_(random_bits()) {
     if (path.empty())
       core::fail(error_cause::invalid_argument, std::string(policy) + " needs a directory; its path is empty");
     std::error_code code;
@@ -174,6 +175,23 @@ class entry_directory {
     return true;
   }
 
+  /// Keeps a copy of damaged bytes for a look at what went wrong, as far as the system lets us, and tells the sink.
+  void keep_aside(const std::string& name, std::span<const std::byte> damaged, const std::string& what) const {
+    const std::string aside = file("quarantine/") + name + "-" + std::to_string(writer_) + "-" +
+                              std::to_string(staged_.fetch_add(1, std::memory_order_relaxed));
+    std::string_view whereabouts = "a copy was put aside in the folder quarantine";
+    try {
+      const file_descriptor copy = open_file(aside, O_CREAT | O_EXCL | O_WRONLY);
+      if (!copy) fail_file("create", aside, errno);
+      write_at(copy, damaged, {}, 0, aside);
+    } catch (const file_error&) {
+      ::unlink(aside.c_str());
+      whereabouts = "no copy of it could be put aside";
+    }
+    sink_->report(error_cause::corruption, what + "; " + std::string(whereabouts));
+    limit_quarantine();
+  }
+
   /// Removes every file in the quarantine.
   void empty_quarantine() const {
     for (const std::string& name : names_in(file("quarantine"))) remove_file(file("quarantine/") + name);
@@ -206,11 +224,10 @@ class entry_directory {
 
  private:
   static constexpr std::string_view marker_start = "larder storage, version ";
-  static constexpr std::string_view marker_version = "1";
   static constexpr std::string_view byte_order = "little-endian";
 
-  static std::string marker_text() {
-    std::string text = std::string(marker_start) + std::string(marker_version) + "\n" + std::string(byte_order) + "\n";
+  std::string marker_text() const {
+    std::string text = std::string(marker_start) + std::string(version_) + "\n" + std::string(byte_order) + "\n";
     return text + digest_of(text).hex() + "\n";
   }
 
@@ -238,7 +255,7 @@ class entry_directory {
       std::replace(described.begin(), described.end(), '\n', ',');
       core::fail(error_cause::invalid_argument,
                  std::string(policy) + " cannot read the directory \"" + root_ + "\": it was written as version " + described +
-                     ", this library reads version " + std::string(marker_version) + "," + std::string(byte_order) +
+                     ", this library reads version " + std::string(version_) + "," + std::string(byte_order) +
                      "; name another directory, or remove this one");
     }
     for (const std::string& name : names_in(root_)) {
@@ -310,6 +327,7 @@ class entry_directory {
 
   std::string root_;
   error_sink* sink_;
+  std::string_view version_;
   std::uint64_t writer_;
   mutable std::atomic<std::uint64_t> staged_{0};
 };

@@ -6,7 +6,7 @@
 #include <larder/core/digest.hpp>
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/max_entries.hpp>
-#include <larder/observe/removal_listener.hpp>
+#include <larder/storage/departure.hpp>
 #include <larder/storage/entry_table.hpp>
 #include <larder/storage/indexed_spec.hpp>
 
@@ -15,14 +15,6 @@
 #include <vector>
 
 namespace larder::storage {
-
-/// An entry that left a byte storage, read back for the `removal_listener`.
-template <class Key, class Value>
-struct departure {
-  Key key;
-  Value value;
-  removal_cause cause;
-};
 
 /// The index of a byte storage and how it keeps step with it: what the storage has is learned, what the index lets go leaves
 /// the storage, and what other processes did is caught up with. Changes happen under the store's lock, which the caller holds
@@ -34,7 +26,7 @@ class store_index {
   using handle = typename store_type::handle;
   using table_type = entry_table<indexed_spec<Context>>;
   using removals = typename table_type::removals;
-  using departures = std::vector<departure<Key, Value>>;
+  using departures = departure_list<Key, Value>;
 
   /// Learns all that the storage has; takes the lock.
   explicit store_index(Context& context)

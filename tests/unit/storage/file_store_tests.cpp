@@ -1,7 +1,6 @@
-// What mmap_disk (in both read modes) and directory promise alike.
+// What a store of a file per entry promises: `directory`, and whoever comes beside it.
 
 #include <larder/storage/directory.hpp>
-#include <larder/storage/mmap_disk.hpp>
 
 #include "store_driver.hpp"
 
@@ -14,25 +13,11 @@
 using namespace store_driver;
 using larder::fetch_status;
 
-static_assert(larder::storage_policy<larder::mmap_disk>);
 static_assert(larder::storage_policy<larder::directory>);
-static_assert(larder::indexed_store<larder::mmap_disk::store>);
 static_assert(larder::indexed_store<larder::directory::store>);
 
 namespace {
 
-struct mapped {
-  using store = larder::mmap_disk::store;
-  static larder::mmap_disk policy(const fs::path& path, larder::verify verify = larder::verify::first_read) {
-    return {path, {.verify = verify}};
-  }
-};
-struct copied {
-  using store = larder::mmap_disk::store;
-  static larder::mmap_disk policy(const fs::path& path, larder::verify verify = larder::verify::first_read) {
-    return {path, {.verify = verify, .read = larder::read_mode::copy}};
-  }
-};
 struct shared_mount {
   using store = larder::directory::store;
   static larder::directory policy(const fs::path& path, larder::verify verify = larder::verify::always) {
@@ -42,7 +27,7 @@ struct shared_mount {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("a file store gives back what was put", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("a file store gives back what was put", Kind, shared_mount) {
   scratch dir;
   sink errors;
   typename Kind::store store(Kind::policy(dir / "cache"), errors);
@@ -75,7 +60,7 @@ TEST_CASE_TEMPLATE("a file store gives back what was put", Kind, mapped, copied,
   CHECK(errors.corruptions() == 0);
 }
 
-TEST_CASE_TEMPLATE("D13 D14 any key and the empty value", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("D13 D14 any key and the empty value", Kind, shared_mount) {
   scratch dir;
   sink errors;
   const std::vector<std::string> keys{"a/b", "../x", "..", "/etc/passwd", "", std::string(5000, 'k'), "s\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80",
@@ -95,7 +80,7 @@ TEST_CASE_TEMPLATE("D13 D14 any key and the empty value", Kind, mapped, copied, 
   CHECK(std::distance(fs::directory_iterator(dir.path()), {}) == 1);  // nothing outside
 }
 
-TEST_CASE_TEMPLATE("payloads are aligned for use in place", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("payloads are aligned for use in place", Kind, shared_mount) {
   scratch dir;
   sink errors;
   typename Kind::store store(Kind::policy(dir / "cache"), errors);
@@ -107,12 +92,10 @@ TEST_CASE_TEMPLATE("payloads are aligned for use in place", Kind, mapped, copied
     REQUIRE(result.status == fetch_status::hit);
     CHECK(result.payload.text() == value);
     CHECK(reinterpret_cast<std::uintptr_t>(result.payload.data()) % 64 == 0);
-    if (result.payload.size() >= 256 * 1024 && std::is_same_v<Kind, mapped>)
-      CHECK(reinterpret_cast<std::uintptr_t>(result.payload.data()) % 4096 == 0);
   }
 }
 
-TEST_CASE_TEMPLATE("recover lists what is there, in order, and clear leaves no payload", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("recover lists what is there, in order, and clear leaves no payload", Kind, shared_mount) {
   scratch dir;
   sink errors;
   {
@@ -139,7 +122,7 @@ TEST_CASE_TEMPLATE("recover lists what is there, in order, and clear leaves no p
   CHECK(errors.corruptions() == 0);
 }
 
-TEST_CASE_TEMPLATE("every flipped byte and every truncation is noticed", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("every flipped byte and every truncation is noticed", Kind, shared_mount) {
   scratch dir;
   sink errors;
   typename Kind::store store(Kind::policy(dir / "cache"), errors);
@@ -181,7 +164,7 @@ TEST_CASE_TEMPLATE("every flipped byte and every truncation is noticed", Kind, m
   CHECK(get(store, "key") == "new");
 }
 
-TEST_CASE_TEMPLATE("a damaged head is put aside by recover and find", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("a damaged head is put aside by recover and find", Kind, shared_mount) {
   scratch dir;
   sink errors;
   typename Kind::store store(Kind::policy(dir / "cache"), errors);
@@ -195,7 +178,7 @@ TEST_CASE_TEMPLATE("a damaged head is put aside by recover and find", Kind, mapp
   CHECK(files_in(dir / "cache" / "entries") == 1);
 }
 
-TEST_CASE_TEMPLATE("files that change their names are noticed", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("files that change their names are noticed", Kind, shared_mount) {
   scratch dir;
   sink errors;
   typename Kind::store store(Kind::policy(dir / "cache"), errors);
@@ -212,7 +195,7 @@ TEST_CASE_TEMPLATE("files that change their names are noticed", Kind, mapped, co
   CHECK(errors.corruptions() == 2);
 }
 
-TEST_CASE_TEMPLATE("another key with the same digest is a miss and harms nobody", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("another key with the same digest is a miss and harms nobody", Kind, shared_mount) {
   scratch dir;
   sink errors;
   typename Kind::store store(Kind::policy(dir / "cache"), errors);
@@ -224,7 +207,7 @@ TEST_CASE_TEMPLATE("another key with the same digest is a miss and harms nobody"
   CHECK(errors.corruptions() == 0);
 }
 
-TEST_CASE_TEMPLATE("a symbolic link or another thing in an entry's place is refused", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("a symbolic link or another thing in an entry's place is refused", Kind, shared_mount) {
   scratch dir;
   sink errors;
   typename Kind::store store(Kind::policy(dir / "cache"), errors);
@@ -245,7 +228,7 @@ TEST_CASE_TEMPLATE("a symbolic link or another thing in an entry's place is refu
   CHECK(fetch(store, "a", handle).status == fetch_status::damaged);  // and does not wait for a writer
 }
 
-TEST_CASE_TEMPLATE("verify::always sees what changes after the first read, never does not look", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("verify::always sees what changes after the first read, never does not look", Kind, shared_mount) {
   scratch dir;
   sink errors;
   const std::string value = text_of(1000);
@@ -264,7 +247,7 @@ TEST_CASE_TEMPLATE("verify::always sees what changes after the first read, never
   CHECK(errors.corruptions() == 1);
 }
 
-TEST_CASE_TEMPLATE("what is dropped before it is published leaves nothing", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("what is dropped before it is published leaves nothing", Kind, shared_mount) {
   scratch dir;
   sink errors;
   typename Kind::store store(Kind::policy(dir / "cache"), errors);
@@ -279,7 +262,7 @@ TEST_CASE_TEMPLATE("what is dropped before it is published leaves nothing", Kind
   CHECK_FALSE(get(store, "a").has_value());
 }
 
-TEST_CASE_TEMPLATE("a directory of something else is refused and left as it was", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("a directory of something else is refused and left as it was", Kind, shared_mount) {
   scratch dir;
   sink errors;
   using store = typename Kind::store;
@@ -308,7 +291,7 @@ TEST_CASE_TEMPLATE("a directory of something else is refused and left as it was"
   CHECK(read_file(dir / "cache" / "format") == newer);
 }
 
-TEST_CASE_TEMPLATE("D9 a marker that is damaged or gone is made again", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("D9 a marker that is damaged or gone is made again", Kind, shared_mount) {
   scratch dir;
   sink errors;
   using store = typename Kind::store;
@@ -328,7 +311,7 @@ TEST_CASE_TEMPLATE("D9 a marker that is damaged or gone is made again", Kind, ma
   CHECK(get(again, "a") == "value");
 }
 
-TEST_CASE_TEMPLATE("a directory that is removed while it is in use is made again", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("a directory that is removed while it is in use is made again", Kind, shared_mount) {
   scratch dir;
   sink errors;
   typename Kind::store store(Kind::policy(dir / "cache"), errors);
@@ -341,7 +324,7 @@ TEST_CASE_TEMPLATE("a directory that is removed while it is in use is made again
   CHECK(get(store, "b") == "new");
 }
 
-TEST_CASE_TEMPLATE("threads that put, fetch and erase see whole values", Kind, mapped, copied, shared_mount) {
+TEST_CASE_TEMPLATE("threads that put, fetch and erase see whole values", Kind, shared_mount) {
   scratch dir;
   sink errors;
   typename Kind::store store(Kind::policy(dir / "cache"), errors);

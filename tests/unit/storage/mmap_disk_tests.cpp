@@ -1,27 +1,42 @@
+// What a cache on mmap_disk promises of its directory: in place, shared, evicted by segments, opened again. What happens when processes
+// die and devices refuse is in tests/faults.
+
+#include <larder/cache.hpp>
+#include <larder/eviction/lru.hpp>
+#include <larder/expiry/expire_after_access.hpp>
+#include <larder/expiry/time_source.hpp>
+#include <larder/limit/max_bytes.hpp>
+#include <larder/limit/max_entries.hpp>
+#include <larder/limit/unbounded.hpp>
+#include <larder/storage/directory.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
 #include "store_driver.hpp"
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <sstream>
 #include <thread>
 
-#include <signal.h>
-#include <sys/file.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 
+using namespace larder::literals;
 using namespace store_driver;
-using larder::fetch_status;
-using store = larder::mmap_disk::store;
+using larder::bytes;
+
+static_assert(larder::logged_store<larder::mmap_disk::store>);
+static_assert(larder::storage_policy<larder::mmap_disk>);
+static_assert(sizeof(larder::mmap_disk::store::handle) == 8);
 
 namespace {
 
-larder::mmap_disk policy(const fs::path& path, larder::mmap_disk_options options = {}) { return {path, options}; }
+auto open(const fs::path& directory, std::uint64_t capacity = 1_GiB, larder::mmap_disk_options options = {}) {
+  return larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_bytes{capacity}, larder::mmap_disk{directory, options});
+}
+bytes value(std::size_t size, unsigned seed = 1) { return bytes::copy_of(text_of(size, seed)); }
 
 /// Whether the address lies in a mapping of a file below the directory.
 bool lies_in_mapping(const void* pointer, const fs::path& directory) {
@@ -37,491 +52,484 @@ bool lies_in_mapping(const void* pointer, const fs::path& directory) {
   }
   return false;
 }
-
-std::size_t open_descriptors() {
-  return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
+std::uint64_t occupied(const fs::path& directory) {
+  std::uint64_t sum = 0;
+  for (const auto& found : fs::recursive_directory_iterator(directory)) {
+    struct stat answer {};
+    if (::lstat(found.path().c_str(), &answer) == 0 && S_ISREG(answer.st_mode)) sum += static_cast<std::uint64_t>(answer.st_blocks) * 512;
+  }
+  return sum;
 }
-
-/// What `sync` reports: `+key weight` by digest, `-`, `clear`.
-std::vector<std::string> changes(store& of) {
-  std::vector<std::string> seen;
-  const auto guard = of.lock();
-  of.sync(
-      [&](const larder::digest& id, const std::optional<larder::stored_info>& info) {
-        seen.push_back((info ? "+" + std::to_string(info->weight) + " " : "- ") + id.hex());
-      },
-      [&] { seen.emplace_back("clear"); });
-  return seen;
+std::size_t values_files(const fs::path& directory) {
+  std::size_t count = 0;
+  for (const auto& found : fs::directory_iterator(directory / "entries")) count += found.path().extension() == ".value" ? 1 : 0;
+  return count;
 }
-
-std::string plus(std::string_view key, std::size_t weight) { return "+" + std::to_string(weight) + " " + id_of(key).hex(); }
-std::string minus(std::string_view key) { return "- " + id_of(key).hex(); }
-
-/// Makes the file's time of change old, as it is for all but the newest entries.
-void settle(const fs::path& file) { fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(1)); }
 
 }  // namespace
 
-static_assert(sizeof(store::handle) <= 24);
-
-TEST_CASE("a payload is handed out in its mapping, and warm ones share it") {
+TEST_CASE("payloads lie aligned in a mapping and are shared by whoever holds them; copies are on the heap") {
   scratch dir;
-  sink errors;
-  store disk(policy(dir / "cache"), errors);
-  const std::string value = text_of(1'000'000);
-  auto handle = put(disk, "a", value);
-  const larder::fetched first = fetch(disk, "a", handle);
-  CHECK(lies_in_mapping(first.payload.data(), dir.path()));
-  CHECK(reinterpret_cast<std::uintptr_t>(first.payload.data()) % 4096 == 0);
-  const larder::fetched second = fetch(disk, "a", handle);
-  CHECK(second.payload.data() == first.payload.data());
-  store::handle another;  // another index entry, the same file
-  CHECK(fetch(disk, "a", another).payload.data() == first.payload.data());
-
-  store copying(policy(dir / "cache", {.read = larder::read_mode::copy}), errors);
-  store::handle unknown;
-  const larder::fetched copy = fetch(copying, "a", unknown);
-  CHECK(copy.payload == first.payload);
-  CHECK_FALSE(lies_in_mapping(copy.payload.data(), dir.path()));
+  auto cache = open(dir / "cache");
+  auto copying = open(dir / "cache", 1_GiB, {.read = larder::read_mode::copy});
+  for (const std::size_t size : {1U, 63U, 4016U, 4096U, 70'000U, 262'143U, 262'144U, 700'000U, 3'000'001U}) {
+    CAPTURE(size);
+    const std::string key = "size " + std::to_string(size);
+    REQUIRE(cache.put(key, value(size)));
+    const auto first = cache.get(key);
+    const auto second = cache.get(key);
+    REQUIRE((first && second));
+    CHECK(first->text() == text_of(size));
+    CHECK(first->data() == second->data());
+    CHECK(first->where() == larder::residence::mapping);
+    CHECK(lies_in_mapping(first->data(), dir.path()));
+    CHECK(reinterpret_cast<std::uintptr_t>(first->data()) % (size >= 262'144 ? 4096 : 64) == 0);
+    const auto copy = copying.get(key);
+    REQUIRE(copy.has_value());
+    CHECK(*copy == *first);
+    CHECK_FALSE(lies_in_mapping(copy->data(), dir.path()));
+    CHECK(reinterpret_cast<std::uintptr_t>(copy->data()) % 64 == 0);
+  }
 }
 
-TEST_CASE("bytes outlive erase, overwrite, clear, the store and its directory") {
-  sink errors;
-  const std::string value = text_of(300'000);
-  larder::bytes erased, replaced, cleared, last;
+TEST_CASE("large values of equal content share one file, which stays while a key has it") {
+  scratch dir;
+  auto cache = open(dir / "cache");
+  const bytes large = value(2'000'000);
+  for (const char* key : {"a", "b", "c"}) CHECK(cache.put(key, large));
+  CHECK(cache.put("other", value(2'000'000, 2)));
+  CHECK(cache.weight() == 8'000'000);
+  CHECK(values_files(dir / "cache") == 2);
+  CHECK(cache.get("a")->data() == cache.get("c")->data());
+  cache.erase("a");
+  cache.put("b", value(10));
+  CHECK(values_files(dir / "cache") == 2);
+  CHECK(cache.get("c") == large);
   {
-    scratch dir;
-    auto disk = std::make_unique<store>(policy(dir / "cache"), errors);
-    const auto take = [&](std::string_view key) {
-      put(*disk, key, value);
-      store::handle handle;
-      return fetch(*disk, key, handle).payload;
-    };
-    erased = take("a");
-    erase(*disk, "a");
-    replaced = take("b");
-    put(*disk, "b", text_of(300'000, 9));
-    cleared = take("c");
-    clear(*disk);
-    last = take("d");
-    disk.reset();
-    CHECK(last.text() == value);
+    auto again = open(dir / "cache");
+    CHECK(again.get("c") == large);
+    again.erase("c");
+    CHECK(values_files(dir / "cache") == 1);
   }
-  for (const larder::bytes& held : {erased, replaced, cleared, last}) CHECK(held.text() == value);
+  CHECK_FALSE(cache.get("c").has_value());
+  CHECK(cache.put("d", large));
+  CHECK(cache.get("d") == large);
 }
 
 TEST_CASE("pinned bytes are those of entries that have left while somebody holds them") {
   scratch dir;
-  sink errors;
-  store disk(policy(dir / "cache"), errors);
-  auto a = put(disk, "a", text_of(5000));
-  auto b = put(disk, "b", text_of(700));
-  larder::bytes held_a = fetch(disk, "a", a).payload;
-  larder::bytes held_b = fetch(disk, "b", b).payload;
-  auto copy = a;
-  CHECK(disk.pinned_bytes() == 0);
-  erase(disk, "a");
-  a = {};
-  CHECK(disk.pinned_bytes() == 0);  // another handle is left
-  copy = {};
-  CHECK(disk.pinned_bytes() == 5000);
-  b = put(disk, "b", "new");  // the index drops the old handle
-  CHECK(disk.pinned_bytes() == 5700);
-  larder::bytes part = held_a.slice(10, 20);
-  held_a = {};
-  CHECK(disk.pinned_bytes() == 5700);  // a part holds all of it
-  part = {};
-  CHECK(disk.pinned_bytes() == 700);
-  held_b = {};
-  CHECK(disk.pinned_bytes() == 0);
-  fetch(disk, "b", b);
-  b = {};
-  CHECK(disk.pinned_bytes() == 0);  // nobody holds it
-}
-
-TEST_CASE("threads that open one entry at once share one mapping") {
-  scratch dir;
-  sink errors;
-  store disk(policy(dir / "cache"), errors);
-  put(disk, "a", text_of(100'000));
-  std::array<store::handle, 4> handles;
-  std::array<larder::bytes, 4> payloads;
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < handles.size(); ++i)
-    threads.emplace_back([&, i] { payloads[i] = fetch(disk, "a", handles[i]).payload; });
-  for (std::thread& thread : threads) thread.join();
-  for (const larder::bytes& payload : payloads) CHECK(payload.data() == payloads[0].data());
-  for (std::size_t i = 1; i < handles.size(); ++i) handles[i] = {};
-  CHECK(disk.pinned_bytes() == 0);
-  handles[0] = {};
-  CHECK(disk.pinned_bytes() == 100'000);
-}
-
-TEST_CASE("beyond max_mappings small values are copied") {
-  scratch dir;
-  sink errors;
-  store disk(policy(dir / "cache", {.max_mappings = 2}), errors);
-  std::array<store::handle, 4> handles;
-  std::vector<larder::bytes> held;
-  for (std::size_t i = 0; i < handles.size(); ++i) {
-    const std::string key(1, static_cast<char>('a' + i));
-    handles[i] = put(disk, key, text_of(5000, static_cast<unsigned>(i)));
-    held.push_back(fetch(disk, key, handles[i]).payload);
-    CHECK(held[i].text() == text_of(5000, static_cast<unsigned>(i)));
-    CHECK(lies_in_mapping(held[i].data(), dir.path()) == (i < 2));
+  auto cache = open(dir / "cache");
+  for (const std::size_t size : {5000U, 1'500'000U}) {
+    CAPTURE(size);
+    cache.put("a", value(size));
+    cache.put("b", value(700));
+    std::optional<bytes> a = cache.get("a");
+    std::optional<bytes> b = cache.get("b");
+    std::optional<bytes> same = cache.get("a");
+    CHECK(cache.stats().pinned_bytes == 0);
+    cache.erase("a");
+    CHECK(cache.stats().pinned_bytes == size);  // once, however many hold it
+    cache.put("b", value(1));
+    CHECK(cache.stats().pinned_bytes == size + 700);
+    bytes part = a->slice(10, 20);
+    a.reset();
+    same.reset();
+    CHECK(cache.stats().pinned_bytes == size + 700);  // a part holds all of it
+    CHECK(part.text() == text_of(size).substr(10, 20));
+    part = {};
+    b.reset();
+    CHECK(cache.stats().pinned_bytes == 0);
   }
+  std::optional<bytes> kept = cache.get("b");
+  cache.clear();
+  CHECK(cache.stats().pinned_bytes == 1);
+  kept.reset();
+  CHECK(cache.stats().pinned_bytes == 0);
 }
 
-TEST_CASE("D8 a flip after the first read is noticed by the file's time of change") {
+TEST_CASE("two caches on one directory follow each other") {
   scratch dir;
-  sink errors;
-  store disk(policy(dir / "cache"), errors);
-  auto handle = put(disk, "a", text_of(5000));
-  const fs::path file = file_of(dir / "cache", "a");
-  settle(file);
-  REQUIRE(fetch(disk, "a", handle).status == fetch_status::hit);
+  auto one = open(dir / "cache");
+  auto two = open(dir / "cache");
+  one.put("a", value(5));
+  CHECK(two.get("a") == value(5));
+  const std::optional<bytes> held = one.get("a");
+  two.put("a", value(8, 2));
+  CHECK(one.get("a") == value(8, 2));
+  CHECK(held == value(5));
+  two.put("b", bytes());
+  CHECK(two.erase("a"));
+  CHECK_FALSE(one.contains("a"));
+  CHECK(one.get("b") == bytes());
+  CHECK_FALSE(one.put_if_absent("b", value(3)));
+  CHECK((one.size() == 1 && one.weight() == 0));
+  two.clear();
+  CHECK_FALSE(one.get("b").has_value());
+  one.put("c", value(2'000'000));
+  CHECK(two.get("c") == value(2'000'000));
+  CHECK(two.weight() == 2'000'000);
+}
+
+TEST_CASE("who opens beside one that goes on in an older segment sees what was in it before") {
+  scratch dir;
   {
-    std::fstream change(file, std::ios::in | std::ios::out | std::ios::binary);
-    change.seekp(-1, std::ios::end);
-    change.put(static_cast<char>(text_of(5000).back() ^ 1));
+    auto cache = open(dir / "cache");
+    cache.put("first", value(100));
+    cache.put("erased", value(100));
   }
-  CHECK(fetch(disk, "a", handle).status == fetch_status::damaged);
-  CHECK(errors.corruptions() == 1);
+  auto goes_on = open(dir / "cache");
+  auto beside = open(dir / "cache");
+  CHECK(beside.get("first") == value(100));
+  goes_on.put("second", value(200));
+  goes_on.erase("erased");
+  auto third = open(dir / "cache");
+  for (auto* cache : {&goes_on, &beside, &third}) {
+    CHECK(cache->get("first") == value(100));
+    CHECK(cache->get("second") == value(200));
+    CHECK_FALSE(cache->contains("erased"));
+    CHECK(cache->size() == 2);
+  }
 }
 
-TEST_CASE("a file that others cut short under its mapping is damaged, not a crash") {
+TEST_CASE("a child goes on with the cache that it was forked with, beside its parent") {
   scratch dir;
-  sink errors;
-  store disk(policy(dir / "cache"), errors);
-  auto handle = put(disk, "a", text_of(50'000));
-  fetch(disk, "a", handle);
-  fs::resize_file(file_of(dir / "cache", "a"), 4096);
-  CHECK(fetch(disk, "a", handle).status == fetch_status::damaged);
-  CHECK(fetch(disk, "a", handle).status == fetch_status::absent);
+  auto cache = open(dir / "cache");
+  cache.put("before", value(100));
+  cache.put("old", value(100));
+  const std::optional<bytes> held = cache.get("before");
+  CHECK(in_child([&] {
+          if (held != value(100) || cache.get("before") != value(100)) return 1;
+          cache.put("before", value(200));
+          cache.put("child's", value(2'000'000));
+          cache.erase("old");
+          return cache.get("before") == value(200) ? 0 : 2;
+        }) == 0);
+  CHECK(cache.get("before") == value(200));
+  CHECK(cache.get("child's") == value(2'000'000));
+  CHECK_FALSE(cache.contains("old"));
+  CHECK(in_child([&] {  // with one of its own
+          auto own = open(dir / "cache");
+          own.put("own", value(3));
+          return own.size() == 3 ? 0 : 1;
+        }) == 0);
+  CHECK(cache.get("own") == value(3));
+  CHECK(held == value(100));
 }
 
-TEST_CASE("two stores on one directory follow each other") {
+TEST_CASE("of several processes that put if absent one wins each key, and everybody sees its value") {
   scratch dir;
-  sink errors;
-  store one(policy(dir / "cache"), errors);
-  store two(policy(dir / "cache"), errors);
-  auto mine = put(one, "a", "first");
-  CHECK(get(two, "a") == "first");
-  CHECK(changes(two) == std::vector<std::string>{plus("a", 5)});
-  CHECK(changes(two).empty());
-  CHECK(changes(one).empty());  // its own
-  CHECK(two.find(id_of("a"), larder::bytes::copy_of("a")).has_value());
-
-  larder::bytes held = fetch(one, "a", mine).payload;
-  put(two, "a", "replaced");
-  const larder::fetched seen = fetch(one, "a", mine);
-  CHECK(seen.payload.text() == "replaced");
-  REQUIRE(seen.changed.has_value());
-  CHECK(seen.changed->weight == 8);
-  CHECK(held.text() == "first");
-  CHECK(changes(one) == std::vector<std::string>{plus("a", 8)});
-
-  put(two, "b", "");
-  erase(two, "a");
-  CHECK(fetch(one, "a", mine).status == fetch_status::absent);
-  CHECK(changes(one) == std::vector<std::string>{plus("b", 0), minus("a")});
-  clear(two);
-  put(two, "c", "after");
-  CHECK(changes(one) == std::vector<std::string>{"clear", plus("c", 5)});
-  CHECK(changes(two).empty());
+  std::array<pid_t, 4> children{};
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    children[i] = ::fork();
+    REQUIRE(children[i] >= 0);
+    if (children[i] == 0) {
+      unsigned won = 0;
+      {
+        auto cache = open(dir / "cache");
+        for (unsigned key = 0; key < 60; ++key) {
+          const bool mine = cache.put_if_absent(std::to_string(key), value(100 + i));
+          if (mine && cache.get(std::to_string(key)) != value(100 + i)) ::_exit(255);
+          won += mine ? 1U : 0U;
+        }
+      }
+      ::_exit(static_cast<int>(won));
+    }
+  }
+  int won = 0;
+  for (const pid_t child : children) {
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) <= 60);
+    won += WEXITSTATUS(status);
+  }
+  CHECK(won == 60);
+  CHECK(open(dir / "cache").size() == 60);
 }
 
-TEST_CASE("a child process and its parent follow each other") {
+TEST_CASE("what was evicted or erased stays so after another start") {
   scratch dir;
-  sink errors;
-  store parent(policy(dir / "cache"), errors);
-  put(parent, "before", "1");
-  put(parent, "old", "1");
-  CHECK(in_child([&] {  // with a store of its own
-          store child(policy(dir / "cache"), errors);
-          if (recovered_keys(child).size() != 2) return 1;
-          put(child, "own", "22");
-          put(child, "before", "333");
-          erase(child, "old");
+  const auto open_three = [&] {
+    return larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_entries{3}, larder::mmap_disk{dir / "cache"});
+  };
+  {
+    auto cache = open_three();
+    for (const char* key : {"a", "b", "c"}) cache.put(key, value(10));
+    cache.get("a");
+    cache.put("d", value(10));
+    CHECK_FALSE(cache.contains("b"));
+  }
+  {
+    auto cache = open_three();
+    CHECK(cache.size() == 3);
+    for (const char* key : {"a", "c", "d"}) CHECK(cache.contains(key));
+    cache.erase("a");
+    cache.put("c", value(20));
+  }
+  auto cache = open_three();
+  CHECK(cache.size() == 2);
+  CHECK_FALSE(cache.contains("a"));
+  CHECK(cache.get("c") == value(20));
+}
+
+TEST_CASE("the oldest segment goes when there is no room, and what is used is carried over") {
+  scratch dir;
+  constexpr std::uint64_t capacity = 4_MiB;
+  constexpr std::uint64_t segment = 128_KiB;
+  auto cache = open(dir / "cache", capacity);
+  const auto hot = [](int i) { return "hot " + std::to_string(i); };
+  for (int i = 0; i < 50; ++i) REQUIRE(cache.put(hot(i), value(1000, static_cast<unsigned>(i))));
+  for (int i = 0; i < 20'000; ++i) {
+    REQUIRE(cache.put("cold " + std::to_string(i), value(1000)));
+    if (i % 10 == 0) CHECK(cache.get(hot(i / 10 % 50)) == value(1000, static_cast<unsigned>(i / 10 % 50)));
+    if (i % 500 == 0) {
+      CHECK(cache.weight() <= capacity);
+      CHECK(occupied(dir / "cache" / "entries") <= capacity + 2 * segment);
+    }
+  }
+  CHECK(cache.stats().evictions > 15'000);
+  CHECK(cache.weight() > capacity / 2);
+  auto again = open(dir / "cache", capacity);
+  for (int i = 0; i < 50; ++i) CHECK(again.get(hot(i)) == value(1000, static_cast<unsigned>(i)));
+  CHECK((again.size() == cache.size() && again.weight() == cache.weight()));
+}
+
+TEST_CASE("without a capacity the files do not grow with what is written over") {
+  scratch dir;
+  auto cache = larder::make_cache<std::string, bytes>(larder::unbounded{}, larder::mmap_disk{dir / "cache"});
+  for (unsigned i = 0; i < 8000; ++i) REQUIRE(cache.put(std::to_string(i % 10), value(5000, i)));
+  for (unsigned i = 7990; i < 8000; ++i) CHECK(cache.get(std::to_string(i % 10)) == value(5000, i));
+  CHECK(cache.size() == 10);
+  CHECK(occupied(dir / "cache") < 10_MiB);
+}
+
+TEST_CASE("a process that lags by more than the log remembers reads everything anew") {
+  scratch dir;
+  auto lagging = open(dir / "cache", 4_MiB);
+  lagging.put("mine", value(10));
+  lagging.put("erased", value(10));
+  CHECK(in_child([&] {
+          auto other = open(dir / "cache", 4_MiB);
+          other.erase("erased");
+          for (unsigned i = 0; i < 9000; ++i) other.put(std::to_string(i % 100), value(20, i));
+          return other.size() == 101 ? 0 : 1;
+        }) == 0);
+  CHECK(lagging.get("mine") == value(10));
+  CHECK_FALSE(lagging.contains("erased"));
+  for (unsigned i = 8900; i < 9000; ++i) CHECK(lagging.get(std::to_string(i % 100)) == value(20, i));
+  CHECK(lagging.size() == 101);
+}
+
+TEST_CASE("a journal that is removed, cut or garbled costs no entry, and those who work go on") {
+  for (const int how : {0, 1, 2}) {
+    CAPTURE(how);
+    scratch dir;
+    const fs::path journal = dir / "cache" / "journal";
+    {
+      auto cache = open(dir / "cache");
+      cache.put("a", value(100));
+      cache.put("b", value(2'000'000));
+    }
+    if (how == 0) fs::remove(journal);
+    if (how == 1) fs::resize_file(journal, 100);
+    if (how == 2) write_file(journal, std::string(fs::file_size(journal), 'x'));
+    auto cache = open(dir / "cache");
+    CHECK(cache.get("a") == value(100));
+    CHECK(cache.get("b") == value(2'000'000));
+    fs::remove(journal);  // under its nose
+    CHECK(cache.put("c", value(5)));
+    CHECK(cache.get("a") == value(100));
+    CHECK(cache.get("c") == value(5));
+    CHECK(in_child([&] { return open(dir / "cache").get("c") == value(5) ? 0 : 1; }) == 0);
+    CHECK(cache.stats().errors.total() == 0);
+  }
+}
+
+TEST_CASE("uses are remembered across restarts and seen by others") {
+  using namespace std::chrono_literals;
+  scratch dir;
+  larder::manual_clock clock{larder::instant{1'000'000s}};
+  const auto open_expiring = [&] {
+    return larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_bytes{1_MiB}, larder::expire_after_access{1600s},
+                                                  larder::mmap_disk{dir / "cache"}, larder::time_source{clock});
+  };
+  {
+    auto cache = open_expiring();
+    cache.put("used", value(10));
+    cache.put("unused", value(10));
+    auto other = open_expiring();
+    clock.advance(1500s);
+    CHECK(cache.get("used").has_value());
+    clock.advance(1000s);
+    CHECK(other.get("used").has_value());  // by the use that the first one remembered
+    CHECK_FALSE(other.get("unused").has_value());
+  }
+  clock.advance(1500s);
+  {
+    auto cache = open_expiring();
+    CHECK(cache.get("used").has_value());
+  }
+  clock.advance(1601s);
+  auto cache = open_expiring();
+  CHECK_FALSE(cache.get("used").has_value());
+}
+
+TEST_CASE("a use is remembered of a record whose segment was sealed since this process first saw it") {
+  using namespace std::chrono_literals;
+  scratch dir;
+  larder::manual_clock clock{larder::instant{1'000'000s}};
+  const auto open_expiring = [&] {
+    return larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_bytes{4_MiB}, larder::expire_after_access{1600s},
+                                                  larder::mmap_disk{dir / "cache"}, larder::time_source{clock});
+  };
+  {
+    auto cache = open_expiring();
+    cache.put("used", value(10));
+    for (int i = 0; i < 100; ++i) cache.put(std::to_string(i), value(5000));  // some segments more
+    clock.advance(1500s);
+    CHECK(cache.get("used").has_value());
+    clock.advance(1000s);
+  }
+  auto cache = open_expiring();
+  CHECK(cache.get("used").has_value());
+  CHECK_FALSE(cache.get("50").has_value());
+}
+
+TEST_CASE("a damaged record hides what the key had before, at every start") {
+  scratch dir;
+  CHECK(in_child([&] {
+          auto* cache = new auto(open(dir / "cache"));  // ends without a destructor, as killed
+          cache->put("a", value(1000, 1));
+          cache->put("b", value(1000, 2));
+          cache->put("a", value(1000, 3));
           return 0;
         }) == 0);
-  CHECK(changes(parent) == std::vector<std::string>{plus("own", 2), plus("before", 3), minus("old")});
-  CHECK(get(parent, "before") == "333");
-
-  CHECK(in_child([&] {  // with the one it was forked with
-          put(parent, "inherited", "4444");
-          return get(parent, "inherited") == "4444" ? 0 : 1;
-        }) == 0);
-  CHECK(changes(parent) == std::vector<std::string>{plus("inherited", 4)});
-  CHECK(get(parent, "inherited") == "4444");
-}
-
-TEST_CASE("a journal that is cut, garbled, removed or replaced loses no entry") {
-  scratch dir;
-  sink errors;
-  store one(policy(dir / "cache"), errors);
-  store two(policy(dir / "cache"), errors);
-  const fs::path journal = dir / "cache" / "journal";
-  put(two, "a", "1");
-  CHECK(changes(one) == std::vector<std::string>{plus("a", 1)});
-
-  std::string content = read_file(journal);
-  SUBCASE("a torn record at its end") {
-    write_file(journal, content + std::string(40, 'x'));
-    put(two, "b", "22");
-    CHECK(changes(one) == std::vector<std::string>{plus("b", 2)});
-    return;
+  const fs::path segment = dir / "cache" / "entries" / "00000001.segment";
+  std::string content = read_file(segment);
+  const std::size_t newest = content.find(text_of(1000, 3));
+  REQUIRE(newest != std::string::npos);
+  content[newest - 128 + 30] ^= 1;  // in its head
+  write_file(segment, content);
+  for (int start = 0; start < 3; ++start) {
+    CAPTURE(start);
+    auto cache = open(dir / "cache");
+    CHECK_FALSE(cache.get("a").has_value());
+    CHECK(cache.get("b") == value(1000, 2));
+    CHECK((cache.stats().errors[larder::error_cause::corruption] == 1) == (start == 0));
   }
-  SUBCASE("a record that is garbled is passed over") {
-    put(two, "b", "22");
-    put(two, "c", "333");
-    content = read_file(journal);
-    content[content.size() - 64 - 20] ^= 1;
-    write_file(journal, content);
-    CHECK(changes(one) == std::vector<std::string>{plus("c", 3)});
-    CHECK(get(one, "b") == "22");
-    return;
-  }
-  SUBCASE("removed") {
-    fs::remove(journal);
-    put(two, "b", "22");
-  }
-  SUBCASE("cut") {
-    write_file(journal, content.substr(0, 64));
-    put(two, "b", "22");
-    fs::resize_file(journal, 64);
-  }
-  SUBCASE("replaced by something else") {
-    fs::remove(journal);
-    write_file(journal, std::string(1000, 'j'));
-    put(two, "b", "22");
-  }
-  std::vector<std::string> seen = changes(one);
-  REQUIRE(seen.size() == 3);
-  CHECK(seen[0] == "clear");
-  std::sort(seen.begin(), seen.end());
-  CHECK(std::count(seen.begin(), seen.end(), plus("a", 1)) == 1);
-  CHECK(std::count(seen.begin(), seen.end(), plus("b", 2)) == 1);
-  put(two, "c", "333");
-  CHECK(changes(one) == std::vector<std::string>{plus("c", 3)});  // and it goes on as before
-}
-
-TEST_CASE("a journal that is full hands over to the next without a gap") {
-  scratch dir;
-  sink errors;
-  larder::storage::entry_directory directory(dir / "cache", "test", errors);
-  larder::storage::change_journal writer(directory);
-  larder::storage::change_journal reader(directory);
-  writer.open(true);
-  reader.open(false);
-  const std::uint64_t records = larder::storage::change_journal::size_limit / 64 + 100;
-  for (std::uint64_t i = 0; i < records; ++i) writer.append({larder::storage::change_kind::put, {i, 0}, {}});
-  CHECK(fs::file_size(dir / "cache" / "journal") < 200 * 64);
-  std::uint64_t next = 0;
-  CHECK(reader.read([&](const larder::storage::change& seen) { next = seen.id.low == next ? next + 1 : UINT64_MAX; }));
-  CHECK(next == records);
-}
-
-TEST_CASE("uses are remembered across restarts") {
-  scratch dir;
-  sink errors;
   {
-    store disk(policy(dir / "cache"), errors);
-    auto a = put(disk, "a", "1", larder::instant{1'000'000'000});
-    auto b = put(disk, "b", "2", larder::instant{2'000'000'000});
-    put(disk, "c", "3", larder::instant{3'000'000'000});
-    fetch(disk, "b", b);  // a read alone is the cache's to report
-    disk.touch(id_of("a"), a, larder::instant{9'000'000'000});
-    disk.touch(id_of("none"), a, larder::instant{9'000'000'000});
+    auto cache = open(dir / "cache");
+    CHECK(cache.put("a", value(1000, 4)));
   }
-  store disk(policy(dir / "cache"), errors);
-  CHECK(recovered_keys(disk) == std::vector<std::string>{"b", "c", "a"});
-  store::handle handle;
-  CHECK(fetch(disk, "a", handle).changed->accessed == larder::instant{9'000'000'000});
+  CHECK(open(dir / "cache").get("a") == value(1000, 4));
+}
+
+TEST_CASE("nothing is put into a segment that a clear takes away") {
+  for (int round = 0; round < 10; ++round) {
+    CAPTURE(round);
+    scratch dir;
+    auto one = open(dir / "cache", 4_MiB);
+    auto two = open(dir / "cache", 4_MiB);
+    std::atomic<bool> done{false};
+    std::thread writer([&] {
+      for (unsigned i = 0; !done; ++i) two.put(std::to_string(i % 50), value(2000, i));
+    });
+    for (int i = 0; i < 20; ++i) one.clear();
+    done = true;
+    writer.join();
+    for (unsigned i = 0; i < 50; ++i) CHECK((i % 2 == 0 ? one : two).put(std::to_string(i), value(100, i)));
+    CHECK(in_child([&] {
+            auto other = open(dir / "cache", 4_MiB);
+            for (unsigned i = 0; i < 50; ++i)
+              if (other.get(std::to_string(i)) != value(100, i)) return 1;
+            return other.size() == 50 ? 0 : 2;
+          }) == 0);
+  }
 }
 
 TEST_CASE("opening and closing leaks no descriptor, and reads hold none") {
   scratch dir;
-  sink errors;
-  const std::size_t before = open_descriptors();
-  for (int i = 0; i < 100; ++i) {
-    store disk(policy(dir / "cache"), errors);
-    auto handle = put(disk, "key " + std::to_string(i % 5), "value");
-    fetch(disk, "key " + std::to_string(i % 5), handle);
-    disk.flush();
+  const auto descriptors = [] { return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()); };
+  const auto before = descriptors();
+  for (unsigned i = 0; i < 60; ++i) {
+    auto cache = open(dir / "cache");
+    cache.put("key " + std::to_string(i % 5), value(i % 2 == 0 ? 100 : 1'200'000, i));
+    CHECK(cache.get("key " + std::to_string(i % 5)) == value(i % 2 == 0 ? 100 : 1'200'000, i));
+    cache.flush();
   }
-  CHECK(open_descriptors() == before);
-  fs::remove_all(dir / "cache" / "entries");
-  write_file(dir / "cache" / "entries", "a file");
-  for (int i = 0; i < 5; ++i) CHECK_THROWS_AS(store(policy(dir / "cache"), errors), larder::error);
-  CHECK(open_descriptors() == before);
-
-  store disk(policy(dir / "other"), errors);
-  const std::size_t open = open_descriptors();
-  std::vector<store::handle> handles;
-  for (int i = 0; i < 50; ++i) {
-    handles.push_back(put(disk, std::to_string(i), "value"));
-    fetch(disk, std::to_string(i), handles.back());
-  }
-  CHECK(open_descriptors() <= open + 1);  // the journal
-}
-
-TEST_CASE("a process without descriptors gets an error, and keeps its entries") {
-  scratch dir;
-  sink errors;
-  store disk(policy(dir / "cache"), errors);
-  put(disk, "a", "value");
-  CHECK(in_child([&] {
-          rlimit few{};
-          few.rlim_cur = few.rlim_max = 3;
-          if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return 1;
-          try {
-            get(disk, "a");
-            return 2;
-          } catch (const larder::error& e) {
-            if (e.cause() != larder::error_cause::io) return 3;
-          }
-          try {
-            disk.stage(entry_of("b", "value"));
-            return 4;
-          } catch (const larder::error&) {
-          }
-          return 0;
-        }) == 0);
-  CHECK(get(disk, "a") == "value");
-  CHECK(errors.corruptions() == 0);
-}
-
-TEST_CASE("a device without room refuses and keeps nothing") {
-  scratch dir;
-  sink errors;
-  store disk(policy(dir / "cache"), errors);
-  put(disk, "a", "value");
-  CHECK(in_child([&] {
-          ::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes stands for the full device
-          rlimit small{};
-          small.rlim_cur = small.rlim_max = 100'000;
-          if (::setrlimit(RLIMIT_FSIZE, &small) != 0) return 1;
-          for (const std::size_t size : {200'000U, 3'000'000U}) {
-            try {
-              put(disk, "a", text_of(size));
-              return 2;
-            } catch (const larder::error& e) {
-              if (e.cause() != larder::error_cause::no_space) return 3;
-            }
-          }
-          return get(disk, "a") == "value" ? 0 : 4;
-        }) == 0);
+  CHECK(descriptors() == before);
   CHECK(files_in(dir / "cache" / "staging") == 0);
-  CHECK(files_in(dir / "cache" / "entries") == 1);
+  auto cache = open(dir / "cache");
+  const auto with_cache = descriptors();
+  for (unsigned i = 0; i < 50; ++i) cache.put(std::to_string(i), value(1'200'000, i));
+  for (unsigned i = 0; i < 50; ++i) CHECK(cache.get(std::to_string(i)).has_value());
+  CHECK(descriptors() <= with_cache + 1);  // the segment that takes records
 }
 
-TEST_CASE("flush takes what was put, replaced and erased") {
+TEST_CASE("a directory of another version or kind is refused with a sentence, and left as it is") {
   scratch dir;
-  sink errors;
-  store disk(policy(dir / "cache"), errors);
-  for (int i = 0; i < 20; ++i) put(disk, std::to_string(i), text_of(1000));
-  put(disk, "3", "new");
-  erase(disk, "4");
-  disk.flush();
   {
-    const auto guard = disk.lock();
-    disk.flush();  // also by whoever holds the lock
+    auto files = larder::make_cache<std::string, bytes>(larder::max_bytes{1_MiB}, larder::directory{dir / "files"});
+    files.put("a", value(10));
+    auto segments = open(dir / "segments");
+    segments.put("a", value(10));
   }
-  for (int i = 0; i < 4200; ++i) put(disk, std::to_string(i % 10), "many");
-  disk.flush();
-  CHECK(get(disk, "3") == "many");
-}
-
-TEST_CASE("remains of writers that died are removed, those of living ones stay") {
-  scratch dir;
-  sink errors;
-  const fs::path staging = dir / "cache" / "staging";
-  store disk(policy(dir / "cache"), errors);
-  auto alive = disk.stage(entry_of("alive", "value"));
-  CHECK(in_child([&] {
-          auto* left = new store::staged(disk.stage(entry_of("left", "value")));
-          return left == nullptr ? 1 : 0;  // ends without a destructor, as killed
-        }) == 0);
-  write_file(staging / "readme", "somebody's");
-  CHECK(files_in(staging) == 3);
-  store second(policy(dir / "cache"), errors);
-  CHECK(files_in(staging) == 2);
-  {
-    const auto guard = disk.lock();
-    disk.publish(std::move(alive));
-  }
-  CHECK(get(second, "alive") == "value");
-  CHECK(fs::exists(staging / "readme"));
-}
-
-TEST_CASE("the lock excludes threads and processes") {
-  scratch dir;
-  sink errors;
-  store disk(policy(dir / "cache"), errors);
-  const auto locked_by_others = [&] {  // asked with a descriptor of its own, as another process would
-    const larder::storage::file_descriptor file = larder::storage::open_file((dir / "cache" / "LOCK").string(), O_RDWR);
-    return ::flock(file.get(), LOCK_EX | LOCK_NB) != 0;
+  const std::string before = read_file(dir / "files" / "format");
+  const auto why = [&](const fs::path& path) -> std::string {
+    try {
+      auto cache = open(path);
+    } catch (const larder::error& e) {
+      return e.what();
+    }
+    return {};
   };
-  CHECK_FALSE(locked_by_others());
-  {
-    const auto guard = disk.lock();
-    CHECK(locked_by_others());
-    CHECK(in_child([&] { return locked_by_others() ? 0 : 1; }) == 0);
+  CHECK(why(dir / "files").find("written as version 1") != std::string::npos);
+  CHECK(read_file(dir / "files" / "format") == before);
+  CHECK_THROWS_AS((larder::make_cache<std::string, bytes>(larder::max_bytes{1_MiB}, larder::directory{dir / "segments"})), larder::error);
+  write_file(dir / "notes", "somebody's");
+  CHECK(why(dir.path()).find("not a larder storage") != std::string::npos);
+}
+
+TEST_CASE("values as large as a segment and keys larger than one are stored") {
+  scratch dir;
+  auto cache = open(dir / "cache", 4_MiB);
+  const std::string long_key(300'000, 'k');
+  for (const std::size_t size : {60'000U, 65'535U, 65'536U, 65'537U, 131'072U, 200'000U}) {
+    CAPTURE(size);
+    CHECK(cache.put("value", value(size)));
+    CHECK(cache.get("value") == value(size));
+    CHECK(cache.put(long_key, value(size)));
+    CHECK(cache.get(long_key) == value(size));
   }
-  CHECK_FALSE(locked_by_others());
-  int counter = 0;
+  auto again = open(dir / "cache", 4_MiB);
+  CHECK(again.get("value") == value(200'000));
+  CHECK(again.get(long_key) == value(200'000));
+}
+
+TEST_CASE("threads put, get, erase and hold at once") {
+  scratch dir;
+  auto cache = open(dir / "cache", 2_MiB);
+  std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&] {
-      for (int j = 0; j < 200; ++j) {
-        const auto guard = disk.lock();
-        ++counter;
+  for (unsigned t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      std::vector<std::pair<unsigned, bytes>> held;
+      for (unsigned i = 0; i < 1500; ++i) {
+        const unsigned key = (i * 7 + t) % 60;
+        const std::size_t size = 100 + key * 1500;
+        if ((i + t) % 3 == 0) cache.put(std::to_string(key), value(size, key));
+        if ((i + t) % 41 == 0) cache.erase(std::to_string(key));
+        if (std::optional<bytes> found = cache.get(std::to_string(key))) held.emplace_back(key, *std::move(found));
+        if (held.size() > 20) {
+          for (const auto& [of, what] : held)
+            if (what.text() != text_of(100 + of * 1500, of)) ++wrong;
+          held.clear();
+        }
       }
     });
   for (std::thread& thread : threads) thread.join();
-  CHECK(counter == 800);
-}
-
-TEST_CASE("a forked child that uses or destroys the store leaves the parent's alone") {
-  scratch dir;
-  sink errors;
-  auto disk = std::make_unique<store>(policy(dir / "cache"), errors);
-  auto handle = put(*disk, "a", text_of(5000));
-  const larder::bytes held = fetch(*disk, "a", handle).payload;
-  const auto locked_by_others = [&] {
-    const larder::storage::file_descriptor file = larder::storage::open_file((dir / "cache" / "LOCK").string(), O_RDWR);
-    return ::flock(file.get(), LOCK_EX | LOCK_NB) != 0;
-  };
-  auto staged = disk->stage(entry_of("staged", "value"));
-  {
-    auto guard = disk->lock();
-    CHECK(in_child([&] {
-            store::guard ended = std::move(guard);  // the child's copy of the parent's guard
-            { store::guard gone = std::move(ended); }
-            { auto dropped = std::move(staged); }
-            disk.reset();
-            return locked_by_others() ? 0 : 1;
-          }) == 0);
-    CHECK(locked_by_others());
-    CHECK(in_child([&] {  // a child does not wait for the copy of its parent's mutex, only for the parent's lock
-            const larder::bytes again = get(*disk, "a") ? held : larder::bytes();
-            return again.text() == text_of(5000) ? 0 : 1;
-          }) == 0);
-  }
-  CHECK_FALSE(locked_by_others());
-  {
-    const auto guard = disk->lock();
-    disk->publish(std::move(staged));
-  }
-  CHECK(get(*disk, "staged") == "value");
-  CHECK(fetch(*disk, "a", handle).payload.data() == held.data());
-  CHECK(in_child([&] {
-          put(*disk, "child's", "value");
-          disk.reset();
-          return 0;
-        }) == 0);
-  CHECK(get(*disk, "child's") == "value");
-  put(*disk, "b", "still works");
-  CHECK(get(*disk, "b") == "still works");
+  CHECK(wrong == 0);
+  CHECK(cache.weight() <= 2_MiB);
+  CHECK(cache.stats().pinned_bytes == 0);
+  CHECK(cache.stats().errors.total() == 0);
 }

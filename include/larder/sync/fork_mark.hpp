@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-namespace larder::layers {
+namespace larder::sync {
 
 /// Tells a child of `fork` from the process that made the mark, for the price of one load: the mark lies in a page that
 /// Linux clears in a child; where it cannot, the process number is asked for each time.
@@ -65,4 +65,4 @@ class fork_mark {
   std::atomic<::pid_t> owner_;
 };
 
-}  // namespace larder::layers
+}  // namespace larder::sync

@@ -1,0 +1,384 @@
+#pragma once
+
+// The engine behind a cache on a logged byte storage (`mmap_disk`): the index is a copy of what the storage's log says, so a look-up that
+// has seen the end of the log needs nothing but memory. Changes are decided under a lock of this process alone and made by one atomic step
+// in the log; when another process was faster, what it did is learned and the change is decided anew.
+
+#include <larder/codec/codec.hpp>
+#include <larder/core/bytes.hpp>
+#include <larder/core/concepts.hpp>
+#include <larder/core/digest.hpp>
+#include <larder/core/key_view.hpp>
+#include <larder/core/stats.hpp>
+#include <larder/storage/engine_context.hpp>
+#include <larder/storage/entry_table.hpp>
+#include <larder/storage/logged_index.hpp>
+#include <larder/sync/doubted_keys.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace larder::storage {
+
+template <class Key, class Value, class Context>
+class logged_engine {
+ public:
+  using key_view = core::key_view<Key>;
+  using index_type = logged_index<Key, Value, Context>;
+  using departures = typename index_type::departures;
+  static constexpr bool keeps_index = true;
+
+  struct address {
+    digest id;
+    bytes key;
+  };
+
+  explicit logged_engine(Context& context) : context_(context), index_(context), store_(index_.store()), table_(index_.table()) {}
+
+  /// The key's own bytes serve where they are what is stored: an address does not outlive the call that it is made for.
+  address locate(key_view key) const {
+    if constexpr (std::is_same_v<Key, std::string>) return {digest_of(key), bytes(nullptr, key.data(), key.size())};
+    bytes encoded = codec<Key>::encode(key);
+    const digest id = digest_of(encoded.span());
+    return {id, std::move(encoded)};
+  }
+
+  /// f(value, written) when the key is there and its bytes are right. Any failure is a miss, counted and reported.
+  template <class F>
+  bool read(const address& at, look how, F&& f) {
+    if (store_.behind()) [[unlikely]]
+      follow();
+    const instant now = context_.now();
+    handle known;
+    instant written{0};
+    instant accessed{0};
+    std::uint64_t size = 0;
+    if (!look_up(at.id, how, now, known, written, accessed, size)) return false;
+    std::optional<Value> value;
+    if (!doubts_.about(at.id.low)) value = context_.attempt([&] { return fetch(at, known); });
+    if (!value) {
+      if (how == look::use) table_.hit_was_miss(size);
+      return false;
+    }
+    if constexpr (keeps_accessed)
+      if (how == look::use) remember_use(at.id, known, accessed, now);
+    f(std::as_const(*value), written);
+    return true;
+  }
+
+  bool contains(const address& at) {
+    if (doubts_.about(at.id.low)) return false;
+    if (store_.behind()) follow();
+    handle known;
+    instant written{0};
+    instant accessed{0};
+    std::uint64_t size = 0;
+    return look_up(at.id, look::peek, context_.now(), known, written, accessed, size);
+  }
+
+  bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
+    bool failed = true;
+    std::vector<handle> replaced;
+    const bool stored = context_.guarded(false, [&] {
+      const bool published = publish(at, value, mode, replaced, gone);
+      failed = false;
+      return published;
+    });
+    if (failed) table_.count_refused(at.id.low);
+    if (!stored && !mode.only_if_absent) {
+      // Whatever the reason, the old value is no longer the key's.
+      const std::optional<handle> had = replaced.empty() ? std::nullopt : std::optional<handle>(replaced.back());
+      if (!replaced.empty()) replaced.pop_back();
+      drop_or_doubt(at, removal_cause::replaced, had, gone);
+    } else if (stored) {
+      doubts_.after_write(at.id.low, false);
+    }
+    if (!replaced.empty()) let_go(replaced);
+    return stored;
+  }
+
+  bool erase(const address& at, departures& gone) { return drop_or_doubt(at, removal_cause::erased, std::nullopt, gone); }
+
+  template <class Drop>
+  std::size_t erase_if(Drop&& predicate) {
+    std::size_t count = 0;
+    each_entry([&](const address& at, const Key& key, handle& h, const auto&) {
+      bool chosen = false;
+      if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>) {
+        const fetched f = context_.attempt([&] { return store_.fetch(at.id, at.key, h); });
+        if (f.status != fetch_status::hit) return;
+        const std::optional<Value> value = context_.attempt([&] { return std::optional<Value>(codec<Value>::decode(f.payload)); });
+        chosen = value && predicate(key, *value);
+      } else {
+        chosen = predicate(key);
+      }
+      if (!chosen) return;
+      departures gone;
+      if (erase(at, gone)) ++count;
+      tell(gone);
+    });
+    return count;
+  }
+
+  void clear() {
+    departures gone;
+    const bool cleared = context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      index_.catch_up(gone);
+      table_.clear(context_.now(), [&](removals& left) {
+        left.for_each([&](auto& e) { index_.read_back(e.key, e.payload, e.cause, gone); });
+        left.for_each([&](auto& e) { store_.release(e.payload); });
+        left.clear();
+      });
+      store_.clear();
+      index_.catch_up(gone);
+      store_.tidy();
+      return true;
+    });
+    doubts_.after_clear(!cleared);
+    tell(gone);
+  }
+
+  std::size_t purge_expired() {
+    std::size_t count = 0;
+    departures gone;
+    context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      index_.catch_up(gone);
+      count = table_.purge_expired(context_.now(), [&](removals& left) { index_.settle(left, gone); });
+      return true;
+    });
+    tell(gone);
+    return count;
+  }
+
+  template <class F>
+  void for_each(F&& f) {
+    const instant now = context_.now();
+    each_entry([&](const address&, const Key& key, handle&, const stored_info& info) { f(key, info.weight, now - info.written); });
+  }
+
+  std::uint64_t size() const noexcept { return table_.budget().used(0); }
+  std::uint64_t weight() const noexcept { return table_.budget().used(1); }
+  template <class Limit>
+  std::uint64_t capacity() const noexcept {
+    return table_.budget().capacity(std::is_same_v<Limit, max_entries> ? 0 : 1);
+  }
+  template <class Limit>
+  void set_capacity(std::uint64_t n) {
+    table_.budget().set_capacity(std::is_same_v<Limit, max_entries> ? 0 : 1, n);
+    if constexpr (!std::is_same_v<Limit, max_entries>) {
+      const auto lock = store_.lock();
+      store_.set_capacity(n);
+    }
+    index_.shrink();
+  }
+
+  std::optional<pin_claim> pin(const address& at) {
+    if (store_.behind()) follow();
+    return table_.pin(at.id, at.id.low, context_.now());
+  }
+  /// When the limit shrank while the entry was pinned, somebody leaves for it now.
+  void unpin(const pin_claim& claim) noexcept {
+    table_.unpin(claim);
+    if (table_.budget().over()) index_.shrink();
+  }
+
+  void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
+  void add_to(cache_stats& stats) const {
+    table_.add_to(stats);
+    stats.pinned_bytes += store_.pinned_bytes();
+    stats.overhead_bytes += store_.overhead_bytes();
+  }
+  void reset_stats() noexcept { table_.reset_counters(); }
+
+  /// Throws `larder::error` when the device refuses; what it did not take is written anew then, for the next call.
+  void flush() {
+    departures learned;
+    {
+      const auto lock = store_.lock();
+      index_.catch_up(learned);
+    }
+    tell(learned);
+    try {
+      store_.flush();
+    } catch (const error&) {
+      departures gone;
+      context_.guarded(false, [&] {
+        const auto lock = store_.lock();
+        index_.rewrite_refused(gone);
+        return true;
+      });
+      tell(gone);
+      throw;
+    }
+  }
+
+  void tell(departures& gone) { index_.tell(gone); }
+
+ private:
+  using store_type = typename index_type::store_type;
+  using table_type = typename index_type::table_type;
+  using handle = typename index_type::handle;
+  using staged = typename index_type::staged;
+  using removals = typename index_type::removals;
+  static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
+
+  bool look_up(const digest& id, look how, instant now, handle& known, instant& written, instant& accessed, std::uint64_t& size) {
+    removals old;
+    const auto see = [&](const auto& e) {
+      known = e.payload;
+      size = e.weight.weights[0];
+      written = e.written.written;
+      if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
+    };
+    bool found = table_.look_up(id, id.low, how, now, old, see);
+    if (!old.empty()) [[unlikely]] {
+      departures gone;
+      context_.guarded(false, [&] {
+        const auto lock = store_.lock();
+        index_.settle(old, gone);
+        return true;
+      });
+      tell(gone);
+      // Others may have used it since, so that it is not too old after all.
+      if constexpr (keeps_accessed) {
+        removals none;
+        found = table_.look_up(id, id.low, look::peek, now, none, see);
+        if (found && how == look::use) table_.miss_was_hit(size);
+      }
+    }
+    return found;
+  }
+
+  /// What others did, learned before a look-up.
+  [[gnu::noinline]] void follow() {
+    departures gone;
+    context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      index_.catch_up(gone);
+      return true;
+    });
+    tell(gone);
+  }
+
+  void let_go(const std::vector<handle>& records) {
+    context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      for (const handle& old : records) store_.release(old);
+      return true;
+    });
+  }
+
+  std::optional<Value> fetch(const address& at, handle& known) {
+    const handle before = known;
+    const fetched f = store_.fetch(at.id, at.key, known);
+    if (f.status == fetch_status::hit) {
+      if (!(known == before))
+        table_.update(at.id, at.id.low, [&](auto& e) {
+          if (e.payload.place() == known.place()) e.payload = known;
+        });
+      return codec<Value>::decode(f.payload);
+    }
+    if (f.status == fetch_status::absent) return std::nullopt;  // another key with the same digest
+    // The bytes are gone or damaged: nobody is to look for them again, unless there is a newer record of the key by now.
+    departures ignored;
+    const auto lock = store_.lock();
+    index_.catch_up(ignored);
+    const std::optional<handle> now = index_.find(at.id);
+    if (now && now->place() == before.place()) index_.erase(at.id, removal_cause::erased, std::nullopt, ignored);
+    return std::nullopt;
+  }
+
+  /// Writes the entry; on a full device, again after each segment that was rewritten without what was of no use in it.
+  staged stage(const stored_entry& entry, departures& gone) {
+    for (std::size_t tries = 0;; ++tries) {
+      try {
+        return store_.stage(entry);
+      } catch (const error& e) {
+        if (!store_type::is_full_device(e)) throw;
+        const auto lock = store_.lock();
+        if (tries > store_.segments() || !index_.reclaim(gone)) throw;
+      }
+    }
+  }
+
+  bool publish(const address& at, const Value& value, const write_mode& mode, std::vector<handle>& replaced, departures& gone) {
+    const instant now = context_.now();
+    stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
+    entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
+    if (!table_.budget().fits_alone({1, entry.info.weight})) {
+      table_.count_refused(at.id, index_.request_for(at.id, entry.info, now));
+      return false;
+    }
+    if (store_.has_no_log()) {
+      const auto lock = store_.lock();
+      index_.catch_up(gone);
+    }
+    staged made = stage(entry, gone);
+    const auto lock = store_.lock();
+    if (!index_.publish(at.id, made, entry.info, mode.only_if_absent, replaced, gone)) return false;
+    for (const handle& old : replaced) store_.release(old);
+    replaced.clear();
+    index_.keep_to_limits(gone);
+    return true;
+  }
+
+  /// Takes the key out; when the storage fails to, what it has is not served until it took a write of the key.
+  bool drop_or_doubt(const address& at, removal_cause cause, const std::optional<handle>& had, departures& gone) {
+    bool failed = true;
+    const bool dropped = context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      const bool was = index_.erase(at.id, cause, had, gone);
+      failed = false;
+      return was;
+    });
+    doubts_.after_write(at.id.low, failed);
+    return dropped;
+  }
+
+  template <class F>
+  void each_entry(F&& f) {
+    if (store_.behind()) follow();
+    struct row {
+      digest id;
+      handle h;
+      stored_info info;
+    };
+    std::vector<row> rows;
+    table_.snapshot(
+        context_.now(),
+        [&](const auto& e) {
+          rows.push_back({e.key, e.payload, {e.weight.weights[0], e.written.written, e.written.written, e.expires.expires}});
+        },
+        [&] {
+          for (row& r : rows) {
+            const std::optional<bytes> encoded = context_.attempt([&] { return store_.key_of(r.id, r.h); });
+            if (!encoded) continue;
+            const std::optional<Key> key = context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(*encoded)); });
+            if (key) f(address{r.id, *encoded}, *key, r.h, r.info);
+          }
+          rows.clear();
+        });
+  }
+
+  /// Lets the storage remember a use, at most sixteen times per period.
+  void remember_use(const digest& id, const handle& h, instant before, instant now) {
+    const auto grain = std::max<duration::rep>(context_.policies().template get<expire_after_access>().value.count() / 16, 1);
+    if (before.count() / grain != now.count() / grain) context_.guarded(false, [&] { return store_.touch(id, h, now), true; });
+  }
+
+  Context& context_;
+  index_type index_;
+  store_type& store_;
+  table_type& table_;
+  sync::doubted_keys<std::uint64_t> doubts_;
+};
+
+}  // namespace larder::storage

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <larder/format/segment_footer.hpp>
+#include <larder/format/segment_record.hpp>
+#include <larder/storage/file_mapping.hpp>
+#include <larder/storage/pinned_views.hpp>
+#include <larder/storage/posix_file.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+
+namespace larder::storage {
+
+/// The published records of a segment, in the order of their publication, when it is not sealed yet.
+using published_units = std::vector<std::uint32_t>;
+
+/// A segment as this process sees it: its file in memory, what is known of its records, and who holds views of it. The members that
+/// change are the store's, under its lock; the mapping and the views are anybody's.
+class segment {
+ public:
+  segment(std::uint32_t n, std::string file_path, file_mapping mapped, std::uint64_t size, bool sealed, std::shared_ptr<pinned_ledger> ledger)
+      : number(n), path(std::move(file_path)), file_size(size), mapping_(std::move(mapped)), views_(std::move(ledger)) {
+    if (sealed) footer = format::segment_footer::find(mapping_.span().first(static_cast<std::size_t>(size)), number);
+  }
+
+  const std::uint32_t number;
+  const std::string path;
+
+  std::uint64_t file_size;                       ///< as far as this process knows
+  std::optional<format::segment_footer> footer;  ///< of a sealed segment that was sealed when it was mapped
+  published_units units;                         ///< where there is no footer
+  std::uint64_t live_bytes = 0;                  ///< of records that entries of the index lie in
+
+  format::record_place place(std::uint32_t unit) const noexcept { return {number, unit}; }
+  /// Where records may lie.
+  std::span<const std::byte> records() const noexcept {
+    return footer ? mapping_.span().first(footer->records_end()) : mapping_.span();
+  }
+  /// What there is from a record's start on; empty when it lies outside.
+  std::span<const std::byte> from(std::uint32_t unit) const noexcept {
+    const std::span<const std::byte> all = records();
+    const std::uint64_t offset = unit * format::record_place::unit_size;
+    return offset < all.size() ? all.subspan(static_cast<std::size_t>(offset)) : std::span<const std::byte>();
+  }
+  pinned_views<segment>& views() noexcept { return views_; }
+
+  /// The number of its published records, and each of them as a footer tells it, with its last use; one whose header is damaged has no id.
+  std::size_t size() const noexcept { return footer ? footer->size() : units.size(); }
+  format::footer_entry entry(std::size_t i, std::uint64_t& use) const noexcept {
+    if (!footer) return entry_at(units[i], use);
+    use = footer->use(i);
+    return (*footer)[i];
+  }
+
+  /// Whether it is a published record's place.
+  bool knows(std::uint32_t unit) const noexcept {
+    if (!footer) return std::find(units.begin(), units.end(), unit) != units.end();
+    for (std::size_t i = 0; i < footer->size(); ++i)
+      if ((*footer)[i].unit == unit) return true;
+    return false;
+  }
+  /// What a footer says of the record at a place.
+  format::footer_entry entry_at(std::uint32_t unit, std::uint64_t& use) const noexcept {
+    format::footer_entry entry;
+    entry.unit = unit;
+    const std::optional<format::segment_record> record = format::decode_record(from(unit), {number, unit});
+    if (!record) return entry;
+    entry.id = record->id;
+    entry.kind = record->kind;
+    entry.weight = weight_of(*record, unit);
+    entry.sequence = record->sequence;
+    entry.written = record->written;
+    entry.expires = record->expires;
+    std::memcpy(&use, from(unit).data() + format::segment_record::use_offset, sizeof use);
+    return entry;
+  }
+  /// The size of the value that a record stands for.
+  std::uint64_t weight_of(const format::segment_record& record, std::uint32_t unit) const noexcept {
+    if (record.kind != format::record_kind::value_file) return record.payload_size;
+    const auto reference = format::file_reference::decode(format::record_payload(from(unit), record));
+    return reference ? reference->size : 0;
+  }
+
+  /// Where in the file the last use of a record is kept.
+  std::uint64_t use_offset(std::uint32_t unit) const noexcept {
+    if (footer) {
+      for (std::size_t i = first_at_or_after(unit); i < footer->size() && (*footer)[i].unit <= unit; ++i)
+        if ((*footer)[i].unit == unit) return footer->use_offset(i);
+      for (std::size_t i = 0; i < footer->size(); ++i)  // published in another order than they lie
+        if ((*footer)[i].unit == unit) return footer->use_offset(i);
+    }
+    return format::record_place{number, unit}.offset() + format::segment_record::use_offset;
+  }
+  std::uint64_t use_at(std::uint64_t offset) const noexcept {
+    std::uint64_t stamp = 0;
+    if (offset + 8 <= mapping_.span().size()) std::memcpy(&stamp, mapping_.span().data() + offset, sizeof stamp);
+    return stamp;
+  }
+  std::optional<instant> use_of(std::uint32_t unit) const noexcept {
+    return format::use_stamp::decode(use_at(use_offset(unit)), {number, unit});
+  }
+
+ private:
+  std::size_t first_at_or_after(std::uint32_t unit) const noexcept {
+    std::size_t from = 0;
+    std::size_t to = footer->size();
+    while (from < to) {
+      const std::size_t middle = from + (to - from) / 2;
+      if ((*footer)[middle].unit < unit)
+        from = middle + 1;
+      else
+        to = middle;
+    }
+    return from;
+  }
+
+  file_mapping mapping_;
+  pinned_views<segment> views_;
+};
+
+}  // namespace larder::storage

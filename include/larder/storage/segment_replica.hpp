@@ -1,0 +1,412 @@
+#pragma once
+
+#include <larder/core/concepts.hpp>
+#include <larder/storage/disk_options.hpp>
+#include <larder/storage/entry_directory.hpp>
+#include <larder/storage/newest_records.hpp>
+#include <larder/storage/recent_changes.hpp>
+#include <larder/storage/segment_folder.hpp>
+#include <larder/storage/segment_opening.hpp>
+#include <larder/storage/segment_reader.hpp>
+#include <larder/storage/segment_table.hpp>
+#include <larder/storage/shared_log.hpp>
+#include <larder/storage/value_files.hpp>
+#include <larder/storage/value_references.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace larder::storage {
+
+/// What a process knows of a directory of segments: it finds everything that is there, follows the log, and reads. `segment_store` changes it.
+class segment_replica {
+ public:
+  /// Eight bytes per entry: the record's place, and what this process knows of it.
+  class handle {
+   public:
+    handle() noexcept = default;
+    handle(format::record_place at, bool has_file) noexcept : segment_(at.segment), unit_(at.unit << 4 | (has_file ? file_bit : 0U)) {}
+    format::record_place place() const noexcept { return {segment_, unit_ >> 4}; }
+    bool has_file() const noexcept { return (unit_ & file_bit) != 0; }
+    /// Whether the payload was found right; whether it was asked for since it was written where it is.
+    bool verified() const noexcept { return (unit_ & verified_bit) != 0; }
+    bool used() const noexcept { return (unit_ & used_bit) != 0; }
+    void set_verified() noexcept { unit_ |= verified_bit; }
+    void set_used() noexcept { unit_ |= used_bit; }
+    bool operator==(const handle&) const noexcept = default;
+
+   private:
+    static constexpr std::uint32_t file_bit = 1;
+    static constexpr std::uint32_t verified_bit = 2;
+    static constexpr std::uint32_t used_bit = 4;
+    std::uint32_t segment_ = 0;
+    std::uint32_t unit_ = 0;
+  };
+
+  /// Whether others changed something that `follow` has not told yet; without the lock.
+  bool behind() const noexcept {
+    const shared_log* const log = log_.load(std::memory_order_acquire);
+    if (log == nullptr || (options_.read == read_mode::copy && !log->intact())) return false;
+    return !log->ends_at(position_.load(std::memory_order_acquire));
+  }
+  /// Whether there was no room for a log, so that a put has to begin with `follow`.
+  bool has_no_log() const noexcept { return log_.load(std::memory_order_acquire) == nullptr; }
+
+  /// Everything that is there, in the order in which it was written, to `to`: once, under the lock, before anything else.
+  template <class Visitor>
+  void recover(Visitor&& to) {
+    tell_everything(to);
+  }
+  /// What others changed since the last time, to `to`, under the lock: `put(id, handle, info)`, `erase(id)`, `evict(id, place)`, and
+  /// `clear()` when everything is told anew. Throws `larder::error` when the system refuses; what was not told is told the next time.
+  template <class Visitor>
+  void follow(Visitor&& to) {
+    for (;;) {
+      if (stale_) {
+        attach();
+        to.clear();
+        tell_everything(to);
+      }
+      if (log_.load(std::memory_order_relaxed) == nullptr) return;
+      shared_log& log = *log_.load(std::memory_order_relaxed);
+      shared_log::entry entry;
+      const std::uint64_t position = position_.load(std::memory_order_relaxed);
+      switch (log.read(position, entry)) {
+        case shared_log::outlook::not_yet: remove_unreferenced(); return;
+        case shared_log::outlook::lost: stale_ = true; break;
+        case shared_log::outlook::found:
+          if (entry.what == shared_log::change::retired) {
+            stale_ = true;
+            break;
+          }
+          apply(entry, to);
+          position_.store(position + 1, std::memory_order_release);
+      }
+    }
+  }
+
+  /// The payload, in place unless `read_mode::copy`.
+  fetched fetch(const digest& id, const bytes& key, handle& known) const {
+    try {
+      return reader_.fetch(id, key, known);
+    } catch (const std::bad_alloc&) {
+      core::fail(error_cause::io, "not enough memory to read \"" + folder_.path_of(known.place().segment) + "\"");
+    }
+  }
+  /// The encoded key of an entry, copied; nothing when it is gone or damaged.
+  std::optional<bytes> key_of(const digest&, const handle& known) {
+    const std::shared_ptr<segment> in = table_.find(known.place().segment);
+    if (in == nullptr) return std::nullopt;
+    const std::span<const std::byte> from = in->from(known.place().unit);
+    const auto record = format::decode_record(from, known.place());
+    if (!record) return std::nullopt;
+    return bytes::copy_of(format::record_key(from, *record));
+  }
+
+  /// The last use that any process remembered.
+  std::optional<instant> use_of(const handle& known) const {
+    if (options_.read == read_mode::copy) return std::nullopt;
+    const std::shared_ptr<segment> in = as_it_is(known.place().segment);
+    return in == nullptr ? std::nullopt : in->use_of(known.place().unit);
+  }
+
+  std::shared_ptr<segment> find(std::uint32_t number) const { return table_.find(number); }
+  std::size_t segments() const {
+    std::size_t count = 0;
+    table_.for_each([&](const std::shared_ptr<segment>&) { ++count; });
+    return count;
+  }
+  /// The oldest segment that must go for the files to keep to the capacity (or, without one, because too much of the files is of no
+  /// use any more); nothing when all is well. Under the lock.
+  std::shared_ptr<segment> surplus() const {
+    std::shared_ptr<segment> oldest;
+    std::uint64_t in_segments = 0;
+    std::uint64_t live = 0;
+    const std::uint32_t active = active_segment();
+    table_.for_each([&](const std::shared_ptr<segment>& one) {
+      if (one->number == active) return;
+      if (oldest == nullptr) oldest = one;
+      in_segments += one->file_size;
+      live += one->live_bytes;
+    });
+    if (oldest == nullptr) return nullptr;
+    if (capacity_ && in_segments + references_.bytes() > *capacity_) return oldest;
+    if (!capacity_ && in_segments > 2 * live + 4 * segment_size()) return oldest;
+    return nullptr;
+  }
+  std::optional<format::file_reference> reference_of(const handle& known) const {
+    const std::shared_ptr<segment> in = known.has_file() ? table_.find(known.place().segment) : nullptr;
+    if (in == nullptr) return std::nullopt;
+    const std::optional<stored_record> found = reader_.look_at(*in, known.place());
+    return found ? found->reference : std::nullopt;
+  }
+
+  /// Payload bytes that callers still hold of entries that have left.
+  std::uint64_t pinned_bytes() const noexcept { return ledger_->bytes(); }
+  /// Memory that the store itself takes.
+  std::uint64_t overhead_bytes() const {
+    std::uint64_t sum = sizeof(*this) + files_.mappings() * (sizeof(mapped_value) + 64) + references_.memory();
+    table_.for_each([&](const std::shared_ptr<segment>& one) { sum += sizeof(segment) + one->units.capacity() * sizeof(std::uint32_t); });
+    return sum;
+  }
+
+ protected:
+  segment_replica(const std::filesystem::path& path, const mmap_disk_options& options, error_sink& sink, std::optional<std::uint64_t> capacity)
+      : options_(options),
+        capacity_(capacity),
+        directory_(path, "mmap_disk", sink, "2"),
+        folder_(directory_.file("entries")),
+        ledger_(std::make_shared<pinned_ledger>()),
+        files_(folder_.path(), ledger_, options.max_mappings),
+        reader_(options_, directory_, table_, files_),
+        opening_(directory_) {
+    attach();
+  }
+  segment_replica(const segment_replica&) = delete;
+  segment_replica& operator=(const segment_replica&) = delete;
+  ~segment_replica() = default;
+
+  /// Comes into the directory, or in again after it was lost: everything that this process knew of it is forgotten.
+  void attach() {
+    opened_segments opened = opening_.open(folder_, ledger_, segment_size(), logs_.empty());  // which may fail, and then all is as it was
+    table_.for_each([&](const std::shared_ptr<segment>& one) { one->views().leave_all(); });
+    table_.clear();
+    references_.clear();
+    recent_.clear();
+    evicted_.clear();
+    opened_ = std::move(opened);
+    for (const std::shared_ptr<segment>& one : opened_.segments) table_.add(one);
+    sealed_ = opened_.sealed;
+    flushed_below_ = 0;
+    unflushed_files_.clear();
+    unreferenced_.clear();
+    position_.store(opened_.position, std::memory_order_relaxed);
+    // Those who look for others' changes do not lock: the log that they may look at stays.
+    if (opened_.log != nullptr) {
+      logs_.push_back(std::move(opened_.log));
+      log_.store(logs_.back().get(), std::memory_order_release);
+      told_until_ = logs_.back()->end();
+      stale_ = false;
+    } else {
+      log_.store(nullptr, std::memory_order_release);
+    }
+  }
+
+  [[noreturn]] void refuse_changes() const {
+    core::fail(error_cause::no_space, "there is no room for the journal of \"" + directory_.root() + "\", so nothing can be changed");
+  }
+  std::uint32_t active_segment() const noexcept {
+    const shared_log* const log = log_.load(std::memory_order_relaxed);
+    if (log == nullptr) return 0;
+    const format::record_place active = format::record_place::of_word(log->active().load(std::memory_order_acquire));
+    return active.unit == 0 ? 0 : active.segment;
+  }
+  std::uint64_t segment_size() const noexcept {
+    constexpr std::uint64_t least = 128 * 1024;
+    constexpr std::uint64_t most = 64 * 1024 * 1024;
+    constexpr std::uint64_t most_asked = 1024 * 1024 * 1024;
+    if (options_.segment_size != 0) return std::clamp<std::uint64_t>(options_.segment_size / 4096 * 4096, least / 2, most_asked);
+    return std::clamp(std::bit_floor(capacity_.value_or(32 * 1024 * 1024) / 32), least, most);
+  }
+
+  template <class Visitor>
+  void apply(const shared_log::entry& entry, Visitor& to) {
+    switch (entry.what) {
+      case shared_log::change::record: return apply_record(entry.place, to);
+      case shared_log::change::evicted:
+        if (const std::shared_ptr<segment> in = known_segment(entry.place.segment); in != nullptr)
+          if (const auto record = format::peek_record(in->from(entry.place.unit), entry.place)) to.evict(record->id, entry.place);
+        return;
+      case shared_log::change::sealed: sealed_ = std::max(sealed_, entry.place.segment); return;
+      case shared_log::change::dropped:
+        table_.for_each([&](const std::shared_ptr<segment>& one) {
+          if (one->number < entry.place.segment) forget_segment(one, to);
+        });
+        sealed_ = std::max(sealed_, entry.place.segment - 1);
+        log_.load(std::memory_order_relaxed)->raise_oldest(entry.place.segment);
+        return;
+      case shared_log::change::removed:
+        if (const std::shared_ptr<segment> one = table_.find(entry.place.segment); one != nullptr) forget_segment(one, to);
+        return;
+      case shared_log::change::retired: return;
+    }
+  }
+  /// Whoever has seen the end of the log knows that nobody refers to them, and that nobody will.
+  void remove_unreferenced() {
+    for (const std::uint64_t number : unreferenced_)
+      if (!references_.contains(number)) ::unlink(files_.path_of(number).c_str());
+    unreferenced_.clear();
+  }
+  /// A segment with the footer that it may have got since it was mapped.
+  std::shared_ptr<segment> as_it_is(std::uint32_t number) const {
+    std::shared_ptr<segment> known = table_.find(number);
+    if (known == nullptr || known->footer) return known;
+    std::shared_ptr<segment> sealed = folder_.map(number, 0, ledger_);
+    return sealed != nullptr && sealed->footer ? sealed : known;
+  }
+  std::shared_ptr<segment> known_segment(std::uint32_t number) {
+    if (std::shared_ptr<segment> known = table_.find(number); known != nullptr) return known;
+    if (number < log_.load(std::memory_order_relaxed)->oldest()) return nullptr;
+    std::shared_ptr<segment> fresh = folder_.map(number, segment_size(), ledger_);
+    if (fresh != nullptr) table_.add(fresh);
+    return fresh;
+  }
+
+
+  const mmap_disk_options options_;
+  std::optional<std::uint64_t> capacity_;
+  entry_directory directory_;
+  segment_folder folder_;
+  std::shared_ptr<pinned_ledger> ledger_;
+  segment_table table_;
+  value_files files_;
+  segment_reader reader_;
+  segment_opening opening_;
+  std::atomic<shared_log*> log_{nullptr};
+  std::atomic<std::uint64_t> position_{0};  // up to where the index knows of the log
+  std::uint32_t sealed_ = 0;                // nothing more comes into segments up to this one
+  std::uint32_t flushed_below_ = 0;         // segments that the device has
+  std::uint64_t told_until_ = 0;            // what was published up to this position may have been found in the segments
+  bool stale_ = false;                      // everything is to be looked at anew
+  recent_changes recent_;
+  value_references references_;
+  std::vector<std::uint64_t> evicted_;          // places that no record lists yet
+  std::vector<std::uint64_t> lost_keys_;        // whose newest record is damaged, which no record says yet
+  std::vector<std::uint64_t> unreferenced_;     // files that no entry refers to, as far as this process has seen
+  std::vector<std::uint64_t> unflushed_files_;  // that the device may not have
+
+ private:
+  /// Of each key what its newest record says, oldest first.
+  template <class Visitor>
+  void tell_everything(Visitor& to) {
+    std::vector<std::shared_ptr<segment>> all;
+    std::size_t records = 0;
+    table_.for_each([&](const std::shared_ptr<segment>& one) {
+      all.push_back(one);
+      records += one->size();
+    });
+    newest_records newest(records);
+    std::vector<std::vector<bool>> live(all.size());
+    for (std::size_t s = all.size(); s-- != 0;) {
+      live[s].resize(all[s]->size());
+      for (std::size_t i = all[s]->size(); i-- != 0;) {
+        std::uint64_t use = 0;
+        const format::footer_entry entry = all[s]->entry(i, use);
+        if (entry.kind == format::record_kind::evicted) {
+          read_evictions(*all[s], entry.unit);
+          continue;
+        }
+        if (entry.id == digest{} || !newest.is_first(entry.id.low)) continue;
+        const auto damage = opened_.damaged.find(entry.id.low);
+        if (damage != opened_.damaged.end()) {
+          if (entry.sequence < damage->second) continue;
+          opened_.damaged.erase(damage);  // there is a newer one
+        }
+        const format::record_place at = all[s]->place(entry.unit);
+        if (entry.kind != format::record_kind::erased && opened_.evicted.contains(at.word()) && !opened_.listed.contains(at.word()))
+          remember_evicted(entry.id, at);
+        live[s][i] = entry.kind != format::record_kind::erased && !format::use_stamp::is_erased(use, at) && !opened_.evicted.contains(at.word());
+      }
+    }
+    for (std::size_t s = 0; s < all.size(); ++s)
+      for (std::size_t i = 0; i < live[s].size(); ++i)
+        if (live[s][i]) tell_found(all[s], i, to);
+    for (const auto& [key, sequence] : opened_.damaged) lost_keys_.push_back(key);
+    if (opened_.alone)
+      for (const std::uint64_t file : opened_.files)
+        if (!references_.contains(file)) ::unlink(files_.path_of(file).c_str());  // its writer was killed
+    opened_ = {};
+  }
+  /// What the log that was there said of an eviction is for the new one to say, until a record does.
+  void remember_evicted(const digest& id, format::record_place at) {
+    shared_log* const log = log_.load(std::memory_order_relaxed);
+    if (!opened_.alone || log == nullptr) return;
+    const std::uint64_t position = position_.load(std::memory_order_relaxed);
+    if (log->append_at_end(position, {shared_log::change::evicted, at}, id.low) == position) position_.store(position + 1, std::memory_order_release);
+    evicted_.push_back(at.word());
+  }
+  template <class Visitor>
+  void tell_found(const std::shared_ptr<segment>& in, std::size_t i, Visitor& to) {
+    std::uint64_t use = 0;
+    const format::footer_entry entry = in->entry(i, use);
+    const format::record_place at{in->number, entry.unit};
+    const bool has_file = entry.kind == format::record_kind::value_file;
+    if (has_file) {
+      const std::optional<stored_record> found = reader_.look_at(*in, at);
+      if (!found || !found->reference || !std::binary_search(opened_.files.begin(), opened_.files.end(), found->reference->number)) return;
+      references_.add(*found->reference);
+      unflushed_files_.push_back(found->reference->number);
+    }
+    in->live_bytes += format::segment_record::round_up((has_file ? format::file_reference::encoded_size : entry.weight) +
+                                                           format::segment_record::header_size, format::record_place::unit_size);
+    stored_info info{entry.weight, entry.written, entry.written, entry.expires};
+    if (const auto used = format::use_stamp::decode(use, at); used && *used > info.accessed) info.accessed = *used;
+    to.put(entry.id, handle(at, has_file), info);
+  }
+  void read_evictions(const segment& in, std::uint32_t unit) {
+    const std::span<const std::byte> from = in.from(unit);
+    const auto record = format::decode_record(from, {in.number, unit});
+    if (!record || !format::payload_matches(from, *record)) return;
+    const std::span<const std::byte> list = format::record_payload(from, *record);
+    for (std::size_t i = 0; i + 8 <= list.size(); i += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, list.data() + i, 8);
+      opened_.evicted.insert(word);
+      opened_.listed.insert(word);
+    }
+  }
+
+  template <class Visitor>
+  void apply_record(format::record_place at, Visitor& to) {
+    const std::shared_ptr<segment> in = known_segment(at.segment);
+    if (in == nullptr) return;  // it was dropped later on
+    // What was published while this process came in may have been found by it already.
+    if (position_.load(std::memory_order_relaxed) < told_until_ && in->knows(at.unit)) return;
+    if (!in->footer) in->units.push_back(at.unit);
+    const std::optional<format::segment_record> record = format::decode_record(in->from(at.unit), at);
+    if (!record) return;
+    recent_.add(position_.load(std::memory_order_relaxed), record->id.low);
+    switch (record->kind) {
+      case format::record_kind::erased: to.erase(record->id); return;
+      case format::record_kind::evicted: return;
+      case format::record_kind::value: break;
+      case format::record_kind::value_file: {
+        const auto reference = format::file_reference::decode(format::record_payload(in->from(at.unit), *record));
+        if (!reference) return;
+        references_.add(*reference);
+        unflushed_files_.push_back(reference->number);
+      }
+    }
+    in->live_bytes += record->size();
+    to.put(record->id, handle(at, record->kind == format::record_kind::value_file), format::info_of(*record, in->weight_of(*record, at.unit)));
+  }
+  template <class Visitor>
+  void forget_segment(const std::shared_ptr<segment>& one, Visitor& to) {
+    for (std::size_t i = 0; i < one->size(); ++i) {
+      std::uint64_t use = 0;
+      const format::footer_entry entry = one->entry(i, use);
+      if (entry.kind == format::record_kind::value || entry.kind == format::record_kind::value_file)
+        to.evict(entry.id, format::record_place{one->number, entry.unit});
+    }
+    one->views().leave_all();
+    ::unlink(one->path.c_str());
+    table_.remove(one->number);
+  }
+
+  opened_segments opened_;
+  std::vector<std::unique_ptr<shared_log>> logs_;  // the old ones too: somebody may be looking at them without the lock
+};
+
+}  // namespace larder::storage

@@ -1,0 +1,429 @@
+#pragma once
+
+#include <larder/core/concepts.hpp>
+#include <larder/storage/segment_replica.hpp>
+#include <larder/storage/segment_writer.hpp>
+#include <larder/sync/process_mutex.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace larder::storage {
+
+/// The live part of `mmap_disk`; see `logged_store`. What is said there of the index is done by `logged_index`.
+class segment_store : public segment_replica {
+ public:
+  using staged = staged_record;
+  using guard = sync::process_mutex::guard;
+  static constexpr std::uint64_t record_overhead = format::segment_record::header_size;  ///< at least, beside key and payload
+
+  /// Opens the directory and makes what is missing of it; `capacity` in bytes where there is one. Throws `larder::error` when it cannot be
+  /// used or holds something else.
+  segment_store(const std::filesystem::path& path, const mmap_disk_options& options, error_sink& sink, std::optional<std::uint64_t> capacity)
+      : segment_replica(path, options, sink, capacity) {}
+  segment_store(const segment_store&) = delete;
+  segment_store& operator=(const segment_store&) = delete;
+  ~segment_store() {
+    if (threads_.is_inherited()) return;
+    try {
+      const guard held = threads_.lock();
+      finish();
+    } catch (const std::exception&) {  // the next one to open it looks at the records themselves
+    }
+  }
+
+  /// Excludes the other threads of this process from changes; other processes are never waited for.
+  guard lock() {
+    guard held = threads_.lock();
+    if (const unsigned generation = threads_.generation(); generation != generation_) [[unlikely]] {
+      generation_ = generation;
+      writer_.close();
+      stale_ = !opening_.join() || stale_;
+    }
+    if (shared_log* const log = log_.load(std::memory_order_relaxed); log == nullptr || !log->intact()) stale_ = true;
+    return held;
+  }
+  /// Whether a failure is the device's want of room, which dropping something may help.
+  static bool is_full_device(const error& e) noexcept {
+    const auto* const file = dynamic_cast<const file_error*>(&e);
+    return file != nullptr && (file->number() == ENOSPC || file->number() == EDQUOT);
+  }
+  /// Writes all of an entry where nobody finds it. Throws `larder::error`, `no_space` when the device is full.
+  staged stage(const stored_entry& entry) {
+    staged result(threads_.current());
+    result.key = entry.key;
+    result.record.id = entry.id;
+    result.record.written = entry.info.written;
+    result.record.expires = entry.info.expires;
+    result.weight = entry.payload.size();
+    if (entry.payload.size() >= file_from()) {
+      result.value = entry.payload;
+      put_into_file(result, entry.payload);
+    } else {
+      result.record.kind = format::record_kind::value;
+      result.payload = entry.payload;
+    }
+    write(result);
+    return result;
+  }
+  /// A record that says that the key has no value any more.
+  staged stage_erasure(const digest& id) {
+    staged result(threads_.current());
+    result.record.kind = format::record_kind::erased;
+    result.record.id = id;
+    write(result);
+    return result;
+  }
+  /// A copy of a record that is still to be written (`write`); the same value and times. Throws `larder::error` when it is damaged.
+  staged copy_of(const handle& known) const {
+    const std::shared_ptr<segment> in = table_.find(known.place().segment);
+    const std::span<const std::byte> from = in == nullptr ? std::span<const std::byte>() : in->from(known.place().unit);
+    const auto record = format::decode_record(from, known.place());
+    if (!record || !format::payload_matches(from, *record))
+      core::fail(error_cause::corruption, "a record of \"" + folder_.path_of(known.place().segment) + "\" is damaged");
+    staged result(threads_.current());
+    result.record = *record;
+    result.key = bytes::copy_of(format::record_key(from, *record));
+    result.payload = bytes::copy_of(format::record_payload(from, *record));
+    result.weight = in->weight_of(*record, known.place().unit);
+    if (record->kind == format::record_kind::value_file) result.reference = format::file_reference::decode(result.payload.span());
+    return result;
+  }
+  /// Writes it where nobody finds it. Throws `larder::error`, `no_space` when the device is full.
+  void write(staged& made) {
+    shared_log* const log = log_.load(std::memory_order_acquire);
+    if (log == nullptr) refuse_changes();
+    format::segment_record& record = made.record;
+    if (made.key.size() > format::segment_record::longest_key)
+      core::fail(error_cause::invalid_argument, "a key of " + std::to_string(made.key.size()) + " bytes is too long for a byte storage");
+    record.key_size = static_cast<std::uint32_t>(made.key.size());
+    record.payload_size = made.payload.size();
+    record.payload_checksum = format::payload_checksum(made.payload.data(), made.payload.size(), record.id);
+    made.log = log;
+    made.position = position_.load(std::memory_order_acquire);
+    record.sequence = log->sequence_at(made.position);
+    writer_.write(made, *log, segment_size());
+  }
+
+  /// How the index knows a staged record that is about to be published.
+  handle handle_of(const staged& made) {
+    known_segment(made.at.segment);
+    return handle(made.at, made.reference.has_value());
+  }
+  /// Makes a staged record what its key has, when nobody changed anything since the last `follow`; nothing otherwise. Under the lock.
+  std::optional<handle> publish(staged& made) {
+    shared_log& log = *log_.load(std::memory_order_relaxed);
+    const std::uint64_t position = position_.load(std::memory_order_relaxed);
+    if (made.log != &log || made.at.segment <= sealed_ || made.at.segment < log.oldest() || (made.reference && made.wrote_file.empty() && !references_.contains(made.reference->number))) {
+      restage(made);
+    } else if (recent_.may_have_changed(made.record.id.low, made.position)) {
+      made.position = position;
+      made.record.sequence = log.sequence_at(position);
+      segment_writer::write_head(made, folder_.path_of(made.at.segment));
+    }
+    if (!log.append(position, {shared_log::change::record, made.at}, made.record.id.low)) return std::nullopt;
+    const handle known(made.at, made.reference.has_value());
+    note_published(made, position);
+    if (made.reference && !made.wrote_file.empty()) unflushed_files_.push_back(made.reference->number);
+    made.keep();
+    return known;
+  }
+
+  /// Tells the others that the order let this entry go. Under the lock; the index has let it go already.
+  void evict(const digest& id, const handle& known) {
+    if (log_.load(std::memory_order_relaxed) == nullptr) return;
+    shared_log& log = *log_.load(std::memory_order_relaxed);
+    const std::uint64_t position = position_.load(std::memory_order_relaxed);
+    if (log.append_at_end(position, {shared_log::change::evicted, known.place()}, id.low) == position)
+      position_.store(position + 1, std::memory_order_release);
+    evicted_.push_back(known.place().word());
+    if (evicted_.size() >= 64) remember_evictions();
+  }
+  /// Erases a record where it lies, which needs no room: for a device that has none for a record that says so. Under the lock.
+  void erase_in_place(const digest& id, const handle& known) {
+    const std::shared_ptr<segment> in = as_it_is(known.place().segment);
+    if (in == nullptr) return;
+    const file_descriptor file = open_file(in->path, O_RDWR);
+    if (!file) fail_file("open", in->path, errno);
+    const std::uint64_t offset = in->use_offset(known.place().unit);
+    if (offset + 8 > identify(file, in->path).size) return;
+    // Through a mapping, as a write would ask whether the file may grow.
+    constexpr std::uint64_t page = 4096;
+    void* const mapped = ::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), static_cast<off_t>(offset / page * page));
+    if (mapped == MAP_FAILED) fail_file("map", in->path, errno);
+    const std::uint64_t stamp = format::use_stamp::erased(known.place());
+    std::memcpy(static_cast<std::byte*>(mapped) + offset % page, &stamp, sizeof stamp);
+    ::munmap(mapped, 2 * page);
+    flushed_below_ = std::min(flushed_below_, in->number);
+    if (shared_log* const log = log_.load(std::memory_order_relaxed); log != nullptr)
+      log->append_at_end(position_.load(std::memory_order_relaxed), {shared_log::change::evicted, known.place()}, id.low);
+  }
+  /// Says of keys whose newest record was found damaged that they have no value, so that nobody takes an older one for it. Under the lock.
+  bool has_losses() const noexcept { return !lost_keys_.empty() && log_.load(std::memory_order_relaxed) != nullptr; }
+  void remember_losses() {
+    while (!lost_keys_.empty()) {
+      if (recent_.may_have_changed(lost_keys_.back(), told_until_)) {  // somebody put it anew
+        lost_keys_.pop_back();
+        continue;
+      }
+      staged mark = stage_erasure({lost_keys_.back(), 0});  // the other half of the digest is lost; this one is what counts
+      if (!publish(mark)) return;                           // after the next `follow`
+      lost_keys_.pop_back();
+    }
+  }
+  /// An entry of the index has left, or has a new record: what only it referred to goes. Under the lock.
+  void release(const handle& known) {
+    const format::record_place at = known.place();
+    const std::shared_ptr<segment> in = table_.find(at.segment);
+    if (in == nullptr) return;
+    if (!known.has_file()) in->views().leave(at.unit);
+    const std::optional<stored_record> found = reader_.look_at(*in, at);
+    if (!found) return;
+    in->live_bytes -= std::min(in->live_bytes, found->record.size());
+    if (known.has_file() && found->reference) drop_reference(found->reference->number);
+  }
+
+  /// Every record of every segment goes; `bytes` of them stay valid. Under the lock, and the index has let everything go.
+  void clear() {
+    if (log_.load(std::memory_order_relaxed) == nullptr) refuse_changes();
+    shared_log& log = *log_.load(std::memory_order_relaxed);
+    const std::uint32_t last = format::record_place::of_word(log.active().load(std::memory_order_acquire)).segment;
+    writer_.seal(log, last);
+    log.append_at_end(position_.load(std::memory_order_relaxed), {shared_log::change::dropped, {last + 1, 0}}, 0);
+    evicted_.clear();
+    directory_.empty_quarantine();
+    folder_changed_ = true;
+  }
+
+  /// The fewest of the oldest segments of which no more than half is of any use together, so that the rest finds room where they were.
+  std::vector<std::shared_ptr<segment>> reclaimable() {
+    constexpr std::uint64_t most_in_memory = 256 * 1024 * 1024;
+    std::vector<std::shared_ptr<segment>> oldest;
+    std::uint64_t all = 0;
+    std::uint64_t live = 0;
+    bool enough = false;
+    table_.for_each([&](const std::shared_ptr<segment>& one) {
+      if (enough) return;
+      oldest.push_back(one);
+      all += one->file_size;
+      live += one->live_bytes + 4096;
+      enough = live <= all / 2;
+    });
+    if (!enough || live > most_in_memory) return {};
+    seal(oldest.back()->number);
+    return oldest;
+  }
+  /// Nothing more comes into this segment.
+  void seal(std::uint32_t number) {
+    writer_.seal(*log_.load(std::memory_order_relaxed), number);
+  }
+  /// One reference more, or less, to the file that a record refers to: it stays while its record is written anew.
+  void hold_file(const handle& known) {
+    if (const auto reference = reference_of(known)) references_.add(*reference);
+  }
+  void release_file(const format::file_reference& held) { drop_reference(held.number); }
+  /// Nothing of a segment, the oldest, counts any more. Under the lock, when nobody changed anything since the last `follow`, else false.
+  bool drop(std::uint32_t number) {
+    shared_log& log = *log_.load(std::memory_order_relaxed);
+    folder_changed_ = true;
+    return log.append(position_.load(std::memory_order_relaxed), {shared_log::change::dropped, {number + 1, 0}}, 0);
+  }
+  /// The same for one that is not the oldest: everything in it that still counts has been written anew.
+  bool remove(std::uint32_t number) {
+    shared_log& log = *log_.load(std::memory_order_relaxed);
+    folder_changed_ = true;
+    return log.append(position_.load(std::memory_order_relaxed), {shared_log::change::removed, {number, 0}}, 0);
+  }
+  void set_capacity(std::uint64_t bytes) noexcept { capacity_ = bytes; }
+
+  /// What a full segment still needs: its footer. Under the lock.
+  void tidy() {
+    if (!unreferenced_.empty() && !behind()) remove_unreferenced();
+    if (!writer_.has_sealed()) return;
+    for (const segment_writer::sealed_segment& one : writer_.take_sealed()) {
+      const std::shared_ptr<segment> found = table_.find(one.number);
+      if (found == nullptr || found->footer) continue;
+      if (one.number > sealed_) {  // what was published in it before is not all known yet
+        writer_.put_back(one);
+        continue;
+      }
+      try {
+        folder_.seal(*found, one.records_end);
+        if (std::shared_ptr<segment> again = folder_.map(one.number, 0, ledger_); again != nullptr && again->footer)
+          found->file_size = again->file_size;
+      } catch (const error&) {  // without one it is read when it is opened the next time
+      }
+    }
+  }
+
+  /// Remembers a use across restarts.
+  void touch(const digest&, const handle& known, instant now) {
+    const std::shared_ptr<segment> in = as_it_is(known.place().segment);
+    if (in == nullptr) return;
+    const std::uint64_t stamp = format::use_stamp::encode(now, known.place());
+    const file_descriptor file = open_file(in->path, O_WRONLY);
+    if (!file && errno == ENOENT) return;
+    if (!file) fail_file("remember a use in", in->path, errno);
+    write_at(file, std::as_bytes(std::span(&stamp, 1)), {}, in->use_offset(known.place().unit), in->path);
+  }
+  /// Returns when everything published and erased before survives a power cut. Throws `larder::error` when the device says no;
+  /// what it did not take is to be written anew before it is flushed again (`take_refused`).
+  void flush() {
+    std::vector<std::string> paths;
+    std::vector<std::uint64_t> files;
+    std::vector<std::uint32_t> segments;
+    std::uint32_t before = 0;
+    {
+      const guard held = threads_.lock_unless_held();
+      if (!evicted_.empty()) remember_evictions();
+      before = flushed_below_;
+      table_.for_each([&](const std::shared_ptr<segment>& one) {
+        if (one->number >= flushed_below_) segments.push_back(one->number);
+      });
+      files.swap(unflushed_files_);
+    }
+    refusal refused;
+    int number = 0;
+    const auto take = [&](const std::string& path, auto which, auto& where) {
+      if (const int answer = segment_folder::flush(path); answer != 0) {
+        number = answer;
+        paths.push_back(path);
+        where.push_back(which);
+      }
+    };
+    for (const std::uint64_t file : files) take(files_.path_of(file), file, refused.files);
+    for (const std::uint32_t segment : segments) take(folder_.path_of(segment), segment, refused.segments);
+    int folder_answer = segment_folder::flush(folder_.path(), O_DIRECTORY);
+    if (folder_answer == 0) folder_answer = segment_folder::flush(directory_.root(), O_DIRECTORY);
+    const guard held = threads_.lock_unless_held();
+    if (number == 0 && folder_answer == 0) {
+      if (!segments.empty() && flushed_below_ == before) flushed_below_ = segments.back();
+      return;
+    }
+    if (folder_answer != 0) unflushed_files_.insert(unflushed_files_.end(), files.begin(), files.end());  // for the next call
+    // After a failed write-back the pages count as clean: the next try would say yes to data that is lost.
+    refused_.segments.insert(refused_.segments.end(), refused.segments.begin(), refused.segments.end());
+    refused_.files.insert(refused_.files.end(), refused.files.begin(), refused.files.end());
+    fail_file("flush", paths.empty() ? folder_.path() : paths.front(), number != 0 ? number : folder_answer);
+  }
+  /// The segments and the values' files that the device refused, once.
+  struct refusal {
+    std::vector<std::uint32_t> segments;
+    std::vector<std::uint64_t> files;
+  };
+  refusal take_refused() { return std::exchange(refused_, {}); }
+
+ private:
+  void note_published(const staged& made, std::uint64_t position) {
+    const std::shared_ptr<segment> in = known_segment(made.at.segment);
+    if (in != nullptr) {
+      in->units.push_back(made.at.unit);
+      if (made.record.kind == format::record_kind::value || made.record.kind == format::record_kind::value_file)
+        in->live_bytes += made.record.size();
+    }
+    if (made.reference) references_.add(*made.reference);
+    recent_.add(position, made.record.id.low);
+    position_.store(position + 1, std::memory_order_release);
+  }
+  /// Writes a staged record anew: what it was written into, or what it refers to, has gone.
+  void restage(staged& made) {
+    if (made.reference && made.wrote_file.empty() && !references_.contains(made.reference->number)) put_into_file(made, made.value);
+    made.void_head();
+    write(made);
+  }
+
+  void put_into_file(staged& to, const bytes& value) {
+    to.record.kind = format::record_kind::value_file;
+    const digest content = digest_of(value.span());
+    std::optional<format::file_reference> known;
+    {
+      const guard held = threads_.lock_unless_held();
+      known = references_.with_content(content, value.size());
+    }
+    // Equal digests are not yet equal bytes to somebody who wants them to be.
+    if (known) {
+      const std::shared_ptr<mapped_value> there = files_.map(known->number, known->size);
+      if (there == nullptr || std::memcmp(there->content().data(), value.data(), value.size()) != 0) known.reset();
+    }
+    if (known) {
+      to.reference = known;
+    } else {
+      to.reference = format::file_reference{files_.write(value.span()), value.size(), content};
+      to.wrote_file = files_.path_of(to.reference->number);
+    }
+    to.payload = bytes::copy_of(to.reference->encode());
+  }
+  void drop_reference(std::uint64_t number) {
+    if (!references_.remove(number)) return;
+    files_.leave(number);
+    unreferenced_.push_back(number);
+    folder_changed_ = true;
+  }
+
+  /// Writes down which records were evicted, for whoever opens the directory later.
+  void remember_evictions() {
+    staged list(threads_.current());
+    list.record.kind = format::record_kind::evicted;
+    list.payload = bytes::copy_of(evicted_.data(), evicted_.size() * sizeof(std::uint64_t));
+    write(list);
+    evicted_.clear();
+    shared_log& log = *log_.load(std::memory_order_relaxed);
+    const std::uint64_t position = position_.load(std::memory_order_relaxed);
+    if (log.append_at_end(position, {shared_log::change::record, list.at}, 0) == position) note_published(list, position);
+    list.keep();
+  }
+
+  /// Leaves the directory; the last one to go seals what takes records, so that the next one need not read it.
+  void finish() {
+    shared_log* const log = log_.load(std::memory_order_relaxed);
+    if (log == nullptr || !log->intact() || !all_whole()) return;
+    if (!evicted_.empty()) remember_evictions();
+    if (!opening_.leave()) return;
+    struct nobody {
+      void put(const digest&, const handle&, const stored_info&) {}
+      void erase(const digest&) {}
+      void evict(const digest&, format::record_place) {}
+      void clear() {}
+    };
+    nobody ignored;
+    shared_log::entry entry;
+    for (std::uint64_t position = position_.load(); log->read(position, entry) == shared_log::outlook::found; position_.store(++position))
+      apply(entry, ignored);
+    writer_.seal(*log, format::record_place::of_word(log->active().load()));
+    for (std::uint64_t position = position_.load(); log->read(position, entry) == shared_log::outlook::found; position_.store(++position))
+      apply(entry, ignored);
+    tidy();
+  }
+
+  /// Whether no file is shorter than its mapping: what `read_mode::copy` asks before it touches one.
+  bool all_whole() const {
+    if (options_.read != read_mode::copy) return true;
+    bool whole = true;
+    table_.for_each([&](const std::shared_ptr<segment>& one) {
+      const std::optional<file_identity> found = identify(one->path);
+      whole = whole && found && found->size >= one->file_size;
+    });
+    return whole;
+  }
+  std::uint64_t file_from() const noexcept { return std::min(options_.file_from, segment_size() / 2); }
+
+  segment_writer writer_{folder_};
+  sync::process_mutex threads_;
+  unsigned generation_ = 0;     // of the process that came in
+  bool folder_changed_ = false;
+  refusal refused_;
+};
+
+}  // namespace larder::storage
