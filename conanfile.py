@@ -66,7 +66,7 @@ class LarderConan(ConanFile):
         component("disk", "larder::disk", ["core"])
         if self.options.json:
             component("json", "larder::json", ["core", "simdjson::simdjson"])
-            component("layer", "larder::layer", ["json"])
+            component("layer", "larder::layer", ["disk", "json"])
         if self.options.http:
             component("http", "larder::http", ["core", "libcurl::libcurl", "expat::expat"])
         if self.options.testing:
