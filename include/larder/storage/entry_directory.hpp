@@ -3,7 +3,7 @@
 // The directory of a file storage:
 //
 //   format             what this is: checked at open, so that nobody's files are touched by mistake
-//   entries/ab/<hex>   one entry, named by its digest, whose first two digits are the folder
+//   entries/ab/<hex>   one entry, named by its digest, whose first two digits are the folder (of mmap_disk: segments and values, no folders)
 //   staging/           entries that are being written: <pid>-<random>-<number>
 //   quarantine/        the newest damaged files, for a look at what went wrong
 //

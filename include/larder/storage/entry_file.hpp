@@ -28,7 +28,7 @@ namespace larder {
 
 /// When a storage compares a payload with its checksum. Head, key and length are compared whatever it says.
 enum class verify : std::uint8_t {
-  first_read,  ///< once, and again when the file's time of change says that somebody wrote to it
+  first_read,  ///< once in each process; by `directory` again when the file's time of change says that somebody wrote to it
   always,      ///< at every read
   never,
 };

@@ -194,6 +194,7 @@ class logged_engine {
   void add_to(cache_stats& stats) const {
     table_.add_to(stats);
     stats.pinned_bytes += store_.pinned_bytes();
+    const auto lock = store_.lock();
     stats.overhead_bytes += store_.overhead_bytes();
   }
   void reset_stats() noexcept { table_.reset_counters(); }

@@ -155,7 +155,7 @@ class segment_replica {
 
   /// Payload bytes that callers still hold of entries that have left.
   std::uint64_t pinned_bytes() const noexcept { return ledger_->bytes(); }
-  /// Memory that the store itself takes.
+  /// Memory that the store itself takes; under the lock.
   std::uint64_t overhead_bytes() const {
     std::uint64_t sum = sizeof(*this) + files_.mappings() * (sizeof(mapped_value) + 64) + references_.memory();
     table_.for_each([&](const std::shared_ptr<segment>& one) { sum += sizeof(segment) + one->units.capacity() * sizeof(std::uint32_t); });
@@ -165,6 +165,7 @@ class segment_replica {
  protected:
   segment_replica(const std::filesystem::path& path, const mmap_disk_options& options, error_sink& sink, std::optional<std::uint64_t> capacity)
       : options_(options),
+        segment_size_(choose_segment_size(options.segment_size, capacity)),
         capacity_(capacity),
         directory_(path, "mmap_disk", sink, "2"),
         folder_(directory_.file("entries")),
@@ -213,12 +214,14 @@ class segment_replica {
     const format::record_place active = format::record_place::of_word(log->active().load(std::memory_order_acquire));
     return active.unit == 0 ? 0 : active.segment;
   }
-  std::uint64_t segment_size() const noexcept {
+  /// What a new segment gets: chosen once, so that it needs no lock.
+  std::uint64_t segment_size() const noexcept { return segment_size_; }
+  static std::uint64_t choose_segment_size(std::uint64_t asked, std::optional<std::uint64_t> capacity) noexcept {
     constexpr std::uint64_t least = 128 * 1024;
     constexpr std::uint64_t most = 64 * 1024 * 1024;
     constexpr std::uint64_t most_asked = 1024 * 1024 * 1024;
-    if (options_.segment_size != 0) return std::clamp<std::uint64_t>(options_.segment_size / 4096 * 4096, least / 2, most_asked);
-    return std::clamp(std::bit_floor(capacity_.value_or(32 * 1024 * 1024) / 32), least, most);
+    if (asked != 0) return std::clamp<std::uint64_t>(asked / 4096 * 4096, least / 2, most_asked);
+    return std::clamp(std::bit_floor(capacity.value_or(32 * 1024 * 1024) / 32), least, most);
   }
 
   template <class Visitor>
@@ -266,6 +269,7 @@ class segment_replica {
 
 
   const mmap_disk_options options_;
+  const std::uint64_t segment_size_;
   std::optional<std::uint64_t> capacity_;
   entry_directory directory_;
   segment_folder folder_;
