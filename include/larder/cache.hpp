@@ -8,7 +8,6 @@
 #include <larder/storage/cache_rules.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/indexed_engine.hpp>
-#include <larder/storage/logged_engine.hpp>
 #include <larder/storage/memory.hpp>
 #include <larder/storage/observed_engine.hpp>
 #include <larder/storage/remote_engine.hpp>
@@ -26,6 +25,12 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+namespace larder::storage {
+/// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
+template <class Key, class Value, class Context>
+class logged_engine;
+}  // namespace larder::storage
 
 namespace larder {
 

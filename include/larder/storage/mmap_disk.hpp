@@ -16,6 +16,7 @@
 
 #include <larder/core/axis.hpp>
 #include <larder/storage/disk_options.hpp>
+#include <larder/storage/logged_engine.hpp>
 #include <larder/storage/segment_store.hpp>
 
 #include <cstdint>
