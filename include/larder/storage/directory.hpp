@@ -2,7 +2,7 @@
 
 // directory: values in files of a shared mount (NFS, SMB, Lustre) that several machines read and write.
 //
-// Source: the same entry files as mmap_disk, with nothing that network file systems do badly: no flock (a no-op on some),
+// Source: one file per entry, as ccache and Bazel's disk cache have it, with nothing that network file systems do badly: no flock (a no-op on some),
 // no mapping (a server that goes away is a SIGBUS, and reads are slow), no journal. Only rename must be atomic.
 // Cost: a get is open, one or two reads and one pass of XXH3 over what came; a put is open, write, close and rename.
 // Choose it for a mount that machines share; on a local file system mmap_disk does less work and knows what others did.
@@ -13,10 +13,10 @@
 #include <larder/core/axis.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
-#include <larder/storage/directory_lock.hpp>
 #include <larder/storage/entry_directory.hpp>
 #include <larder/storage/entry_file.hpp>
 #include <larder/storage/entry_reader.hpp>
+#include <larder/sync/process_mutex.hpp>
 
 #include <filesystem>
 #include <new>
@@ -51,13 +51,13 @@ class directory::store {
     storage::entry_memory memory_;
   };
   using staged = storage::staged_entry;
-  using guard = storage::directory_lock::guard;
+  using guard = sync::process_mutex::guard;
 
   /// Opens the directory and makes what is missing of it. Throws `larder::error` when it cannot be used or holds
   /// something else.
   store(const directory& policy, error_sink& sink)
-      : options_(policy.options), directory_(policy.path, "directory", sink), lock_(std::string()) {
-    directory_.remove_stale_staging(false, false);
+      : options_(policy.options), directory_(policy.path, "directory", sink) {
+    directory_.remove_stale_staging(false);
   }
 
   /// Excludes the other threads of this process; other processes are not excluded and need not be.
@@ -66,7 +66,7 @@ class directory::store {
   /// f(id, handle, info) for each entry whose head is right, oldest first.
   template <class F>
   void recover(F&& f) {
-    for (const storage::scanned_entry& entry : storage::scan_entries(directory_, false)) {
+    for (const storage::scanned_entry& entry : storage::scan_entries(directory_)) {
       handle known;
       known.memory_.stamp = entry.stamp;
       f(entry.id, known, entry.info);
@@ -79,7 +79,7 @@ class directory::store {
     for (int attempt = 0;; ++attempt) {
       try {
         staged result(directory_.staging_path(), entry.id, entry.info);
-        result.write(entry, false);
+        result.write(entry);
         return result;
       } catch (const storage::file_error& e) {
         if ((e.number() != ENOENT && e.number() != ESTALE) || attempt != 0) throw;
@@ -110,7 +110,7 @@ class directory::store {
 
   /// What the directory holds under this digest and key, whoever put it.
   std::optional<stored_info> find(const digest& id, const bytes& key) {
-    return stale_tolerant([&] { return storage::find_entry(directory_, id, key, false); });
+    return stale_tolerant([&] { return storage::find_entry(directory_, id, key); });
   }
 
   /// The encoded key of an entry, copied; nothing when it is gone or damaged.
@@ -147,7 +147,7 @@ class directory::store {
     for (;;) {
       const std::optional<storage::opened_entry> entry = storage::open_entry(file);
       if (!entry) return std::nullopt;
-      storage::copied_entry copied = storage::copy_entry(*entry, id, key, known.memory_, options_.verify, false, file);
+      storage::copied_entry copied = storage::copy_entry(*entry, id, key, known.memory_, options_.verify, file);
       if (copied.collision) return std::nullopt;
       if (copied.damage.empty()) return fetched{fetch_status::hit, std::move(copied.payload), copied.changed};
       if (!directory_.put_aside(file, entry->identity, copied.damage)) continue;  // another file has come in its place
@@ -158,7 +158,7 @@ class directory::store {
 
   directory_options options_;
   storage::entry_directory directory_;
-  storage::directory_lock lock_;
+  sync::process_mutex lock_;
 };
 
 }  // namespace larder

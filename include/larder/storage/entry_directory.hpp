@@ -197,26 +197,16 @@ class entry_directory {
     for (const std::string& name : names_in(file("quarantine"))) remove_file(file("quarantine/") + name);
   }
 
-  /// Removes what dead writers left in `staging`: everything when nobody else uses the directory, else what is older
-  /// than a day and, with `locked` writers, what nobody holds a lock on and whose process is gone.
-  void remove_stale_staging(bool alone, bool locked) const {
+  /// Removes what dead writers left in `staging`: everything when nobody else uses the directory, else what is older than a day.
+  void remove_stale_staging(bool alone) const {
     timespec moment{};
     ::clock_gettime(CLOCK_REALTIME, &moment);
     const std::int64_t yesterday = posix::nanoseconds_of(moment) - std::int64_t{86'400} * 1'000'000'000;
     for (const std::string& name : names_in(file("staging"))) {
-      const std::optional<pid_t> owner = owner_of(name);
-      if (!owner) continue;
+      if (!owner_of(name)) continue;
       const std::string path = file("staging/") + name;
       const std::optional<file_identity> found = identify(path);
-      if (!found || !found->regular) continue;
-      bool stale = alone || found->modified < yesterday;
-      if (locked) {
-        const file_descriptor staged = open_file(path, O_RDONLY);
-        const bool writer_lives = !staged || ::flock(staged.get(), LOCK_EX | LOCK_NB) != 0;
-        const bool process_gone = ::kill(*owner, 0) != 0 && errno == ESRCH;
-        stale = !writer_lives && (stale || process_gone);
-      }
-      if (stale) ::unlink(path.c_str());
+      if (found && found->regular && (alone || found->modified < yesterday)) ::unlink(path.c_str());
     }
   }
 

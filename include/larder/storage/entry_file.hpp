@@ -1,7 +1,7 @@
 #pragma once
 
 // One entry in one file, in the format of format/entry_frame.hpp: written under a temporary name without a copy of the
-// payload, read back with head, key, length and checksum compared. What mmap_disk and directory share.
+// payload, read back with head, key, length and checksum compared. What `directory` is made of.
 //
 // A file is never changed once it is published: it is replaced by rename and removed by unlink, so whoever has it open
 // or mapped keeps the bytes it saw.
@@ -66,9 +66,8 @@ class staged_entry {
   const stored_info& info() const noexcept { return info_; }
   std::uint64_t stamp() const noexcept { return stamp_; }
 
-  /// Creates the file and writes all of the entry; the flock it holds until it is published or dropped tells others
-  /// that its writer lives. Throws `file_error`.
-  void write(const stored_entry& entry, bool locked) {
+  /// Creates the file and writes all of the entry. Throws `file_error`.
+  void write(const stored_entry& entry) {
     const bytes head = format::encode_entry_head(entry);
     std::memcpy(&stamp_, head.data() + 72, sizeof stamp_);
     file_ = open_file(path_, O_CREAT | O_EXCL | O_WRONLY);
@@ -77,19 +76,12 @@ class staged_entry {
       const std::string path = std::exchange(path_, {});
       fail_file("create", path, number);
     }
-    if (locked) uninterrupted([&] { return ::flock(file_.get(), LOCK_EX | LOCK_NB); });
     const std::uint64_t size = head.size() + entry.payload.size();
     if (size >= preallocated_from && ::fallocate(file_.get(), 0, 0, static_cast<off_t>(size)) != 0 &&
         (errno == ENOSPC || errno == EDQUOT))
       fail_file("make room for", path_, errno);
     write_at(file_, head.span(), entry.payload.span(), 0, path_);
-    if (locked) {
-      // The time of access belongs to the store from here on: the kernel's own stamp is of another clock.
-      const std::array<timespec, 2> times{posix::timespec_of(entry.info.written.count()), timespec{0, UTIME_OMIT}};
-      ::futimens(file_.get(), times.data());
-    } else if (const int number = file_.close(); number != 0) {
-      fail_file("write", path_, number);
-    }
+    if (const int number = file_.close(); number != 0) fail_file("write", path_, number);
   }
 
   /// Moves it to `target` at once and whole, in place of what is there. Throws `file_error`.
@@ -209,13 +201,6 @@ inline key_match compare_key(std::span<const std::byte> stored, const bytes& ask
   if (stored.size() == asked.size() && (stored.empty() || std::memcmp(stored.data(), asked.data(), stored.size()) == 0))
     return key_match::same;
   return digest_of(stored) == id ? key_match::collision : key_match::foreign;
-}
-
-/// What an index keeps of an entry.
-inline stored_info info_of(const format::entry_frame& frame, const file_identity& identity, bool with_access_time) noexcept {
-  stored_info info = frame.info();
-  if (with_access_time && instant{identity.accessed} > info.written) info.accessed = instant{identity.accessed};
-  return info;
 }
 
 }  // namespace storage

@@ -39,7 +39,7 @@ struct copied_entry {
 
 /// Reads and compares an entry as `setting` asks. Throws `file_error`.
 inline copied_entry copy_entry(const opened_entry& entry, const digest& id, const bytes& key, entry_memory& known, verify setting,
-                               bool with_access_time, const std::string& path) {
+                               const std::string& path) {
   copied_entry result;
   const std::optional<entry_head> head = read_entry_head(entry, path);
   if (!head) {
@@ -70,14 +70,14 @@ inline copied_entry copy_entry(const opened_entry& entry, const digest& id, cons
   }
   if (!same) {
     known.stamp = head->stamp;
-    result.changed = info_of(head->frame, entry.identity, with_access_time);
+    result.changed = head->frame.info();
   }
   result.payload = std::move(*payload);
   return result;
 }
 
 /// What is stored under this digest and key; a damaged head is put aside. Throws `file_error`.
-inline std::optional<stored_info> find_entry(const entry_directory& directory, const digest& id, const bytes& key, bool with_access_time) {
+inline std::optional<stored_info> find_entry(const entry_directory& directory, const digest& id, const bytes& key) {
   const std::string path = directory.path_of(id);
   const std::optional<opened_entry> entry = open_entry(path);
   if (!entry) return std::nullopt;
@@ -87,7 +87,7 @@ inline std::optional<stored_info> find_entry(const entry_directory& directory, c
     return std::nullopt;
   }
   if (compare_key(head->key.span(), key, id) != key_match::same) return std::nullopt;
-  return info_of(head->frame, entry->identity, with_access_time);
+  return head->frame.info();
 }
 
 /// The encoded key of an entry, copied; nothing when it is gone or damaged. Throws `file_error`.
@@ -110,7 +110,7 @@ struct scanned_entry {
 /// Every entry whose head is right, least recently used first; damaged ones are put aside. A file that cannot be read is
 /// told to the sink and left out; when the process has no descriptors or memory left, that is thrown, as every file would
 /// be left out.
-inline std::vector<scanned_entry> scan_entries(const entry_directory& directory, bool with_access_time) {
+inline std::vector<scanned_entry> scan_entries(const entry_directory& directory) {
   std::vector<scanned_entry> found;
   directory.for_each([&](const digest& id, const std::string& path) {
     try {
@@ -118,7 +118,7 @@ inline std::vector<scanned_entry> scan_entries(const entry_directory& directory,
       if (!entry) return;
       const std::optional<entry_head> head = read_entry_head(*entry, path, 512);
       if (head)
-        found.push_back({id, head->stamp, info_of(head->frame, entry->identity, with_access_time)});
+        found.push_back({id, head->stamp, head->frame.info()});
       else
         directory.put_aside(path, entry->identity, damaged_head);
     } catch (const file_error& e) {

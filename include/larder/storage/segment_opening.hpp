@@ -68,7 +68,7 @@ class segment_opening {
     const file_descriptor lock = take_turn();
     opened_segments result;
     result.alone = come_in() && first;  // else other threads of this process may be at work
-    directory_->remove_stale_staging(result.alone, false);
+    directory_->remove_stale_staging(result.alone);
     const std::string path = directory_->file("journal");
     std::optional<shared_log> old = shared_log::open(path);
     const bool live = old && !result.alone;

@@ -204,7 +204,6 @@ class segment_store : public segment_replica {
     log.append_at_end(position_.load(std::memory_order_relaxed), {shared_log::change::dropped, {last + 1, 0}}, 0);
     evicted_.clear();
     directory_.empty_quarantine();
-    folder_changed_ = true;
   }
 
   /// The fewest of the oldest segments of which no more than half is of any use together, so that the rest finds room where they were.
@@ -237,13 +236,11 @@ class segment_store : public segment_replica {
   /// Nothing of a segment, the oldest, counts any more. Under the lock, when nobody changed anything since the last `follow`, else false.
   bool drop(std::uint32_t number) {
     shared_log& log = *log_.load(std::memory_order_relaxed);
-    folder_changed_ = true;
     return log.append(position_.load(std::memory_order_relaxed), {shared_log::change::dropped, {number + 1, 0}}, 0);
   }
   /// The same for one that is not the oldest: everything in it that still counts has been written anew.
   bool remove(std::uint32_t number) {
     shared_log& log = *log_.load(std::memory_order_relaxed);
-    folder_changed_ = true;
     return log.append(position_.load(std::memory_order_relaxed), {shared_log::change::removed, {number, 0}}, 0);
   }
   void set_capacity(std::uint64_t bytes) noexcept { capacity_ = bytes; }
@@ -369,7 +366,6 @@ class segment_store : public segment_replica {
     if (!references_.remove(number)) return;
     files_.leave(number);
     unreferenced_.push_back(number);
-    folder_changed_ = true;
   }
 
   /// Writes down which records were evicted, for whoever opens the directory later.
@@ -422,7 +418,6 @@ class segment_store : public segment_replica {
   segment_writer writer_{folder_};
   sync::process_mutex threads_;
   unsigned generation_ = 0;     // of the process that came in
-  bool folder_changed_ = false;
   refusal refused_;
 };
 

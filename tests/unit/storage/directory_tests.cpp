@@ -47,7 +47,7 @@ TEST_CASE("a reader that has a file open keeps its bytes when it is replaced") {
   put(here, "a", text_of(100'000, 2));
   larder::storage::entry_memory memory;
   const larder::storage::copied_entry copy =
-      larder::storage::copy_entry(*open, id_of("a"), larder::bytes::copy_of("a"), memory, larder::verify::always, false, path);
+      larder::storage::copy_entry(*open, id_of("a"), larder::bytes::copy_of("a"), memory, larder::verify::always, path);
   CHECK(copy.damage.empty());
   CHECK(copy.payload.text() == text_of(100'000, 1));
   CHECK(get(here, "a") == text_of(100'000, 2));
