@@ -324,12 +324,12 @@ class logged_index {
     removals left;
     const put_outcome outcome = table_.put(id, [&] { return id; }, handle(h), request_for(id, info, context_.now()), left);
     std::optional<handle> replaced;
-    left.for_each([&](auto& e) {
-      if (e.key == id && !(e.payload.place() == h.place())) replaced = e.payload;
-    });
     removals others;
     left.for_each([&](auto& e) {
-      if (!(e.key == id)) others.push(std::move(e.key), std::move(e.payload), e.cause);
+      if (!(e.key == id))
+        others.push(std::move(e.key), std::move(e.payload), e.cause);
+      else if (!(e.payload.place() == h.place()))
+        replaced = e.payload;
     });
     settle(others, gone);
     if (replaced) store_.release(*replaced);

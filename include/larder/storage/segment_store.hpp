@@ -67,7 +67,6 @@ class segment_store : public segment_replica {
     result.record.id = entry.id;
     result.record.written = entry.info.written;
     result.record.expires = entry.info.expires;
-    result.weight = entry.payload.size();
     if (entry.payload.size() >= file_from()) {
       result.value = entry.payload;
       put_into_file(result, entry.payload);
@@ -97,7 +96,6 @@ class segment_store : public segment_replica {
     result.record = *record;
     result.key = bytes::copy_of(format::record_key(from, *record));
     result.payload = bytes::copy_of(format::record_payload(from, *record));
-    result.weight = in->weight_of(*record, known.place().unit);
     if (record->kind == format::record_kind::value_file) result.reference = format::file_reference::decode(result.payload.span());
     return result;
   }
@@ -118,7 +116,8 @@ class segment_store : public segment_replica {
   }
 
   /// How the index knows a staged record that is about to be published.
-  handle handle_of(const staged& made) {
+  handle handle_of(staged& made) {
+    if (is_outdated(made)) restage(made);  // before anybody may look at it where it is
     known_segment(made.at.segment);
     return handle(made.at, made.reference.has_value());
   }
@@ -126,7 +125,7 @@ class segment_store : public segment_replica {
   std::optional<handle> publish(staged& made) {
     shared_log& log = *log_.load(std::memory_order_relaxed);
     const std::uint64_t position = position_.load(std::memory_order_relaxed);
-    if (made.log != &log || made.at.segment <= sealed_ || made.at.segment < log.oldest() || (made.reference && made.wrote_file.empty() && !references_.contains(made.reference->number))) {
+    if (is_outdated(made)) {
       restage(made);
     } else if (recent_.may_have_changed(made.record.id.low, made.position)) {
       made.position = position;
@@ -333,6 +332,12 @@ class segment_store : public segment_replica {
     if (made.reference) references_.add(*made.reference);
     recent_.add(position, made.record.id.low);
     position_.store(position + 1, std::memory_order_release);
+  }
+  /// Whether what a staged record was written into, or what it refers to, has gone.
+  bool is_outdated(const staged& made) const {
+    const shared_log& log = *log_.load(std::memory_order_relaxed);
+    return made.log != &log || made.at.segment <= sealed_ || made.at.segment < log.oldest() ||
+           (made.reference && made.wrote_file.empty() && !references_.contains(made.reference->number));
   }
   /// Writes a staged record anew: what it was written into, or what it refers to, has gone.
   void restage(staged& made) {

@@ -38,7 +38,6 @@ class staged_record {
   bytes payload;  ///< of the record: the value, or what stands for it
   bytes value;    ///< where a file has it
   format::segment_record record;
-  std::uint64_t weight = 0;
   std::optional<format::file_reference> reference;
   std::string wrote_file;  ///< of this value alone, until it is published
   format::record_place at;
@@ -65,7 +64,6 @@ class staged_record {
     std::swap(payload, other.payload);
     std::swap(value, other.value);
     std::swap(record, other.record);
-    std::swap(weight, other.weight);
     std::swap(reference, other.reference);
     std::swap(wrote_file, other.wrote_file);
     std::swap(at, other.at);
