@@ -37,6 +37,10 @@ struct footer_entry {
   instant written{0};
   instant expires = no_deadline;
 
+  /// `weight` is the size of the value that the record stands for.
+  static footer_entry of(const segment_record& record, std::uint32_t unit, std::uint64_t weight) noexcept {
+    return {record.id, unit, record.kind, weight, record.sequence, record.written, record.expires};
+  }
   void encode(std::byte* to) const noexcept {
     const auto put = [to](std::size_t where, auto value) { std::memcpy(to + where, &value, sizeof value); };
     put(0, id.low);

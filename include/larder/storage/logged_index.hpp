@@ -211,8 +211,7 @@ class logged_index {
       if (!bad) continue;
       for (const live_entry& e : live_in(*bad)) carry(e, gone);
       for (std::size_t i = 0; i < bad->size(); ++i) {
-        std::uint64_t use = 0;
-        const auto entry = bad->entry(i, use);
+        const auto entry = bad->entry(i);
         if (entry.id == digest{} || find(entry.id)) continue;
         staged mark = store_.stage_erasure(entry.id);
         while (!store_.publish(mark)) catch_up(gone);
@@ -355,8 +354,7 @@ class logged_index {
       context_.guarded(false, [&] {
         const auto in = store_.find(known.place().segment);
         if (!in) return false;
-        std::uint64_t use = 0;
-        const auto entry = in->entry_at(known.place().unit, use);
+        const auto entry = in->entry_at(known.place().unit);
         const stored_info info{entry.weight, entry.written, *used, entry.expires};
         if (entry.id != id || context_.too_old(info.written, info.accessed, info.expires, context_.now())) return false;
         removals left;
@@ -376,8 +374,7 @@ class logged_index {
   std::vector<live_entry> live_in(const Segment& in) {
     std::vector<live_entry> live;
     for (std::size_t i = 0; i < in.size(); ++i) {
-      std::uint64_t use = 0;
-      const auto entry = in.entry(i, use);
+      const auto entry = in.entry(i);
       if (entry.id == digest{}) continue;
       removals old;
       table_.look_up(entry.id, entry.id.low, look::peek, context_.now(), old, [&](const auto& e) {

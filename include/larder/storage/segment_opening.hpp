@@ -111,8 +111,7 @@ class segment_opening {
         if (one == nullptr) continue;
       }
       for (std::size_t i = 0; i < one->size(); ++i) {
-        std::uint64_t use = 0;
-        last_sequence = std::max(last_sequence, one->entry(i, use).sequence);
+        last_sequence = std::max(last_sequence, one->entry(i).sequence);
       }
       result.segments.push_back(std::move(one));
     }
@@ -212,8 +211,7 @@ class segment_opening {
     const std::unordered_set<std::uint32_t> whole(in.units.begin(), in.units.end());
     // After a power cut the log may be one of before the segment, whose number was another one's then.
     if (!in.units.empty()) {
-      std::uint64_t use = 0;
-      if (in.entry(in.units.size() - 1, use).sequence > log.sequence_at(end)) return;
+      if (in.entry(in.units.size() - 1).sequence > log.sequence_at(end)) return;
     }
     for (const auto& [unit, position] : published) {
       if (whole.contains(unit)) continue;
@@ -250,9 +248,8 @@ class segment_opening {
     const file_descriptor file = open_file(sealed.path, O_RDWR);
     if (!file) fail_file("open", sealed.path, errno);
     for (std::size_t i = 0; i < sealed.size(); ++i) {
-      std::uint64_t use = 0;
-      units.push_back(sealed.entry(i, use).unit);
-      if (use != 0)
+      units.push_back(sealed.entry(i).unit);
+      if (const std::uint64_t use = sealed.use(i); use != 0)
         write_at(file, std::as_bytes(std::span(&use, 1)), {},
                  format::record_place{sealed.number, units.back()}.offset() + format::segment_record::use_offset, sealed.path);
     }

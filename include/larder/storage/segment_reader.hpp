@@ -46,7 +46,7 @@ class segment_reader {
     fetched result;
     std::shared_ptr<segment> in;
     segments_->with(at.segment, [&](const std::shared_ptr<segment>& found) {
-      if (trusted && !known.has_file() && options_.read == read_mode::mapping && serve(found, at, id, key, result)) return;
+      if (trusted && options_.read == read_mode::mapping && serve(found, at, id, key, result)) return;
       in = found;
     });
     if (in == nullptr && result.status != fetch_status::hit) return gone();
@@ -80,16 +80,23 @@ class segment_reader {
   }
 
   /// The usual case: a value that was found right before. False when anything is out of the ordinary.
-  static bool serve(const std::shared_ptr<segment>& in, format::record_place at, const digest& id, const bytes& key, fetched& result) {
+  bool serve(const std::shared_ptr<segment>& in, format::record_place at, const digest& id, const bytes& key, fetched& result) const {
     const std::span<const std::byte> from = in->from(at.unit);
     core::prefetch(from.data() + 64);  // the key, and the payload's beginning: on their way with the head
     core::prefetch(from.data() + 128);
     const std::optional<format::segment_record> record = format::peek_record(from, at);
-    if (!record || record->kind != format::record_kind::value || record->id != id) return false;
+    if (!record || record->id != id) return false;
     const std::span<const std::byte> stored = format::record_key(from, *record);
     if (stored.size() != key.size() || (!stored.empty() && std::memcmp(stored.data(), key.data(), stored.size()) != 0)) return false;
     const std::span<const std::byte> payload = format::record_payload(from, *record);
-    result.payload = in->views().view(in, at.unit, payload.data(), payload.size());
+    if (record->kind == format::record_kind::value) {
+      result.payload = in->views().view(in, at.unit, payload.data(), payload.size());
+    } else {
+      const auto reference = format::file_reference::decode(payload);
+      const std::shared_ptr<mapped_value> value = reference ? files_->find(reference->number) : nullptr;
+      if (value == nullptr) return false;
+      result.payload = value->views().view(value, 0, value->content().data(), value->content().size());
+    }
     result.status = fetch_status::hit;
     return true;
   }

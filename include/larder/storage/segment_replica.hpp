@@ -158,7 +158,7 @@ class segment_replica {
   /// Memory that the store itself takes; under the lock.
   std::uint64_t overhead_bytes() const {
     std::uint64_t sum = sizeof(*this) + files_.mappings() * (sizeof(mapped_value) + 64) + references_.memory();
-    table_.for_each([&](const std::shared_ptr<segment>& one) { sum += sizeof(segment) + one->units.capacity() * sizeof(std::uint32_t); });
+    table_.for_each([&](const std::shared_ptr<segment>& one) { sum += one->memory(); });
     return sum;
   }
 
@@ -306,8 +306,7 @@ class segment_replica {
     for (std::size_t s = all.size(); s-- != 0;) {
       live[s].resize(all[s]->size());
       for (std::size_t i = all[s]->size(); i-- != 0;) {
-        std::uint64_t use = 0;
-        const format::footer_entry entry = all[s]->entry(i, use);
+        const format::footer_entry entry = all[s]->entry(i);
         if (entry.kind == format::record_kind::evicted) {
           read_evictions(*all[s], entry.unit);
           continue;
@@ -321,7 +320,7 @@ class segment_replica {
         const format::record_place at = all[s]->place(entry.unit);
         if (entry.kind != format::record_kind::erased && opened_.evicted.contains(at.word()) && !opened_.listed.contains(at.word()))
           remember_evicted(entry.id, at);
-        live[s][i] = entry.kind != format::record_kind::erased && !format::use_stamp::is_erased(use, at) && !opened_.evicted.contains(at.word());
+        live[s][i] = entry.kind != format::record_kind::erased && !format::use_stamp::is_erased(all[s]->use(i), at) && !opened_.evicted.contains(at.word());
       }
     }
     for (std::size_t s = 0; s < all.size(); ++s)
@@ -343,8 +342,7 @@ class segment_replica {
   }
   template <class Visitor>
   void tell_found(const std::shared_ptr<segment>& in, std::size_t i, Visitor& to) {
-    std::uint64_t use = 0;
-    const format::footer_entry entry = in->entry(i, use);
+    const format::footer_entry entry = in->entry(i);
     const format::record_place at{in->number, entry.unit};
     const bool has_file = entry.kind == format::record_kind::value_file;
     if (has_file) {
@@ -356,7 +354,7 @@ class segment_replica {
     in->live_bytes += format::segment_record::round_up((has_file ? format::file_reference::encoded_size : entry.weight) +
                                                            format::segment_record::header_size, format::record_place::unit_size);
     stored_info info{entry.weight, entry.written, entry.written, entry.expires};
-    if (const auto used = format::use_stamp::decode(use, at); used && *used > info.accessed) info.accessed = *used;
+    if (const auto used = format::use_stamp::decode(in->use(i), at); used && *used > info.accessed) info.accessed = *used;
     to.put(entry.id, handle(at, has_file), info);
   }
   void read_evictions(const segment& in, std::uint32_t unit) {
@@ -378,8 +376,9 @@ class segment_replica {
     if (in == nullptr) return;  // it was dropped later on
     // What was published while this process came in may have been found by it already.
     if (position_.load(std::memory_order_relaxed) < told_until_ && in->knows(at.unit)) return;
-    if (!in->footer) in->units.push_back(at.unit);
     const std::optional<format::segment_record> record = format::decode_record(in->from(at.unit), at);
+    const std::uint64_t weight = record ? in->weight_of(*record, at.unit) : 0;
+    if (!in->footer) in->add(record ? format::footer_entry::of(*record, at.unit, weight) : in->entry_at(at.unit));
     if (!record) return;
     recent_.add(position_.load(std::memory_order_relaxed), record->id.low);
     switch (record->kind) {
@@ -394,13 +393,12 @@ class segment_replica {
       }
     }
     in->live_bytes += record->size();
-    to.put(record->id, handle(at, record->kind == format::record_kind::value_file), format::info_of(*record, in->weight_of(*record, at.unit)));
+    to.put(record->id, handle(at, record->kind == format::record_kind::value_file), format::info_of(*record, weight));
   }
   template <class Visitor>
   void forget_segment(const std::shared_ptr<segment>& one, Visitor& to) {
     for (std::size_t i = 0; i < one->size(); ++i) {
-      std::uint64_t use = 0;
-      const format::footer_entry entry = one->entry(i, use);
+      const format::footer_entry entry = one->entry(i);
       if (entry.kind == format::record_kind::value || entry.kind == format::record_kind::value_file)
         to.evict(entry.id, format::record_place{one->number, entry.unit});
     }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -52,7 +53,7 @@ class segment_store : public segment_replica {
       writer_.close();
       stale_ = !opening_.join() || stale_;
     }
-    if (shared_log* const log = log_.load(std::memory_order_relaxed); log == nullptr || !log->intact()) stale_ = true;
+    if (shared_log* const log = log_.load(std::memory_order_relaxed); log == nullptr || !is_intact(*log)) stale_ = true;
     return held;
   }
   /// Whether a failure is the device's want of room, which dropping something may help.
@@ -165,6 +166,7 @@ class segment_store : public segment_replica {
     const std::uint64_t stamp = format::use_stamp::erased(known.place());
     std::memcpy(static_cast<std::byte*>(mapped) + offset % page, &stamp, sizeof stamp);
     ::munmap(mapped, 2 * page);
+    mark_used(*in, file);
     flushed_below_ = std::min(flushed_below_, in->number);
     if (shared_log* const log = log_.load(std::memory_order_relaxed); log != nullptr)
       log->append_at_end(position_.load(std::memory_order_relaxed), {shared_log::change::evicted, known.place()}, id.low);
@@ -259,6 +261,7 @@ class segment_store : public segment_replica {
         folder_.seal(*found, one.records_end);
         if (std::shared_ptr<segment> again = folder_.map(one.number, 0, ledger_); again != nullptr && again->footer)
           found->file_size = again->file_size;
+        found->forget_told();
       } catch (const error&) {  // without one it is read when it is opened the next time
       }
     }
@@ -273,6 +276,7 @@ class segment_store : public segment_replica {
     if (!file && errno == ENOENT) return;
     if (!file) fail_file("remember a use in", in->path, errno);
     write_at(file, std::as_bytes(std::span(&stamp, 1)), {}, in->use_offset(known.place().unit), in->path);
+    mark_used(*in, file);
   }
   /// Returns when everything published and erased before survives a power cut. Throws `larder::error` when the device says no;
   /// what it did not take is to be written anew before it is flushed again (`take_refused`).
@@ -322,16 +326,31 @@ class segment_store : public segment_replica {
   refusal take_refused() { return std::exchange(refused_, {}); }
 
  private:
+  /// Whether the log's file is still there: asked now and then, as a put is not to wait for the answer each time.
+  bool is_intact(const shared_log& log) {
+    constexpr std::chrono::microseconds now_and_then{50};
+    const auto now = std::chrono::steady_clock::now();
+    if (asked_log_ == &log && now - asked_at_ < now_and_then) return true;
+    asked_log_ = &log;
+    asked_at_ = now;
+    return log.intact();
+  }
   void note_published(const staged& made, std::uint64_t position) {
     const std::shared_ptr<segment> in = known_segment(made.at.segment);
     if (in != nullptr) {
-      in->units.push_back(made.at.unit);
+      in->add(format::footer_entry::of(made.record, made.at.unit, made.reference ? made.reference->size : made.record.payload_size));
       if (made.record.kind == format::record_kind::value || made.record.kind == format::record_kind::value_file)
         in->live_bytes += made.record.size();
     }
     if (made.reference) references_.add(*made.reference);
     recent_.add(position, made.record.id.low);
     position_.store(position + 1, std::memory_order_release);
+  }
+  /// Whoever seals the segment is to look for the last uses of its records.
+  static void mark_used(const segment& in, const file_descriptor& file) {
+    if (in.footer || in.has_uses()) return;
+    constexpr std::uint64_t mark = 1;
+    write_at(file, std::as_bytes(std::span(&mark, 1)), {}, segment::uses_mark_offset, in.path);
   }
   /// Whether what a staged record was written into, or what it refers to, has gone.
   bool is_outdated(const staged& made) const {
@@ -423,6 +442,8 @@ class segment_store : public segment_replica {
   segment_writer writer_{folder_};
   sync::process_mutex threads_;
   unsigned generation_ = 0;     // of the process that came in
+  const shared_log* asked_log_ = nullptr;
+  std::chrono::steady_clock::time_point asked_at_;
   refusal refused_;
 };
 

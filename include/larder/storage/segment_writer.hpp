@@ -3,6 +3,7 @@
 #include <larder/core/concepts.hpp>
 #include <larder/format/segment_record.hpp>
 #include <larder/storage/segment_folder.hpp>
+#include <larder/storage/segment_room.hpp>
 #include <larder/storage/shared_log.hpp>
 #include <larder/sync/process_mutex.hpp>
 
@@ -87,7 +88,7 @@ class segment_writer {
  public:
   explicit segment_writer(const segment_folder& folder) : folder_(&folder) {}
 
-  /// What was sealed here and still has to get its footer: its number and where its records end.
+  /// What was sealed here and still has to get its footer: its number and where its records end at most.
   struct sealed_segment {
     std::uint32_t number = 0;
     std::uint64_t records_end = 0;
@@ -112,6 +113,9 @@ class segment_writer {
         seal(log, end);
         continue;
       }
+      const segment_room::outlook room = room_.reach(log, end, end.offset() + record.size(), *to.file, to.size);
+      if (room == segment_room::outlook::stuck) seal(log, end);
+      if (room != segment_room::outlook::ready) continue;
       std::uint64_t expected = end.word();
       const format::record_place after{end.segment, end.unit + static_cast<std::uint32_t>(record.size() / format::record_place::unit_size)};
       if (!log.active().compare_exchange_strong(expected, after.word(), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
@@ -130,11 +134,14 @@ class segment_writer {
   void seal(shared_log& log, const format::record_place& end) {
     std::uint64_t expected = end.word();
     if (end.unit == 0 ||
-        !log.active().compare_exchange_strong(expected, format::record_place{end.segment, 0}.word(), std::memory_order_acq_rel))
+        !log.active().compare_exchange_strong(expected, format::record_place{end.segment, 0}.word()))
       return;
+    // Somebody may still be making room there: what comes behind the records comes behind that.
+    const shared_log::room_end room = shared_log::room_end::of_word(log.room().load());
+    const bool in_the_making = room.segment == end.segment && room.in_the_making;
     log.append_at_end(log.end(), {shared_log::change::sealed, end}, 0);
     const std::lock_guard guard(mutex_);
-    due_.push_back({end.segment, end.offset()});
+    due_.push_back({end.segment, in_the_making ? std::max(end.offset(), room.offset()) : end.offset()});
     if (current_.number == end.segment) current_ = {};
   }
   /// Ends a segment for good, whoever writes into it meanwhile.
@@ -234,6 +241,7 @@ class segment_writer {
   }
 
   const segment_folder* folder_;
+  segment_room room_;
   mutable std::mutex mutex_;
   const shared_log* of_ = nullptr;  // whose segment the current one is
   writing current_;

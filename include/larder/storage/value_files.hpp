@@ -84,6 +84,12 @@ class value_files {
     }
   }
 
+  /// The file of this number where it is in memory already; else nothing.
+  std::shared_ptr<mapped_value> find(std::uint64_t number) const {
+    const std::lock_guard guard(mutex_);
+    const auto found = mapped_.find(number);
+    return found == mapped_.end() ? nullptr : found->second.lock();
+  }
   /// The file of this number in memory, mapped anew where nobody has it; nothing when it is not there or of another size. Throws `file_error`.
   std::shared_ptr<mapped_value> map(std::uint64_t number, std::uint64_t size) {
     if (std::shared_ptr<mapped_value> known = find(number)) return known;
@@ -124,12 +130,6 @@ class value_files {
   }
 
  private:
-  std::shared_ptr<mapped_value> find(std::uint64_t number) const {
-    const std::lock_guard guard(mutex_);
-    const auto found = mapped_.find(number);
-    return found == mapped_.end() ? nullptr : found->second.lock();
-  }
-
   std::uint64_t next_number() noexcept {
     const std::lock_guard guard(mutex_);
     std::uint64_t mixed = (names_ += 0x9e37'79b9'7f4a'7c15ULL) ^ static_cast<std::uint64_t>(::getpid()) << 32;  // a child counts on from where its parent is
