@@ -41,8 +41,9 @@ struct opened_segments {
   bool alone = false;                              ///< nobody else had the directory open
 };
 
-/// How processes come into a directory and leave it. One at a time comes in, under LOCK; everybody holds USERS shared while he is there, so
-/// that whoever gets it alone knows that nothing is under way and may tidy up: he starts a new log and removes what nobody refers to.
+/// How processes come into a directory and leave it. Everybody holds USERS shared while he is there, so that whoever gets it alone knows that
+/// nothing is under way and may tidy up: he starts a new log and removes what nobody refers to. Where somebody follows the log, others
+/// come in beside him and wait for nobody; else they come in one at a time, under LOCK.
 class segment_opening {
  public:
   explicit segment_opening(const entry_directory& directory) : directory_(&directory) {}
@@ -65,12 +66,16 @@ class segment_opening {
   /// Comes in and looks at everything that is there. Throws `larder::error`.
   opened_segments open(const segment_folder& folder, const std::shared_ptr<pinned_ledger>& ledger, std::uint64_t segment_size, bool first) {
     directory_->create_folders();
-    const file_descriptor lock = take_turn();
-    opened_segments result;
-    result.alone = come_in() && first;  // else other threads of this process may be at work
-    directory_->remove_stale_staging(result.alone);
     const std::string path = directory_->file("journal");
+    opened_segments result;
+    file_descriptor turn;
     std::optional<shared_log> old = shared_log::open(path);
+    if (!old || !come_in_beside(*old)) {
+      turn = take_turn();
+      result.alone = come_in() && first;  // else other threads of this process may be at work
+      old = shared_log::open(path);
+    }
+    directory_->remove_stale_staging(result.alone);
     const bool live = old && !result.alone;
     const std::uint64_t seen_to = old ? old->end() : 0;
     const log_notes notes = old ? read_notes(*old, seen_to, result) : log_notes{};
@@ -125,12 +130,14 @@ class segment_opening {
       result.sealed = active.unit == 0 ? active.segment : active.segment - 1;
       result.position = seen_to;
       result.log = std::make_unique<shared_log>(std::move(*old));
+      result.log->hold();
       return result;
     }
     const std::uint32_t newest = listing.segments.empty() ? 0 : listing.segments.back();
     if (active.segment != newest || active.unit == 0) active = {newest, 0};
     result.sealed = active.unit == 0 ? newest : newest - 1;
     start_log(path, segment_size, last_sequence + 1, listing.segments.empty() ? 1 : listing.segments.front(), active, old, result);
+    if (result.log != nullptr) result.log->hold();
     return result;
   }
 
@@ -160,6 +167,14 @@ class segment_opening {
                                              "\" for 30 s and holds \"" + path + "\"; is it stopped?");
       std::this_thread::sleep_for(pause);
     }
+  }
+  /// Comes in where somebody follows the log. False, and not in, when nobody is seen to.
+  bool come_in_beside(const shared_log& log) {
+    if (!log.is_held() || !join()) return false;
+    // Now nobody can be alone any more; but he who was seen may have left, and another have been alone, before that.
+    if (log.is_held() && log.intact()) return true;
+    users_ = {};
+    return false;
   }
   bool come_in() {
     const std::string path = directory_->file("USERS");

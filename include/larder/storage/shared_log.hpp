@@ -210,6 +210,16 @@ class shared_log {
     while (now < to && !at.compare_exchange_weak(now, to, std::memory_order_acq_rel, std::memory_order_relaxed)) {
     }
   }
+  /// From now on this process, or a child of it, is seen to follow the log, as long as the log's file is open in it.
+  void hold() const noexcept {
+    struct flock lock = first_byte(F_RDLCK);
+    ::fcntl(file_.get(), F_OFD_SETLK, &lock);  // where there are no such locks, nobody is seen
+  }
+  /// Whether somebody is seen to follow the log. Asks without taking anything that others could have to wait for.
+  bool is_held() const noexcept {
+    struct flock lock = first_byte(F_WRLCK);
+    return ::fcntl(file_.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  }
   /// Whether the file is still named and as long as its mapping: nobody removed or cut it.
   bool intact() const noexcept {
     struct stat answer {};
@@ -229,6 +239,13 @@ class shared_log {
   static constexpr std::size_t end_offset = 192;
   static constexpr std::uint64_t number_mask = (std::uint64_t{1} << 26) - 1;
 
+  static struct flock first_byte(int type) noexcept {
+    struct flock lock {};
+    lock.l_type = static_cast<short>(type);
+    lock.l_whence = SEEK_SET;
+    lock.l_len = 1;
+    return lock;
+  }
   static std::size_t size_for(unsigned slots_log2) noexcept { return header_size + (std::size_t{16} << slots_log2); }
 
   static int allocate(const file_descriptor& file, std::uint64_t size) noexcept {
