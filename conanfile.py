@@ -17,8 +17,8 @@ class LarderConan(ConanFile):
     topics = ("cache", "header-only", "machine-learning")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"json": [True, False], "http": [True, False], "testing": [True, False]}
-    default_options = {"json": False, "http": False, "testing": False, "boost/*:header_only": True}
+    options = {"json": [True, False], "http": [True, False], "zstd": [True, False], "testing": [True, False]}
+    default_options = {"json": False, "http": False, "zstd": False, "testing": False, "boost/*:header_only": True}
     exports_sources = "include/*", "LICENSE"
     no_copy_source = True
 
@@ -36,6 +36,8 @@ class LarderConan(ConanFile):
         if self.options.http:
             self.requires("libcurl/[>=7.88 <9]", transitive_headers=True, transitive_libs=True)
             self.requires("expat/[>=2.5 <3]", transitive_headers=True, transitive_libs=True)
+        if self.options.zstd:
+            self.requires("zstd/[>=1.4 <2]", transitive_headers=True, transitive_libs=True)
         if self.options.testing:
             self.requires("boost/[>=1.81 <2]", transitive_headers=True)
 
@@ -69,5 +71,7 @@ class LarderConan(ConanFile):
             component("layer", "larder::layer", ["disk", "json"])
         if self.options.http:
             component("http", "larder::http", ["core", "libcurl::libcurl", "expat::expat"])
+        if self.options.zstd:
+            component("zstd", "larder::zstd", ["core", "zstd::zstdlib"])
         if self.options.testing:
             component("testing", "larder::testing", ["core", "boost::headers"])

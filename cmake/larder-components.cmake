@@ -1,12 +1,13 @@
 # The components of larder: what each needs from larder and from other packages. Read by the build and by the installed package,
 # so that both look for the same things in the same way. Works from CMake 3.16 on.
 
-set(larder_components core disk json http layer presets testing)   # each after those that it needs
+set(larder_components core disk json http zstd layer presets testing)   # each after those that it needs
 
 set(larder_core_needs "")
 set(larder_disk_needs core)
 set(larder_json_needs core)
 set(larder_http_needs core)
+set(larder_zstd_needs core)
 set(larder_layer_needs json disk)
 set(larder_presets_needs disk http)
 set(larder_testing_needs core)
@@ -15,6 +16,7 @@ set(larder_core_links xxHash::xxhash Threads::Threads)
 set(larder_disk_links "")
 set(larder_json_links simdjson::simdjson)
 set(larder_http_links CURL::libcurl EXPAT::EXPAT)
+set(larder_zstd_links zstd::libzstd)
 set(larder_layer_links "")
 set(larder_presets_links "")
 set(larder_testing_links Boost::headers)
@@ -24,10 +26,37 @@ set(larder_testing_links Boost::headers)
 set(larder_disk_headers "^(sync/(fork_mark|process_mutex)|storage/(mmap_disk|directory|disk_options|entry_directory|entry_file|entry_reader|file_mapping|newest_records|pinned_views|posix_|recent_changes|segment|shared_log|value_))")
 set(larder_json_headers "^format/")
 set(larder_http_headers "^(remote/|storage/http_blob)")
+set(larder_zstd_headers "^codec/zstd[.]hpp")
 set(larder_layer_headers "^layer/")
 set(larder_presets_headers "^presets[.]hpp")
 set(larder_testing_headers "^testing/")
-set(larder_core_headers "^(format/(entry_frame|segment_)|remote/(http|range|secret|url)[.])")   # light ones in a heavier component's folder
+set(larder_core_headers "^(format/(compressed_head|entry_frame|segment_)|remote/(http|range|secret|url)[.])")   # light ones in a heavier component's folder
+
+# zstd::libzstd, the name that zstd gives from 1.5.6 on. Before that its package has others, and some systems have the library alone.
+macro(larder_find_zstd)
+  find_package(zstd CONFIG QUIET)
+  if(NOT TARGET zstd::libzstd)
+    set(larder_zstd_library "")
+    foreach(larder_target IN ITEMS zstd::libzstd_shared zstd::libzstd_static)
+      if(TARGET ${larder_target} AND NOT larder_zstd_library)
+        set(larder_zstd_library ${larder_target})
+      endif()
+    endforeach()
+    if(larder_zstd_library)
+      add_library(zstd::libzstd INTERFACE IMPORTED)
+      set_target_properties(zstd::libzstd PROPERTIES INTERFACE_LINK_LIBRARIES ${larder_zstd_library})
+    else()
+      find_path(larder_libzstd_include zstd.h)
+      find_library(larder_libzstd zstd)
+      mark_as_advanced(larder_libzstd_include larder_libzstd)
+      if(larder_libzstd_include AND larder_libzstd)
+        add_library(zstd::libzstd UNKNOWN IMPORTED)
+        set_target_properties(zstd::libzstd PROPERTIES IMPORTED_LOCATION "${larder_libzstd}"
+                              INTERFACE_INCLUDE_DIRECTORIES "${larder_libzstd_include}")
+      endif()
+    endif()
+  endif()
+endmacro()
 
 # Finds what `link` comes from; leaves a sentence in `missing` when it is not there.
 macro(larder_find_link link missing)
@@ -51,6 +80,8 @@ macro(larder_find_link link missing)
       find_package(CURL QUIET)
     elseif("${link}" STREQUAL "EXPAT::EXPAT")
       find_package(EXPAT QUIET)                             # WebDAV answers listings in XML
+    elseif("${link}" STREQUAL "zstd::libzstd")
+      larder_find_zstd()
     endif()
     if(NOT TARGET ${link})
       string(APPEND ${missing} "${link} ")

@@ -319,7 +319,7 @@ class cache {
 
   std::optional<Value> find(key_view key, look how) {
     std::optional<Value> found;
-    engine_.read(engine_.locate(key), how, [&](const Value& value, instant) { found.emplace(value); });
+    engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); });
     return found;
   }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {

@@ -38,6 +38,7 @@
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 // ---- larder/core/error.hpp -----------------------------------------------------------------------------------------
@@ -321,6 +322,7 @@ struct watermark {};         ///< how far to evict once a limit is reached
 struct refresh {};           ///< when a value is renewed while it is still served
 struct removal_listener {};  ///< who is told of entries that leave
 struct error_listener {};    ///< who is told of absorbed failures
+struct compression {};       ///< which values are kept compressed, and how
 struct observer {};          ///< who learns from the look-ups what another capacity would bring
 
 }  // namespace axis
@@ -657,19 +659,56 @@ class error_sink {
   ~error_sink() = default;
 };
 
+// ------------------------------------------------------------------------------------------------- compression
+
+/// The live part of a compression policy. Made from the policy, once per cache; the constructor throws `larder::error` for numbers that
+/// make no sense. The rest is called from many threads at once, outside the cache's locks, with values of 1 byte to 4 GiB.
+///
+/// * `compress(from, to) -> std::size_t`: fills the front of `to` and says how much of it; `to` is larger than `from` by 64 bytes and a 128th.
+///   0 when that is not enough; the host looks itself whether the result saves enough.
+/// * `may_become(from, size) -> bool`: whether `from` looks like `size` bytes compressed; asked before memory is taken for them.
+/// * `decompress(from, to) -> bool`: fills all of `to`; false when `from` is not what `compress` makes of so many bytes.
+///   `from` may be anybody's here, and in `may_become`: files can be damaged or forged.
+/// * optional: `std::size_t memory() const noexcept`, the bytes that it keeps for its work.
+///
+/// What they throw is counted: the value is stored as it is, or missed.
+template <class C>
+concept compressor = requires(const C c, std::span<const std::byte> from, std::span<std::byte> to, std::uint64_t size) {
+  { c.compress(from, to) } -> std::same_as<std::size_t>;
+  { c.may_become(from, size) } -> std::same_as<bool>;
+  { c.decompress(from, to) } -> std::same_as<bool>;
+};
+
+/// A policy of the compression axis: `name`, of 1 to 8 characters, stands with what is stored, so that nobody takes it for another's; `from`
+/// is the smallest size that is tried, `saving` the share of a value's bytes, in [0, 1), without which it is kept as it is.
+template <class P>
+concept compression_policy = core::on_axis<P, axis::compression> && compressor<typename P::compressor> &&
+                             std::constructible_from<typename P::compressor, const P&> && (std::string_view(P::name).size() - 1 < 8) &&
+                             requires(const P policy) {
+                               { policy.from } -> std::convertible_to<std::uint64_t>;
+                               { policy.saving } -> std::convertible_to<double>;
+                             };
+
+/// How a value lies on a storage that is not there as it is.
+struct compressed_form {
+  std::array<char, 8> name{};  ///< of the policy, zeros behind it
+  std::uint64_t size = 0;      ///< of the value
+};
+
 /// What an indexed storage keeps about an entry besides its bytes.
 struct stored_info {
   std::uint64_t weight = 0;        ///< size of the payload
   instant written{0};              ///< by the cache's time source
   instant accessed{0};             ///< last known use; `written` where the storage keeps none
   instant expires = no_deadline;   ///< of its own, from `put(key, value, ttl)`
+  std::uint64_t uncompressed = 0;  ///< size of the value when it is stored compressed, else 0
 };
 
 /// An entry on its way to a storage. The key is the encoded key, kept in full and compared on every hit.
 struct stored_entry {
   digest id;  ///< XXH3-128 of the encoded key: the address
   bytes key;
-  bytes payload;
+  bytes payload;  ///< of a compressed value (`info.uncompressed`), with its `format::compressed_head`
   stored_info info;
 };
 
@@ -684,6 +723,7 @@ struct fetched {
   fetch_status status = fetch_status::absent;
   bytes payload;
   std::optional<stored_info> changed;  ///< set when somebody else had replaced the entry since the index last saw it
+  std::optional<compressed_form> form{};  ///< of a payload that is compressed
 };
 
 /// The live part of an indexed storage: the cache keeps an index (digest -> handle) and decides who leaves; the store
@@ -1168,6 +1208,8 @@ struct cache_stats {
   std::uint64_t overhead_bytes = 0;  ///< memory for the index and bookkeeping, payloads not counted
   std::uint64_t hit_bytes = 0;       ///< of the values that hits found, where a cache counts bytes: `max_bytes`, storages on disk
   std::uint64_t missed_bytes = 0;    ///< of the values put for keys that were not there, whether stored or too large; likewise
+  std::uint64_t stored_bytes = 0;    ///< that the values in the cache take, where a cache counts bytes: `max_bytes`, storages on disk, compression
+  std::uint64_t logical_bytes = 0;   ///< that they have for callers: more than `stored_bytes` by what a compression policy saved; likewise
   std::optional<eviction_report> eviction;  ///< what the order does at present, and why; from orders that choose, such as `adaptive`
   std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
 
@@ -4219,6 +4261,47 @@ struct removal_listener {
 
 }  // namespace larder
 
+// ---- larder/codec/byte_run.hpp -------------------------------------------------------------------------------------
+
+namespace larder::core {
+
+template <class T>
+inline constexpr bool is_text_or_vector = false;
+template <class Char, class Traits, class Allocator>
+inline constexpr bool is_text_or_vector<std::basic_string<Char, Traits, Allocator>> = true;
+template <class T, class Allocator>
+inline constexpr bool is_text_or_vector<std::vector<T, Allocator>> = std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>;
+
+/// A value that is nothing but a run of bytes, so that it can be taken apart and put together without a codec.
+template <class T>
+concept byte_run = std::same_as<T, bytes> || is_text_or_vector<T>;
+
+template <byte_run T>
+std::span<const std::byte> content_of(const T& value) noexcept {
+  if constexpr (std::is_same_v<T, bytes>)
+    return value.span();
+  else
+    return std::as_bytes(std::span(value.data(), value.size()));
+}
+
+/// A value of `size` bytes that `fill(std::span<std::byte>)` writes; nothing when that says false, or `size` is no whole number of elements.
+template <byte_run T, std::predicate<std::span<std::byte>> Fill>
+std::optional<T> byte_run_of(std::size_t size, Fill&& fill) {
+  if constexpr (std::is_same_v<T, bytes>) {
+    mutable_bytes value(size);
+    if (!fill(value.span())) return std::nullopt;
+    return std::move(value).freeze();
+  } else {
+    constexpr std::size_t each = sizeof(typename T::value_type);
+    if (size % each != 0) return std::nullopt;
+    std::optional<T> value(std::in_place, size / each, typename T::value_type{});
+    if (!fill(std::as_writable_bytes(std::span(value->data(), value->size())))) return std::nullopt;
+    return value;
+  }
+}
+
+}  // namespace larder::core
+
 // ---- larder/core/key_view.hpp --------------------------------------------------------------------------------------
 
 namespace larder::core {
@@ -4294,6 +4377,147 @@ class policy_set {
 };
 
 }  // namespace larder::core
+
+// ---- larder/format/compressed_head.hpp -----------------------------------------------------------------------------
+
+// What stands before a compressed value where it is stored: 16 bytes, little-endian.
+//
+//   0  8  name of the compression policy, zeros behind it
+//   8  8  size of the value
+
+namespace larder::format {
+
+static_assert(std::endian::native == std::endian::little, "larder: byte storages are written for little-endian machines");
+
+struct compressed_head {
+  static constexpr std::size_t encoded_size = 16;
+
+  static void encode(const compressed_form& form, std::byte* to) noexcept {
+    std::memcpy(to, form.name.data(), form.name.size());
+    std::memcpy(to + form.name.size(), &form.size, sizeof form.size);
+  }
+  static std::optional<compressed_form> decode(std::span<const std::byte> from) noexcept {
+    if (from.size() < encoded_size) return std::nullopt;
+    compressed_form form;
+    std::memcpy(form.name.data(), from.data(), form.name.size());
+    std::memcpy(&form.size, from.data() + form.name.size(), sizeof form.size);
+    return form;
+  }
+};
+
+}  // namespace larder::format
+
+// ---- larder/storage/compression.hpp --------------------------------------------------------------------------------
+
+// The host's side of a compression policy: which values are worth it, how they are marked, and what comes back.
+
+namespace larder::storage {
+
+/// A value that is kept compressed in memory.
+struct compressed_value {
+  bytes frame;
+  std::uint64_t size = 0;  ///< of the value
+};
+/// What a cache in memory keeps where it may compress.
+template <class Value>
+using kept_value = std::variant<Value, compressed_value>;
+
+/// Throws: what is stored needs a policy that the cache does not have.
+[[noreturn]] inline void refuse_form(const compressed_form& form) {
+  std::string name;
+  for (const char c : form.name)
+    if (c != '\0') name += c > ' ' && c <= '~' && c != '"' ? c : '?';  // it comes from a file
+  core::fail(error_cause::codec, "an entry is compressed with \"" + name + "\", and this cache has no compression policy of that name; name " +
+                                     (name == "zstd" ? "larder::zstd{} (larder/codec/zstd.hpp)" : "the policy that wrote it"));
+}
+
+template <class Policy>
+class compression {
+ public:
+  /// Throws `larder::error` for numbers that make no sense.
+  explicit compression(const Policy& policy)
+      : from_(std::max<std::uint64_t>(static_cast<std::uint64_t>(policy.from), 1)),
+        saving_(static_cast<double>(policy.saving)),
+        compressor_(policy) {
+    if (!(saving_ >= 0.0 && saving_ < 1.0))
+      core::fail(error_cause::invalid_argument, std::string(Policy::name) + "{.saving = " + std::to_string(saving_) +
+                                                    "}: give a share of a value's bytes from 0 to below 1");
+  }
+
+  /// The value compressed, in no more memory than it needs; nothing when it is too small, too large or does not save enough.
+  std::optional<compressed_value> compress(std::span<const std::byte> value) const {
+    std::size_t size = 0;
+    std::optional<mutable_bytes> made = compress_behind(0, value, size);
+    if (!made) return std::nullopt;
+    return compressed_value{bytes::copy_of(made->data(), size), value.size()};
+  }
+  template <core::byte_run Value>
+  std::optional<Value> decompress(const compressed_value& kept) const {
+    return core::byte_run_of<Value>(static_cast<std::size_t>(kept.size),
+                                    [&](std::span<std::byte> to) { return compressor_.decompress(kept.frame.span(), to); });
+  }
+
+  /// Compresses what is about to be stored, where that pays.
+  void compress(stored_entry& entry) const {
+    constexpr std::size_t head = format::compressed_head::encoded_size;
+    std::size_t size = 0;
+    std::optional<mutable_bytes> made = compress_behind(head, entry.payload.span(), size);
+    if (!made) return;
+    format::compressed_head::encode({name(), entry.payload.size()}, made->data());
+    entry.info.uncompressed = entry.payload.size();
+    entry.info.weight = head + size;
+    entry.payload = std::move(*made).freeze(head + size);
+  }
+  /// The payload of a `form` as it was before; nothing when the policy does not make such a thing. Throws `larder::error` when it is
+  /// another policy's.
+  std::optional<bytes> decompress(const fetched& found) const {
+    if (found.form->name != name()) refuse_form(*found.form);
+    const std::uint64_t size = found.form->size;
+    if (size == 0 || size > largest || !compressor_.may_become(found.payload.span(), size)) return std::nullopt;
+    return decompress<bytes>(compressed_value{found.payload, size});
+  }
+
+  std::uint64_t memory() const noexcept {
+    if constexpr (requires { compressor_.memory(); })
+      return compressor_.memory();
+    else
+      return 0;
+  }
+
+ private:
+  static constexpr std::uint64_t largest = 0xffff'ffff;
+
+  static constexpr std::array<char, 8> name() noexcept {
+    std::array<char, 8> padded{};
+    const std::string_view text = Policy::name;
+    std::copy(text.begin(), text.end(), padded.begin());
+    return padded;
+  }
+
+  /// What `value` becomes, its `size`, and `head` bytes before it that count as well.
+  std::optional<mutable_bytes> compress_behind(std::size_t head, std::span<const std::byte> value, std::size_t& size) const {
+    if (value.size() < from_ || value.size() > largest) return std::nullopt;
+    const auto most = std::min(static_cast<std::size_t>(static_cast<double>(value.size()) * (1.0 - saving_)), value.size() - 1);
+    mutable_bytes made(head + value.size() + value.size() / 128 + 64);
+    size = compressor_.compress(value, made.span().subspan(head));
+    if (size == 0 || head + size > most) return std::nullopt;
+    return made;
+  }
+
+  std::uint64_t from_;
+  double saving_;
+  typename Policy::compressor compressor_;
+};
+
+/// Of a cache without a policy: what others compressed cannot be read.
+template <>
+class compression<core::none> {
+ public:
+  explicit compression(const core::none&) noexcept {}
+  [[noreturn]] std::optional<bytes> decompress(const fetched& found) const { refuse_form(*found.form); }
+};
+
+}  // namespace larder::storage
 
 // ---- larder/sync/counter.hpp ---------------------------------------------------------------------------------------
 
@@ -4549,22 +4773,38 @@ class engine_context {
   using time = typename set::template on<axis::time, time_source<std::conditional_t<core::is_memory_storage<Storage>, steady_time, wall_time>>>;
   using reporter = observe::error_reporter<typename set::template on<axis::error_listener>>;
   using listener = typename set::template on<axis::removal_listener>;
+  using compressing = typename set::template on<axis::compression>;
 
   template <class P>
   static constexpr bool has = set::template has<P>;
   static constexpr bool notifies = !std::is_same_v<listener, core::none>;
+  static constexpr bool compresses = !std::is_same_v<compressing, core::none>;
   static constexpr bool has_watermark = set::template count<axis::watermark> != 0;
 
   explicit engine_context(set&& policies)
       : policies_(std::move(policies)),
         hasher_(policies_.template get_or<axis::hasher, xxh3>()),
         time_(policies_.template get_or<axis::time, time>()),
-        reporter_(policies_.template get_or<axis::error_listener, core::none>()) {}
+        reporter_(policies_.template get_or<axis::error_listener, core::none>()),
+        compression_(policy_of_compression(policies_)) {}
 
   const set& policies() const noexcept { return policies_; }
   instant now() const { return time_.now(); }
   reporter& errors() noexcept { return reporter_; }
   const reporter& errors() const noexcept { return reporter_; }
+  const auto& compressor() const noexcept { return compression_; }
+
+  /// The value of what a storage fetched. Nothing, and reported, when it was compressed and cannot have been by this policy; throws
+  /// `larder::error` when another policy did it, and what the codec throws.
+  template <class Value>
+  std::optional<Value> decoded(const fetched& found) {
+    if (!found.form) [[likely]]
+      return codec<Value>::decode(found.payload);
+    const std::optional<bytes> plain = compression_.decompress(found);
+    if (plain) return codec<Value>::decode(*plain);
+    reporter_.report(error_cause::corruption, "a compressed entry is not what its compression policy makes; it is dropped");
+    return std::nullopt;
+  }
 
   /// How full the cache may be after an eviction: full, unless a `watermark` says less.
   watermark mark() const noexcept {
@@ -4656,6 +4896,12 @@ class engine_context {
   }
 
  private:
+  static decltype(auto) policy_of_compression(const set& policies) noexcept {
+    if constexpr (compresses)
+      return policies.template get<compressing>();
+    else
+      return core::none{};
+  }
   static constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finalizer of MurmurHash3
     x ^= x >> 33;
     x *= 0xff51afd7ed558ccdULL;
@@ -4671,6 +4917,7 @@ class engine_context {
   [[no_unique_address]] hasher hasher_;
   time time_;
   reporter reporter_;
+  [[no_unique_address]] compression<compressing> compression_;
 };
 
 }  // namespace larder::storage
@@ -4683,14 +4930,14 @@ namespace larder::core {
 template <std::size_t Dimensions>
 using amounts = std::array<std::uint64_t, Dimensions>;
 
-/// Whether `part` is at most `whole` in every dimension.
-template <std::size_t Dimensions>
+/// Whether `part` is at most `whole` in each of the first dimensions, those that may have limits.
+template <std::size_t Limits, std::size_t Dimensions>
 constexpr bool covers(const amounts<Dimensions>& whole, const amounts<Dimensions>& part) noexcept {
-  for (std::size_t d = 0; d < Dimensions; ++d)
+  for (std::size_t d = 0; d < Limits; ++d)
     if (part[d] > whole[d]) return false;
   return true;
 }
-/// What is left of `whole` without a `part` that it covers.
+/// What is left of `whole` without a `part`; less than nothing, modulo 2^64, where it does not cover that.
 template <std::size_t Dimensions>
 constexpr amounts<Dimensions> difference(amounts<Dimensions> whole, const amounts<Dimensions>& part) noexcept {
   for (std::size_t d = 0; d < Dimensions; ++d) whole[d] -= part[d];
@@ -6350,7 +6597,7 @@ class alignas(64) table_shard {
     const slot place = slot_of(at);
     removed_key name = name_of(places_.at(at));  // copied before anything changes: a copy may throw
     const sizes held = size_of(places_.at(at));
-    const bool grows = !core::covers(held, wanted.size);
+    const bool grows = !core::covers<Spec::limits>(held, wanted.size);
     const bool used = core::replacement_is_use<typename Spec::eviction> && !grows;
     const bool in_order = !used && (pins_.empty() || !pins_.contains(place));
     if (in_order) told().on_erase(place);
@@ -7003,7 +7250,8 @@ namespace storage {
 template <class Key, class Value, class Context>
 struct memory_spec {
   using key_view = core::key_view<Key>;
-  using payload = Value;
+  static constexpr bool compresses = Context::compresses;
+  using payload = std::conditional_t<compresses, kept_value<Value>, Value>;
   using eviction = typename Context::eviction;
   using mutex = typename Context::locking::mutex;
   /// What listeners are told.
@@ -7011,8 +7259,12 @@ struct memory_spec {
 
   static constexpr bool weighs_bytes = Context::template has<max_bytes>;
   static constexpr bool weighs_weight = Context::template has<max_weight>;
-  static constexpr std::size_t dimensions = 1 + (weighs_bytes ? 1 : 0) + (weighs_weight ? 1 : 0);
-  static constexpr std::size_t weight_dimension = dimensions - 1;
+  /// What may have a limit, and then what a cache that compresses counts besides: bytes as stored, if not yet, and as callers see them.
+  static constexpr std::size_t limits = 1 + (weighs_bytes ? 1 : 0) + (weighs_weight ? 1 : 0);
+  static constexpr std::size_t weight_dimension = limits - 1;
+  static constexpr std::size_t stored_dimension = weighs_bytes ? 1 : limits;
+  static constexpr std::size_t logical_dimension = weighs_bytes ? limits : limits + 1;
+  static constexpr std::size_t dimensions = compresses ? logical_dimension + 1 : limits;
   static constexpr bool counts_bytes = weighs_bytes;
   static constexpr bool synchronized = Context::locking::synchronized;
   /// Whether room for all entries is made at the beginning.
@@ -7029,7 +7281,7 @@ struct memory_spec {
 
   /// Text lies in the entry: in no more room than a `std::string` takes, or in so much more as the blocks' entries may have.
   static constexpr std::size_t beside_key =
-      sizeof(Value) + 8 * ((dimensions - 1) + (keeps_written ? 1 : 0) + (keeps_accessed ? 1 : 0) + (keeps_expires ? 1 : 0));
+      sizeof(payload) + 8 * ((dimensions - 1) + (keeps_written ? 1 : 0) + (keeps_accessed ? 1 : 0) + (keeps_expires ? 1 : 0));
   using key = std::conditional_t<!std::is_same_v<Key, std::string>, Key, inline_text<bounded && beside_key <= 8 ? 40 : 32>>;
 
   /// Entries that leave go out of the lock to be told of or, when that may take long, to be destroyed.
@@ -7053,7 +7305,7 @@ struct memory_spec {
   /// What `entry_info` says of an entry: by bytes where they are limited, else by weight, else by the payload.
   template <class Entry>
   std::uint64_t order_weight(const Entry& e) const noexcept {
-    if constexpr (dimensions > 1)
+    if constexpr (limits > 1 || compresses)
       return e.weight.weights[0];
     else
       return core::payload_size(e.payload);
@@ -7096,21 +7348,38 @@ class memory_engine {
 
   address locate(key_view key) const { return {key, context_.hash(key)}; }
 
-  /// f(value, written) when the key is there; runs under the shard's lock.
+  /// f(value, written) when the key is there; runs under the shard's lock, but not on a value that was compressed.
   template <class F>
   bool read(const address& at, look how, F&& f) {
-    departures gone;
-    const bool hit = table_.look_up(at.key, at.hash, how, time(), gone, [&](const auto& e) {
-      if constexpr (spec_type::keeps_written)
-        f(e.payload, e.written.written);
-      else
-        f(e.payload, instant{0});
-    });
-    tell(gone);
-    return hit;
+    if constexpr (Context::compresses) {
+      return read_kept(at, how, f);
+    } else {
+      departures gone;
+      const bool hit = table_.look_up(at.key, at.hash, how, time(), gone, [&](const auto& e) {
+        if constexpr (spec_type::keeps_written)
+          f(e.payload, e.written.written);
+        else
+          f(e.payload, instant{0});
+      });
+      tell(gone);
+      return hit;
+    }
   }
   bool contains(const address& at) {
-    return read(at, look::peek, [](const Value&, instant) {});
+    departures gone;
+    const bool there = table_.look_up(at.key, at.hash, look::peek, time(), gone, [](const auto&) {});
+    tell(gone);
+    return there;
+  }
+  /// What an entry takes of `max_bytes`, when it is there.
+  std::optional<std::uint64_t> stored_size(const address& at)
+    requires Context::compresses
+  {
+    std::optional<std::uint64_t> size;
+    departures gone;
+    table_.look_up(at.key, at.hash, look::peek, time(), gone, [&](const auto& e) { size = stored_size_of(e); });
+    tell(gone);
+    return size;
   }
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
@@ -7121,14 +7390,15 @@ class memory_engine {
     if constexpr (spec_type::weighs_bytes) request.size[1] = core::payload_size(value);
     if constexpr (spec_type::weighs_weight)
       request.size[spec_type::weight_dimension] = weigh(at.key, value);
-    if constexpr (spec_type::dimensions > 1)
+    typename spec_type::payload kept = keep(at, std::move(value), mode, request);
+    if constexpr (spec_type::limits > 1 || Context::compresses)
       request.order_weight = request.size[1];
     else
-      request.order_weight = core::payload_size(value);
+      request.order_weight = core::payload_size(kept);
     request.now = request.written = request.accessed = now;
     request.expires = context_.own_deadline(mode, now);
     request.only_if_absent = mode.only_if_absent;
-    return table_.put(at.key, [&] { return typename spec_type::key(at.key); }, std::move(value), request, gone) == put_outcome::stored;
+    return table_.put(at.key, [&] { return typename spec_type::key(at.key); }, std::move(kept), request, gone) == put_outcome::stored;
   }
 
   bool erase(const address& at, departures& gone) {
@@ -7140,7 +7410,7 @@ class memory_engine {
   std::size_t erase_if(Drop&& drop) {
     struct copy {
       Key key;
-      std::optional<Value> value;
+      std::optional<typename spec_type::payload> value;
     };
     std::vector<copy> copies;
     std::size_t count = 0;
@@ -7156,7 +7426,7 @@ class memory_engine {
           for (copy& c : copies) {
             bool chosen = false;
             if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
-              chosen = drop(std::as_const(c.key), std::as_const(*c.value));
+              with_value(*c.value, [&](const Value& value) { chosen = drop(std::as_const(c.key), value); });
             else
               chosen = drop(std::as_const(c.key));
             if (!chosen) continue;
@@ -7190,7 +7460,7 @@ class memory_engine {
         now,
         [&](const auto& e) {
           row r{Key(e.key), 1, duration{0}};
-          if constexpr (spec_type::dimensions > 1) r.weight = e.weight.weights[0];
+          if constexpr (spec_type::limits > 1) r.weight = e.weight.weights[0];
           if constexpr (spec_type::keeps_written) r.age = now - e.written.written;
           rows.push_back(std::move(r));
         },
@@ -7201,7 +7471,7 @@ class memory_engine {
   }
 
   std::uint64_t size() const noexcept { return table_.budget().used(0); }
-  std::uint64_t weight() const noexcept { return table_.budget().used(spec_type::dimensions > 1 ? 1 : 0); }
+  std::uint64_t weight() const noexcept { return table_.budget().used(spec_type::limits > 1 ? 1 : 0); }
   template <class Limit>
   std::uint64_t capacity() const noexcept {
     return table_.budget().capacity(dimension<Limit>());
@@ -7220,14 +7490,26 @@ class memory_engine {
   }
 
   void count_join(const address& at) noexcept { table_.count_join(at.hash); }
-  void add_to(cache_stats& stats) const { table_.add_to(stats); }
+  void add_to(cache_stats& stats) const {
+    table_.add_to(stats);
+    if constexpr (Context::compresses) {
+      stats.stored_bytes += table_.budget().used(spec_type::stored_dimension);
+      stats.logical_bytes += table_.budget().used(spec_type::logical_dimension);
+      stats.overhead_bytes += context_.compressor().memory();
+    } else if constexpr (spec_type::weighs_bytes) {
+      stats.stored_bytes += weight();
+      stats.logical_bytes += weight();
+    }
+  }
   void reset_stats() noexcept { table_.reset_counters(); }
   void flush() noexcept {}
 
   /// Tells the listener of what left, and destroys it.
   void tell(departures& gone) {
     if constexpr (Context::notifies)
-      gone.for_each([&](auto& e) { context_.notify(std::as_const(e.key), std::as_const(e.payload), e.cause); });
+      gone.for_each([&](auto& e) {
+        with_value(e.payload, [&](const Value& value) { context_.notify(std::as_const(e.key), value, e.cause); });
+      });
     gone.clear();
   }
 
@@ -7250,6 +7532,66 @@ class memory_engine {
     else
       return spec_type::weight_dimension;
   }
+  /// What is kept of a value, and what that takes. Compresses without a lock, and not for a key that is there and is to stay.
+  typename spec_type::payload keep([[maybe_unused]] const address& at, Value&& value, [[maybe_unused]] const write_mode& mode,
+                                   [[maybe_unused]] typename table_type::request& request) {
+    if constexpr (Context::compresses) {
+      std::uint64_t& stored = request.size[spec_type::stored_dimension];
+      stored = request.size[spec_type::logical_dimension] = core::payload_size(value);
+      if (mode.only_if_absent && contains(at)) return std::move(value);
+      std::optional<compressed_value> smaller = context_.attempt([&] { return context_.compressor().compress(core::content_of(value)); });
+      if (!smaller) return std::move(value);
+      stored = smaller->frame.size();
+      return std::move(*smaller);
+    } else {
+      return std::move(value);
+    }
+  }
+  template <class F>
+  bool read_kept(const address& at, look how, F& f) {
+    departures gone;
+    std::optional<compressed_value> smaller;
+    instant written{0};
+    std::uint64_t size = 0;
+    const bool hit = table_.look_up(at.key, at.hash, how, time(), gone, [&](const auto& e) {
+      if constexpr (spec_type::keeps_written) written = e.written.written;
+      if (const Value* const value = std::get_if<Value>(&e.payload)) return f(*value, written);
+      smaller = std::get<compressed_value>(e.payload);
+      size = stored_size_of(e);
+    });
+    tell(gone);
+    if (!smaller) return hit;
+    std::optional<Value> value = decompressed(*smaller);
+    if (!value) {
+      if (how == look::use) table_.hit_was_miss(size);
+      return false;
+    }
+    f(std::move(*value), written);
+    return true;
+  }
+  /// Nothing, and reported, when there is no memory for it.
+  std::optional<Value> decompressed(const compressed_value& kept) noexcept {
+    return context_.attempt([&] {
+      std::optional<Value> value = context_.compressor().template decompress<Value>(kept);
+      if (!value) core::fail(error_cause::corruption, "the compression policy does not take back what it made");
+      return value;
+    });
+  }
+  template <class F>
+  void with_value(const typename spec_type::payload& kept, F&& f) {
+    if constexpr (!Context::compresses) {
+      f(kept);
+    } else if (const Value* const value = std::get_if<Value>(&kept)) {
+      f(*value);
+    } else if (const std::optional<Value> made = decompressed(std::get<compressed_value>(kept))) {
+      f(*made);
+    }
+  }
+  template <class Entry>
+  static std::uint64_t stored_size_of(const Entry& e) noexcept {
+    return e.weight.weights[spec_type::stored_dimension - 1];
+  }
+
   std::uint64_t weigh(const key_view& key, const Value& value) const {
     using weigher_policy = typename Context::set::template on<axis::weigher>;
     const auto& f = context_.policies().template get<weigher_policy>().f;
@@ -7318,6 +7660,7 @@ struct cache_rules {
   static_assert(count<axis::removal_listener> <= 1, "larder: a cache has one removal_listener");
   static_assert(count<axis::error_listener> <= 1, "larder: a cache has one error_listener");
 
+  static_assert(count<axis::compression> <= 1, "larder: a cache has one compression policy");
   static_assert(count<axis::observer> <= 1, "larder: a cache has one observer");
   static_assert(count<axis::observer> == 0 || set::template has<miss_ratio_curve>, "larder: the observer of a cache is miss_ratio_curve");
 
@@ -7347,6 +7690,16 @@ struct cache_rules {
   static_assert(!on_bytes || encodable<Value>, "larder: a byte storage needs codec<Value>: specialise larder::codec for the value type");
   static_assert(!(core::is_indexed_storage<where> || core::is_logged_storage<where>) || !set::template has<max_weight>,
                 "larder: max_weight is for caches in memory; limit a byte storage with max_bytes or max_entries");
+
+  using compressing = typename set::template on<axis::compression>;
+  static constexpr bool compresses = count<axis::compression> != 0;
+  static_assert(!compresses || compression_policy<compressing>,
+                "larder: the compression policy must model larder::compression_policy: a name of 1 to 8 characters, from, saving, and a "
+                "compressor made from it");
+  static_assert(!compresses || on_bytes || core::byte_run<Value>,
+                "larder: in memory only bytes, std::string and vectors of trivially copyable elements are compressed; keep the value as one of them");
+  static_assert(!compresses || !on_bytes || core::is_logged_storage<where>,
+                "larder: compression is for caches in memory and on mmap_disk; other storages keep values as they are");
 
   static constexpr bool remote = core::is_remote_storage<where>;
   static_assert(!remote || count<axis::eviction> == 0, "larder: a remote storage keeps no index, so it takes no eviction order");
@@ -7383,6 +7736,28 @@ struct departure {
 template <class Key, class Value>
 using departure_list = std::vector<departure<Key, Value>>;
 
+/// What is kept of a value that left: one that may be compressed waits as it is until no lock is held.
+template <class Value, class Context>
+using told_value = std::conditional_t<Context::compresses, fetched, Value>;
+
+template <class Value, class Context>
+std::optional<told_value<Value, Context>> to_tell_of(Context& context, const fetched& found) {
+  if constexpr (Context::compresses)
+    return found;
+  else
+    return context.template decoded<Value>(found);
+}
+/// Tells the listener; without any lock.
+template <class Value, class Key, class Context>
+void tell_of(Context& context, const departure<Key, told_value<Value, Context>>& gone) {
+  if constexpr (Context::compresses) {
+    const auto value = context.attempt([&] { return context.template decoded<Value>(gone.value); });
+    if (value) context.notify(gone.key, *value, gone.cause);
+  } else {
+    context.notify(gone.key, gone.value, gone.cause);
+  }
+}
+
 }  // namespace larder::storage
 
 // ---- larder/storage/indexed_spec.hpp -------------------------------------------------------------------------------
@@ -7399,7 +7774,9 @@ struct indexed_spec {
   using eviction = typename Context::eviction;
   using mutex = typename Context::locking::mutex;
 
-  static constexpr std::size_t dimensions = 2;  // entries and bytes
+  static constexpr std::size_t limits = 2;  // entries and bytes
+  static constexpr bool compresses = Context::compresses;
+  static constexpr std::size_t dimensions = limits + (compresses ? 1 : 0);  // and bytes as callers see them
   static constexpr bool counts_bytes = true;
   static constexpr bool synchronized = Context::locking::synchronized;
   static constexpr bool bounded = false;  // handles share mappings: their places must not move and need not be near
@@ -7816,6 +8193,8 @@ class indexed_engine {
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
   void add_to(cache_stats& stats) const {
     table_.add_to(stats);
+    stats.stored_bytes += weight();
+    stats.logical_bytes += weight();
     if constexpr (requires { store_.pinned_bytes(); }) stats.pinned_bytes += store_.pinned_bytes();
     if constexpr (requires { store_.overhead_bytes(); }) stats.overhead_bytes += store_.overhead_bytes();
   }
@@ -9041,16 +9420,18 @@ class observed_engine : public Engine {
   [[gnu::noinline]] bool read_followed(const address& at, F& f) {
     observe::entry_weight weight;
     const bool hit = Engine::read(at, look::use, [&](const Value& value, instant written) {
-      if constexpr (by_bytes) weight = weight_met(at, value);
+      if constexpr (by_bytes && !Context::compresses) weight = weight_met(at, value);
       f(value, written);
     });
+    if constexpr (by_bytes && Context::compresses) weight = {Engine::stored_size(at).value_or(0)};
     if constexpr (by_weight) weight = mean_weight();
     sampler_.look_up(hash_of(at), hit, weight);
     return hit;
   }
   [[gnu::noinline]] bool write_followed(const address& at, Value&& value, const write_mode& mode, departures& gone) {
-    const std::uint64_t weight = weight_of(at, value);
+    std::uint64_t weight = weight_of(at, value);
     const bool stored = Engine::write(at, std::move(value), mode, gone);
+    if constexpr (by_bytes && Context::compresses) weight = Engine::stored_size(at).value_or(weight);  // what it became
     const bool too_heavy = weight > Engine::template capacity<measured>();  // for this cache, not for a larger one
     sampler_.put(hash_of(at), weight, stored || too_heavy || !mode.only_if_absent);
     return stored;
@@ -10713,7 +11094,7 @@ class cache {
 
   std::optional<Value> find(key_view key, look how) {
     std::optional<Value> found;
-    engine_.read(engine_.locate(key), how, [&](const Value& value, instant) { found.emplace(value); });
+    engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); });
     return found;
   }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {

@@ -56,6 +56,8 @@ void check_record(file_bytes from, record_place at) {
   must(is_inside(key, from) && is_inside(payload, from));
   must(segment_record::header_size + key.size() <= peeked->payload_offset && payload.size() == peeked->payload_size);
   must(peeked->size() >= peeked->payload_offset + peeked->payload_size && peeked->size() % record_place::unit_size == 0);
+  const file_bytes content = larder::format::record_content(from, *peeked);
+  must(is_inside(content, payload) && larder::format::record_form(from, *peeked).has_value() == larder::format::is_compressed(peeked->kind));
   static_cast<void>(larder::format::payload_matches(from, *peeked));
   if (const auto reference = larder::format::file_reference::decode(payload))
     must(std::memcmp(reference->encode().data(), payload.data(), 32) == 0);  // the last eight say nothing

@@ -30,6 +30,7 @@ struct rules {
   std::int64_t after_write = never;
   std::int64_t after_access = never;
   bool own_periods = false;  ///< a put may give a time to live
+  std::uint64_t (*stored_size)(const std::string& value) = nullptr;  ///< what a value takes where it may be compressed
 };
 
 /// Capacities, sizes: one number for each dimension.

@@ -292,13 +292,14 @@ class table {
   bool any_pinned() const {
     return std::any_of(rows_.begin(), rows_.end(), [](const row& r) { return r.pins != 0; });
   }
+  std::uint64_t stored_size(const std::string& value) const { return rules_.stored_size == nullptr ? value.size() : rules_.stored_size(value); }
   amounts size_of(const row& r) const {
-    return {1, rules_.limited[dimension::bytes] ? r.value.size() : 0, rules_.limited[dimension::weight] ? r.key.size() + r.value.size() : 0};
+    return {1, rules_.limited[dimension::bytes] ? stored_size(r.value) : 0, rules_.limited[dimension::weight] ? r.key.size() + r.value.size() : 0};
   }
 
  private:
   std::uint64_t order_weight(const row& r) const {
-    return rules_.limited[dimension::weight] && !rules_.limited[dimension::bytes] ? r.key.size() + r.value.size() : r.value.size();
+    return rules_.limited[dimension::weight] && !rules_.limited[dimension::bytes] ? r.key.size() + r.value.size() : stored_size(r.value);
   }
   static bool grows(const amounts& from, const amounts& to) {
     for (std::size_t d = 0; d < dimension_count; ++d)

@@ -196,7 +196,15 @@ class twin {
   std::string counters() const {
     const larder::cache_stats s = cache_->stats();
     const counts counted{s.hits, s.misses, s.insertions, s.evictions, s.expirations, s.refused};
-    return counted == table_.counted ? std::string() : "the counters differ";
+    if (!(counted == table_.counted)) return "the counters differ";
+    std::uint64_t stored = 0;
+    std::uint64_t logical = 0;
+    if (rules_.limited[dimension::bytes] || rules_.stored_size != nullptr)
+      for (const row& r : table_.rows()) {
+        stored += table_.stored_size(r.value);
+        logical += r.value.size();
+      }
+    return s.stored_bytes == stored && s.logical_bytes == logical ? std::string() : "the bytes that are stored, or seen, differ";
   }
 
   static std::string text(const std::vector<departure>& all) {

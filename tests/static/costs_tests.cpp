@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -49,6 +50,30 @@ static_assert(sizeof(larder::bytes) == 24);
 static_assert(sizeof(larder::digest) == 16);
 static_assert(sizeof(larder::slot) == 4 && sizeof(larder::entry_info) == 16);
 static_assert(std::is_empty_v<larder::memory> && std::is_empty_v<larder::lru> && std::is_empty_v<larder::xxh3> && std::is_empty_v<larder::unsynchronized>);
+
+// ------------------------------------------------------------------------------------------------------ compression
+
+static_assert(std::is_empty_v<larder::storage::compression<larder::core::none>>, "without a policy there is nothing to keep");
+template <class Value, class... Policies>
+using spec_of = larder::storage::memory_spec<std::uint64_t, Value, larder::storage::engine_context<larder::memory, Policies...>>;
+static_assert(std::is_same_v<spec_of<std::string, larder::max_bytes>::payload, std::string> && spec_of<std::string, larder::max_bytes>::dimensions == 2);
+static_assert(spec_of<std::string, larder::max_entries>::dimensions == 1 && spec_of<std::string, larder::max_entries>::limits == 1);
+static_assert(larder::storage::indexed_spec<larder::storage::engine_context<larder::mmap_disk, larder::max_bytes>>::dimensions == 2);
+struct nothing_smaller {
+  using policy_axis = larder::axis::compression;
+  static constexpr const char* name = "nothing";
+  std::uint64_t from = 1;
+  double saving = 0;
+  struct compressor {
+    explicit compressor(const nothing_smaller&) {}
+    std::size_t compress(std::span<const std::byte>, std::span<std::byte>) const { return 0; }
+    bool may_become(std::span<const std::byte>, std::uint64_t) const { return false; }
+    bool decompress(std::span<const std::byte>, std::span<std::byte>) const { return false; }
+  };
+};
+static_assert(sizeof(spec_of<larder::bytes, larder::max_bytes, nothing_smaller>::payload) == 40, "a frame, two sizes and which of the two it is");
+static_assert(spec_of<larder::bytes, larder::max_bytes, nothing_smaller>::dimensions == 3, "and the bytes that callers see");
+static_assert(larder::storage::indexed_spec<larder::storage::engine_context<larder::mmap_disk, larder::max_bytes, nothing_smaller>>::dimensions == 3);
 
 // ------------------------------------------------------------------------------------------------------------ locks
 

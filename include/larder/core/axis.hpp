@@ -21,6 +21,7 @@ struct watermark {};         ///< how far to evict once a limit is reached
 struct refresh {};           ///< when a value is renewed while it is still served
 struct removal_listener {};  ///< who is told of entries that leave
 struct error_listener {};    ///< who is told of absorbed failures
+struct compression {};       ///< which values are kept compressed, and how
 struct observer {};          ///< who learns from the look-ups what another capacity would bring
 
 }  // namespace axis

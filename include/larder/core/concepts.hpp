@@ -10,6 +10,7 @@
 #include <larder/core/slot.hpp>
 #include <larder/core/time.hpp>
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -156,19 +157,56 @@ class error_sink {
   ~error_sink() = default;
 };
 
+// ------------------------------------------------------------------------------------------------- compression
+
+/// The live part of a compression policy. Made from the policy, once per cache; the constructor throws `larder::error` for numbers that
+/// make no sense. The rest is called from many threads at once, outside the cache's locks, with values of 1 byte to 4 GiB.
+///
+/// * `compress(from, to) -> std::size_t`: fills the front of `to` and says how much of it; `to` is larger than `from` by 64 bytes and a 128th.
+///   0 when that is not enough; the host looks itself whether the result saves enough.
+/// * `may_become(from, size) -> bool`: whether `from` looks like `size` bytes compressed; asked before memory is taken for them.
+/// * `decompress(from, to) -> bool`: fills all of `to`; false when `from` is not what `compress` makes of so many bytes.
+///   `from` may be anybody's here, and in `may_become`: files can be damaged or forged.
+/// * optional: `std::size_t memory() const noexcept`, the bytes that it keeps for its work.
+///
+/// What they throw is counted: the value is stored as it is, or missed.
+template <class C>
+concept compressor = requires(const C c, std::span<const std::byte> from, std::span<std::byte> to, std::uint64_t size) {
+  { c.compress(from, to) } -> std::same_as<std::size_t>;
+  { c.may_become(from, size) } -> std::same_as<bool>;
+  { c.decompress(from, to) } -> std::same_as<bool>;
+};
+
+/// A policy of the compression axis: `name`, of 1 to 8 characters, stands with what is stored, so that nobody takes it for another's; `from`
+/// is the smallest size that is tried, `saving` the share of a value's bytes, in [0, 1), without which it is kept as it is.
+template <class P>
+concept compression_policy = core::on_axis<P, axis::compression> && compressor<typename P::compressor> &&
+                             std::constructible_from<typename P::compressor, const P&> && (std::string_view(P::name).size() - 1 < 8) &&
+                             requires(const P policy) {
+                               { policy.from } -> std::convertible_to<std::uint64_t>;
+                               { policy.saving } -> std::convertible_to<double>;
+                             };
+
+/// How a value lies on a storage that is not there as it is.
+struct compressed_form {
+  std::array<char, 8> name{};  ///< of the policy, zeros behind it
+  std::uint64_t size = 0;      ///< of the value
+};
+
 /// What an indexed storage keeps about an entry besides its bytes.
 struct stored_info {
   std::uint64_t weight = 0;        ///< size of the payload
   instant written{0};              ///< by the cache's time source
   instant accessed{0};             ///< last known use; `written` where the storage keeps none
   instant expires = no_deadline;   ///< of its own, from `put(key, value, ttl)`
+  std::uint64_t uncompressed = 0;  ///< size of the value when it is stored compressed, else 0
 };
 
 /// An entry on its way to a storage. The key is the encoded key, kept in full and compared on every hit.
 struct stored_entry {
   digest id;  ///< XXH3-128 of the encoded key: the address
   bytes key;
-  bytes payload;
+  bytes payload;  ///< of a compressed value (`info.uncompressed`), with its `format::compressed_head`
   stored_info info;
 };
 
@@ -183,6 +221,7 @@ struct fetched {
   fetch_status status = fetch_status::absent;
   bytes payload;
   std::optional<stored_info> changed;  ///< set when somebody else had replaced the entry since the index last saw it
+  std::optional<compressed_form> form{};  ///< of a payload that is compressed
 };
 
 /// The live part of an indexed storage: the cache keeps an index (digest -> handle) and decides who leaves; the store

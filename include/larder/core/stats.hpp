@@ -44,6 +44,8 @@ struct cache_stats {
   std::uint64_t overhead_bytes = 0;  ///< memory for the index and bookkeeping, payloads not counted
   std::uint64_t hit_bytes = 0;       ///< of the values that hits found, where a cache counts bytes: `max_bytes`, storages on disk
   std::uint64_t missed_bytes = 0;    ///< of the values put for keys that were not there, whether stored or too large; likewise
+  std::uint64_t stored_bytes = 0;    ///< that the values in the cache take, where a cache counts bytes: `max_bytes`, storages on disk, compression
+  std::uint64_t logical_bytes = 0;   ///< that they have for callers: more than `stored_bytes` by what a compression policy saved; likewise
   std::optional<eviction_report> eviction;  ///< what the order does at present, and why; from orders that choose, such as `adaptive`
   std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
 

@@ -8,10 +8,12 @@
 //   16  4  place, in units of 64 bytes         8  4  version (1)
 //   20  1  kind                               12  4  number of the segment
 //   21  3  zeros                              16  8  number of entries
-//   24  8  weight: the size of the value      24  8  where the records end
+//   24  8  weight: the size of the value *    24  8  where the records end
 //   32  8  sequence                           32  8  XXH3-64 of the entries
 //   40  8  written                            40 16  zeros
 //   48  8  expires                            56  8  XXH3-64 of the trailer's bytes 0..55
+//
+// * Of a compressed value two numbers of 4 bytes: the size as stored, with its head, and that of the value.
 
 #include <larder/format/segment_record.hpp>
 
@@ -36,10 +38,11 @@ struct footer_entry {
   std::uint64_t sequence = 0;
   instant written{0};
   instant expires = no_deadline;
+  std::uint64_t uncompressed = 0;  ///< size of a value that is compressed
 
-  /// `weight` is the size of the value that the record stands for.
-  static footer_entry of(const segment_record& record, std::uint32_t unit, std::uint64_t weight) noexcept {
-    return {record.id, unit, record.kind, weight, record.sequence, record.written, record.expires};
+  /// `weight` is the size, as stored, of the value that the record stands for.
+  static footer_entry of(const segment_record& record, std::uint32_t unit, std::uint64_t weight, std::uint64_t uncompressed) noexcept {
+    return {record.id, unit, record.kind, weight, record.sequence, record.written, record.expires, uncompressed};
   }
   void encode(std::byte* to) const noexcept {
     const auto put = [to](std::size_t where, auto value) { std::memcpy(to + where, &value, sizeof value); };
@@ -47,7 +50,7 @@ struct footer_entry {
     put(8, id.high);
     put(16, unit);
     put(20, static_cast<std::uint32_t>(kind));
-    put(24, weight);
+    put(24, is_compressed(kind) ? uncompressed << 32 | weight : weight);
     put(32, sequence);
     put(40, static_cast<std::int64_t>(written.count()));
     put(48, static_cast<std::int64_t>(expires.count()));
@@ -67,6 +70,10 @@ struct footer_entry {
     get(40, written);
     get(48, expires);
     entry.kind = static_cast<record_kind>(kind & 0xff);
+    if (is_compressed(entry.kind)) {
+      entry.uncompressed = entry.weight >> 32;
+      entry.weight &= 0xffff'ffff;
+    }
     entry.written = instant{written};
     entry.expires = instant{expires};
     return entry;

@@ -17,6 +17,7 @@
 #include <larder/core/concepts.hpp>
 #include <larder/core/digest.hpp>
 #include <larder/core/time.hpp>
+#include <larder/format/compressed_head.hpp>
 
 #include <array>
 #include <bit>
@@ -35,7 +36,16 @@ enum class record_kind : std::uint8_t {
   value_file = 2,  ///< the value is a file of its own, the payload is a `file_reference`
   erased = 3,      ///< the key has no value any more
   evicted = 4,     ///< no key; the payload lists the places of records that were evicted
+  compressed = 5,       ///< a value: the payload is a `compressed_head` and what its policy made of the value
+  compressed_file = 6,  ///< the same, but that is a file of its own, and behind the head is a `file_reference`
 };
+constexpr bool is_compressed(record_kind kind) noexcept { return kind == record_kind::compressed || kind == record_kind::compressed_file; }
+constexpr bool has_file(record_kind kind) noexcept { return kind == record_kind::value_file || kind == record_kind::compressed_file; }
+constexpr bool is_value(record_kind kind) noexcept { return kind == record_kind::value || has_file(kind) || is_compressed(kind); }
+/// The kind of the same value in a file of its own.
+constexpr record_kind in_file(record_kind kind) noexcept {
+  return is_compressed(kind) ? record_kind::compressed_file : record_kind::value_file;
+}
 
 /// Where a record lies: its segment's number and its offset there, in units of 64 bytes.
 struct record_place {
@@ -136,7 +146,7 @@ inline std::optional<segment_record> peek_record(std::span<const std::byte> from
   record.kind = static_cast<record_kind>(kind);
   record.written = instant{written};
   record.expires = instant{expires};
-  if (kind < 1 || kind > 4 || record.payload_size > room || record.payload_offset > room ||
+  if (kind < 1 || kind > 6 || (is_compressed(record.kind) && record.payload_size < compressed_head::encoded_size) || record.payload_size > room || record.payload_offset > room ||
       record.payload_offset != segment_record::payload_offset_for(at.offset(), record.key_size, record.payload_size) ||
       record.payload_size > room - record.payload_offset)
     return std::nullopt;
@@ -151,6 +161,14 @@ inline std::span<const std::byte> record_key(std::span<const std::byte> from, co
 }
 inline std::span<const std::byte> record_payload(std::span<const std::byte> from, const segment_record& record) noexcept {
   return from.subspan(record.payload_offset, record.payload_size);
+}
+
+/// How a value is compressed, and what the policy made of it (or the reference to that); the payload itself where it is not.
+inline std::optional<compressed_form> record_form(std::span<const std::byte> from, const segment_record& record) noexcept {
+  return is_compressed(record.kind) ? compressed_head::decode(record_payload(from, record)) : std::nullopt;
+}
+inline std::span<const std::byte> record_content(std::span<const std::byte> from, const segment_record& record) noexcept {
+  return record_payload(from, record).subspan(is_compressed(record.kind) ? compressed_head::encoded_size : 0);
 }
 
 /// The record at a place, whole from there on, whose header and key match their checksum; nothing else is one.
@@ -170,11 +188,11 @@ inline bool payload_matches(std::span<const std::byte> from, const segment_recor
 }
 
 /// What a record says of an entry.
-inline stored_info info_of(const segment_record& record, std::uint64_t weight) noexcept {
-  return {weight, record.written, record.written, record.expires};
+inline stored_info info_of(const segment_record& record, std::uint64_t weight, std::uint64_t uncompressed = 0) noexcept {
+  return {weight, record.written, record.written, record.expires, uncompressed};
 }
 
-/// The payload of a `value_file` record.
+/// The payload of a `value_file` record, and of a `compressed_file` behind its head.
 struct file_reference {
   static constexpr std::size_t encoded_size = 32;
 

@@ -13,14 +13,14 @@ namespace larder::core {
 template <std::size_t Dimensions>
 using amounts = std::array<std::uint64_t, Dimensions>;
 
-/// Whether `part` is at most `whole` in every dimension.
-template <std::size_t Dimensions>
+/// Whether `part` is at most `whole` in each of the first dimensions, those that may have limits.
+template <std::size_t Limits, std::size_t Dimensions>
 constexpr bool covers(const amounts<Dimensions>& whole, const amounts<Dimensions>& part) noexcept {
-  for (std::size_t d = 0; d < Dimensions; ++d)
+  for (std::size_t d = 0; d < Limits; ++d)
     if (part[d] > whole[d]) return false;
   return true;
 }
-/// What is left of `whole` without a `part` that it covers.
+/// What is left of `whole` without a `part`; less than nothing, modulo 2^64, where it does not cover that.
 template <std::size_t Dimensions>
 constexpr amounts<Dimensions> difference(amounts<Dimensions> whole, const amounts<Dimensions>& part) noexcept {
   for (std::size_t d = 0; d < Dimensions; ++d) whole[d] -= part[d];

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/codec/byte_run.hpp>
 #include <larder/codec/codec.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/key_view.hpp>
@@ -45,6 +46,7 @@ struct cache_rules {
   static_assert(count<axis::removal_listener> <= 1, "larder: a cache has one removal_listener");
   static_assert(count<axis::error_listener> <= 1, "larder: a cache has one error_listener");
 
+  static_assert(count<axis::compression> <= 1, "larder: a cache has one compression policy");
   static_assert(count<axis::observer> <= 1, "larder: a cache has one observer");
   static_assert(count<axis::observer> == 0 || set::template has<miss_ratio_curve>, "larder: the observer of a cache is miss_ratio_curve");
 
@@ -74,6 +76,16 @@ struct cache_rules {
   static_assert(!on_bytes || encodable<Value>, "larder: a byte storage needs codec<Value>: specialise larder::codec for the value type");
   static_assert(!(core::is_indexed_storage<where> || core::is_logged_storage<where>) || !set::template has<max_weight>,
                 "larder: max_weight is for caches in memory; limit a byte storage with max_bytes or max_entries");
+
+  using compressing = typename set::template on<axis::compression>;
+  static constexpr bool compresses = count<axis::compression> != 0;
+  static_assert(!compresses || compression_policy<compressing>,
+                "larder: the compression policy must model larder::compression_policy: a name of 1 to 8 characters, from, saving, and a "
+                "compressor made from it");
+  static_assert(!compresses || on_bytes || core::byte_run<Value>,
+                "larder: in memory only bytes, std::string and vectors of trivially copyable elements are compressed; keep the value as one of them");
+  static_assert(!compresses || !on_bytes || core::is_logged_storage<where>,
+                "larder: compression is for caches in memory and on mmap_disk; other storages keep values as they are");
 
   static constexpr bool remote = core::is_remote_storage<where>;
   static_assert(!remote || count<axis::eviction> == 0, "larder: a remote storage keeps no index, so it takes no eviction order");

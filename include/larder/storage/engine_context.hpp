@@ -1,6 +1,8 @@
 #pragma once
 
+#include <larder/codec/codec.hpp>
 #include <larder/core/axis.hpp>
+#include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/policy_set.hpp>
@@ -16,6 +18,7 @@
 #include <larder/limit/watermark.hpp>
 #include <larder/observe/error_reporter.hpp>
 #include <larder/observe/removal_listener.hpp>
+#include <larder/storage/compression.hpp>
 #include <larder/storage/default_order.hpp>
 #include <larder/sync/sharded.hpp>
 
@@ -48,22 +51,38 @@ class engine_context {
   using time = typename set::template on<axis::time, time_source<std::conditional_t<core::is_memory_storage<Storage>, steady_time, wall_time>>>;
   using reporter = observe::error_reporter<typename set::template on<axis::error_listener>>;
   using listener = typename set::template on<axis::removal_listener>;
+  using compressing = typename set::template on<axis::compression>;
 
   template <class P>
   static constexpr bool has = set::template has<P>;
   static constexpr bool notifies = !std::is_same_v<listener, core::none>;
+  static constexpr bool compresses = !std::is_same_v<compressing, core::none>;
   static constexpr bool has_watermark = set::template count<axis::watermark> != 0;
 
   explicit engine_context(set&& policies)
       : policies_(std::move(policies)),
         hasher_(policies_.template get_or<axis::hasher, xxh3>()),
         time_(policies_.template get_or<axis::time, time>()),
-        reporter_(policies_.template get_or<axis::error_listener, core::none>()) {}
+        reporter_(policies_.template get_or<axis::error_listener, core::none>()),
+        compression_(policy_of_compression(policies_)) {}
 
   const set& policies() const noexcept { return policies_; }
   instant now() const { return time_.now(); }
   reporter& errors() noexcept { return reporter_; }
   const reporter& errors() const noexcept { return reporter_; }
+  const auto& compressor() const noexcept { return compression_; }
+
+  /// The value of what a storage fetched. Nothing, and reported, when it was compressed and cannot have been by this policy; throws
+  /// `larder::error` when another policy did it, and what the codec throws.
+  template <class Value>
+  std::optional<Value> decoded(const fetched& found) {
+    if (!found.form) [[likely]]
+      return codec<Value>::decode(found.payload);
+    const std::optional<bytes> plain = compression_.decompress(found);
+    if (plain) return codec<Value>::decode(*plain);
+    reporter_.report(error_cause::corruption, "a compressed entry is not what its compression policy makes; it is dropped");
+    return std::nullopt;
+  }
 
   /// How full the cache may be after an eviction: full, unless a `watermark` says less.
   watermark mark() const noexcept {
@@ -155,6 +174,12 @@ class engine_context {
   }
 
  private:
+  static decltype(auto) policy_of_compression(const set& policies) noexcept {
+    if constexpr (compresses)
+      return policies.template get<compressing>();
+    else
+      return core::none{};
+  }
   static constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finalizer of MurmurHash3
     x ^= x >> 33;
     x *= 0xff51afd7ed558ccdULL;
@@ -170,6 +195,7 @@ class engine_context {
   [[no_unique_address]] hasher hasher_;
   time time_;
   reporter reporter_;
+  [[no_unique_address]] compression<compressing> compression_;
 };
 
 }  // namespace larder::storage

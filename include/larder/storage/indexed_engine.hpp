@@ -195,6 +195,8 @@ class indexed_engine {
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
   void add_to(cache_stats& stats) const {
     table_.add_to(stats);
+    stats.stored_bytes += weight();
+    stats.logical_bytes += weight();
     if constexpr (requires { store_.pinned_bytes(); }) stats.pinned_bytes += store_.pinned_bytes();
     if constexpr (requires { store_.overhead_bytes(); }) stats.overhead_bytes += store_.overhead_bytes();
   }

@@ -68,7 +68,7 @@ class logged_engine {
     }
     if constexpr (keeps_accessed)
       if (how == look::use) remember_use(at.id, known, accessed, now);
-    f(std::as_const(*value), written);
+    f(std::move(*value), written);
     return true;
   }
 
@@ -113,7 +113,7 @@ class logged_engine {
       if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>) {
         const fetched f = context_.attempt([&] { return store_.fetch(at.id, at.key, h); });
         if (f.status != fetch_status::hit) return;
-        const std::optional<Value> value = context_.attempt([&] { return std::optional<Value>(codec<Value>::decode(f.payload)); });
+        const std::optional<Value> value = context_.attempt([&] { return context_.template decoded<Value>(f); });
         chosen = value && predicate(key, *value);
       } else {
         chosen = predicate(key);
@@ -166,6 +166,15 @@ class logged_engine {
 
   std::uint64_t size() const noexcept { return table_.budget().used(0); }
   std::uint64_t weight() const noexcept { return table_.budget().used(1); }
+  /// What an entry takes of `max_bytes`, when it is there.
+  std::optional<std::uint64_t> stored_size(const address& at) {
+    handle known;
+    instant written{0};
+    instant accessed{0};
+    std::uint64_t size = 0;
+    if (!look_up(at.id, look::peek, context_.now(), known, written, accessed, size)) return std::nullopt;
+    return size;
+  }
   template <class Limit>
   std::uint64_t capacity() const noexcept {
     return table_.budget().capacity(std::is_same_v<Limit, max_entries> ? 0 : 1);
@@ -193,6 +202,9 @@ class logged_engine {
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
   void add_to(cache_stats& stats) const {
     table_.add_to(stats);
+    stats.stored_bytes += weight();
+    stats.logical_bytes += table_.budget().used(Context::compresses ? 2 : 1);
+    if constexpr (Context::compresses) stats.overhead_bytes += context_.compressor().memory();
     stats.pinned_bytes += store_.pinned_bytes();
     const auto lock = store_.lock();
     stats.overhead_bytes += store_.overhead_bytes();
@@ -285,7 +297,7 @@ class logged_engine {
         table_.update(at.id, at.id.low, [&](auto& e) {
           if (e.payload.place() == known.place()) e.payload = known;
         });
-      return codec<Value>::decode(f.payload);
+      if (std::optional<Value> value = context_.template decoded<Value>(f)) return value;
     }
     if (f.status == fetch_status::absent) return std::nullopt;  // another key with the same digest
     // The bytes are gone or damaged: nobody is to look for them again, unless there is a newer record of the key by now.
@@ -314,6 +326,7 @@ class logged_engine {
     const instant now = context_.now();
     stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
     entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
+    if constexpr (Context::compresses) context_.guarded(false, [&] { return context_.compressor().compress(entry), true; });
     if (!table_.budget().fits_alone({1, entry.info.weight})) {
       table_.count_refused(at.id, index_.request_for(at.id, entry.info, now));
       return false;

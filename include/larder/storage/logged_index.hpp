@@ -31,7 +31,7 @@ class logged_index {
   using staged = typename store_type::staged;
   using table_type = entry_table<indexed_spec<Context>>;
   using removals = typename table_type::removals;
-  using departures = departure_list<Key, Value>;
+  using departures = departure_list<Key, told_value<Value, Context>>;
 
   /// Learns all that the storage has; takes the lock.
   explicit logged_index(Context& context)
@@ -64,6 +64,7 @@ class logged_index {
     typename table_type::request request;
     request.hash = id.low;
     request.size = {1, info.weight};
+    if constexpr (Context::compresses) request.size[2] = info.uncompressed != 0 ? info.uncompressed : info.weight;
     request.order_weight = info.weight;
     request.now = now;
     request.written = info.written;
@@ -251,7 +252,7 @@ class logged_index {
 
   /// Tells the listener of what left; without any lock.
   void tell(departures& gone) {
-    for (const auto& d : gone) context_.notify(d.key, d.value, d.cause);
+    for (const auto& d : gone) tell_of<Value>(context_, d);
     gone.clear();
   }
 
@@ -263,8 +264,9 @@ class logged_index {
         if (!key) return false;
         const fetched f = store_.fetch(id, *key, known);
         if (f.status != fetch_status::hit) return false;
-        gone.push_back({codec<Key>::decode(*key), codec<Value>::decode(f.payload), cause});
-        return true;
+        auto told = to_tell_of<Value>(context_, f);
+        if (told) gone.push_back({codec<Key>::decode(*key), std::move(*told), cause});
+        return told.has_value();
       });
   }
 
@@ -355,7 +357,7 @@ class logged_index {
         const auto in = store_.find(known.place().segment);
         if (!in) return false;
         const auto entry = in->entry_at(known.place().unit);
-        const stored_info info{entry.weight, entry.written, *used, entry.expires};
+        const stored_info info{entry.weight, entry.written, *used, entry.expires, entry.uncompressed};
         if (entry.id != id || context_.too_old(info.written, info.accessed, info.expires, context_.now())) return false;
         removals left;
         back = table_.put(id, [&] { return id; }, handle(known), request_for(id, info, context_.now()), left) == put_outcome::stored;
@@ -379,7 +381,7 @@ class logged_index {
       removals old;
       table_.look_up(entry.id, entry.id.low, look::peek, context_.now(), old, [&](const auto& e) {
         if (e.payload.place() == in.place(entry.unit))
-          live.push_back({entry.id, e.payload, {e.weight.weights[0], e.written.written, accessed(e), e.expires.expires}});
+          live.push_back({entry.id, e.payload, {e.weight.weights[0], e.written.written, accessed(e), e.expires.expires, entry.uncompressed}});
       });
       departures ignored;
       settle(old, ignored);

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <larder/codec/byte_run.hpp>
 #include <larder/codec/codec.hpp>
 #include <larder/core/axis.hpp>
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/hash/identity.hpp>
 #include <larder/hash/xxh3.hpp>
+#include <larder/storage/compression.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
 #include <larder/storage/inline_text.hpp>
@@ -15,6 +17,7 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace larder {
@@ -31,7 +34,8 @@ namespace storage {
 template <class Key, class Value, class Context>
 struct memory_spec {
   using key_view = core::key_view<Key>;
-  using payload = Value;
+  static constexpr bool compresses = Context::compresses;
+  using payload = std::conditional_t<compresses, kept_value<Value>, Value>;
   using eviction = typename Context::eviction;
   using mutex = typename Context::locking::mutex;
   /// What listeners are told.
@@ -39,8 +43,12 @@ struct memory_spec {
 
   static constexpr bool weighs_bytes = Context::template has<max_bytes>;
   static constexpr bool weighs_weight = Context::template has<max_weight>;
-  static constexpr std::size_t dimensions = 1 + (weighs_bytes ? 1 : 0) + (weighs_weight ? 1 : 0);
-  static constexpr std::size_t weight_dimension = dimensions - 1;
+  /// What may have a limit, and then what a cache that compresses counts besides: bytes as stored, if not yet, and as callers see them.
+  static constexpr std::size_t limits = 1 + (weighs_bytes ? 1 : 0) + (weighs_weight ? 1 : 0);
+  static constexpr std::size_t weight_dimension = limits - 1;
+  static constexpr std::size_t stored_dimension = weighs_bytes ? 1 : limits;
+  static constexpr std::size_t logical_dimension = weighs_bytes ? limits : limits + 1;
+  static constexpr std::size_t dimensions = compresses ? logical_dimension + 1 : limits;
   static constexpr bool counts_bytes = weighs_bytes;
   static constexpr bool synchronized = Context::locking::synchronized;
   /// Whether room for all entries is made at the beginning.
@@ -57,7 +65,7 @@ struct memory_spec {
 
   /// Text lies in the entry: in no more room than a `std::string` takes, or in so much more as the blocks' entries may have.
   static constexpr std::size_t beside_key =
-      sizeof(Value) + 8 * ((dimensions - 1) + (keeps_written ? 1 : 0) + (keeps_accessed ? 1 : 0) + (keeps_expires ? 1 : 0));
+      sizeof(payload) + 8 * ((dimensions - 1) + (keeps_written ? 1 : 0) + (keeps_accessed ? 1 : 0) + (keeps_expires ? 1 : 0));
   using key = std::conditional_t<!std::is_same_v<Key, std::string>, Key, inline_text<bounded && beside_key <= 8 ? 40 : 32>>;
 
   /// Entries that leave go out of the lock to be told of or, when that may take long, to be destroyed.
@@ -81,7 +89,7 @@ struct memory_spec {
   /// What `entry_info` says of an entry: by bytes where they are limited, else by weight, else by the payload.
   template <class Entry>
   std::uint64_t order_weight(const Entry& e) const noexcept {
-    if constexpr (dimensions > 1)
+    if constexpr (limits > 1 || compresses)
       return e.weight.weights[0];
     else
       return core::payload_size(e.payload);
@@ -124,21 +132,38 @@ class memory_engine {
 
   address locate(key_view key) const { return {key, context_.hash(key)}; }
 
-  /// f(value, written) when the key is there; runs under the shard's lock.
+  /// f(value, written) when the key is there; runs under the shard's lock, but not on a value that was compressed.
   template <class F>
   bool read(const address& at, look how, F&& f) {
-    departures gone;
-    const bool hit = table_.look_up(at.key, at.hash, how, time(), gone, [&](const auto& e) {
-      if constexpr (spec_type::keeps_written)
-        f(e.payload, e.written.written);
-      else
-        f(e.payload, instant{0});
-    });
-    tell(gone);
-    return hit;
+    if constexpr (Context::compresses) {
+      return read_kept(at, how, f);
+    } else {
+      departures gone;
+      const bool hit = table_.look_up(at.key, at.hash, how, time(), gone, [&](const auto& e) {
+        if constexpr (spec_type::keeps_written)
+          f(e.payload, e.written.written);
+        else
+          f(e.payload, instant{0});
+      });
+      tell(gone);
+      return hit;
+    }
   }
   bool contains(const address& at) {
-    return read(at, look::peek, [](const Value&, instant) {});
+    departures gone;
+    const bool there = table_.look_up(at.key, at.hash, look::peek, time(), gone, [](const auto&) {});
+    tell(gone);
+    return there;
+  }
+  /// What an entry takes of `max_bytes`, when it is there.
+  std::optional<std::uint64_t> stored_size(const address& at)
+    requires Context::compresses
+  {
+    std::optional<std::uint64_t> size;
+    departures gone;
+    table_.look_up(at.key, at.hash, look::peek, time(), gone, [&](const auto& e) { size = stored_size_of(e); });
+    tell(gone);
+    return size;
   }
 
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
@@ -149,14 +174,15 @@ class memory_engine {
     if constexpr (spec_type::weighs_bytes) request.size[1] = core::payload_size(value);
     if constexpr (spec_type::weighs_weight)
       request.size[spec_type::weight_dimension] = weigh(at.key, value);
-    if constexpr (spec_type::dimensions > 1)
+    typename spec_type::payload kept = keep(at, std::move(value), mode, request);
+    if constexpr (spec_type::limits > 1 || Context::compresses)
       request.order_weight = request.size[1];
     else
-      request.order_weight = core::payload_size(value);
+      request.order_weight = core::payload_size(kept);
     request.now = request.written = request.accessed = now;
     request.expires = context_.own_deadline(mode, now);
     request.only_if_absent = mode.only_if_absent;
-    return table_.put(at.key, [&] { return typename spec_type::key(at.key); }, std::move(value), request, gone) == put_outcome::stored;
+    return table_.put(at.key, [&] { return typename spec_type::key(at.key); }, std::move(kept), request, gone) == put_outcome::stored;
   }
 
   bool erase(const address& at, departures& gone) {
@@ -168,7 +194,7 @@ class memory_engine {
   std::size_t erase_if(Drop&& drop) {
     struct copy {
       Key key;
-      std::optional<Value> value;
+      std::optional<typename spec_type::payload> value;
     };
     std::vector<copy> copies;
     std::size_t count = 0;
@@ -184,7 +210,7 @@ class memory_engine {
           for (copy& c : copies) {
             bool chosen = false;
             if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
-              chosen = drop(std::as_const(c.key), std::as_const(*c.value));
+              with_value(*c.value, [&](const Value& value) { chosen = drop(std::as_const(c.key), value); });
             else
               chosen = drop(std::as_const(c.key));
             if (!chosen) continue;
@@ -218,7 +244,7 @@ class memory_engine {
         now,
         [&](const auto& e) {
           row r{Key(e.key), 1, duration{0}};
-          if constexpr (spec_type::dimensions > 1) r.weight = e.weight.weights[0];
+          if constexpr (spec_type::limits > 1) r.weight = e.weight.weights[0];
           if constexpr (spec_type::keeps_written) r.age = now - e.written.written;
           rows.push_back(std::move(r));
         },
@@ -229,7 +255,7 @@ class memory_engine {
   }
 
   std::uint64_t size() const noexcept { return table_.budget().used(0); }
-  std::uint64_t weight() const noexcept { return table_.budget().used(spec_type::dimensions > 1 ? 1 : 0); }
+  std::uint64_t weight() const noexcept { return table_.budget().used(spec_type::limits > 1 ? 1 : 0); }
   template <class Limit>
   std::uint64_t capacity() const noexcept {
     return table_.budget().capacity(dimension<Limit>());
@@ -248,14 +274,26 @@ class memory_engine {
   }
 
   void count_join(const address& at) noexcept { table_.count_join(at.hash); }
-  void add_to(cache_stats& stats) const { table_.add_to(stats); }
+  void add_to(cache_stats& stats) const {
+    table_.add_to(stats);
+    if constexpr (Context::compresses) {
+      stats.stored_bytes += table_.budget().used(spec_type::stored_dimension);
+      stats.logical_bytes += table_.budget().used(spec_type::logical_dimension);
+      stats.overhead_bytes += context_.compressor().memory();
+    } else if constexpr (spec_type::weighs_bytes) {
+      stats.stored_bytes += weight();
+      stats.logical_bytes += weight();
+    }
+  }
   void reset_stats() noexcept { table_.reset_counters(); }
   void flush() noexcept {}
 
   /// Tells the listener of what left, and destroys it.
   void tell(departures& gone) {
     if constexpr (Context::notifies)
-      gone.for_each([&](auto& e) { context_.notify(std::as_const(e.key), std::as_const(e.payload), e.cause); });
+      gone.for_each([&](auto& e) {
+        with_value(e.payload, [&](const Value& value) { context_.notify(std::as_const(e.key), value, e.cause); });
+      });
     gone.clear();
   }
 
@@ -278,6 +316,66 @@ class memory_engine {
     else
       return spec_type::weight_dimension;
   }
+  /// What is kept of a value, and what that takes. Compresses without a lock, and not for a key that is there and is to stay.
+  typename spec_type::payload keep([[maybe_unused]] const address& at, Value&& value, [[maybe_unused]] const write_mode& mode,
+                                   [[maybe_unused]] typename table_type::request& request) {
+    if constexpr (Context::compresses) {
+      std::uint64_t& stored = request.size[spec_type::stored_dimension];
+      stored = request.size[spec_type::logical_dimension] = core::payload_size(value);
+      if (mode.only_if_absent && contains(at)) return std::move(value);
+      std::optional<compressed_value> smaller = context_.attempt([&] { return context_.compressor().compress(core::content_of(value)); });
+      if (!smaller) return std::move(value);
+      stored = smaller->frame.size();
+      return std::move(*smaller);
+    } else {
+      return std::move(value);
+    }
+  }
+  template <class F>
+  bool read_kept(const address& at, look how, F& f) {
+    departures gone;
+    std::optional<compressed_value> smaller;
+    instant written{0};
+    std::uint64_t size = 0;
+    const bool hit = table_.look_up(at.key, at.hash, how, time(), gone, [&](const auto& e) {
+      if constexpr (spec_type::keeps_written) written = e.written.written;
+      if (const Value* const value = std::get_if<Value>(&e.payload)) return f(*value, written);
+      smaller = std::get<compressed_value>(e.payload);
+      size = stored_size_of(e);
+    });
+    tell(gone);
+    if (!smaller) return hit;
+    std::optional<Value> value = decompressed(*smaller);
+    if (!value) {
+      if (how == look::use) table_.hit_was_miss(size);
+      return false;
+    }
+    f(std::move(*value), written);
+    return true;
+  }
+  /// Nothing, and reported, when there is no memory for it.
+  std::optional<Value> decompressed(const compressed_value& kept) noexcept {
+    return context_.attempt([&] {
+      std::optional<Value> value = context_.compressor().template decompress<Value>(kept);
+      if (!value) core::fail(error_cause::corruption, "the compression policy does not take back what it made");
+      return value;
+    });
+  }
+  template <class F>
+  void with_value(const typename spec_type::payload& kept, F&& f) {
+    if constexpr (!Context::compresses) {
+      f(kept);
+    } else if (const Value* const value = std::get_if<Value>(&kept)) {
+      f(*value);
+    } else if (const std::optional<Value> made = decompressed(std::get<compressed_value>(kept))) {
+      f(*made);
+    }
+  }
+  template <class Entry>
+  static std::uint64_t stored_size_of(const Entry& e) noexcept {
+    return e.weight.weights[spec_type::stored_dimension - 1];
+  }
+
   std::uint64_t weigh(const key_view& key, const Value& value) const {
     using weigher_policy = typename Context::set::template on<axis::weigher>;
     const auto& f = context_.policies().template get<weigher_policy>().f;

@@ -93,16 +93,18 @@ class observed_engine : public Engine {
   [[gnu::noinline]] bool read_followed(const address& at, F& f) {
     observe::entry_weight weight;
     const bool hit = Engine::read(at, look::use, [&](const Value& value, instant written) {
-      if constexpr (by_bytes) weight = weight_met(at, value);
+      if constexpr (by_bytes && !Context::compresses) weight = weight_met(at, value);
       f(value, written);
     });
+    if constexpr (by_bytes && Context::compresses) weight = {Engine::stored_size(at).value_or(0)};
     if constexpr (by_weight) weight = mean_weight();
     sampler_.look_up(hash_of(at), hit, weight);
     return hit;
   }
   [[gnu::noinline]] bool write_followed(const address& at, Value&& value, const write_mode& mode, departures& gone) {
-    const std::uint64_t weight = weight_of(at, value);
+    std::uint64_t weight = weight_of(at, value);
     const bool stored = Engine::write(at, std::move(value), mode, gone);
+    if constexpr (by_bytes && Context::compresses) weight = Engine::stored_size(at).value_or(weight);  // what it became
     const bool too_heavy = weight > Engine::template capacity<measured>();  // for this cache, not for a larger one
     sampler_.put(hash_of(at), weight, stored || too_heavy || !mode.only_if_absent);
     return stored;

@@ -89,16 +89,21 @@ class segment {
   /// What a footer says of the record at a place.
   format::footer_entry entry_at(std::uint32_t unit) const noexcept {
     const std::optional<format::segment_record> record = format::decode_record(from(unit), {number, unit});
-    if (record) return format::footer_entry::of(*record, unit, weight_of(*record, unit));
+    if (record) return format::footer_entry::of(*record, unit, weight_of(*record, unit), uncompressed_size_of(*record, unit));
     format::footer_entry damaged;
     damaged.unit = unit;
     return damaged;
   }
   /// The size of the value that a record stands for.
   std::uint64_t weight_of(const format::segment_record& record, std::uint32_t unit) const noexcept {
-    if (record.kind != format::record_kind::value_file) return record.payload_size;
-    const auto reference = format::file_reference::decode(format::record_payload(from(unit), record));
-    return reference ? reference->size : 0;
+    if (!format::has_file(record.kind)) return record.payload_size;
+    const auto reference = format::file_reference::decode(format::record_content(from(unit), record));
+    return (reference ? reference->size : 0) + (format::is_compressed(record.kind) ? format::compressed_head::encoded_size : 0);
+  }
+  /// The size of a value that is stored compressed, else 0.
+  std::uint64_t uncompressed_size_of(const format::segment_record& record, std::uint32_t unit) const noexcept {
+    const auto form = format::record_form(from(unit), record);
+    return form ? form->size : 0;
   }
 
   /// Where in the file the last use of a record is kept.

@@ -74,8 +74,7 @@ class segment_reader {
   static std::optional<stored_record> reference_of(std::span<const std::byte> from, const std::optional<format::segment_record>& record) {
     if (!record) return std::nullopt;
     stored_record result{*record, std::nullopt};
-    if (record->kind == format::record_kind::value_file)
-      result.reference = format::file_reference::decode(format::record_payload(from, *record));
+    if (format::has_file(record->kind)) result.reference = format::file_reference::decode(format::record_content(from, *record));
     return result;
   }
 
@@ -88,8 +87,8 @@ class segment_reader {
     if (!record || record->id != id) return false;
     const std::span<const std::byte> stored = format::record_key(from, *record);
     if (stored.size() != key.size() || (!stored.empty() && std::memcmp(stored.data(), key.data(), stored.size()) != 0)) return false;
-    const std::span<const std::byte> payload = format::record_payload(from, *record);
-    if (record->kind == format::record_kind::value) {
+    const std::span<const std::byte> payload = format::record_content(from, *record);
+    if (record->kind == format::record_kind::value || record->kind == format::record_kind::compressed) {
       result.payload = in->views().view(in, at.unit, payload.data(), payload.size());
     } else {
       const auto reference = format::file_reference::decode(payload);
@@ -97,6 +96,7 @@ class segment_reader {
       if (value == nullptr) return false;
       result.payload = value->views().view(value, 0, value->content().data(), value->content().size());
     }
+    if (format::is_compressed(record->kind)) result.form = format::record_form(from, *record);
     result.status = fetch_status::hit;
     return true;
   }
@@ -107,9 +107,10 @@ class segment_reader {
     if (!record || record->id != id) return damaged(*in, at, from, damaged_record_head);
     if (const auto wrong = wrong_key(*in, at, from, *record, id, key)) return *wrong;
     if (!trusted && !format::payload_matches(from, *record)) return damaged(*in, at, from, damaged_payload);
-    const std::span<const std::byte> payload = format::record_payload(from, *record);
-    if (record->kind == format::record_kind::value)
-      return {fetch_status::hit, in->views().view(in, at.unit, payload.data(), payload.size()), std::nullopt};
+    const std::span<const std::byte> payload = format::record_content(from, *record);
+    const auto form = format::record_form(from, *record);
+    if (!format::has_file(record->kind))
+      return {fetch_status::hit, in->views().view(in, at.unit, payload.data(), payload.size()), std::nullopt, form};
 
     const auto reference = format::file_reference::decode(payload);
     if (!reference) return damaged(*in, at, from, damaged_record_head);
@@ -120,7 +121,7 @@ class segment_reader {
     const std::shared_ptr<mapped_value> value = files_->map(reference->number, reference->size);
     if (value == nullptr) return gone();
     if (!trusted && digest_of(value->content()) != reference->content) return damaged_file(path, *file, damaged_payload);
-    return {fetch_status::hit, value->views().view(value, 0, value->content().data(), value->content().size()), std::nullopt};
+    return {fetch_status::hit, value->views().view(value, 0, value->content().data(), value->content().size()), std::nullopt, form};
   }
 
   fetched fetch_copy(const segment& in, format::record_place at, const digest& id, const bytes& key, bool trusted) const {
@@ -129,10 +130,12 @@ class segment_reader {
     if (!record || record->id != id) return damaged(in, at, copy.span(), damaged_record_head);
     if (const auto wrong = wrong_key(in, at, copy.span(), *record, id, key)) return *wrong;
     if (!trusted && !format::payload_matches(copy.span(), *record)) return damaged(in, at, copy.span(), damaged_payload);
-    if (record->kind == format::record_kind::value)
-      return {fetch_status::hit, copy.slice(record->payload_offset, static_cast<std::size_t>(record->payload_size)), std::nullopt};
+    const std::span<const std::byte> payload = format::record_content(copy.span(), *record);
+    const auto form = format::record_form(copy.span(), *record);
+    if (!format::has_file(record->kind))
+      return {fetch_status::hit, copy.slice(static_cast<std::size_t>(payload.data() - copy.data()), payload.size()), std::nullopt, form};
 
-    const auto reference = format::file_reference::decode(format::record_payload(copy.span(), *record));
+    const auto reference = format::file_reference::decode(payload);
     if (!reference) return damaged(in, at, copy.span(), damaged_record_head);
     const std::string path = files_->path_of(reference->number);
     const file_descriptor file = open_file(path, O_RDONLY | O_NONBLOCK);
@@ -143,7 +146,7 @@ class segment_reader {
     mutable_bytes value(static_cast<std::size_t>(reference->size));
     if (read_at(file, value.data(), value.size(), 0, path) != value.size()) return damaged_file(path, identity, damaged_head);
     if (!trusted && digest_of(value.span()) != reference->content) return damaged_file(path, identity, damaged_payload);
-    return {fetch_status::hit, std::move(value).freeze(), std::nullopt};
+    return {fetch_status::hit, std::move(value).freeze(), std::nullopt, form};
   }
 
   /// A record, read from its file: all of it, or as much as there is.

@@ -344,7 +344,7 @@ class segment_replica {
   void tell_found(const std::shared_ptr<segment>& in, std::size_t i, Visitor& to) {
     const format::footer_entry entry = in->entry(i);
     const format::record_place at{in->number, entry.unit};
-    const bool has_file = entry.kind == format::record_kind::value_file;
+    const bool has_file = format::has_file(entry.kind);
     if (has_file) {
       const std::optional<stored_record> found = reader_.look_at(*in, at);
       if (!found || !found->reference || !std::binary_search(opened_.files.begin(), opened_.files.end(), found->reference->number)) return;
@@ -353,7 +353,7 @@ class segment_replica {
     }
     in->live_bytes += format::segment_record::round_up((has_file ? format::file_reference::encoded_size : entry.weight) +
                                                            format::segment_record::header_size, format::record_place::unit_size);
-    stored_info info{entry.weight, entry.written, entry.written, entry.expires};
+    stored_info info{entry.weight, entry.written, entry.written, entry.expires, entry.uncompressed};
     if (const auto used = format::use_stamp::decode(in->use(i), at); used && *used > info.accessed) info.accessed = *used;
     to.put(entry.id, handle(at, has_file), info);
   }
@@ -378,28 +378,31 @@ class segment_replica {
     if (position_.load(std::memory_order_relaxed) < told_until_ && in->knows(at.unit)) return;
     const std::optional<format::segment_record> record = format::decode_record(in->from(at.unit), at);
     const std::uint64_t weight = record ? in->weight_of(*record, at.unit) : 0;
-    if (!in->footer) in->add(record ? format::footer_entry::of(*record, at.unit, weight) : in->entry_at(at.unit));
+    const std::uint64_t uncompressed = record ? in->uncompressed_size_of(*record, at.unit) : 0;
+    if (!in->footer) in->add(record ? format::footer_entry::of(*record, at.unit, weight, uncompressed) : in->entry_at(at.unit));
     if (!record) return;
     recent_.add(position_.load(std::memory_order_relaxed), record->id.low);
     switch (record->kind) {
       case format::record_kind::erased: to.erase(record->id); return;
       case format::record_kind::evicted: return;
-      case format::record_kind::value: break;
-      case format::record_kind::value_file: {
-        const auto reference = format::file_reference::decode(format::record_payload(in->from(at.unit), *record));
+      case format::record_kind::value:
+      case format::record_kind::compressed: break;
+      case format::record_kind::value_file:
+      case format::record_kind::compressed_file: {
+        const auto reference = format::file_reference::decode(format::record_content(in->from(at.unit), *record));
         if (!reference) return;
         references_.add(*reference);
         unflushed_files_.push_back(reference->number);
       }
     }
     in->live_bytes += record->size();
-    to.put(record->id, handle(at, record->kind == format::record_kind::value_file), format::info_of(*record, weight));
+    to.put(record->id, handle(at, format::has_file(record->kind)), format::info_of(*record, weight, uncompressed));
   }
   template <class Visitor>
   void forget_segment(const std::shared_ptr<segment>& one, Visitor& to) {
     for (std::size_t i = 0; i < one->size(); ++i) {
       const format::footer_entry entry = one->entry(i);
-      if (entry.kind == format::record_kind::value || entry.kind == format::record_kind::value_file)
+      if (format::is_value(entry.kind))
         to.evict(entry.id, format::record_place{one->number, entry.unit});
     }
     one->views().leave_all();

@@ -68,12 +68,11 @@ class segment_store : public segment_replica {
     result.record.id = entry.id;
     result.record.written = entry.info.written;
     result.record.expires = entry.info.expires;
+    result.record.kind = entry.info.uncompressed != 0 ? format::record_kind::compressed : format::record_kind::value;
+    result.payload = entry.payload;
     if (entry.payload.size() >= file_from()) {
-      result.value = entry.payload;
-      put_into_file(result, entry.payload);
-    } else {
-      result.record.kind = format::record_kind::value;
-      result.payload = entry.payload;
+      result.value = entry.payload.slice(format::is_compressed(result.record.kind) ? format::compressed_head::encoded_size : 0);
+      put_into_file(result, result.value);
     }
     write(result);
     return result;
@@ -97,7 +96,7 @@ class segment_store : public segment_replica {
     result.record = *record;
     result.key = bytes::copy_of(format::record_key(from, *record));
     result.payload = bytes::copy_of(format::record_payload(from, *record));
-    if (record->kind == format::record_kind::value_file) result.reference = format::file_reference::decode(result.payload.span());
+    if (format::has_file(record->kind)) result.reference = format::file_reference::decode(format::record_content(from, *record));
     return result;
   }
   /// Writes it where nobody finds it. Throws `larder::error`, `no_space` when the device is full.
@@ -338,8 +337,10 @@ class segment_store : public segment_replica {
   void note_published(const staged& made, std::uint64_t position) {
     const std::shared_ptr<segment> in = known_segment(made.at.segment);
     if (in != nullptr) {
-      in->add(format::footer_entry::of(made.record, made.at.unit, made.reference ? made.reference->size : made.record.payload_size));
-      if (made.record.kind == format::record_kind::value || made.record.kind == format::record_kind::value_file)
+      const auto form = format::is_compressed(made.record.kind) ? format::compressed_head::decode(made.payload.span()) : std::nullopt;
+      const std::uint64_t in_its_file = made.reference ? made.reference->size + (form ? format::compressed_head::encoded_size : 0) : 0;
+      in->add(format::footer_entry::of(made.record, made.at.unit, made.reference ? in_its_file : made.record.payload_size, form ? form->size : 0));
+      if (format::is_value(made.record.kind))
         in->live_bytes += made.record.size();
     }
     if (made.reference) references_.add(*made.reference);
@@ -366,7 +367,7 @@ class segment_store : public segment_replica {
   }
 
   void put_into_file(staged& to, const bytes& value) {
-    to.record.kind = format::record_kind::value_file;
+    to.record.kind = format::in_file(to.record.kind);
     const digest content = digest_of(value.span());
     std::optional<format::file_reference> known;
     {
@@ -384,7 +385,12 @@ class segment_store : public segment_replica {
       to.reference = format::file_reference{files_.write(value.span()), value.size(), content};
       to.wrote_file = files_.path_of(to.reference->number);
     }
-    to.payload = bytes::copy_of(to.reference->encode());
+    const auto encoded = to.reference->encode();
+    const std::size_t head = format::is_compressed(to.record.kind) ? format::compressed_head::encoded_size : 0;
+    mutable_bytes payload(head + encoded.size());
+    if (head != 0) std::memcpy(payload.data(), to.payload.data(), head);
+    std::memcpy(payload.data() + head, encoded.data(), encoded.size());
+    to.payload = std::move(payload).freeze();
   }
   void drop_reference(std::uint64_t number) {
     if (!references_.remove(number)) return;

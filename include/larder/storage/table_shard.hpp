@@ -305,7 +305,7 @@ class alignas(64) table_shard {
     const slot place = slot_of(at);
     removed_key name = name_of(places_.at(at));  // copied before anything changes: a copy may throw
     const sizes held = size_of(places_.at(at));
-    const bool grows = !core::covers(held, wanted.size);
+    const bool grows = !core::covers<Spec::limits>(held, wanted.size);
     const bool used = core::replacement_is_use<typename Spec::eviction> && !grows;
     const bool in_order = !used && (pins_.empty() || !pins_.contains(place));
     if (in_order) told().on_erase(place);
