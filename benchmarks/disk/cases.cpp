@@ -70,6 +70,7 @@ std::vector<scenario> scenarios(const options& wanted) {
   constexpr std::size_t kib = 1024;
   return {{"4KiB", wanted.scaled(50'000), 4 * kib},
           {"64KiB", wanted.scaled(5'000), 64 * kib},
+          {"64KiB_text", wanted.scaled(5'000), 64 * kib, false, content::text},
           {"16MiB", wanted.scaled(25), 16 * kib * kib},
           {"fsync", wanted.scaled(1'000), 4 * kib, true}};
 }
@@ -97,7 +98,7 @@ void add_figures(figure_list& all, const scenario& s, const candidates& field,
 }
 
 bool run(const scenario& s, const candidates& field, const options& wanted, const scratch_folder& scratch, figure_list& all) {
-  const workload w(s.count, s.value_size);
+  const workload w(s.count, s.value_size, s.made_of);
   std::vector<std::vector<measurements>> rounds;
   std::vector<bool> failed(field.size());
   for (std::size_t round = 0; round < wanted.rounds; ++round) {

@@ -19,6 +19,7 @@ struct scenario {
   std::size_t count;
   std::size_t value_size;
   bool flushed = false;  ///< each put is followed by a flush, and nothing else is measured
+  content made_of = content::noise;
 
   std::uint64_t payload() const { return static_cast<std::uint64_t>(count) * value_size; }
 };

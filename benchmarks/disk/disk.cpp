@@ -19,7 +19,7 @@
 namespace {
 
 /// Subjects that a machine may not have.
-constexpr const char* elsewhere[] = {"lmdb", "lmdb_b100", "rocksdb", "rocksdb_blob", "sqlite"};
+constexpr const char* elsewhere[] = {"larder_zstd", "lmdb", "lmdb_b100", "rocksdb", "rocksdb_blob", "sqlite"};
 
 bool has(const bench::candidates& all, const std::string& name) {
   return std::any_of(all.begin(), all.end(), [&](const bench::candidate& c) { return c.name == name; });

@@ -24,7 +24,7 @@ const char* const usage =
     "usage: bench_disk [--help] [--case NAME,...] [--only SUBJECT,...] [--rounds N] [--scale X] [--quick] [--dir FOLDER] "
     "[--out FILE.json]\n"
     "  --rounds N       rounds, in each of which every subject has its turn (default 5)\n"
-    "  --scale X        X times as many values (0.5: half of them); 1 is 50,000 of 4 KiB, 5,000 of 64 KiB, 25 of 16 MiB, 1000 "
+    "  --scale X        X times as many values (0.5: half of them); 1 is 50,000 of 4 KiB, 5,000 of 64 KiB, twice, 25 of 16 MiB, 1000 "
     "flushed\n"
     "  --quick          2 rounds of a tenth of the values: shows that it runs, not how fast\n"
     "  --dir FOLDER     where the stores are made, in a folder that is removed at the end (default: beside the program);\n"

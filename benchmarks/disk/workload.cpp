@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <cstdio>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -26,15 +27,31 @@ class numbers {
   std::uint64_t state_;
 };
 
+larder::bytes noise_of(std::size_t size, numbers& random) {
+  std::vector<std::uint64_t> words(size / sizeof(std::uint64_t) + 1);
+  for (std::uint64_t& word : words) word = random.next();
+  return larder::bytes::copy_of(words.data(), words.size() * sizeof(std::uint64_t));
+}
+larder::bytes text_of(std::size_t size, numbers& random) {
+  static constexpr const char* words[] = {"layer", "attention", "weight", "float32", "model", "{\"id\": ", "\"name\": ", "bias", "true", "null", "tokens", "shape"};
+  std::string text;
+  text.reserve(size + 32);
+  while (text.size() < size) {
+    const std::uint64_t draw = random.next();
+    text += words[draw % std::size(words)];
+    text += draw >> 32U & 3U ? " " : '.' + std::to_string((draw >> 40U) % 100'000) + ", ";
+  }
+  return larder::bytes::copy_of(text);
+}
+
 }  // namespace
 
 std::uint64_t checksum_of(const void* data, std::size_t size) { return XXH3_64bits(data, size); }
 
-workload::workload(std::size_t count, std::size_t value_size) : value_size_(value_size), order_(count) {
+workload::workload(std::size_t count, std::size_t value_size, content made_of) : value_size_(value_size), order_(count) {
   numbers random(20261121);
-  std::vector<std::uint64_t> words((value_size + count * step) / sizeof(std::uint64_t) + 1);
-  for (std::uint64_t& word : words) word = random.next();
-  const larder::bytes pool = larder::bytes::copy_of(words.data(), words.size() * sizeof(std::uint64_t));
+  const std::size_t all = value_size + count * step;
+  const larder::bytes pool = made_of == content::noise ? noise_of(all, random) : text_of(all, random);
   items_.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     char key[32];

@@ -14,16 +14,18 @@ namespace bench {
 struct item {
   std::size_t index;
   std::string key;
-  larder::bytes
-      value;  ///< incompressible, and no two are alike; a window of one buffer, as fresh from the program as a value can be
+  larder::bytes value;  ///< no two are alike; a window of one buffer, as fresh from the program as a value can be
   std::uint64_t checksum;
   std::byte first;
 };
 
+/// What the values are made of.
+enum class content { noise, text };  ///< incompressible; words and numbers, of which zstd takes a third
+
 /// The values of a case, and the order in which they are read: another one than that of the puts.
 class workload {
  public:
-  workload(std::size_t count, std::size_t value_size);
+  workload(std::size_t count, std::size_t value_size, content made_of = content::noise);
 
   const std::vector<item>& items() const { return items_; }
   const std::vector<std::uint32_t>& reading_order() const { return order_; }
