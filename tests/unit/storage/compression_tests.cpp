@@ -290,6 +290,28 @@ TEST_CASE("two processes at once, one with the policy and one without") {
   for (const int fd : {ask[0], ask[1], answer[0], answer[1]}) ::close(fd);
 }
 
+TEST_CASE("what another cache on the directory compressed is learned with both sizes, used, replaced and evicted") {
+  const scratch dir;
+  std::vector<larder::error_event> errors;
+  auto c = open(dir.cache(), errors, {}, zstd{});
+  auto other = open(dir.cache(), errors, {}, zstd{.level = 3});
+  CHECK(other.put("inside", inside));
+  CHECK(other.put("file", in_file));
+  CHECK(c.get("inside") == inside);
+  CHECK(c.get("file") == in_file);
+  CHECK(c.stats().logical_bytes == inside.size() + in_file.size());
+  CHECK(c.weight() == other.weight());
+  CHECK(c.put("inside", text(6000, 'x')));
+  CHECK(other.get("inside") == text(6000, 'x'));
+  CHECK(other.stats().logical_bytes == 6000 + in_file.size());
+  other.set_capacity(larder::max_bytes{1000});
+  CHECK_FALSE(c.contains("file"));
+  CHECK(c.contains("inside"));
+  CHECK(c.stats().logical_bytes == 6000);
+  CHECK(c.weight() == other.weight());
+  CHECK(errors.empty());
+}
+
 TEST_CASE("a bit flipped in what is stored is a counted miss, and never another value") {
   const scratch dir;
   std::vector<larder::error_event> errors;
