@@ -71,6 +71,7 @@ struct nothing_smaller {
     bool decompress(std::span<const std::byte>, std::span<std::byte>) const { return false; }
   };
 };
+static_assert(larder::compression_policy<nothing_smaller>);
 static_assert(sizeof(spec_of<larder::bytes, larder::max_bytes, nothing_smaller>::payload) == 40, "a frame, two sizes and which of the two it is");
 static_assert(spec_of<larder::bytes, larder::max_bytes, nothing_smaller>::dimensions == 3, "and the bytes that callers see");
 static_assert(larder::storage::indexed_spec<larder::storage::engine_context<larder::mmap_disk, larder::max_bytes, nothing_smaller>>::dimensions == 3);
