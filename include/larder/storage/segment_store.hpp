@@ -71,7 +71,7 @@ class segment_store : public segment_replica {
     result.record.kind = entry.info.uncompressed != 0 ? format::record_kind::compressed : format::record_kind::value;
     result.payload = entry.payload;
     if (entry.payload.size() >= file_from()) {
-      result.value = entry.payload.slice(format::is_compressed(result.record.kind) ? format::compressed_head::encoded_size : 0);
+      result.value = entry.payload.slice(result.head_size());
       put_into_file(result, result.value);
     }
     write(result);
@@ -337,9 +337,7 @@ class segment_store : public segment_replica {
   void note_published(const staged& made, std::uint64_t position) {
     const std::shared_ptr<segment> in = known_segment(made.at.segment);
     if (in != nullptr) {
-      const auto form = format::is_compressed(made.record.kind) ? format::compressed_head::decode(made.payload.span()) : std::nullopt;
-      const std::uint64_t in_its_file = made.reference ? made.reference->size + (form ? format::compressed_head::encoded_size : 0) : 0;
-      in->add(format::footer_entry::of(made.record, made.at.unit, made.reference ? in_its_file : made.record.payload_size, form ? form->size : 0));
+      in->add(made.summary());
       if (format::is_value(made.record.kind))
         in->live_bytes += made.record.size();
     }
@@ -385,12 +383,7 @@ class segment_store : public segment_replica {
       to.reference = format::file_reference{files_.write(value.span()), value.size(), content};
       to.wrote_file = files_.path_of(to.reference->number);
     }
-    const auto encoded = to.reference->encode();
-    const std::size_t head = format::is_compressed(to.record.kind) ? format::compressed_head::encoded_size : 0;
-    mutable_bytes payload(head + encoded.size());
-    if (head != 0) std::memcpy(payload.data(), to.payload.data(), head);
-    std::memcpy(payload.data() + head, encoded.data(), encoded.size());
-    to.payload = std::move(payload).freeze();
+    to.refer_to_file();
   }
   void drop_reference(std::uint64_t number) {
     if (!references_.remove(number)) return;

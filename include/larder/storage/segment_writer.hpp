@@ -1,6 +1,8 @@
 #pragma once
 
+#include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
+#include <larder/format/segment_footer.hpp>
 #include <larder/format/segment_record.hpp>
 #include <larder/storage/segment_folder.hpp>
 #include <larder/storage/segment_room.hpp>
@@ -13,6 +15,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,6 +48,22 @@ class staged_record {
   const shared_log* log = nullptr;
   std::uint64_t position = 0;  ///< of the log when its sequence was chosen
   std::shared_ptr<file_descriptor> file;
+
+  /// How much of the payload says that the value is compressed.
+  std::size_t head_size() const noexcept { return format::is_compressed(record.kind) ? format::compressed_head::encoded_size : 0; }
+  /// Makes the payload what stands for a value in a file: the reference, behind the head of a compressed one.
+  void refer_to_file() {
+    const auto encoded = reference->encode();
+    mutable_bytes made(head_size() + encoded.size());
+    if (head_size() != 0) std::memcpy(made.data(), payload.data(), head_size());
+    std::memcpy(made.data() + head_size(), encoded.data(), encoded.size());
+    payload = std::move(made).freeze();
+  }
+  /// What a footer says of it.
+  format::footer_entry summary() const noexcept {
+    const auto form = head_size() != 0 ? format::compressed_head::decode(payload.span()) : std::nullopt;
+    return format::footer_entry::of(record, at.unit, reference ? head_size() + reference->size : record.payload_size, form ? form->size : 0);
+  }
 
   /// It is somebody else's now: nothing is undone.
   void keep() noexcept {
