@@ -732,8 +732,10 @@ concept logged_store =
       { store.stage_erasure(id) } -> std::same_as<typename S::staged>;
       { store.publish(staged) } -> std::same_as<std::optional<typename S::handle>>;
       { store.fetch(id, key, handle) } -> std::same_as<fetched>;
-      { store.key_of(id, handle) } -> std::same_as<std::optional<bytes>>;
-      store.evict(id, handle);
+      { store.key_of(handle) } -> std::same_as<std::optional<bytes>>;
+      { store.written_of(handle) } -> std::same_as<std::optional<instant>>;
+      { store.deadline_of(handle) } -> std::same_as<instant>;
+      store.evict(id.low, handle);
       store.release(handle);
       store.clear();
     };
@@ -4743,6 +4745,10 @@ class budget {
       }
     return true;
   }
+  /// Whether there is room or not: for what a storage has already, before the limits are kept for the first time.
+  void take_in_any_case(const amounts<Dimensions>& size) noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d) used_[d].add(size[d]);
+  }
   void give_back(const amounts<Dimensions>& size) noexcept {
     for (std::size_t d = 0; d < Dimensions; ++d) used_[d].subtract(size[d]);
   }
@@ -4798,6 +4804,11 @@ class budget_part {
     if (parts_ > 1)
       for (std::size_t d = 0; d < Dimensions; ++d) held_[d].add_alone(size[d]);
     return true;
+  }
+  void take_in_any_case(const sizes& size) noexcept {
+    whole_.take_in_any_case(size);
+    if (parts_ > 1)
+      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].add_alone(size[d]);
   }
   void give_back(const sizes& size) noexcept {
     whole_.give_back(size);
@@ -5155,6 +5166,24 @@ struct block_segment {
 
 }  // namespace larder::storage
 
+// ---- larder/core/packed_word.hpp -----------------------------------------------------------------------------------
+
+namespace larder::core {
+
+/// 64 bits that may lie at any multiple of four bytes, so that an entry with an odd number of 32-bit fields has no hole.
+class packed_word {
+ public:
+  constexpr packed_word(std::uint64_t value = 0) noexcept  // NOLINT(google-explicit-constructor): it is that number
+      : low_(static_cast<std::uint32_t>(value)), high_(static_cast<std::uint32_t>(value >> 32)) {}
+  constexpr operator std::uint64_t() const noexcept { return std::uint64_t{high_} << 32 | low_; }
+
+ private:
+  std::uint32_t low_;
+  std::uint32_t high_;
+};
+
+}  // namespace larder::core
+
 // ---- larder/storage/table_entry.hpp --------------------------------------------------------------------------------
 
 namespace larder::storage {
@@ -5184,12 +5213,12 @@ template <>
 struct expires_stamp<false> {};
 
 /// What it counts for beyond being one entry.
-template <std::size_t Weights>
+template <std::size_t Weights, class Word = std::uint64_t>
 struct weight_fields {
-  core::amounts<Weights> weights{};
+  std::array<Word, Weights> weights{};
 };
-template <>
-struct weight_fields<0> {};
+template <class Word>
+struct weight_fields<0, Word> {};
 
 /// What the eviction order keeps of a slot. Made anew in place, so it shares its bytes with nothing else.
 template <class State, bool Empty = std::is_empty_v<State>>
@@ -5231,6 +5260,20 @@ struct table_entry : order_field<typename Spec::eviction::state> {
   typename Spec::payload payload;
   std::uint64_t hash;
   [[no_unique_address]] weight_fields<Spec::dimensions - 1> weight;
+  [[no_unique_address]] written_stamp<Spec::keeps_written> written;
+  [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
+  [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;
+};
+
+/// The same where the key is its own hash and there are so many entries that each byte counts: nothing lies twice, and no hole.
+template <class Spec>
+  requires requires { requires Spec::key_is_hash; }
+struct table_entry<Spec> : order_field<typename Spec::eviction::state> {
+  table_entry(core::packed_word k, typename Spec::payload&& p, std::uint64_t) : payload(std::move(p)), key(k) {}
+
+  typename Spec::payload payload;
+  core::packed_word key;
+  [[no_unique_address]] weight_fields<Spec::dimensions - 1, core::packed_word> weight;
   [[no_unique_address]] written_stamp<Spec::keeps_written> written;
   [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
   [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;
@@ -6096,6 +6139,10 @@ class slab_places {
   const entry& operator[](slot place) const noexcept { return slab_[place]; }
   entry& at(cursor at) noexcept { return slab_[at]; }
 
+  /// Room for so many, while there is none.
+  void reserve(std::size_t entries) { index_.reserve(entries); }
+  void prefetch_insertion(std::uint64_t hash) const noexcept { index_.prefetch(hash); }
+
   /// Makes an entry that is not there; `describe(entry)` sets its stamps. Nothing changes when something throws.
   template <class Describe>
   slot emplace(std::uint64_t hash, key&& k, payload&& value, Describe&& describe) {
@@ -6118,7 +6165,12 @@ class slab_places {
     f(slab_[place]);
   }
 
-  std::uint64_t hash_of(slot place) const noexcept { return slab_[place].hash; }
+  std::uint64_t hash_of(slot place) const noexcept {
+    if constexpr (key_is_hash)
+      return slab_[place].key;
+    else
+      return slab_[place].hash;
+  }
   void renew_state(slot place) noexcept { slab_[place].renew_state(); }
   states order_states_handle() noexcept { return states(slab_); }
 
@@ -6130,7 +6182,9 @@ class slab_places {
   std::size_t memory() const noexcept { return index_.memory() + slab_.memory(); }
 
  private:
-  slot_index index_;
+  static constexpr bool key_is_hash = requires { requires Spec::key_is_hash; };
+
+  std::conditional_t<key_is_hash, close_slot_index, slot_index> index_;
   slot_slab<entry> slab_;
 };
 
@@ -6255,6 +6309,15 @@ class alignas(64) table_shard {
     }
     return std::nullopt;
   }
+
+  /// For a table that is filled before anybody uses it (`table_restorer`).
+  void reserve(std::size_t entries) { places_.reserve(entries); }
+  void prefetch_insertion(std::uint64_t hash) const noexcept { places_.prefetch_insertion(hash); }
+  void restore(key&& k, payload&& value, const request& what) {
+    const slot place = places_.emplace(what.hash, std::move(k), std::move(value), [&](entry& e) { describe(e, what); });
+    order_.on_insert(place, {what.hash, what.order_weight});
+  }
+  void take_in_any_case(const core::amounts<Spec::dimensions>& size) noexcept { budget_.take_in_any_case(size); }
 
   /// Counts what was asked for in vain, as far as the put of it tells.
   void count_missed([[maybe_unused]] const request& wanted) noexcept {
@@ -6635,6 +6698,9 @@ struct pin_claim {
 };
 
 template <class Spec>
+class table_restorer;
+
+template <class Spec>
 class entry_table {
  public:
   using shard = table_shard<Spec>;
@@ -6827,6 +6893,9 @@ class entry_table {
   }
 
  private:
+  friend class table_restorer<Spec>;
+
+  std::size_t shard_number(std::uint64_t hash) const noexcept { return Spec::synchronized ? hash & mask_ : 0; }
   shard& shard_of(std::uint64_t hash) noexcept {
     if constexpr (Spec::synchronized)
       return *shards_[hash & mask_];

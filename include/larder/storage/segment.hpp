@@ -54,19 +54,37 @@ class segment {
   }
   pinned_views<segment>& views() noexcept { return views_; }
 
+  /// It was sealed since it was mapped: what this process noted down of its records is in the footer, which `again` has mapped.
+  void now_sealed(std::shared_ptr<const segment> again) {
+    file_size = again->file_size;
+    again_ = std::move(again);
+    published_units().swap(units);
+  }
+
   /// The number of its published records, and each of them as a footer tells it, with its last use; one whose header is damaged has no id.
-  std::size_t size() const noexcept { return footer ? footer->size() : units.size(); }
+  std::size_t size() const noexcept {
+    const auto* const list = list_of_records();
+    return list != nullptr ? list->size() : units.size();
+  }
   format::footer_entry entry(std::size_t i, std::uint64_t& use) const noexcept {
-    if (!footer) return entry_at(units[i], use);
-    use = footer->use(i);
-    return (*footer)[i];
+    const auto* const list = list_of_records();
+    if (list == nullptr) return entry_at(units[i], use);
+    use = list->use(i);
+    return (*list)[i];
+  }
+  /// The low half of its key's digest, or zero where the record's header is damaged.
+  std::uint64_t key(std::size_t i) const noexcept {
+    if (const auto* const list = list_of_records(); list != nullptr) return list->key(i);
+    const auto record = format::peek_record(from(units[i]), place(units[i]));
+    return record ? record->id.low : 0;
   }
 
   /// Whether it is a published record's place.
   bool knows(std::uint32_t unit) const noexcept {
-    if (!footer) return std::find(units.begin(), units.end(), unit) != units.end();
-    for (std::size_t i = 0; i < footer->size(); ++i)
-      if ((*footer)[i].unit == unit) return true;
+    const auto* const list = list_of_records();
+    if (list == nullptr) return std::find(units.begin(), units.end(), unit) != units.end();
+    for (std::size_t i = 0; i < list->size(); ++i)
+      if ((*list)[i].unit == unit) return true;
     return false;
   }
   /// What a footer says of the record at a place.
@@ -111,6 +129,10 @@ class segment {
   }
 
  private:
+  const format::segment_footer* list_of_records() const noexcept {
+    if (footer) return &*footer;
+    return again_ == nullptr ? nullptr : &*again_->footer;
+  }
   std::size_t first_at_or_after(std::uint32_t unit) const noexcept {
     std::size_t from = 0;
     std::size_t to = footer->size();
@@ -126,6 +148,7 @@ class segment {
 
   file_mapping mapping_;
   pinned_views<segment> views_;
+  std::shared_ptr<const segment> again_;  // mapped when it had its footer; whoever looks without the lock goes on with this mapping
 };
 
 }  // namespace larder::storage
