@@ -4417,11 +4417,16 @@ class error_reporter final : public error_sink {
 
 namespace larder::storage {
 
-/// The eviction order of a cache that names none, by its limits: where entries have sizes, the most uses per byte stay; where
-/// they are counted, scans must not sweep them out; without a limit, what costs least.
 template <class Policies>
-using default_order = std::conditional_t<Policies::template has<max_bytes> || Policies::template has<max_weight>, gdsf,
-                                         std::conditional_t<Policies::template has<max_entries>, s3_fifo, clock>>;
+inline constexpr bool on_logged_storage = core::is_logged_storage<typename Policies::template on<axis::storage, core::none>>;
+
+/// The eviction order of a cache that names none, by its limits: where entries have sizes, the most uses per byte stay; where
+/// they are counted, scans must not sweep them out; without a limit, what costs least. On a logged storage there may
+/// be millions of them, and 56 bytes of each are too many (docs/decisions/016).
+template <class Policies>
+using default_order =
+    std::conditional_t<Policies::template has<max_weight> || (Policies::template has<max_bytes> && !on_logged_storage<Policies>), gdsf,
+                       std::conditional_t<Policies::template has<max_entries> || Policies::template has<max_bytes>, s3_fifo, clock>>;
 
 }  // namespace larder::storage
 
@@ -10569,7 +10574,7 @@ template <class Tier>
 class tier_access;
 
 /// A cache from Key to Value, composed of policies in any order; what is not named has a default (memory, `xxh3`, `sharded<>`; the
-/// order is `gdsf` under `max_bytes` and `max_weight`, else `s3_fifo`).
+/// order is `gdsf` under `max_bytes` and `max_weight`, else `s3_fifo`; `s3_fifo` on `mmap_disk`).
 ///
 /// Threads: every member may be called from any number of threads at once, unless `unsynchronized` is named. Entries may
 /// leave at any time. Loaders, listeners, weighers and predicates run without any lock and may call the cache.

@@ -46,10 +46,13 @@ using entry_of_disk = larder::storage::table_entry<larder::storage::logged_spec<
 constexpr std::size_t bare = 8 + 8 + 8;
 static_assert(sizeof(entry_of_disk<larder::lru, larder::max_bytes>) == bare + 8);
 static_assert(sizeof(entry_of_disk<larder::s3_fifo, larder::max_bytes>) == bare + 12);
+static_assert(sizeof(entry_of_disk<larder::max_bytes>) == bare + 12, "the order that is not named");
 static_assert(sizeof(entry_of_disk<larder::lru, larder::max_bytes, larder::expire_after_write>) == bare + 8 + 8);
 static_assert(sizeof(entry_of_disk<larder::lru, larder::max_bytes, larder::refresh_after_write>) == bare + 8 + 8);
 static_assert(sizeof(entry_of_disk<larder::lru, larder::max_bytes, larder::expire_after_access>) == bare + 8 + 8);
 static_assert(sizeof(entry_of_disk<larder::lru, larder::max_bytes, larder::ttl>) == bare + 8 + 8);
+static_assert(std::is_same_v<context_of<larder::max_bytes>::eviction, larder::s3_fifo>, "56 bytes of gdsf for each of millions are too many");
+static_assert(std::is_same_v<context_of<larder::unbounded>::eviction, larder::clock>);
 
 template <class... Policies>
 auto open(const fs::path& directory, Policies... policies) {
@@ -83,11 +86,11 @@ TEST_CASE("a million entries would take 48 bytes of memory each") {
     return static_cast<double>(cache.stats().overhead_bytes + cache.size() * (8 + sizeof(larder::mmap_disk::store::handle))) / count;
   };
   {
-    auto cache = open(dir / "cache", larder::s3_fifo{}, larder::max_bytes{64_MiB});
+    auto cache = open(dir / "cache", larder::max_bytes{64_MiB});
     for (unsigned i = 0; i < count; ++i) REQUIRE(cache.put(name(i), value(64, i)));
     CHECK(per_entry(cache) < 72);  // while the index grows there are two of it
   }
-  auto cache = open(dir / "cache", larder::s3_fifo{}, larder::max_bytes{64_MiB});
+  auto cache = open(dir / "cache", larder::max_bytes{64_MiB});
   REQUIRE(cache.size() == count);
   CHECK(per_entry(cache) < 48);
   for (unsigned i = 0; i < count; ++i) REQUIRE(cache.get(name(i)) == value(64, i));
