@@ -16,7 +16,7 @@ template <larder::verify Verify, class... Policies>
 class larder_engine {
  public:
   explicit larder_engine(const site& s)
-      : cache_(larder::max_bytes{2 * static_cast<std::uint64_t>(s.count) * s.value_size + 64 * 1024 * 1024},
+      : cache_(larder::max_bytes{2 * static_cast<std::uint64_t>(s.count) * (s.value_size + with_head_and_key) + 64 * 1024 * 1024},
                larder::mmap_disk{s.folder, {.verify = Verify}}) {}
 
   void put(const item& one) { cache_.put(one.key, one.value); }
@@ -30,6 +30,8 @@ class larder_engine {
   }
 
  private:
+  static constexpr std::uint64_t with_head_and_key = 256;
+
   larder::cache<std::string, larder::bytes, larder::max_bytes, larder::mmap_disk, Policies...> cache_;
 };
 

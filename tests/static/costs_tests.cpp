@@ -58,7 +58,7 @@ template <class Value, class... Policies>
 using spec_of = larder::storage::memory_spec<std::uint64_t, Value, larder::storage::engine_context<larder::memory, Policies...>>;
 static_assert(std::is_same_v<spec_of<std::string, larder::max_bytes>::payload, std::string> && spec_of<std::string, larder::max_bytes>::dimensions == 2);
 static_assert(spec_of<std::string, larder::max_entries>::dimensions == 1 && spec_of<std::string, larder::max_entries>::limits == 1);
-static_assert(larder::storage::indexed_spec<larder::storage::engine_context<larder::mmap_disk, larder::max_bytes>>::dimensions == 2);
+static_assert(larder::storage::logged_spec<larder::storage::engine_context<larder::mmap_disk, larder::max_bytes>>::dimensions == 2);
 struct nothing_smaller {
   using policy_axis = larder::axis::compression;
   static constexpr const char* name = "nothing";
@@ -74,7 +74,7 @@ struct nothing_smaller {
 static_assert(larder::compression_policy<nothing_smaller>);
 static_assert(sizeof(spec_of<larder::bytes, larder::max_bytes, nothing_smaller>::payload) == 40, "a frame, two sizes and which of the two it is");
 static_assert(spec_of<larder::bytes, larder::max_bytes, nothing_smaller>::dimensions == 3, "and the bytes that callers see");
-static_assert(larder::storage::indexed_spec<larder::storage::engine_context<larder::mmap_disk, larder::max_bytes, nothing_smaller>>::dimensions == 3);
+static_assert(larder::storage::logged_spec<larder::storage::engine_context<larder::mmap_disk, larder::max_bytes, nothing_smaller>>::dimensions == 3);
 
 // ------------------------------------------------------------------------------------------------------------ locks
 

@@ -124,6 +124,12 @@ class segment_footer {
 
   std::size_t size() const noexcept { return entries_.size() / footer_entry::encoded_size; }
   footer_entry operator[](std::size_t i) const noexcept { return footer_entry::decode(entries_.data() + i * footer_entry::encoded_size); }
+  /// The low half of an entry's digest.
+  std::uint64_t key(std::size_t i) const noexcept {
+    std::uint64_t low = 0;
+    std::memcpy(&low, entries_.data() + i * footer_entry::encoded_size, 8);
+    return low;
+  }
   std::uint64_t use(std::size_t i) const noexcept {
     std::uint64_t stamp = 0;
     std::memcpy(&stamp, uses_.data() + i * 8, 8);

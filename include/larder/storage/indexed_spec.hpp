@@ -23,8 +23,7 @@ struct indexed_spec {
   using mutex = typename Context::locking::mutex;
 
   static constexpr std::size_t limits = 2;  // entries and bytes
-  static constexpr bool compresses = Context::compresses;
-  static constexpr std::size_t dimensions = limits + (compresses ? 1 : 0);  // and bytes as callers see them
+  static constexpr std::size_t dimensions = limits;
   static constexpr bool counts_bytes = true;
   static constexpr bool synchronized = Context::locking::synchronized;
   static constexpr bool bounded = false;  // handles share mappings: their places must not move and need not be near

@@ -61,29 +61,47 @@ class segment {
     if (told_.size() == units.size() && told_.size() < most_told) told_.push_back(record);
     units.push_back(record.unit);
   }
-  /// What `add` told is in the segment's footer by now.
-  void forget_told() noexcept { std::vector<format::footer_entry>().swap(told_); }
-
+  /// It was sealed since it was mapped: what this process noted down of its records is in the footer, which `again` has mapped.
+  void now_sealed(std::shared_ptr<const segment> again) {
+    file_size = again->file_size;
+    again_ = std::move(again);
+    published_units().swap(units);
+    std::vector<format::footer_entry>().swap(told_);
+  }
   std::uint64_t memory() const noexcept {
     return sizeof(*this) + units.capacity() * sizeof(std::uint32_t) + told_.capacity() * sizeof(format::footer_entry);
   }
 
   /// The number of its published records, and each of them as a footer tells it; one whose header is damaged has no id.
-  std::size_t size() const noexcept { return footer ? footer->size() : units.size(); }
+  std::size_t size() const noexcept {
+    const auto* const list = list_of_records();
+    return list != nullptr ? list->size() : units.size();
+  }
   format::footer_entry entry(std::size_t i) const noexcept {
-    if (footer) return (*footer)[i];
+    if (const auto* const list = list_of_records(); list != nullptr) return (*list)[i];
     return i < told_.size() ? told_[i] : entry_at(units[i]);
   }
   /// The last use of the i-th record, as its stamp.
-  std::uint64_t use(std::size_t i) const noexcept { return footer ? footer->use(i) : use_at(record_use_offset(units[i])); }
-  /// Whether any of its records has a last use.
+  std::uint64_t use(std::size_t i) const noexcept {
+    const auto* const list = list_of_records();
+    return list != nullptr ? list->use(i) : use_at(record_use_offset(units[i]));
+  }
+  /// Whether any of its records has a last use, as long as it has no footer.
   bool has_uses() const noexcept { return use_at(uses_mark_offset) != 0; }
+  /// The low half of the i-th record's key's digest, or zero where its header is damaged.
+  std::uint64_t key(std::size_t i) const noexcept {
+    if (const auto* const list = list_of_records(); list != nullptr) return list->key(i);
+    if (i < told_.size()) return told_[i].id.low;
+    const auto record = format::peek_record(from(units[i]), place(units[i]));
+    return record ? record->id.low : 0;
+  }
 
   /// Whether it is a published record's place.
   bool knows(std::uint32_t unit) const noexcept {
-    if (!footer) return std::find(units.begin(), units.end(), unit) != units.end();
-    for (std::size_t i = 0; i < footer->size(); ++i)
-      if ((*footer)[i].unit == unit) return true;
+    const auto* const list = list_of_records();
+    if (list == nullptr) return std::find(units.begin(), units.end(), unit) != units.end();
+    for (std::size_t i = 0; i < list->size(); ++i)
+      if ((*list)[i].unit == unit) return true;
     return false;
   }
   /// What a footer says of the record at a place.
@@ -131,6 +149,10 @@ class segment {
   std::uint64_t record_use_offset(std::uint32_t unit) const noexcept {
     return format::record_place{number, unit}.offset() + format::segment_record::use_offset;
   }
+  const format::segment_footer* list_of_records() const noexcept {
+    if (footer) return &*footer;
+    return again_ == nullptr ? nullptr : &*again_->footer;
+  }
   std::size_t first_at_or_after(std::uint32_t unit) const noexcept {
     std::size_t from = 0;
     std::size_t to = footer->size();
@@ -147,6 +169,7 @@ class segment {
   file_mapping mapping_;
   pinned_views<segment> views_;
   std::vector<format::footer_entry> told_;  // the first of `units`
+  std::shared_ptr<const segment> again_;  // mapped when it had its footer; whoever looks without the lock goes on with this mapping
 };
 
 }  // namespace larder::storage

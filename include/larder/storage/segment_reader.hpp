@@ -104,8 +104,8 @@ class segment_reader {
   fetched fetch_mapped(const std::shared_ptr<segment>& in, format::record_place at, const digest& id, const bytes& key, bool trusted) const {
     const std::span<const std::byte> from = in->from(at.unit);
     const std::optional<format::segment_record> record = format::decode_record(from, at);
-    if (!record || record->id != id) return damaged(*in, at, from, damaged_record_head);
-    if (const auto wrong = wrong_key(*in, at, from, *record, id, key)) return *wrong;
+    if (!record || record->id.low != id.low) return damaged(*in, at, from, damaged_record_head);
+    if (const auto wrong = wrong_key(*in, at, from, *record, key)) return *wrong;
     if (!trusted && !format::payload_matches(from, *record)) return damaged(*in, at, from, damaged_payload);
     const std::span<const std::byte> payload = format::record_content(from, *record);
     const auto form = format::record_form(from, *record);
@@ -127,8 +127,8 @@ class segment_reader {
   fetched fetch_copy(const segment& in, format::record_place at, const digest& id, const bytes& key, bool trusted) const {
     const bytes copy = copy_of(in, at);
     const std::optional<format::segment_record> record = format::decode_record(copy.span(), at);
-    if (!record || record->id != id) return damaged(in, at, copy.span(), damaged_record_head);
-    if (const auto wrong = wrong_key(in, at, copy.span(), *record, id, key)) return *wrong;
+    if (!record || record->id.low != id.low) return damaged(in, at, copy.span(), damaged_record_head);
+    if (const auto wrong = wrong_key(in, at, copy.span(), *record, key)) return *wrong;
     if (!trusted && !format::payload_matches(copy.span(), *record)) return damaged(in, at, copy.span(), damaged_payload);
     const std::span<const std::byte> payload = format::record_content(copy.span(), *record);
     const auto form = format::record_form(copy.span(), *record);
@@ -166,8 +166,8 @@ class segment_reader {
 
   /// What to answer when the key is not the one that was asked for.
   std::optional<fetched> wrong_key(const segment& in, format::record_place at, std::span<const std::byte> from,
-                                   const format::segment_record& record, const digest& id, const bytes& key) const {
-    switch (compare_key(format::record_key(from, record), key, id)) {
+                                   const format::segment_record& record, const bytes& key) const {
+    switch (compare_key(format::record_key(from, record), key, record.id)) {
       case key_match::same: return std::nullopt;
       case key_match::collision: return fetched{};
       case key_match::foreign: break;

@@ -119,7 +119,7 @@ class segment_store : public segment_replica {
   handle handle_of(staged& made) {
     if (is_outdated(made)) restage(made);  // before anybody may look at it where it is
     known_segment(made.at.segment);
-    return handle(made.at, made.reference.has_value());
+    return handle(made.at, made.reference.has_value(), made.record.expires != no_deadline);
   }
   /// Makes a staged record what its key has, when nobody changed anything since the last `follow`; nothing otherwise. Under the lock.
   std::optional<handle> publish(staged& made) {
@@ -133,7 +133,7 @@ class segment_store : public segment_replica {
       segment_writer::write_head(made, folder_.path_of(made.at.segment));
     }
     if (!log.append(position, {shared_log::change::record, made.at}, made.record.id.low)) return std::nullopt;
-    const handle known(made.at, made.reference.has_value());
+    const handle known(made.at, made.reference.has_value(), made.record.expires != no_deadline);
     note_published(made, position);
     if (made.reference && !made.wrote_file.empty()) unflushed_files_.push_back(made.reference->number);
     made.keep();
@@ -141,11 +141,11 @@ class segment_store : public segment_replica {
   }
 
   /// Tells the others that the order let this entry go. Under the lock; the index has let it go already.
-  void evict(const digest& id, const handle& known) {
+  void evict(std::uint64_t key, const handle& known) {
     if (log_.load(std::memory_order_relaxed) == nullptr) return;
     shared_log& log = *log_.load(std::memory_order_relaxed);
     const std::uint64_t position = position_.load(std::memory_order_relaxed);
-    if (log.append_at_end(position, {shared_log::change::evicted, known.place()}, id.low) == position)
+    if (log.append_at_end(position, {shared_log::change::evicted, known.place()}, key) == position)
       position_.store(position + 1, std::memory_order_release);
     evicted_.push_back(known.place().word());
     if (evicted_.size() >= 64) remember_evictions();
@@ -258,9 +258,7 @@ class segment_store : public segment_replica {
       }
       try {
         folder_.seal(*found, one.records_end);
-        if (std::shared_ptr<segment> again = folder_.map(one.number, 0, ledger_); again != nullptr && again->footer)
-          found->file_size = again->file_size;
-        found->forget_told();
+        if (std::shared_ptr<segment> again = folder_.map(one.number, 0, ledger_); again != nullptr && again->footer) found->now_sealed(std::move(again));
       } catch (const error&) {  // without one it is read when it is opened the next time
       }
     }
