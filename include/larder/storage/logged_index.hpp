@@ -8,6 +8,7 @@
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/max_entries.hpp>
 #include <larder/storage/departure.hpp>
+#include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
 #include <larder/storage/indexed_spec.hpp>
 
@@ -107,10 +108,11 @@ class logged_index {
 
   /// Makes a staged record what its key has, with room for it; false when it is not to be, for a reason that is no failure. What others do
   /// meanwhile is learned and everything decided anew. `replaced` gets the records that the key had, which the caller lets go.
-  bool publish(const digest& id, staged& made, const stored_info& info, bool only_if_absent, std::vector<handle>& replaced, departures& gone) {
+  bool publish(const digest& id, staged& made, const stored_info& info, const write_mode& mode, std::vector<handle>& replaced, departures& gone) {
     for (;;) {
       catch_up(gone);
-      if (only_if_absent && find(id)) return false;
+      if (mode.only_if_absent && find(id)) return false;
+      if (mode.lease != nullptr && mode.lease->is_lost()) return false;  // who ended it changes the log after that
       removals left;
       auto request = request_for(id, info, context_.now());
       const put_outcome outcome = table_.put(id, [&] { return id; }, store_.handle_of(made), request, left);
@@ -192,7 +194,7 @@ class logged_index {
       context_.guarded(false, [&] {
         store_.write(e.copy);
         std::vector<handle> replaced;
-        publish(e.id, e.copy, e.info, true, replaced, gone);
+        publish(e.id, e.copy, e.info, {.only_if_absent = true}, replaced, gone);
         for (const handle& old : replaced) store_.release(old);
         return true;
       });
@@ -222,12 +224,8 @@ class logged_index {
     }
     for (const std::uint64_t file : refused.files) {
       std::vector<digest> having;
-      table_.snapshot(
-          context_.now(),
-          [&](const auto& e) {
-            if (e.payload.has_file()) having.push_back(e.key);
-          },
-          [] {});
+      const auto note = [&](const auto& e) { e.payload.has_file() ? having.push_back(e.key) : void(); };
+      table_.snapshot(context_.now(), note, [] {});
       for (const digest& id : having) {
         const std::optional<handle> known = find(id);
         const auto reference = known ? store_.reference_of(*known) : std::nullopt;
