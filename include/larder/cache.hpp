@@ -145,7 +145,8 @@ class cache {
   // --------------------------------------------------------------------------------------------------- load
 
   /// The value, loaded by `loader(key)`, `loader(key, stop_token)` or `loader()` on a miss: one load per key at a time,
-  /// others wait for it. What the loader throws reaches every waiter and nothing is stored. A put, erase or clear during
+  /// others wait for it, on `mmap_disk` in other processes too (there a second load follows when the holder dies, throws or
+  /// is stopped). What the loader throws reaches every waiter and nothing is stored. A put, erase or clear during
   /// the load wins: the loaded value is returned, not stored. Throws `larder::error` (cancelled) when `stop` is requested
   /// before there is a value, (reentrant) when the loader asks for the key that it is loading.
   template <class Loader>

@@ -4654,6 +4654,100 @@ using default_order =
 
 }  // namespace larder::storage
 
+// ---- larder/sync/load_lease.hpp ------------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// The right to load a key, among the processes that share a storage. What was loaded under one is not stored once it is lost, since
+/// then somebody erased the key or another process loads it.
+class load_lease {
+ public:
+  virtual bool is_lost() const noexcept = 0;
+
+ protected:
+  load_lease() noexcept = default;
+  load_lease(const load_lease&) noexcept = default;
+  load_lease& operator=(const load_lease&) noexcept = default;
+  ~load_lease() = default;
+};
+
+/// What is asked where no other process shares the storage.
+struct no_lease {
+  static constexpr bool is_busy() noexcept { return false; }
+  static constexpr void take_over() noexcept {}
+  static constexpr void release() noexcept {}
+  static constexpr const load_lease* to_store() noexcept { return nullptr; }
+};
+
+/// An engine whose loads are agreed on with other processes.
+template <class Engine>
+concept leasing = requires(Engine& engine, const typename Engine::address& at) { engine.lease(at); };
+
+/// The lease of the key, as far as it can be had without waiting.
+template <class Engine>
+auto lease_of(Engine& engine, const typename Engine::address& at) {
+  if constexpr (leasing<Engine>)
+    return engine.lease(at);
+  else
+    return no_lease{};
+}
+
+/// Waits while another process loads the key: what `look()` finds by then, or nothing when the key is the caller's to load. `join()` is
+/// called once if there is anything to wait for. Throws `larder::error` (cancelled) when a stop is requested first.
+template <class Lease, class Look, class Join>
+auto wait_for_turn(Lease& lease, const std::stop_token& stop, Look&& look, Join&& join) {
+  for (bool joined = false;; joined = true) {
+    auto found = look();
+    if (found || !lease.is_busy()) return found;
+    if (!joined) join();
+    if (stop.stop_requested())
+      core::fail(error_cause::cancelled, "the wait for a load of another process was given up because a stop was requested");
+    lease.wait();
+  }
+}
+
+/// One key of a batch.
+template <class Lease>
+struct batch_turn {
+  std::size_t index;
+  Lease lease;
+  bool joined = false;
+};
+
+/// A batch in turns: `load(turns)` what no other process loads, and lets go of it, before anybody is waited for; so two processes that
+/// want the same keys in any order never wait for each other. `look(index)` finds what is there by now and `found(index, value)` takes it.
+template <class Engine, class Keys, class Look, class Found, class Load, class Join>
+void load_in_turns(Engine& engine, const Keys& keys, Look&& look, Found&& found, Load&& load, Join&& join) {
+  using turn = batch_turn<decltype(lease_of(engine, engine.locate(keys.front())))>;
+  std::vector<turn> rest;
+  rest.reserve(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) rest.push_back(turn{i, lease_of(engine, engine.locate(keys[i]))});
+  while (!rest.empty()) {
+    std::vector<turn> ready;
+    std::vector<turn> others;
+    for (turn& one : rest) {
+      if (auto value = look(one.index)) {
+        found(one.index, *value);
+      } else if (one.lease.is_busy()) {
+        if (!std::exchange(one.joined, true)) join(one.index);
+        others.push_back(std::move(one));
+      } else {
+        ready.push_back(std::move(one));
+      }
+    }
+    rest.clear();
+    if (!ready.empty())
+      load(ready);
+    else if (!others.empty())
+      others.front().lease.wait();
+    ready.clear();
+    for (turn& one : others) one.lease.retry();
+    rest = std::move(others);
+  }
+}
+
+}  // namespace larder::sync
+
 // ---- larder/sync/shard_mutex.hpp -----------------------------------------------------------------------------------
 
 // A reader-writer lock of four bytes: one atomic step to take it and one to give it back where nobody is in the way, and sleep
@@ -4777,6 +4871,7 @@ namespace larder::storage {
 struct write_mode {
   std::optional<duration> time_to_live = std::nullopt;
   bool only_if_absent = false;
+  const sync::load_lease* lease = nullptr;  ///< under which it was loaded, where processes agree on that
 };
 
 /// The policies of one cache and what every engine does with them: tell the time, expire, report, notify.
@@ -10653,7 +10748,7 @@ class loading {
     });
     if (found) {
       if constexpr (refreshes)
-        if (stale) renew(cache, key, loader);
+        if (stale) renew(cache, key, *found, loader);
       return std::move(*found);
     }
     refuse_when_stopped(stop);
@@ -10661,7 +10756,7 @@ class loading {
     const auto [flown, led] = flights_.join_or_lead(owned);
     if (!led) {
       cache.engine_.count_join(at);
-      return flights_.wait(flown, stop);
+      return wait(cache, flown, stop);
     }
     return fly(cache, owned, flown, loader, stop);
   }
@@ -10714,7 +10809,7 @@ class loading {
     }
     std::vector<Value> values;
     values.reserve(rows.size());
-    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : flights_.wait(row.flown));
+    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : wait(cache, row.flown, {}));
     return values;
   }
 
@@ -10741,18 +10836,40 @@ class loading {
       return false;
   }
 
-  /// Leads a flight: looks once more (somebody may just have landed), loads, stores, tells the waiters.
+  template <class Address>
+  static std::optional<Value> look_once_more(Cache& cache, const Address& at) {
+    std::optional<Value> value;
+    cache.engine_.read(at, Cache::look::peek, [&](const Value& v, instant) { value.emplace(v); });
+    return value;
+  }
+
+  /// Waits for somebody else's flight. Other processes are not waited for meanwhile, if that would keep a lease of the caller's.
+  Value wait(Cache& cache, const flight& flown, const std::stop_token& stop) {
+    if constexpr (leasing<decltype(Cache::engine_)>) {
+      const auto haste = cache.engine_.haste();
+      return flights_.wait(flown, stop);
+    } else {
+      return flights_.wait(flown, stop);
+    }
+  }
+
+  /// Leads a flight: looks once more (somebody may just have landed, here or in another process), loads, stores, tells the waiters.
   template <class Loader>
   Value fly(Cache& cache, const Key& key, const flight& flown, Loader& loader, const std::stop_token& stop) {
     try {
       const auto at = cache.engine_.locate(key);
+      auto lease = lease_of(cache.engine_, at);
       std::optional<Value> value;
-      cache.engine_.read(at, Cache::look::peek, [&](const Value& v, instant) { value.emplace(v); });
+      const auto look = [&] { return look_once_more(cache, at); };
+      if constexpr (leasing<decltype(Cache::engine_)>)
+        value = wait_for_turn(lease, stop, look, [&] { cache.engine_.count_join(at); });
+      else
+        value = look();
       if (value) {
         flights_.land(key, flown, *value, [](const Value&) {});
       } else {
         value.emplace(runner_.template one<Value>(loader, key, stop));
-        land(cache, at, key, flown, *value, {.only_if_absent = true});
+        land(cache, at, key, flown, *value, lease, {.only_if_absent = true});
       }
       return std::move(*value);
     } catch (...) {
@@ -10764,46 +10881,75 @@ class loading {
   template <class BatchLoader>
   void land_batch(Cache& cache, const std::vector<Key>& mine, const std::vector<flight>& flown, BatchLoader& batch_loader) {
     if (mine.empty()) return;
+    if constexpr (leasing<decltype(Cache::engine_)>) {
+      load_in_turns(
+          cache.engine_, mine, [&](std::size_t i) { return look_once_more(cache, cache.engine_.locate(mine[i])); },
+          [&](std::size_t i, const Value& value) { flights_.land(mine[i], flown[i], value, [](const Value&) {}); },
+          [&](auto& turns) {
+            std::vector<Key> some;
+            if (turns.size() != mine.size())
+              for (const auto& turn : turns) some.push_back(mine[turn.index]);
+            load_batch(cache, some.empty() ? mine : some, batch_loader,
+                       [&](std::size_t i) -> auto& { return flown[turns[i].index]; }, [&](std::size_t i) -> auto& { return turns[i].lease; });
+          },
+          [&](std::size_t i) { cache.engine_.count_join(cache.engine_.locate(mine[i])); });
+    } else {
+      no_lease none;
+      load_batch(cache, mine, batch_loader, [&](std::size_t i) -> auto& { return flown[i]; }, [&](std::size_t) -> auto& { return none; });
+    }
+  }
+  template <class BatchLoader, class FlightOf, class LeaseOf>
+  void load_batch(Cache& cache, const std::vector<Key>& keys, BatchLoader& batch_loader, FlightOf&& flight_of, LeaseOf&& lease_of) {
     std::size_t i = 0;
-    for (auto&& each : runner_.batch(batch_loader, mine)) {
+    for (auto&& each : runner_.batch(batch_loader, keys)) {
       const Value value(std::forward<decltype(each)>(each));
-      land(cache, cache.engine_.locate(mine[i]), mine[i], flown[i], value, {.only_if_absent = true});
+      land(cache, cache.engine_.locate(keys[i]), keys[i], flight_of(i), value, lease_of(i), {.only_if_absent = true});
       ++i;
     }
   }
 
   /// Renews an entry in the background while the old value is served; a failure is reported and the old value stays.
   template <class Loader>
-  void renew(Cache& cache, key_view key, Loader& loader) {
+  void renew(Cache& cache, key_view key, const Value& old, Loader& loader) {
     static_assert(std::copy_constructible<std::remove_cvref_t<Loader>>,
                   "larder: refresh_after_write keeps a copy of the loader, so the loader must be copyable");
     Key owned(key);
     const auto flown = flights_.lead(owned);
     if (!flown) return;
     try {
-      auto copy = std::make_shared<std::remove_cvref_t<Loader>>(loader);
-      workers_.post([this, &cache, owned, flown, copy] { fly_behind(cache, owned, flown, *copy); });
+      auto lease = lease_of(cache.engine_, cache.engine_.locate(owned));
+      if (lease.is_busy()) return flights_.land(owned, flown, old, [](const Value&) {});  // another process renews it
+      struct renewal {
+        std::remove_cvref_t<Loader> loader;
+        [[no_unique_address]] decltype(lease) held;
+      };
+      std::shared_ptr<renewal> work(new renewal{loader, std::move(lease)});
+      workers_.post([this, &cache, owned, flown, work] { fly_behind(cache, owned, flown, work->loader, work->held); });
     } catch (...) {  // the old value serves on
       cache.context_.errors().report_current(error_cause::load);
       flights_.fail(owned, flown, std::current_exception());
     }
   }
-  template <class Loader>
-  void fly_behind(Cache& cache, const Key& key, const flight& flown, Loader& loader) {
+  template <class Loader, class Lease>
+  void fly_behind(Cache& cache, const Key& key, const flight& flown, Loader& loader, Lease& lease) {
     try {
       flights_.take_over(flown);
+      lease.take_over();
       const Value value = runner_.template one<Value>(loader, key, std::stop_token{});
-      land(cache, cache.engine_.locate(key), key, flown, value, {});
+      land(cache, cache.engine_.locate(key), key, flown, value, lease, {});
     } catch (...) {
       cache.context_.errors().report_current(error_cause::load);
       flights_.fail(key, flown, std::current_exception());
     }
+    lease.release();
   }
 
-  template <class Address>
-  void land(Cache& cache, const Address& at, const Key& key, const flight& flown, const Value& value, const typename Cache::write_mode& mode) {
+  template <class Address, class Lease>
+  void land(Cache& cache, const Address& at, const Key& key, const flight& flown, const Value& value, Lease& lease, typename Cache::write_mode mode) {
+    mode.lease = lease.to_store();
     loaded_entry entry(cache.engine_, cache.context_.errors(), at);
     flights_.land(key, flown, value, [&](const Value& v) { entry.store(v, mode); }, [&] { entry.take_back(); });
+    lease.release();  // before the listener is told
   }
 
   flights_type flights_;
@@ -10846,17 +10992,11 @@ class loading_alone {
       if (!row.value) row.place = mine.take(key);
       rows.push_back(std::move(row));
     }
-    std::vector<Value> loaded;
-    loaded.reserve(mine.keys().size());
-    if (!mine.keys().empty())
-      for (auto&& each : runner_.batch(batch_loader, mine.keys())) {
-        const Value value(std::forward<decltype(each)>(each));
-        land(cache, mine, mine.keys()[loaded.size()], value);
-        loaded.push_back(value);
-      }
+    std::vector<std::optional<Value>> loaded(mine.keys().size());
+    if (!mine.keys().empty()) load_batch(cache, mine, batch_loader, loaded);
     std::vector<Value> values;
     values.reserve(rows.size());
-    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : loaded[row.place]);
+    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : *loaded[row.place]);
     return values;
   }
 
@@ -10919,18 +11059,54 @@ class loading_alone {
     refuse_when_stopped(stop);
     flight mine(*this);
     const Key& owned = mine.keys()[mine.take(key)];
+    const auto at = cache.engine_.locate(owned);
+    auto lease = lease_of(cache.engine_, at);
+    if constexpr (leasing<decltype(Cache::engine_)>)
+      if (std::optional<Value> found = wait_for_turn(
+              lease, stop, [&] { return cache.find(owned, Cache::look::peek); }, [&] { cache.engine_.count_join(at); }))
+        return std::move(*found);
     Value value = runner_.template one<Value>(loader, owned, stop);
-    land(cache, mine, owned, value);
+    land(cache, mine, at, owned, value, lease);
     return value;
   }
 
+  template <class BatchLoader>
+  void load_batch(Cache& cache, const flight& mine, BatchLoader& batch_loader, std::vector<std::optional<Value>>& loaded) {
+    const std::vector<Key>& all = mine.keys();
+    if constexpr (leasing<decltype(Cache::engine_)>) {
+      load_in_turns(
+          cache.engine_, all, [&](std::size_t i) { return cache.find(all[i], Cache::look::peek); },
+          [&](std::size_t i, const Value& value) { loaded[i].emplace(value); },
+          [&](auto& turns) {
+            std::vector<Key> some;
+            for (const auto& turn : turns) some.push_back(all[turn.index]);
+            auto turn = turns.begin();
+            for (auto&& each : runner_.batch(batch_loader, some)) {
+              loaded[turn->index].emplace(std::forward<decltype(each)>(each));
+              land(cache, mine, cache.engine_.locate(all[turn->index]), all[turn->index], *loaded[turn->index], turn->lease);
+              ++turn;
+            }
+          },
+          [&](std::size_t i) { cache.engine_.count_join(cache.engine_.locate(all[i])); });
+    } else {
+      no_lease none;
+      std::size_t i = 0;
+      for (auto&& each : runner_.batch(batch_loader, all)) {
+        loaded[i].emplace(std::forward<decltype(each)>(each));
+        land(cache, mine, cache.engine_.locate(all[i]), all[i], *loaded[i], none);
+        ++i;
+      }
+    }
+  }
+
   /// Stores what was loaded, unless the key was written; what a weigher writes counts as well.
-  static void land(Cache& cache, const flight& mine, const Key& key, const Value& value) {
+  template <class Address, class Lease>
+  static void land(Cache& cache, const flight& mine, const Address& at, const Key& key, const Value& value, Lease& lease) {
     if (!mine.owns(key)) return;
-    const auto at = cache.engine_.locate(key);
     loaded_entry entry(cache.engine_, cache.context_.errors(), at);
-    entry.store(value, typename Cache::write_mode{.only_if_absent = true});
+    entry.store(value, typename Cache::write_mode{.only_if_absent = true, .lease = lease.to_store()});
     if (!mine.owns(key)) entry.take_back();
+    lease.release();  // before the listener is told
   }
 
   std::unordered_map<Key, place, context_hash<Key, Context>, std::equal_to<>> places_;
@@ -11061,7 +11237,8 @@ class cache {
   // --------------------------------------------------------------------------------------------------- load
 
   /// The value, loaded by `loader(key)`, `loader(key, stop_token)` or `loader()` on a miss: one load per key at a time,
-  /// others wait for it. What the loader throws reaches every waiter and nothing is stored. A put, erase or clear during
+  /// others wait for it, on `mmap_disk` in other processes too (there a second load follows when the holder dies, throws or
+  /// is stopped). What the loader throws reaches every waiter and nothing is stored. A put, erase or clear during
   /// the load wins: the loaded value is returned, not stored. Throws `larder::error` (cancelled) when `stop` is requested
   /// before there is a value, (reentrant) when the loader asks for the key that it is loading.
   template <class Loader>

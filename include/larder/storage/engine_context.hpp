@@ -20,6 +20,7 @@
 #include <larder/observe/removal_listener.hpp>
 #include <larder/storage/compression.hpp>
 #include <larder/storage/default_order.hpp>
+#include <larder/sync/load_lease.hpp>
 #include <larder/sync/sharded.hpp>
 
 #include <algorithm>
@@ -37,6 +38,7 @@ namespace larder::storage {
 struct write_mode {
   std::optional<duration> time_to_live = std::nullopt;
   bool only_if_absent = false;
+  const sync::load_lease* lease = nullptr;  ///< under which it was loaded, where processes agree on that
 };
 
 /// The policies of one cache and what every engine does with them: tell the time, expire, report, notify.

@@ -7,7 +7,7 @@
 //   staging/           entries that are being written: <pid>-<random>-<number>
 //   quarantine/        the newest damaged files, for a look at what went wrong
 //
-// mmap_disk adds LOCK, USERS and journal. Everything but `entries` can be lost: the entries are the truth.
+// mmap_disk adds LOCK, USERS, journal and leases. Everything but `entries` can be lost: the entries are the truth.
 
 #include <larder/core/concepts.hpp>
 #include <larder/core/digest.hpp>
@@ -249,8 +249,8 @@ class entry_directory {
                      "; name another directory, or remove this one");
     }
     for (const std::string& name : names_in(root_)) {
-      constexpr std::array<std::string_view, 9> known{"format", "entries", "staging", "quarantine",  "LOCK",
-                                                      "USERS",  "journal", "lost+found", "CACHEDIR.TAG"};
+      constexpr std::array<std::string_view, 10> known{"format", "entries", "staging", "quarantine", "LOCK",
+                                                       "USERS",  "journal", "leases",  "lost+found", "CACHEDIR.TAG"};
       if (std::find(known.begin(), known.end(), name) == known.end() && !name.starts_with('.'))
         core::fail(error_cause::invalid_argument, std::string(policy) + " will not use the directory \"" + root_ +
                                                       "\": it is not empty and not a larder storage (it holds \"" + name +

@@ -33,6 +33,7 @@ class logged_engine {
   using index_type = logged_index<Key, Value, Context>;
   using departures = typename index_type::departures;
   static constexpr bool keeps_index = true;
+  static constexpr bool leases_loads = requires(typename index_type::store_type& store) { store.leases(); };
 
   struct address {
     digest id;
@@ -91,7 +92,7 @@ class logged_engine {
       return published;
     });
     if (failed) table_.count_refused(at.id.low);
-    if (!stored && !mode.only_if_absent) {
+    if (!stored && !mode.only_if_absent && !(mode.lease != nullptr && mode.lease->is_lost())) {
       // Whatever the reason, the old value is no longer the key's.
       const std::optional<handle> had = replaced.empty() ? std::nullopt : std::optional<handle>(replaced.back());
       if (!replaced.empty()) replaced.pop_back();
@@ -103,7 +104,12 @@ class logged_engine {
     return stored;
   }
 
-  bool erase(const address& at, departures& gone) { return drop_or_doubt(at, removal_cause::erased, std::nullopt, gone); }
+  bool erase(const address& at, departures& gone) {
+    // A lease is checked once the log's end was seen, so whoever has it misses neither the end of his lease nor that something is new.
+    if constexpr (leases_loads)
+      if (store_.leases().revoke(at.id)) store_.nudge();
+    return drop_or_doubt(at, removal_cause::erased, std::nullopt, gone);
+  }
 
   template <class Drop>
   std::size_t erase_if(Drop&& predicate) {
@@ -128,6 +134,8 @@ class logged_engine {
 
   void clear() {
     departures gone;
+    if constexpr (leases_loads)
+      if (store_.leases().revoke_all()) store_.nudge();
     const bool cleared = context_.guarded(false, [&] {
       const auto lock = store_.lock();
       index_.catch_up(gone);
@@ -200,6 +208,19 @@ class logged_engine {
   void unpin(const pin_claim& claim) noexcept {
     table_.unpin(claim);
     if (table_.budget().over()) index_.shrink();
+  }
+
+  /// The right to load the key, among the processes that share the storage.
+  auto lease(const address& at)
+    requires leases_loads
+  {
+    return store_.leases().take(at.id);
+  }
+  /// While it lives, nobody waits for another process for the sake of the calling thread, when others wait for that.
+  auto haste()
+    requires leases_loads
+  {
+    return typename std::remove_cvref_t<decltype(store_.leases())>::haste(store_.leases());
   }
 
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
@@ -341,7 +362,7 @@ class logged_engine {
     }
     staged made = stage(entry, gone);
     const auto lock = store_.lock();
-    if (!index_.publish(at.id, made, entry.info, mode.only_if_absent, replaced, gone)) return false;
+    if (!index_.publish(at.id, made, entry.info, mode, replaced, gone)) return false;
     for (const handle& old : replaced) store_.release(old);
     replaced.clear();
     index_.keep_to_limits(gone);

@@ -90,10 +90,11 @@ class logged_entries {
 
   /// Makes a staged record what its key has, with room for it; false when it is not to be, for a reason that is no failure. What others do
   /// meanwhile is learned and everything decided anew. `replaced` gets the records that the key had, which the caller lets go.
-  bool publish(const digest& id, staged& made, const stored_info& info, bool only_if_absent, std::vector<handle>& replaced, departures& gone) {
+  bool publish(const digest& id, staged& made, const stored_info& info, const write_mode& mode, std::vector<handle>& replaced, departures& gone) {
     for (;;) {
       catch_up(gone);
-      if (only_if_absent && find(id.low)) return false;
+      if (mode.only_if_absent && find(id.low)) return false;
+      if (mode.lease != nullptr && mode.lease->is_lost()) return false;  // who ended it changes the log after that
       removals left;
       const auto request = request_for(id.low, info, context_.now());
       const put_outcome outcome = table_.put(id.low, [&] { return id.low; }, store_.handle_of(made), request, left);

@@ -79,7 +79,7 @@ class logged_index : public logged_entries<Key, Value, Context> {
       context_.guarded(false, [&] {
         store_.write(e.copy);
         std::vector<handle> replaced;
-        publish(e.id, e.copy, e.info, true, replaced, gone);
+        publish(e.id, e.copy, e.info, {.only_if_absent = true}, replaced, gone);
         for (const handle& old : replaced) store_.release(old);
         return true;
       });

@@ -11,6 +11,7 @@
 // also the one segment that took records. Nothing is flushed to the device until `flush()`: kill -9 loses nothing; after a power cut, what
 // was not flushed may be missing or show the value before the last one; neither gives a wrong byte. The order that is not named is `s3_fifo`
 // under limits of entries and of bytes.
+// A key that several processes miss is loaded by one of them (docs/decisions/018); while there are loads a thread tells the others that it lives.
 // Choose it for values of any size on a local file system; `directory` is for network mounts. The format: docs/disk_format.md.
 //
 // Limits of mappings: another program that truncates a file, or a device that fails under a mapping, is a SIGBUS and not a miss:
@@ -18,9 +19,12 @@
 
 #include <larder/core/axis.hpp>
 #include <larder/storage/disk_options.hpp>
+#include <larder/storage/key_leases.hpp>
 #include <larder/storage/logged_engine.hpp>
 #include <larder/storage/segment_store.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -41,7 +45,20 @@ struct mmap_disk {
 class mmap_disk::store : public storage::segment_store {
  public:
   store(const mmap_disk& policy, error_sink& sink, std::optional<std::uint64_t> capacity = std::nullopt)
-      : segment_store(policy.directory, policy.options, sink, capacity) {}
+      : segment_store(policy.directory, policy.options, sink, capacity), leases_(directory_.file("leases"), policy.options.read == read_mode::copy) {}
+
+  /// Who loads which key, among the processes of the directory.
+  storage::key_leases& leases() noexcept { return leases_; }
+  /// Puts a word into the log that changes nothing: whoever is about to publish something looks about him once more.
+  void nudge() noexcept {
+    storage::shared_log* const log = log_.load(std::memory_order_acquire);
+    if (log == nullptr) return;
+    const std::uint32_t gone = std::max<std::uint32_t>(log->oldest(), 1) - 1;
+    log->append_at_end(position_.load(std::memory_order_acquire), {storage::shared_log::change::sealed, {gone, 0}}, 0);
+  }
+
+ private:
+  storage::key_leases leases_;
 };
 
 }  // namespace larder

@@ -6,6 +6,7 @@
 #include <larder/core/time.hpp>
 #include <larder/expiry/refresh_after_write.hpp>
 #include <larder/sync/context_hash.hpp>
+#include <larder/sync/load_lease.hpp>
 #include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
 #include <larder/sync/loaded_entry.hpp>
@@ -46,7 +47,7 @@ class loading {
     });
     if (found) {
       if constexpr (refreshes)
-        if (stale) renew(cache, key, loader);
+        if (stale) renew(cache, key, *found, loader);
       return std::move(*found);
     }
     refuse_when_stopped(stop);
@@ -54,7 +55,7 @@ class loading {
     const auto [flown, led] = flights_.join_or_lead(owned);
     if (!led) {
       cache.engine_.count_join(at);
-      return flights_.wait(flown, stop);
+      return wait(cache, flown, stop);
     }
     return fly(cache, owned, flown, loader, stop);
   }
@@ -107,7 +108,7 @@ class loading {
     }
     std::vector<Value> values;
     values.reserve(rows.size());
-    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : flights_.wait(row.flown));
+    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : wait(cache, row.flown, {}));
     return values;
   }
 
@@ -134,18 +135,40 @@ class loading {
       return false;
   }
 
-  /// Leads a flight: looks once more (somebody may just have landed), loads, stores, tells the waiters.
+  template <class Address>
+  static std::optional<Value> look_once_more(Cache& cache, const Address& at) {
+    std::optional<Value> value;
+    cache.engine_.read(at, Cache::look::peek, [&](const Value& v, instant) { value.emplace(v); });
+    return value;
+  }
+
+  /// Waits for somebody else's flight. Other processes are not waited for meanwhile, if that would keep a lease of the caller's.
+  Value wait(Cache& cache, const flight& flown, const std::stop_token& stop) {
+    if constexpr (leasing<decltype(Cache::engine_)>) {
+      const auto haste = cache.engine_.haste();
+      return flights_.wait(flown, stop);
+    } else {
+      return flights_.wait(flown, stop);
+    }
+  }
+
+  /// Leads a flight: looks once more (somebody may just have landed, here or in another process), loads, stores, tells the waiters.
   template <class Loader>
   Value fly(Cache& cache, const Key& key, const flight& flown, Loader& loader, const std::stop_token& stop) {
     try {
       const auto at = cache.engine_.locate(key);
+      auto lease = lease_of(cache.engine_, at);
       std::optional<Value> value;
-      cache.engine_.read(at, Cache::look::peek, [&](const Value& v, instant) { value.emplace(v); });
+      const auto look = [&] { return look_once_more(cache, at); };
+      if constexpr (leasing<decltype(Cache::engine_)>)
+        value = wait_for_turn(lease, stop, look, [&] { cache.engine_.count_join(at); });
+      else
+        value = look();
       if (value) {
         flights_.land(key, flown, *value, [](const Value&) {});
       } else {
         value.emplace(runner_.template one<Value>(loader, key, stop));
-        land(cache, at, key, flown, *value, {.only_if_absent = true});
+        land(cache, at, key, flown, *value, lease, {.only_if_absent = true});
       }
       return std::move(*value);
     } catch (...) {
@@ -157,46 +180,75 @@ class loading {
   template <class BatchLoader>
   void land_batch(Cache& cache, const std::vector<Key>& mine, const std::vector<flight>& flown, BatchLoader& batch_loader) {
     if (mine.empty()) return;
+    if constexpr (leasing<decltype(Cache::engine_)>) {
+      load_in_turns(
+          cache.engine_, mine, [&](std::size_t i) { return look_once_more(cache, cache.engine_.locate(mine[i])); },
+          [&](std::size_t i, const Value& value) { flights_.land(mine[i], flown[i], value, [](const Value&) {}); },
+          [&](auto& turns) {
+            std::vector<Key> some;
+            if (turns.size() != mine.size())
+              for (const auto& turn : turns) some.push_back(mine[turn.index]);
+            load_batch(cache, some.empty() ? mine : some, batch_loader,
+                       [&](std::size_t i) -> auto& { return flown[turns[i].index]; }, [&](std::size_t i) -> auto& { return turns[i].lease; });
+          },
+          [&](std::size_t i) { cache.engine_.count_join(cache.engine_.locate(mine[i])); });
+    } else {
+      no_lease none;
+      load_batch(cache, mine, batch_loader, [&](std::size_t i) -> auto& { return flown[i]; }, [&](std::size_t) -> auto& { return none; });
+    }
+  }
+  template <class BatchLoader, class FlightOf, class LeaseOf>
+  void load_batch(Cache& cache, const std::vector<Key>& keys, BatchLoader& batch_loader, FlightOf&& flight_of, LeaseOf&& lease_of) {
     std::size_t i = 0;
-    for (auto&& each : runner_.batch(batch_loader, mine)) {
+    for (auto&& each : runner_.batch(batch_loader, keys)) {
       const Value value(std::forward<decltype(each)>(each));
-      land(cache, cache.engine_.locate(mine[i]), mine[i], flown[i], value, {.only_if_absent = true});
+      land(cache, cache.engine_.locate(keys[i]), keys[i], flight_of(i), value, lease_of(i), {.only_if_absent = true});
       ++i;
     }
   }
 
   /// Renews an entry in the background while the old value is served; a failure is reported and the old value stays.
   template <class Loader>
-  void renew(Cache& cache, key_view key, Loader& loader) {
+  void renew(Cache& cache, key_view key, const Value& old, Loader& loader) {
     static_assert(std::copy_constructible<std::remove_cvref_t<Loader>>,
                   "larder: refresh_after_write keeps a copy of the loader, so the loader must be copyable");
     Key owned(key);
     const auto flown = flights_.lead(owned);
     if (!flown) return;
     try {
-      auto copy = std::make_shared<std::remove_cvref_t<Loader>>(loader);
-      workers_.post([this, &cache, owned, flown, copy] { fly_behind(cache, owned, flown, *copy); });
+      auto lease = lease_of(cache.engine_, cache.engine_.locate(owned));
+      if (lease.is_busy()) return flights_.land(owned, flown, old, [](const Value&) {});  // another process renews it
+      struct renewal {
+        std::remove_cvref_t<Loader> loader;
+        [[no_unique_address]] decltype(lease) held;
+      };
+      std::shared_ptr<renewal> work(new renewal{loader, std::move(lease)});
+      workers_.post([this, &cache, owned, flown, work] { fly_behind(cache, owned, flown, work->loader, work->held); });
     } catch (...) {  // the old value serves on
       cache.context_.errors().report_current(error_cause::load);
       flights_.fail(owned, flown, std::current_exception());
     }
   }
-  template <class Loader>
-  void fly_behind(Cache& cache, const Key& key, const flight& flown, Loader& loader) {
+  template <class Loader, class Lease>
+  void fly_behind(Cache& cache, const Key& key, const flight& flown, Loader& loader, Lease& lease) {
     try {
       flights_.take_over(flown);
+      lease.take_over();
       const Value value = runner_.template one<Value>(loader, key, std::stop_token{});
-      land(cache, cache.engine_.locate(key), key, flown, value, {});
+      land(cache, cache.engine_.locate(key), key, flown, value, lease, {});
     } catch (...) {
       cache.context_.errors().report_current(error_cause::load);
       flights_.fail(key, flown, std::current_exception());
     }
+    lease.release();
   }
 
-  template <class Address>
-  void land(Cache& cache, const Address& at, const Key& key, const flight& flown, const Value& value, const typename Cache::write_mode& mode) {
+  template <class Address, class Lease>
+  void land(Cache& cache, const Address& at, const Key& key, const flight& flown, const Value& value, Lease& lease, typename Cache::write_mode mode) {
+    mode.lease = lease.to_store();
     loaded_entry entry(cache.engine_, cache.context_.errors(), at);
     flights_.land(key, flown, value, [&](const Value& v) { entry.store(v, mode); }, [&] { entry.take_back(); });
+    lease.release();  // before the listener is told
   }
 
   flights_type flights_;

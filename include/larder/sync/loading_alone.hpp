@@ -3,6 +3,7 @@
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/sync/context_hash.hpp>
+#include <larder/sync/load_lease.hpp>
 #include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
 #include <larder/sync/loaded_entry.hpp>
@@ -47,17 +48,11 @@ class loading_alone {
       if (!row.value) row.place = mine.take(key);
       rows.push_back(std::move(row));
     }
-    std::vector<Value> loaded;
-    loaded.reserve(mine.keys().size());
-    if (!mine.keys().empty())
-      for (auto&& each : runner_.batch(batch_loader, mine.keys())) {
-        const Value value(std::forward<decltype(each)>(each));
-        land(cache, mine, mine.keys()[loaded.size()], value);
-        loaded.push_back(value);
-      }
+    std::vector<std::optional<Value>> loaded(mine.keys().size());
+    if (!mine.keys().empty()) load_batch(cache, mine, batch_loader, loaded);
     std::vector<Value> values;
     values.reserve(rows.size());
-    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : loaded[row.place]);
+    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : *loaded[row.place]);
     return values;
   }
 
@@ -120,18 +115,54 @@ class loading_alone {
     refuse_when_stopped(stop);
     flight mine(*this);
     const Key& owned = mine.keys()[mine.take(key)];
+    const auto at = cache.engine_.locate(owned);
+    auto lease = lease_of(cache.engine_, at);
+    if constexpr (leasing<decltype(Cache::engine_)>)
+      if (std::optional<Value> found = wait_for_turn(
+              lease, stop, [&] { return cache.find(owned, Cache::look::peek); }, [&] { cache.engine_.count_join(at); }))
+        return std::move(*found);
     Value value = runner_.template one<Value>(loader, owned, stop);
-    land(cache, mine, owned, value);
+    land(cache, mine, at, owned, value, lease);
     return value;
   }
 
+  template <class BatchLoader>
+  void load_batch(Cache& cache, const flight& mine, BatchLoader& batch_loader, std::vector<std::optional<Value>>& loaded) {
+    const std::vector<Key>& all = mine.keys();
+    if constexpr (leasing<decltype(Cache::engine_)>) {
+      load_in_turns(
+          cache.engine_, all, [&](std::size_t i) { return cache.find(all[i], Cache::look::peek); },
+          [&](std::size_t i, const Value& value) { loaded[i].emplace(value); },
+          [&](auto& turns) {
+            std::vector<Key> some;
+            for (const auto& turn : turns) some.push_back(all[turn.index]);
+            auto turn = turns.begin();
+            for (auto&& each : runner_.batch(batch_loader, some)) {
+              loaded[turn->index].emplace(std::forward<decltype(each)>(each));
+              land(cache, mine, cache.engine_.locate(all[turn->index]), all[turn->index], *loaded[turn->index], turn->lease);
+              ++turn;
+            }
+          },
+          [&](std::size_t i) { cache.engine_.count_join(cache.engine_.locate(all[i])); });
+    } else {
+      no_lease none;
+      std::size_t i = 0;
+      for (auto&& each : runner_.batch(batch_loader, all)) {
+        loaded[i].emplace(std::forward<decltype(each)>(each));
+        land(cache, mine, cache.engine_.locate(all[i]), all[i], *loaded[i], none);
+        ++i;
+      }
+    }
+  }
+
   /// Stores what was loaded, unless the key was written; what a weigher writes counts as well.
-  static void land(Cache& cache, const flight& mine, const Key& key, const Value& value) {
+  template <class Address, class Lease>
+  static void land(Cache& cache, const flight& mine, const Address& at, const Key& key, const Value& value, Lease& lease) {
     if (!mine.owns(key)) return;
-    const auto at = cache.engine_.locate(key);
     loaded_entry entry(cache.engine_, cache.context_.errors(), at);
-    entry.store(value, typename Cache::write_mode{.only_if_absent = true});
+    entry.store(value, typename Cache::write_mode{.only_if_absent = true, .lease = lease.to_store()});
     if (!mine.owns(key)) entry.take_back();
+    lease.release();  // before the listener is told
   }
 
   std::unordered_map<Key, place, context_hash<Key, Context>, std::equal_to<>> places_;
