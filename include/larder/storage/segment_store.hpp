@@ -113,6 +113,7 @@ class segment_store : public segment_replica {
     made.position = position_.load(std::memory_order_acquire);
     record.sequence = log->sequence_at(made.position);
     writer_.write(made, *log, segment_size());
+    if (record.used.count() != 0) mark_used(*made.file, folder_.path_of(made.at.segment));
   }
 
   /// How the index knows a staged record that is about to be published.
@@ -132,6 +133,8 @@ class segment_store : public segment_replica {
       made.record.sequence = log.sequence_at(position);
       segment_writer::write_head(made, folder_.path_of(made.at.segment));
     }
+    if (made.record.used != instant{0})
+      if (const std::shared_ptr<segment> in = known_segment(made.at.segment)) mark_used(*in, *made.file);
     if (!log.append(position, {shared_log::change::record, made.at}, made.record.id.low)) return std::nullopt;
     const handle known(made.at, made.reference.has_value(), made.record.expires != no_deadline);
     note_published(made, position);
@@ -345,9 +348,11 @@ class segment_store : public segment_replica {
   }
   /// Whoever seals the segment is to look for the last uses of its records.
   static void mark_used(const segment& in, const file_descriptor& file) {
-    if (in.footer || in.has_uses()) return;
+    if (!in.footer && !in.has_uses()) mark_used(file, in.path);
+  }
+  static void mark_used(const file_descriptor& file, const std::string& path) {
     constexpr std::uint64_t mark = 1;
-    write_at(file, std::as_bytes(std::span(&mark, 1)), {}, segment::uses_mark_offset, in.path);
+    write_at(file, std::as_bytes(std::span(&mark, 1)), {}, segment::uses_mark_offset, path);
   }
   /// Whether what a staged record was written into, or what it refers to, has gone.
   bool is_outdated(const staged& made) const {
