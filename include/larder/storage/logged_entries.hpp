@@ -75,7 +75,7 @@ class logged_entries {
   /// record that is not published yet.
   void settle(removals& left, departures& gone, std::optional<std::uint64_t> own = std::nullopt, std::vector<handle>* replaced = nullptr) {
     left.for_each([&](auto& e) {
-      if (own == e.key) {
+      if (replaced != nullptr && own == e.key) {
         if (e.cause == removal_cause::replaced || e.cause == removal_cause::expired) read_back(e.payload, e.cause, gone);
         replaced->push_back(e.payload);
         return;
