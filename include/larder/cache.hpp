@@ -11,6 +11,7 @@
 #include <larder/storage/memory.hpp>
 #include <larder/storage/observed_engine.hpp>
 #include <larder/storage/remote_engine.hpp>
+#include <larder/storage/write_batches.hpp>
 #include <larder/sync/loading.hpp>
 #include <larder/sync/loading_alone.hpp>
 
@@ -19,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <future>
+#include <initializer_list>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -29,7 +31,7 @@
 namespace larder::storage {
 /// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
 template <class Key, class Value, class Context>
-class logged_engine;
+class logged_transfers;
 }  // namespace larder::storage
 
 namespace larder {
@@ -55,7 +57,7 @@ class cache {
   using unobserved_engine =
       std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
                          std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
-                         std::conditional_t<core::is_logged_storage<where>, storage::logged_engine<Key, Value, context_type>,
+                         std::conditional_t<core::is_logged_storage<where>, storage::logged_transfers<Key, Value, context_type>,
                                             storage::indexed_engine<Key, Value, context_type>>>>;
   using set = core::policy_set<Policies...>;
   using engine_type = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
@@ -141,6 +143,21 @@ class cache {
   }
   /// Stores when the key is not there; false when it is, or when the put was refused.
   bool put_if_absent(key_view key, Value value) { return store(key, std::move(value), {.only_if_absent = true}); }
+
+  /// `put` for each (key, value) of a range, in its order, so that the last of equal keys stays; says how many were stored. Each is
+  /// published for itself, as a `put` is: others may see some of them before the rest, and one that is refused stops no other. On
+  /// `mmap_disk` one system call writes as many as lie together.
+  template <storage::entries_of<key_view, Value> Entries>
+  std::size_t put_many(const Entries& entries) {
+    return store_many(entries, {});
+  }
+  std::size_t put_many(std::initializer_list<std::pair<Key, Value>> entries) { return store_many(entries, {}); }
+  /// The same with a time to live for all of them (needs the policy `ttl`).
+  template <storage::entries_of<key_view, Value> Entries, class Rep, class Period>
+  std::size_t put_many(const Entries& entries, std::chrono::duration<Rep, Period> time_to_live) {
+    static_assert(context_type::template has<ttl>, "larder: put_many(entries, ttl) needs the policy larder::ttl");
+    return store_many(entries, {.time_to_live = core::positive_period(time_to_live, "put_many(entries, ttl)")});
+  }
 
   // --------------------------------------------------------------------------------------------------- load
 
@@ -333,6 +350,32 @@ class cache {
     loading_.supersede(key);
     const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
     loading_.supersede(key);
+    return stored;
+  }
+
+  template <class Entries>
+  std::size_t store_many(const Entries& entries, const storage::write_mode& mode) {
+    using given = decltype(std::get<1>(std::declval<core::iterated<Entries>>()));
+    static_assert(std::is_constructible_v<Value, given>,
+                  "larder: put_many copies the values of its range; put move-only values one by one, or through std::move_iterator");
+    std::size_t stored = 0;
+    if constexpr (requires { typename engine_type::pending_write; }) {
+      storage::in_batches<Key, Value>(entries, engine_type::most_together, [&](auto first, auto last) {
+        departures gone;
+        std::vector<typename engine_type::pending_write> rows;
+        for (auto at = first; at != last; ++at) {
+          loading_.supersede(std::get<0>(*at));
+          rows.push_back({engine_.locate(std::get<0>(*at)), &std::get<1>(*at)});
+        }
+        engine_.write_many(rows, mode, gone);
+        for (auto at = first; at != last; ++at) loading_.supersede(std::get<0>(*at));
+        for (const auto& row : rows) stored += row.stored ? 1 : 0;
+        engine_.tell(gone);
+      });
+    } else {
+      for (auto&& entry : entries)
+        stored += store(std::get<0>(entry), Value(std::get<1>(std::forward<decltype(entry)>(entry))), mode) ? 1 : 0;
+    }
     return stored;
   }
 

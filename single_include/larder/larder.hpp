@@ -8988,6 +8988,17 @@ class observed_engine : public Engine {
     return Engine::write(at, std::move(value), mode, gone);
   }
 
+  template <class Rows>
+    requires requires { typename Engine::pending_write; }
+  void write_many(Rows& rows, const write_mode& mode, departures& gone) {
+    std::vector<std::pair<std::size_t, std::uint64_t>> followed;  // row and weight
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (sampler_.samples(hash_of(rows[i].at))) [[unlikely]]
+        followed.emplace_back(i, weight_of(rows[i].at, *rows[i].value));
+    Engine::write_many(rows, mode, gone);
+    for (const auto& [i, weight] : followed) sampler_.put(hash_of(rows[i].at), weight, true);
+  }
+
   bool erase(const address& at, departures& gone) {
     forget(at);
     return Engine::erase(at, gone);
@@ -9465,6 +9476,59 @@ class remote_engine {
   sync::doubted_keys<std::uint64_t> doubts_;
   sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/write_batches.hpp ------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// A range of (key, value): pairs, tuples or arrays of two.
+template <class Entries, class KeyView, class Value>
+concept entries_of = core::iterable<Entries> && requires(core::iterated<Entries> entry) {
+  { std::get<0>(entry) } -> std::convertible_to<KeyView>;
+  { std::get<1>(entry) } -> std::convertible_to<const Value&>;
+};
+
+namespace detail {
+
+/// Whether the entries stay where they are while they are gone through twice, so that nothing of them has to be copied.
+template <class Iterator, class Value>
+constexpr bool stays_in_place() {
+  if constexpr (requires { typename std::iterator_traits<Iterator>::iterator_category; }) {
+    using entry = decltype(*std::declval<const Iterator&>());
+    return std::is_base_of_v<std::forward_iterator_tag, typename std::iterator_traits<Iterator>::iterator_category> &&
+           std::is_lvalue_reference_v<entry> && std::is_same_v<std::remove_cvref_t<decltype(std::get<1>(std::declval<entry>()))>, Value>;
+  } else {
+    return false;
+  }
+}
+
+}  // namespace detail
+
+/// f(first, last) for the entries of a range in their order, at most `most` at a time, as something to go through more than once.
+template <class Key, class Value, class Entries, class F>
+void in_batches(const Entries& entries, std::size_t most, F&& f) {
+  auto at = std::begin(entries);
+  const auto end = std::end(entries);
+  if constexpr (detail::stays_in_place<decltype(at), Value>()) {
+    while (at != end) {
+      const auto first = at;
+      for (std::size_t n = 0; n < most && at != end; ++n) ++at;
+      f(first, at);
+    }
+  } else {
+    std::vector<std::pair<Key, Value>> batch;
+    while (at != end) {
+      batch.clear();
+      for (; batch.size() < most && at != end; ++at) {
+        auto&& entry = *at;
+        batch.emplace_back(std::get<0>(std::forward<decltype(entry)>(entry)), std::get<1>(std::forward<decltype(entry)>(entry)));
+      }
+      f(batch.begin(), batch.end());
+    }
+  }
+}
 
 }  // namespace larder::storage
 
@@ -10423,7 +10487,7 @@ class loading_alone {
 namespace larder::storage {
 /// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
 template <class Key, class Value, class Context>
-class logged_engine;
+class logged_transfers;
 }  // namespace larder::storage
 
 namespace larder {
@@ -10449,7 +10513,7 @@ class cache {
   using unobserved_engine =
       std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
                          std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
-                         std::conditional_t<core::is_logged_storage<where>, storage::logged_engine<Key, Value, context_type>,
+                         std::conditional_t<core::is_logged_storage<where>, storage::logged_transfers<Key, Value, context_type>,
                                             storage::indexed_engine<Key, Value, context_type>>>>;
   using set = core::policy_set<Policies...>;
   using engine_type = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
@@ -10535,6 +10599,21 @@ class cache {
   }
   /// Stores when the key is not there; false when it is, or when the put was refused.
   bool put_if_absent(key_view key, Value value) { return store(key, std::move(value), {.only_if_absent = true}); }
+
+  /// `put` for each (key, value) of a range, in its order, so that the last of equal keys stays; says how many were stored. Each is
+  /// published for itself, as a `put` is: others may see some of them before the rest, and one that is refused stops no other. On
+  /// `mmap_disk` one system call writes as many as lie together.
+  template <storage::entries_of<key_view, Value> Entries>
+  std::size_t put_many(const Entries& entries) {
+    return store_many(entries, {});
+  }
+  std::size_t put_many(std::initializer_list<std::pair<Key, Value>> entries) { return store_many(entries, {}); }
+  /// The same with a time to live for all of them (needs the policy `ttl`).
+  template <storage::entries_of<key_view, Value> Entries, class Rep, class Period>
+  std::size_t put_many(const Entries& entries, std::chrono::duration<Rep, Period> time_to_live) {
+    static_assert(context_type::template has<ttl>, "larder: put_many(entries, ttl) needs the policy larder::ttl");
+    return store_many(entries, {.time_to_live = core::positive_period(time_to_live, "put_many(entries, ttl)")});
+  }
 
   // --------------------------------------------------------------------------------------------------- load
 
@@ -10727,6 +10806,32 @@ class cache {
     loading_.supersede(key);
     const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
     loading_.supersede(key);
+    return stored;
+  }
+
+  template <class Entries>
+  std::size_t store_many(const Entries& entries, const storage::write_mode& mode) {
+    using given = decltype(std::get<1>(std::declval<core::iterated<Entries>>()));
+    static_assert(std::is_constructible_v<Value, given>,
+                  "larder: put_many copies the values of its range; put move-only values one by one, or through std::move_iterator");
+    std::size_t stored = 0;
+    if constexpr (requires { typename engine_type::pending_write; }) {
+      storage::in_batches<Key, Value>(entries, engine_type::most_together, [&](auto first, auto last) {
+        departures gone;
+        std::vector<typename engine_type::pending_write> rows;
+        for (auto at = first; at != last; ++at) {
+          loading_.supersede(std::get<0>(*at));
+          rows.push_back({engine_.locate(std::get<0>(*at)), &std::get<1>(*at)});
+        }
+        engine_.write_many(rows, mode, gone);
+        for (auto at = first; at != last; ++at) loading_.supersede(std::get<0>(*at));
+        for (const auto& row : rows) stored += row.stored ? 1 : 0;
+        engine_.tell(gone);
+      });
+    } else {
+      for (auto&& entry : entries)
+        stored += store(std::get<0>(entry), Value(std::get<1>(std::forward<decltype(entry)>(entry))), mode) ? 1 : 0;
+    }
     return stored;
   }
 

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 using namespace larder::literals;
 
@@ -18,6 +20,9 @@ const auto load = [](const std::string&) { return 1; };
   int seen = 0;
   pointers.visit("a", [&](const std::unique_ptr<int>& p) { seen = *p; });
   timed.put("a", 1, 5s);
+  const std::vector<std::pair<std::string, int>> entries{{"a", 1}, {"b", 2}};
+  numbers.put_many(entries);
+  timed.put_many(entries, 5s);
   return seen + numbers.get_or_load_async("a", load).get() + single.get_or_load("a", load);
 }
 
@@ -70,6 +75,16 @@ auto get_many_move_only(owning& c) { return c.get_many({"a", "b"}); }
 auto load_many_move_only(owning& c, const std::vector<std::string>& keys) {
   return c.get_or_load_many(keys, [](const std::vector<std::string>&) { return std::vector<std::unique_ptr<int>>(); });
 }
+#endif
+
+// expect 11: larder: put_many copies the values of its range; put move-only values one by one, or through std::move_iterator
+#if LARDER_COMPILE_FAIL == 11
+auto put_move_only(owning& c, const std::vector<std::pair<std::string, std::unique_ptr<int>>>& entries) { return c.put_many(entries); }
+#endif
+
+// expect 12: larder: put_many(entries, ttl) needs the policy larder::ttl
+#if LARDER_COMPILE_FAIL == 12
+auto many_without_ttl(counted& c, const std::vector<std::pair<std::string, int>>& entries) { return c.put_many(entries, 5s); }
 #endif
 
 // expect 10: larder: get_or_load_async shares the loaded value, so it must be copyable

@@ -14,6 +14,7 @@
 #include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -56,6 +57,26 @@ class operations {
     known_.doubt(key);
     // What a refused put would have replaced is no longer true.
     if (cache_.get(key_text(key))) return "key " + std::to_string(key) + " is served after its put was refused";
+    return {};
+  }
+
+  /// The keys together, the same one several times if need be; of a put_many that stored less, which of them is not known.
+  std::string put_many(const std::vector<unsigned>& keys) {
+    std::vector<std::pair<std::string, larder::bytes>> entries;
+    std::vector<version_number> versions;
+    for (const unsigned key : keys) {
+      versions.push_back(known_.next());
+      begin(key, versions.back());
+      entries.emplace_back(key_text(key), known_.form().make(key, versions.back()));
+    }
+    const bool all = cache_.put_many(entries) == entries.size();
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      say({all ? report::acknowledged : report::doubtful, keys[i], versions[i]});
+      if (all)
+        known_.acknowledge(keys[i], versions[i]);
+      else
+        known_.doubt(keys[i]);
+    }
     return {};
   }
 

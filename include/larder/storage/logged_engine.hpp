@@ -82,7 +82,7 @@ class logged_engine {
     return look_up(at.id, look::peek, context_.now(), known, written, accessed, size);
   }
 
-  bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
+  bool write(const address& at, const Value& value, const write_mode& mode, departures& gone) {
     bool failed = true;
     std::vector<handle> replaced;
     const bool stored = context_.guarded(false, [&] {
@@ -90,16 +90,7 @@ class logged_engine {
       failed = false;
       return published;
     });
-    if (failed) table_.count_refused(at.id.low);
-    if (!stored && !mode.only_if_absent) {
-      // Whatever the reason, the old value is no longer the key's.
-      const std::optional<handle> had = replaced.empty() ? std::nullopt : std::optional<handle>(replaced.back());
-      if (!replaced.empty()) replaced.pop_back();
-      drop_or_doubt(at, removal_cause::replaced, had, gone);
-    } else if (stored) {
-      doubts_.after_write(at.id.low, false);
-    }
-    if (!replaced.empty()) let_go(replaced);
+    conclude(at, mode, stored, failed, replaced, gone);
     return stored;
   }
 
@@ -223,7 +214,7 @@ class logged_engine {
 
   void tell(departures& gone) { index_.tell(gone); }
 
- private:
+ protected:
   using store_type = typename index_type::store_type;
   using table_type = typename index_type::table_type;
   using handle = typename index_type::handle;
@@ -329,6 +320,20 @@ class logged_engine {
     replaced.clear();
     index_.keep_to_limits(gone);
     return true;
+  }
+
+  /// What follows from a write: one that was refused or failed takes with it what the key had. `replaced` are records that are still to be let go.
+  void conclude(const address& at, const write_mode& mode, bool stored, bool failed, std::vector<handle>& replaced, departures& gone) {
+    if (failed) table_.count_refused(at.id.low);
+    if (!stored && !mode.only_if_absent) {
+      // Whatever the reason, the old value is no longer the key's.
+      const std::optional<handle> had = replaced.empty() ? std::nullopt : std::optional<handle>(replaced.back());
+      if (!replaced.empty()) replaced.pop_back();
+      drop_or_doubt(at, removal_cause::replaced, had, gone);
+    } else if (stored) {
+      doubts_.after_write(at.id.low, false);
+    }
+    if (!replaced.empty()) let_go(replaced);
   }
 
   /// Takes the key out; when the storage fails to, what it has is not served until it took a write of the key.

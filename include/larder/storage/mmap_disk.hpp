@@ -16,8 +16,8 @@
 
 #include <larder/core/axis.hpp>
 #include <larder/storage/disk_options.hpp>
-#include <larder/storage/logged_engine.hpp>
-#include <larder/storage/segment_store.hpp>
+#include <larder/storage/logged_transfers.hpp>
+#include <larder/storage/segment_transfers.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -36,10 +36,10 @@ struct mmap_disk {
 
 /// The live part of `mmap_disk`. A damaged entry is copied aside and told to the sink; a system error (too many open files, no memory, EIO)
 /// throws and leaves the entry where it is.
-class mmap_disk::store : public storage::segment_store {
+class mmap_disk::store : public storage::segment_transfers {
  public:
   store(const mmap_disk& policy, error_sink& sink, std::optional<std::uint64_t> capacity = std::nullopt)
-      : segment_store(policy.directory, policy.options, sink, capacity) {}
+      : segment_transfers(policy.directory, policy.options, sink, capacity) {}
 };
 
 }  // namespace larder

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace larder::storage {
 
@@ -38,6 +39,17 @@ class observed_engine : public Engine {
     if (sampler_.samples(hash_of(at))) [[unlikely]]
       return write_followed(at, std::move(value), mode, gone);
     return Engine::write(at, std::move(value), mode, gone);
+  }
+
+  template <class Rows>
+    requires requires { typename Engine::pending_write; }
+  void write_many(Rows& rows, const write_mode& mode, departures& gone) {
+    std::vector<std::pair<std::size_t, std::uint64_t>> followed;  // row and weight
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (sampler_.samples(hash_of(rows[i].at))) [[unlikely]]
+        followed.emplace_back(i, weight_of(rows[i].at, *rows[i].value));
+    Engine::write_many(rows, mode, gone);
+    for (const auto& [i, weight] : followed) sampler_.put(hash_of(rows[i].at), weight, true);
   }
 
   bool erase(const address& at, departures& gone) {

@@ -100,20 +100,7 @@ class segment_store : public segment_replica {
     return result;
   }
   /// Writes it where nobody finds it. Throws `larder::error`, `no_space` when the device is full.
-  void write(staged& made) {
-    shared_log* const log = log_.load(std::memory_order_acquire);
-    if (log == nullptr) refuse_changes();
-    format::segment_record& record = made.record;
-    if (made.key.size() > format::segment_record::longest_key)
-      core::fail(error_cause::invalid_argument, "a key of " + std::to_string(made.key.size()) + " bytes is too long for a byte storage");
-    record.key_size = static_cast<std::uint32_t>(made.key.size());
-    record.payload_size = made.payload.size();
-    record.payload_checksum = format::payload_checksum(made.payload.data(), made.payload.size(), record.id);
-    made.log = log;
-    made.position = position_.load(std::memory_order_acquire);
-    record.sequence = log->sequence_at(made.position);
-    writer_.write(made, *log, segment_size());
-  }
+  void write(staged& made) { writer_.write(made, prepare(made), segment_size()); }
 
   /// How the index knows a staged record that is about to be published.
   handle handle_of(staged& made) {
@@ -321,7 +308,22 @@ class segment_store : public segment_replica {
   };
   refusal take_refused() { return std::exchange(refused_, {}); }
 
- private:
+ protected:
+  /// What a record says of itself wherever it lies. Throws `larder::error` when it cannot be written.
+  shared_log& prepare(staged& made) const {
+    shared_log* const log = log_.load(std::memory_order_acquire);
+    if (log == nullptr) refuse_changes();
+    format::segment_record& record = made.record;
+    if (made.key.size() > format::segment_record::longest_key)
+      core::fail(error_cause::invalid_argument, "a key of " + std::to_string(made.key.size()) + " bytes is too long for a byte storage");
+    record.key_size = static_cast<std::uint32_t>(made.key.size());
+    record.payload_size = made.payload.size();
+    record.payload_checksum = format::payload_checksum(made.payload.data(), made.payload.size(), record.id);
+    made.log = log;
+    made.position = position_.load(std::memory_order_acquire);
+    record.sequence = log->sequence_at(made.position);
+    return *log;
+  }
   void note_published(const staged& made, std::uint64_t position) {
     const std::shared_ptr<segment> in = known_segment(made.at.segment);
     if (in != nullptr) {

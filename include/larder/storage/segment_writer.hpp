@@ -2,6 +2,7 @@
 
 #include <larder/core/concepts.hpp>
 #include <larder/format/segment_record.hpp>
+#include <larder/storage/record_batch.hpp>
 #include <larder/storage/segment_folder.hpp>
 #include <larder/storage/shared_log.hpp>
 #include <larder/sync/process_mutex.hpp>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <sys/uio.h>
@@ -119,6 +121,42 @@ class segment_writer {
       staged.file = to.file;
       write_bytes(staged);
       return;
+    }
+  }
+  /// The same for many, as many at once as lie side by side; at most `record_batch::most` of them.
+  void write_together(std::span<staged_record> all, shared_log& log, std::uint64_t new_size) {
+    while (!all.empty()) {
+      const format::record_place end = format::record_place::of_word(log.active().load(std::memory_order_acquire));
+      format::record_place after = end;
+      const auto lay = [&](staged_record& one) {
+        one.at = after;
+        one.record.payload_offset = static_cast<std::uint32_t>(
+            format::segment_record::payload_offset_for(after.offset(), one.record.key_size, one.record.payload_size));
+        return after.offset() + one.record.size();
+      };
+      if (end.unit == 0) {
+        lay(all.front());
+        open_next(log, end.segment, new_size, all.front().record.size());
+        continue;
+      }
+      const writing to = writing_of(end.segment, log, new_size);
+      const bool long_in_use = all.front().position > log.active_since().load(std::memory_order_relaxed) + log.slots() / 2;
+      std::size_t count = 0;
+      for (; count < all.size() && !long_in_use; ++count) {
+        const std::uint64_t next = lay(all[count]);
+        if (next > to.size) break;
+        after.unit = static_cast<std::uint32_t>(next / format::record_place::unit_size);
+      }
+      if (count == 0) {
+        seal(log, end);
+        continue;
+      }
+      std::uint64_t expected = end.word();
+      if (!log.active().compare_exchange_strong(expected, after.word(), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+      const std::span<staged_record> placed = all.first(count);
+      for (staged_record& one : placed) one.file = to.file;
+      record_batch(std::span<const staged_record>(placed)).write(*to.file, end.offset(), folder_->path_of(end.segment));
+      all = all.subspan(count);
     }
   }
   /// Writes the head again, with the sequence that the record has now.

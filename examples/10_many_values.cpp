@@ -1,0 +1,22 @@
+// links: larder::disk
+// Ways into a cache on disk that are cheaper than one put after the other.
+#include <larder/larder.hpp>
+#include <larder/storage/mmap_disk.hpp>
+
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace larder::literals;
+
+int main() {
+  auto tiles = larder::make_cache<std::string, larder::bytes>(larder::max_bytes{1_GiB}, larder::mmap_disk{".cache/tiles"});
+
+  // Many values at once: one write for as many as lie together. Each is published for itself, and a refused one stops no other.
+  std::vector<std::pair<std::string, larder::bytes>> batch;
+  for (int i = 0; i < 1000; ++i) batch.emplace_back("tile " + std::to_string(i), larder::bytes::copy_of(std::string(4096, 'x')));
+  const std::size_t stored = tiles.put_many(batch);
+  std::cout << stored << " tiles are stored\n";
+  return stored == 1000 && tiles.get("tile 999")->size() == 4096 ? 0 : 1;
+}

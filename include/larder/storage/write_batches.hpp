@@ -1,0 +1,62 @@
+#pragma once
+
+#include <larder/core/iterable.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace larder::storage {
+
+/// A range of (key, value): pairs, tuples or arrays of two.
+template <class Entries, class KeyView, class Value>
+concept entries_of = core::iterable<Entries> && requires(core::iterated<Entries> entry) {
+  { std::get<0>(entry) } -> std::convertible_to<KeyView>;
+  { std::get<1>(entry) } -> std::convertible_to<const Value&>;
+};
+
+namespace detail {
+
+/// Whether the entries stay where they are while they are gone through twice, so that nothing of them has to be copied.
+template <class Iterator, class Value>
+constexpr bool stays_in_place() {
+  if constexpr (requires { typename std::iterator_traits<Iterator>::iterator_category; }) {
+    using entry = decltype(*std::declval<const Iterator&>());
+    return std::is_base_of_v<std::forward_iterator_tag, typename std::iterator_traits<Iterator>::iterator_category> &&
+           std::is_lvalue_reference_v<entry> && std::is_same_v<std::remove_cvref_t<decltype(std::get<1>(std::declval<entry>()))>, Value>;
+  } else {
+    return false;
+  }
+}
+
+}  // namespace detail
+
+/// f(first, last) for the entries of a range in their order, at most `most` at a time, as something to go through more than once.
+template <class Key, class Value, class Entries, class F>
+void in_batches(const Entries& entries, std::size_t most, F&& f) {
+  auto at = std::begin(entries);
+  const auto end = std::end(entries);
+  if constexpr (detail::stays_in_place<decltype(at), Value>()) {
+    while (at != end) {
+      const auto first = at;
+      for (std::size_t n = 0; n < most && at != end; ++n) ++at;
+      f(first, at);
+    }
+  } else {
+    std::vector<std::pair<Key, Value>> batch;
+    while (at != end) {
+      batch.clear();
+      for (; batch.size() < most && at != end; ++at) {
+        auto&& entry = *at;
+        batch.emplace_back(std::get<0>(std::forward<decltype(entry)>(entry)), std::get<1>(std::forward<decltype(entry)>(entry)));
+      }
+      f(batch.begin(), batch.end());
+    }
+  }
+}
+
+}  // namespace larder::storage
