@@ -1,10 +1,12 @@
 #pragma once
 
+#include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/iterable.hpp>
 #include <larder/core/key_view.hpp>
 #include <larder/core/policy_set.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/reservation.hpp>
 #include <larder/storage/cache_rules.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/indexed_engine.hpp>
@@ -157,6 +159,25 @@ class cache {
   std::size_t put_many(const Entries& entries, std::chrono::duration<Rep, Period> time_to_live) {
     static_assert(context_type::template has<ttl>, "larder: put_many(entries, ttl) needs the policy larder::ttl");
     return store_many(entries, {.time_to_live = core::positive_period(time_to_live, "put_many(entries, ttl)")});
+  }
+
+  /// Room of n bytes for a value that is filled in place: on `mmap_disk` in the file itself, so that nothing is copied; elsewhere on the
+  /// heap. False in a condition when it is refused: larger than the cache, or the storage has no room. The key stays as it is until
+  /// `commit`.
+  using reservation = larder::reservation<cache>;
+  reservation reserve(key_view key, std::size_t n) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: reserve gives room for bytes; a cache of other values takes them whole, by put");
+    const auto at = engine_.locate(key);
+    if constexpr (requires { typename engine_type::room; }) {
+      departures gone;
+      auto room = engine_.reserve(at, n, gone);
+      engine_.tell(gone);
+      return room ? reservation(*this, Key(key), std::move(*room), n) : reservation();
+    } else {
+      room_type room;
+      if (!engine_.admits(at, n) || !context_.guarded(false, [&] { return room = room_type(n), true; })) return {};
+      return reservation(*this, Key(key), std::move(room), n);
+    }
   }
 
   // --------------------------------------------------------------------------------------------------- load
@@ -316,8 +337,11 @@ class cache {
 
  private:
   friend loading_type;
+  friend reservation;
   template <class>
   friend class tier_access;
+
+  using room_type = typename detail::room_of<engine_type>::type;
 
   template <class Limit>
   struct named_limit {
@@ -358,24 +382,26 @@ class cache {
     using given = decltype(std::get<1>(std::declval<core::iterated<Entries>>()));
     static_assert(std::is_constructible_v<Value, given>,
                   "larder: put_many copies the values of its range; put move-only values one by one, or through std::move_iterator");
-    std::size_t stored = 0;
     if constexpr (requires { typename engine_type::pending_write; }) {
-      storage::in_batches<Key, Value>(entries, engine_type::most_together, [&](auto first, auto last) {
-        departures gone;
-        std::vector<typename engine_type::pending_write> rows;
-        for (auto at = first; at != last; ++at) {
-          loading_.supersede(std::get<0>(*at));
-          rows.push_back({engine_.locate(std::get<0>(*at)), &std::get<1>(*at)});
-        }
-        engine_.write_many(rows, mode, gone);
-        for (auto at = first; at != last; ++at) loading_.supersede(std::get<0>(*at));
-        for (const auto& row : rows) stored += row.stored ? 1 : 0;
-        engine_.tell(gone);
-      });
+      return storage::write_in_batches<Key, Value>(engine_, loading_, entries, mode);
     } else {
+      std::size_t stored = 0;
       for (auto&& entry : entries)
         stored += store(std::get<0>(entry), Value(std::get<1>(std::forward<decltype(entry)>(entry))), mode) ? 1 : 0;
+      return stored;
     }
+  }
+
+  bool commit(const Key& key, room_type&& filled) {
+    departures gone;
+    loading_.supersede(key);
+    bool stored = false;
+    if constexpr (requires { typename engine_type::room; })
+      stored = engine_.commit(engine_.locate(key), std::move(filled), gone);
+    else
+      stored = engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
+    loading_.supersede(key);
+    engine_.tell(gone);
     return stored;
   }
 

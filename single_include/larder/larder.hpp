@@ -7219,6 +7219,15 @@ class memory_engine {
     if (table_.budget().over()) table_.shrink(time(), [&](departures& gone) { tell(gone); });
   }
 
+  /// Whether a value of so many bytes may be stored; one that is larger than the cache is refused.
+  bool admits([[maybe_unused]] const address& at, [[maybe_unused]] std::uint64_t bytes) noexcept {
+    if constexpr (spec_type::weighs_bytes)
+      if (bytes > table_.budget().capacity(1)) {
+        table_.count_refused(at.hash);
+        return false;
+      }
+    return true;
+  }
   void count_join(const address& at) noexcept { table_.count_join(at.hash); }
   void add_to(cache_stats& stats) const { table_.add_to(stats); }
   void reset_stats() noexcept { table_.reset_counters(); }
@@ -7284,6 +7293,74 @@ struct unsynchronized {
     void lock_shared() noexcept {}
     void unlock_shared() noexcept {}
   };
+};
+
+}  // namespace larder
+
+// ---- larder/reservation.hpp ----------------------------------------------------------------------------------------
+
+namespace larder {
+
+namespace detail {
+
+/// What an engine gives as room for a value: of its own kind, or on the heap.
+template <class Engine>
+struct room_of {
+  using type = mutable_bytes;
+};
+template <class Engine>
+  requires requires { typename Engine::room; }
+struct room_of<Engine> {
+  using type = typename Engine::room;
+};
+
+}  // namespace detail
+
+/// Room for a value of a cache that is filled in place: `cache::reserve`. Nobody sees the value before `commit`; dropped without one it
+/// was never there. False in a condition when there is no room (any more). It may be filled and committed on any thread, by one at a
+/// time, in the process that reserved it, and must not outlive the cache.
+template <class Cache>
+class reservation {
+ public:
+  reservation() noexcept = default;
+  reservation(reservation&& other) noexcept { swap(other); }
+  reservation& operator=(reservation&& other) noexcept {
+    reservation(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~reservation() = default;
+
+  explicit operator bool() const noexcept { return cache_ != nullptr; }
+  /// Writable until `commit`; aligned to 64, on disk to 4096 from 256 KiB on. What is in it before it is written is anything.
+  std::byte* data() noexcept { return room_.data(); }
+  std::size_t size() const noexcept { return cache_ == nullptr ? 0 : size_; }
+  std::span<std::byte> span() noexcept { return {data(), size()}; }
+
+  /// Makes the room the key's value, as a `put` at this moment would, and says whether it was stored: a put, erase or clear since
+  /// `reserve` came before it. Empty afterwards, and the memory is not to be touched any more. False when it was empty.
+  bool commit() {
+    Cache* const cache = std::exchange(cache_, nullptr);
+    return cache != nullptr && cache->commit(key_, std::exchange(room_, {}));
+  }
+
+ private:
+  friend Cache;
+  using key_type = typename Cache::key_type;
+  using room_type = typename Cache::room_type;
+
+  reservation(Cache& cache, key_type key, room_type room, std::size_t size)
+      : cache_(&cache), key_(std::move(key)), room_(std::move(room)), size_(size) {}
+  void swap(reservation& other) noexcept {
+    std::swap(cache_, other.cache_);
+    std::swap(key_, other.key_);
+    std::swap(room_, other.room_);
+    std::swap(size_, other.size_);
+  }
+
+  Cache* cache_ = nullptr;
+  key_type key_{};
+  room_type room_{};
+  std::size_t size_ = 0;
 };
 
 }  // namespace larder
@@ -7813,6 +7890,12 @@ class indexed_engine {
     if (table_.budget().over()) index_.shrink();
   }
 
+  /// Whether a value of so many bytes may be stored; one that is larger than the cache is refused.
+  bool admits(const address& at, std::uint64_t bytes) noexcept {
+    if (bytes <= table_.budget().capacity(1)) return true;
+    table_.count_refused(at.id.low);
+    return false;
+  }
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
   void add_to(cache_stats& stats) const {
     table_.add_to(stats);
@@ -8999,6 +9082,16 @@ class observed_engine : public Engine {
     for (const auto& [i, weight] : followed) sampler_.put(hash_of(rows[i].at), weight, true);
   }
 
+  template <class Room>
+    requires requires { typename Engine::room; }
+  bool commit(const address& at, Room&& filled, departures& gone) {
+    const std::uint64_t weight = by_bytes ? filled.size() : 1;
+    const bool stored = Engine::commit(at, std::move(filled), gone);
+    if (sampler_.samples(hash_of(at))) [[unlikely]]
+      sampler_.put(hash_of(at), weight, true);
+    return stored;
+  }
+
   bool erase(const address& at, departures& gone) {
     forget(at);
     return Engine::erase(at, gone);
@@ -9391,6 +9484,7 @@ class remote_engine {
     });
   }
 
+  bool admits(const address&, std::uint64_t) const noexcept { return true; }
   void count_join(const address&) noexcept { joined_.add(); }
   void add_to(cache_stats& stats) const noexcept {
     stats.hits += hits_.load();
@@ -9528,6 +9622,26 @@ void in_batches(const Entries& entries, std::size_t most, F&& f) {
       f(batch.begin(), batch.end());
     }
   }
+}
+
+/// The entries of a range into an engine that takes many at once; says how many were stored. No load of their keys that began before
+/// stores over them. The listener is told after each batch.
+template <class Key, class Value, class Engine, class Loading, class Entries, class Mode>
+std::size_t write_in_batches(Engine& engine, Loading& loading, const Entries& entries, const Mode& mode) {
+  std::size_t stored = 0;
+  in_batches<Key, Value>(entries, Engine::most_together, [&](auto first, auto last) {
+    typename Engine::departures gone;
+    std::vector<typename Engine::pending_write> rows;
+    for (auto at = first; at != last; ++at) {
+      loading.supersede(std::get<0>(*at));
+      rows.push_back({engine.locate(std::get<0>(*at)), &std::get<1>(*at)});
+    }
+    engine.write_many(rows, mode, gone);
+    for (auto at = first; at != last; ++at) loading.supersede(std::get<0>(*at));
+    for (const auto& row : rows) stored += row.stored ? 1 : 0;
+    engine.tell(gone);
+  });
+  return stored;
 }
 
 }  // namespace larder::storage
@@ -10615,6 +10729,25 @@ class cache {
     return store_many(entries, {.time_to_live = core::positive_period(time_to_live, "put_many(entries, ttl)")});
   }
 
+  /// Room of n bytes for a value that is filled in place: on `mmap_disk` in the file itself, so that nothing is copied; elsewhere on the
+  /// heap. False in a condition when it is refused: larger than the cache, or the storage has no room. The key stays as it is until
+  /// `commit`.
+  using reservation = larder::reservation<cache>;
+  reservation reserve(key_view key, std::size_t n) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: reserve gives room for bytes; a cache of other values takes them whole, by put");
+    const auto at = engine_.locate(key);
+    if constexpr (requires { typename engine_type::room; }) {
+      departures gone;
+      auto room = engine_.reserve(at, n, gone);
+      engine_.tell(gone);
+      return room ? reservation(*this, Key(key), std::move(*room), n) : reservation();
+    } else {
+      room_type room;
+      if (!engine_.admits(at, n) || !context_.guarded(false, [&] { return room = room_type(n), true; })) return {};
+      return reservation(*this, Key(key), std::move(room), n);
+    }
+  }
+
   // --------------------------------------------------------------------------------------------------- load
 
   /// The value, loaded by `loader(key)`, `loader(key, stop_token)` or `loader()` on a miss: one load per key at a time,
@@ -10772,8 +10905,11 @@ class cache {
 
  private:
   friend loading_type;
+  friend reservation;
   template <class>
   friend class tier_access;
+
+  using room_type = typename detail::room_of<engine_type>::type;
 
   template <class Limit>
   struct named_limit {
@@ -10814,24 +10950,26 @@ class cache {
     using given = decltype(std::get<1>(std::declval<core::iterated<Entries>>()));
     static_assert(std::is_constructible_v<Value, given>,
                   "larder: put_many copies the values of its range; put move-only values one by one, or through std::move_iterator");
-    std::size_t stored = 0;
     if constexpr (requires { typename engine_type::pending_write; }) {
-      storage::in_batches<Key, Value>(entries, engine_type::most_together, [&](auto first, auto last) {
-        departures gone;
-        std::vector<typename engine_type::pending_write> rows;
-        for (auto at = first; at != last; ++at) {
-          loading_.supersede(std::get<0>(*at));
-          rows.push_back({engine_.locate(std::get<0>(*at)), &std::get<1>(*at)});
-        }
-        engine_.write_many(rows, mode, gone);
-        for (auto at = first; at != last; ++at) loading_.supersede(std::get<0>(*at));
-        for (const auto& row : rows) stored += row.stored ? 1 : 0;
-        engine_.tell(gone);
-      });
+      return storage::write_in_batches<Key, Value>(engine_, loading_, entries, mode);
     } else {
+      std::size_t stored = 0;
       for (auto&& entry : entries)
         stored += store(std::get<0>(entry), Value(std::get<1>(std::forward<decltype(entry)>(entry))), mode) ? 1 : 0;
+      return stored;
     }
+  }
+
+  bool commit(const Key& key, room_type&& filled) {
+    departures gone;
+    loading_.supersede(key);
+    bool stored = false;
+    if constexpr (requires { typename engine_type::room; })
+      stored = engine_.commit(engine_.locate(key), std::move(filled), gone);
+    else
+      stored = engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
+    loading_.supersede(key);
+    engine_.tell(gone);
     return stored;
   }
 

@@ -23,6 +23,8 @@ const auto load = [](const std::string&) { return 1; };
   const std::vector<std::pair<std::string, int>> entries{{"a", 1}, {"b", 2}};
   numbers.put_many(entries);
   timed.put_many(entries, 5s);
+  larder::cache<std::string, larder::bytes, larder::max_bytes> blobs{larder::max_bytes{1000}};
+  blobs.reserve("a", 10).commit();
   return seen + numbers.get_or_load_async("a", load).get() + single.get_or_load("a", load);
 }
 
@@ -85,6 +87,11 @@ auto put_move_only(owning& c, const std::vector<std::pair<std::string, std::uniq
 // expect 12: larder: put_many(entries, ttl) needs the policy larder::ttl
 #if LARDER_COMPILE_FAIL == 12
 auto many_without_ttl(counted& c, const std::vector<std::pair<std::string, int>>& entries) { return c.put_many(entries, 5s); }
+#endif
+
+// expect 13: larder: reserve gives room for bytes; a cache of other values takes them whole, by put
+#if LARDER_COMPILE_FAIL == 13
+auto room_for_a_number(counted& c) { return c.reserve("a", sizeof(int)).commit(); }
 #endif
 
 // expect 10: larder: get_or_load_async shares the loaded value, so it must be copyable

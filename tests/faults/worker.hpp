@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <random>
@@ -77,6 +78,25 @@ class operations {
       else
         known_.doubt(keys[i]);
     }
+    return {};
+  }
+
+  /// A value that is filled in place; of a refused reservation nothing follows.
+  std::string reserve(unsigned key) {
+    const version_number version = known_.next();
+    const std::string text = known_.form().text(key, version);
+    auto room = cache_.reserve(key_text(key), text.size());
+    if (!room) return {};
+    std::memcpy(room.data(), text.data(), text.size());
+    begin(key, version);
+    if (room.commit()) {
+      say({report::acknowledged, key, version});
+      known_.acknowledge(key, version);
+      return {};
+    }
+    say({report::doubtful, key, version});
+    known_.doubt(key);
+    if (cache_.get(key_text(key))) return "key " + std::to_string(key) + " is served after its commit was refused";
     return {};
   }
 

@@ -288,11 +288,15 @@ class logged_engine {
     return std::nullopt;
   }
 
-  /// Writes the entry; on a full device, again after each segment that was rewritten without what was of no use in it.
   staged stage(const stored_entry& entry, departures& gone) {
+    return with_room(gone, [&] { return store_.stage(entry); });
+  }
+  /// What `write()` returns; on a full device it is called again, after each segment that was rewritten without what was of no use in it.
+  template <class Write>
+  auto with_room(departures& gone, Write&& write) -> decltype(write()) {
     for (std::size_t tries = 0;; ++tries) {
       try {
-        return store_.stage(entry);
+        return write();
       } catch (const error& e) {
         if (!store_type::is_full_device(e)) throw;
         const auto lock = store_.lock();

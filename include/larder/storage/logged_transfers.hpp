@@ -59,6 +59,51 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
     write_together(rows.size());
   }
 
+  /// Room for a value that is filled in place.
+  class room {
+   public:
+    std::byte* data() noexcept { return room_.data(); }
+    std::size_t size() const noexcept { return room_.size(); }
+
+   private:
+    friend logged_transfers;
+    typename base::store_type::room room_;
+  };
+  /// Nothing when the value could not be stored, which is counted.
+  std::optional<room> reserve(const address& at, std::size_t size, departures& gone) {
+    std::optional<room> result;
+    if (!table_.budget().fits_alone({1, size})) {
+      table_.count_refused(at.id.low);
+      return result;
+    }
+    context_.guarded(false, [&] {
+      if (store_.has_no_log()) {
+        const auto lock = store_.lock();
+        index_.catch_up(gone);
+      }
+      room made;
+      made.room_ = base::with_room(gone, [&] { return store_.reserve(at.id, at.key, size); });
+      result.emplace(std::move(made));
+      return true;
+    });
+    if (!result) table_.count_refused(at.id.low);
+    return result;
+  }
+  bool commit(const address& at, room&& filled, departures& gone) {
+    if (filled.room_.on_heap()) return base::write(at, filled.room_.take_heap(), {}, gone);
+    bool failed = true;
+    std::vector<handle> replaced;
+    const bool stored = context_.guarded(false, [&] {
+      const instant now = context_.now();
+      const stored_info info{filled.room_.size(), now, now, no_deadline};
+      const bool published = publish(at, base::with_room(gone, [&] { return store_.complete(filled.room_, info); }), info, replaced, gone);
+      failed = false;
+      return published;
+    });
+    conclude(at, {}, stored, failed, replaced, gone);
+    return stored;
+  }
+
  protected:
   using base::conclude;
   using base::context_;
@@ -81,6 +126,15 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
     }
   }
 
+  bool publish(const address& at, staged made, const stored_info& info, std::vector<handle>& replaced, departures& gone) {
+    const auto lock = store_.lock();
+    if (!index_.publish(at.id, made, info, false, replaced, gone)) return false;
+    for (const handle& old : replaced) store_.release(old);
+    replaced.clear();
+    index_.keep_to_limits(gone);
+    return true;
+  }
+
   /// The rows' entries, in the same order.
   void write_batch(std::span<pending_write> rows, std::span<const stored_entry> entries, const write_mode& mode, departures& gone) {
     std::vector<staged> made;
@@ -100,14 +154,14 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
       bool failed = false;
       {
         const auto lock = store_.lock();
-        while (i < rows.size() && publish(rows[i], made[i], entries[i].info, replaced, failed, gone)) ++i;
+        while (i < rows.size() && publish_row(rows[i], made[i], entries[i].info, replaced, failed, gone)) ++i;
         index_.keep_to_limits(gone);
       }
       if (i < rows.size()) conclude(rows[i].at, mode, false, failed, replaced, gone);
     }
   }
   /// Under the store's lock.
-  bool publish(pending_write& row, staged& made, const stored_info& info, std::vector<handle>& replaced, bool& failed, departures& gone) {
+  bool publish_row(pending_write& row, staged& made, const stored_info& info, std::vector<handle>& replaced, bool& failed, departures& gone) {
     failed = true;
     row.stored = context_.guarded(false, [&] {
       const bool published = index_.publish(row.at.id, made, info, false, replaced, gone);

@@ -52,6 +52,16 @@ class observed_engine : public Engine {
     for (const auto& [i, weight] : followed) sampler_.put(hash_of(rows[i].at), weight, true);
   }
 
+  template <class Room>
+    requires requires { typename Engine::room; }
+  bool commit(const address& at, Room&& filled, departures& gone) {
+    const std::uint64_t weight = by_bytes ? filled.size() : 1;
+    const bool stored = Engine::commit(at, std::move(filled), gone);
+    if (sampler_.samples(hash_of(at))) [[unlikely]]
+      sampler_.put(hash_of(at), weight, true);
+    return stored;
+  }
+
   bool erase(const address& at, departures& gone) {
     forget(at);
     return Engine::erase(at, gone);

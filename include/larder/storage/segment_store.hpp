@@ -311,14 +311,17 @@ class segment_store : public segment_replica {
  protected:
   /// What a record says of itself wherever it lies. Throws `larder::error` when it cannot be written.
   shared_log& prepare(staged& made) const {
+    made.record.payload_checksum = format::payload_checksum(made.payload.data(), made.payload.size(), made.record.id);
+    return prepare_head(made, made.payload.size());
+  }
+  shared_log& prepare_head(staged& made, std::uint64_t payload_size) const {
     shared_log* const log = log_.load(std::memory_order_acquire);
     if (log == nullptr) refuse_changes();
     format::segment_record& record = made.record;
     if (made.key.size() > format::segment_record::longest_key)
       core::fail(error_cause::invalid_argument, "a key of " + std::to_string(made.key.size()) + " bytes is too long for a byte storage");
     record.key_size = static_cast<std::uint32_t>(made.key.size());
-    record.payload_size = made.payload.size();
-    record.payload_checksum = format::payload_checksum(made.payload.data(), made.payload.size(), record.id);
+    record.payload_size = payload_size;
     made.log = log;
     made.position = position_.load(std::memory_order_acquire);
     record.sequence = log->sequence_at(made.position);
@@ -351,23 +354,26 @@ class segment_store : public segment_replica {
   void put_into_file(staged& to, const bytes& value) {
     to.record.kind = format::record_kind::value_file;
     const digest content = digest_of(value.span());
-    std::optional<format::file_reference> known;
-    {
-      const guard held = threads_.lock_unless_held();
-      known = references_.with_content(content, value.size());
-    }
-    // Equal digests are not yet equal bytes to somebody who wants them to be.
-    if (known) {
-      const std::shared_ptr<mapped_value> there = files_.map(known->number, known->size);
-      if (there == nullptr || std::memcmp(there->content().data(), value.data(), value.size()) != 0) known.reset();
-    }
-    if (known) {
+    if (const std::optional<format::file_reference> known = file_with(content, value.span())) {
       to.reference = known;
     } else {
       to.reference = format::file_reference{files_.write(value.span()), value.size(), content};
       to.wrote_file = files_.path_of(to.reference->number);
     }
     to.payload = bytes::copy_of(to.reference->encode());
+  }
+  /// The file that has this content already.
+  std::optional<format::file_reference> file_with(const digest& content, std::span<const std::byte> value) {
+    std::optional<format::file_reference> known;
+    {
+      const guard held = threads_.lock_unless_held();
+      known = references_.with_content(content, value.size());
+    }
+    if (!known) return std::nullopt;
+    // Equal digests are not yet equal bytes to somebody who wants them to be.
+    const std::shared_ptr<mapped_value> there = files_.map(known->number, known->size);
+    if (there == nullptr || std::memcmp(there->content().data(), value.data(), value.size()) != 0) known.reset();
+    return known;
   }
   void drop_reference(std::uint64_t number) {
     if (!references_.remove(number)) return;

@@ -3,11 +3,15 @@
 #include <larder/core/concepts.hpp>
 #include <larder/storage/record_batch.hpp>
 #include <larder/storage/segment_store.hpp>
+#include <larder/storage/writable_mapping.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace larder::storage {
@@ -43,6 +47,90 @@ class segment_transfers : public segment_store {
     }
     if (log != nullptr) writer_.write_together(made, *log, segment_size());
     return made;
+  }
+
+  /// Room for one value: in the segment or file that it will lie in, or on the heap where that must not be mapped or has no blocks in
+  /// advance. What is dropped was never there.
+  class room {
+   public:
+    std::byte* data() noexcept { return mapping_ != nullptr ? mapping_->data() : heap_.data(); }
+    std::size_t size() const noexcept { return size_; }
+    bool on_heap() const noexcept { return mapping_ == nullptr; }
+    /// What was filled in, of a room on the heap.
+    bytes take_heap() { return std::move(heap_).freeze(); }
+
+   private:
+    friend segment_transfers;
+    staged made_;
+    std::shared_ptr<writable_mapping> mapping_;
+    mutable_bytes heap_;
+    std::size_t size_ = 0;
+  };
+
+  /// Throws `larder::error`, `no_space` when the device is full.
+  room reserve(const digest& id, const bytes& key, std::size_t size) {
+    room result;
+    result.size_ = size;
+    result.made_ = staged(threads_.current());
+    result.made_.key = bytes::copy_of(key.span());
+    result.made_.record.id = id;
+    if (size != 0 && options_.read != read_mode::copy) (lies_in_segment(size) ? map_in_segment(result) : map_file(result));
+    if (result.on_heap()) result.heap_ = mutable_bytes(size);
+    return result;
+  }
+  /// What was filled in, as something to publish. Throws `larder::error`, and may then be called again.
+  staged complete(room& filled, const stored_info& info) {
+    staged& made = filled.made_;
+    if (!made.is_own()) core::fail(error_cause::invalid_argument, "a reservation is committed in the process that made it, not in a child of it");
+    made.record.written = info.written;
+    made.record.expires = info.expires;
+    const bytes value = bytes::adopt(filled.mapping_, filled.mapping_->data(), filled.size_);
+    if (made.reference) {
+      if (made.payload.empty()) refer_to_file(made, value);
+      write(made);
+    } else {
+      made.payload = value;
+      made.record.payload_checksum = format::payload_checksum(value.data(), value.size(), made.record.id);
+      if (made.log == log_.load(std::memory_order_acquire)) {  // else it is written anew when it is published
+        made.position = position_.load(std::memory_order_acquire);
+        made.record.sequence = made.log->sequence_at(made.position);
+      }
+      segment_writer::write_head(made, folder_.path_of(made.at.segment));
+    }
+    return std::move(made);
+  }
+
+ private:
+  /// Leaves the room without a mapping where there is none to be had.
+  static void map(room& to, const file_descriptor& file, std::uint64_t offset, const std::string& path) {
+    auto mapping = std::make_shared<writable_mapping>(file, offset, to.size_);
+    if (*mapping)
+      to.mapping_ = std::move(mapping);
+    else if (errno != EOPNOTSUPP)
+      fail_file("make room in", path, errno);
+  }
+  void map_in_segment(room& to) {
+    to.made_.record.kind = format::record_kind::value;
+    shared_log& log = prepare_head(to.made_, to.size_);
+    writer_.take_room(to.made_, log, segment_size());
+    map(to, *to.made_.file, to.made_.at.offset() + to.made_.record.payload_offset, folder_.path_of(to.made_.at.segment));
+  }
+  void map_file(room& to) {
+    value_files::new_file made = files_.create();
+    to.made_.record.kind = format::record_kind::value_file;
+    to.made_.wrote_file = made.path;
+    map(to, made.file, 0, made.path);
+    if (to.mapping_ != nullptr) to.made_.reference = format::file_reference{made.number, to.size_, {}};
+  }
+  /// A file of this store's own has the value: lets the record refer to it, or to one that has the same content already.
+  void refer_to_file(staged& to, const bytes& value) {
+    to.reference->content = digest_of(value.span());
+    if (const std::optional<format::file_reference> known = file_with(to.reference->content, value.span())) {
+      ::unlink(std::exchange(to.wrote_file, {}).c_str());
+      to.reference = known;
+      to.value = value;  // should the known file go before the record is published
+    }
+    to.payload = bytes::copy_of(to.reference->encode());
   }
 };
 

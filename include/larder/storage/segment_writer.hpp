@@ -47,6 +47,8 @@ class staged_record {
   std::uint64_t position = 0;  ///< of the log when its sequence was chosen
   std::shared_ptr<file_descriptor> file;
 
+  /// Whether this is the process that made it, and not a forked copy.
+  bool is_own() const noexcept { return process_.is_current(); }
   /// It is somebody else's now: nothing is undone.
   void keep() noexcept {
     file.reset();
@@ -98,6 +100,11 @@ class segment_writer {
   /// Writes a record, whose place, sequence and file this fills in. `new_size` is what a segment that has to be opened gets.
   /// Throws `file_error`, `no_space` when no room can be made.
   void write(staged_record& staged, shared_log& log, std::uint64_t new_size) {
+    take_room(staged, log, new_size);
+    write_bytes(staged);
+  }
+  /// The same without writing anything.
+  void take_room(staged_record& staged, shared_log& log, std::uint64_t new_size) {
     for (;;) {
       const format::record_place end = format::record_place::of_word(log.active().load(std::memory_order_acquire));
       format::segment_record& record = staged.record;
@@ -119,7 +126,6 @@ class segment_writer {
       if (!log.active().compare_exchange_strong(expected, after.word(), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
       staged.at = end;
       staged.file = to.file;
-      write_bytes(staged);
       return;
     }
   }

@@ -63,25 +63,36 @@ class value_files {
     return number;
   }
 
+  /// A new file for a value.
+  struct new_file {
+    std::uint64_t number = 0;
+    std::string path;
+    file_descriptor file;
+  };
+  /// Makes an empty one, to read and write. Throws `file_error`.
+  new_file create() {
+    for (;;) {
+      new_file made;
+      made.number = next_number();
+      made.path = path_of(made.number);
+      made.file = open_file(made.path, O_CREAT | O_EXCL | O_RDWR);
+      if (made.file) return made;
+      if (errno != EEXIST) fail_file("create", made.path, errno);
+    }
+  }
   /// Writes a value into a new file and says its number. Throws `file_error`; no file is left then.
   std::uint64_t write(std::span<const std::byte> value) {
-    for (;;) {
-      const std::uint64_t number = next_number();
-      const std::string path = path_of(number);
-      file_descriptor file = open_file(path, O_CREAT | O_EXCL | O_WRONLY);
-      if (!file && errno == EEXIST) continue;
-      if (!file) fail_file("create", path, errno);
-      try {
-        if (!value.empty() && ::fallocate(file.get(), 0, 0, static_cast<off_t>(value.size())) != 0 && (errno == ENOSPC || errno == EDQUOT))
-          fail_file("make room for", path, errno);  // full disks are noticed before the long write
-        write_at(file, value, {}, 0, path);
-        if (const int answer = file.close(); answer != 0) fail_file("write", path, answer);
-      } catch (...) {
-        ::unlink(path.c_str());
-        throw;
-      }
-      return number;
+    new_file made = create();
+    try {
+      if (!value.empty() && ::fallocate(made.file.get(), 0, 0, static_cast<off_t>(value.size())) != 0 && (errno == ENOSPC || errno == EDQUOT))
+        fail_file("make room for", made.path, errno);  // full disks are noticed before the long write
+      write_at(made.file, value, {}, 0, made.path);
+      if (const int answer = made.file.close(); answer != 0) fail_file("write", made.path, answer);
+    } catch (...) {
+      ::unlink(made.path.c_str());
+      throw;
     }
+    return made.number;
   }
 
   /// The file of this number in memory, mapped anew where nobody has it; nothing when it is not there or of another size. Throws `file_error`.

@@ -2,7 +2,7 @@
 
 #include <larder/core/iterable.hpp>
 
-#include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <iterator>
 #include <tuple>
@@ -57,6 +57,26 @@ void in_batches(const Entries& entries, std::size_t most, F&& f) {
       f(batch.begin(), batch.end());
     }
   }
+}
+
+/// The entries of a range into an engine that takes many at once; says how many were stored. No load of their keys that began before
+/// stores over them. The listener is told after each batch.
+template <class Key, class Value, class Engine, class Loading, class Entries, class Mode>
+std::size_t write_in_batches(Engine& engine, Loading& loading, const Entries& entries, const Mode& mode) {
+  std::size_t stored = 0;
+  in_batches<Key, Value>(entries, Engine::most_together, [&](auto first, auto last) {
+    typename Engine::departures gone;
+    std::vector<typename Engine::pending_write> rows;
+    for (auto at = first; at != last; ++at) {
+      loading.supersede(std::get<0>(*at));
+      rows.push_back({engine.locate(std::get<0>(*at)), &std::get<1>(*at)});
+    }
+    engine.write_many(rows, mode, gone);
+    for (auto at = first; at != last; ++at) loading.supersede(std::get<0>(*at));
+    for (const auto& row : rows) stored += row.stored ? 1 : 0;
+    engine.tell(gone);
+  });
+  return stored;
 }
 
 }  // namespace larder::storage

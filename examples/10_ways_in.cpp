@@ -3,6 +3,8 @@
 #include <larder/larder.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <iostream>
 #include <string>
 #include <utility>
@@ -18,5 +20,12 @@ int main() {
   for (int i = 0; i < 1000; ++i) batch.emplace_back("tile " + std::to_string(i), larder::bytes::copy_of(std::string(4096, 'x')));
   const std::size_t stored = tiles.put_many(batch);
   std::cout << stored << " tiles are stored\n";
+
+  // A value that is computed or received is filled where it will lie: no buffer, no copy. Nobody sees it before the commit.
+  if (auto room = tiles.reserve("atlas", 64_MiB)) {
+    std::fill(room.span().begin(), room.span().end(), std::byte{7});  // read(socket, room.data(), room.size()) ...
+    if (!room.commit()) return 1;
+  }
+  std::cout << tiles.get("atlas")->size() << " bytes of atlas\n";
   return stored == 1000 && tiles.get("tile 999")->size() == 4096 ? 0 : 1;
 }
