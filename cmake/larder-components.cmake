@@ -27,7 +27,7 @@ set(larder_http_headers "^(remote/|storage/http_blob)")
 set(larder_layer_headers "^layer/")
 set(larder_presets_headers "^presets[.]hpp")
 set(larder_testing_headers "^testing/")
-set(larder_core_headers "^(format/(entry_frame|segment_)|remote/(http|range|secret|url)[.])")   # light ones in a heavier component's folder
+set(larder_core_headers "^(storage/value_range|format/(chunk_checksums|entry_frame|segment_)|remote/(http|range|secret|url)[.])")   # light ones in a heavier component's folder
 
 # Finds what `link` comes from; leaves a sentence in `missing` when it is not there.
 macro(larder_find_link link missing)

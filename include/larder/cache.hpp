@@ -13,6 +13,7 @@
 #include <larder/storage/memory.hpp>
 #include <larder/storage/observed_engine.hpp>
 #include <larder/storage/remote_engine.hpp>
+#include <larder/storage/value_range.hpp>
 #include <larder/storage/write_batches.hpp>
 #include <larder/sync/loading.hpp>
 #include <larder/sync/loading_alone.hpp>
@@ -123,6 +124,20 @@ class cache {
     return values;
   }
   std::vector<std::optional<Value>> get_many(std::initializer_list<Key> keys) { return get_many(std::vector<Key>(keys)); }
+
+  /// n bytes of the value from `offset` (to the end when not given), or nothing; counts as a use. Throws `larder::error` when they do not
+  /// all lie in the value, as `bytes::slice` does. On `mmap_disk` only what the part touches of a large value is read and verified.
+  std::optional<bytes> get_range(key_view key, std::size_t offset, std::size_t n = static_cast<std::size_t>(-1)) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: get_range gives a part of bytes; get a value of another type whole");
+    if constexpr (requires { typename engine_type::room; }) {
+      return engine_.read_range(engine_.locate(key), byte_range{offset, n});
+    } else {
+      std::optional<bytes> found = find(key, look::use);
+      if (!found) return found;
+      storage::check_range({offset, n}, found->size());
+      return found->slice(offset, n);
+    }
+  }
 
   /// f(key, weight, age) for each entry, without a lock; entries that come or go meanwhile may be missed. The age is zero
   /// where no policy needs the time of writing.

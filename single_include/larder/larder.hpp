@@ -9082,6 +9082,17 @@ class observed_engine : public Engine {
     for (const auto& [i, weight] : followed) sampler_.put(hash_of(rows[i].at), weight, true);
   }
 
+  template <class Range>
+    requires requires { typename Engine::room; }
+  auto read_range(const address& at, const Range& wanted) {
+    auto found = Engine::read_range(at, wanted);
+    if (sampler_.samples(hash_of(at))) [[unlikely]] {
+      observe::entry_weight weight;
+      if constexpr (by_bytes) weight = mean_weight();
+      sampler_.look_up(hash_of(at), found.has_value(), weight);
+    }
+    return found;
+  }
   template <class Room>
     requires requires { typename Engine::room; }
   bool commit(const address& at, Room&& filled, departures& gone) {
@@ -9570,6 +9581,26 @@ class remote_engine {
   sync::doubted_keys<std::uint64_t> doubts_;
   sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/value_range.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// The end of a part of a value, which is to lie inside; at most the value's own.
+inline std::uint64_t end_of_range(const byte_range& wanted, std::uint64_t size) noexcept {
+  if (wanted.offset > size) return size;
+  return wanted.size < size - wanted.offset ? wanted.offset + wanted.size : size;
+}
+
+/// Throws `larder::error` when a value of this size does not have all of the part; one without an end goes to the value's own.
+inline void check_range(const byte_range& wanted, std::uint64_t size) {
+  const bool open = wanted.size == byte_range{}.size;
+  if (wanted.offset > size || (!open && wanted.size > size - wanted.offset))
+    core::fail(error_cause::invalid_argument, "get_range(" + std::to_string(wanted.offset) + ", " + (open ? "to the end" : std::to_string(wanted.size)) +
+                                                  ") of a value that has " + std::to_string(size) + " bytes; ask for a part that lies in it");
+}
 
 }  // namespace larder::storage
 
@@ -10691,6 +10722,20 @@ class cache {
     return values;
   }
   std::vector<std::optional<Value>> get_many(std::initializer_list<Key> keys) { return get_many(std::vector<Key>(keys)); }
+
+  /// n bytes of the value from `offset` (to the end when not given), or nothing; counts as a use. Throws `larder::error` when they do not
+  /// all lie in the value, as `bytes::slice` does. On `mmap_disk` only what the part touches of a large value is read and verified.
+  std::optional<bytes> get_range(key_view key, std::size_t offset, std::size_t n = static_cast<std::size_t>(-1)) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: get_range gives a part of bytes; get a value of another type whole");
+    if constexpr (requires { typename engine_type::room; }) {
+      return engine_.read_range(engine_.locate(key), byte_range{offset, n});
+    } else {
+      std::optional<bytes> found = find(key, look::use);
+      if (!found) return found;
+      storage::check_range({offset, n}, found->size());
+      return found->slice(offset, n);
+    }
+  }
 
   /// f(key, weight, age) for each entry, without a lock; entries that come or go meanwhile may be missed. The age is zero
   /// where no policy needs the time of writing.

@@ -25,6 +25,7 @@ const auto load = [](const std::string&) { return 1; };
   timed.put_many(entries, 5s);
   larder::cache<std::string, larder::bytes, larder::max_bytes> blobs{larder::max_bytes{1000}};
   blobs.reserve("a", 10).commit();
+  blobs.get_range("a", 0, 10);
   return seen + numbers.get_or_load_async("a", load).get() + single.get_or_load("a", load);
 }
 
@@ -92,6 +93,11 @@ auto many_without_ttl(counted& c, const std::vector<std::pair<std::string, int>>
 // expect 13: larder: reserve gives room for bytes; a cache of other values takes them whole, by put
 #if LARDER_COMPILE_FAIL == 13
 auto room_for_a_number(counted& c) { return c.reserve("a", sizeof(int)).commit(); }
+#endif
+
+// expect 14: larder: get_range gives a part of bytes; get a value of another type whole
+#if LARDER_COMPILE_FAIL == 14
+auto part_of_a_number(counted& c) { return c.get_range("a", 0, 2); }
 #endif
 
 // expect 10: larder: get_or_load_async shares the loaded value, so it must be copyable

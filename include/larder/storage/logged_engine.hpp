@@ -278,14 +278,16 @@ class logged_engine {
         });
       return codec<Value>::decode(f.payload);
     }
-    if (f.status == fetch_status::absent) return std::nullopt;  // another key with the same digest
-    // The bytes are gone or damaged: nobody is to look for them again, unless there is a newer record of the key by now.
+    if (f.status == fetch_status::damaged) forget_damaged(at, before);
+    return std::nullopt;  // or absent: another key with the same digest
+  }
+  /// The bytes are gone or damaged: nobody is to look for them again, unless there is a newer record of the key by now.
+  void forget_damaged(const address& at, const handle& before) {
     departures ignored;
     const auto lock = store_.lock();
     index_.catch_up(ignored);
     const std::optional<handle> now = index_.find(at.id);
     if (now && now->place() == before.place()) index_.erase(at.id, removal_cause::erased, std::nullopt, ignored);
-    return std::nullopt;
   }
 
   staged stage(const stored_entry& entry, departures& gone) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/storage/logged_engine.hpp>
+#include <larder/storage/value_range.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -57,6 +58,27 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
       together.push_back(std::move(*entry));
     }
     write_together(rows.size());
+  }
+
+  /// A part of the key's value, which counts as a use; only what it touches is read. Throws `larder::error` when it does not lie inside.
+  std::optional<bytes> read_range(const address& at, const byte_range& wanted) {
+    if (store_.behind()) base::follow();
+    const instant now = context_.now();
+    handle known;
+    instant written{0};
+    instant accessed{0};
+    std::uint64_t weight = 0;
+    if (!base::look_up(at.id, look::use, now, known, written, accessed, weight)) return std::nullopt;
+    std::optional<bytes> found;
+    std::uint64_t size = 0;
+    if (!doubts_.about(at.id.low)) found = context_.attempt([&] { return fetch_range(at, known, wanted, size); });
+    if (!found) {
+      table_.hit_was_miss(weight);
+      return found;
+    }
+    if constexpr (base::keeps_accessed) base::remember_use(at.id, known, accessed, now);
+    check_range(wanted, size);
+    return found;
   }
 
   /// Room for a value that is filled in place.
@@ -133,6 +155,18 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
     replaced.clear();
     index_.keep_to_limits(gone);
     return true;
+  }
+
+  std::optional<bytes> fetch_range(const address& at, handle& known, const byte_range& wanted, std::uint64_t& size) {
+    const handle before = known;
+    fetched f = store_.fetch_range(at.id, at.key, known, wanted, size);
+    if (f.status == fetch_status::damaged) base::forget_damaged(at, before);
+    if (f.status != fetch_status::hit) return std::nullopt;
+    if (!(known == before))
+      table_.update(at.id, at.id.low, [&](auto& e) {
+        if (e.payload.place() == known.place()) e.payload = known;
+      });
+    return std::move(f.payload);
   }
 
   /// The rows' entries, in the same order.

@@ -52,6 +52,17 @@ class observed_engine : public Engine {
     for (const auto& [i, weight] : followed) sampler_.put(hash_of(rows[i].at), weight, true);
   }
 
+  template <class Range>
+    requires requires { typename Engine::room; }
+  auto read_range(const address& at, const Range& wanted) {
+    auto found = Engine::read_range(at, wanted);
+    if (sampler_.samples(hash_of(at))) [[unlikely]] {
+      observe::entry_weight weight;
+      if constexpr (by_bytes) weight = mean_weight();
+      sampler_.look_up(hash_of(at), found.has_value(), weight);
+    }
+    return found;
+  }
   template <class Room>
     requires requires { typename Engine::room; }
   bool commit(const address& at, Room&& filled, departures& gone) {

@@ -100,7 +100,8 @@ class segment_replica {
   /// The payload, in place unless `read_mode::copy`.
   fetched fetch(const digest& id, const bytes& key, handle& known) const {
     try {
-      return reader_.fetch(id, key, known);
+      std::uint64_t size = 0;
+      return reader_.fetch(id, key, known, {}, size);
     } catch (const std::bad_alloc&) {
       core::fail(error_cause::io, "not enough memory to read \"" + folder_.path_of(known.place().segment) + "\"");
     }
@@ -347,14 +348,15 @@ class segment_replica {
     const format::footer_entry entry = in->entry(i, use);
     const format::record_place at{in->number, entry.unit};
     const bool has_file = entry.kind == format::record_kind::value_file;
+    std::uint64_t size = format::segment_record::round_up(entry.weight + format::segment_record::header_size, format::record_place::unit_size);
     if (has_file) {
       const std::optional<stored_record> found = reader_.look_at(*in, at);
       if (!found || !found->reference || !std::binary_search(opened_.files.begin(), opened_.files.end(), found->reference->number)) return;
       references_.add(*found->reference);
       unflushed_files_.push_back(found->reference->number);
+      size = found->record.size();
     }
-    in->live_bytes += format::segment_record::round_up((has_file ? format::file_reference::encoded_size : entry.weight) +
-                                                           format::segment_record::header_size, format::record_place::unit_size);
+    in->live_bytes += size;
     stored_info info{entry.weight, entry.written, entry.written, entry.expires};
     if (const auto used = format::use_stamp::decode(use, at); used && *used > info.accessed) info.accessed = *used;
     to.put(entry.id, handle(at, has_file), info);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/core/concepts.hpp>
+#include <larder/format/chunk_checksums.hpp>
 #include <larder/storage/segment_replica.hpp>
 #include <larder/storage/segment_writer.hpp>
 #include <larder/sync/process_mutex.hpp>
@@ -353,14 +354,15 @@ class segment_store : public segment_replica {
 
   void put_into_file(staged& to, const bytes& value) {
     to.record.kind = format::record_kind::value_file;
-    const digest content = digest_of(value.span());
+    const format::chunk_checksums sums = format::chunk_checksums::of(value.span());
+    const digest content = sums.content();
     if (const std::optional<format::file_reference> known = file_with(content, value.span())) {
       to.reference = known;
     } else {
       to.reference = format::file_reference{files_.write(value.span()), value.size(), content};
       to.wrote_file = files_.path_of(to.reference->number);
     }
-    to.payload = bytes::copy_of(to.reference->encode());
+    to.payload = sums.payload(*to.reference);
   }
   /// The file that has this content already.
   std::optional<format::file_reference> file_with(const digest& content, std::span<const std::byte> value) {

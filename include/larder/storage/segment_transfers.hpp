@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <utility>
@@ -47,6 +48,16 @@ class segment_transfers : public segment_store {
     }
     if (log != nullptr) writer_.write_together(made, *log, segment_size());
     return made;
+  }
+
+  /// A part of a payload, cut to what there is of it: only the chunks that it touches are read and compared, where their checksums are
+  /// known. `size` becomes that of the whole.
+  fetched fetch_range(const digest& id, const bytes& key, handle& known, const byte_range& wanted, std::uint64_t& size) const {
+    try {
+      return reader_.fetch(id, key, known, wanted, size);
+    } catch (const std::bad_alloc&) {
+      core::fail(error_cause::io, "not enough memory to read \"" + folder_.path_of(known.place().segment) + "\"");
+    }
   }
 
   /// Room for one value: in the segment or file that it will lie in, or on the heap where that must not be mapped or has no blocks in
@@ -124,13 +135,14 @@ class segment_transfers : public segment_store {
   }
   /// A file of this store's own has the value: lets the record refer to it, or to one that has the same content already.
   void refer_to_file(staged& to, const bytes& value) {
-    to.reference->content = digest_of(value.span());
+    const format::chunk_checksums sums = format::chunk_checksums::of(value.span());
+    to.reference->content = sums.content();
     if (const std::optional<format::file_reference> known = file_with(to.reference->content, value.span())) {
       ::unlink(std::exchange(to.wrote_file, {}).c_str());
       to.reference = known;
       to.value = value;  // should the known file go before the record is published
     }
-    to.payload = bytes::copy_of(to.reference->encode());
+    to.payload = sums.payload(*to.reference);
   }
 };
 

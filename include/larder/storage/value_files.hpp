@@ -5,12 +5,13 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/digest.hpp>
-#include <larder/format/segment_record.hpp>
+#include <larder/format/chunk_checksums.hpp>
 #include <larder/storage/entry_directory.hpp>
 #include <larder/storage/file_mapping.hpp>
 #include <larder/storage/pinned_views.hpp>
 #include <larder/storage/posix_file.hpp>
 
+#include <atomic>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -31,14 +32,20 @@ namespace larder::storage {
 /// A value's file in memory.
 class mapped_value {
  public:
-  mapped_value(file_mapping mapped, std::shared_ptr<pinned_ledger> ledger) noexcept
-      : mapping_(std::move(mapped)), views_(std::move(ledger)) {}
+  mapped_value(file_mapping mapped, std::shared_ptr<pinned_ledger> ledger)
+      : mapping_(std::move(mapped)),
+        views_(std::move(ledger)),
+        right_(new std::atomic<std::uint64_t>[mapping_.span().size() / (64 * format::chunk_checksums::chunk_size) + 1]()) {}
   std::span<const std::byte> content() const noexcept { return mapping_.span(); }
   pinned_views<mapped_value>& views() noexcept { return views_; }
+  /// Which chunks (of the usual size) this process found right.
+  bool was_right(std::uint64_t chunk) const noexcept { return (right_[chunk / 64].load(std::memory_order_relaxed) >> (chunk % 64) & 1) != 0; }
+  void set_right(std::uint64_t chunk) noexcept { right_[chunk / 64].fetch_or(std::uint64_t{1} << (chunk % 64), std::memory_order_relaxed); }
 
  private:
   file_mapping mapping_;
   pinned_views<mapped_value> views_;
+  std::unique_ptr<std::atomic<std::uint64_t>[]> right_;
 };
 
 class value_files {
