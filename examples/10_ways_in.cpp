@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <fstream>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -30,5 +31,10 @@ int main() {
   // A part of a large value: only what it touches is read and verified.
   const std::optional<larder::bytes> part = tiles.get_range("atlas", 10'000'000, 4096);
   std::cout << part->size() << " bytes of atlas\n";
+
+  // A file that is there already: its blocks are shared where the file system can (a reflink), else copied, within the kernel.
+  std::ofstream("photo.raw") << std::string(3'000'000, 'p');
+  if (!tiles.adopt_file("photo", "photo.raw", larder::adopt_mode::move)) return 1;  // moved: the file is the cache's now
+  std::cout << tiles.get("photo")->size() << " bytes of a photo\n";
   return stored == 1000 && tiles.get("tile 999")->size() == 4096 && part->data()[0] == std::byte{7} ? 0 : 1;
 }

@@ -7,9 +7,12 @@
 #include <larder/core/policy_set.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/reservation.hpp>
+#include <larder/storage/adopt_mode.hpp>
 #include <larder/storage/cache_rules.hpp>
 #include <larder/storage/engine_context.hpp>
+#include <larder/storage/entry_lease.hpp>
 #include <larder/storage/indexed_engine.hpp>
+#include <larder/storage/limit_meant.hpp>
 #include <larder/storage/memory.hpp>
 #include <larder/storage/observed_engine.hpp>
 #include <larder/storage/remote_engine.hpp>
@@ -176,8 +179,8 @@ class cache {
     return store_many(entries, {.time_to_live = core::positive_period(time_to_live, "put_many(entries, ttl)")});
   }
 
-  /// Room of n bytes for a value that is filled in place: on `mmap_disk` in the file itself, so that nothing is copied; elsewhere on the
-  /// heap. False in a condition when it is refused: larger than the cache, or the storage has no room. The key stays as it is until
+  /// Room of n bytes for a value that is filled in place: on `mmap_disk` in the file itself, so that nothing is copied (unless others fill the
+  /// rest of its segment before the commit, which then writes it to the next one); elsewhere on the heap. False in a condition when it is refused: larger than the cache, or the storage has no room. The key stays as it is until
   /// `commit`.
   using reservation = larder::reservation<cache>;
   reservation reserve(key_view key, std::size_t n) {
@@ -193,6 +196,21 @@ class cache {
       if (!engine_.admits(at, n) || !context_.guarded(false, [&] { return room = room_type(n), true; })) return {};
       return reservation(*this, Key(key), std::move(room), n);
     }
+  }
+
+  /// Makes the content of a file the key's value, as a `put` would, without reading it into memory but for its checksums; on `mmap_disk`.
+  /// A small one becomes a record, a large one a file of the cache's own, by the way that `how` names. Throws `larder::error` when it is no
+  /// regular file that can be read, changes meanwhile or cannot be taken over that way; the key stays as it is then.
+  template <class Path>
+  bool adopt_file(key_view key, const Path& path, adopt_mode how = adopt_mode::automatic) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: adopt_file makes bytes of a file; read a value of another type and put it");
+    static_assert(core::is_logged_storage<where>, "larder: adopt_file is for a storage of files, mmap_disk; elsewhere read the file and put it");
+    departures gone;
+    loading_.supersede(key);
+    const bool stored = engine_.adopt(engine_.locate(key), path, how, gone);
+    loading_.supersede(key);
+    engine_.tell(gone);
+    return stored;
   }
 
   // --------------------------------------------------------------------------------------------------- load
@@ -295,29 +313,7 @@ class cache {
 
   // ---------------------------------------------------------------------------------------------------- pin
 
-  /// Keeps an entry from being evicted while it lives; erase, clear, expiry and put still work. False in a condition when
-  /// the key was not there. Must not outlive the cache.
-  class lease {
-   public:
-    lease() noexcept = default;
-    lease(lease&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)), claim_(other.claim_) {}
-    lease& operator=(lease&& other) noexcept {
-      std::swap(engine_, other.engine_);
-      std::swap(claim_, other.claim_);
-      return *this;
-    }
-    ~lease() { release(); }
-    explicit operator bool() const noexcept { return engine_ != nullptr; }
-    void release() noexcept {
-      if (engine_ != nullptr) std::exchange(engine_, nullptr)->unpin(claim_);
-    }
-
-   private:
-    friend cache;
-    lease(engine_type& engine, const storage::pin_claim& claim) noexcept : engine_(&engine), claim_(claim) {}
-    engine_type* engine_ = nullptr;
-    storage::pin_claim claim_;
-  };
+  using lease = storage::entry_lease<engine_type>;
 
   /// A lease on the key's entry; empty when there is none.
   lease pin(key_view key)
@@ -359,19 +355,7 @@ class cache {
   using room_type = typename detail::room_of<engine_type>::type;
 
   template <class Limit>
-  struct named_limit {
-    static_assert(set::template has<Limit>, "larder: the cache has no such limit");
-    using type = Limit;
-  };
-  struct only_limit {
-    static_assert(core::axis_count<axis::limit, Policies...> == 1,
-                  "larder: the cache has several limits; say which, as in set_capacity(max_bytes{n}) or capacity<max_bytes>()");
-    static_assert(!set::template has<unbounded>, "larder: an unbounded cache has no capacity to set");
-    using type = typename set::template on<axis::limit>;
-  };
-  template <class Limit>
-  using limit_meant = typename std::conditional_t<std::is_void_v<Limit>, std::type_identity<only_limit>,
-                                                  std::type_identity<named_limit<Limit>>>::type::type;
+  using limit_meant = storage::limit_meant<set, Limit>;
 
   std::optional<Value> find(key_view key, look how) {
     std::optional<Value> found;

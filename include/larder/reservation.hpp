@@ -3,6 +3,7 @@
 #include <larder/core/bytes.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -47,7 +48,7 @@ class reservation {
   /// `reserve` came before it. Empty afterwards, and the memory is not to be touched any more. False when it was empty.
   bool commit() {
     Cache* const cache = std::exchange(cache_, nullptr);
-    return cache != nullptr && cache->commit(key_, std::exchange(room_, {}));
+    return cache != nullptr && cache->commit(*key_, std::exchange(room_, {}));
   }
 
  private:
@@ -65,7 +66,7 @@ class reservation {
   }
 
   Cache* cache_ = nullptr;
-  key_type key_{};
+  std::optional<key_type> key_;  // keys need no default
   room_type room_{};
   std::size_t size_ = 0;
 };

@@ -7340,7 +7340,7 @@ class reservation {
   /// `reserve` came before it. Empty afterwards, and the memory is not to be touched any more. False when it was empty.
   bool commit() {
     Cache* const cache = std::exchange(cache_, nullptr);
-    return cache != nullptr && cache->commit(key_, std::exchange(room_, {}));
+    return cache != nullptr && cache->commit(*key_, std::exchange(room_, {}));
   }
 
  private:
@@ -7358,9 +7358,24 @@ class reservation {
   }
 
   Cache* cache_ = nullptr;
-  key_type key_{};
+  std::optional<key_type> key_;  // keys need no default
   room_type room_{};
   std::size_t size_ = 0;
+};
+
+}  // namespace larder
+
+// ---- larder/storage/adopt_mode.hpp ---------------------------------------------------------------------------------
+
+namespace larder {
+
+/// How `cache::adopt_file` takes a file's content over.
+enum class adopt_mode : std::uint8_t {
+  automatic,  ///< `clone` where the file system can, else `copy`: whatever is done to the file later does not concern the cache
+  clone,      ///< the blocks are shared until one of the two is written (reflink)
+  copy,       ///< within the kernel
+  link,       ///< a hard link, of the same file system: for files that nobody writes again; a write is damage, which checksums notice when they are compared
+  move,       ///< as `link`, or as `automatic` where that cannot be; the file is removed when the value is stored
 };
 
 }  // namespace larder
@@ -7442,6 +7457,37 @@ struct cache_rules {
                 "larder: refresh_after_write loads in the background, which an unsynchronized cache does not allow");
 
   static constexpr bool hold = true;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/entry_lease.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Keeps an entry from being evicted while it lives; erase, clear, expiry and put still work. False in a condition when
+/// the key was not there. Must not outlive the cache.
+template <class Engine>
+class entry_lease {
+ public:
+  entry_lease() noexcept = default;
+  /// For caches: gives the claim back to the engine at the end.
+  entry_lease(Engine& engine, const pin_claim& claim) noexcept : engine_(&engine), claim_(claim) {}
+  entry_lease(entry_lease&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)), claim_(other.claim_) {}
+  entry_lease& operator=(entry_lease&& other) noexcept {
+    std::swap(engine_, other.engine_);
+    std::swap(claim_, other.claim_);
+    return *this;
+  }
+  ~entry_lease() { release(); }
+  explicit operator bool() const noexcept { return engine_ != nullptr; }
+  void release() noexcept {
+    if (engine_ != nullptr) std::exchange(engine_, nullptr)->unpin(claim_);
+  }
+
+ private:
+  Engine* engine_ = nullptr;
+  pin_claim claim_;
 };
 
 }  // namespace larder::storage
@@ -8068,6 +8114,34 @@ class indexed_engine {
   table_type& table_;
   sync::doubted_keys<std::uint64_t> doubts_;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/limit_meant.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+namespace detail {
+
+template <class Set, class Limit>
+struct named_limit {
+  static_assert(Set::template has<Limit>, "larder: the cache has no such limit");
+  using type = Limit;
+};
+template <class Set>
+struct only_limit {
+  static_assert(Set::template count<axis::limit> == 1,
+                "larder: the cache has several limits; say which, as in set_capacity(max_bytes{n}) or capacity<max_bytes>()");
+  static_assert(!Set::template has<unbounded>, "larder: an unbounded cache has no capacity to set");
+  using type = typename Set::template on<axis::limit>;
+};
+
+}  // namespace detail
+
+/// The limit of a cache that is named, or its only one when none is (`void`).
+template <class Set, class Limit>
+using limit_meant = typename std::conditional_t<std::is_void_v<Limit>, std::type_identity<detail::only_limit<Set>>,
+                                                std::type_identity<detail::named_limit<Set, Limit>>>::type::type;
 
 }  // namespace larder::storage
 
@@ -9092,6 +9166,14 @@ class observed_engine : public Engine {
       sampler_.look_up(hash_of(at), found.has_value(), weight);
     }
     return found;
+  }
+  template <class Path, class Mode>
+    requires requires { typename Engine::room; }
+  bool adopt(const address& at, const Path& path, Mode how, departures& gone) {
+    const bool stored = Engine::adopt(at, path, how, gone);
+    if (sampler_.samples(hash_of(at))) [[unlikely]]
+      sampler_.put(hash_of(at), by_bytes ? mean_weight().amount : 1, true);
+    return stored;
   }
   template <class Room>
     requires requires { typename Engine::room; }
@@ -10774,8 +10856,8 @@ class cache {
     return store_many(entries, {.time_to_live = core::positive_period(time_to_live, "put_many(entries, ttl)")});
   }
 
-  /// Room of n bytes for a value that is filled in place: on `mmap_disk` in the file itself, so that nothing is copied; elsewhere on the
-  /// heap. False in a condition when it is refused: larger than the cache, or the storage has no room. The key stays as it is until
+  /// Room of n bytes for a value that is filled in place: on `mmap_disk` in the file itself, so that nothing is copied (unless others fill the
+  /// rest of its segment before the commit, which then writes it to the next one); elsewhere on the heap. False in a condition when it is refused: larger than the cache, or the storage has no room. The key stays as it is until
   /// `commit`.
   using reservation = larder::reservation<cache>;
   reservation reserve(key_view key, std::size_t n) {
@@ -10791,6 +10873,21 @@ class cache {
       if (!engine_.admits(at, n) || !context_.guarded(false, [&] { return room = room_type(n), true; })) return {};
       return reservation(*this, Key(key), std::move(room), n);
     }
+  }
+
+  /// Makes the content of a file the key's value, as a `put` would, without reading it into memory but for its checksums; on `mmap_disk`.
+  /// A small one becomes a record, a large one a file of the cache's own, by the way that `how` names. Throws `larder::error` when it is no
+  /// regular file that can be read, changes meanwhile or cannot be taken over that way; the key stays as it is then.
+  template <class Path>
+  bool adopt_file(key_view key, const Path& path, adopt_mode how = adopt_mode::automatic) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: adopt_file makes bytes of a file; read a value of another type and put it");
+    static_assert(core::is_logged_storage<where>, "larder: adopt_file is for a storage of files, mmap_disk; elsewhere read the file and put it");
+    departures gone;
+    loading_.supersede(key);
+    const bool stored = engine_.adopt(engine_.locate(key), path, how, gone);
+    loading_.supersede(key);
+    engine_.tell(gone);
+    return stored;
   }
 
   // --------------------------------------------------------------------------------------------------- load
@@ -10893,29 +10990,7 @@ class cache {
 
   // ---------------------------------------------------------------------------------------------------- pin
 
-  /// Keeps an entry from being evicted while it lives; erase, clear, expiry and put still work. False in a condition when
-  /// the key was not there. Must not outlive the cache.
-  class lease {
-   public:
-    lease() noexcept = default;
-    lease(lease&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)), claim_(other.claim_) {}
-    lease& operator=(lease&& other) noexcept {
-      std::swap(engine_, other.engine_);
-      std::swap(claim_, other.claim_);
-      return *this;
-    }
-    ~lease() { release(); }
-    explicit operator bool() const noexcept { return engine_ != nullptr; }
-    void release() noexcept {
-      if (engine_ != nullptr) std::exchange(engine_, nullptr)->unpin(claim_);
-    }
-
-   private:
-    friend cache;
-    lease(engine_type& engine, const storage::pin_claim& claim) noexcept : engine_(&engine), claim_(claim) {}
-    engine_type* engine_ = nullptr;
-    storage::pin_claim claim_;
-  };
+  using lease = storage::entry_lease<engine_type>;
 
   /// A lease on the key's entry; empty when there is none.
   lease pin(key_view key)
@@ -10957,19 +11032,7 @@ class cache {
   using room_type = typename detail::room_of<engine_type>::type;
 
   template <class Limit>
-  struct named_limit {
-    static_assert(set::template has<Limit>, "larder: the cache has no such limit");
-    using type = Limit;
-  };
-  struct only_limit {
-    static_assert(core::axis_count<axis::limit, Policies...> == 1,
-                  "larder: the cache has several limits; say which, as in set_capacity(max_bytes{n}) or capacity<max_bytes>()");
-    static_assert(!set::template has<unbounded>, "larder: an unbounded cache has no capacity to set");
-    using type = typename set::template on<axis::limit>;
-  };
-  template <class Limit>
-  using limit_meant = typename std::conditional_t<std::is_void_v<Limit>, std::type_identity<only_limit>,
-                                                  std::type_identity<named_limit<Limit>>>::type::type;
+  using limit_meant = storage::limit_meant<set, Limit>;
 
   std::optional<Value> find(key_view key, look how) {
     std::optional<Value> found;

@@ -100,6 +100,16 @@ auto room_for_a_number(counted& c) { return c.reserve("a", sizeof(int)).commit()
 auto part_of_a_number(counted& c) { return c.get_range("a", 0, 2); }
 #endif
 
+// expect 15: larder: adopt_file is for a storage of files, mmap_disk; elsewhere read the file and put it
+#if LARDER_COMPILE_FAIL == 15
+auto file_into_memory(larder::cache<std::string, larder::bytes, larder::max_bytes>& c) { return c.adopt_file("a", "file"); }
+#endif
+
+// expect 16: larder: adopt_file makes bytes of a file; read a value of another type and put it
+#if LARDER_COMPILE_FAIL == 16
+auto file_as_a_number(counted& c) { return c.adopt_file("a", "file"); }
+#endif
+
 // expect 10: larder: get_or_load_async shares the loaded value, so it must be copyable
 #if LARDER_COMPILE_FAIL == 10
 auto load_move_only_later(owning& c) {

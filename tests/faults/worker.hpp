@@ -11,9 +11,11 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <random>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -97,6 +99,26 @@ class operations {
     say({report::doubtful, key, version});
     known_.doubt(key);
     if (cache_.get(key_text(key))) return "key " + std::to_string(key) + " is served after its commit was refused";
+    return {};
+  }
+
+  /// A file that is made first and then adopted; where even that fails nothing follows.
+  std::string adopt(unsigned key, const std::filesystem::path& file, larder::adopt_mode how) {
+    const version_number version = known_.next();
+    const std::string text = known_.form().text(key, version);
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
+    std::error_code absent;
+    if (std::filesystem::file_size(file, absent) != text.size() || absent) return {};
+    begin(key, version);
+    bool stored = false;
+    try {
+      stored = cache_.adopt_file(key_text(key), file, how);
+    } catch (const larder::error&) {  // the file could not be read: the key stays as it is
+      return {};
+    }
+    say({stored ? report::acknowledged : report::doubtful, key, version});
+    if (!stored) return known_.doubt(key), std::string();
+    known_.acknowledge(key, version);
     return {};
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/storage/adopt_mode.hpp>
 #include <larder/storage/logged_engine.hpp>
 #include <larder/storage/value_range.hpp>
 
@@ -58,6 +59,46 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
       together.push_back(std::move(*entry));
     }
     write_together(rows.size());
+  }
+
+  /// Makes a file's content the key's value. Throws what is wrong with the file; the key stays as it is then.
+  template <class Path>
+  bool adopt(const address& at, const Path& path, adopt_mode how, departures& gone) {
+    auto source = base::store_type::open_source(path, how);
+    bool failed = true;
+    std::exception_ptr refused;
+    std::vector<handle> replaced;
+    const bool stored = context_.guarded(false, [&] {
+      const instant now = context_.now();
+      const stored_info info{source.size(), now, now, no_deadline};
+      if (!table_.budget().fits_alone({1, info.weight})) {
+        table_.count_refused(at.id, index_.request_for(at.id, info, now));
+        failed = false;
+        return false;
+      }
+      if (store_.has_no_log()) {
+        const auto lock = store_.lock();
+        index_.catch_up(gone);
+      }
+      const stored_entry entry{at.id, at.key, {}, info};
+      std::optional<staged> made;
+      try {
+        made.emplace(base::with_room(gone, [&] { return store_.stage_file(entry, source, how); }));
+      } catch (const typename base::store_type::source_error&) {
+        refused = std::current_exception();
+        return false;
+      }
+      const bool published = publish(at, std::move(*made), info, replaced, gone);
+      failed = false;
+      return published;
+    });
+    if (refused) {
+      base::tell(gone);
+      std::rethrow_exception(refused);
+    }
+    conclude(at, {}, stored, failed, replaced, gone);
+    if (stored && how == adopt_mode::move) context_.guarded(false, [&] { return source.remove(), true; });
+    return stored;
   }
 
   /// A part of the key's value, which counts as a use; only what it touches is read. Throws `larder::error` when it does not lie inside.

@@ -63,6 +63,14 @@ class observed_engine : public Engine {
     }
     return found;
   }
+  template <class Path, class Mode>
+    requires requires { typename Engine::room; }
+  bool adopt(const address& at, const Path& path, Mode how, departures& gone) {
+    const bool stored = Engine::adopt(at, path, how, gone);
+    if (sampler_.samples(hash_of(at))) [[unlikely]]
+      sampler_.put(hash_of(at), by_bytes ? mean_weight().amount : 1, true);
+    return stored;
+  }
   template <class Room>
     requires requires { typename Engine::room; }
   bool commit(const address& at, Room&& filled, departures& gone) {

@@ -356,8 +356,9 @@ class segment_store : public segment_replica {
     to.record.kind = format::record_kind::value_file;
     const format::chunk_checksums sums = format::chunk_checksums::of(value.span());
     const digest content = sums.content();
-    if (const std::optional<format::file_reference> known = file_with(content, value.span())) {
-      to.reference = known;
+    const auto is_same = [&](std::span<const std::byte> known) { return std::memcmp(known.data(), value.data(), value.size()) == 0; };
+    if (const auto known = file_with(content, value.size(), is_same)) {
+      to.reference = known->reference;
     } else {
       to.reference = format::file_reference{files_.write(value.span()), value.size(), content};
       to.wrote_file = files_.path_of(to.reference->number);
@@ -365,17 +366,22 @@ class segment_store : public segment_replica {
     to.payload = sums.payload(*to.reference);
   }
   /// The file that has this content already.
-  std::optional<format::file_reference> file_with(const digest& content, std::span<const std::byte> value) {
+  struct known_file {
+    format::file_reference reference;
+    std::shared_ptr<mapped_value> mapped;
+  };
+  template <class Same>
+  std::optional<known_file> file_with(const digest& content, std::uint64_t size, Same&& is_same) {
     std::optional<format::file_reference> known;
     {
       const guard held = threads_.lock_unless_held();
-      known = references_.with_content(content, value.size());
+      known = references_.with_content(content, size);
     }
     if (!known) return std::nullopt;
     // Equal digests are not yet equal bytes to somebody who wants them to be.
-    const std::shared_ptr<mapped_value> there = files_.map(known->number, known->size);
-    if (there == nullptr || std::memcmp(there->content().data(), value.data(), value.size()) != 0) known.reset();
-    return known;
+    std::shared_ptr<mapped_value> there = files_.map(known->number, known->size);
+    if (there == nullptr || !is_same(there->content())) return std::nullopt;
+    return known_file{*known, std::move(there)};
   }
   void drop_reference(std::uint64_t number) {
     if (!references_.remove(number)) return;

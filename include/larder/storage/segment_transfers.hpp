@@ -1,6 +1,8 @@
 #pragma once
 
 #include <larder/core/concepts.hpp>
+#include <larder/storage/adopt_mode.hpp>
+#include <larder/storage/file_adoption.hpp>
 #include <larder/storage/record_batch.hpp>
 #include <larder/storage/segment_store.hpp>
 #include <larder/storage/writable_mapping.hpp>
@@ -8,10 +10,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <optional>
 #include <span>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -60,6 +65,41 @@ class segment_transfers : public segment_store {
     }
   }
 
+  using source_error = storage::source_error;
+  static adopted_file open_source(const std::filesystem::path& path, adopt_mode how) { return adopted_file(path.string(), how); }
+  /// `stage` of a file's content, which does not come into this process's memory but for its checksums. Throws `source_error` for what
+  /// is wrong with the file, `larder::error` for what is with the storage.
+  staged stage_file(const stored_entry& entry, adopted_file& source, adopt_mode how) {
+    if (lies_in_segment(source.size())) {
+      stored_entry small = entry;
+      small.payload = source.read();
+      source.check_unchanged();
+      return stage(small);
+    }
+    staged made(threads_.current());
+    made.key = entry.key;
+    made.record.kind = format::record_kind::value_file;
+    made.record.id = entry.id;
+    made.record.written = entry.info.written;
+    made.record.expires = entry.info.expires;
+    const value_files::new_file own = take_over(made, source, how);
+    if (identify(own.file, own.path).size != source.size()) source.check_unchanged();
+    format::chunk_checksums sums;
+    source.each_chunk(own.file, 0, [&](std::uint64_t, std::span<const std::byte> chunk) { sums.add(chunk); });
+    source.check_unchanged();
+    made.reference = format::file_reference{own.number, source.size(), sums.content()};
+    refer_to_known(made, [&](std::span<const std::byte> known) {
+      bool same = true;
+      source.each_chunk(own.file, 0, [&](std::uint64_t offset, std::span<const std::byte> chunk) {
+        same = same && std::memcmp(chunk.data(), known.data() + offset, chunk.size()) == 0;
+      });
+      return same;
+    });
+    made.payload = sums.payload(*made.reference);
+    write(made);
+    return made;
+  }
+
   /// Room for one value: in the segment or file that it will lie in, or on the heap where that must not be mapped or has no blocks in
   /// advance. What is dropped was never there.
   class room {
@@ -98,6 +138,7 @@ class segment_transfers : public segment_store {
     const bytes value = bytes::adopt(filled.mapping_, filled.mapping_->data(), filled.size_);
     if (made.reference) {
       if (made.payload.empty()) refer_to_file(made, value);
+      made.void_head();  // of a try that had no room for all of it
       write(made);
     } else {
       made.payload = value;
@@ -133,15 +174,53 @@ class segment_transfers : public segment_store {
     map(to, made.file, 0, made.path);
     if (to.mapping_ != nullptr) to.made_.reference = format::file_reference{made.number, to.size_, {}};
   }
+  /// Gives the content a name of this store's, which goes with the staged record until that is published.
+  value_files::new_file take_over(staged& made, adopted_file& source, adopt_mode how) {
+    if (how == adopt_mode::link || how == adopt_mode::move) {
+      value_files::new_file linked;
+      int answer = EEXIST;
+      while (answer == EEXIST) {
+        linked.number = files_.next_number();
+        linked.path = files_.path_of(linked.number);
+        answer = source.link_to(linked.path);
+      }
+      if (answer == 0) {
+        made.wrote_file = linked.path;
+        linked.file = open_file(linked.path, O_RDONLY);
+        if (!linked.file) fail_file("open", linked.path, errno);
+        return linked;
+      }
+      if (answer == ENOSPC || answer == EDQUOT || answer == EIO) fail_file("link", linked.path, answer);
+      if (how == adopt_mode::link)
+        source.refuse("it cannot be linked to \"" + linked.path + "\" (" + std::generic_category().message(answer) + "); take adopt_mode::automatic");
+    }
+    value_files::new_file copied = files_.create();
+    made.wrote_file = copied.path;
+    if (how != adopt_mode::copy) {
+      const int answer = source.clone_to(copied.file);
+      if (answer == 0) return copied;
+      if (answer == ENOSPC || answer == EDQUOT || answer == EIO) fail_file("clone", copied.path, answer);
+      if (how == adopt_mode::clone)
+        source.refuse("its file system cannot clone it to \"" + copied.path + "\" (" + std::generic_category().message(answer) +
+                      "); take adopt_mode::automatic");
+    }
+    source.copy_to(copied.file, copied.path);
+    return copied;
+  }
+  /// Lets a record whose file is this store's own refer to one that has the same content already, if there is one.
+  template <class Same>
+  void refer_to_known(staged& to, Same&& is_same) {
+    const auto known = file_with(to.reference->content, to.reference->size, is_same);
+    if (!known) return;
+    ::unlink(std::exchange(to.wrote_file, {}).c_str());
+    to.reference = known->reference;
+    to.value = bytes::adopt(known->mapped, known->mapped->content().data(), known->mapped->content().size());  // should its file go before the record is published
+  }
   /// A file of this store's own has the value: lets the record refer to it, or to one that has the same content already.
   void refer_to_file(staged& to, const bytes& value) {
     const format::chunk_checksums sums = format::chunk_checksums::of(value.span());
     to.reference->content = sums.content();
-    if (const std::optional<format::file_reference> known = file_with(to.reference->content, value.span())) {
-      ::unlink(std::exchange(to.wrote_file, {}).c_str());
-      to.reference = known;
-      to.value = value;  // should the known file go before the record is published
-    }
+    refer_to_known(to, [&](std::span<const std::byte> known) { return std::memcmp(known.data(), value.data(), value.size()) == 0; });
     to.payload = sums.payload(*to.reference);
   }
 };

@@ -76,6 +76,14 @@ class value_files {
     std::string path;
     file_descriptor file;
   };
+  /// A number that no file had.
+  std::uint64_t next_number() noexcept {
+    const std::lock_guard guard(mutex_);
+    std::uint64_t mixed = (names_ += 0x9e37'79b9'7f4a'7c15ULL) ^ static_cast<std::uint64_t>(::getpid()) << 32;  // a child counts on from where its parent is
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58'476d'1ce4'e5b9ULL;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d0'49bb'1331'11ebULL;
+    return mixed ^ (mixed >> 31);
+  }
   /// Makes an empty one, to read and write. Throws `file_error`.
   new_file create() {
     for (;;) {
@@ -146,14 +154,6 @@ class value_files {
     const std::lock_guard guard(mutex_);
     const auto found = mapped_.find(number);
     return found == mapped_.end() ? nullptr : found->second.lock();
-  }
-
-  std::uint64_t next_number() noexcept {
-    const std::lock_guard guard(mutex_);
-    std::uint64_t mixed = (names_ += 0x9e37'79b9'7f4a'7c15ULL) ^ static_cast<std::uint64_t>(::getpid()) << 32;  // a child counts on from where its parent is
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58'476d'1ce4'e5b9ULL;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d0'49bb'1331'11ebULL;
-    return mixed ^ (mixed >> 31);
   }
 
   std::string folder_;
