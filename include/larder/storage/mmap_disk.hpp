@@ -9,10 +9,10 @@
 // Cost: a put is one write; a warm get touches the index and the record; an entry takes some 100 bytes of memory. Opening reads the
 // footers of the segments, after a crash also the one segment that took records. Nothing is flushed to the device until `flush()`: kill -9
 // loses nothing; after a power cut, what was not flushed may be missing or show the value before the last one; neither gives a wrong byte.
-// Choose it for values of any size on a local file system; `directory` is for network mounts. The format: docs/disk_format.md.
+// Choose it for values of any size on a local file system; `directory` is for mounts that several machines share. The format: docs/disk_format.md.
 //
 // Limits of mappings: another program that truncates a file, or a device that fails under a mapping, is a SIGBUS and not a miss:
-// `read_mode::copy` is the answer. Eviction, erase and clear only ever unlink; published bytes are never written again.
+// `read_mode::copy` is the answer, and what is taken by itself on network file systems (`read_mode::automatic`). Eviction, erase and clear only ever unlink; published bytes are never written again.
 
 #include <larder/core/axis.hpp>
 #include <larder/storage/disk_options.hpp>

@@ -3,6 +3,7 @@
 #include <larder/core/concepts.hpp>
 #include <larder/storage/disk_options.hpp>
 #include <larder/storage/entry_directory.hpp>
+#include <larder/storage/file_system_probe.hpp>
 #include <larder/storage/newest_records.hpp>
 #include <larder/storage/recent_changes.hpp>
 #include <larder/storage/segment_folder.hpp>
@@ -165,7 +166,7 @@ class segment_replica {
 
  protected:
   segment_replica(const std::filesystem::path& path, const mmap_disk_options& options, error_sink& sink, std::optional<std::uint64_t> capacity)
-      : options_(options),
+      : options_(resolved(options, path)),
         segment_size_(choose_segment_size(options.segment_size, capacity)),
         capacity_(capacity),
         directory_(path, "mmap_disk", sink, "2"),
@@ -214,6 +215,10 @@ class segment_replica {
     if (log == nullptr) return 0;
     const format::record_place active = format::record_place::of_word(log->active().load(std::memory_order_acquire));
     return active.unit == 0 ? 0 : active.segment;
+  }
+  static mmap_disk_options resolved(mmap_disk_options options, const std::filesystem::path& path) {
+    options.read = resolved_read_mode(options.read, path);
+    return options;
   }
   /// What a new segment gets: chosen once, so that it needs no lock.
   std::uint64_t segment_size() const noexcept { return segment_size_; }
