@@ -19,7 +19,10 @@ struct scenario {
   std::size_t count;
   std::size_t value_size;
   bool flushed = false;  ///< each put is followed by a flush, and nothing else is measured
+  std::vector<std::string> among = {};  ///< the only subjects that take part beside the floors; empty: all
 
+  /// A floor takes part in every case: it is what the others are divided by.
+  bool has(const candidate& who) const;
   std::uint64_t payload() const { return static_cast<std::uint64_t>(count) * value_size; }
 };
 

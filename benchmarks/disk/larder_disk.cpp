@@ -47,7 +47,8 @@ class larder_engine {
 
  private:
   static disk_cache open(const site& s) {
-    const std::uint64_t room = 2 * static_cast<std::uint64_t>(s.count) * s.value_size + 64 * 1024 * 1024;
+    constexpr std::uint64_t with_head_and_key = 256;
+    const std::uint64_t room = 2 * static_cast<std::uint64_t>(s.count) * (s.value_size + with_head_and_key) + 64 * 1024 * 1024;
     larder::mmap_disk disk{s.folder};
     disk.options.verify = Verify;
     return larder::make_cache<std::string, larder::bytes>(larder::max_bytes{room}, disk);

@@ -115,6 +115,7 @@ measurements take_turn(const candidate& who, const workload& w, const scratch_fo
           {"touch", "us/op", got.at(5) * 1e6},
           {"open wall", "ms", got.at(0) * 1e3},
           {"open", "ms", got.at(1) * 1e3},
+          {"open per entry", "ns", got.at(1) * 1e9 / count},
           {"open after kill wall", "ms", again.at(0) * 1e3},
           {"lost by kill", "entries", again.at(1)},
           {"close wall", "ms", filled.at(1) * 1e3},

@@ -46,7 +46,7 @@ template <class Tier>
 class tier_access;
 
 /// A cache from Key to Value, composed of policies in any order; what is not named has a default (memory, `xxh3`, `sharded<>`; the
-/// order is `gdsf` under `max_bytes` and `max_weight`, else `s3_fifo`).
+/// order is `gdsf` under `max_bytes` and `max_weight`, else `s3_fifo`; `s3_fifo` on `mmap_disk`).
 ///
 /// Threads: every member may be called from any number of threads at once, unless `unsynchronized` is named. Entries may
 /// leave at any time. Loaders, listeners, weighers and predicates run without any lock and may call the cache.

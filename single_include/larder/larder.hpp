@@ -732,8 +732,10 @@ concept logged_store =
       { store.stage_erasure(id) } -> std::same_as<typename S::staged>;
       { store.publish(staged) } -> std::same_as<std::optional<typename S::handle>>;
       { store.fetch(id, key, handle) } -> std::same_as<fetched>;
-      { store.key_of(id, handle) } -> std::same_as<std::optional<bytes>>;
-      store.evict(id, handle);
+      { store.key_of(handle) } -> std::same_as<std::optional<bytes>>;
+      { store.written_of(handle) } -> std::same_as<std::optional<instant>>;
+      { store.deadline_of(handle) } -> std::same_as<instant>;
+      store.evict(id.low, handle);
       store.release(handle);
       store.clear();
     };
@@ -1376,17 +1378,27 @@ class rule_contest {
 
 namespace larder::core {
 
+/// The places of a table with linear probing whose size is a power of two.
+struct masked_ring {
+  std::size_t mask;  ///< one less than the size
+  std::size_t after(std::size_t at) const noexcept { return (at + 1) & mask; }
+  std::size_t distance(std::size_t from, std::size_t to) const noexcept { return (to - from) & mask; }
+};
+
 /// Frees a cell of a table with linear probing and leaves no tombstone: later cells of its cluster move up unless their home lies
-/// behind the gap. `cells[0]` to `cells[mask]` (one less than a power of two) are the table, at least one of them `free`;
-/// `home_of(cell)` is where a search for what a cell holds begins.
-template <class Cells, class Cell, class Home>
-void free_cell(Cells& cells, std::size_t gap, std::size_t mask, Cell free, const Home& home_of) noexcept {
-  for (std::size_t at = (gap + 1) & mask; cells[at] != free; at = (at + 1) & mask) {
-    if (((at - home_of(cells[at])) & mask) < ((at - gap) & mask)) continue;
+/// behind the gap. At least one of the cells of the ring is `free`; `home_of(cell)` is where a search for what a cell holds begins.
+template <class Cells, class Ring, class Cell, class Home>
+void free_cell(Cells& cells, std::size_t gap, const Ring& ring, Cell free, const Home& home_of) noexcept {
+  for (std::size_t at = ring.after(gap); cells[at] != free; at = ring.after(at)) {
+    if (ring.distance(home_of(cells[at]), at) < ring.distance(gap, at)) continue;
     cells[gap] = cells[at];
     gap = at;
   }
   cells[gap] = free;
+}
+template <class Cells, class Cell, class Home>
+void free_cell(Cells& cells, std::size_t gap, std::size_t mask, Cell free, const Home& home_of) noexcept {
+  free_cell(cells, gap, masked_ring{mask}, free, home_of);
 }
 
 }  // namespace larder::core
@@ -1501,6 +1513,7 @@ namespace larder::core {
 inline void prefetch([[maybe_unused]] const void* address) noexcept {
 #if defined(__GNUC__)
   __builtin_prefetch(address);
+  __asm__ volatile("");  // g++ takes a function that does nothing but this for one without effect, and leaves out calls of it
 #endif
 }
 
@@ -4404,11 +4417,16 @@ class error_reporter final : public error_sink {
 
 namespace larder::storage {
 
-/// The eviction order of a cache that names none, by its limits: where entries have sizes, the most uses per byte stay; where
-/// they are counted, scans must not sweep them out; without a limit, what costs least.
 template <class Policies>
-using default_order = std::conditional_t<Policies::template has<max_bytes> || Policies::template has<max_weight>, gdsf,
-                                         std::conditional_t<Policies::template has<max_entries>, s3_fifo, clock>>;
+inline constexpr bool on_logged_storage = core::is_logged_storage<typename Policies::template on<axis::storage, core::none>>;
+
+/// The eviction order of a cache that names none, by its limits: where entries have sizes, the most uses per byte stay; where
+/// they are counted, scans must not sweep them out; without a limit, what costs least. On a logged storage there may
+/// be millions of them, and 56 bytes of each are too many (docs/decisions/016).
+template <class Policies>
+using default_order =
+    std::conditional_t<Policies::template has<max_weight> || (Policies::template has<max_bytes> && !on_logged_storage<Policies>), gdsf,
+                       std::conditional_t<Policies::template has<max_entries> || Policies::template has<max_bytes>, s3_fifo, clock>>;
 
 }  // namespace larder::storage
 
@@ -4732,6 +4750,10 @@ class budget {
       }
     return true;
   }
+  /// Whether there is room or not: for what a storage has already, before the limits are kept for the first time.
+  void take_in_any_case(const amounts<Dimensions>& size) noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d) used_[d].add(size[d]);
+  }
   void give_back(const amounts<Dimensions>& size) noexcept {
     for (std::size_t d = 0; d < Dimensions; ++d) used_[d].subtract(size[d]);
   }
@@ -4787,6 +4809,11 @@ class budget_part {
     if (parts_ > 1)
       for (std::size_t d = 0; d < Dimensions; ++d) held_[d].add_alone(size[d]);
     return true;
+  }
+  void take_in_any_case(const sizes& size) noexcept {
+    whole_.take_in_any_case(size);
+    if (parts_ > 1)
+      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].add_alone(size[d]);
   }
   void give_back(const sizes& size) noexcept {
     whole_.give_back(size);
@@ -5144,6 +5171,24 @@ struct block_segment {
 
 }  // namespace larder::storage
 
+// ---- larder/core/packed_word.hpp -----------------------------------------------------------------------------------
+
+namespace larder::core {
+
+/// 64 bits that may lie at any multiple of four bytes, so that an entry with an odd number of 32-bit fields has no hole.
+class packed_word {
+ public:
+  constexpr packed_word(std::uint64_t value = 0) noexcept  // NOLINT(google-explicit-constructor): it is that number
+      : low_(static_cast<std::uint32_t>(value)), high_(static_cast<std::uint32_t>(value >> 32)) {}
+  constexpr operator std::uint64_t() const noexcept { return std::uint64_t{high_} << 32 | low_; }
+
+ private:
+  std::uint32_t low_;
+  std::uint32_t high_;
+};
+
+}  // namespace larder::core
+
 // ---- larder/storage/table_entry.hpp --------------------------------------------------------------------------------
 
 namespace larder::storage {
@@ -5173,12 +5218,12 @@ template <>
 struct expires_stamp<false> {};
 
 /// What it counts for beyond being one entry.
-template <std::size_t Weights>
+template <std::size_t Weights, class Word = std::uint64_t>
 struct weight_fields {
-  core::amounts<Weights> weights{};
+  std::array<Word, Weights> weights{};
 };
-template <>
-struct weight_fields<0> {};
+template <class Word>
+struct weight_fields<0, Word> {};
 
 /// What the eviction order keeps of a slot. Made anew in place, so it shares its bytes with nothing else.
 template <class State, bool Empty = std::is_empty_v<State>>
@@ -5220,6 +5265,20 @@ struct table_entry : order_field<typename Spec::eviction::state> {
   typename Spec::payload payload;
   std::uint64_t hash;
   [[no_unique_address]] weight_fields<Spec::dimensions - 1> weight;
+  [[no_unique_address]] written_stamp<Spec::keeps_written> written;
+  [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
+  [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;
+};
+
+/// The same where the key is its own hash and there are so many entries that each byte counts: nothing lies twice, and no hole.
+template <class Spec>
+  requires requires { requires Spec::key_is_hash; }
+struct table_entry<Spec> : order_field<typename Spec::eviction::state> {
+  table_entry(core::packed_word k, typename Spec::payload&& p, std::uint64_t) : payload(std::move(p)), key(k) {}
+
+  typename Spec::payload payload;
+  core::packed_word key;
+  [[no_unique_address]] weight_fields<Spec::dimensions - 1, core::packed_word> weight;
   [[no_unique_address]] written_stamp<Spec::keeps_written> written;
   [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
   [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;
@@ -5779,17 +5838,73 @@ class removal_queue {
 
 // ---- larder/storage/slot_index.hpp ---------------------------------------------------------------------------------
 
-// Open addressing with linear probing from 32 bits of hash to a slot number: 8 bytes a cell, at most 3/4 full, deletion
-// by shifting back, so there are no tombstones. A table that was sized for its limit never grows; one that grows doubles
-// and moves a few clusters of cells per insertion, so that no single put pays for all. Slot numbers never change.
+// Open addressing with linear probing from 32 bits of hash to a slot number: 8 bytes a cell, deletion by shifting back, so
+// there are no tombstones. A table that was sized for its limit never grows; one that grows moves a few clusters of cells
+// per insertion, so that no single put pays for all. Slot numbers never change. How large it is its `Sizing` says: powers
+// of two, at most 3/4 full, are the fastest to search (11 to 21 bytes an entry); close sizes, at most 5/6 full and larger by
+// a quarter each time, take 10 to 12.
 
 namespace larder::storage {
 
+/// A ring of 2^n cells, twice as many each time.
+class doubling_ring {
+ public:
+  static constexpr std::size_t steps = 8;  // that an insertion moves, at least, of the smaller table
+
+  doubling_ring() = default;
+  static doubling_ring for_entries(std::size_t expected) noexcept {
+    const std::size_t cells = std::bit_ceil(expected + expected / 3 + 2);
+    return doubling_ring(static_cast<unsigned>(std::max<std::size_t>(smallest_bits, static_cast<std::size_t>(std::countr_zero(cells)))));
+  }
+  doubling_ring larger() const noexcept { return doubling_ring(bits_ + 1); }
+
+  std::size_t size() const noexcept { return std::size_t{1} << bits_; }
+  bool is_full_with(std::size_t entries) const noexcept { return entries * 4 > size() * 3; }
+  /// Where to look for a tag first; larger tags begin later.
+  std::size_t home(std::uint32_t tag) const noexcept { return static_cast<std::size_t>((std::uint64_t{tag} << 32) >> (64 - bits_)); }
+  std::size_t after(std::size_t at) const noexcept { return (at + 1) & mask(); }
+  std::size_t distance(std::size_t from, std::size_t to) const noexcept { return (to - from) & mask(); }
+
+ private:
+  static constexpr std::size_t smallest_bits = 3;
+  explicit doubling_ring(unsigned bits) noexcept : bits_(bits) {}
+  std::size_t mask() const noexcept { return (std::size_t{1} << bits_) - 1; }
+
+  unsigned bits_ = 0;
+};
+
+/// A ring of as many cells as it takes, a quarter more each time.
+class close_ring {
+ public:
+  static constexpr std::size_t steps = 32;
+
+  close_ring() = default;
+  static close_ring for_entries(std::size_t expected) noexcept { return close_ring(expected + expected / 5 + smallest); }
+  close_ring larger() const noexcept { return close_ring(cells_ + cells_ / 4); }
+
+  std::size_t size() const noexcept { return cells_; }
+  bool is_full_with(std::size_t entries) const noexcept { return entries * 6 > cells_ * 5; }
+  std::size_t home(std::uint32_t tag) const noexcept { return static_cast<std::size_t>(tag * std::uint64_t{cells_} >> 32); }
+  std::size_t after(std::size_t at) const noexcept { return at + 1 == cells_ ? 0 : at + 1; }
+  std::size_t distance(std::size_t from, std::size_t to) const noexcept { return to >= from ? to - from : to + cells_ - from; }
+
+ private:
+  static constexpr std::size_t smallest = 8;
+  explicit close_ring(std::size_t cells) noexcept : cells_(cells) {}
+
+  std::size_t cells_ = 0;
+};
+
 /// Finds slots by hash; knows no keys: the caller says whether a slot is the right one.
-class slot_index {
+template <class Sizing>
+class basic_slot_index {
  public:
   /// Room for `expected` entries without growing.
-  explicit slot_index(std::size_t expected = 0) : now_(bits_for(expected)) {}
+  explicit basic_slot_index(std::size_t expected = 0) : now_(Sizing::for_entries(expected)) {}
+  /// Room for so many, where there is less; for an index that is still empty.
+  void reserve(std::size_t expected) {
+    if (now_.ring.is_full_with(expected)) now_ = table(Sizing::for_entries(expected));
+  }
 
   std::size_t size() const noexcept { return now_.used + before_.used; }
   std::size_t memory() const noexcept { return (now_.cells.size() + before_.cells.size()) * sizeof(std::uint64_t); }
@@ -5802,9 +5917,12 @@ class slot_index {
     return before_.find(tag_of(hash), matches);
   }
 
+  /// Asks for the memory where a slot of this hash will be added.
+  void prefetch(std::uint64_t hash) const noexcept { core::prefetch(&now_.cells[now_.ring.home(tag_of(hash))]); }
+
   /// Adds a slot that is not there yet.
   void insert(std::uint64_t hash, slot s) {
-    if ((size() + 1) * 4 > now_.cells.size() * 3) grow();
+    if (now_.ring.is_full_with(size() + 1)) grow();
     if (before_.used != 0) move_some();
     now_.insert(cell_of(tag_of(hash), s));
   }
@@ -5827,27 +5945,20 @@ class slot_index {
   }
 
  private:
-  static constexpr std::size_t smallest_bits = 3;
-
   /// The upper half of the hash: shards are chosen by the lower one.
   static std::uint32_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32); }
   static std::uint64_t cell_of(std::uint32_t tag, slot s) noexcept { return (static_cast<std::uint64_t>(tag) << 32) | (s + 1U); }
-  static unsigned bits_for(std::size_t expected) noexcept {
-    const std::size_t cells = std::bit_ceil(expected + expected / 3 + 2);
-    return static_cast<unsigned>(std::max<std::size_t>(smallest_bits, static_cast<std::size_t>(std::countr_zero(cells))));
-  }
 
   struct table {
     table() = default;
-    explicit table(unsigned b) : cells(std::size_t{1} << b), bits(b) {}
+    explicit table(Sizing r) : cells(r.size()), ring(r) {}
 
-    std::size_t mask() const noexcept { return (std::size_t{1} << bits) - 1; }
-    std::size_t home(std::uint64_t cell) const noexcept { return static_cast<std::size_t>(cell >> (64 - bits)); }
+    std::size_t home(std::uint64_t cell) const noexcept { return ring.home(static_cast<std::uint32_t>(cell >> 32)); }
     static slot slot_in(std::uint64_t cell) noexcept { return static_cast<slot>(cell) - 1U; }
 
     template <class Matches>
     slot find(std::uint32_t tag, Matches& matches) const {
-      for (std::size_t at = home(static_cast<std::uint64_t>(tag) << 32);; at = (at + 1) & mask()) {
+      for (std::size_t at = ring.home(tag);; at = ring.after(at)) {
         const std::uint64_t cell = cells[at];
         if (cell == 0) return no_slot;
         if (static_cast<std::uint32_t>(cell >> 32) == tag && matches(slot_in(cell))) return slot_in(cell);
@@ -5856,7 +5967,7 @@ class slot_index {
 
     void insert(std::uint64_t cell) noexcept {
       std::size_t at = home(cell);
-      while (cells[at] != 0) at = (at + 1) & mask();
+      while (cells[at] != 0) at = ring.after(at);
       cells[at] = cell;
       ++used;
     }
@@ -5866,9 +5977,9 @@ class slot_index {
       std::size_t at = home(cell);
       while (cells[at] != cell) {
         if (cells[at] == 0) return false;
-        at = (at + 1) & mask();
+        at = ring.after(at);
       }
-      core::free_cell(cells, at, mask(), std::uint64_t{0}, [this](std::uint64_t c) { return home(c); });
+      core::free_cell(cells, at, ring, std::uint64_t{0}, [this](std::uint64_t c) { return home(c); });
       --used;
       return true;
     }
@@ -5886,12 +5997,12 @@ class slot_index {
     }
 
     large_array<std::uint64_t> cells;
-    unsigned bits = 0;
+    Sizing ring;
     std::size_t used = 0;
   };
 
   void grow() {
-    table larger(now_.bits + 1);
+    table larger(now_.ring.larger());
     while (before_.used != 0) move_some();  // only when it grows again at once
     before_ = std::move(now_);
     now_ = std::move(larger);
@@ -5899,15 +6010,15 @@ class slot_index {
     while (before_.cells[cursor_] != 0) ++cursor_;  // start behind an empty cell, so that only whole clusters move
   }
 
-  /// Moves at least eight cells' worth of whole clusters, so that every probe in the old table still finds its cluster whole.
+  /// Moves at least so many cells' worth of whole clusters, so that every probe in the old table still finds its cluster whole.
   void move_some() noexcept {
-    for (std::size_t steps = 0; before_.used != 0 && (steps < 8 || before_.cells[cursor_] != 0); ++steps) {
+    for (std::size_t steps = 0; before_.used != 0 && (steps < Sizing::steps || before_.cells[cursor_] != 0); ++steps) {
       if (std::uint64_t& cell = before_.cells[cursor_]; cell != 0) {
         now_.insert(cell);
         cell = 0;
         --before_.used;
       }
-      cursor_ = (cursor_ + 1) & before_.mask();
+      cursor_ = before_.ring.after(cursor_);
     }
     if (before_.used == 0) before_ = table{};
   }
@@ -5916,6 +6027,11 @@ class slot_index {
   table before_;
   std::size_t cursor_ = 0;
 };
+
+/// Where a look-up must not wait.
+using slot_index = basic_slot_index<doubling_ring>;
+/// Where there are so many entries that their memory counts.
+using close_slot_index = basic_slot_index<close_ring>;
 
 }  // namespace larder::storage
 
@@ -6028,6 +6144,10 @@ class slab_places {
   const entry& operator[](slot place) const noexcept { return slab_[place]; }
   entry& at(cursor at) noexcept { return slab_[at]; }
 
+  /// Room for so many, while there is none.
+  void reserve(std::size_t entries) { index_.reserve(entries); }
+  void prefetch_insertion(std::uint64_t hash) const noexcept { index_.prefetch(hash); }
+
   /// Makes an entry that is not there; `describe(entry)` sets its stamps. Nothing changes when something throws.
   template <class Describe>
   slot emplace(std::uint64_t hash, key&& k, payload&& value, Describe&& describe) {
@@ -6050,7 +6170,12 @@ class slab_places {
     f(slab_[place]);
   }
 
-  std::uint64_t hash_of(slot place) const noexcept { return slab_[place].hash; }
+  std::uint64_t hash_of(slot place) const noexcept {
+    if constexpr (key_is_hash)
+      return slab_[place].key;
+    else
+      return slab_[place].hash;
+  }
   void renew_state(slot place) noexcept { slab_[place].renew_state(); }
   states order_states_handle() noexcept { return states(slab_); }
 
@@ -6062,7 +6187,9 @@ class slab_places {
   std::size_t memory() const noexcept { return index_.memory() + slab_.memory(); }
 
  private:
-  slot_index index_;
+  static constexpr bool key_is_hash = requires { requires Spec::key_is_hash; };
+
+  std::conditional_t<key_is_hash, close_slot_index, slot_index> index_;
   slot_slab<entry> slab_;
 };
 
@@ -6187,6 +6314,15 @@ class alignas(64) table_shard {
     }
     return std::nullopt;
   }
+
+  /// For a table that is filled before anybody uses it (`table_restorer`).
+  void reserve(std::size_t entries) { places_.reserve(entries); }
+  void prefetch_insertion(std::uint64_t hash) const noexcept { places_.prefetch_insertion(hash); }
+  void restore(key&& k, payload&& value, const request& what) {
+    const slot place = places_.emplace(what.hash, std::move(k), std::move(value), [&](entry& e) { describe(e, what); });
+    order_.on_insert(place, {what.hash, what.order_weight});
+  }
+  void take_in_any_case(const core::amounts<Spec::dimensions>& size) noexcept { budget_.take_in_any_case(size); }
 
   /// Counts what was asked for in vain, as far as the put of it tells.
   void count_missed([[maybe_unused]] const request& wanted) noexcept {
@@ -6567,6 +6703,9 @@ struct pin_claim {
 };
 
 template <class Spec>
+class table_restorer;
+
+template <class Spec>
 class entry_table {
  public:
   using shard = table_shard<Spec>;
@@ -6759,6 +6898,9 @@ class entry_table {
   }
 
  private:
+  friend class table_restorer<Spec>;
+
+  std::size_t shard_number(std::uint64_t hash) const noexcept { return Spec::synchronized ? hash & mask_ : 0; }
   shard& shard_of(std::uint64_t hash) noexcept {
     if constexpr (Spec::synchronized)
       return *shards_[hash & mask_];
@@ -10723,7 +10865,7 @@ template <class Tier>
 class tier_access;
 
 /// A cache from Key to Value, composed of policies in any order; what is not named has a default (memory, `xxh3`, `sharded<>`; the
-/// order is `gdsf` under `max_bytes` and `max_weight`, else `s3_fifo`).
+/// order is `gdsf` under `max_bytes` and `max_weight`, else `s3_fifo`; `s3_fifo` on `mmap_disk`).
 ///
 /// Threads: every member may be called from any number of threads at once, unless `unsynchronized` is named. Entries may
 /// leave at any time. Loaders, listeners, weighers and predicates run without any lock and may call the cache.

@@ -6,6 +6,7 @@
 #include "mounts.hpp"
 #include "oracle.hpp"
 #include "processes.hpp"
+#include "system_calls.hpp"
 #include "worker.hpp"
 
 #include <doctest/doctest.h>
@@ -346,6 +347,42 @@ TEST_CASE("fault 17: a process that is stopped anywhere holds nobody up") {
     CHECK(errors_of(cache, larder::error_cause::corruption) == 0);
   }
 }
+
+#if defined(__x86_64__)
+TEST_CASE("fault 17: a process that is stopped at any system call while it comes in keeps nobody out") {
+  if (!can_trace()) {
+    MESSAGE("skipped: this machine does not let a process trace its child");
+    return;
+  }
+  const scratch dir;
+  disk_cache first = open_cache(dir / "cache");
+  first.put("there", larder::bytes::copy_of(std::string("value")));
+  const auto come_in_and_work = [&](const std::string& key) -> std::string {
+    disk_cache cache = open_cache(dir / "cache");
+    if (!cache.get("there")) return "what was there is not seen";
+    if (!cache.put(key, larder::bytes::copy_of(key))) return "a put was refused";
+    return cache.get(key) ? "" : "what was put is not there";
+  };
+  for (int n = 1;; n += 1) {
+    CAPTURE(n);
+    int count = 0;
+    bool reached = false;
+    std::string others;
+    traced_child stopped([&] { return come_in_and_work("stopped"); });
+    const std::string end = stopped.run([&](const system_call&) {
+      if (++count != n) return verdict{};
+      reached = true;
+      others = in_child([&] { return come_in_and_work("other"); }, 20);  // LOCK would be waited for longer than that
+      return verdict{};
+    });
+    CHECK(others == "");
+    CHECK(end == "");
+    if (!reached) break;
+  }
+  CHECK(first.get("other").has_value());
+  CHECK(errors_of(first, larder::error_cause::corruption) == 0);
+}
+#endif
 
 TEST_CASE("fault 21: children of a fork use, destroy or abandon an open cache, and the parent goes on") {
   const scratch dir;

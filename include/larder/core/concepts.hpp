@@ -231,8 +231,10 @@ concept logged_store =
       { store.stage_erasure(id) } -> std::same_as<typename S::staged>;
       { store.publish(staged) } -> std::same_as<std::optional<typename S::handle>>;
       { store.fetch(id, key, handle) } -> std::same_as<fetched>;
-      { store.key_of(id, handle) } -> std::same_as<std::optional<bytes>>;
-      store.evict(id, handle);
+      { store.key_of(handle) } -> std::same_as<std::optional<bytes>>;
+      { store.written_of(handle) } -> std::same_as<std::optional<instant>>;
+      { store.deadline_of(handle) } -> std::same_as<instant>;
+      store.evict(id.low, handle);
       store.release(handle);
       store.clear();
     };

@@ -6,6 +6,7 @@ namespace larder::core {
 inline void prefetch([[maybe_unused]] const void* address) noexcept {
 #if defined(__GNUC__)
   __builtin_prefetch(address);
+  __asm__ volatile("");  // g++ takes a function that does nothing but this for one without effect, and leaves out calls of it
 #endif
 }
 

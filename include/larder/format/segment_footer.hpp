@@ -37,6 +37,10 @@ struct footer_entry {
   instant written{0};
   instant expires = no_deadline;
 
+  /// `weight` is the size of the value that the record stands for.
+  static footer_entry of(const segment_record& record, std::uint32_t unit, std::uint64_t weight) noexcept {
+    return {record.id, unit, record.kind, weight, record.sequence, record.written, record.expires};
+  }
   void encode(std::byte* to) const noexcept {
     const auto put = [to](std::size_t where, auto value) { std::memcpy(to + where, &value, sizeof value); };
     put(0, id.low);
@@ -113,6 +117,12 @@ class segment_footer {
 
   std::size_t size() const noexcept { return entries_.size() / footer_entry::encoded_size; }
   footer_entry operator[](std::size_t i) const noexcept { return footer_entry::decode(entries_.data() + i * footer_entry::encoded_size); }
+  /// The low half of an entry's digest.
+  std::uint64_t key(std::size_t i) const noexcept {
+    std::uint64_t low = 0;
+    std::memcpy(&low, entries_.data() + i * footer_entry::encoded_size, 8);
+    return low;
+  }
   std::uint64_t use(std::size_t i) const noexcept {
     std::uint64_t stamp = 0;
     std::memcpy(&stamp, uses_.data() + i * 8, 8);

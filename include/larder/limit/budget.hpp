@@ -62,6 +62,10 @@ class budget {
       }
     return true;
   }
+  /// Whether there is room or not: for what a storage has already, before the limits are kept for the first time.
+  void take_in_any_case(const amounts<Dimensions>& size) noexcept {
+    for (std::size_t d = 0; d < Dimensions; ++d) used_[d].add(size[d]);
+  }
   void give_back(const amounts<Dimensions>& size) noexcept {
     for (std::size_t d = 0; d < Dimensions; ++d) used_[d].subtract(size[d]);
   }

@@ -26,6 +26,11 @@ class budget_part {
       for (std::size_t d = 0; d < Dimensions; ++d) held_[d].add_alone(size[d]);
     return true;
   }
+  void take_in_any_case(const sizes& size) noexcept {
+    whole_.take_in_any_case(size);
+    if (parts_ > 1)
+      for (std::size_t d = 0; d < Dimensions; ++d) held_[d].add_alone(size[d]);
+  }
   void give_back(const sizes& size) noexcept {
     whole_.give_back(size);
     if (parts_ > 1)

@@ -35,6 +35,9 @@ struct pin_claim {
 };
 
 template <class Spec>
+class table_restorer;
+
+template <class Spec>
 class entry_table {
  public:
   using shard = table_shard<Spec>;
@@ -227,6 +230,9 @@ class entry_table {
   }
 
  private:
+  friend class table_restorer<Spec>;
+
+  std::size_t shard_number(std::uint64_t hash) const noexcept { return Spec::synchronized ? hash & mask_ : 0; }
   shard& shard_of(std::uint64_t hash) noexcept {
     if constexpr (Spec::synchronized)
       return *shards_[hash & mask_];

@@ -11,7 +11,7 @@
 
 namespace larder::storage {
 
-/// A whole file, mapped for reading.
+/// A whole file, or nothing but zeros, mapped for reading.
 class file_mapping {
  public:
   file_mapping() noexcept = default;
@@ -21,6 +21,15 @@ class file_mapping {
     if (address == MAP_FAILED) return;
     address_ = address;
     size_ = static_cast<std::size_t>(size);
+  }
+  /// Zeros to read: all of them the one page that the system keeps of them. Empty when it refuses.
+  static file_mapping of_zeros(std::size_t size) noexcept {
+    file_mapping zeros;
+    void* const address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (address == MAP_FAILED) return zeros;
+    zeros.address_ = address;
+    zeros.size_ = size;
+    return zeros;
   }
   file_mapping(file_mapping&& other) noexcept
       : address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)) {}

@@ -99,7 +99,7 @@ class logged_engine {
   template <class Drop>
   std::size_t erase_if(Drop&& predicate) {
     std::size_t count = 0;
-    each_entry([&](const address& at, const Key& key, handle& h, const auto&) {
+    each_entry([&](const address& at, const Key& key, handle& h, std::uint64_t) {
       bool chosen = false;
       if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>) {
         const fetched f = context_.attempt([&] { return store_.fetch(at.id, at.key, h); });
@@ -123,7 +123,7 @@ class logged_engine {
       const auto lock = store_.lock();
       index_.catch_up(gone);
       table_.clear(context_.now(), [&](removals& left) {
-        left.for_each([&](auto& e) { index_.read_back(e.key, e.payload, e.cause, gone); });
+        left.for_each([&](auto& e) { index_.read_back(e.payload, e.cause, gone); });
         left.for_each([&](auto& e) { store_.release(e.payload); });
         left.clear();
       });
@@ -152,7 +152,10 @@ class logged_engine {
   template <class F>
   void for_each(F&& f) {
     const instant now = context_.now();
-    each_entry([&](const address&, const Key& key, handle&, const stored_info& info) { f(key, info.weight, now - info.written); });
+    each_entry([&](const address&, const Key& key, const handle& h, std::uint64_t weight) {
+      const std::optional<instant> written = context_.attempt([&] { return store_.written_of(h); });
+      if (written) f(key, weight, now - *written);
+    });
   }
 
   std::uint64_t size() const noexcept { return table_.budget().used(0); }
@@ -173,7 +176,7 @@ class logged_engine {
 
   std::optional<pin_claim> pin(const address& at) {
     if (store_.behind()) follow();
-    return table_.pin(at.id, at.id.low, context_.now());
+    return table_.pin(at.id.low, at.id.low, context_.now());
   }
   /// When the limit shrank while the entry was pinned, somebody leaves for it now.
   void unpin(const pin_claim& claim) noexcept {
@@ -216,6 +219,7 @@ class logged_engine {
 
  protected:
   using store_type = typename index_type::store_type;
+  using spec_type = typename index_type::spec_type;
   using table_type = typename index_type::table_type;
   using handle = typename index_type::handle;
   using staged = typename index_type::staged;
@@ -227,10 +231,10 @@ class logged_engine {
     const auto see = [&](const auto& e) {
       known = e.payload;
       size = e.weight.weights[0];
-      written = e.written.written;
-      if constexpr (keeps_accessed) accessed = instant{e.accessed.accessed.load(std::memory_order_relaxed)};
+      written = spec_type::written(e);
+      accessed = spec_type::accessed(e);
     };
-    bool found = table_.look_up(id, id.low, how, now, old, see);
+    bool found = table_.look_up(id.low, id.low, how, now, old, see);
     if (!old.empty()) [[unlikely]] {
       departures gone;
       context_.guarded(false, [&] {
@@ -242,7 +246,7 @@ class logged_engine {
       // Others may have used it since, so that it is not too old after all.
       if constexpr (keeps_accessed) {
         removals none;
-        found = table_.look_up(id, id.low, look::peek, now, none, see);
+        found = table_.look_up(id.low, id.low, look::peek, now, none, see);
         if (found && how == look::use) table_.miss_was_hit(size);
       }
     }
@@ -273,7 +277,7 @@ class logged_engine {
     const fetched f = store_.fetch(at.id, at.key, known);
     if (f.status == fetch_status::hit) {
       if (!(known == before))
-        table_.update(at.id, at.id.low, [&](auto& e) {
+        table_.update(at.id.low, at.id.low, [&](auto& e) {
           if (e.payload.place() == known.place()) e.payload = known;
         });
       return codec<Value>::decode(f.payload);
@@ -286,7 +290,7 @@ class logged_engine {
     departures ignored;
     const auto lock = store_.lock();
     index_.catch_up(ignored);
-    const std::optional<handle> now = index_.find(at.id);
+    const std::optional<handle> now = index_.find(at.id.low);
     if (now && now->place() == before.place()) index_.erase(at.id, removal_cause::erased, std::nullopt, ignored);
   }
 
@@ -312,7 +316,7 @@ class logged_engine {
     stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
     entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
     if (!table_.budget().fits_alone({1, entry.info.weight})) {
-      table_.count_refused(at.id, index_.request_for(at.id, entry.info, now));
+      table_.count_refused(at.id.low, index_.request_for(at.id.low, entry.info, now));
       return false;
     }
     if (store_.has_no_log()) {
@@ -359,22 +363,18 @@ class logged_engine {
   void each_entry(F&& f) {
     if (store_.behind()) follow();
     struct row {
-      digest id;
       handle h;
-      stored_info info;
+      std::uint64_t weight;
     };
     std::vector<row> rows;
     table_.snapshot(
-        context_.now(),
-        [&](const auto& e) {
-          rows.push_back({e.key, e.payload, {e.weight.weights[0], e.written.written, e.written.written, e.expires.expires}});
-        },
+        context_.now(), [&](const auto& e) { rows.push_back({e.payload, e.weight.weights[0]}); },
         [&] {
           for (row& r : rows) {
-            const std::optional<bytes> encoded = context_.attempt([&] { return store_.key_of(r.id, r.h); });
+            const std::optional<bytes> encoded = context_.attempt([&] { return store_.key_of(r.h); });
             if (!encoded) continue;
             const std::optional<Key> key = context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(*encoded)); });
-            if (key) f(address{r.id, *encoded}, *key, r.h, r.info);
+            if (key) f(address{digest_of(encoded->span()), *encoded}, *key, r.h, r.weight);
           }
           rows.clear();
         });

@@ -72,7 +72,7 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
       const instant now = context_.now();
       const stored_info info{source.size(), now, now, no_deadline};
       if (!table_.budget().fits_alone({1, info.weight})) {
-        table_.count_refused(at.id, index_.request_for(at.id, info, now));
+        table_.count_refused(at.id.low, index_.request_for(at.id.low, info, now));
         failed = false;
         return false;
       }
@@ -204,7 +204,7 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
     if (f.status == fetch_status::damaged) base::forget_damaged(at, before);
     if (f.status != fetch_status::hit) return std::nullopt;
     if (!(known == before))
-      table_.update(at.id, at.id.low, [&](auto& e) {
+      table_.update(at.id.low, at.id.low, [&](auto& e) {
         if (e.payload.place() == known.place()) e.payload = known;
       });
     return std::move(f.payload);

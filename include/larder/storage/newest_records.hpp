@@ -1,10 +1,11 @@
 #pragma once
 
-#include <bit>
+#include <larder/core/prefetch.hpp>
+#include <larder/storage/large_array.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 namespace larder::storage {
 
@@ -12,21 +13,24 @@ namespace larder::storage {
 /// half of their digest. Of two keys with equal halves only one is found, which costs a miss.
 class newest_records {
  public:
-  explicit newest_records(std::size_t most) : keys_(std::bit_ceil(most * 2 + 2)) {}
+  explicit newest_records(std::size_t most) : keys_(most + most / 2 + 2) {}
 
+  /// Asks for the memory that `is_first` will look at.
+  void prefetch(std::uint64_t key) const noexcept { core::prefetch(&keys_[home(key)]); }
   /// Whether the key is shown for the first time.
-  bool is_first(std::uint64_t key) {
+  bool is_first(std::uint64_t key) noexcept {
     if (key == 0) return !std::exchange(zero_, true);
-    const std::size_t mask = keys_.size() - 1;
-    std::size_t i = static_cast<std::size_t>(key >> 20) & mask;
-    for (; keys_[i] != 0; i = (i + 1) & mask)
+    std::size_t i = home(key);
+    for (; keys_[i] != 0; i = i + 1 == keys_.size() ? 0 : i + 1)
       if (keys_[i] == key) return false;
     keys_[i] = key;
     return true;
   }
 
  private:
-  std::vector<std::uint64_t> keys_;
+  std::size_t home(std::uint64_t key) const noexcept { return static_cast<std::size_t>((key >> 32) * keys_.size() >> 32); }
+
+  large_array<std::uint64_t> keys_;
   bool zero_ = false;
 };
 

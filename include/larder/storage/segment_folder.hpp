@@ -109,10 +109,10 @@ class segment_folder {
     if (identify(file, sealed.path).size < records_end) return;  // somebody cut it, so its mapping is not to be touched
     std::vector<format::footer_entry> entries;
     std::vector<std::uint64_t> uses;
+    const bool used = sealed.has_uses();
     for (std::size_t i = 0; i < sealed.size(); ++i) {
-      std::uint64_t use = 0;
-      entries.push_back(sealed.entry(i, use));
-      uses.push_back(use);
+      entries.push_back(sealed.entry(i));
+      if (used) uses.push_back(sealed.use(i));
     }
     const std::vector<std::byte> footer = format::encode_footer(entries, uses, sealed.number, records_end);
     const std::uint64_t size = records_end + footer.size();

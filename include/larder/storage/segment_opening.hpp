@@ -41,8 +41,9 @@ struct opened_segments {
   bool alone = false;                              ///< nobody else had the directory open
 };
 
-/// How processes come into a directory and leave it. One at a time comes in, under LOCK; everybody holds USERS shared while he is there, so
-/// that whoever gets it alone knows that nothing is under way and may tidy up: he starts a new log and removes what nobody refers to.
+/// How processes come into a directory and leave it. Everybody holds USERS shared while he is there, so that whoever gets it alone knows that
+/// nothing is under way and may tidy up: he starts a new log and removes what nobody refers to. Where somebody follows the log, others
+/// come in beside him and wait for nobody; else they come in one at a time, under LOCK.
 class segment_opening {
  public:
   explicit segment_opening(const entry_directory& directory) : directory_(&directory) {}
@@ -65,12 +66,16 @@ class segment_opening {
   /// Comes in and looks at everything that is there. Throws `larder::error`.
   opened_segments open(const segment_folder& folder, const std::shared_ptr<pinned_ledger>& ledger, std::uint64_t segment_size, bool first) {
     directory_->create_folders();
-    const file_descriptor lock = take_turn();
-    opened_segments result;
-    result.alone = come_in() && first;  // else other threads of this process may be at work
-    directory_->remove_stale_staging(result.alone);
     const std::string path = directory_->file("journal");
+    opened_segments result;
+    file_descriptor turn;
     std::optional<shared_log> old = shared_log::open(path);
+    if (!old || !come_in_beside(*old)) {
+      turn = take_turn();
+      result.alone = come_in() && first;  // else other threads of this process may be at work
+      old = shared_log::open(path);
+    }
+    directory_->remove_stale_staging(result.alone);
     const bool live = old && !result.alone;
     const std::uint64_t seen_to = old ? old->end() : 0;
     const log_notes notes = old ? read_notes(*old, seen_to, result) : log_notes{};
@@ -111,8 +116,7 @@ class segment_opening {
         if (one == nullptr) continue;
       }
       for (std::size_t i = 0; i < one->size(); ++i) {
-        std::uint64_t use = 0;
-        last_sequence = std::max(last_sequence, one->entry(i, use).sequence);
+        last_sequence = std::max(last_sequence, one->entry(i).sequence);
       }
       result.segments.push_back(std::move(one));
     }
@@ -126,12 +130,14 @@ class segment_opening {
       result.sealed = active.unit == 0 ? active.segment : active.segment - 1;
       result.position = seen_to;
       result.log = std::make_unique<shared_log>(std::move(*old));
+      result.log->hold();
       return result;
     }
     const std::uint32_t newest = listing.segments.empty() ? 0 : listing.segments.back();
     if (active.segment != newest || active.unit == 0) active = {newest, 0};
     result.sealed = active.unit == 0 ? newest : newest - 1;
     start_log(path, segment_size, last_sequence + 1, listing.segments.empty() ? 1 : listing.segments.front(), active, old, result);
+    if (result.log != nullptr) result.log->hold();
     return result;
   }
 
@@ -161,6 +167,14 @@ class segment_opening {
                                              "\" for 30 s and holds \"" + path + "\"; is it stopped?");
       std::this_thread::sleep_for(pause);
     }
+  }
+  /// Comes in where somebody follows the log. False, and not in, when nobody is seen to.
+  bool come_in_beside(const shared_log& log) {
+    if (!log.is_held() || !join()) return false;
+    // Now nobody can be alone any more; but he who was seen may have left, and another have been alone, before that.
+    if (log.is_held() && log.intact()) return true;
+    users_ = {};
+    return false;
   }
   bool come_in() {
     const std::string path = directory_->file("USERS");
@@ -212,8 +226,7 @@ class segment_opening {
     const std::unordered_set<std::uint32_t> whole(in.units.begin(), in.units.end());
     // After a power cut the log may be one of before the segment, whose number was another one's then.
     if (!in.units.empty()) {
-      std::uint64_t use = 0;
-      if (in.entry(in.units.size() - 1, use).sequence > log.sequence_at(end)) return;
+      if (in.entry(in.units.size() - 1).sequence > log.sequence_at(end)) return;
     }
     for (const auto& [unit, position] : published) {
       if (whole.contains(unit)) continue;
@@ -250,9 +263,8 @@ class segment_opening {
     const file_descriptor file = open_file(sealed.path, O_RDWR);
     if (!file) fail_file("open", sealed.path, errno);
     for (std::size_t i = 0; i < sealed.size(); ++i) {
-      std::uint64_t use = 0;
-      units.push_back(sealed.entry(i, use).unit);
-      if (use != 0)
+      units.push_back(sealed.entry(i).unit);
+      if (const std::uint64_t use = sealed.use(i); use != 0)
         write_at(file, std::as_bytes(std::span(&use, 1)), {},
                  format::record_place{sealed.number, units.back()}.offset() + format::segment_record::use_offset, sealed.path);
     }

@@ -49,17 +49,18 @@ class segment_reader {
     fetched result;
     std::shared_ptr<segment> in;
     segments_->with(at.segment, [&](const std::shared_ptr<segment>& found) {
-      if (trusted && !known.has_file() && options_.read == read_mode::mapping && serve(found, at, id, key, result)) return;
+      if (trusted && options_.read == read_mode::mapping && serve(found, at, id, key, result)) return;
       in = found;
     });
     if (in == nullptr && result.status != fetch_status::hit) return gone();
-    if (in == nullptr) size = result.payload.size();
-    if (in != nullptr)
+    const bool whole = in == nullptr;
+    if (whole) size = result.payload.size();
+    if (!whole)
       result = options_.read == read_mode::copy ? fetch_copy(*in, at, id, key, trusted, wanted, size) : fetch_mapped(in, at, id, key, trusted, wanted, size);
     if (result.status == fetch_status::hit) {
       known.set_used();
       if (!trusted && (!known.has_file() || result.payload.size() == size)) known.set_verified();
-      if (!known.has_file() && !wanted.whole()) result.payload = part_of(result.payload, wanted);
+      if ((whole || !known.has_file()) && !wanted.whole()) result.payload = part_of(result.payload, wanted);
     }
     return result;
   }
@@ -86,16 +87,23 @@ class segment_reader {
   }
 
   /// The usual case: a value that was found right before. False when anything is out of the ordinary.
-  static bool serve(const std::shared_ptr<segment>& in, format::record_place at, const digest& id, const bytes& key, fetched& result) {
+  bool serve(const std::shared_ptr<segment>& in, format::record_place at, const digest& id, const bytes& key, fetched& result) const {
     const std::span<const std::byte> from = in->from(at.unit);
     core::prefetch(from.data() + 64);  // the key, and the payload's beginning: on their way with the head
     core::prefetch(from.data() + 128);
     const std::optional<format::segment_record> record = format::peek_record(from, at);
-    if (!record || record->kind != format::record_kind::value || record->id != id) return false;
+    if (!record || record->id != id) return false;
     const std::span<const std::byte> stored = format::record_key(from, *record);
     if (stored.size() != key.size() || (!stored.empty() && std::memcmp(stored.data(), key.data(), stored.size()) != 0)) return false;
     const std::span<const std::byte> payload = format::record_payload(from, *record);
-    result.payload = in->views().view(in, at.unit, payload.data(), payload.size());
+    if (record->kind == format::record_kind::value) {
+      result.payload = in->views().view(in, at.unit, payload.data(), payload.size());
+    } else {
+      const auto reference = format::file_reference::decode(payload);
+      const std::shared_ptr<mapped_value> value = reference ? files_->find(reference->number) : nullptr;
+      if (value == nullptr) return false;
+      result.payload = value->views().view(value, 0, value->content().data(), value->content().size());
+    }
     result.status = fetch_status::hit;
     return true;
   }
@@ -104,8 +112,8 @@ class segment_reader {
                        const byte_range& wanted, std::uint64_t& size) const {
     const std::span<const std::byte> from = in->from(at.unit);
     const std::optional<format::segment_record> record = format::decode_record(from, at);
-    if (!record || record->id != id) return damaged(*in, at, from, damaged_record_head);
-    if (const auto wrong = wrong_key(*in, at, from, *record, id, key)) return *wrong;
+    if (!record || record->id.low != id.low) return damaged(*in, at, from, damaged_record_head);
+    if (const auto wrong = wrong_key(*in, at, from, *record, key)) return *wrong;
     if (!trusted && !format::payload_matches(from, *record)) return damaged(*in, at, from, damaged_payload);
     const std::span<const std::byte> payload = format::record_payload(from, *record);
     size = payload.size();
@@ -151,8 +159,8 @@ class segment_reader {
                      std::uint64_t& size) const {
     const bytes copy = copy_of(in, at);
     const std::optional<format::segment_record> record = format::decode_record(copy.span(), at);
-    if (!record || record->id != id) return damaged(in, at, copy.span(), damaged_record_head);
-    if (const auto wrong = wrong_key(in, at, copy.span(), *record, id, key)) return *wrong;
+    if (!record || record->id.low != id.low) return damaged(in, at, copy.span(), damaged_record_head);
+    if (const auto wrong = wrong_key(in, at, copy.span(), *record, key)) return *wrong;
     if (!trusted && !format::payload_matches(copy.span(), *record)) return damaged(in, at, copy.span(), damaged_payload);
     size = record->payload_size;
     if (record->kind == format::record_kind::value)
@@ -211,8 +219,8 @@ class segment_reader {
 
   /// What to answer when the key is not the one that was asked for.
   std::optional<fetched> wrong_key(const segment& in, format::record_place at, std::span<const std::byte> from,
-                                   const format::segment_record& record, const digest& id, const bytes& key) const {
-    switch (compare_key(format::record_key(from, record), key, id)) {
+                                   const format::segment_record& record, const bytes& key) const {
+    switch (compare_key(format::record_key(from, record), key, record.id)) {
       case key_match::same: return std::nullopt;
       case key_match::collision: return fetched{};
       case key_match::foreign: break;

@@ -6,6 +6,7 @@
 #include <larder/storage/file_system_probe.hpp>
 #include <larder/storage/newest_records.hpp>
 #include <larder/storage/recent_changes.hpp>
+#include <larder/storage/record_handle.hpp>
 #include <larder/storage/segment_folder.hpp>
 #include <larder/storage/segment_opening.hpp>
 #include <larder/storage/segment_reader.hpp>
@@ -20,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <new>
@@ -34,27 +36,7 @@ namespace larder::storage {
 /// What a process knows of a directory of segments: it finds everything that is there, follows the log, and reads. `segment_store` changes it.
 class segment_replica {
  public:
-  /// Eight bytes per entry: the record's place, and what this process knows of it.
-  class handle {
-   public:
-    handle() noexcept = default;
-    handle(format::record_place at, bool has_file) noexcept : segment_(at.segment), unit_(at.unit << 4 | (has_file ? file_bit : 0U)) {}
-    format::record_place place() const noexcept { return {segment_, unit_ >> 4}; }
-    bool has_file() const noexcept { return (unit_ & file_bit) != 0; }
-    /// Whether the payload was found right; whether it was asked for since it was written where it is.
-    bool verified() const noexcept { return (unit_ & verified_bit) != 0; }
-    bool used() const noexcept { return (unit_ & used_bit) != 0; }
-    void set_verified() noexcept { unit_ |= verified_bit; }
-    void set_used() noexcept { unit_ |= used_bit; }
-    bool operator==(const handle&) const noexcept = default;
-
-   private:
-    static constexpr std::uint32_t file_bit = 1;
-    static constexpr std::uint32_t verified_bit = 2;
-    static constexpr std::uint32_t used_bit = 4;
-    std::uint32_t segment_ = 0;
-    std::uint32_t unit_ = 0;
-  };
+  using handle = record_handle;
 
   /// Whether others changed something that `follow` has not told yet; without the lock.
   bool behind() const noexcept {
@@ -108,13 +90,28 @@ class segment_replica {
     }
   }
   /// The encoded key of an entry, copied; nothing when it is gone or damaged.
-  std::optional<bytes> key_of(const digest&, const handle& known) {
+  std::optional<bytes> key_of(const handle& known) const {
     const std::shared_ptr<segment> in = table_.find(known.place().segment);
     if (in == nullptr) return std::nullopt;
     const std::span<const std::byte> from = in->from(known.place().unit);
     const auto record = format::decode_record(from, known.place());
     if (!record) return std::nullopt;
     return bytes::copy_of(format::record_key(from, *record));
+  }
+
+  /// When a record was written; nothing when it is gone.
+  std::optional<instant> written_of(const handle& known) const {
+    const std::optional<stored_record> found = head_of(known);
+    return found ? std::optional<instant>(found->record.written) : std::nullopt;
+  }
+  /// The deadline of a record's own; none when it is gone or cannot be read.
+  instant deadline_of(const handle& known) const noexcept {
+    try {
+      const std::optional<stored_record> found = head_of(known);
+      return found ? found->record.expires : no_deadline;
+    } catch (const std::exception&) {
+      return no_deadline;
+    }
   }
 
   /// The last use that any process remembered.
@@ -149,9 +146,7 @@ class segment_replica {
     return nullptr;
   }
   std::optional<format::file_reference> reference_of(const handle& known) const {
-    const std::shared_ptr<segment> in = known.has_file() ? table_.find(known.place().segment) : nullptr;
-    if (in == nullptr) return std::nullopt;
-    const std::optional<stored_record> found = reader_.look_at(*in, known.place());
+    const std::optional<stored_record> found = known.has_file() ? head_of(known) : std::nullopt;
     return found ? found->reference : std::nullopt;
   }
 
@@ -160,7 +155,7 @@ class segment_replica {
   /// Memory that the store itself takes; under the lock.
   std::uint64_t overhead_bytes() const {
     std::uint64_t sum = sizeof(*this) + files_.mappings() * (sizeof(mapped_value) + 64) + references_.memory();
-    table_.for_each([&](const std::shared_ptr<segment>& one) { sum += sizeof(segment) + one->units.capacity() * sizeof(std::uint32_t); });
+    table_.for_each([&](const std::shared_ptr<segment>& one) { sum += one->memory(); });
     return sum;
   }
 
@@ -207,6 +202,10 @@ class segment_replica {
     }
   }
 
+  std::optional<stored_record> head_of(const handle& known) const {
+    const std::shared_ptr<segment> in = table_.find(known.place().segment);
+    return in == nullptr ? std::nullopt : reader_.look_at(*in, known.place());
+  }
   [[noreturn]] void refuse_changes() const {
     core::fail(error_cause::no_space, "there is no room for the journal of \"" + directory_.root() + "\", so nothing can be changed");
   }
@@ -298,46 +297,64 @@ class segment_replica {
   std::vector<std::uint64_t> unflushed_files_;  // that the device may not have
 
  private:
-  /// Of each key what its newest record says, oldest first.
+  /// Of each key what its newest record says, oldest first. Memory is asked for some records ahead: every key lies elsewhere.
   template <class Visitor>
   void tell_everything(Visitor& to) {
+    constexpr std::size_t ahead = 16;
     std::vector<std::shared_ptr<segment>> all;
     std::size_t records = 0;
     table_.for_each([&](const std::shared_ptr<segment>& one) {
       all.push_back(one);
       records += one->size();
     });
-    newest_records newest(records);
     std::vector<std::vector<bool>> live(all.size());
-    for (std::size_t s = all.size(); s-- != 0;) {
-      live[s].resize(all[s]->size());
-      for (std::size_t i = all[s]->size(); i-- != 0;) {
-        std::uint64_t use = 0;
-        const format::footer_entry entry = all[s]->entry(i, use);
-        if (entry.kind == format::record_kind::evicted) {
-          read_evictions(*all[s], entry.unit);
-          continue;
+    std::size_t count = 0;
+    {
+      newest_records newest(records);
+      for (std::size_t s = all.size(); s-- != 0;) {
+        const segment& in = *all[s];
+        live[s].resize(in.size());
+        for (std::size_t i = in.size(); i-- != 0;) {
+          if (i >= ahead) newest.prefetch(in.key(i - ahead));
+          live[s][i] = counts(in, i, newest);
+          count += live[s][i] ? 1 : 0;
         }
-        if (entry.id == digest{} || !newest.is_first(entry.id.low)) continue;
-        const auto damage = opened_.damaged.find(entry.id.low);
-        if (damage != opened_.damaged.end()) {
-          if (entry.sequence < damage->second) continue;
-          opened_.damaged.erase(damage);  // there is a newer one
-        }
-        const format::record_place at = all[s]->place(entry.unit);
-        if (entry.kind != format::record_kind::erased && opened_.evicted.contains(at.word()) && !opened_.listed.contains(at.word()))
-          remember_evicted(entry.id, at);
-        live[s][i] = entry.kind != format::record_kind::erased && !format::use_stamp::is_erased(use, at) && !opened_.evicted.contains(at.word());
       }
     }
+    if constexpr (requires { to.expect(count); }) to.expect(count);
     for (std::size_t s = 0; s < all.size(); ++s)
-      for (std::size_t i = 0; i < live[s].size(); ++i)
+      for (std::size_t i = 0; i < live[s].size(); ++i) {
+        if constexpr (requires { to.coming(std::uint64_t{}); })
+          if (i + ahead < live[s].size()) to.coming(all[s]->key(i + ahead));
         if (live[s][i]) tell_found(all[s], i, to);
+      }
     for (const auto& [key, sequence] : opened_.damaged) lost_keys_.push_back(key);
     if (opened_.alone)
       for (const std::uint64_t file : opened_.files)
         if (!references_.contains(file)) ::unlink(files_.path_of(file).c_str());  // its writer was killed
     opened_ = {};
+  }
+  /// Whether the i-th record of a segment is what its key has; asked from the newest record to the oldest.
+  bool counts(const segment& in, std::size_t i, newest_records& newest) {
+    const format::footer_entry entry = in.entry(i);
+    if (entry.kind == format::record_kind::evicted) {
+      read_evictions(in, entry.unit);
+      return false;
+    }
+    if (entry.id == digest{} || !newest.is_first(entry.id.low)) return false;
+    if (!opened_.damaged.empty()) {
+      const auto damage = opened_.damaged.find(entry.id.low);
+      if (damage != opened_.damaged.end()) {
+        if (entry.sequence < damage->second) return false;
+        opened_.damaged.erase(damage);  // there is a newer one
+      }
+    }
+    if (entry.kind == format::record_kind::erased) return false;
+    const format::record_place at = in.place(entry.unit);
+    const bool evicted = !opened_.evicted.empty() && opened_.evicted.contains(at.word());
+    if (evicted && !opened_.listed.contains(at.word())) remember_evicted(entry.id, at);
+    const std::uint64_t use = in.use(i);
+    return !evicted && !(use != 0 && format::use_stamp::is_erased(use, at));
   }
   /// What the log that was there said of an eviction is for the new one to say, until a record does.
   void remember_evicted(const digest& id, format::record_place at) {
@@ -349,8 +366,7 @@ class segment_replica {
   }
   template <class Visitor>
   void tell_found(const std::shared_ptr<segment>& in, std::size_t i, Visitor& to) {
-    std::uint64_t use = 0;
-    const format::footer_entry entry = in->entry(i, use);
+    const format::footer_entry entry = in->entry(i);
     const format::record_place at{in->number, entry.unit};
     const bool has_file = entry.kind == format::record_kind::value_file;
     std::uint64_t size = format::segment_record::round_up(entry.weight + format::segment_record::header_size, format::record_place::unit_size);
@@ -363,8 +379,9 @@ class segment_replica {
     }
     in->live_bytes += size;
     stored_info info{entry.weight, entry.written, entry.written, entry.expires};
-    if (const auto used = format::use_stamp::decode(use, at); used && *used > info.accessed) info.accessed = *used;
-    to.put(entry.id, handle(at, has_file), info);
+    if (const std::uint64_t use = in->use(i); use != 0)
+      if (const auto used = format::use_stamp::decode(use, at); used && *used > info.accessed) info.accessed = *used;
+    to.put(entry.id, handle(at, has_file, entry.expires != no_deadline), info);
   }
   void read_evictions(const segment& in, std::uint32_t unit) {
     const std::span<const std::byte> from = in.from(unit);
@@ -385,8 +402,9 @@ class segment_replica {
     if (in == nullptr) return;  // it was dropped later on
     // What was published while this process came in may have been found by it already.
     if (position_.load(std::memory_order_relaxed) < told_until_ && in->knows(at.unit)) return;
-    if (!in->footer) in->units.push_back(at.unit);
     const std::optional<format::segment_record> record = format::decode_record(in->from(at.unit), at);
+    const std::uint64_t weight = record ? in->weight_of(*record, at.unit) : 0;
+    if (!in->footer) in->add(record ? format::footer_entry::of(*record, at.unit, weight) : in->entry_at(at.unit));
     if (!record) return;
     recent_.add(position_.load(std::memory_order_relaxed), record->id.low);
     switch (record->kind) {
@@ -401,13 +419,12 @@ class segment_replica {
       }
     }
     in->live_bytes += record->size();
-    to.put(record->id, handle(at, record->kind == format::record_kind::value_file), format::info_of(*record, in->weight_of(*record, at.unit)));
+    to.put(record->id, handle(at, record->kind == format::record_kind::value_file, record->expires != no_deadline), format::info_of(*record, weight));
   }
   template <class Visitor>
   void forget_segment(const std::shared_ptr<segment>& one, Visitor& to) {
     for (std::size_t i = 0; i < one->size(); ++i) {
-      std::uint64_t use = 0;
-      const format::footer_entry entry = one->entry(i, use);
+      const format::footer_entry entry = one->entry(i);
       if (entry.kind == format::record_kind::value || entry.kind == format::record_kind::value_file)
         to.evict(entry.id, format::record_place{one->number, entry.unit});
     }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -53,7 +54,7 @@ class segment_store : public segment_replica {
       writer_.close();
       stale_ = !opening_.join() || stale_;
     }
-    if (shared_log* const log = log_.load(std::memory_order_relaxed); log == nullptr || !log->intact()) stale_ = true;
+    if (shared_log* const log = log_.load(std::memory_order_relaxed); log == nullptr || !is_intact(*log)) stale_ = true;
     return held;
   }
   /// Whether a failure is the device's want of room, which dropping something may help.
@@ -101,13 +102,17 @@ class segment_store : public segment_replica {
     return result;
   }
   /// Writes it where nobody finds it. Throws `larder::error`, `no_space` when the device is full.
-  void write(staged& made) { writer_.write(made, prepare(made), segment_size()); }
+  void write(staged& made) {
+    shared_log& log = log_to_change();
+    made.prepare(log, position_.load(std::memory_order_acquire));
+    writer_.write(made, log, segment_size());
+  }
 
   /// How the index knows a staged record that is about to be published.
   handle handle_of(staged& made) {
     if (is_outdated(made)) restage(made);  // before anybody may look at it where it is
     known_segment(made.at.segment);
-    return handle(made.at, made.reference.has_value());
+    return handle(made.at, made.reference.has_value(), made.record.expires != no_deadline);
   }
   /// Makes a staged record what its key has, when nobody changed anything since the last `follow`; nothing otherwise. Under the lock.
   std::optional<handle> publish(staged& made) {
@@ -121,7 +126,7 @@ class segment_store : public segment_replica {
       segment_writer::write_head(made, folder_.path_of(made.at.segment));
     }
     if (!log.append(position, {shared_log::change::record, made.at}, made.record.id.low)) return std::nullopt;
-    const handle known(made.at, made.reference.has_value());
+    const handle known(made.at, made.reference.has_value(), made.record.expires != no_deadline);
     note_published(made, position);
     if (made.reference && !made.wrote_file.empty()) unflushed_files_.push_back(made.reference->number);
     made.keep();
@@ -129,11 +134,11 @@ class segment_store : public segment_replica {
   }
 
   /// Tells the others that the order let this entry go. Under the lock; the index has let it go already.
-  void evict(const digest& id, const handle& known) {
+  void evict(std::uint64_t key, const handle& known) {
     if (log_.load(std::memory_order_relaxed) == nullptr) return;
     shared_log& log = *log_.load(std::memory_order_relaxed);
     const std::uint64_t position = position_.load(std::memory_order_relaxed);
-    if (log.append_at_end(position, {shared_log::change::evicted, known.place()}, id.low) == position)
+    if (log.append_at_end(position, {shared_log::change::evicted, known.place()}, key) == position)
       position_.store(position + 1, std::memory_order_release);
     evicted_.push_back(known.place().word());
     if (evicted_.size() >= 64) remember_evictions();
@@ -153,6 +158,7 @@ class segment_store : public segment_replica {
     const std::uint64_t stamp = format::use_stamp::erased(known.place());
     std::memcpy(static_cast<std::byte*>(mapped) + offset % page, &stamp, sizeof stamp);
     ::munmap(mapped, 2 * page);
+    mark_used(*in, file);
     flushed_below_ = std::min(flushed_below_, in->number);
     if (shared_log* const log = log_.load(std::memory_order_relaxed); log != nullptr)
       log->append_at_end(position_.load(std::memory_order_relaxed), {shared_log::change::evicted, known.place()}, id.low);
@@ -245,8 +251,7 @@ class segment_store : public segment_replica {
       }
       try {
         folder_.seal(*found, one.records_end);
-        if (std::shared_ptr<segment> again = folder_.map(one.number, 0, ledger_); again != nullptr && again->footer)
-          found->file_size = again->file_size;
+        if (std::shared_ptr<segment> again = folder_.map(one.number, 0, ledger_); again != nullptr && again->footer) found->now_sealed(std::move(again));
       } catch (const error&) {  // without one it is read when it is opened the next time
       }
     }
@@ -261,6 +266,7 @@ class segment_store : public segment_replica {
     if (!file && errno == ENOENT) return;
     if (!file) fail_file("remember a use in", in->path, errno);
     write_at(file, std::as_bytes(std::span(&stamp, 1)), {}, in->use_offset(known.place().unit), in->path);
+    mark_used(*in, file);
   }
   /// Returns when everything published and erased before survives a power cut. Throws `larder::error` when the device says no;
   /// what it did not take is to be written anew before it is flushed again (`take_refused`).
@@ -310,34 +316,36 @@ class segment_store : public segment_replica {
   refusal take_refused() { return std::exchange(refused_, {}); }
 
  protected:
-  /// What a record says of itself wherever it lies. Throws `larder::error` when it cannot be written.
-  shared_log& prepare(staged& made) const {
-    made.record.payload_checksum = format::payload_checksum(made.payload.data(), made.payload.size(), made.record.id);
-    return prepare_head(made, made.payload.size());
-  }
-  shared_log& prepare_head(staged& made, std::uint64_t payload_size) const {
+  shared_log& log_to_change() const {
     shared_log* const log = log_.load(std::memory_order_acquire);
     if (log == nullptr) refuse_changes();
-    format::segment_record& record = made.record;
-    if (made.key.size() > format::segment_record::longest_key)
-      core::fail(error_cause::invalid_argument, "a key of " + std::to_string(made.key.size()) + " bytes is too long for a byte storage");
-    record.key_size = static_cast<std::uint32_t>(made.key.size());
-    record.payload_size = payload_size;
-    made.log = log;
-    made.position = position_.load(std::memory_order_acquire);
-    record.sequence = log->sequence_at(made.position);
     return *log;
+  }
+  /// Whether the log's file is still there: asked now and then, as a put is not to wait for the answer each time.
+  bool is_intact(const shared_log& log) {
+    constexpr std::chrono::microseconds now_and_then{50};
+    const auto now = std::chrono::steady_clock::now();
+    if (asked_log_ == &log && now - asked_at_ < now_and_then) return true;
+    asked_log_ = &log;
+    asked_at_ = now;
+    return log.intact();
   }
   void note_published(const staged& made, std::uint64_t position) {
     const std::shared_ptr<segment> in = known_segment(made.at.segment);
     if (in != nullptr) {
-      in->units.push_back(made.at.unit);
+      in->add(format::footer_entry::of(made.record, made.at.unit, made.reference ? made.reference->size : made.record.payload_size));
       if (made.record.kind == format::record_kind::value || made.record.kind == format::record_kind::value_file)
         in->live_bytes += made.record.size();
     }
     if (made.reference) references_.add(*made.reference);
     recent_.add(position, made.record.id.low);
     position_.store(position + 1, std::memory_order_release);
+  }
+  /// Whoever seals the segment is to look for the last uses of its records.
+  static void mark_used(const segment& in, const file_descriptor& file) {
+    if (in.footer || in.has_uses()) return;
+    constexpr std::uint64_t mark = 1;
+    write_at(file, std::as_bytes(std::span(&mark, 1)), {}, segment::uses_mark_offset, in.path);
   }
   /// Whether what a staged record was written into, or what it refers to, has gone.
   bool is_outdated(const staged& made) const {
@@ -372,11 +380,10 @@ class segment_store : public segment_replica {
   };
   template <class Same>
   std::optional<known_file> file_with(const digest& content, std::uint64_t size, Same&& is_same) {
-    std::optional<format::file_reference> known;
-    {
+    const auto known = [&] {
       const guard held = threads_.lock_unless_held();
-      known = references_.with_content(content, size);
-    }
+      return references_.with_content(content, size);
+    }();
     if (!known) return std::nullopt;
     // Equal digests are not yet equal bytes to somebody who wants them to be.
     std::shared_ptr<mapped_value> there = files_.map(known->number, known->size);
@@ -439,6 +446,8 @@ class segment_store : public segment_replica {
   segment_writer writer_{folder_};
   sync::process_mutex threads_;
   unsigned generation_ = 0;     // of the process that came in
+  const shared_log* asked_log_ = nullptr;
+  std::chrono::steady_clock::time_point asked_at_;
   refusal refused_;
 };
 

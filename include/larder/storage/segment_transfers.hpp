@@ -37,7 +37,8 @@ class segment_transfers : public segment_store {
   std::vector<staged> stage_together(std::span<const stored_entry> entries) {
     std::vector<staged> made;
     made.reserve(entries.size());
-    shared_log* log = nullptr;
+    shared_log& log = log_to_change();
+    const std::uint64_t position = position_.load(std::memory_order_acquire);
     for (const stored_entry& entry : entries) {
       staged& one = made.emplace_back(threads_.current());
       one.key = entry.key;
@@ -46,12 +47,9 @@ class segment_transfers : public segment_store {
       one.record.id = entry.id;
       one.record.written = entry.info.written;
       one.record.expires = entry.info.expires;
-      shared_log& current = prepare(one);
-      // A log that was lost between two of them: the records agree on the older one, and are written anew when they are published.
-      if (log == nullptr) log = &current;
-      one.log = log;
+      one.prepare(log, position);
     }
-    if (log != nullptr) writer_.write_together(made, *log, segment_size());
+    writer_.write_together(made, log, segment_size());
     return made;
   }
 
@@ -163,7 +161,8 @@ class segment_transfers : public segment_store {
   }
   void map_in_segment(room& to) {
     to.made_.record.kind = format::record_kind::value;
-    shared_log& log = prepare_head(to.made_, to.size_);
+    shared_log& log = log_to_change();
+    to.made_.prepare_head(log, position_.load(std::memory_order_acquire), to.size_);
     writer_.take_room(to.made_, log, segment_size());
     map(to, *to.made_.file, to.made_.at.offset() + to.made_.record.payload_offset, folder_.path_of(to.made_.at.segment));
   }

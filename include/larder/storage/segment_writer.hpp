@@ -4,6 +4,7 @@
 #include <larder/format/segment_record.hpp>
 #include <larder/storage/record_batch.hpp>
 #include <larder/storage/segment_folder.hpp>
+#include <larder/storage/segment_room.hpp>
 #include <larder/storage/shared_log.hpp>
 #include <larder/sync/process_mutex.hpp>
 
@@ -47,6 +48,21 @@ class staged_record {
   std::uint64_t position = 0;  ///< of the log when its sequence was chosen
   std::shared_ptr<file_descriptor> file;
 
+  /// What it says of itself wherever it lies. Throws `larder::error` when its key is too long.
+  void prepare(const shared_log& of, std::uint64_t at_position) {
+    prepare_head(of, at_position, payload.size());
+    record.payload_checksum = format::payload_checksum(payload.data(), payload.size(), record.id);
+  }
+  /// The same of a payload that is still to come.
+  void prepare_head(const shared_log& of, std::uint64_t at_position, std::uint64_t payload_size) {
+    if (key.size() > format::segment_record::longest_key)
+      core::fail(error_cause::invalid_argument, "a key of " + std::to_string(key.size()) + " bytes is too long for a byte storage");
+    record.key_size = static_cast<std::uint32_t>(key.size());
+    record.payload_size = payload_size;
+    log = &of;
+    position = at_position;
+    record.sequence = of.sequence_at(at_position);
+  }
   /// Whether this is the process that made it, and not a forked copy.
   bool is_own() const noexcept { return process_.is_current(); }
   /// It is somebody else's now: nothing is undone.
@@ -91,7 +107,7 @@ class segment_writer {
  public:
   explicit segment_writer(const segment_folder& folder) : folder_(&folder) {}
 
-  /// What was sealed here and still has to get its footer: its number and where its records end.
+  /// What was sealed here and still has to get its footer: its number and where its records end at most.
   struct sealed_segment {
     std::uint32_t number = 0;
     std::uint64_t records_end = 0;
@@ -121,6 +137,9 @@ class segment_writer {
         seal(log, end);
         continue;
       }
+      const segment_room::outlook room = room_.reach(log, end, end.offset() + record.size(), *to.file, to.size);
+      if (room == segment_room::outlook::stuck) seal(log, end);
+      if (room != segment_room::outlook::ready) continue;
       std::uint64_t expected = end.word();
       const format::record_place after{end.segment, end.unit + static_cast<std::uint32_t>(record.size() / format::record_place::unit_size)};
       if (!log.active().compare_exchange_strong(expected, after.word(), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
@@ -157,6 +176,9 @@ class segment_writer {
         seal(log, end);
         continue;
       }
+      const segment_room::outlook room = room_.reach(log, end, after.offset(), *to.file, to.size);
+      if (room == segment_room::outlook::stuck) seal(log, end);
+      if (room != segment_room::outlook::ready) continue;
       std::uint64_t expected = end.word();
       if (!log.active().compare_exchange_strong(expected, after.word(), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
       const std::span<staged_record> placed = all.first(count);
@@ -174,11 +196,14 @@ class segment_writer {
   void seal(shared_log& log, const format::record_place& end) {
     std::uint64_t expected = end.word();
     if (end.unit == 0 ||
-        !log.active().compare_exchange_strong(expected, format::record_place{end.segment, 0}.word(), std::memory_order_acq_rel))
+        !log.active().compare_exchange_strong(expected, format::record_place{end.segment, 0}.word()))
       return;
+    // Somebody may still be making room there: what comes behind the records comes behind that.
+    const shared_log::room_end room = shared_log::room_end::of_word(log.room().load());
+    const bool in_the_making = room.segment == end.segment && room.in_the_making;
     log.append_at_end(log.end(), {shared_log::change::sealed, end}, 0);
     const std::lock_guard guard(mutex_);
-    due_.push_back({end.segment, end.offset()});
+    due_.push_back({end.segment, in_the_making ? std::max(end.offset(), room.offset()) : end.offset()});
     if (current_.number == end.segment) current_ = {};
   }
   /// Ends a segment for good, whoever writes into it meanwhile.
@@ -278,6 +303,7 @@ class segment_writer {
   }
 
   const segment_folder* folder_;
+  segment_room room_;
   mutable std::mutex mutex_;
   const shared_log* of_ = nullptr;  // whose segment the current one is
   writing current_;

@@ -5,7 +5,7 @@
 // another one, and one that is stopped or killed at any instruction holds nobody up.
 //
 //   header, 4096 bytes   magic "LARDERL\n", version, number of slots, sequence of position 0, id, zeros, XXH3-64 of bytes 0..47;
-//                        at 64: the active segment and its end, since which position, and what it was at first; at 128: the oldest segment that counts; at 192: a hint of the log's end
+//                        at 64: the active segment and its end, since which position, what it was at first, and up to where there is room; at 128: the oldest segment that counts; at 192: a hint of the log's end
 //   slot, 16 bytes       the word: round of the ring 8 bits, kind 4, segment 26, unit 26; beside it the low half of the key's
 //                        digest, exclusive-or the word
 //
@@ -47,6 +47,24 @@ class shared_log {
     format::record_place place;
   };
   enum class outlook : std::uint8_t { found, not_yet, lost };
+  /// Up to where records of a segment may be taken, or, while somebody makes room, up to where he does.
+  struct room_end {
+    std::uint32_t segment = 0;
+    std::uint32_t unit = 0;
+    bool in_the_making = false;
+
+    static room_end at(std::uint32_t segment, std::uint64_t offset, bool in_the_making) noexcept {
+      return {segment, static_cast<std::uint32_t>(offset / format::record_place::unit_size), in_the_making};
+    }
+    std::uint64_t offset() const noexcept { return unit * format::record_place::unit_size; }
+    std::uint64_t word() const noexcept { return std::uint64_t{segment} << 32 | unit | (in_the_making ? making_bit : 0); }
+    static room_end of_word(std::uint64_t word) noexcept {
+      return {static_cast<std::uint32_t>(word >> 32), static_cast<std::uint32_t>(word & (making_bit - 1)), (word & making_bit) != 0};
+    }
+
+   private:
+    static constexpr std::uint64_t making_bit = std::uint64_t{1} << 31;
+  };
 
   shared_log() noexcept = default;
   shared_log(shared_log&& other) noexcept
@@ -93,6 +111,7 @@ class shared_log {
       made.number_at(oldest_offset).store(oldest, std::memory_order_relaxed);
       made.active().store(active.word(), std::memory_order_relaxed);
       made.number_at(begin_offset).store(active.word(), std::memory_order_relaxed);
+      made.room().store(active.unit == 0 ? 0 : active.word(), std::memory_order_relaxed);
       if (::rename(staging.c_str(), path.c_str()) != 0) fail_file("create", path, errno);
     } catch (...) {
       ::unlink(staging.c_str());
@@ -177,6 +196,8 @@ class shared_log {
   std::atomic_ref<std::uint64_t> active() const noexcept { return number_at(active_offset); }
   /// The position at which the active segment was opened: what was published in it is named from there on.
   std::atomic_ref<std::uint64_t> active_since() const noexcept { return number_at(since_offset); }
+  /// The word of a `room_end`: nobody takes room beyond it.
+  std::atomic_ref<std::uint64_t> room() const noexcept { return number_at(room_offset); }
   /// Where records were to come when the log began: what the segment holds before that was published earlier.
   format::record_place begin() const noexcept {
     return format::record_place::of_word(number_at(begin_offset).load(std::memory_order_relaxed));
@@ -189,6 +210,16 @@ class shared_log {
     while (now < to && !at.compare_exchange_weak(now, to, std::memory_order_acq_rel, std::memory_order_relaxed)) {
     }
   }
+  /// From now on this process, or a child of it, is seen to follow the log, as long as the log's file is open in it.
+  void hold() const noexcept {
+    struct flock lock = first_byte(F_RDLCK);
+    ::fcntl(file_.get(), F_OFD_SETLK, &lock);  // where there are no such locks, nobody is seen
+  }
+  /// Whether somebody is seen to follow the log. Asks without taking anything that others could have to wait for.
+  bool is_held() const noexcept {
+    struct flock lock = first_byte(F_WRLCK);
+    return ::fcntl(file_.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  }
   /// Whether the file is still named and as long as its mapping: nobody removed or cut it.
   bool intact() const noexcept {
     struct stat answer {};
@@ -198,15 +229,23 @@ class shared_log {
 
  private:
   static constexpr std::array<char, 8> magic{'L', 'A', 'R', 'D', 'E', 'R', 'L', '\n'};
-  static constexpr std::uint32_t version = 1;
+  static constexpr std::uint32_t version = 2;
   static constexpr std::size_t header_size = 4096;
   static constexpr std::size_t active_offset = 64;
   static constexpr std::size_t since_offset = 72;
   static constexpr std::size_t begin_offset = 80;
+  static constexpr std::size_t room_offset = 88;
   static constexpr std::size_t oldest_offset = 128;
   static constexpr std::size_t end_offset = 192;
   static constexpr std::uint64_t number_mask = (std::uint64_t{1} << 26) - 1;
 
+  static struct flock first_byte(int type) noexcept {
+    struct flock lock {};
+    lock.l_type = static_cast<short>(type);
+    lock.l_whence = SEEK_SET;
+    lock.l_len = 1;
+    return lock;
+  }
   static std::size_t size_for(unsigned slots_log2) noexcept { return header_size + (std::size_t{16} << slots_log2); }
 
   static int allocate(const file_descriptor& file, std::uint64_t size) noexcept {

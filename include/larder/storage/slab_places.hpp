@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 namespace larder::storage {
@@ -46,6 +47,10 @@ class slab_places {
   const entry& operator[](slot place) const noexcept { return slab_[place]; }
   entry& at(cursor at) noexcept { return slab_[at]; }
 
+  /// Room for so many, while there is none.
+  void reserve(std::size_t entries) { index_.reserve(entries); }
+  void prefetch_insertion(std::uint64_t hash) const noexcept { index_.prefetch(hash); }
+
   /// Makes an entry that is not there; `describe(entry)` sets its stamps. Nothing changes when something throws.
   template <class Describe>
   slot emplace(std::uint64_t hash, key&& k, payload&& value, Describe&& describe) {
@@ -68,7 +73,12 @@ class slab_places {
     f(slab_[place]);
   }
 
-  std::uint64_t hash_of(slot place) const noexcept { return slab_[place].hash; }
+  std::uint64_t hash_of(slot place) const noexcept {
+    if constexpr (key_is_hash)
+      return slab_[place].key;
+    else
+      return slab_[place].hash;
+  }
   void renew_state(slot place) noexcept { slab_[place].renew_state(); }
   states order_states_handle() noexcept { return states(slab_); }
 
@@ -80,7 +90,9 @@ class slab_places {
   std::size_t memory() const noexcept { return index_.memory() + slab_.memory(); }
 
  private:
-  slot_index index_;
+  static constexpr bool key_is_hash = requires { requires Spec::key_is_hash; };
+
+  std::conditional_t<key_is_hash, close_slot_index, slot_index> index_;
   slot_slab<entry> slab_;
 };
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <larder/core/packed_word.hpp>
 #include <larder/core/slot.hpp>
 #include <larder/core/time.hpp>
 #include <larder/limit/budget.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -39,12 +41,12 @@ template <>
 struct expires_stamp<false> {};
 
 /// What it counts for beyond being one entry.
-template <std::size_t Weights>
+template <std::size_t Weights, class Word = std::uint64_t>
 struct weight_fields {
-  core::amounts<Weights> weights{};
+  std::array<Word, Weights> weights{};
 };
-template <>
-struct weight_fields<0> {};
+template <class Word>
+struct weight_fields<0, Word> {};
 
 /// What the eviction order keeps of a slot. Made anew in place, so it shares its bytes with nothing else.
 template <class State, bool Empty = std::is_empty_v<State>>
@@ -86,6 +88,20 @@ struct table_entry : order_field<typename Spec::eviction::state> {
   typename Spec::payload payload;
   std::uint64_t hash;
   [[no_unique_address]] weight_fields<Spec::dimensions - 1> weight;
+  [[no_unique_address]] written_stamp<Spec::keeps_written> written;
+  [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
+  [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;
+};
+
+/// The same where the key is its own hash and there are so many entries that each byte counts: nothing lies twice, and no hole.
+template <class Spec>
+  requires requires { requires Spec::key_is_hash; }
+struct table_entry<Spec> : order_field<typename Spec::eviction::state> {
+  table_entry(core::packed_word k, typename Spec::payload&& p, std::uint64_t) : payload(std::move(p)), key(k) {}
+
+  typename Spec::payload payload;
+  core::packed_word key;
+  [[no_unique_address]] weight_fields<Spec::dimensions - 1, core::packed_word> weight;
   [[no_unique_address]] written_stamp<Spec::keeps_written> written;
   [[no_unique_address]] accessed_stamp<Spec::keeps_accessed> accessed;
   [[no_unique_address]] expires_stamp<Spec::keeps_expires> expires;

@@ -143,6 +143,15 @@ class alignas(64) table_shard {
     return std::nullopt;
   }
 
+  /// For a table that is filled before anybody uses it (`table_restorer`).
+  void reserve(std::size_t entries) { places_.reserve(entries); }
+  void prefetch_insertion(std::uint64_t hash) const noexcept { places_.prefetch_insertion(hash); }
+  void restore(key&& k, payload&& value, const request& what) {
+    const slot place = places_.emplace(what.hash, std::move(k), std::move(value), [&](entry& e) { describe(e, what); });
+    order_.on_insert(place, {what.hash, what.order_weight});
+  }
+  void take_in_any_case(const core::amounts<Spec::dimensions>& size) noexcept { budget_.take_in_any_case(size); }
+
   /// Counts what was asked for in vain, as far as the put of it tells.
   void count_missed([[maybe_unused]] const request& wanted) noexcept {
     if constexpr (Spec::counts_bytes) counters.missed_bytes.add_alone(wanted.size[1]);

@@ -110,6 +110,12 @@ class value_files {
     return made.number;
   }
 
+  /// The file of this number where it is in memory already; else nothing.
+  std::shared_ptr<mapped_value> find(std::uint64_t number) const {
+    const std::lock_guard guard(mutex_);
+    const auto found = mapped_.find(number);
+    return found == mapped_.end() ? nullptr : found->second.lock();
+  }
   /// The file of this number in memory, mapped anew where nobody has it; nothing when it is not there or of another size. Throws `file_error`.
   std::shared_ptr<mapped_value> map(std::uint64_t number, std::uint64_t size) {
     if (std::shared_ptr<mapped_value> known = find(number)) return known;
@@ -150,12 +156,6 @@ class value_files {
   }
 
  private:
-  std::shared_ptr<mapped_value> find(std::uint64_t number) const {
-    const std::lock_guard guard(mutex_);
-    const auto found = mapped_.find(number);
-    return found == mapped_.end() ? nullptr : found->second.lock();
-  }
-
   std::string folder_;
   std::shared_ptr<pinned_ledger> ledger_;
   std::size_t most_;

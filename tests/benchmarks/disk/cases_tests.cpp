@@ -1,5 +1,7 @@
 #include "cases.hpp"
 
+#include "catalogue.hpp"
+
 #include <doctest/doctest.h>
 
 #include <string>
@@ -45,6 +47,18 @@ TEST_CASE("flushed puts are compared by the time they take, waiting for the devi
   add_figures(all, {"fsync", 10, 4096, true}, field, {{floor, floor, store}});
   CHECK(all.find("fsync", "store", "put wall ratio to floor_pwrite")->value == 3);
   CHECK(all.find("fsync", "store", "put ratio to floor_pwrite")->value == 2);
+}
+
+TEST_CASE("a case of a few subjects has those and the floors, a flushed one those that flush") {
+  const auto taking = [](const bench::scenario& s) {
+    std::string names;
+    for (const char* const name : {bench::put_floor, bench::get_floor, "larder", "sqlite", "lazy"})
+      if (s.has({name, {}, name != std::string("lazy")})) names += std::string(name) + " ";
+    return names;
+  };
+  CHECK(taking({"64B", 10, 64, false, {"larder", "lazy"}}) == "floor_pwrite floor_mmap larder lazy ");
+  CHECK(taking({"4KiB", 10, 4096}) == "floor_pwrite floor_mmap larder sqlite lazy ");
+  CHECK(taking({"fsync", 10, 4096, true}) == "floor_pwrite floor_mmap larder sqlite ");
 }
 
 TEST_CASE("no case stores more than 450 MB at full size") {

@@ -11,11 +11,13 @@
 
 using larder::no_slot;
 using larder::slot;
+using larder::storage::close_slot_index;
 using larder::storage::slot_index;
 
 namespace {
 
 /// Slots and their hashes, as an index should have them.
+template <class Index>
 class model {
  public:
   explicit model(std::size_t expected) : index_(expected) {}
@@ -34,7 +36,7 @@ class model {
   }
   bool has(slot s) const { return hashes_.contains(s); }
   std::uint64_t hash_of(slot s) const { return hashes_.at(s); }
-  const slot_index& index() const { return index_; }
+  const Index& index() const { return index_; }
 
   /// Whether each slot is found by its hash, exactly the right ones are listed, and a slot that is not there is not found.
   bool agrees(slot absent, std::uint64_t hash_of_absent) const {
@@ -55,20 +57,20 @@ class model {
   }
 
  private:
-  slot_index index_;
+  Index index_;
   std::unordered_map<slot, std::uint64_t> hashes_;
 };
 
 }  // namespace
 
-TEST_CASE("an index finds exactly what is in it while it grows, is probed and is erased from") {
+TEST_CASE_TEMPLATE("an index finds exactly what is in it while it grows, is probed and is erased from", Index, slot_index, close_slot_index) {
   // Masks of the hash: well spread; a few homes, so that clusters are long and wrap around the end; one home for all.
   for (const std::uint64_t mask : {~std::uint64_t{0}, std::uint64_t{0xf000000000000000}, std::uint64_t{0xf000000300000000}, std::uint64_t{0}}) {
     for (const std::size_t expected : {std::size_t{0}, std::size_t{5}, std::size_t{200}}) {
       CAPTURE(mask);
       CAPTURE(expected);
       std::mt19937_64 random(expected * 31 + (mask >> 60));
-      model m(expected);
+      model<Index> m(expected);
       std::vector<slot> in;
       bool always = true;
       for (int step = 0; step < 1500 && always; ++step) {
@@ -98,9 +100,9 @@ TEST_CASE("an index finds exactly what is in it while it grows, is probed and is
   }
 }
 
-TEST_CASE("every slot is found after each single insertion across several doublings") {
+TEST_CASE_TEMPLATE("every slot is found after each single insertion across several times of growth", Index, slot_index, close_slot_index) {
   std::mt19937_64 random(7);
-  model m(0);
+  model<Index> m(0);
   bool always = true;
   for (slot s = 0; s < 700 && always; ++s) {
     m.insert(random(), s);
@@ -110,8 +112,8 @@ TEST_CASE("every slot is found after each single insertion across several doubli
   CHECK(always);
 }
 
-TEST_CASE("equal hashes are told apart by what the caller says of the slot") {
-  slot_index index;
+TEST_CASE_TEMPLATE("equal hashes are told apart by what the caller says of the slot", Index, slot_index, close_slot_index) {
+  Index index;
   for (slot s = 0; s < 20; ++s) index.insert(42, s);
   std::size_t asked = 0;
   CHECK(index.find(42, [&](slot) { return ++asked, false; }) == no_slot);
@@ -122,9 +124,9 @@ TEST_CASE("equal hashes are told apart by what the caller says of the slot") {
   CHECK(index.size() == 19);
 }
 
-TEST_CASE("an index that was sized for its entries keeps its memory") {
+TEST_CASE_TEMPLATE("an index that was sized for its entries keeps its memory", Index, slot_index, close_slot_index) {
   for (const std::size_t expected : {1U, 3U, 6U, 48U, 100U, 4096U}) {
-    slot_index index(expected);
+    Index index(expected);
     const std::size_t before = index.memory();
     std::mt19937_64 random(expected);
     for (std::size_t i = 0; i < expected; ++i) index.insert(random(), static_cast<slot>(i));
@@ -133,8 +135,8 @@ TEST_CASE("an index that was sized for its entries keeps its memory") {
   }
 }
 
-TEST_CASE("the smallest and the largest slot and hash have a place") {
-  slot_index index;
+TEST_CASE_TEMPLATE("the smallest and the largest slot and hash have a place", Index, slot_index, close_slot_index) {
+  Index index;
   index.insert(0, 0);
   index.insert(~std::uint64_t{0}, no_slot - 1);
   CHECK(index.find(0, [](slot) { return true; }) == 0);
@@ -142,4 +144,25 @@ TEST_CASE("the smallest and the largest slot and hash have a place") {
   index.erase(0, 0);
   CHECK(index.find(0, [](slot) { return true; }) == no_slot);
   CHECK(index.size() == 1);
+}
+
+TEST_CASE("an index that is made room in stays close to what it needs, and by how much it grows") {
+  for (const std::size_t expected : {std::size_t{100}, std::size_t{1000}, std::size_t{30'000}}) {
+    close_slot_index index;
+    index.reserve(expected);
+    const std::size_t before = index.memory();
+    CHECK(before < expected * 10 + 100);
+    std::mt19937_64 random(expected);
+    for (std::size_t i = 0; i < expected; ++i) index.insert(random(), static_cast<slot>(i));
+    CHECK(index.memory() == before);
+    for (std::size_t i = expected; i < 3 * expected; ++i) {
+      index.insert(random(), static_cast<slot>(i));
+      REQUIRE(index.memory() < (i + 1) * 23 + 200);
+    }
+    CHECK(index.size() == 3 * expected);
+  }
+  close_slot_index sized(1000);
+  const std::size_t before = sized.memory();
+  sized.reserve(10);
+  CHECK(sized.memory() == before);
 }
