@@ -374,10 +374,6 @@ class segment_store : public segment_replica {
     to.payload = sums.payload(*to.reference);
   }
   /// The file that has this content already.
-  struct known_file {
-    format::file_reference reference;
-    std::shared_ptr<mapped_value> mapped;
-  };
   template <class Same>
   std::optional<known_file> file_with(const digest& content, std::uint64_t size, Same&& is_same) {
     const auto known = [&] {

@@ -48,6 +48,12 @@ class mapped_value {
   std::unique_ptr<std::atomic<std::uint64_t>[]> right_;
 };
 
+/// A value's file that entries refer to already.
+struct known_file {
+  format::file_reference reference;
+  std::shared_ptr<mapped_value> mapped;
+};
+
 class value_files {
  public:
   static constexpr std::string_view suffix = ".value";
