@@ -23,14 +23,14 @@ set(larder_testing_links Boost::headers)
 
 # Which headers belong to a component (regular expressions over paths under include/larder); the rest is the core's.
 # tools/lint_layers.py checks that no header includes what its component does not have.
-set(larder_disk_headers "^(sync/(fork_mark|futex|process_mutex)|storage/(mmap_disk|directory|disk_options|entry_directory|entry_file|entry_reader|file_mapping|key_leases|lease_table|newest_records|pinned_views|posix_|recent_changes|record_handle|segment|shared_log|value_))")
+set(larder_disk_headers "^(sync/(fork_mark|futex|process_mutex)|storage/(mmap_disk|directory|disk_options|entry_directory|entry_file|entry_reader|file_adoption|file_mapping|file_system_probe|key_leases|lease_table|newest_records|pinned_views|posix_|recent_changes|record_(batch|handle)|segment|shared_log|value_|writable_mapping))")
 set(larder_json_headers "^format/")
 set(larder_http_headers "^(remote/|storage/http_blob)")
 set(larder_zstd_headers "^codec/zstd[.]hpp")
 set(larder_layer_headers "^layer/")
 set(larder_presets_headers "^presets[.]hpp")
 set(larder_testing_headers "^testing/")
-set(larder_core_headers "^(format/(compressed_head|entry_frame|segment_)|remote/(http|range|secret|url)[.])")   # light ones in a heavier component's folder
+set(larder_core_headers "^(storage/value_range|format/(chunk_checksums|compressed_head|entry_frame|segment_)|remote/(http|range|secret|url)[.])")   # light ones in a heavier component's folder
 
 # zstd::libzstd, the name that zstd gives from 1.5.6 on. Before that its package has others, and some systems have the library alone.
 macro(larder_find_zstd)

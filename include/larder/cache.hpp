@@ -1,16 +1,23 @@
 #pragma once
 
+#include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/iterable.hpp>
 #include <larder/core/key_view.hpp>
 #include <larder/core/policy_set.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/reservation.hpp>
+#include <larder/storage/adopt_mode.hpp>
 #include <larder/storage/cache_rules.hpp>
 #include <larder/storage/engine_context.hpp>
+#include <larder/storage/entry_lease.hpp>
 #include <larder/storage/indexed_engine.hpp>
+#include <larder/storage/limit_meant.hpp>
 #include <larder/storage/memory.hpp>
 #include <larder/storage/observed_engine.hpp>
 #include <larder/storage/remote_engine.hpp>
+#include <larder/storage/value_range.hpp>
+#include <larder/storage/write_batches.hpp>
 #include <larder/sync/loading.hpp>
 #include <larder/sync/loading_alone.hpp>
 
@@ -19,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <future>
+#include <initializer_list>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -29,7 +37,7 @@
 namespace larder::storage {
 /// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
 template <class Key, class Value, class Context>
-class logged_engine;
+class logged_transfers;
 }  // namespace larder::storage
 
 namespace larder {
@@ -55,7 +63,7 @@ class cache {
   using unobserved_engine =
       std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
                          std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
-                         std::conditional_t<core::is_logged_storage<where>, storage::logged_engine<Key, Value, context_type>,
+                         std::conditional_t<core::is_logged_storage<where>, storage::logged_transfers<Key, Value, context_type>,
                                             storage::indexed_engine<Key, Value, context_type>>>>;
   using set = core::policy_set<Policies...>;
   using engine_type = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
@@ -120,6 +128,20 @@ class cache {
   }
   std::vector<std::optional<Value>> get_many(std::initializer_list<Key> keys) { return get_many(std::vector<Key>(keys)); }
 
+  /// n bytes of the value from `offset` (to the end when not given), or nothing; counts as a use. Throws `larder::error` when they do not
+  /// all lie in the value, as `bytes::slice` does. On `mmap_disk` only what the part touches of a large value is read and verified.
+  std::optional<bytes> get_range(key_view key, std::size_t offset, std::size_t n = static_cast<std::size_t>(-1)) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: get_range gives a part of bytes; get a value of another type whole");
+    if constexpr (requires { typename engine_type::room; }) {
+      return engine_.read_range(engine_.locate(key), byte_range{offset, n});
+    } else {
+      std::optional<bytes> found = find(key, look::use);
+      if (!found) return found;
+      storage::check_range({offset, n}, found->size());
+      return found->slice(offset, n);
+    }
+  }
+
   /// f(key, weight, age) for each entry, without a lock; entries that come or go meanwhile may be missed. The age is zero
   /// where no policy needs the time of writing.
   template <class F>
@@ -141,6 +163,55 @@ class cache {
   }
   /// Stores when the key is not there; false when it is, or when the put was refused.
   bool put_if_absent(key_view key, Value value) { return store(key, std::move(value), {.only_if_absent = true}); }
+
+  /// `put` for each (key, value) of a range, in its order, so that the last of equal keys stays; says how many were stored. Each is
+  /// published for itself, as a `put` is: others may see some of them before the rest, and one that is refused stops no other. On
+  /// `mmap_disk` one system call writes as many as lie together.
+  template <storage::entries_of<key_view, Value> Entries>
+  std::size_t put_many(const Entries& entries) {
+    return store_many(entries, {});
+  }
+  std::size_t put_many(std::initializer_list<std::pair<Key, Value>> entries) { return store_many(entries, {}); }
+  /// The same with a time to live for all of them (needs the policy `ttl`).
+  template <storage::entries_of<key_view, Value> Entries, class Rep, class Period>
+  std::size_t put_many(const Entries& entries, std::chrono::duration<Rep, Period> time_to_live) {
+    static_assert(context_type::template has<ttl>, "larder: put_many(entries, ttl) needs the policy larder::ttl");
+    return store_many(entries, {.time_to_live = core::positive_period(time_to_live, "put_many(entries, ttl)")});
+  }
+
+  /// Room of n bytes for a value that is filled in place: on `mmap_disk` in the file itself, so that nothing is copied (unless others fill the
+  /// rest of its segment before the commit, which then writes it to the next one); elsewhere on the heap. False in a condition when it is refused: larger than the cache, or the storage has no room. The key stays as it is until
+  /// `commit`.
+  using reservation = larder::reservation<cache>;
+  reservation reserve(key_view key, std::size_t n) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: reserve gives room for bytes; a cache of other values takes them whole, by put");
+    const auto at = engine_.locate(key);
+    if constexpr (requires { typename engine_type::room; }) {
+      departures gone;
+      auto room = engine_.reserve(at, n, gone);
+      engine_.tell(gone);
+      return room ? reservation(*this, Key(key), std::move(*room), n) : reservation();
+    } else {
+      room_type room;
+      if (!engine_.admits(at, n) || !context_.guarded(false, [&] { return room = room_type(n), true; })) return {};
+      return reservation(*this, Key(key), std::move(room), n);
+    }
+  }
+
+  /// Makes the content of a file the key's value, as a `put` would, without reading it into memory but for its checksums; on `mmap_disk`.
+  /// A small one becomes a record, a large one a file of the cache's own, by the way that `how` names. Throws `larder::error` when it is no
+  /// regular file that can be read, changes meanwhile or cannot be taken over that way; the key stays as it is then.
+  template <class Path>
+  bool adopt_file(key_view key, const Path& path, adopt_mode how = adopt_mode::automatic) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: adopt_file makes bytes of a file; read a value of another type and put it");
+    static_assert(core::is_logged_storage<where>, "larder: adopt_file is for a storage of files, mmap_disk; elsewhere read the file and put it");
+    departures gone;
+    loading_.supersede(key);
+    const bool stored = engine_.adopt(engine_.locate(key), path, how, gone);
+    loading_.supersede(key);
+    engine_.tell(gone);
+    return stored;
+  }
 
   // --------------------------------------------------------------------------------------------------- load
 
@@ -243,29 +314,7 @@ class cache {
 
   // ---------------------------------------------------------------------------------------------------- pin
 
-  /// Keeps an entry from being evicted while it lives; erase, clear, expiry and put still work. False in a condition when
-  /// the key was not there. Must not outlive the cache.
-  class lease {
-   public:
-    lease() noexcept = default;
-    lease(lease&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)), claim_(other.claim_) {}
-    lease& operator=(lease&& other) noexcept {
-      std::swap(engine_, other.engine_);
-      std::swap(claim_, other.claim_);
-      return *this;
-    }
-    ~lease() { release(); }
-    explicit operator bool() const noexcept { return engine_ != nullptr; }
-    void release() noexcept {
-      if (engine_ != nullptr) std::exchange(engine_, nullptr)->unpin(claim_);
-    }
-
-   private:
-    friend cache;
-    lease(engine_type& engine, const storage::pin_claim& claim) noexcept : engine_(&engine), claim_(claim) {}
-    engine_type* engine_ = nullptr;
-    storage::pin_claim claim_;
-  };
+  using lease = storage::entry_lease<engine_type>;
 
   /// A lease on the key's entry; empty when there is none.
   lease pin(key_view key)
@@ -300,23 +349,14 @@ class cache {
 
  private:
   friend loading_type;
+  friend reservation;
   template <class>
   friend class tier_access;
 
+  using room_type = typename detail::room_of<engine_type>::type;
+
   template <class Limit>
-  struct named_limit {
-    static_assert(set::template has<Limit>, "larder: the cache has no such limit");
-    using type = Limit;
-  };
-  struct only_limit {
-    static_assert(core::axis_count<axis::limit, Policies...> == 1,
-                  "larder: the cache has several limits; say which, as in set_capacity(max_bytes{n}) or capacity<max_bytes>()");
-    static_assert(!set::template has<unbounded>, "larder: an unbounded cache has no capacity to set");
-    using type = typename set::template on<axis::limit>;
-  };
-  template <class Limit>
-  using limit_meant = typename std::conditional_t<std::is_void_v<Limit>, std::type_identity<only_limit>,
-                                                  std::type_identity<named_limit<Limit>>>::type::type;
+  using limit_meant = storage::limit_meant<set, Limit>;
 
   std::optional<Value> find(key_view key, look how) {
     std::optional<Value> found;
@@ -334,6 +374,34 @@ class cache {
     loading_.supersede(key);
     const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
     loading_.supersede(key);
+    return stored;
+  }
+
+  template <class Entries>
+  std::size_t store_many(const Entries& entries, const storage::write_mode& mode) {
+    using given = decltype(std::get<1>(std::declval<core::iterated<Entries>>()));
+    static_assert(std::is_constructible_v<Value, given>,
+                  "larder: put_many copies the values of its range; put move-only values one by one, or through std::move_iterator");
+    if constexpr (requires { typename engine_type::pending_write; }) {
+      return storage::write_in_batches<Key, Value>(engine_, loading_, entries, mode);
+    } else {
+      std::size_t stored = 0;
+      for (auto&& entry : entries)
+        stored += store(std::get<0>(entry), Value(std::get<1>(std::forward<decltype(entry)>(entry))), mode) ? 1 : 0;
+      return stored;
+    }
+  }
+
+  bool commit(const Key& key, room_type&& filled) {
+    departures gone;
+    loading_.supersede(key);
+    bool stored = false;
+    if constexpr (requires { typename engine_type::room; })
+      stored = engine_.commit(engine_.locate(key), std::move(filled), gone);
+    else
+      stored = engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
+    loading_.supersede(key);
+    engine_.tell(gone);
     return stored;
   }
 

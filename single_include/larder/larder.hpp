@@ -7726,6 +7726,15 @@ class memory_engine {
     if (table_.budget().over()) table_.shrink(time(), [&](departures& gone) { tell(gone); });
   }
 
+  /// Whether a value of so many bytes may be stored; one that is larger than the cache is refused.
+  bool admits([[maybe_unused]] const address& at, [[maybe_unused]] std::uint64_t bytes) noexcept {
+    if constexpr (spec_type::weighs_bytes)
+      if (bytes > table_.budget().capacity(1)) {
+        table_.count_refused(at.hash);
+        return false;
+      }
+    return true;
+  }
   void count_join(const address& at) noexcept { table_.count_join(at.hash); }
   void add_to(cache_stats& stats) const {
     table_.add_to(stats);
@@ -7867,6 +7876,89 @@ struct unsynchronized {
 
 }  // namespace larder
 
+// ---- larder/reservation.hpp ----------------------------------------------------------------------------------------
+
+namespace larder {
+
+namespace detail {
+
+/// What an engine gives as room for a value: of its own kind, or on the heap.
+template <class Engine>
+struct room_of {
+  using type = mutable_bytes;
+};
+template <class Engine>
+  requires requires { typename Engine::room; }
+struct room_of<Engine> {
+  using type = typename Engine::room;
+};
+
+}  // namespace detail
+
+/// Room for a value of a cache that is filled in place: `cache::reserve`. Nobody sees the value before `commit`; dropped without one it
+/// was never there. False in a condition when there is no room (any more). It may be filled and committed on any thread, by one at a
+/// time, in the process that reserved it, and must not outlive the cache.
+template <class Cache>
+class reservation {
+ public:
+  reservation() noexcept = default;
+  reservation(reservation&& other) noexcept { swap(other); }
+  reservation& operator=(reservation&& other) noexcept {
+    reservation(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~reservation() = default;
+
+  explicit operator bool() const noexcept { return cache_ != nullptr; }
+  /// Writable until `commit`; aligned to 64, on disk to 4096 from 256 KiB on. What is in it before it is written is anything.
+  std::byte* data() noexcept { return room_.data(); }
+  std::size_t size() const noexcept { return cache_ == nullptr ? 0 : size_; }
+  std::span<std::byte> span() noexcept { return {data(), size()}; }
+
+  /// Makes the room the key's value, as a `put` at this moment would, and says whether it was stored: a put, erase or clear since
+  /// `reserve` came before it. Empty afterwards, and the memory is not to be touched any more. False when it was empty.
+  bool commit() {
+    Cache* const cache = std::exchange(cache_, nullptr);
+    return cache != nullptr && cache->commit(*key_, std::exchange(room_, {}));
+  }
+
+ private:
+  friend Cache;
+  using key_type = typename Cache::key_type;
+  using room_type = typename Cache::room_type;
+
+  reservation(Cache& cache, key_type key, room_type room, std::size_t size)
+      : cache_(&cache), key_(std::move(key)), room_(std::move(room)), size_(size) {}
+  void swap(reservation& other) noexcept {
+    std::swap(cache_, other.cache_);
+    std::swap(key_, other.key_);
+    std::swap(room_, other.room_);
+    std::swap(size_, other.size_);
+  }
+
+  Cache* cache_ = nullptr;
+  std::optional<key_type> key_;  // keys need no default
+  room_type room_{};
+  std::size_t size_ = 0;
+};
+
+}  // namespace larder
+
+// ---- larder/storage/adopt_mode.hpp ---------------------------------------------------------------------------------
+
+namespace larder {
+
+/// How `cache::adopt_file` takes a file's content over.
+enum class adopt_mode : std::uint8_t {
+  automatic,  ///< `clone` where the file system can, else `copy`: whatever is done to the file later does not concern the cache
+  clone,      ///< the blocks are shared until one of the two is written (reflink)
+  copy,       ///< within the kernel
+  link,       ///< a hard link, of the same file system: for files that nobody writes again; a write is damage, which checksums notice when they are compared
+  move,       ///< as `link`, or as `automatic` where that cannot be; the file is removed when the value is stored
+};
+
+}  // namespace larder
+
 // ---- larder/storage/cache_rules.hpp --------------------------------------------------------------------------------
 
 namespace larder::storage {
@@ -7955,6 +8047,37 @@ struct cache_rules {
                 "larder: refresh_after_write loads in the background, which an unsynchronized cache does not allow");
 
   static constexpr bool hold = true;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/entry_lease.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Keeps an entry from being evicted while it lives; erase, clear, expiry and put still work. False in a condition when
+/// the key was not there. Must not outlive the cache.
+template <class Engine>
+class entry_lease {
+ public:
+  entry_lease() noexcept = default;
+  /// For caches: gives the claim back to the engine at the end.
+  entry_lease(Engine& engine, const pin_claim& claim) noexcept : engine_(&engine), claim_(claim) {}
+  entry_lease(entry_lease&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)), claim_(other.claim_) {}
+  entry_lease& operator=(entry_lease&& other) noexcept {
+    std::swap(engine_, other.engine_);
+    std::swap(claim_, other.claim_);
+    return *this;
+  }
+  ~entry_lease() { release(); }
+  explicit operator bool() const noexcept { return engine_ != nullptr; }
+  void release() noexcept {
+    if (engine_ != nullptr) std::exchange(engine_, nullptr)->unpin(claim_);
+  }
+
+ private:
+  Engine* engine_ = nullptr;
+  pin_claim claim_;
 };
 
 }  // namespace larder::storage
@@ -8426,6 +8549,12 @@ class indexed_engine {
     if (table_.budget().over()) index_.shrink();
   }
 
+  /// Whether a value of so many bytes may be stored; one that is larger than the cache is refused.
+  bool admits(const address& at, std::uint64_t bytes) noexcept {
+    if (bytes <= table_.budget().capacity(1)) return true;
+    table_.count_refused(at.id.low);
+    return false;
+  }
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
   void add_to(cache_stats& stats) const {
     table_.add_to(stats);
@@ -8600,6 +8729,34 @@ class indexed_engine {
   table_type& table_;
   sync::doubted_keys<std::uint64_t> doubts_;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/limit_meant.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+namespace detail {
+
+template <class Set, class Limit>
+struct named_limit {
+  static_assert(Set::template has<Limit>, "larder: the cache has no such limit");
+  using type = Limit;
+};
+template <class Set>
+struct only_limit {
+  static_assert(Set::template count<axis::limit> == 1,
+                "larder: the cache has several limits; say which, as in set_capacity(max_bytes{n}) or capacity<max_bytes>()");
+  static_assert(!Set::template has<unbounded>, "larder: an unbounded cache has no capacity to set");
+  using type = typename Set::template on<axis::limit>;
+};
+
+}  // namespace detail
+
+/// The limit of a cache that is named, or its only one when none is (`void`).
+template <class Set, class Limit>
+using limit_meant = typename std::conditional_t<std::is_void_v<Limit>, std::type_identity<detail::only_limit<Set>>,
+                                                std::type_identity<detail::named_limit<Set, Limit>>>::type::type;
 
 }  // namespace larder::storage
 
@@ -9603,6 +9760,46 @@ class observed_engine : public Engine {
     return Engine::write(at, std::move(value), mode, gone);
   }
 
+  template <class Rows>
+    requires requires { typename Engine::pending_write; }
+  void write_many(Rows& rows, const write_mode& mode, departures& gone) {
+    std::vector<std::pair<std::size_t, std::uint64_t>> followed;  // row and weight
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (sampler_.samples(hash_of(rows[i].at))) [[unlikely]]
+        followed.emplace_back(i, weight_of(rows[i].at, *rows[i].value));
+    Engine::write_many(rows, mode, gone);
+    for (const auto& [i, weight] : followed) sampler_.put(hash_of(rows[i].at), weight, true);
+  }
+
+  template <class Range>
+    requires requires { typename Engine::room; }
+  auto read_range(const address& at, const Range& wanted) {
+    auto found = Engine::read_range(at, wanted);
+    if (sampler_.samples(hash_of(at))) [[unlikely]] {
+      observe::entry_weight weight;
+      if constexpr (by_bytes) weight = mean_weight();
+      sampler_.look_up(hash_of(at), found.has_value(), weight);
+    }
+    return found;
+  }
+  template <class Path, class Mode>
+    requires requires { typename Engine::room; }
+  bool adopt(const address& at, const Path& path, Mode how, departures& gone) {
+    const bool stored = Engine::adopt(at, path, how, gone);
+    if (sampler_.samples(hash_of(at))) [[unlikely]]
+      sampler_.put(hash_of(at), by_bytes ? mean_weight().amount : 1, true);
+    return stored;
+  }
+  template <class Room>
+    requires requires { typename Engine::room; }
+  bool commit(const address& at, Room&& filled, departures& gone) {
+    const std::uint64_t weight = by_bytes ? filled.size() : 1;
+    const bool stored = Engine::commit(at, std::move(filled), gone);
+    if (sampler_.samples(hash_of(at))) [[unlikely]]
+      sampler_.put(hash_of(at), weight, true);
+    return stored;
+  }
+
   bool erase(const address& at, departures& gone) {
     forget(at);
     return Engine::erase(at, gone);
@@ -9997,6 +10194,7 @@ class remote_engine {
     });
   }
 
+  bool admits(const address&, std::uint64_t) const noexcept { return true; }
   void count_join(const address&) noexcept { joined_.add(); }
   void add_to(cache_stats& stats) const noexcept {
     stats.hits += hits_.load();
@@ -10082,6 +10280,99 @@ class remote_engine {
   sync::doubted_keys<std::uint64_t> doubts_;
   sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/value_range.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// The end of a part of a value, which is to lie inside; at most the value's own.
+inline std::uint64_t end_of_range(const byte_range& wanted, std::uint64_t size) noexcept {
+  if (wanted.offset > size) return size;
+  return wanted.size < size - wanted.offset ? wanted.offset + wanted.size : size;
+}
+
+/// Throws `larder::error` when a value of this size does not have all of the part; one without an end goes to the value's own.
+inline void check_range(const byte_range& wanted, std::uint64_t size) {
+  const bool open = wanted.size == byte_range{}.size;
+  if (wanted.offset > size || (!open && wanted.size > size - wanted.offset))
+    core::fail(error_cause::invalid_argument, "get_range(" + std::to_string(wanted.offset) + ", " + (open ? "to the end" : std::to_string(wanted.size)) +
+                                                  ") of a value that has " + std::to_string(size) + " bytes; ask for a part that lies in it");
+}
+
+}  // namespace larder::storage
+
+// ---- larder/storage/write_batches.hpp ------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// A range of (key, value): pairs, tuples or arrays of two.
+template <class Entries, class KeyView, class Value>
+concept entries_of = core::iterable<Entries> && requires(core::iterated<Entries> entry) {
+  { std::get<0>(entry) } -> std::convertible_to<KeyView>;
+  { std::get<1>(entry) } -> std::convertible_to<const Value&>;
+};
+
+namespace detail {
+
+/// Whether the entries stay where they are while they are gone through twice, so that nothing of them has to be copied.
+template <class Iterator, class Value>
+constexpr bool stays_in_place() {
+  if constexpr (requires { typename std::iterator_traits<Iterator>::iterator_category; }) {
+    using entry = decltype(*std::declval<const Iterator&>());
+    return std::is_base_of_v<std::forward_iterator_tag, typename std::iterator_traits<Iterator>::iterator_category> &&
+           std::is_lvalue_reference_v<entry> && std::is_same_v<std::remove_cvref_t<decltype(std::get<1>(std::declval<entry>()))>, Value>;
+  } else {
+    return false;
+  }
+}
+
+}  // namespace detail
+
+/// f(first, last) for the entries of a range in their order, at most `most` at a time, as something to go through more than once.
+template <class Key, class Value, class Entries, class F>
+void in_batches(const Entries& entries, std::size_t most, F&& f) {
+  auto at = std::begin(entries);
+  const auto end = std::end(entries);
+  if constexpr (detail::stays_in_place<decltype(at), Value>()) {
+    while (at != end) {
+      const auto first = at;
+      for (std::size_t n = 0; n < most && at != end; ++n) ++at;
+      f(first, at);
+    }
+  } else {
+    std::vector<std::pair<Key, Value>> batch;
+    while (at != end) {
+      batch.clear();
+      for (; batch.size() < most && at != end; ++at) {
+        auto&& entry = *at;
+        batch.emplace_back(std::get<0>(std::forward<decltype(entry)>(entry)), std::get<1>(std::forward<decltype(entry)>(entry)));
+      }
+      f(batch.begin(), batch.end());
+    }
+  }
+}
+
+/// The entries of a range into an engine that takes many at once; says how many were stored. No load of their keys that began before
+/// stores over them. The listener is told after each batch.
+template <class Key, class Value, class Engine, class Loading, class Entries, class Mode>
+std::size_t write_in_batches(Engine& engine, Loading& loading, const Entries& entries, const Mode& mode) {
+  std::size_t stored = 0;
+  in_batches<Key, Value>(entries, Engine::most_together, [&](auto first, auto last) {
+    typename Engine::departures gone;
+    std::vector<typename Engine::pending_write> rows;
+    for (auto at = first; at != last; ++at) {
+      loading.supersede(std::get<0>(*at));
+      rows.push_back({engine.locate(std::get<0>(*at)), &std::get<1>(*at)});
+    }
+    engine.write_many(rows, mode, gone);
+    for (auto at = first; at != last; ++at) loading.supersede(std::get<0>(*at));
+    for (const auto& row : rows) stored += row.stored ? 1 : 0;
+    engine.tell(gone);
+  });
+  return stored;
+}
 
 }  // namespace larder::storage
 
@@ -11121,7 +11412,7 @@ class loading_alone {
 namespace larder::storage {
 /// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
 template <class Key, class Value, class Context>
-class logged_engine;
+class logged_transfers;
 }  // namespace larder::storage
 
 namespace larder {
@@ -11147,7 +11438,7 @@ class cache {
   using unobserved_engine =
       std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
                          std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
-                         std::conditional_t<core::is_logged_storage<where>, storage::logged_engine<Key, Value, context_type>,
+                         std::conditional_t<core::is_logged_storage<where>, storage::logged_transfers<Key, Value, context_type>,
                                             storage::indexed_engine<Key, Value, context_type>>>>;
   using set = core::policy_set<Policies...>;
   using engine_type = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
@@ -11212,6 +11503,20 @@ class cache {
   }
   std::vector<std::optional<Value>> get_many(std::initializer_list<Key> keys) { return get_many(std::vector<Key>(keys)); }
 
+  /// n bytes of the value from `offset` (to the end when not given), or nothing; counts as a use. Throws `larder::error` when they do not
+  /// all lie in the value, as `bytes::slice` does. On `mmap_disk` only what the part touches of a large value is read and verified.
+  std::optional<bytes> get_range(key_view key, std::size_t offset, std::size_t n = static_cast<std::size_t>(-1)) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: get_range gives a part of bytes; get a value of another type whole");
+    if constexpr (requires { typename engine_type::room; }) {
+      return engine_.read_range(engine_.locate(key), byte_range{offset, n});
+    } else {
+      std::optional<bytes> found = find(key, look::use);
+      if (!found) return found;
+      storage::check_range({offset, n}, found->size());
+      return found->slice(offset, n);
+    }
+  }
+
   /// f(key, weight, age) for each entry, without a lock; entries that come or go meanwhile may be missed. The age is zero
   /// where no policy needs the time of writing.
   template <class F>
@@ -11233,6 +11538,55 @@ class cache {
   }
   /// Stores when the key is not there; false when it is, or when the put was refused.
   bool put_if_absent(key_view key, Value value) { return store(key, std::move(value), {.only_if_absent = true}); }
+
+  /// `put` for each (key, value) of a range, in its order, so that the last of equal keys stays; says how many were stored. Each is
+  /// published for itself, as a `put` is: others may see some of them before the rest, and one that is refused stops no other. On
+  /// `mmap_disk` one system call writes as many as lie together.
+  template <storage::entries_of<key_view, Value> Entries>
+  std::size_t put_many(const Entries& entries) {
+    return store_many(entries, {});
+  }
+  std::size_t put_many(std::initializer_list<std::pair<Key, Value>> entries) { return store_many(entries, {}); }
+  /// The same with a time to live for all of them (needs the policy `ttl`).
+  template <storage::entries_of<key_view, Value> Entries, class Rep, class Period>
+  std::size_t put_many(const Entries& entries, std::chrono::duration<Rep, Period> time_to_live) {
+    static_assert(context_type::template has<ttl>, "larder: put_many(entries, ttl) needs the policy larder::ttl");
+    return store_many(entries, {.time_to_live = core::positive_period(time_to_live, "put_many(entries, ttl)")});
+  }
+
+  /// Room of n bytes for a value that is filled in place: on `mmap_disk` in the file itself, so that nothing is copied (unless others fill the
+  /// rest of its segment before the commit, which then writes it to the next one); elsewhere on the heap. False in a condition when it is refused: larger than the cache, or the storage has no room. The key stays as it is until
+  /// `commit`.
+  using reservation = larder::reservation<cache>;
+  reservation reserve(key_view key, std::size_t n) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: reserve gives room for bytes; a cache of other values takes them whole, by put");
+    const auto at = engine_.locate(key);
+    if constexpr (requires { typename engine_type::room; }) {
+      departures gone;
+      auto room = engine_.reserve(at, n, gone);
+      engine_.tell(gone);
+      return room ? reservation(*this, Key(key), std::move(*room), n) : reservation();
+    } else {
+      room_type room;
+      if (!engine_.admits(at, n) || !context_.guarded(false, [&] { return room = room_type(n), true; })) return {};
+      return reservation(*this, Key(key), std::move(room), n);
+    }
+  }
+
+  /// Makes the content of a file the key's value, as a `put` would, without reading it into memory but for its checksums; on `mmap_disk`.
+  /// A small one becomes a record, a large one a file of the cache's own, by the way that `how` names. Throws `larder::error` when it is no
+  /// regular file that can be read, changes meanwhile or cannot be taken over that way; the key stays as it is then.
+  template <class Path>
+  bool adopt_file(key_view key, const Path& path, adopt_mode how = adopt_mode::automatic) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: adopt_file makes bytes of a file; read a value of another type and put it");
+    static_assert(core::is_logged_storage<where>, "larder: adopt_file is for a storage of files, mmap_disk; elsewhere read the file and put it");
+    departures gone;
+    loading_.supersede(key);
+    const bool stored = engine_.adopt(engine_.locate(key), path, how, gone);
+    loading_.supersede(key);
+    engine_.tell(gone);
+    return stored;
+  }
 
   // --------------------------------------------------------------------------------------------------- load
 
@@ -11335,29 +11689,7 @@ class cache {
 
   // ---------------------------------------------------------------------------------------------------- pin
 
-  /// Keeps an entry from being evicted while it lives; erase, clear, expiry and put still work. False in a condition when
-  /// the key was not there. Must not outlive the cache.
-  class lease {
-   public:
-    lease() noexcept = default;
-    lease(lease&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)), claim_(other.claim_) {}
-    lease& operator=(lease&& other) noexcept {
-      std::swap(engine_, other.engine_);
-      std::swap(claim_, other.claim_);
-      return *this;
-    }
-    ~lease() { release(); }
-    explicit operator bool() const noexcept { return engine_ != nullptr; }
-    void release() noexcept {
-      if (engine_ != nullptr) std::exchange(engine_, nullptr)->unpin(claim_);
-    }
-
-   private:
-    friend cache;
-    lease(engine_type& engine, const storage::pin_claim& claim) noexcept : engine_(&engine), claim_(claim) {}
-    engine_type* engine_ = nullptr;
-    storage::pin_claim claim_;
-  };
+  using lease = storage::entry_lease<engine_type>;
 
   /// A lease on the key's entry; empty when there is none.
   lease pin(key_view key)
@@ -11392,23 +11724,14 @@ class cache {
 
  private:
   friend loading_type;
+  friend reservation;
   template <class>
   friend class tier_access;
 
+  using room_type = typename detail::room_of<engine_type>::type;
+
   template <class Limit>
-  struct named_limit {
-    static_assert(set::template has<Limit>, "larder: the cache has no such limit");
-    using type = Limit;
-  };
-  struct only_limit {
-    static_assert(core::axis_count<axis::limit, Policies...> == 1,
-                  "larder: the cache has several limits; say which, as in set_capacity(max_bytes{n}) or capacity<max_bytes>()");
-    static_assert(!set::template has<unbounded>, "larder: an unbounded cache has no capacity to set");
-    using type = typename set::template on<axis::limit>;
-  };
-  template <class Limit>
-  using limit_meant = typename std::conditional_t<std::is_void_v<Limit>, std::type_identity<only_limit>,
-                                                  std::type_identity<named_limit<Limit>>>::type::type;
+  using limit_meant = storage::limit_meant<set, Limit>;
 
   std::optional<Value> find(key_view key, look how) {
     std::optional<Value> found;
@@ -11426,6 +11749,34 @@ class cache {
     loading_.supersede(key);
     const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
     loading_.supersede(key);
+    return stored;
+  }
+
+  template <class Entries>
+  std::size_t store_many(const Entries& entries, const storage::write_mode& mode) {
+    using given = decltype(std::get<1>(std::declval<core::iterated<Entries>>()));
+    static_assert(std::is_constructible_v<Value, given>,
+                  "larder: put_many copies the values of its range; put move-only values one by one, or through std::move_iterator");
+    if constexpr (requires { typename engine_type::pending_write; }) {
+      return storage::write_in_batches<Key, Value>(engine_, loading_, entries, mode);
+    } else {
+      std::size_t stored = 0;
+      for (auto&& entry : entries)
+        stored += store(std::get<0>(entry), Value(std::get<1>(std::forward<decltype(entry)>(entry))), mode) ? 1 : 0;
+      return stored;
+    }
+  }
+
+  bool commit(const Key& key, room_type&& filled) {
+    departures gone;
+    loading_.supersede(key);
+    bool stored = false;
+    if constexpr (requires { typename engine_type::room; })
+      stored = engine_.commit(engine_.locate(key), std::move(filled), gone);
+    else
+      stored = engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
+    loading_.supersede(key);
+    engine_.tell(gone);
     return stored;
   }
 

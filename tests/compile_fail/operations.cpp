@@ -4,6 +4,8 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 using namespace larder::literals;
 
@@ -18,6 +20,12 @@ const auto load = [](const std::string&) { return 1; };
   int seen = 0;
   pointers.visit("a", [&](const std::unique_ptr<int>& p) { seen = *p; });
   timed.put("a", 1, 5s);
+  const std::vector<std::pair<std::string, int>> entries{{"a", 1}, {"b", 2}};
+  numbers.put_many(entries);
+  timed.put_many(entries, 5s);
+  larder::cache<std::string, larder::bytes, larder::max_bytes> blobs{larder::max_bytes{1000}};
+  blobs.reserve("a", 10).commit();
+  blobs.get_range("a", 0, 10);
   return seen + numbers.get_or_load_async("a", load).get() + single.get_or_load("a", load);
 }
 
@@ -70,6 +78,36 @@ auto get_many_move_only(owning& c) { return c.get_many({"a", "b"}); }
 auto load_many_move_only(owning& c, const std::vector<std::string>& keys) {
   return c.get_or_load_many(keys, [](const std::vector<std::string>&) { return std::vector<std::unique_ptr<int>>(); });
 }
+#endif
+
+// expect 11: larder: put_many copies the values of its range; put move-only values one by one, or through std::move_iterator
+#if LARDER_COMPILE_FAIL == 11
+auto put_move_only(owning& c, const std::vector<std::pair<std::string, std::unique_ptr<int>>>& entries) { return c.put_many(entries); }
+#endif
+
+// expect 12: larder: put_many(entries, ttl) needs the policy larder::ttl
+#if LARDER_COMPILE_FAIL == 12
+auto many_without_ttl(counted& c, const std::vector<std::pair<std::string, int>>& entries) { return c.put_many(entries, 5s); }
+#endif
+
+// expect 13: larder: reserve gives room for bytes; a cache of other values takes them whole, by put
+#if LARDER_COMPILE_FAIL == 13
+auto room_for_a_number(counted& c) { return c.reserve("a", sizeof(int)).commit(); }
+#endif
+
+// expect 14: larder: get_range gives a part of bytes; get a value of another type whole
+#if LARDER_COMPILE_FAIL == 14
+auto part_of_a_number(counted& c) { return c.get_range("a", 0, 2); }
+#endif
+
+// expect 15: larder: adopt_file is for a storage of files, mmap_disk; elsewhere read the file and put it
+#if LARDER_COMPILE_FAIL == 15
+auto file_into_memory(larder::cache<std::string, larder::bytes, larder::max_bytes>& c) { return c.adopt_file("a", "file"); }
+#endif
+
+// expect 16: larder: adopt_file makes bytes of a file; read a value of another type and put it
+#if LARDER_COMPILE_FAIL == 16
+auto file_as_a_number(counted& c) { return c.adopt_file("a", "file"); }
 #endif
 
 // expect 10: larder: get_or_load_async shares the loaded value, so it must be copyable

@@ -28,7 +28,11 @@ std::string all_kinds_of_work(const fs::path& directory, const history& known, i
       [&] { return work.put(0); },   [&] { return work.put(1); },  [&] { return work.put(0); },
       [&] { return work.erase(1); }, [&] { return work.flush(); }, [&] { return work.put(2); },
       [&] { return work.put(3); },   [&] { return work.get(0); },  [&] { return work.erase(9 % key_count); },
-      [&] { return work.put(1); },   [&] { return work.put(3); },  [&] { return work.flush(); }};
+      [&] { return work.put(1); },   [&] { return work.put(3); },  [&] { return work.put_many({0, 4, 1, 4, 2}); },
+      [&] { return work.reserve(3); }, [&] { return work.reserve(4); }, [&] { return work.reserve(0); },
+      [&] { return work.adopt(1, directory.string() + ".file", larder::adopt_mode::automatic); },
+      [&] { return work.adopt(2, directory.string() + ".file", larder::adopt_mode::move); },
+      [&] { return work.flush(); }};
   for (const auto& step : steps)
     if (std::string wrong = step(); !wrong.empty()) return wrong;
   return {};

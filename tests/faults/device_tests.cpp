@@ -8,9 +8,13 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 using namespace faults;
 
@@ -64,6 +68,39 @@ TEST_CASE("fault 13: a full device refuses puts, keeps what it has, and takes mo
   CHECK(overfill("size=1m", 1'000'000, {100, 60'000}) == "");
   CHECK(overfill("size=2m", 2'000'000, {100, 200'000}) == "");
   CHECK(overfill("size=8m", 8'000'000, {100'000, 2'000'000}) == "");
+}
+
+TEST_CASE("fault 13: a reservation that is granted may be filled, one without room is refused, and so may a commit be") {
+  if (!can_mount()) return skip("small file systems need root and mounts");
+  const scratch dir;
+  for (const std::size_t size : {50'000U, 1'500'000U})  // in segments, and in files of their own
+    CHECK(in_child([&]() -> std::string {
+            enter_private_mounts();
+            mount_tmpfs(dir / "small", "size=8m");
+            disk_cache cache = open_cache(dir / "small" / "cache", 64'000'000);
+            const history known(1000, {size, size});
+            std::vector<std::pair<unsigned, decltype(cache)::reservation>> granted;
+            for (unsigned key = 0; key < known.keys(); ++key) {
+              auto room = cache.reserve(key_text(key), size);
+              if (!room) break;
+              granted.emplace_back(key, std::move(room));
+            }
+            if (granted.empty() || granted.size() == known.keys()) return "the device did not fill: " + std::to_string(granted.size());
+            if (errors_of(cache, larder::error_cause::no_space) == 0 || cache.stats().refused == 0) return "the refusal was not counted";
+            std::size_t stored = 0;
+            for (auto& [key, room] : granted) std::memcpy(room.data(), known.form().text(key, 1).data(), size);  // a SIGBUS where blocks are missing
+            for (auto& [key, room] : granted) {
+              if (!room.commit()) {  // its segment is full, so that it is to be written to the next one, for which there is no room
+                if (cache.get(key_text(key))) return "key " + std::to_string(key) + " is there though its commit was refused";
+                continue;
+              }
+              ++stored;
+              const auto found = cache.get(key_text(key));
+              if (!found || !known.form().is(key, 1, *found)) return "key " + std::to_string(key) + " has another value";
+            }
+            if (size < 1'000'000 && stored == 0) return "none of " + std::to_string(granted.size()) + " was stored";
+            return errors_of(cache, larder::error_cause::corruption) == 0 ? "" : "something counts as corrupt";
+          }) == "");
 }
 
 TEST_CASE("fault 13: a device without room for another file") {

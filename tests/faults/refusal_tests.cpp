@@ -94,7 +94,9 @@ std::string write_and_read(const fs::path& directory, const history& known, int 
   const std::vector<std::function<std::string()>> steps{
       [&] { return all.put(0); }, [&] { return all.put(5); },  [&] { return all.get(1); }, [&] { return all.erase(2); },
       [&] { return all.get(0); }, [&] { return all.flush(); }, [&] { return all.put(1); }, [&] { return all.put(5); },
-      [&] { return all.get(5); }, [&] { return all.flush(); }};
+      [&] { return all.get(5); }, [&] { return all.put_many({4, 0, 4, 3}); }, [&] { return all.reserve(1); },
+      [&] { return all.adopt(2, directory.string() + ".file", larder::adopt_mode::automatic); },
+      [&] { return all.adopt(3, directory.string() + ".file", larder::adopt_mode::move); }, [&] { return all.flush(); }};
   for (const auto& step : steps)
     if (std::string wrong = step(); !wrong.empty()) return wrong;
   const larder::cache_stats stats = cache->stats();

@@ -9,11 +9,15 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <random>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -56,6 +60,65 @@ class operations {
     known_.doubt(key);
     // What a refused put would have replaced is no longer true.
     if (cache_.get(key_text(key))) return "key " + std::to_string(key) + " is served after its put was refused";
+    return {};
+  }
+
+  /// The keys together, the same one several times if need be; of a put_many that stored less, which of them is not known.
+  std::string put_many(const std::vector<unsigned>& keys) {
+    std::vector<std::pair<std::string, larder::bytes>> entries;
+    std::vector<version_number> versions;
+    for (const unsigned key : keys) {
+      versions.push_back(known_.next());
+      begin(key, versions.back());
+      entries.emplace_back(key_text(key), known_.form().make(key, versions.back()));
+    }
+    const bool all = cache_.put_many(entries) == entries.size();
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      say({all ? report::acknowledged : report::doubtful, keys[i], versions[i]});
+      if (all)
+        known_.acknowledge(keys[i], versions[i]);
+      else
+        known_.doubt(keys[i]);
+    }
+    return {};
+  }
+
+  /// A value that is filled in place; of a refused reservation nothing follows.
+  std::string reserve(unsigned key) {
+    const version_number version = known_.next();
+    const std::string text = known_.form().text(key, version);
+    auto room = cache_.reserve(key_text(key), text.size());
+    if (!room) return {};
+    std::memcpy(room.data(), text.data(), text.size());
+    begin(key, version);
+    if (room.commit()) {
+      say({report::acknowledged, key, version});
+      known_.acknowledge(key, version);
+      return {};
+    }
+    say({report::doubtful, key, version});
+    known_.doubt(key);
+    if (cache_.get(key_text(key))) return "key " + std::to_string(key) + " is served after its commit was refused";
+    return {};
+  }
+
+  /// A file that is made first and then adopted; where even that fails nothing follows.
+  std::string adopt(unsigned key, const std::filesystem::path& file, larder::adopt_mode how) {
+    const version_number version = known_.next();
+    const std::string text = known_.form().text(key, version);
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
+    std::error_code absent;
+    if (std::filesystem::file_size(file, absent) != text.size() || absent) return {};
+    begin(key, version);
+    bool stored = false;
+    try {
+      stored = cache_.adopt_file(key_text(key), file, how);
+    } catch (const larder::error&) {  // the file could not be read: the key stays as it is
+      return {};
+    }
+    say({stored ? report::acknowledged : report::doubtful, key, version});
+    if (!stored) return known_.doubt(key), std::string();
+    known_.acknowledge(key, version);
     return {};
   }
 

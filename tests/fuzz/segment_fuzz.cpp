@@ -1,6 +1,7 @@
 // Any bytes as a segment of mmap_disk: footer and records are refused, or lie inside. An input is the segment's number, a byte,
 // and the file. Hardly any bytes have a right checksum, so the file is also looked at with its checksums made right.
 
+#include <larder/format/chunk_checksums.hpp>
 #include <larder/format/segment_footer.hpp>
 #include <larder/format/segment_record.hpp>
 #include <larder/storage/segment_folder.hpp>
@@ -59,8 +60,13 @@ void check_record(file_bytes from, record_place at) {
   const file_bytes content = larder::format::record_content(from, *peeked);
   must(is_inside(content, payload) && larder::format::record_form(from, *peeked).has_value() == larder::format::is_compressed(peeked->kind));
   static_cast<void>(larder::format::payload_matches(from, *peeked));
-  if (const auto reference = larder::format::file_reference::decode(payload))
-    must(std::memcmp(reference->encode().data(), payload.data(), 32) == 0);  // the last eight say nothing
+  if (const auto reference = larder::format::file_reference::decode(payload)) {
+    must(std::memcmp(reference->encode().data(), payload.data(), 32) == 0);
+    if (const auto sums = larder::format::stored_checksums::find(payload, *reference); sums && *sums) {
+      must(payload.size() == 40 + 8 * sums->count());
+      if (sums->count() != 0) static_cast<void>(sums->matches(sums->count() - 1, payload));
+    }
+  }
 }
 
 void check_scan(file_bytes file, std::uint32_t number, std::uint64_t limit) {

@@ -5,6 +5,6 @@
 
 namespace bench {
 
-candidates larder_zstd() { return {candidate_of<larder_engine<larder::verify::first_read, larder::zstd>>("larder_zstd", false)}; }
+candidates larder_zstd() { return {candidate_of<larder_engine<larder::verify::first_read, 1, larder::zstd>>("larder_zstd", false)}; }
 
 }  // namespace bench

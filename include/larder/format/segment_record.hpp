@@ -197,13 +197,14 @@ inline stored_info info_of(const segment_record& record, std::uint64_t weight, s
   return {weight, record.written, record.written, record.expires, uncompressed};
 }
 
-/// The payload of a `value_file` record, and of a `compressed_file` behind its head.
+/// The payload of a `value_file` record, and of a `compressed_file` behind its head, or its beginning: checksums of the file's chunks may
+/// follow (`chunk_checksums`).
 struct file_reference {
   static constexpr std::size_t encoded_size = 32;
 
   std::uint64_t number = 0;  ///< of the file
   std::uint64_t size = 0;    ///< of the value
-  digest content;            ///< XXH3-128 of the value
+  digest content;            ///< stands for the value: equal content has an equal one
 
   std::array<std::byte, encoded_size> encode() const noexcept {
     std::array<std::byte, encoded_size> to{};
@@ -215,7 +216,7 @@ struct file_reference {
     return to;
   }
   static std::optional<file_reference> decode(std::span<const std::byte> from) noexcept {
-    if (from.size() != encoded_size) return std::nullopt;
+    if (from.size() < encoded_size) return std::nullopt;
     file_reference result;
     const auto get = [&](std::size_t where, std::uint64_t& value) { std::memcpy(&value, from.data() + where, sizeof value); };
     get(0, result.number);

@@ -192,6 +192,12 @@ class indexed_engine {
     if (table_.budget().over()) index_.shrink();
   }
 
+  /// Whether a value of so many bytes may be stored; one that is larger than the cache is refused.
+  bool admits(const address& at, std::uint64_t bytes) noexcept {
+    if (bytes <= table_.budget().capacity(1)) return true;
+    table_.count_refused(at.id.low);
+    return false;
+  }
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }
   void add_to(cache_stats& stats) const {
     table_.add_to(stats);

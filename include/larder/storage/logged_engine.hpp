@@ -83,7 +83,7 @@ class logged_engine {
     return look_up(at.id, look::peek, context_.now(), known, written, accessed, size);
   }
 
-  bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
+  bool write(const address& at, const Value& value, const write_mode& mode, departures& gone) {
     bool failed = true;
     std::vector<handle> replaced;
     const bool stored = context_.guarded(false, [&] {
@@ -91,16 +91,7 @@ class logged_engine {
       failed = false;
       return published;
     });
-    if (failed) table_.count_refused(at.id.low);
-    if (!stored && !mode.only_if_absent && !(mode.lease != nullptr && mode.lease->is_lost())) {
-      // Whatever the reason, the old value is no longer the key's.
-      const std::optional<handle> had = replaced.empty() ? std::nullopt : std::optional<handle>(replaced.back());
-      if (!replaced.empty()) replaced.pop_back();
-      drop_or_doubt(at, removal_cause::replaced, had, gone);
-    } else if (stored) {
-      doubts_.after_write(at.id.low, false);
-    }
-    if (!replaced.empty()) let_go(replaced);
+    conclude(at, mode, stored, failed, replaced, gone);
     return stored;
   }
 
@@ -259,7 +250,7 @@ class logged_engine {
 
   void tell(departures& gone) { index_.tell(gone); }
 
- private:
+ protected:
   using store_type = typename index_type::store_type;
   using spec_type = typename index_type::spec_type;
   using table_type = typename index_type::table_type;
@@ -324,21 +315,27 @@ class logged_engine {
         });
       if (std::optional<Value> value = context_.template decoded<Value>(f)) return value;
     }
-    if (f.status == fetch_status::absent) return std::nullopt;  // another key with the same digest
-    // The bytes are gone or damaged: nobody is to look for them again, unless there is a newer record of the key by now.
+    if (f.status == fetch_status::damaged) forget_damaged(at, before);
+    return std::nullopt;  // or absent: another key with the same digest
+  }
+  /// The bytes are gone or damaged: nobody is to look for them again, unless there is a newer record of the key by now.
+  void forget_damaged(const address& at, const handle& before) {
     departures ignored;
     const auto lock = store_.lock();
     index_.catch_up(ignored);
     const std::optional<handle> now = index_.find(at.id.low);
     if (now && now->place() == before.place()) index_.erase(at.id, removal_cause::erased, std::nullopt, ignored);
-    return std::nullopt;
   }
 
-  /// Writes the entry; on a full device, again after each segment that was rewritten without what was of no use in it.
   staged stage(const stored_entry& entry, departures& gone) {
+    return with_room(gone, [&] { return store_.stage(entry); });
+  }
+  /// What `write()` returns; on a full device it is called again, after each segment that was rewritten without what was of no use in it.
+  template <class Write>
+  auto with_room(departures& gone, Write&& write) -> decltype(write()) {
     for (std::size_t tries = 0;; ++tries) {
       try {
-        return store_.stage(entry);
+        return write();
       } catch (const error& e) {
         if (!store_type::is_full_device(e)) throw;
         const auto lock = store_.lock();
@@ -347,11 +344,16 @@ class logged_engine {
     }
   }
 
-  bool publish(const address& at, const Value& value, const write_mode& mode, std::vector<handle>& replaced, departures& gone) {
-    const instant now = context_.now();
+  /// What a value is stored as.
+  stored_entry entry_of(const address& at, const Value& value, const write_mode& mode, instant now) {
     stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
     entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
     if constexpr (Context::compresses) context_.guarded(false, [&] { return context_.compressor().compress(entry), true; });
+    return entry;
+  }
+  bool publish(const address& at, const Value& value, const write_mode& mode, std::vector<handle>& replaced, departures& gone) {
+    const instant now = context_.now();
+    const stored_entry entry = entry_of(at, value, mode, now);
     if (!table_.budget().fits_alone({1, entry.info.weight})) {
       table_.count_refused(at.id.low, index_.request_for(at.id.low, entry.info, now));
       return false;
@@ -367,6 +369,20 @@ class logged_engine {
     replaced.clear();
     index_.keep_to_limits(gone);
     return true;
+  }
+
+  /// What follows from a write: one that was refused or failed takes with it what the key had. `replaced` are records that are still to be let go.
+  void conclude(const address& at, const write_mode& mode, bool stored, bool failed, std::vector<handle>& replaced, departures& gone) {
+    if (failed) table_.count_refused(at.id.low);
+    if (!stored && !mode.only_if_absent && !(mode.lease != nullptr && mode.lease->is_lost())) {
+      // Whatever the reason, the old value is no longer the key's.
+      const std::optional<handle> had = replaced.empty() ? std::nullopt : std::optional<handle>(replaced.back());
+      if (!replaced.empty()) replaced.pop_back();
+      drop_or_doubt(at, removal_cause::replaced, had, gone);
+    } else if (stored) {
+      doubts_.after_write(at.id.low, false);
+    }
+    if (!replaced.empty()) let_go(replaced);
   }
 
   /// Takes the key out; when the storage fails to, what it has is not served until it took a write of the key.

@@ -273,6 +273,15 @@ class memory_engine {
     if (table_.budget().over()) table_.shrink(time(), [&](departures& gone) { tell(gone); });
   }
 
+  /// Whether a value of so many bytes may be stored; one that is larger than the cache is refused.
+  bool admits([[maybe_unused]] const address& at, [[maybe_unused]] std::uint64_t bytes) noexcept {
+    if constexpr (spec_type::weighs_bytes)
+      if (bytes > table_.budget().capacity(1)) {
+        table_.count_refused(at.hash);
+        return false;
+      }
+    return true;
+  }
   void count_join(const address& at) noexcept { table_.count_join(at.hash); }
   void add_to(cache_stats& stats) const {
     table_.add_to(stats);

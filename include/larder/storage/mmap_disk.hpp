@@ -12,16 +12,16 @@
 // was not flushed may be missing or show the value before the last one; neither gives a wrong byte. The order that is not named is `s3_fifo`
 // under limits of entries and of bytes.
 // A key that several processes miss is loaded by one of them (docs/decisions/018); while there are loads a thread tells the others that it lives.
-// Choose it for values of any size on a local file system; `directory` is for network mounts. The format: docs/disk_format.md.
+// Choose it for values of any size on a local file system; `directory` is for mounts that several machines share. The format: docs/disk_format.md.
 //
 // Limits of mappings: another program that truncates a file, or a device that fails under a mapping, is a SIGBUS and not a miss:
-// `read_mode::copy` is the answer. Eviction, erase and clear only ever unlink; published bytes are never written again.
+// `read_mode::copy` is the answer, and what is taken by itself on network file systems (`read_mode::automatic`). Eviction, erase and clear only ever unlink; published bytes are never written again.
 
 #include <larder/core/axis.hpp>
 #include <larder/storage/disk_options.hpp>
 #include <larder/storage/key_leases.hpp>
-#include <larder/storage/logged_engine.hpp>
-#include <larder/storage/segment_store.hpp>
+#include <larder/storage/logged_transfers.hpp>
+#include <larder/storage/segment_transfers.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -42,10 +42,10 @@ struct mmap_disk {
 
 /// The live part of `mmap_disk`. A damaged entry is copied aside and told to the sink; a system error (too many open files, no memory, EIO)
 /// throws and leaves the entry where it is.
-class mmap_disk::store : public storage::segment_store {
+class mmap_disk::store : public storage::segment_transfers {
  public:
   store(const mmap_disk& policy, error_sink& sink, std::optional<std::uint64_t> capacity = std::nullopt)
-      : segment_store(policy.directory, policy.options, sink, capacity), leases_(directory_.file("leases"), policy.options.read == read_mode::copy) {}
+      : segment_transfers(policy.directory, policy.options, sink, capacity), leases_(directory_.file("leases"), policy.options.read == read_mode::copy) {}
 
   /// Who loads which key, among the processes of the directory.
   storage::key_leases& leases() noexcept { return leases_; }

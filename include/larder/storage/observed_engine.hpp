@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace larder::storage {
 
@@ -38,6 +39,46 @@ class observed_engine : public Engine {
     if (sampler_.samples(hash_of(at))) [[unlikely]]
       return write_followed(at, std::move(value), mode, gone);
     return Engine::write(at, std::move(value), mode, gone);
+  }
+
+  template <class Rows>
+    requires requires { typename Engine::pending_write; }
+  void write_many(Rows& rows, const write_mode& mode, departures& gone) {
+    std::vector<std::pair<std::size_t, std::uint64_t>> followed;  // row and weight
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (sampler_.samples(hash_of(rows[i].at))) [[unlikely]]
+        followed.emplace_back(i, weight_of(rows[i].at, *rows[i].value));
+    Engine::write_many(rows, mode, gone);
+    for (const auto& [i, weight] : followed) sampler_.put(hash_of(rows[i].at), weight, true);
+  }
+
+  template <class Range>
+    requires requires { typename Engine::room; }
+  auto read_range(const address& at, const Range& wanted) {
+    auto found = Engine::read_range(at, wanted);
+    if (sampler_.samples(hash_of(at))) [[unlikely]] {
+      observe::entry_weight weight;
+      if constexpr (by_bytes) weight = mean_weight();
+      sampler_.look_up(hash_of(at), found.has_value(), weight);
+    }
+    return found;
+  }
+  template <class Path, class Mode>
+    requires requires { typename Engine::room; }
+  bool adopt(const address& at, const Path& path, Mode how, departures& gone) {
+    const bool stored = Engine::adopt(at, path, how, gone);
+    if (sampler_.samples(hash_of(at))) [[unlikely]]
+      sampler_.put(hash_of(at), by_bytes ? mean_weight().amount : 1, true);
+    return stored;
+  }
+  template <class Room>
+    requires requires { typename Engine::room; }
+  bool commit(const address& at, Room&& filled, departures& gone) {
+    const std::uint64_t weight = by_bytes ? filled.size() : 1;
+    const bool stored = Engine::commit(at, std::move(filled), gone);
+    if (sampler_.samples(hash_of(at))) [[unlikely]]
+      sampler_.put(hash_of(at), weight, true);
+    return stored;
   }
 
   bool erase(const address& at, departures& gone) {

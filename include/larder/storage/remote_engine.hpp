@@ -163,6 +163,7 @@ class remote_engine {
     });
   }
 
+  bool admits(const address&, std::uint64_t) const noexcept { return true; }
   void count_join(const address&) noexcept { joined_.add(); }
   void add_to(cache_stats& stats) const noexcept {
     stats.hits += hits_.load();

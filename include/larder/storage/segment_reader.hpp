@@ -3,12 +3,14 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/prefetch.hpp>
+#include <larder/format/chunk_checksums.hpp>
 #include <larder/format/segment_record.hpp>
 #include <larder/storage/disk_options.hpp>
 #include <larder/storage/entry_directory.hpp>
 #include <larder/storage/entry_file.hpp>
 #include <larder/storage/segment_table.hpp>
 #include <larder/storage/value_files.hpp>
+#include <larder/storage/value_range.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -38,9 +40,10 @@ class segment_reader {
                  value_files& files)
       : options_(options), directory_(&directory), segments_(&segments), files_(&files) {}
 
-  /// The payload of the record that a handle names; the handle learns what was found right.
+  /// The payload of the record that a handle names, or the part of it that is wanted (all of one that is compressed); the handle learns
+  /// what was found right. `size` becomes the whole payload's.
   template <class Handle>
-  fetched fetch(const digest& id, const bytes& key, Handle& known) const {
+  fetched fetch(const digest& id, const bytes& key, Handle& known, const byte_range& wanted, std::uint64_t& size) const {
     const format::record_place at = known.place();
     const bool trusted = options_.verify == verify::never || (options_.verify == verify::first_read && known.verified());
     fetched result;
@@ -50,10 +53,14 @@ class segment_reader {
       in = found;
     });
     if (in == nullptr && result.status != fetch_status::hit) return gone();
-    if (in != nullptr) result = options_.read == read_mode::copy ? fetch_copy(*in, at, id, key, trusted) : fetch_mapped(in, at, id, key, trusted);
+    const bool whole = in == nullptr;
+    if (whole) size = result.payload.size();
+    if (!whole)
+      result = options_.read == read_mode::copy ? fetch_copy(*in, at, id, key, trusted, wanted, size) : fetch_mapped(in, at, id, key, trusted, wanted, size);
     if (result.status == fetch_status::hit) {
       known.set_used();
-      if (!trusted) known.set_verified();
+      if (!trusted && (!known.has_file() || result.payload.size() == size)) known.set_verified();
+      if ((whole || !known.has_file()) && !wanted.whole() && !result.form) result.payload = part_of(result.payload, wanted);
     }
     return result;
   }
@@ -101,7 +108,8 @@ class segment_reader {
     return true;
   }
 
-  fetched fetch_mapped(const std::shared_ptr<segment>& in, format::record_place at, const digest& id, const bytes& key, bool trusted) const {
+  fetched fetch_mapped(const std::shared_ptr<segment>& in, format::record_place at, const digest& id, const bytes& key, bool trusted,
+                       const byte_range& wanted, std::uint64_t& size) const {
     const std::span<const std::byte> from = in->from(at.unit);
     const std::optional<format::segment_record> record = format::decode_record(from, at);
     if (!record || record->id.low != id.low) return damaged(*in, at, from, damaged_record_head);
@@ -109,22 +117,42 @@ class segment_reader {
     if (!trusted && !format::payload_matches(from, *record)) return damaged(*in, at, from, damaged_payload);
     const std::span<const std::byte> payload = format::record_content(from, *record);
     const auto form = format::record_form(from, *record);
+    size = payload.size();
     if (!format::has_file(record->kind))
       return {fetch_status::hit, in->views().view(in, at.unit, payload.data(), payload.size()), std::nullopt, form};
 
     const auto reference = format::file_reference::decode(payload);
-    if (!reference) return damaged(*in, at, from, damaged_record_head);
+    const auto sums = reference ? format::stored_checksums::find(payload, *reference) : std::nullopt;
+    if (!sums) return damaged(*in, at, from, damaged_record_head);
+    size = reference->size;
     const std::string path = files_->path_of(reference->number);
     const std::optional<file_identity> file = identify(path);
     if (!file) return gone();
     if (!file->regular || file->size != reference->size) return damaged_file(path, *file, damaged_head);
     const std::shared_ptr<mapped_value> value = files_->map(reference->number, reference->size);
     if (value == nullptr) return gone();
-    if (!trusted && digest_of(value->content()) != reference->content) return damaged_file(path, *file, damaged_payload);
-    return {fetch_status::hit, value->views().view(value, 0, value->content().data(), value->content().size()), std::nullopt, form};
+    const byte_range part = form ? byte_range{} : wanted;  // a part of what is compressed says nothing
+    if (!trusted && !is_right(*value, *reference, *sums, part)) return damaged_file(path, *file, damaged_payload);
+    return {fetch_status::hit, part_of(value->views().view(value, 0, value->content().data(), value->content().size()), part), std::nullopt, form};
   }
 
-  fetched fetch_copy(const segment& in, format::record_place at, const digest& id, const bytes& key, bool trusted) const {
+  /// Compares what is wanted of a value's file: the chunks that it touches, but for those that were right before; all where no record
+  /// knows of chunks.
+  bool is_right(mapped_value& value, const format::file_reference& reference, const format::stored_checksums& sums, const byte_range& wanted) const {
+    if (!sums) return digest_of(value.content()) == reference.content;
+    const bool remembers = options_.verify == verify::first_read && sums.chunk_size() == format::chunk_checksums::chunk_size;
+    const std::uint64_t end = end_of_range(wanted, reference.size);
+    for (std::uint64_t i = wanted.offset / sums.chunk_size(); i * sums.chunk_size() < end; ++i) {
+      if (remembers && value.was_right(i)) continue;
+      const std::uint64_t begin = i * sums.chunk_size();
+      if (!sums.matches(i, value.content().subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(sums.end_of(i) - begin)))) return false;
+      if (remembers) value.set_right(i);
+    }
+    return true;
+  }
+
+  fetched fetch_copy(const segment& in, format::record_place at, const digest& id, const bytes& key, bool trusted, const byte_range& wanted,
+                     std::uint64_t& size) const {
     const bytes copy = copy_of(in, at);
     const std::optional<format::segment_record> record = format::decode_record(copy.span(), at);
     if (!record || record->id.low != id.low) return damaged(in, at, copy.span(), damaged_record_head);
@@ -132,21 +160,45 @@ class segment_reader {
     if (!trusted && !format::payload_matches(copy.span(), *record)) return damaged(in, at, copy.span(), damaged_payload);
     const std::span<const std::byte> payload = format::record_content(copy.span(), *record);
     const auto form = format::record_form(copy.span(), *record);
+    size = payload.size();
     if (!format::has_file(record->kind))
       return {fetch_status::hit, copy.slice(static_cast<std::size_t>(payload.data() - copy.data()), payload.size()), std::nullopt, form};
 
     const auto reference = format::file_reference::decode(payload);
-    if (!reference) return damaged(in, at, copy.span(), damaged_record_head);
+    const auto sums = reference ? format::stored_checksums::find(payload, *reference) : std::nullopt;
+    if (!sums) return damaged(in, at, copy.span(), damaged_record_head);
+    size = reference->size;
     const std::string path = files_->path_of(reference->number);
     const file_descriptor file = open_file(path, O_RDONLY | O_NONBLOCK);
     if (!file && (errno == ENOENT || errno == ENOTDIR)) return gone();
     if (!file) fail_file("open", path, errno);
     const file_identity identity = identify(file, path);
     if (!identity.regular || identity.size != reference->size) return damaged_file(path, identity, damaged_head);
-    mutable_bytes value(static_cast<std::size_t>(reference->size));
-    if (read_at(file, value.data(), value.size(), 0, path) != value.size()) return damaged_file(path, identity, damaged_head);
-    if (!trusted && digest_of(value.span()) != reference->content) return damaged_file(path, identity, damaged_payload);
-    return {fetch_status::hit, std::move(value).freeze(), std::nullopt, form};
+    const byte_range part = form ? byte_range{} : wanted;  // a part of what is compressed says nothing
+    // Whole chunks, where they are to be compared; else no more than is wanted.
+    std::uint64_t begin = 0;
+    std::uint64_t end = reference->size;
+    if (trusted || *sums) {
+      end = end_of_range(part, reference->size);
+      begin = std::min(part.offset, end);
+    }
+    if (!trusted && *sums && begin != end) {
+      end = sums->end_of((end - 1) / sums->chunk_size());
+      begin -= begin % sums->chunk_size();
+    }
+    mutable_bytes value(static_cast<std::size_t>(end - begin));
+    if (read_at(file, value.data(), value.size(), begin, path) != value.size()) return damaged_file(path, identity, damaged_head);
+    if (!trusted && !*sums && digest_of(value.span()) != reference->content) return damaged_file(path, identity, damaged_payload);
+    for (std::uint64_t at_byte = begin; !trusted && *sums && at_byte < end; at_byte += sums->chunk_size()) {
+      const std::uint64_t number = at_byte / sums->chunk_size();
+      const auto chunk = value.span().subspan(static_cast<std::size_t>(at_byte - begin), static_cast<std::size_t>(sums->end_of(number) - at_byte));
+      if (!sums->matches(number, chunk)) return damaged_file(path, identity, damaged_payload);
+    }
+    const bytes read = std::move(value).freeze();
+    if (part.whole()) return {fetch_status::hit, read, std::nullopt, form};
+    const bytes taken = part_of(read, {std::min(part.offset, reference->size) - begin, part.size});
+    // A small part is not to hold the whole chunks.
+    return {fetch_status::hit, taken.size() < read.size() / 2 ? bytes::copy_of(taken.span()) : taken, std::nullopt};
   }
 
   /// A record, read from its file: all of it, or as much as there is.

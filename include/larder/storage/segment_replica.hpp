@@ -3,6 +3,7 @@
 #include <larder/core/concepts.hpp>
 #include <larder/storage/disk_options.hpp>
 #include <larder/storage/entry_directory.hpp>
+#include <larder/storage/file_system_probe.hpp>
 #include <larder/storage/newest_records.hpp>
 #include <larder/storage/recent_changes.hpp>
 #include <larder/storage/record_handle.hpp>
@@ -82,7 +83,8 @@ class segment_replica {
   /// The payload, in place unless `read_mode::copy`.
   fetched fetch(const digest& id, const bytes& key, handle& known) const {
     try {
-      return reader_.fetch(id, key, known);
+      std::uint64_t size = 0;
+      return reader_.fetch(id, key, known, {}, size);
     } catch (const std::bad_alloc&) {
       core::fail(error_cause::io, "not enough memory to read \"" + folder_.path_of(known.place().segment) + "\"");
     }
@@ -168,7 +170,7 @@ class segment_replica {
 
  protected:
   segment_replica(const std::filesystem::path& path, const mmap_disk_options& options, error_sink& sink, std::optional<std::uint64_t> capacity)
-      : options_(options),
+      : options_(resolved(options, path)),
         segment_size_(choose_segment_size(options.segment_size, capacity)),
         capacity_(capacity),
         directory_(path, "mmap_disk", sink, segment_folder::format_version),
@@ -221,6 +223,10 @@ class segment_replica {
     if (log == nullptr) return 0;
     const format::record_place active = format::record_place::of_word(log->active().load(std::memory_order_acquire));
     return active.unit == 0 ? 0 : active.segment;
+  }
+  static mmap_disk_options resolved(mmap_disk_options options, const std::filesystem::path& path) {
+    options.read = resolved_read_mode(options.read, path);
+    return options;
   }
   /// What a new segment gets: chosen once, so that it needs no lock.
   std::uint64_t segment_size() const noexcept { return segment_size_; }
@@ -372,14 +378,15 @@ class segment_replica {
     const format::footer_entry entry = in->entry(i);
     const format::record_place at{in->number, entry.unit};
     const bool has_file = format::has_file(entry.kind);
+    std::uint64_t size = format::segment_record::round_up(entry.weight + format::segment_record::header_size, format::record_place::unit_size);
     if (has_file) {
       const std::optional<stored_record> found = reader_.look_at(*in, at);
       if (!found || !found->reference || !std::binary_search(opened_.files.begin(), opened_.files.end(), found->reference->number)) return;
       references_.add(*found->reference);
       unflushed_files_.push_back(found->reference->number);
+      size = found->record.size();
     }
-    in->live_bytes += format::segment_record::round_up((has_file ? format::file_reference::encoded_size : entry.weight) +
-                                                           format::segment_record::header_size, format::record_place::unit_size);
+    in->live_bytes += size;
     stored_info info{entry.weight, entry.written, entry.written, entry.expires, entry.uncompressed};
     if (const std::uint64_t use = in->use(i); use != 0)
       if (const auto used = format::use_stamp::decode(use, at); used && *used > info.accessed) info.accessed = *used;

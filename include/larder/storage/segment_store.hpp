@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/core/concepts.hpp>
+#include <larder/format/chunk_checksums.hpp>
 #include <larder/storage/segment_replica.hpp>
 #include <larder/storage/segment_writer.hpp>
 #include <larder/sync/process_mutex.hpp>
@@ -63,13 +64,7 @@ class segment_store : public segment_replica {
   }
   /// Writes all of an entry where nobody finds it. Throws `larder::error`, `no_space` when the device is full.
   staged stage(const stored_entry& entry) {
-    staged result(threads_.current());
-    result.key = entry.key;
-    result.record.id = entry.id;
-    result.record.written = entry.info.written;
-    result.record.expires = entry.info.expires;
-    result.record.kind = entry.info.uncompressed != 0 ? format::record_kind::compressed : format::record_kind::value;
-    result.payload = entry.payload;
+    staged result = described(entry);
     if (entry.payload.size() >= file_from()) {
       result.value = entry.payload.slice(result.head_size());
       put_into_file(result, result.value);
@@ -101,19 +96,10 @@ class segment_store : public segment_replica {
   }
   /// Writes it where nobody finds it. Throws `larder::error`, `no_space` when the device is full.
   void write(staged& made) {
-    shared_log* const log = log_.load(std::memory_order_acquire);
-    if (log == nullptr) refuse_changes();
-    format::segment_record& record = made.record;
-    if (made.key.size() > format::segment_record::longest_key)
-      core::fail(error_cause::invalid_argument, "a key of " + std::to_string(made.key.size()) + " bytes is too long for a byte storage");
-    record.key_size = static_cast<std::uint32_t>(made.key.size());
-    record.payload_size = made.payload.size();
-    record.payload_checksum = format::payload_checksum(made.payload.data(), made.payload.size(), record.id);
-    made.log = log;
-    made.position = position_.load(std::memory_order_acquire);
-    record.sequence = log->sequence_at(made.position);
-    writer_.write(made, *log, segment_size());
-    if (record.used.count() != 0) mark_used(*made.file, folder_.path_of(made.at.segment));
+    shared_log& log = log_to_change();
+    made.prepare(log, position_.load(std::memory_order_acquire));
+    writer_.write(made, log, segment_size());
+    if (made.record.used.count() != 0) mark_used(*made.file, folder_.path_of(made.at.segment));
   }
 
   /// How the index knows a staged record that is about to be published.
@@ -325,7 +311,23 @@ class segment_store : public segment_replica {
   };
   refusal take_refused() { return std::exchange(refused_, {}); }
 
- private:
+ protected:
+  /// An entry as a record of its own that is still to be written.
+  staged described(const stored_entry& entry) const {
+    staged result(threads_.current());
+    result.key = entry.key;
+    result.payload = entry.payload;
+    result.record.kind = entry.info.uncompressed != 0 ? format::record_kind::compressed : format::record_kind::value;
+    result.record.id = entry.id;
+    result.record.written = entry.info.written;
+    result.record.expires = entry.info.expires;
+    return result;
+  }
+  shared_log& log_to_change() const {
+    shared_log* const log = log_.load(std::memory_order_acquire);
+    if (log == nullptr) refuse_changes();
+    return *log;
+  }
   /// Whether the log's file is still there: asked now and then, as a put is not to wait for the answer each time.
   bool is_intact(const shared_log& log) {
     constexpr std::chrono::microseconds now_and_then{50};
@@ -369,24 +371,29 @@ class segment_store : public segment_replica {
 
   void put_into_file(staged& to, const bytes& value) {
     to.record.kind = format::in_file(to.record.kind);
-    const digest content = digest_of(value.span());
-    std::optional<format::file_reference> known;
-    {
-      const guard held = threads_.lock_unless_held();
-      known = references_.with_content(content, value.size());
-    }
-    // Equal digests are not yet equal bytes to somebody who wants them to be.
-    if (known) {
-      const std::shared_ptr<mapped_value> there = files_.map(known->number, known->size);
-      if (there == nullptr || std::memcmp(there->content().data(), value.data(), value.size()) != 0) known.reset();
-    }
-    if (known) {
-      to.reference = known;
+    const format::chunk_checksums sums = format::chunk_checksums::of(value.span());
+    const digest content = sums.content();
+    const auto is_same = [&](std::span<const std::byte> known) { return std::memcmp(known.data(), value.data(), value.size()) == 0; };
+    if (const auto known = file_with(content, value.size(), is_same)) {
+      to.reference = known->reference;
     } else {
       to.reference = format::file_reference{files_.write(value.span()), value.size(), content};
       to.wrote_file = files_.path_of(to.reference->number);
     }
-    to.refer_to_file();
+    to.refer_to_file(sums.payload(*to.reference));
+  }
+  /// The file that has this content already.
+  template <class Same>
+  std::optional<known_file> file_with(const digest& content, std::uint64_t size, Same&& is_same) {
+    const auto known = [&] {
+      const guard held = threads_.lock_unless_held();
+      return references_.with_content(content, size);
+    }();
+    if (!known) return std::nullopt;
+    // Equal digests are not yet equal bytes to somebody who wants them to be.
+    std::shared_ptr<mapped_value> there = files_.map(known->number, known->size);
+    if (there == nullptr || !is_same(there->content())) return std::nullopt;
+    return known_file{*known, std::move(there)};
   }
   void drop_reference(std::uint64_t number) {
     if (!references_.remove(number)) return;

@@ -4,6 +4,7 @@
 #include <larder/core/concepts.hpp>
 #include <larder/format/segment_footer.hpp>
 #include <larder/format/segment_record.hpp>
+#include <larder/storage/record_batch.hpp>
 #include <larder/storage/segment_folder.hpp>
 #include <larder/storage/segment_room.hpp>
 #include <larder/storage/shared_log.hpp>
@@ -19,6 +20,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <sys/uio.h>
@@ -51,12 +53,15 @@ class staged_record {
 
   /// How much of the payload says that the value is compressed.
   std::size_t head_size() const noexcept { return format::is_compressed(record.kind) ? format::compressed_head::encoded_size : 0; }
-  /// Makes the payload what stands for a value in a file: the reference, behind the head of a compressed one.
-  void refer_to_file() {
-    const auto encoded = reference->encode();
-    mutable_bytes made(head_size() + encoded.size());
-    if (head_size() != 0) std::memcpy(made.data(), payload.data(), head_size());
-    std::memcpy(made.data() + head_size(), encoded.data(), encoded.size());
+  /// Makes the payload what stands for a value in a file: what refers to it, behind the head of a compressed one.
+  void refer_to_file(const bytes& referring) {
+    if (head_size() == 0) {
+      payload = referring;
+      return;
+    }
+    mutable_bytes made(head_size() + referring.size());
+    std::memcpy(made.data(), payload.data(), head_size());
+    std::memcpy(made.data() + head_size(), referring.data(), referring.size());
     payload = std::move(made).freeze();
   }
   /// What a footer says of it.
@@ -64,7 +69,23 @@ class staged_record {
     const auto form = head_size() != 0 ? format::compressed_head::decode(payload.span()) : std::nullopt;
     return format::footer_entry::of(record, at.unit, reference ? head_size() + reference->size : record.payload_size, form ? form->size : 0);
   }
-
+  /// What it says of itself wherever it lies. Throws `larder::error` when its key is too long.
+  void prepare(const shared_log& of, std::uint64_t at_position) {
+    prepare_head(of, at_position, payload.size());
+    record.payload_checksum = format::payload_checksum(payload.data(), payload.size(), record.id);
+  }
+  /// The same of a payload that is still to come.
+  void prepare_head(const shared_log& of, std::uint64_t at_position, std::uint64_t payload_size) {
+    if (key.size() > format::segment_record::longest_key)
+      core::fail(error_cause::invalid_argument, "a key of " + std::to_string(key.size()) + " bytes is too long for a byte storage");
+    record.key_size = static_cast<std::uint32_t>(key.size());
+    record.payload_size = payload_size;
+    log = &of;
+    position = at_position;
+    record.sequence = of.sequence_at(at_position);
+  }
+  /// Whether this is the process that made it, and not a forked copy.
+  bool is_own() const noexcept { return process_.is_current(); }
   /// It is somebody else's now: nothing is undone.
   void keep() noexcept {
     file.reset();
@@ -116,6 +137,11 @@ class segment_writer {
   /// Writes a record, whose place, sequence and file this fills in. `new_size` is what a segment that has to be opened gets.
   /// Throws `file_error`, `no_space` when no room can be made.
   void write(staged_record& staged, shared_log& log, std::uint64_t new_size) {
+    take_room(staged, log, new_size);
+    write_bytes(staged);
+  }
+  /// The same without writing anything.
+  void take_room(staged_record& staged, shared_log& log, std::uint64_t new_size) {
     for (;;) {
       const format::record_place end = format::record_place::of_word(log.active().load(std::memory_order_acquire));
       format::segment_record& record = staged.record;
@@ -140,8 +166,46 @@ class segment_writer {
       if (!log.active().compare_exchange_strong(expected, after.word(), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
       staged.at = end;
       staged.file = to.file;
-      write_bytes(staged);
       return;
+    }
+  }
+  /// The same for many, as many at once as lie side by side; at most `record_batch::most` of them.
+  void write_together(std::span<staged_record> all, shared_log& log, std::uint64_t new_size) {
+    while (!all.empty()) {
+      const format::record_place end = format::record_place::of_word(log.active().load(std::memory_order_acquire));
+      format::record_place after = end;
+      const auto lay = [&](staged_record& one) {
+        one.at = after;
+        one.record.payload_offset = static_cast<std::uint32_t>(
+            format::segment_record::payload_offset_for(after.offset(), one.record.key_size, one.record.payload_size));
+        return after.offset() + one.record.size();
+      };
+      if (end.unit == 0) {
+        lay(all.front());
+        open_next(log, end.segment, new_size, all.front().record.size());
+        continue;
+      }
+      const writing to = writing_of(end.segment, log, new_size);
+      const bool long_in_use = all.front().position > log.active_since().load(std::memory_order_relaxed) + log.slots() / 2;
+      std::size_t count = 0;
+      for (; count < all.size() && !long_in_use; ++count) {
+        const std::uint64_t next = lay(all[count]);
+        if (next > to.size) break;
+        after.unit = static_cast<std::uint32_t>(next / format::record_place::unit_size);
+      }
+      if (count == 0) {
+        seal(log, end);
+        continue;
+      }
+      const segment_room::outlook room = room_.reach(log, end, after.offset(), *to.file, to.size);
+      if (room == segment_room::outlook::stuck) seal(log, end);
+      if (room != segment_room::outlook::ready) continue;
+      std::uint64_t expected = end.word();
+      if (!log.active().compare_exchange_strong(expected, after.word(), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+      const std::span<staged_record> placed = all.first(count);
+      for (staged_record& one : placed) one.file = to.file;
+      record_batch(std::span<const staged_record>(placed)).write(*to.file, end.offset(), folder_->path_of(end.segment));
+      all = all.subspan(count);
     }
   }
   /// Writes the head again, with the sequence that the record has now.

@@ -5,12 +5,13 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/digest.hpp>
-#include <larder/format/segment_record.hpp>
+#include <larder/format/chunk_checksums.hpp>
 #include <larder/storage/entry_directory.hpp>
 #include <larder/storage/file_mapping.hpp>
 #include <larder/storage/pinned_views.hpp>
 #include <larder/storage/posix_file.hpp>
 
+#include <atomic>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -31,14 +32,26 @@ namespace larder::storage {
 /// A value's file in memory.
 class mapped_value {
  public:
-  mapped_value(file_mapping mapped, std::shared_ptr<pinned_ledger> ledger) noexcept
-      : mapping_(std::move(mapped)), views_(std::move(ledger)) {}
+  mapped_value(file_mapping mapped, std::shared_ptr<pinned_ledger> ledger)
+      : mapping_(std::move(mapped)),
+        views_(std::move(ledger)),
+        right_(new std::atomic<std::uint64_t>[mapping_.span().size() / (64 * format::chunk_checksums::chunk_size) + 1]()) {}
   std::span<const std::byte> content() const noexcept { return mapping_.span(); }
   pinned_views<mapped_value>& views() noexcept { return views_; }
+  /// Which chunks (of the usual size) this process found right.
+  bool was_right(std::uint64_t chunk) const noexcept { return (right_[chunk / 64].load(std::memory_order_relaxed) >> (chunk % 64) & 1) != 0; }
+  void set_right(std::uint64_t chunk) noexcept { right_[chunk / 64].fetch_or(std::uint64_t{1} << (chunk % 64), std::memory_order_relaxed); }
 
  private:
   file_mapping mapping_;
   pinned_views<mapped_value> views_;
+  std::unique_ptr<std::atomic<std::uint64_t>[]> right_;
+};
+
+/// A value's file that entries refer to already.
+struct known_file {
+  format::file_reference reference;
+  std::shared_ptr<mapped_value> mapped;
 };
 
 class value_files {
@@ -64,25 +77,44 @@ class value_files {
     return number;
   }
 
+  /// A new file for a value.
+  struct new_file {
+    std::uint64_t number = 0;
+    std::string path;
+    file_descriptor file;
+  };
+  /// A number that no file had.
+  std::uint64_t next_number() noexcept {
+    const std::lock_guard guard(mutex_);
+    std::uint64_t mixed = (names_ += 0x9e37'79b9'7f4a'7c15ULL) ^ static_cast<std::uint64_t>(::getpid()) << 32;  // a child counts on from where its parent is
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58'476d'1ce4'e5b9ULL;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d0'49bb'1331'11ebULL;
+    return mixed ^ (mixed >> 31);
+  }
+  /// Makes an empty one, to read and write. Throws `file_error`.
+  new_file create() {
+    for (;;) {
+      new_file made;
+      made.number = next_number();
+      made.path = path_of(made.number);
+      made.file = open_file(made.path, O_CREAT | O_EXCL | O_RDWR);
+      if (made.file) return made;
+      if (errno != EEXIST) fail_file("create", made.path, errno);
+    }
+  }
   /// Writes a value into a new file and says its number. Throws `file_error`; no file is left then.
   std::uint64_t write(std::span<const std::byte> value) {
-    for (;;) {
-      const std::uint64_t number = next_number();
-      const std::string path = path_of(number);
-      file_descriptor file = open_file(path, O_CREAT | O_EXCL | O_WRONLY);
-      if (!file && errno == EEXIST) continue;
-      if (!file) fail_file("create", path, errno);
-      try {
-        if (!value.empty() && ::fallocate(file.get(), 0, 0, static_cast<off_t>(value.size())) != 0 && (errno == ENOSPC || errno == EDQUOT))
-          fail_file("make room for", path, errno);  // full disks are noticed before the long write
-        write_at(file, value, {}, 0, path);
-        if (const int answer = file.close(); answer != 0) fail_file("write", path, answer);
-      } catch (...) {
-        ::unlink(path.c_str());
-        throw;
-      }
-      return number;
+    new_file made = create();
+    try {
+      if (!value.empty() && ::fallocate(made.file.get(), 0, 0, static_cast<off_t>(value.size())) != 0 && (errno == ENOSPC || errno == EDQUOT))
+        fail_file("make room for", made.path, errno);  // full disks are noticed before the long write
+      write_at(made.file, value, {}, 0, made.path);
+      if (const int answer = made.file.close(); answer != 0) fail_file("write", made.path, answer);
+    } catch (...) {
+      ::unlink(made.path.c_str());
+      throw;
     }
+    return made.number;
   }
 
   /// The file of this number where it is in memory already; else nothing.
@@ -131,14 +163,6 @@ class value_files {
   }
 
  private:
-  std::uint64_t next_number() noexcept {
-    const std::lock_guard guard(mutex_);
-    std::uint64_t mixed = (names_ += 0x9e37'79b9'7f4a'7c15ULL) ^ static_cast<std::uint64_t>(::getpid()) << 32;  // a child counts on from where its parent is
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58'476d'1ce4'e5b9ULL;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d0'49bb'1331'11ebULL;
-    return mixed ^ (mixed >> 31);
-  }
-
   std::string folder_;
   std::shared_ptr<pinned_ledger> ledger_;
   std::size_t most_;
