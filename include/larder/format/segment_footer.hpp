@@ -96,8 +96,12 @@ class segment_footer {
   }
   /// The footer of this segment, or nothing when it has none that is whole and right.
   static std::optional<segment_footer> find(std::span<const std::byte> file, std::uint32_t segment) noexcept {
-    if (file.size() < trailer_size) return std::nullopt;
-    const std::byte* const trailer = file.data() + file.size() - trailer_size;
+    return find(file, file.size(), segment);
+  }
+  /// The same with no more of the file than its end, which has to hold all of the footer.
+  static std::optional<segment_footer> find(std::span<const std::byte> tail, std::uint64_t file_size, std::uint32_t segment) noexcept {
+    if (tail.size() < trailer_size || file_size < tail.size()) return std::nullopt;
+    const std::byte* const trailer = tail.data() + tail.size() - trailer_size;
     const auto get = [trailer](std::size_t where, auto& value) { std::memcpy(&value, trailer + where, sizeof value); };
     std::uint32_t found_version = 0;
     std::uint32_t number = 0;
@@ -112,11 +116,11 @@ class segment_footer {
     get(32, entries_checksum);
     get(56, checksum);
     if (std::memcmp(trailer, magic.data(), magic.size()) != 0 || XXH3_64bits(trailer, 56) != checksum || found_version != version ||
-        number != segment || count > (file.size() - trailer_size) / (footer_entry::encoded_size + 8) || file.size() - size_for(count) != records_end)
+        number != segment || count > (tail.size() - trailer_size) / (footer_entry::encoded_size + 8) || file_size - size_for(count) != records_end)
       return std::nullopt;
     segment_footer footer;
-    footer.entries_ = file.subspan(records_end, count * footer_entry::encoded_size);
-    footer.uses_ = file.subspan(records_end + footer.entries_.size(), count * 8);
+    footer.entries_ = tail.last(size_for(count)).first(count * footer_entry::encoded_size);
+    footer.uses_ = tail.last(size_for(count)).subspan(footer.entries_.size(), count * 8);
     footer.records_end_ = records_end;
     if (XXH3_64bits(footer.entries_.data(), footer.entries_.size()) != entries_checksum) return std::nullopt;
     return footer;

@@ -212,18 +212,9 @@ class entry_directory {
 
   error_sink& sink() const noexcept { return *sink_; }
 
- private:
-  static constexpr std::string_view marker_start = "larder storage, version ";
-  static constexpr std::string_view byte_order = "little-endian";
-
-  std::string marker_text() const {
-    std::string text = std::string(marker_start) + std::string(version_) + "\n" + std::string(byte_order) + "\n";
-    return text + digest_of(text).hex() + "\n";
-  }
-
-  /// The marker, or nothing when there is none or a damaged one.
-  std::optional<std::string> read_marker() const {
-    const std::string path = file("format");
+  /// The marker of a directory, or nothing when there is none or a damaged one. Throws `file_error`.
+  static std::optional<std::string> read_marker(const std::string& root) {
+    const std::string path = root + "/format";
     const file_descriptor marker = open_file(path, O_RDONLY | O_NONBLOCK);
     if (!marker) {
       if (errno == ENOENT) return std::nullopt;
@@ -236,22 +227,41 @@ class entry_directory {
     if (text.substr(body.size()) != digest_of(body).hex() + "\n") return std::nullopt;
     return text;
   }
+  /// What a marker says: version and byte order, with a comma between them.
+  static std::string described(std::string_view marker) {
+    std::string text(marker.substr(marker_start.size(), marker.size() - marker_start.size() - 34));
+    std::replace(text.begin(), text.end(), '\n', ',');
+    return text;
+  }
+  /// Whether a name in a directory is one of ours, or one that anybody may put beside them.
+  static bool is_known(std::string_view name) noexcept {
+    constexpr std::array<std::string_view, 9> known{"format", "entries", "staging", "quarantine",  "LOCK",
+                                                    "USERS",  "journal", "lost+found", "CACHEDIR.TAG"};
+    return std::find(known.begin(), known.end(), name) != known.end() || name.starts_with('.');
+  }
+
+ private:
+  static constexpr std::string_view marker_start = "larder storage, version ";
+  static constexpr std::string_view byte_order = "little-endian";
+
+  std::string marker_text() const {
+    std::string text = std::string(marker_start) + std::string(version_) + "\n" + std::string(byte_order) + "\n";
+    return text + digest_of(text).hex() + "\n";
+  }
+
+  std::optional<std::string> read_marker() const { return read_marker(root_); }
 
   void check_marker(std::string_view policy) const {
     const std::optional<std::string> marker = read_marker();
     if (marker && *marker == marker_text()) return;
     if (marker) {
-      std::string described = marker->substr(marker_start.size(), marker->size() - marker_start.size() - 34);
-      std::replace(described.begin(), described.end(), '\n', ',');
       core::fail(error_cause::invalid_argument,
-                 std::string(policy) + " cannot read the directory \"" + root_ + "\": it was written as version " + described +
+                 std::string(policy) + " cannot read the directory \"" + root_ + "\": it was written as version " + described(*marker) +
                      ", this library reads version " + std::string(version_) + "," + std::string(byte_order) +
                      "; name another directory, or remove this one");
     }
     for (const std::string& name : names_in(root_)) {
-      constexpr std::array<std::string_view, 9> known{"format", "entries", "staging", "quarantine",  "LOCK",
-                                                      "USERS",  "journal", "lost+found", "CACHEDIR.TAG"};
-      if (std::find(known.begin(), known.end(), name) == known.end() && !name.starts_with('.'))
+      if (!is_known(name))
         core::fail(error_cause::invalid_argument, std::string(policy) + " will not use the directory \"" + root_ +
                                                       "\": it is not empty and not a larder storage (it holds \"" + name +
                                                       "\"); name an empty or new directory");

@@ -26,6 +26,7 @@ namespace larder::storage {
 class segment_folder {
  public:
   static constexpr std::string_view suffix = ".segment";
+  static constexpr std::string_view format_version = "2";  // of what the marker says
   static constexpr std::uint64_t first_record = 64;  // an empty start, so that no place is all zeros
 
   explicit segment_folder(std::string path) : path_(std::move(path)) {}

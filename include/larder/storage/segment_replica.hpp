@@ -162,7 +162,7 @@ class segment_replica {
       : options_(options),
         segment_size_(choose_segment_size(options.segment_size, capacity)),
         capacity_(capacity),
-        directory_(path, "mmap_disk", sink, "2"),
+        directory_(path, "mmap_disk", sink, segment_folder::format_version),
         folder_(directory_.file("entries")),
         ledger_(std::make_shared<pinned_ledger>()),
         files_(folder_.path(), ledger_, options.max_mappings),

@@ -72,13 +72,15 @@ class shared_log {
         base_(std::exchange(other.base_, nullptr)),
         size_(std::exchange(other.size_, 0)),
         slots_log2_(other.slots_log2_),
-        first_sequence_(other.first_sequence_) {}
+        first_sequence_(other.first_sequence_),
+        read_only_(other.read_only_) {}
   shared_log& operator=(shared_log&& other) noexcept {
     std::swap(file_, other.file_);
     std::swap(base_, other.base_);
     std::swap(size_, other.size_);
     std::swap(slots_log2_, other.slots_log2_);
     std::swap(first_sequence_, other.first_sequence_);
+    std::swap(read_only_, other.read_only_);
     return *this;
   }
   ~shared_log() {
@@ -120,10 +122,12 @@ class shared_log {
     return made;
   }
 
-  /// The log at `path`, or nothing when there is none that is whole. Throws `file_error` when the system refuses.
-  static std::optional<shared_log> open(const std::string& path) {
+  /// The log at `path`, or nothing when there is none that is whole. With `read_only` the file need not be writable and is not written: for
+  /// who only looks, and places nothing. Throws `file_error` when the system refuses.
+  static std::optional<shared_log> open(const std::string& path, bool read_only = false) {
     shared_log found;
-    found.file_ = open_file(path, O_RDWR | O_NONBLOCK);
+    found.read_only_ = read_only;
+    found.file_ = open_file(path, (read_only ? O_RDONLY : O_RDWR) | O_NONBLOCK);
     if (!found.file_) {
       if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO || errno == EISDIR) return std::nullopt;
       fail_file("open", path, errno);
@@ -253,12 +257,13 @@ class shared_log {
     return errno == EOPNOTSUPP || errno == ENOSYS ? ::posix_fallocate(file.get(), 0, static_cast<off_t>(size)) : errno;
   }
   void map(const std::string& path) {
-    void* const address = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0);
+    void* const address = ::mmap(nullptr, size_, read_only_ ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0);
     if (address == MAP_FAILED) fail_file("map", path, errno);
     base_ = static_cast<std::byte*>(address);
   }
 
   void raise_end(std::uint64_t to) noexcept {
+    if (read_only_) return;
     const auto hint = number_at(end_offset);
     std::uint64_t now = hint.load(std::memory_order_relaxed);
     while (now < to && !hint.compare_exchange_weak(now, to, std::memory_order_relaxed)) {
@@ -292,6 +297,7 @@ class shared_log {
   std::size_t size_ = 0;
   unsigned slots_log2_ = 0;
   std::uint64_t first_sequence_ = 0;
+  bool read_only_ = false;
 };
 
 }  // namespace larder::storage

@@ -48,11 +48,12 @@ class value_files {
   value_files(std::string folder, std::shared_ptr<pinned_ledger> ledger, std::size_t most_mappings)
       : folder_(std::move(folder)), ledger_(std::move(ledger)), most_(most_mappings), names_(random_bits()) {}
 
-  std::string path_of(std::uint64_t number) const {
+  std::string path_of(std::uint64_t number) const { return folder_ + "/" + name_of(number); }
+  static std::string name_of(std::uint64_t number) {
     constexpr std::string_view digits = "0123456789abcdef";
-    std::string path = folder_ + "/";
-    for (int shift = 60; shift >= 0; shift -= 4) path += digits[number >> shift & 15];
-    return path.append(suffix);
+    std::string name;
+    for (int shift = 60; shift >= 0; shift -= 4) name += digits[number >> shift & 15];
+    return name.append(suffix);
   }
   /// The number in a file's name, or nothing when it is no value's.
   static std::optional<std::uint64_t> number_of(std::string_view name) noexcept {
