@@ -88,6 +88,18 @@ class logged_index : public logged_entries<Key, Value, Context> {
     return true;
   }
 
+  /// Writes what counts of the oldest segment anew at the end and lets the rest of it go; false when there is none, or when something of it
+  /// cannot be written anew: then the segment stays as it is.
+  bool compact_oldest(departures& gone) {
+    catch_up(gone);
+    if (const auto oldest = store_.oldest()) store_.seal(oldest->number);
+    catch_up(gone);
+    const auto oldest = store_.oldest();
+    const bool compacted = oldest && compact(*oldest, gone, false);
+    store_.tidy();
+    return compacted;
+  }
+
   /// After the device refused to keep them: what counts of these segments is written anew, and they go.
   void rewrite_refused(departures& gone) {
     const auto refused = store_.take_refused();

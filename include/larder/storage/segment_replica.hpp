@@ -120,6 +120,14 @@ class segment_replica {
   }
 
   std::shared_ptr<segment> find(std::uint32_t number) const { return table_.find(number); }
+  /// The segment with the lowest number; nothing when there is none. Under the lock.
+  std::shared_ptr<segment> oldest() const {
+    std::shared_ptr<segment> first;
+    table_.for_each([&](const std::shared_ptr<segment>& one) {
+      if (first == nullptr) first = one;
+    });
+    return first;
+  }
   std::size_t segments() const {
     std::size_t count = 0;
     table_.for_each([&](const std::shared_ptr<segment>&) { ++count; });

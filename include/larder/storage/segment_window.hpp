@@ -36,8 +36,9 @@ class segment_window {
  public:
   static constexpr std::size_t least_read = 64 * 1024;
 
-  /// Throws `file_error`; a file that is not there is an empty window.
-  segment_window(std::string path, std::uint32_t number) : path_(std::move(path)), number_(number) {
+  /// Reads no less than `least` bytes at once. Throws `file_error`; a file that is not there is an empty window.
+  segment_window(std::string path, std::uint32_t number, std::size_t least = least_read)
+      : path_(std::move(path)), number_(number), least_(least) {
     file_ = open_file(path_, O_RDONLY | O_NONBLOCK);
     if (!file_) {
       if (errno == ENOENT || errno == ENOTDIR) return;
@@ -56,7 +57,7 @@ class segment_window {
     size = static_cast<std::size_t>(std::min<std::uint64_t>(size, size_ - offset));
     if (offset < begin_ || offset + size > begin_ + have_) {
       have_ = 0;
-      buffer_.resize(std::max(size, least_read));
+      buffer_.resize(std::max(size, least_));
       begin_ = offset;
       have_ = read_at(file_, buffer_.data(), buffer_.size(), offset, path_);
     }
@@ -139,6 +140,7 @@ class segment_window {
 
   std::string path_;
   std::uint32_t number_;
+  std::size_t least_;
   file_descriptor file_;
   std::uint64_t size_ = 0;
   std::vector<std::byte> buffer_;

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace disk {
+
+/// Who has a directory of `mmap_disk` open.
+struct directory_users {
+  struct process {
+    pid_t id = 0;
+    std::string program;  ///< its name, where the system tells it
+  };
+  bool any = false;
+  bool is_known = true;            ///< false: the system does not let us tell
+  std::vector<process> processes;  ///< those that can be named; others may be in another container
+
+  /// `2 processes: 712 (trainer), 780 (larder)`, `another process`, `nobody`.
+  std::string text() const;
+};
+
+/// Tells it from the system's list of locks, which nobody notices. Processes of other containers are not in that list.
+directory_users listed_users(const std::string& root);
+/// The same, and where nobody is listed by trying the locks themselves, without waiting and for an instant: whoever comes in just then
+/// waits as long.
+directory_users users_of(const std::string& root);
+
+}  // namespace disk

@@ -1,0 +1,147 @@
+#include "disk/repair.hpp"
+
+#include "disk/directory_contents.hpp"
+#include "disk/directory_users.hpp"
+#include "disk/opened_directory.hpp"
+#include "disk/verification.hpp"
+#include "simulate/number_text.hpp"
+
+#include <larder/core/units.hpp>
+
+#include <cstdio>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace disk {
+namespace {
+
+using larder::storage::segment_window;
+using simulate::grouped;
+
+/// What only who is alone may tidy up.
+struct disorder {
+  std::set<std::uint32_t> without_footer;  ///< segments, but for the last one, which goes on
+  folder_share staging;
+  folder_share loose_files;
+  bool has_marker = true;
+
+  bool any() const { return !without_footer.empty() || staging.files != 0 || loose_files.files != 0 || !has_marker; }
+};
+
+disorder disorder_in(const segment_inspection& found) {
+  disorder seen;
+  for (const inspected_segment& one : found.segments())
+    if ((one.ends == segment_window::ending::none || one.ends == segment_window::ending::damaged) &&
+        (one.ends == segment_window::ending::damaged || &one != &found.segments().back()))
+      seen.without_footer.insert(one.number);
+  seen.staging = share_of_folder(found.root() + "/staging");
+  const directory_contents contents = contents_of(found);
+  seen.loose_files = contents.loose_files;
+  seen.has_marker = found.has_marker();
+  return seen;
+}
+
+std::string counted(std::size_t count, const char* one, const char* many) { return grouped(count) + " " + (count == 1 ? one : many); }
+
+void say(const char* format, const std::string& text) { std::printf(format, text.c_str()); }
+
+void print_disorder(const disorder& seen, const char* verb) {
+  if (!seen.has_marker) std::printf("%s the marker file \"format\" anew\n", std::string(verb) == "would" ? "would write" : "wrote");
+  const bool would = std::string(verb) == "would";
+  if (!seen.without_footer.empty())
+    std::printf("%s %s\n", would ? "would write" : "wrote", counted(seen.without_footer.size(), "footer", "footers").c_str());
+  if (seen.staging.files != 0)
+    std::printf("%s %s that a dead process left in staging\n", would ? "would remove" : "removed",
+                counted(seen.staging.files, "file", "files").c_str());
+  if (seen.loose_files.files != 0)
+    std::printf("%s %s that no entry refers to (%s)\n", would ? "would remove" : "removed",
+                counted(seen.loose_files.files, "value's file", "values' files").c_str(), larder::format_size(seen.loose_files.bytes).c_str());
+}
+
+/// What of the first is not in the second.
+disorder gone_from(const disorder& before, const disorder& after) {
+  disorder done;
+  for (const std::uint32_t number : before.without_footer)
+    if (!after.without_footer.contains(number)) done.without_footer.insert(number);
+  const auto difference = [](const folder_share& was, const folder_share& is) {
+    return folder_share{was.files - std::min(was.files, is.files), was.bytes - std::min(was.bytes, is.bytes)};
+  };
+  done.staging = difference(before.staging, after.staging);
+  done.loose_files = difference(before.loose_files, after.loose_files);
+  done.has_marker = before.has_marker || !after.has_marker;
+  return done;
+}
+
+}  // namespace
+
+int repair(const repair_options& options) {
+  constexpr int whole = 0;
+  constexpr int not_whole = 1;
+  const interruption stop;
+  const directory_users users = users_of(options.directory);
+  const bool in_use = users.any || !users.is_known;
+  std::optional<segment_inspection> found(std::in_place, options.directory, in_use);
+  const verification seen = verify_directory(*found, in_use, false, options.quiet, stop);
+  const disorder before = disorder_in(*found);
+  if (seen.is_interrupted) {
+    std::fprintf(stderr, "larder: interrupted while it looked for damage; nothing was changed\n");
+    return interruption::exit_code;
+  }
+  for (const damage& one : seen.damaged) std::printf("damaged     %s\n", damage_line(one).c_str());
+  for (const damage& one : seen.unreadable) std::printf("unreadable  %s\n", damage_line(one).c_str());
+  if (in_use)
+    std::printf("in use by %s: damaged entries are moved out, which the others follow; footers, staging and files without an entry are for\n"
+                "when nobody has the directory open, as a process may be about to refer to them\n",
+                users.text().c_str());
+  std::size_t entries = 0;
+  for (const damage& one : seen.damaged) entries += one.at ? 1 : 0;
+  if (options.dry_run) {
+    if (entries != 0) say("would move out %s\n", counted(entries, "damaged entry", "damaged entries"));
+    if (!in_use) print_disorder(before, "would");
+    if (entries == 0 && seen.damaged.empty() && (in_use || !before.any())) std::printf("nothing to repair\n");
+    return whole;
+  }
+  // Opening a directory changes it, so one that is in order is left alone.
+  if (seen.damaged.empty() && (in_use || !before.any())) {
+    std::printf("nothing to repair: %s, %s\n", counted(seen.entries, "entry is", "entries are").c_str(),
+                seen.unreadable.empty() ? "whole" : "but not everything could be read");
+    return seen.unreadable.empty() ? whole : not_whole;
+  }
+  told_errors errors;
+  std::size_t moved = 0;
+  bool is_interrupted = false;
+  {
+    opened_directory directory(*found, no_capacity, errors);
+    for (const damage& one : seen.damaged) {
+      if ((is_interrupted = stop.asked())) break;
+      if (!one.at) continue;
+      // One whose file is not there is in nobody's index; that its key has nothing is then said by a record.
+      if (directory.check(one.id, one.key_bytes) && one.id.high != 0) directory.mark_erased(one.id);
+      ++moved;
+    }
+  }
+  for (const larder::error_event& event : errors.take()) std::fprintf(stderr, "larder: %s\n", event.message.c_str());
+  const bool still_in_use = users_of(options.directory).any;
+  found.emplace(options.directory, still_in_use);
+  if (moved != 0) say("moved out %s\n", counted(moved, "damaged entry", "damaged entries"));
+  if (!in_use) print_disorder(gone_from(before, disorder_in(*found)), "did");
+  if (is_interrupted) {
+    std::fprintf(stderr, "larder: interrupted: %s of %s were moved out; run it again for the rest\n", grouped(moved).c_str(), grouped(entries).c_str());
+    return interruption::exit_code;
+  }
+  const verification after = verify_directory(*found, still_in_use, false, options.quiet, stop);
+  if (after.is_interrupted) {
+    std::fprintf(stderr, "larder: interrupted while it read everything once more; all repairs were done\n");
+    return interruption::exit_code;
+  }
+  if (after.damaged.empty() && after.unreadable.empty()) {
+    std::printf("whole now: %s\n", counted(after.entries, "entry", "entries").c_str());
+    return whole;
+  }
+  for (const damage& one : after.damaged) std::printf("still damaged  %s\n", damage_line(one).c_str());
+  for (const damage& one : after.unreadable) std::printf("unreadable  %s\n", damage_line(one).c_str());
+  return not_whole;
+}
+
+}  // namespace disk
