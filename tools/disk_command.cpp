@@ -75,7 +75,8 @@ subcommand add_ls(CLI::App& disk) {
   app.add_option("--limit", chosen->limit, "no more than so many entries")->check(CLI::PositiveNumber);
   app.add_flag("--expired", chosen->with_expired, "expired entries too, which a cache finds no more");
   app.add_flag("--json", chosen->json, "an array of objects, one a line");
-  app.footer(R"(What a program that opens the directory now would find. Nothing is written or locked, so it works beside other processes
+  app.footer(
+      R"(What a program that opens the directory now would find. Nothing is written or locked, so it works beside other processes
 and where one may not write. A key that is no plain text is printed as hex: and its bytes; every option that takes a key takes that.
 
 Examples:
@@ -109,7 +110,8 @@ subcommand add_stat(CLI::App& disk) {
   larder disk stat .cache/weights --json | jq .garbage_share
 
 Exit codes: 0 done; 1 it could not be read; 2 wrong use)");
-  return {&app, [] {}, [chosen] {
+  return {&app, [] {},
+          [chosen] {
             disk::print_figures(*chosen);
             return done;
           }};
@@ -121,7 +123,8 @@ subcommand add_verify(CLI::App& disk) {
   app.add_flag("--all", chosen->all, "records that are of no use any more, too");
   app.add_flag("--json", chosen->json, "one object");
   app.add_flag("-q,--quiet", chosen->quiet, "no progress");
-  app.footer(R"(Reads each record of an entry and each values' file once, and changes nothing; beside other processes too. Ctrl-C stops it and
+  app.footer(
+      R"(Reads each record of an entry and each values' file once, and changes nothing; beside other processes too. Ctrl-C stops it and
 says how far it came.
 
 Examples:
@@ -134,10 +137,12 @@ Exit codes: 0 whole; 1 damage was found; 2 something could not be read, or wrong
 
 subcommand add_repair(CLI::App& disk) {
   auto chosen = std::make_shared<disk::repair_options>();
-  CLI::App& app = add(disk, "repair", "Move out what is damaged, write missing footers, remove what dead processes left", chosen->directory);
+  CLI::App& app =
+      add(disk, "repair", "Move out what is damaged, write missing footers, remove what dead processes left", chosen->directory);
   app.add_flag("-n,--dry-run", chosen->dry_run, "only say what would be done");
   app.add_flag("-q,--quiet", chosen->quiet, "no progress");
-  app.footer(R"(A damaged entry is read as a cache reads it: it has no value from then on, for all processes, and what was there goes to the
+  app.footer(
+      R"(A damaged entry is read as a cache reads it: it has no value from then on, for all processes, and what was there goes to the
 folder `quarantine`, which keeps the 16 newest. That is safe beside other processes. Footers, staging files and values' files that no entry
 refers to are seen to only while nobody else has the directory open.
 
@@ -152,11 +157,13 @@ subcommand add_compact(CLI::App& disk) {
   };
   auto chosen = std::make_shared<given>();
   CLI::App& app = add(disk, "compact", "Write what lives anew, so that garbage goes", chosen->directory);
-  app.add_option("--to", chosen->share, "how much of the segments may stay garbage: a share or a percentage")->capture_default_str();
+  app.add_option("--to", chosen->share, "how much of the segments may stay garbage: a share or a percentage")
+      ->capture_default_str();
   app.add_option("--capacity", chosen->size, "evict too, oldest first, until the values take no more than this (4GiB)");
   app.add_flag("-n,--dry-run", chosen->dry_run, "only say what would be done");
   app.add_flag("-q,--quiet", chosen->quiet, "no progress");
-  app.footer(R"(The oldest segments are written anew at the end without what is of no use in them, one after the other, so it needs the room of
+  app.footer(
+      R"(The oldest segments are written anew at the end without what is of no use in them, one after the other, so it needs the room of
 one segment more. It is what a cache does when it has to, and safe beside other processes: bytes that they hold stay valid. To them an
 entry that was written anew is the newest, and the last use that expire_after_access keeps begins with when it was written.
 
@@ -166,7 +173,8 @@ Exit codes: 0 done; 1 it could not go on; 2 wrong use; 130 interrupted)");
             chosen->garbage_share = parse_share(chosen->share);
             if (chosen->size.empty()) return;
             chosen->capacity = larder::parse_size(chosen->size, 1, "--capacity");
-            if (*chosen->capacity == 0) refuse("--capacity: \"" + chosen->size + "\" holds nothing; larder disk purge --all drops everything");
+            if (*chosen->capacity == 0)
+              refuse("--capacity: \"" + chosen->size + "\" holds nothing; larder disk purge --all drops everything");
           },
           [chosen] { return disk::compact(*chosen); }};
 }
@@ -178,15 +186,22 @@ subcommand add_purge(CLI::App& disk) {
   auto chosen = std::make_shared<given>();
   CLI::App& app = add(disk, "purge", "Drop entries: expired ones, old ones, by key or prefix, or all", chosen->directory);
   CLI::Option* const expired = app.add_flag("--expired", chosen->expired, "whose own time has passed (put with a ttl)");
-  CLI::Option* const prefix = app.add_option("--prefix", chosen->prefix, "whose key begins so (as ls prints it: text, or hex:...)");
+  CLI::Option* const prefix =
+      app.add_option("--prefix", chosen->prefix, "whose key begins so (as ls prints it: text, or hex:...)");
   CLI::Option* const key = app.add_option("--key", chosen->key, "of this key (as ls prints it: text, or hex:...)");
-  CLI::Option* const older = app.add_option("--older-than", chosen->span, "that were written longer ago: 90s, 15min, 12h, 30d, 2w");
-  app.add_flag("--all", chosen->all, "all of them, and the quarantine; asks first")->excludes(expired)->excludes(prefix)->excludes(key)->excludes(older);
+  CLI::Option* const older =
+      app.add_option("--older-than", chosen->span, "that were written longer ago: 90s, 15min, 12h, 30d, 2w");
+  app.add_flag("--all", chosen->all, "all of them, and the quarantine; asks first")
+      ->excludes(expired)
+      ->excludes(prefix)
+      ->excludes(key)
+      ->excludes(older);
   app.add_flag("--quarantine", chosen->quarantine, "the damaged things that were moved out");
   app.add_flag("-y,--yes", chosen->yes, "do not ask");
   app.add_flag("-n,--dry-run", chosen->dry_run, "only say how many");
   expired->excludes(prefix)->excludes(key)->excludes(older);
-  app.footer(R"(Entries are dropped as a cache erases them, so that processes at work agree. --prefix, --key and --older-than together choose what all
+  app.footer(
+      R"(Entries are dropped as a cache erases them, so that processes at work agree. --prefix, --key and --older-than together choose what all
 of them choose.
 
 Examples:
@@ -201,7 +216,8 @@ Exit codes: 0 done; 1 something could not be dropped, or was not wanted after al
               refuse("purge: say what to drop: --expired, --prefix TEXT, --key KEY, --older-than 30d, --quarantine or --all");
             if (chosen->key) chosen->key = disk::key_of_text(*chosen->key, "--key");
             if (chosen->prefix) chosen->prefix = disk::key_of_text(*chosen->prefix, "--prefix");
-            if (chosen->prefix && chosen->prefix->empty()) refuse("--prefix: an empty prefix is that of every key; --all drops everything");
+            if (chosen->prefix && chosen->prefix->empty())
+              refuse("--prefix: an empty prefix is that of every key; --all drops everything");
           },
           [chosen] { return disk::purge(*chosen); }};
 }
@@ -228,7 +244,8 @@ int run(const subcommand& asked) {
 std::function<int()> add_disk(CLI::App& larder) {
   CLI::App& app = *larder.add_subcommand("disk", "What is in a directory of mmap_disk, is it whole, how much of it is garbage");
   app.require_subcommand(1);
-  app.footer(R"(`larder disk SUBCOMMAND --help` explains a subcommand. ls, stat and verify only look: they write nothing, wait for nobody and work
+  app.footer(
+      R"(`larder disk SUBCOMMAND --help` explains a subcommand. ls, stat and verify only look: they write nothing, wait for nobody and work
 beside processes that use the directory. repair, compact and purge change it as a cache does.)");
   auto all = std::make_shared<std::vector<subcommand>>();
   for (const auto one : {add_ls, add_stat, add_verify, add_repair, add_compact, add_purge}) all->push_back(one(app));

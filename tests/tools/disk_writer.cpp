@@ -65,7 +65,8 @@ void make_later(const std::string& path, std::uint32_t number, std::uint64_t off
   if (!record || !footer) std::exit(2);
   bytes[offset + 4] = std::byte{kind};
   bytes[offset + 5] = std::byte{flag};
-  const std::uint64_t checksum = format::detail::header_checksum(bytes.data() + offset, format::record_key(bytes.subspan(offset), *record), at);
+  const std::uint64_t checksum =
+      format::detail::header_checksum(bytes.data() + offset, format::record_key(bytes.subspan(offset), *record), at);
   std::memcpy(bytes.data() + offset + 72, &checksum, sizeof checksum);
   std::vector<format::footer_entry> entries;
   std::vector<std::uint64_t> uses;
@@ -86,16 +87,17 @@ int main(int count, char** arguments) {
   const std::vector<std::string> words(arguments + 1, arguments + count);
   if (words.front() == "mark" && words.size() == 4) return mark(words[1], words[2], words[3]), 0;
   if (words.front() == "later" && words.size() == 6) {
-    make_later(words[1], static_cast<std::uint32_t>(std::stoul(words[2])), std::stoul(words[3]), static_cast<std::uint8_t>(std::stoul(words[4])),
-               static_cast<std::uint8_t>(std::stoul(words[5])));
+    make_later(words[1], static_cast<std::uint32_t>(std::stoul(words[2])), std::stoul(words[3]),
+               static_cast<std::uint8_t>(std::stoul(words[4])), static_cast<std::uint8_t>(std::stoul(words[5])));
     return 0;
   }
   larder::mmap_disk storage{arguments[1], {}};
   storage.options.segment_size = 128_KiB;
   storage.options.file_from = 16_KiB;
   larder::manual_clock clock(larder::wall_time::now() - std::chrono::seconds(count > 2 ? std::atol(arguments[2]) : 0));
-  auto cache = larder::make_cache<std::string, std::string>(larder::lru{}, larder::max_bytes{64_MiB}, larder::ttl{}, larder::expire_after_access{160h},
-                                                            larder::time_source{clock}, storage);
+  auto cache =
+      larder::make_cache<std::string, std::string>(larder::lru{}, larder::max_bytes{64_MiB}, larder::ttl{},
+                                                   larder::expire_after_access{160h}, larder::time_source{clock}, storage);
   std::cout << "open" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream parts(line);
@@ -108,7 +110,8 @@ int main(int count, char** arguments) {
       parts >> size >> seed;
       std::int64_t seconds = 0;
       const bool has_ttl = static_cast<bool>(parts >> seconds);
-      const bool stored = has_ttl ? cache.put(key_of(key), value_of(size, seed), std::chrono::seconds(seconds)) : cache.put(key_of(key), value_of(size, seed));
+      const bool stored = has_ttl ? cache.put(key_of(key), value_of(size, seed), std::chrono::seconds(seconds))
+                                  : cache.put(key_of(key), value_of(size, seed));
       std::cout << (stored ? "stored" : "refused") << std::endl;
     } else if (what == "erase") {
       std::cout << (cache.erase(key_of(key)) ? "erased" : "missing") << std::endl;

@@ -46,7 +46,9 @@ class byte_progress {
   /// `812 MiB/s`; nothing when too little was done to tell.
   std::string speed() const {
     const double passed = seconds();
-    return passed < 0.05 || done_ == 0 ? "" : larder::format_size(static_cast<std::uint64_t>(static_cast<double>(done_) / passed)) + "/s";
+    return passed < 0.05 || done_ == 0
+               ? ""
+               : larder::format_size(static_cast<std::uint64_t>(static_cast<double>(done_) / passed)) + "/s";
   }
 
  private:
@@ -58,10 +60,12 @@ class byte_progress {
     const auto filled = static_cast<std::size_t>(share * static_cast<double>(width));
     std::string rest;
     if (const double passed = seconds(); passed > 0.5 && share > 0.0 && share < 1.0)
-      rest = "  " + span_text(std::chrono::duration_cast<larder::duration>(std::chrono::duration<double>(passed / share - passed + 1))) + " left";
+      rest = "  " +
+             span_text(std::chrono::duration_cast<larder::duration>(std::chrono::duration<double>(passed / share - passed + 1))) +
+             " left";
     std::fprintf(stderr, "\r\033[K%s [%s%s] %s of %s  %s%s", title_.c_str(), std::string(filled, '#').c_str(),
-                 std::string(width - filled, '.').c_str(), larder::format_size(done_).c_str(), larder::format_size(total()).c_str(),
-                 speed().c_str(), rest.c_str());
+                 std::string(width - filled, '.').c_str(), larder::format_size(done_).c_str(),
+                 larder::format_size(total()).c_str(), speed().c_str(), rest.c_str());
     std::fflush(stderr);
   }
 

@@ -54,7 +54,9 @@ int compact(const compaction_options& options) {
   const directory_contents before = contents_of(found);
   std::printf("before: %s\n", what_is_there(before).c_str());
   if (before.later != 0) {
-    std::fprintf(stderr, "larder: %zu entries of \"%s\" are of a later version, which this one would leave behind; compact it with the larder that wrote them\n",
+    std::fprintf(stderr,
+                 "larder: %zu entries of \"%s\" are of a later version, which this one would leave behind; compact it with the "
+                 "larder that wrote them\n",
                  before.later, found.root().c_str());
     return failed;
   }
@@ -64,9 +66,11 @@ int compact(const compaction_options& options) {
   for (std::size_t i = 0; i < segments; ++i) live += before.segments[i].live;
   if (options.dry_run) {
     if (evicts)
-      std::printf("would evict entries, oldest first, until their values take no more than %s\n", format_size(*options.capacity).c_str());
+      std::printf("would evict entries, oldest first, until their values take no more than %s\n",
+                  format_size(*options.capacity).c_str());
     if (segments == 0)
-      std::printf("%s\n", evicts ? "and compact what that leaves" : "nothing to compact: no more garbage than asked for (--to says how much may stay)");
+      std::printf("%s\n", evicts ? "and compact what that leaves"
+                                 : "nothing to compact: no more garbage than asked for (--to says how much may stay)");
     else
       std::printf("would write %s of %zu segments anew, to free %s of garbage\n", format_size(live).c_str(), segments,
                   format_size(before.garbage()).c_str());
@@ -104,12 +108,14 @@ int compact(const compaction_options& options) {
   const directory_contents after = contents_of(now);
   std::printf("after:  %s\n", what_is_there(after).c_str());
   if (is_interrupted) {
-    std::fprintf(stderr, "larder: interrupted between two segments; everything is in order, and the rest waits for the next time\n");
+    std::fprintf(stderr,
+                 "larder: interrupted between two segments; everything is in order, and the rest waits for the next time\n");
     return interruption::exit_code;
   }
   if (is_stuck) {
     std::fprintf(stderr,
-                 "larder: the oldest segment of \"%s\" could not be written anew, so it stays; is something in it damaged (larder disk repair %s), or the device full?\n",
+                 "larder: the oldest segment of \"%s\" could not be written anew, so it stays; is something in it damaged "
+                 "(larder disk repair %s), or the device full?\n",
                  found.root().c_str(), options.directory.c_str());
     return failed;
   }

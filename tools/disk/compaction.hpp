@@ -8,8 +8,8 @@ namespace disk {
 
 struct compaction_options {
   std::string directory;
-  double garbage_share = 0.05;             ///< that may stay
-  std::optional<std::uint64_t> capacity;   ///< evicts as well, until the values fit
+  double garbage_share = 0.05;            ///< that may stay
+  std::optional<std::uint64_t> capacity;  ///< evicts as well, until the values fit
   bool dry_run = false;
   bool quiet = false;
 };

@@ -58,7 +58,9 @@ directory_contents contents_of(const segment_inspection& found) {
     constexpr std::uint64_t start = larder::storage::segment_folder::first_record;
     const bool has_footer = in.ends == segment_window::ending::footer;
     // Without a footer, what lies behind the last record is room, unless nothing will come into the segment any more.
-    const std::uint64_t end = std::clamp<std::uint64_t>(has_footer || in.is_active || &in == &found.segments().back() ? in.records_end : in.file_size, start, std::max(start, in.file_size));
+    const std::uint64_t end =
+        std::clamp<std::uint64_t>(has_footer || in.is_active || &in == &found.segments().back() ? in.records_end : in.file_size,
+                                  start, std::max(start, in.file_size));
     one.garbage = end - start - std::min(end - start, one.live);
     one.footer = std::min(start, in.file_size) + (has_footer ? in.file_size - in.records_end : 0);
     one.free = has_footer ? 0 : in.file_size - std::min(in.file_size, end);

@@ -30,21 +30,21 @@ struct folder_share {
 struct directory_contents {
   std::vector<segment_share> segments;
   std::size_t entries = 0;
-  std::size_t expired = 0;      ///< of the entries
-  std::size_t unreadable = 0;   ///< of the entries: heads that are damaged
-  std::size_t later = 0;        ///< entries of a later version, not counted above
+  std::size_t expired = 0;     ///< of the entries
+  std::size_t unreadable = 0;  ///< of the entries: heads that are damaged
+  std::size_t later = 0;       ///< entries of a later version, not counted above
   std::uint64_t expired_bytes = 0;
-  std::uint64_t values = 0;     ///< payload of all entries, shared files as often as they are referred to
+  std::uint64_t values = 0;  ///< payload of all entries, shared files as often as they are referred to
   std::uint64_t values_in_segments = 0;
   std::uint64_t keys = 0;
-  std::uint64_t heads = 0;      ///< 88 bytes each, references to files, and padding
+  std::uint64_t heads = 0;  ///< 88 bytes each, references to files, and padding
   std::uint64_t largest = 0;
   std::uint64_t median = 0;
   std::optional<larder::instant> oldest;
   std::optional<larder::instant> newest;
   std::size_t entries_in_files = 0;
-  folder_share value_files;     ///< that entries refer to
-  folder_share loose_files;     ///< values' files that no entry refers to
+  folder_share value_files;  ///< that entries refer to
+  folder_share loose_files;  ///< values' files that no entry refers to
   folder_share quarantine;
   folder_share staging;
 

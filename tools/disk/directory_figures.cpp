@@ -25,10 +25,14 @@ std::string percent(double share) { return simulate::decimal(share * 100, 1) + "
 
 std::string_view name_of(const inspected_segment& segment) {
   switch (segment.ends) {
-    case segment_window::ending::footer: return "sealed";
-    case segment_window::ending::none: return segment.is_active ? "takes records" : "no footer";
-    case segment_window::ending::damaged: return "footer damaged";
-    case segment_window::ending::other: return "footer of a later version";
+    case segment_window::ending::footer:
+      return "sealed";
+    case segment_window::ending::none:
+      return segment.is_active ? "takes records" : "no footer";
+    case segment_window::ending::damaged:
+      return "footer damaged";
+    case segment_window::ending::other:
+      return "footer of a later version";
   }
   return "";
 }
@@ -74,7 +78,11 @@ std::string json_of(const segment_inspection& found, const directory_contents& a
       .member("garbage_share", simulate::decimal(all.garbage_share(), 6))
       .add("footer_bytes", all.footers())
       .add("free_bytes", all.free())
-      .member("value_files", json_object().add("files", all.value_files.files).add("bytes", all.value_files.bytes).add("entries", all.entries_in_files).text())
+      .member("value_files", json_object()
+                                 .add("files", all.value_files.files)
+                                 .add("bytes", all.value_files.bytes)
+                                 .add("entries", all.entries_in_files)
+                                 .text())
       .member("unreferenced_files", json_object().add("files", all.loose_files.files).add("bytes", all.loose_files.bytes).text())
       .member("quarantine", json_object().add("files", all.quarantine.files).add("bytes", all.quarantine.bytes).text())
       .member("staging", json_object().add("files", all.staging.files).add("bytes", all.staging.bytes).text());
@@ -89,7 +97,9 @@ std::string json_of(const segment_inspection& found, const directory_contents& a
                            .text());
   else
     text.member("log", "null");
-  text.member("in_use", users.is_known ? users.any ? "true" : "false" : "null").member("processes", processes + "]").member("segments", segments + "\n]");
+  text.member("in_use", users.is_known ? users.any ? "true" : "false" : "null")
+      .member("processes", processes + "]")
+      .member("segments", segments + "\n]");
   return text.text() + "\n";
 }
 
@@ -119,28 +129,35 @@ void print_text(const segment_inspection& found, const directory_contents& all, 
     sealed += one.in->ends == segment_window::ending::footer ? 1 : 0;
   }
   line("segments", grouped(all.segments.size()) + ", " + format_size(file_bytes) + "; " + grouped(sealed) + " sealed");
-  line("", format_size(all.live()) + " live, " + format_size(all.garbage()) + " garbage (" + percent(all.garbage_share()) + "), " +
-               format_size(all.free()) + " free, " + format_size(all.footers()) + " footers");
-  line("values' files", grouped(all.value_files.files) + ", " + format_size(all.value_files.bytes) + ", for " +
-                            count_of(all.entries_in_files, "entry", "entries") +
-                            (all.loose_files.files == 0 ? std::string()
-                                                        : "; " + grouped(all.loose_files.files) + " more that no entry refers to, " +
-                                                              format_size(all.loose_files.bytes)));
-  line("quarantine", all.quarantine.files == 0 ? "empty" : count_of(all.quarantine.files, "file", "files") + ", " + format_size(all.quarantine.bytes));
-  if (all.staging.files != 0) line("staging", count_of(all.staging.files, "file", "files") + ", " + format_size(all.staging.bytes));
+  line("", format_size(all.live()) + " live, " + format_size(all.garbage()) + " garbage (" + percent(all.garbage_share()) +
+               "), " + format_size(all.free()) + " free, " + format_size(all.footers()) + " footers");
+  line("values' files",
+       grouped(all.value_files.files) + ", " + format_size(all.value_files.bytes) + ", for " +
+           count_of(all.entries_in_files, "entry", "entries") +
+           (all.loose_files.files == 0 ? std::string()
+                                       : "; " + grouped(all.loose_files.files) + " more that no entry refers to, " +
+                                             format_size(all.loose_files.bytes)));
+  line("quarantine", all.quarantine.files == 0
+                         ? "empty"
+                         : count_of(all.quarantine.files, "file", "files") + ", " + format_size(all.quarantine.bytes));
+  if (all.staging.files != 0)
+    line("staging", count_of(all.staging.files, "file", "files") + ", " + format_size(all.staging.bytes));
   if (const auto& log = found.log(); !log)
     line("log", "none; the next process makes one");
   else
-    line("log", grouped(log->end) + " of " + grouped(log->slots) + (log->end > log->slots ? " places used, more than once" : " places used") +
+    line("log", grouped(log->end) + " changes, the last " + grouped(log->slots) + " kept" +
                     (log->active.unit == 0 ? "; no segment takes records"
-                                           : "; segment " + std::to_string(log->active.segment) + " takes records from " + format_size(log->active.offset()) + " on"));
+                                           : "; segment " + std::to_string(log->active.segment) + " takes records from " +
+                                                 format_size(log->active.offset()) + " on"));
   if (!by_segment) return;
-  std::printf("\n%8s  %-16s  %10s  %8s  %10s  %10s  %8s  %10s\n", "SEGMENT", "STATE", "FILE", "ENTRIES", "LIVE", "GARBAGE", "SHARE", "FREE");
+  std::printf("\n%8s  %-16s  %10s  %8s  %10s  %10s  %8s  %10s\n", "SEGMENT", "STATE", "FILE", "ENTRIES", "LIVE", "GARBAGE",
+              "SHARE", "FREE");
   for (const segment_share& one : all.segments) {
     const auto used = static_cast<double>(one.live + one.garbage);
     std::printf("%8u  %-16s  %10s  %8zu  %10s  %10s  %8s  %10s\n", one.in->number, std::string(name_of(*one.in)).c_str(),
-                format_size(one.in->file_size).c_str(), one.entries, format_size(one.live).c_str(), format_size(one.garbage).c_str(),
-                used == 0 ? "-" : percent(static_cast<double>(one.garbage) / used).c_str(), format_size(one.free).c_str());
+                format_size(one.in->file_size).c_str(), one.entries, format_size(one.live).c_str(),
+                format_size(one.garbage).c_str(), used == 0 ? "-" : percent(static_cast<double>(one.garbage) / used).c_str(),
+                format_size(one.free).c_str());
   }
 }
 

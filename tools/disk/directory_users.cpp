@@ -76,7 +76,8 @@ directory_users listed_users(const std::string& root) {
     pid_t id = 0;
     if (!(words >> number >> kind >> how >> what >> id >> file) || kind != "FLOCK" || file != place.data()) continue;
     found.any = true;
-    const bool is_new = std::none_of(found.processes.begin(), found.processes.end(), [&](const auto& one) { return one.id == id; });
+    const bool is_new =
+        std::none_of(found.processes.begin(), found.processes.end(), [&](const auto& one) { return one.id == id; });
     if (id > 0 && is_new) found.processes.push_back({id, program_of(id)});
   }
   return found;

@@ -45,9 +45,12 @@ std::string json_of(const entry& e, instant now, const std::string& segment) {
       .add("expired", e.is_expired(now))
       .add("last_use", e.used ? std::optional<std::string>(utc_time(*e.used)) : std::nullopt)
       .add("sequence", e.info.sequence)
-      .add("checksum", e.file ? "xxh3-128:" + e.file->content.hex() : "xxh3-64:" + larder::digest{e.payload_checksum, 0}.hex().substr(16))
+      .add("checksum",
+           e.file ? "xxh3-128:" + e.file->content.hex() : "xxh3-64:" + larder::digest{e.payload_checksum, 0}.hex().substr(16))
       .add("verified", false)
-      .add("head", e.is_right ? "right" : e.key ? "damaged" : "unreadable")
+      .add("head", e.is_right ? "right"
+                   : e.key    ? "damaged"
+                              : "unreadable")
       .add("later_version", e.later.empty() ? std::nullopt : std::optional<std::string>(e.later));
   return text.text();
 }
@@ -72,9 +75,10 @@ constexpr std::size_t columns_before_key = 10 + 2 + 22 + 2 + 19 + 2 + 10 + 2 + 1
 void print_row(const entry& e, instant now, std::size_t width) {
   const std::string expires = e.info.expires == larder::no_deadline ? "never" : distance_text(e.info.expires, now);
   const std::string used = e.used ? distance_text(*e.used, now) : "-";
-  const std::size_t room = width == SIZE_MAX ? SIZE_MAX : std::max<std::size_t>(width, columns_before_key + 16) - columns_before_key;
-  std::printf(line_format, larder::format_size(e.info.weight).c_str(), e.place().c_str(), local_time(e.info.written).c_str(), expires.c_str(),
-              used.c_str(), shortened(e.title(), room).c_str());
+  const std::size_t room =
+      width == SIZE_MAX ? SIZE_MAX : std::max<std::size_t>(width, columns_before_key + 16) - columns_before_key;
+  std::printf(line_format, larder::format_size(e.info.weight).c_str(), e.place().c_str(), local_time(e.info.written).c_str(),
+              expires.c_str(), used.c_str(), shortened(e.title(), room).c_str());
 }
 
 }  // namespace
@@ -102,14 +106,25 @@ void list_entries(const list_options& options) {
       if (!is_expired || options.with_expired) rows.push_back(std::move(next));
     }
 
-  const auto used = [](const row& r) { return larder::format::use_stamp::decode(r.record->use, r.in->place(*r.record)).value_or(r.record->entry.written); };
+  const auto used = [](const row& r) {
+    return larder::format::use_stamp::decode(r.record->use, r.in->place(*r.record)).value_or(r.record->entry.written);
+  };
   const auto sort = [&](auto comes_first) { std::stable_sort(rows.begin(), rows.end(), comes_first); };
   switch (options.by) {
-    case listed_by::place: break;
-    case listed_by::size: sort([](const row& a, const row& b) { return a.record->entry.weight > b.record->entry.weight; }); break;
-    case listed_by::written: sort([](const row& a, const row& b) { return a.record->entry.written > b.record->entry.written; }); break;
-    case listed_by::used: sort([&](const row& a, const row& b) { return used(a) > used(b); }); break;
-    case listed_by::key: sort([](const row& a, const row& b) { return a.key < b.key; }); break;
+    case listed_by::place:
+      break;
+    case listed_by::size:
+      sort([](const row& a, const row& b) { return a.record->entry.weight > b.record->entry.weight; });
+      break;
+    case listed_by::written:
+      sort([](const row& a, const row& b) { return a.record->entry.written > b.record->entry.written; });
+      break;
+    case listed_by::used:
+      sort([&](const row& a, const row& b) { return used(a) > used(b); });
+      break;
+    case listed_by::key:
+      sort([](const row& a, const row& b) { return a.key < b.key; });
+      break;
   }
   if (options.reversed) std::reverse(rows.begin(), rows.end());
   const std::size_t all = rows.size();
@@ -138,9 +153,11 @@ void list_entries(const list_options& options) {
     print_row(e, now, width);
   }
   std::fflush(stdout);
-  std::string note = simulate::grouped(rows.size()) + (rows.size() == 1 ? " entry, " : " entries, ") + larder::format_size(bytes);
-  if (all != rows.size()) note += " of " + simulate::grouped(all) + " (--limit)";
-  if (expired != 0 && !options.with_expired) note += "; " + simulate::grouped(expired) + " expired and not shown (--expired shows them)";
+  std::string note = simulate::grouped(rows.size());
+  if (all != rows.size()) note += " of " + simulate::grouped(all);
+  note += (all == 1 ? " entry, " : " entries, ") + larder::format_size(bytes);
+  if (expired != 0 && !options.with_expired)
+    note += "; " + simulate::grouped(expired) + " expired and not shown (--expired shows them)";
   if (!found.has_marker()) note += "; the marker file \"format\" is missing or damaged (larder disk repair writes it anew)";
   std::fprintf(stderr, "%s. Checksums were not compared: larder disk verify does.\n", note.c_str());
 }

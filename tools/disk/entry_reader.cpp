@@ -43,7 +43,8 @@ entry entry_reader::read(const inspected_segment& in, const inspected_record& re
   found.used = larder::format::use_stamp::decode(record.use, found.at);
   if (record.reference != inspected_record::no_reference) found.file = of_->references()[record.reference];
   found.payload_size = found.file ? larder::format::file_reference::encoded_size : record.entry.weight;
-  found.record_size = segment_record::round_up(segment_record::header_size + found.payload_size, larder::format::record_place::unit_size);
+  found.record_size =
+      segment_record::round_up(segment_record::header_size + found.payload_size, larder::format::record_place::unit_size);
   if (const auto head = window(in.number).head(record.entry.unit)) {
     found.key = text_of(head->key);
     found.is_right = head->is_right;

@@ -22,12 +22,12 @@ struct entry {
   larder::format::footer_entry info;
   std::optional<larder::instant> used;
   std::optional<larder::format::file_reference> file;  ///< where the value has one of its own
-  std::optional<std::string> key;      ///< nothing when the head cannot be read
-  bool is_right = false;               ///< head and key match their checksum
-  std::string later;                   ///< what of it a later version wrote: `kind 7`; else empty
+  std::optional<std::string> key;                      ///< nothing when the head cannot be read
+  bool is_right = false;                               ///< head and key match their checksum
+  std::string later;                                   ///< what of it a later version wrote: `kind 7`; else empty
   std::uint64_t payload_checksum = 0;
-  std::uint64_t record_size = 0;       ///< all of the record; an estimate when the head cannot be read
-  std::uint64_t payload_size = 0;      ///< of the record
+  std::uint64_t record_size = 0;   ///< all of the record; an estimate when the head cannot be read
+  std::uint64_t payload_size = 0;  ///< of the record
 
   bool is_expired(larder::instant now) const noexcept { return info.expires < now; }
   /// `00000007/64`: segment and unit; the file's name where the value has one.

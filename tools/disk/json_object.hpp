@@ -18,9 +18,7 @@ class json_object {
   json_object& add(std::string_view name, std::same_as<bool> auto value) { return member(name, value ? "true" : "false"); }
   template <std::integral Number>
     requires(!std::same_as<Number, bool>)
-  json_object& add(std::string_view name, Number value) {
-    return member(name, std::to_string(value));
-  }
+  json_object& add(std::string_view name, Number value) { return member(name, std::to_string(value)); }
   /// `null` when there is nothing.
   template <class T>
   json_object& add(std::string_view name, const std::optional<T>& value) {

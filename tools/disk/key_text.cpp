@@ -61,9 +61,10 @@ std::string key_of_text(std::string_view text, std::string_view option) {
     const auto high = digit(digits[i]);
     const auto low = i + 1 < digits.size() ? digit(digits[i + 1]) : std::nullopt;
     if (!high || !low)
-      throw larder::error(larder::error_cause::invalid_argument,
-                          std::string(option) + ": \"" + std::string(text) +
-                              "\" is no key: hex: is followed by two digits 0-9a-f for each byte; write it as `larder disk ls` prints it");
+      throw larder::error(
+          larder::error_cause::invalid_argument,
+          std::string(option) + ": \"" + std::string(text) +
+              "\" is no key: hex: is followed by two digits 0-9a-f for each byte; write it as `larder disk ls` prints it");
     key += static_cast<char>(*high << 4 | *low);
   }
   return key;

@@ -66,7 +66,8 @@ class opened_directory {
  public:
   opened_directory(const segment_inspection& found, std::uint64_t capacity, told_errors& errors)
       : context_(context::set(larder::lru{}, larder::max_bytes{capacity}, larder::ttl{}, larder::sharded<1>{},
-                              storage_for(found, larder::verify::always), error_teller([&errors](const larder::error_event& e) { errors.add(e); }))),
+                              storage_for(found, larder::verify::always),
+                              error_teller([&errors](const larder::error_event& e) { errors.add(e); }))),
         index_(context_) {}
 
   /// Reads an entry as a cache does: one that is damaged is moved out and has no value any more. Whether it was right, or gone already.
@@ -97,7 +98,8 @@ class opened_directory {
   }
 
  private:
-  using context = larder::storage::engine_context<larder::mmap_disk, larder::lru, larder::max_bytes, larder::ttl, larder::sharded<1>, larder::mmap_disk, error_teller>;
+  using context = larder::storage::engine_context<larder::mmap_disk, larder::lru, larder::max_bytes, larder::ttl,
+                                                  larder::sharded<1>, larder::mmap_disk, error_teller>;
   using index = larder::storage::logged_index<std::string, larder::bytes, context>;
   using departures = index::departures;
 

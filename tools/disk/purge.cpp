@@ -24,7 +24,8 @@ namespace {
 using larder::format_size;
 using simulate::grouped;
 
-using purged_cache = larder::cache<std::string, larder::bytes, larder::lru, larder::max_bytes, larder::ttl, larder::mmap_disk, error_teller>;
+using purged_cache =
+    larder::cache<std::string, larder::bytes, larder::lru, larder::max_bytes, larder::ttl, larder::mmap_disk, error_teller>;
 
 std::string counted(std::size_t count) { return grouped(count) + (count == 1 ? " entry" : " entries"); }
 
@@ -43,7 +44,9 @@ class choice {
     entry_reader reader(found);
     found.for_each_live([&](const inspected_segment& segment, const inspected_record& record) {
       const entry e = reader.read(segment, record);
-      const bool is_chosen = options_.all || (options_.expired ? e.is_expired(now_) : !e.is_expired(now_) && e.key && takes(*e.key, now_ - e.info.written));
+      const bool is_chosen =
+          options_.all ||
+          (options_.expired ? e.is_expired(now_) : !e.is_expired(now_) && e.key && takes(*e.key, now_ - e.info.written));
       if (!is_chosen) return;
       ++chosen.files;
       chosen.bytes += e.info.weight;
@@ -70,7 +73,8 @@ bool is_wanted(const std::string& question) {
 std::size_t empty_quarantine(const std::string& root) {
   std::size_t count = 0;
   const std::string folder = root + "/quarantine";
-  for (const std::string& name : larder::storage::names_in(folder)) count += larder::storage::remove_file(folder + "/" + name) ? 1 : 0;
+  for (const std::string& name : larder::storage::names_in(folder))
+    count += larder::storage::remove_file(folder + "/" + name) ? 1 : 0;
   return count;
 }
 
@@ -88,7 +92,8 @@ int purge(const purge_options& options) {
   const std::string what = counted(entries.files) + " (" + format_size(entries.bytes) + ")";
   if (options.dry_run) {
     if (takes_entries) std::printf("would drop %s\n", what.c_str());
-    if (options.quarantine) std::printf("would remove %zu files in quarantine (%s)\n", quarantine.files, format_size(quarantine.bytes).c_str());
+    if (options.quarantine)
+      std::printf("would remove %zu files in quarantine (%s)\n", quarantine.files, format_size(quarantine.bytes).c_str());
     return done;
   }
   if (options.all && !options.yes && !is_wanted("Drop all " + what + " of \"" + found.root() + "\"?")) {
@@ -99,7 +104,8 @@ int purge(const purge_options& options) {
   std::size_t dropped = 0;
   bool is_interrupted = false;
   if (options.all || entries.files != 0) {
-    purged_cache cache(larder::lru{}, larder::max_bytes{no_capacity}, larder::ttl{}, storage_for(found, larder::verify::first_read),
+    purged_cache cache(larder::lru{}, larder::max_bytes{no_capacity}, larder::ttl{},
+                       storage_for(found, larder::verify::first_read),
                        error_teller([&errors](const larder::error_event& e) { errors.add(e); }));
     if (options.all) {
       dropped = cache.size();
@@ -125,7 +131,7 @@ int purge(const purge_options& options) {
   if (takes_entries) std::printf("dropped %s\n", counted(dropped).c_str());
   if (options.quarantine) std::printf("removed %zu files in quarantine\n", removed);
   if (takes_entries && !options.all && dropped != 0)
-    std::printf("Their values' files are gone; what they had in segments is garbage until larder disk compact %s\n", options.directory.c_str());
+    std::printf("What they had in segments is garbage until: larder disk compact %s\n", options.directory.c_str());
   if (is_interrupted) {
     std::fprintf(stderr, "larder: interrupted: the rest was not dropped\n");
     return interruption::exit_code;

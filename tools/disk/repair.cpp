@@ -8,6 +8,9 @@
 
 #include <larder/core/units.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <set>
@@ -42,21 +45,23 @@ disorder disorder_in(const segment_inspection& found) {
   return seen;
 }
 
-std::string counted(std::size_t count, const char* one, const char* many) { return grouped(count) + " " + (count == 1 ? one : many); }
+std::string counted(std::size_t count, const char* one, const char* many) {
+  return grouped(count) + " " + (count == 1 ? one : many);
+}
 
-void say(const char* format, const std::string& text) { std::printf(format, text.c_str()); }
-
-void print_disorder(const disorder& seen, const char* verb) {
-  if (!seen.has_marker) std::printf("%s the marker file \"format\" anew\n", std::string(verb) == "would" ? "would write" : "wrote");
-  const bool would = std::string(verb) == "would";
+/// Says what would be done (`would`), or was.
+void print_disorder(const disorder& seen, bool would) {
+  const char* const write = would ? "would write" : "wrote";
+  const char* const remove = would ? "would remove" : "removed";
+  if (!seen.has_marker) std::printf("%s the marker file \"format\" anew\n", write);
   if (!seen.without_footer.empty())
-    std::printf("%s %s\n", would ? "would write" : "wrote", counted(seen.without_footer.size(), "footer", "footers").c_str());
+    std::printf("%s %s\n", write, counted(seen.without_footer.size(), "footer", "footers").c_str());
   if (seen.staging.files != 0)
-    std::printf("%s %s that a dead process left in staging\n", would ? "would remove" : "removed",
-                counted(seen.staging.files, "file", "files").c_str());
+    std::printf("%s %s that a dead process left in staging\n", remove, counted(seen.staging.files, "file", "files").c_str());
   if (seen.loose_files.files != 0)
-    std::printf("%s %s that no entry refers to (%s)\n", would ? "would remove" : "removed",
-                counted(seen.loose_files.files, "value's file", "values' files").c_str(), larder::format_size(seen.loose_files.bytes).c_str());
+    std::printf("%s %s that no entry refers to (%s)\n", remove,
+                counted(seen.loose_files.files, "value's file", "values' files").c_str(),
+                larder::format_size(seen.loose_files.bytes).c_str());
 }
 
 /// What of the first is not in the second.
@@ -82,7 +87,7 @@ int repair(const repair_options& options) {
   const directory_users users = users_of(options.directory);
   const bool in_use = users.any || !users.is_known;
   std::optional<segment_inspection> found(std::in_place, options.directory, in_use);
-  const verification seen = verify_directory(*found, in_use, false, options.quiet, stop);
+  const verification seen = verify_directory(*found, in_use, verified::entries, options.quiet, stop);
   const disorder before = disorder_in(*found);
   if (seen.is_interrupted) {
     std::fprintf(stderr, "larder: interrupted while it looked for damage; nothing was changed\n");
@@ -91,14 +96,15 @@ int repair(const repair_options& options) {
   for (const damage& one : seen.damaged) std::printf("damaged     %s\n", damage_line(one).c_str());
   for (const damage& one : seen.unreadable) std::printf("unreadable  %s\n", damage_line(one).c_str());
   if (in_use)
-    std::printf("in use by %s: damaged entries are moved out, which the others follow; footers, staging and files without an entry are for\n"
-                "when nobody has the directory open, as a process may be about to refer to them\n",
-                users.text().c_str());
+    std::printf(
+        "in use by %s: damaged entries are moved out, which the others follow;\n"
+        "footers, staging and files without an entry wait until nobody has it open, as somebody may be about to refer to them\n",
+        users.text().c_str());
   std::size_t entries = 0;
   for (const damage& one : seen.damaged) entries += one.at ? 1 : 0;
   if (options.dry_run) {
-    if (entries != 0) say("would move out %s\n", counted(entries, "damaged entry", "damaged entries"));
-    if (!in_use) print_disorder(before, "would");
+    if (entries != 0) std::printf("would move out %s\n", counted(entries, "damaged entry", "damaged entries").c_str());
+    if (!in_use) print_disorder(before, true);
     if (entries == 0 && seen.damaged.empty() && (in_use || !before.any())) std::printf("nothing to repair\n");
     return whole;
   }
@@ -121,27 +127,36 @@ int repair(const repair_options& options) {
       ++moved;
     }
   }
-  for (const larder::error_event& event : errors.take()) std::fprintf(stderr, "larder: %s\n", event.message.c_str());
+  std::fflush(stdout);
+  for (const larder::error_event& event : errors.take())
+    if (event.cause != larder::error_cause::corruption || event.message.find("put aside in the folder") == std::string::npos)
+      std::fprintf(stderr, "larder: %s\n", event.message.c_str());
   const bool still_in_use = users_of(options.directory).any;
   found.emplace(options.directory, still_in_use);
-  if (moved != 0) say("moved out %s\n", counted(moved, "damaged entry", "damaged entries"));
-  if (!in_use) print_disorder(gone_from(before, disorder_in(*found)), "did");
+  if (moved != 0)
+    std::printf("moved out %s; quarantine/ keeps what was there of the last 16\n",
+                counted(moved, "damaged entry", "damaged entries").c_str());
+  if (!in_use) print_disorder(gone_from(before, disorder_in(*found)), false);
   if (is_interrupted) {
-    std::fprintf(stderr, "larder: interrupted: %s of %s were moved out; run it again for the rest\n", grouped(moved).c_str(), grouped(entries).c_str());
+    std::fflush(stdout);
+    std::fprintf(stderr, "larder: interrupted: %s of %s were moved out; run it again for the rest\n", grouped(moved).c_str(),
+                 grouped(entries).c_str());
     return interruption::exit_code;
   }
-  const verification after = verify_directory(*found, still_in_use, false, options.quiet, stop);
-  if (after.is_interrupted) {
-    std::fprintf(stderr, "larder: interrupted while it read everything once more; all repairs were done\n");
-    return interruption::exit_code;
-  }
-  if (after.damaged.empty() && after.unreadable.empty()) {
-    std::printf("whole now: %s\n", counted(after.entries, "entry", "entries").c_str());
-    return whole;
-  }
+  // What was right when it was read is not read again; what was damaged must not be what its key has any more.
+  verification after = verify_directory(*found, still_in_use, verified::structure, options.quiet, stop);
+  std::set<std::uint64_t> places;
+  for (const inspected_segment& one : found->segments())
+    for (const inspected_record& record : one.records)
+      if (record.standing == record_standing::live || record.standing == record_standing::file_missing ||
+          record.standing == record_standing::unreadable)
+        places.insert(one.place(record).word());
+  for (const damage& one : seen.damaged)
+    if (one.at && places.contains(one.at->word())) after.damaged.push_back(one);
   for (const damage& one : after.damaged) std::printf("still damaged  %s\n", damage_line(one).c_str());
-  for (const damage& one : after.unreadable) std::printf("unreadable  %s\n", damage_line(one).c_str());
-  return not_whole;
+  if (!after.damaged.empty() || !seen.unreadable.empty()) return not_whole;
+  std::printf("whole now: %s\n", counted(after.entries_total, "entry", "entries").c_str());
+  return whole;
 }
 
 }  // namespace disk

@@ -68,8 +68,8 @@ std::string distance_text(larder::instant moment, larder::instant now) {
 
 larder::duration parse_span(std::string_view text, std::string_view option) {
   const auto refuse = [&](const std::string& why) {
-    throw larder::error(larder::error_cause::invalid_argument,
-                        std::string(option) + ": \"" + std::string(text) + "\" " + why + "; write a number and s, min, h, d or w, such as 30d");
+    throw larder::error(larder::error_cause::invalid_argument, std::string(option) + ": \"" + std::string(text) + "\" " + why +
+                                                                   "; write a number and s, min, h, d or w, such as 30d");
   };
   std::int64_t count = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), count);

@@ -23,13 +23,15 @@ using storage::segment_window;
 
 constexpr std::size_t piece = 1024 * 1024;
 
-std::string text_of_place(record_place at) { return "segment " + std::to_string(at.segment) + ", unit " + std::to_string(at.unit); }
+std::string text_of_place(record_place at) {
+  return "segment " + std::to_string(at.segment) + ", unit " + std::to_string(at.unit);
+}
 
 /// One pass over a directory.
 class pass {
  public:
-  pass(const segment_inspection& found, bool quiet, const interruption& stop, bool all)
-      : found_(found), stop_(stop), all_(all), progress_("verifying", total(found, all), quiet), reader_(found, piece) {
+  pass(const segment_inspection& found, bool quiet, const interruption& stop, verified what)
+      : found_(found), stop_(stop), what_(what), progress_("verifying", total(found, what), quiet), reader_(found, piece) {
     result_.bytes_total = progress_.total();
     result_.entries_total = 0;
     for (const inspected_segment& in : found.segments())
@@ -38,6 +40,20 @@ class pass {
 
   verification run() {
     look_at_structure();
+    if (what_ != verified::structure) read_records();
+    for (const auto& [what, count] : later_)
+      result_.notes.push_back(std::to_string(count) + (count == 1 ? " record is of " : " records are of ") + what +
+                              ", written by a later version: not checked");
+    result_.is_interrupted = what_ != verified::structure && is_stopped() &&
+                             (result_.entries < result_.entries_total || result_.files < files_.size());
+    result_.bytes = progress_.done();
+    result_.bytes_total = progress_.total();
+    result_.seconds = progress_.seconds();
+    return std::move(result_);
+  }
+
+ private:
+  void read_records() {
     for (const inspected_segment& in : found_.segments())
       for (const inspected_record& record : in.records) {
         if (is_stopped()) break;
@@ -46,7 +62,7 @@ class pass {
           ++result_.entries;
         } else if (record.standing == record_standing::later) {
           check_entry(in, record);  // its head; the rest is for the version that wrote it
-        } else if (all_) {
+        } else if (what_ == verified::records) {
           check_garbage(in, record);
           ++result_.garbage_records;
         }
@@ -56,27 +72,20 @@ class pass {
       check_file(number, users);
       ++result_.files;
     }
-    for (const auto& [what, count] : later_)
-      result_.notes.push_back(std::to_string(count) + (count == 1 ? " record is of " : " records are of ") + what + ", written by a later version: not checked");
-    result_.is_interrupted = is_stopped() && (result_.entries < result_.entries_total || result_.files < files_.size());
-    result_.bytes = progress_.done();
-    result_.bytes_total = progress_.total();
-    result_.seconds = progress_.seconds();
-    return std::move(result_);
   }
 
- private:
   /// What a program looks for under its key: also what it does not find because of damage.
   static bool is_entry(const inspected_record& record) {
     return record.standing == record_standing::live || record.standing == record_standing::file_missing ||
            (record.standing == record_standing::unreadable && record.entry.id != larder::digest{});
   }
-  static std::uint64_t total(const segment_inspection& found, bool all) {
+  static std::uint64_t total(const segment_inspection& found, verified what) {
+    if (what == verified::structure) return 0;
     std::uint64_t sum = 0;
     std::unordered_set<std::uint64_t> files;
     for (const inspected_segment& in : found.segments())
       for (const inspected_record& record : in.records) {
-        if (!all && !is_entry(record)) continue;
+        if (what != verified::records && !is_entry(record)) continue;
         const bool has_file = record.entry.kind == record_kind::value_file;
         sum += larder::format::segment_record::header_size + (has_file ? file_reference::encoded_size : record.entry.weight);
         if (!has_file || !is_entry(record) || record.reference == inspected_record::no_reference) continue;
@@ -94,23 +103,33 @@ class pass {
       const std::string place = "segment " + std::to_string(in.number);
       const bool is_last = &in == &found_.segments().back();
       if (in.ends == segment_window::ending::damaged)
-        result_.damaged.push_back({"", place, "has a footer that does not match its checksum; its records are found by reading all of it", {}, {}, {}});
+        result_.damaged.push_back(
+            {"", place, "has a footer that does not match its checksum; its records are found by reading all of it", {}, {}, {}});
       if (in.ends == segment_window::ending::other)
         result_.notes.push_back(place + " has a footer of a later version: this version finds its records by reading all of it");
       if (in.ends == segment_window::ending::none && !in.is_active && !is_last)
-        result_.notes.push_back(place + " has no footer, as a crash leaves it: its records are found by reading all of it; larder disk repair writes one");
+        result_.notes.push_back(
+            place +
+            " has no footer, as a crash leaves it: its records are found by reading all of it; larder disk repair writes one");
     }
     std::size_t nameless = 0;
     for (const inspected_segment& in : found_.segments())
-      for (const inspected_record& record : in.records) nameless += record.entry.id == larder::digest{} && record.entry.kind != record_kind::evicted ? 1 : 0;
+      for (const inspected_record& record : in.records)
+        nameless += record.entry.id == larder::digest{} && record.entry.kind != record_kind::evicted ? 1 : 0;
     if (nameless != 0)
-      result_.notes.push_back(std::to_string(nameless) + (nameless == 1 ? " record" : " records") +
-                              " could not be read when the segment was sealed: no entry is missed for it any more; larder disk compact drops it");
+      result_.notes.push_back(
+          std::to_string(nameless) + (nameless == 1 ? " record" : " records") +
+          " could not be read when the segment was sealed: no entry is missed for it any more; larder disk compact drops it");
     for (const auto& lost : found_.lost())
-      result_.damaged.push_back({"", text_of_place(lost.at), "has no whole record, though the log says that one was published; its key has no value now",
-                                 lost.at, {lost.tag, 0}, {}});
+      result_.damaged.push_back({"",
+                                 text_of_place(lost.at),
+                                 "has no whole record, though the log says that one was published; its key has no value now",
+                                 lost.at,
+                                 {lost.tag, 0},
+                                 {}});
     for (const std::uint32_t number : found_.missing_segments())
-      result_.damaged.push_back({"", "segment " + std::to_string(number), "is not there, though the log names records in it", {}, {}, {}});
+      result_.damaged.push_back(
+          {"", "segment " + std::to_string(number), "is not there, though the log names records in it", {}, {}, {}});
   }
 
   /// What is wrong with a record, when it is; the entry that it is of.
@@ -133,13 +152,15 @@ class pass {
     XXH3_64bits_reset_withSeed(&state, r.id.low);
     const std::uint64_t begin = e.at.offset() + r.payload_offset;
     for (std::uint64_t done = 0; done < r.payload_size && !is_stopped();) {
-      const auto part = window.read(begin + done, static_cast<std::size_t>(std::min<std::uint64_t>(piece, r.payload_size - done)));
+      const auto part =
+          window.read(begin + done, static_cast<std::size_t>(std::min<std::uint64_t>(piece, r.payload_size - done)));
       if (part.empty()) return "is cut off: its payload is not all there";
       XXH3_64bits_update(&state, part.data(), part.size());
       done += part.size();
       progress_.add(part.size());
     }
-    if (!is_stopped() && XXH3_64bits_digest(&state) != r.payload_checksum) return "has a payload that does not match its checksum";
+    if (!is_stopped() && XXH3_64bits_digest(&state) != r.payload_checksum)
+      return "has a payload that does not match its checksum";
     return std::nullopt;
   }
 
@@ -152,7 +173,8 @@ class pass {
         return;
       }
     } catch (const storage::file_error& failure) {
-      result_.unreadable.push_back({e.key ? e.title() : "", text_of_place(in.place(record)), failure.what(), in.place(record), record.entry.id, {}});
+      result_.unreadable.push_back(
+          {e.key ? e.title() : "", text_of_place(in.place(record)), failure.what(), in.place(record), record.entry.id, {}});
       return;
     }
     if (e.file && e.later.empty()) files_[e.file->number].push_back(std::move(e));
@@ -202,7 +224,7 @@ class pass {
 
   const segment_inspection& found_;
   const interruption& stop_;
-  bool all_;
+  verified what_;
   byte_progress progress_;
   entry_reader reader_;
   verification result_;
@@ -212,8 +234,8 @@ class pass {
 
 }  // namespace
 
-verification verify_directory(const segment_inspection& found, bool in_use, bool all, bool quiet, const interruption& stop) {
-  verification result = pass(found, quiet, stop, all).run();
+verification verify_directory(const segment_inspection& found, bool in_use, verified what, bool quiet, const interruption& stop) {
+  verification result = pass(found, quiet, stop, what).run();
   if (!in_use || result.damaged.empty()) return result;
   // What others let go of while it was read is not there any more, and that is no damage.
   const segment_inspection again(found.root(), true);
@@ -222,7 +244,8 @@ verification verify_directory(const segment_inspection& found, bool in_use, bool
   for (const inspected_segment& in : again.segments()) {
     segments.insert(in.number);
     for (const inspected_record& record : in.records)
-      if (record.standing != record_standing::outdated && record.standing != record_standing::evicted && record.standing != record_standing::erased)
+      if (record.standing != record_standing::outdated && record.standing != record_standing::evicted &&
+          record.standing != record_standing::erased)
         places.insert(in.place(record).word());
   }
   std::erase_if(result.damaged, [&](const damage& one) { return one.at && !places.contains(one.at->word()); });

@@ -14,9 +14,9 @@ namespace disk {
 
 /// Something that is not as it was written, or that could not be read.
 struct damage {
-  std::string key;    ///< to be shown; empty where it is no entry's
-  std::string place;  ///< `segment 7, unit 64` or a file's name
-  std::string why;    ///< `does not match its checksum`
+  std::string key;                                 ///< to be shown; empty where it is no entry's
+  std::string place;                               ///< `segment 7, unit 64` or a file's name
+  std::string why;                                 ///< `does not match its checksum`
   std::optional<larder::format::record_place> at;  ///< of the entry's record
   larder::digest id;
   std::string key_bytes;
@@ -24,9 +24,9 @@ struct damage {
 
 struct verification {
   std::vector<damage> damaged;
-  std::vector<damage> unreadable;   ///< the system refused
-  std::vector<std::string> notes;   ///< what is no damage, and worth saying
-  std::size_t entries = 0;          ///< checked, of `entries_total`
+  std::vector<damage> unreadable;  ///< the system refused
+  std::vector<std::string> notes;  ///< what is no damage, and worth saying
+  std::size_t entries = 0;         ///< checked, of `entries_total`
   std::size_t entries_total = 0;
   std::size_t garbage_records = 0;  ///< checked besides
   std::size_t files = 0;            ///< values' files, each once
@@ -36,9 +36,15 @@ struct verification {
   bool is_interrupted = false;
 };
 
-/// Reads every record of an entry (with `all`, also those of no use any more) and every values' file, each once, and compares them with their
-/// checksums; the footers and what the log says besides. `in_use`: what others let go of meanwhile is no damage.
-verification verify_directory(const segment_inspection& found, bool in_use, bool all, bool quiet, const interruption& stop);
+/// How much is read.
+enum class verified : std::uint8_t {
+  structure,  ///< marker, footers and what the log says
+  entries,    ///< and each record of an entry and each values' file, once
+  records,    ///< and records of no use any more
+};
+
+/// Compares what is there with its checksums. `in_use`: what others let go of meanwhile is no damage.
+verification verify_directory(const segment_inspection& found, bool in_use, verified what, bool quiet, const interruption& stop);
 
 struct verify_options {
   std::string directory;

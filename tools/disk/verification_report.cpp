@@ -54,7 +54,8 @@ int print_verification(const verify_options& options) {
   const interruption stop;
   const bool in_use = listed_users(options.directory).any;
   const segment_inspection found(options.directory, in_use);
-  const verification result = verify_directory(found, in_use, options.all, options.quiet, stop);
+  const verification result =
+      verify_directory(found, in_use, options.all ? verified::records : verified::entries, options.quiet, stop);
   const bool is_whole = result.damaged.empty() && result.unreadable.empty();
   if (options.json) {
     std::string notes = "[";
@@ -78,18 +79,21 @@ int print_verification(const verify_options& options) {
     for (const damage& one : result.damaged) std::printf("damaged     %s\n", damage_line(one).c_str());
     for (const damage& one : result.unreadable) std::printf("unreadable  %s\n", damage_line(one).c_str());
     for (const std::string& note : result.notes) std::printf("note        %s\n", note.c_str());
-    const std::string far = progress_text(result);
-    if (!is_whole) std::printf("\n");
-    if (result.damaged.empty() && result.unreadable.empty())
-      std::printf("%s: %s\n", result.is_interrupted ? "no damage so far" : "whole", far.c_str());
-    else
-      std::printf("%s damaged, %s unreadable: %s\n", grouped(result.damaged.size()).c_str(), grouped(result.unreadable.size()).c_str(), far.c_str());
+    std::string verdict = result.is_interrupted ? "no damage so far" : "whole";
+    if (!is_whole) {
+      std::printf("\n");
+      verdict = result.damaged.empty() ? "no damage" : grouped(result.damaged.size()) + " damaged";
+      if (!result.unreadable.empty()) verdict += ", " + grouped(result.unreadable.size()) + " could not be read";
+    }
+    std::printf("%s: %s\n", verdict.c_str(), ("read " + progress_text(result)).c_str());
     if (!result.damaged.empty())
-      std::printf("A cache takes a damaged entry for a miss. To move out what is damaged: larder disk repair %s\n", options.directory.c_str());
+      std::printf("A cache takes a damaged entry for a miss. To move out what is damaged: larder disk repair %s\n",
+                  options.directory.c_str());
   }
   if (result.is_interrupted) {
     std::fprintf(stderr, "larder: interrupted: %s of %s entries and %s of %s were checked\n", grouped(result.entries).c_str(),
-                 grouped(result.entries_total).c_str(), format_size(result.bytes).c_str(), format_size(result.bytes_total).c_str());
+                 grouped(result.entries_total).c_str(), format_size(result.bytes).c_str(),
+                 format_size(result.bytes_total).c_str());
     return interruption::exit_code;
   }
   constexpr int whole = 0;

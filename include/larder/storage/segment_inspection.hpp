@@ -45,8 +45,8 @@ enum class record_standing : std::uint8_t {
 struct inspected_record {
   static constexpr std::uint32_t no_reference = UINT32_MAX;
 
-  format::footer_entry entry;  ///< id, place, kind, size of the value, sequence, times
-  std::uint64_t use = 0;       ///< the stamp
+  format::footer_entry entry;              ///< id, place, kind, size of the value, sequence, times
+  std::uint64_t use = 0;                   ///< the stamp
   std::uint32_t reference = no_reference;  ///< into `segment_inspection::references`
   record_standing standing = record_standing::unreadable;
 };
@@ -56,7 +56,7 @@ struct inspected_segment {
   std::uint64_t file_size = 0;
   std::uint64_t records_end = 0;  ///< as far as it is known
   segment_window::ending ends = segment_window::ending::none;
-  bool is_active = false;         ///< takes records
+  bool is_active = false;                 ///< takes records
   std::vector<inspected_record> records;  ///< in the order of their publication
 
   format::record_place place(const inspected_record& record) const noexcept { return {number, record.entry.unit}; }
@@ -64,7 +64,7 @@ struct inspected_segment {
 
 struct inspected_log {
   std::uint64_t slots = 0;
-  std::uint64_t end = 0;  ///< how many changes it has seen
+  std::uint64_t end = 0;       ///< how many changes it has seen
   std::uint64_t sequence = 0;  ///< of its end
   format::record_place active;
   std::uint32_t oldest = 0;
@@ -137,8 +137,10 @@ class segment_inspection {
       const std::string described = entry_directory::described(*marker);
       const std::string own = std::string(segment_folder::format_version) + ",little-endian";
       if (described == "1,little-endian")
-        refuse("is of version 1: a cache on the storage `directory` (or a larder before segments) wrote it, one file per entry; this is for directories of mmap_disk, version " +
-               std::string(segment_folder::format_version));
+        refuse(
+            "is of version 1: a cache on the storage `directory` (or a larder before segments) wrote it, one file per entry; "
+            "this is for directories of mmap_disk, version " +
+            std::string(segment_folder::format_version));
       if (described != own)
         refuse("was written as version " + described + ", and this reads version " + own + "; use the larder that wrote it");
       return;
@@ -146,7 +148,8 @@ class segment_inspection {
     const bool holds_entries = std::find(names.begin(), names.end(), "entries") != names.end();
     for (const std::string& name : names)
       if (!entry_directory::is_known(name) || !holds_entries)
-        refuse("is not a directory of mmap_disk: it has no marker file \"format\"" + (holds_entries ? " and holds \"" + name + "\"" : std::string(" and no folder \"entries\"")) +
+        refuse("is not a directory of mmap_disk: it has no marker file \"format\"" +
+               (holds_entries ? " and holds \"" + name + "\"" : std::string(" and no folder \"entries\"")) +
                "; name the directory that was given to mmap_disk");
     if (names.empty()) refuse("is empty: no cache on mmap_disk has used it yet");
   }
@@ -193,7 +196,8 @@ class segment_inspection {
       const std::uint64_t now = log->end();
       is_same = read_log(*log, end, now) && log->intact();
       for (const auto& [number, units] : published_)
-        is_same = is_same && (number < log->oldest() || std::binary_search(listing.segments.begin(), listing.segments.end(), number));
+        is_same =
+            is_same && (number < log->oldest() || std::binary_search(listing.segments.begin(), listing.segments.end(), number));
       values_ = folder_.list().values;
     }
     for (inspected_segment& one : segments_)
@@ -217,9 +221,14 @@ class segment_inspection {
         continue;
       }
       switch (entry.what) {
-        case shared_log::change::record: published_[entry.place.segment].insert_or_assign(entry.place.unit, position); break;
-        case shared_log::change::evicted: evicted_.insert(entry.place.word()); break;
-        case shared_log::change::sealed: break;
+        case shared_log::change::record:
+          published_[entry.place.segment].insert_or_assign(entry.place.unit, position);
+          break;
+        case shared_log::change::evicted:
+          evicted_.insert(entry.place.word());
+          break;
+        case shared_log::change::sealed:
+          break;
         case shared_log::change::dropped:
           std::erase_if(published_, [&](const auto& one) { return one.first < entry.place.segment; });
           is_same = false;
@@ -228,7 +237,9 @@ class segment_inspection {
           published_.erase(entry.place.segment);
           is_same = false;
           break;
-        case shared_log::change::retired: is_same = false; break;
+        case shared_log::change::retired:
+          is_same = false;
+          break;
       }
     }
     return is_same;
@@ -238,7 +249,8 @@ class segment_inspection {
   void find_records(inspected_segment& one, const shared_log* follows) {
     segment_window window(folder_.path_of(one.number), one.number);
     std::vector<std::uint32_t> units;
-    const bool is_active = follows != nullptr && format::record_place::of_word(follows->active().load(std::memory_order_acquire)).segment == one.number;
+    const bool is_active = follows != nullptr &&
+                           format::record_place::of_word(follows->active().load(std::memory_order_acquire)).segment == one.number;
     std::uint64_t scanned = one.file_size;
     if (is_active) scanned = follows->begin().segment == one.number ? follows->begin().offset() : 0;
     if (scanned != 0) {
@@ -280,7 +292,8 @@ class segment_inspection {
     }
     log_ = {log.slots(), end, log.sequence_at(end), active, log.oldest()};
     for (inspected_segment& one : segments_) {
-      one.is_active = !is_outdated && one.ends == segment_window::ending::none && active.unit != 0 && one.number == active.segment;
+      one.is_active =
+          !is_outdated && one.ends == segment_window::ending::none && active.unit != 0 && one.number == active.segment;
       const auto published = published_.find(one.number);
       if (published == published_.end() || one.ends == segment_window::ending::footer || follows) continue;
       std::unordered_set<std::uint32_t> whole;
@@ -309,14 +322,16 @@ class segment_inspection {
     for (std::size_t s = segments_.size(); s-- != 0;) {
       inspected_segment& one = segments_[s];
       segment_window window(folder_.path_of(one.number), one.number);
-      for (std::size_t i = one.records.size(); i-- != 0;) one.records[i].standing = standing_of(one, one.records[i], window, newest);
+      for (std::size_t i = one.records.size(); i-- != 0;)
+        one.records[i].standing = standing_of(one, one.records[i], window, newest);
     }
     std::erase_if(lost_, [&](const lost_record& one) { return !damaged_.contains(one.tag); });  // there is a newer one of the key
     damaged_.clear();
     evicted_.clear();
     published_.clear();
   }
-  record_standing standing_of(const inspected_segment& in, inspected_record& record, segment_window& window, newest_records& newest) {
+  record_standing standing_of(const inspected_segment& in, inspected_record& record, segment_window& window,
+                              newest_records& newest) {
     const format::footer_entry& entry = record.entry;
     const format::record_place at = in.place(record);
     if (entry.kind == format::record_kind::evicted) {
@@ -342,13 +357,15 @@ class segment_inspection {
     if (entry.kind != format::record_kind::value_file) return record_standing::later;
     // Believed as it is, like everybody does: whether it is right is for its reader to say.
     const auto head = window.head(entry.unit);
-    if (!head || head->record.kind != entry.kind || head->record.payload_size != format::file_reference::encoded_size) return record_standing::unreadable;
+    if (!head || head->record.kind != entry.kind || head->record.payload_size != format::file_reference::encoded_size)
+      return record_standing::unreadable;
     const auto reference = format::file_reference::decode(
         window.read(at.offset() + head->record.payload_offset, format::file_reference::encoded_size));
     if (!reference) return record_standing::unreadable;
     record.reference = static_cast<std::uint32_t>(references_.size());
     references_.push_back(*reference);
-    return std::binary_search(values_.begin(), values_.end(), reference->number) ? record_standing::live : record_standing::file_missing;
+    return std::binary_search(values_.begin(), values_.end(), reference->number) ? record_standing::live
+                                                                                 : record_standing::file_missing;
   }
 
   std::string root_;

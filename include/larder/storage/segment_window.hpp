@@ -24,7 +24,7 @@ namespace larder::storage {
 
 /// The head of a record as it lies there, whoever wrote it.
 struct record_head {
-  format::segment_record record;  ///< `kind` may be one that this library does not know
+  format::segment_record record;   ///< `kind` may be one that this library does not know
   std::span<const std::byte> key;  ///< until the window moves
   std::uint64_t use = 0;           ///< the stamp as it is
   std::array<std::uint8_t, 3> flags{};
@@ -81,7 +81,8 @@ class segment_window {
     const auto record = format::peek_record(header, at, size_ - at.offset());
     if (!record) return std::nullopt;
     header[kind_offset] = static_cast<std::byte>(kind);
-    found.is_known = format::peek_record(header, at, size_ - at.offset()).has_value() && found.flags == std::array<std::uint8_t, 3>{};
+    found.is_known =
+        format::peek_record(header, at, size_ - at.offset()).has_value() && found.flags == std::array<std::uint8_t, 3>{};
     found.record = *record;
     found.record.kind = kind;
     from = read(at.offset(), format::segment_record::header_size + record->key_size);
@@ -97,17 +98,18 @@ class segment_window {
   std::optional<std::vector<std::byte>> payload(std::uint32_t unit, const format::segment_record& record) {
     const std::uint64_t offset = format::record_place{number_, unit}.offset() + record.payload_offset;
     const std::span<const std::byte> found = read(offset, static_cast<std::size_t>(record.payload_size));
-    if (found.size() != record.payload_size || format::payload_checksum(found.data(), found.size(), record.id) != record.payload_checksum)
+    if (found.size() != record.payload_size ||
+        format::payload_checksum(found.data(), found.size(), record.id) != record.payload_checksum)
       return std::nullopt;
     return std::vector<std::byte>(found.begin(), found.end());
   }
 
   /// How a file ends.
   enum class ending : std::uint8_t {
-    footer,     ///< with a footer that is right
-    none,       ///< without one: it takes records, or whoever wrote it was killed
-    damaged,    ///< with something that was a footer
-    other,      ///< with a footer of a later version
+    footer,   ///< with a footer that is right
+    none,     ///< without one: it takes records, or whoever wrote it was killed
+    damaged,  ///< with something that was a footer
+    other,    ///< with a footer of a later version
   };
   /// The footer, in bytes that stay until the next call, and how the file ends. Throws `file_error`.
   std::pair<std::optional<format::segment_footer>, ending> footer() {
@@ -122,11 +124,13 @@ class segment_window {
     };
     const auto version = get(8, std::uint32_t{0});
     const auto count = get(16, std::uint64_t{0});
-    const bool has_magic = std::memcmp(trailer.data(), format::segment_footer::magic.data(), format::segment_footer::magic.size()) == 0;
+    const bool has_magic =
+        std::memcmp(trailer.data(), format::segment_footer::magic.data(), format::segment_footer::magic.size()) == 0;
     if (has_magic && format::segment_footer::is_trailer(trailer) && version > format::segment_footer::version)
       return {std::nullopt, ending::other};
     const bool fits = count <= (size_ - trailer_size) / (format::footer_entry::encoded_size + 8) &&
-                      get(24, std::uint64_t{0}) >= format::record_place::unit_size && get(24, std::uint64_t{0}) == size_ - format::segment_footer::size_for(static_cast<std::size_t>(count));
+                      get(24, std::uint64_t{0}) >= format::record_place::unit_size &&
+                      get(24, std::uint64_t{0}) == size_ - format::segment_footer::size_for(static_cast<std::size_t>(count));
     if (fits) {
       const std::size_t size = format::segment_footer::size_for(static_cast<std::size_t>(count));
       if (auto found = format::segment_footer::find(read(size_ - size, size), size_, number_)) return {found, ending::footer};

@@ -71,13 +71,20 @@ contents inspected(const fs::path& directory, bool in_use) {
 void work(disk_cache& cache, std::mt19937& random, int steps) {
   const auto key = [&] { return "key " + std::to_string(random() % 60) + std::string(random() % 200, 'k'); };
   for (int i = 0; i < steps; ++i) switch (random() % 10) {
-      case 0: cache.erase(key()); break;
-      case 1: cache.put(key(), std::string(16_KiB + random() % 3 * 4096, static_cast<char>('a' + random() % 2))); break;
-      case 2: cache.get(key()); break;
+      case 0:
+        cache.erase(key());
+        break;
+      case 1:
+        cache.put(key(), std::string(16_KiB + random() % 3 * 4096, static_cast<char>('a' + random() % 2)));
+        break;
+      case 2:
+        cache.get(key());
+        break;
       case 3:
         if (random() % 40 == 0) cache.clear();
         break;
-      default: cache.put(key(), std::string(random() % 9000, static_cast<char>(random())));
+      default:
+        cache.put(key(), std::string(random() % 9000, static_cast<char>(random())));
     }
 }
 
@@ -285,7 +292,8 @@ TEST_CASE("a kind of record that a later version writes is no damage, and hides 
   entries[2].kind = static_cast<larder::format::record_kind>(7);
   const std::vector<std::uint64_t> uses(3);
   const auto footer = larder::format::encode_footer(entries, uses, one.number, one.records_end);
-  content.replace(static_cast<std::size_t>(one.records_end), std::string::npos, reinterpret_cast<const char*>(footer.data()), footer.size());
+  content.replace(static_cast<std::size_t>(one.records_end), std::string::npos, reinterpret_cast<const char*>(footer.data()),
+                  footer.size());
   write(before.path_of_segment(one.number), content);
 
   const segment_inspection after(directory, false);
