@@ -78,6 +78,7 @@ struct segment_record {
   std::uint64_t sequence = 0;
   instant written{0};
   instant expires = no_deadline;
+  instant used{0};  ///< what the use stamp is to say when the head is written; 0 for nothing
 
   /// All of it, with the padding.
   std::uint64_t size() const noexcept { return round_up(payload_offset + payload_size, record_place::unit_size); }
@@ -100,6 +101,9 @@ inline std::uint64_t header_checksum(const std::byte* header, std::span<const st
   return XXH3_64bits_withSeed(key.data(), key.size(), XXH3_64bits_withSeed(header, 72, at.word()));
 }
 
+/// The stamp of a use.
+inline std::uint64_t stamp_of(instant used, record_place at) noexcept;
+
 }  // namespace detail
 
 /// Writes header, key and the zeros before the payload: `record.payload_offset` bytes.
@@ -119,6 +123,7 @@ inline void encode_record_head(const segment_record& record, std::span<const std
   put(64, static_cast<std::int64_t>(record.expires.count()));
   if (!key.empty()) std::memcpy(to + segment_record::header_size, key.data(), key.size());
   put(72, detail::header_checksum(to, key, at));
+  put(segment_record::use_offset, detail::stamp_of(record.used, at));
 }
 
 /// The header's fields, taken as they are but for the bounds: nothing when it does not look like a record that ends within `room` bytes.
@@ -246,5 +251,7 @@ struct use_stamp {
     return XXH3_64bits_withSeed(&value, sizeof value, at.word()) & 0xffff;
   }
 };
+
+inline std::uint64_t detail::stamp_of(instant used, record_place at) noexcept { return use_stamp::encode(used, at); }
 
 }  // namespace larder::format

@@ -67,7 +67,7 @@ class logged_index : public logged_entries<Key, Value, Context> {
     std::vector<kept_entry> kept;
     for (const auto& one : oldest)
       for (const live_entry& e : live_in(*one)) {
-        kept.push_back({e.id, store_.copy_of(e.known), e.info});
+        kept.push_back({e.id, copy_of(e), e.info});
         store_.hold_file(e.known);
       }
     const std::uint32_t last = oldest.back()->number;
@@ -162,6 +162,8 @@ class logged_index : public logged_entries<Key, Value, Context> {
   template <class Segment>
   std::vector<live_entry> live_in(const Segment& in) {
     std::vector<live_entry> live;
+    decltype(store_.find(0)) stamped;
+    if constexpr (Context::template has<expire_after_access>) stamped = store_.with_stamps(in.number);
     for (std::size_t i = 0; i < in.size(); ++i) {
       const auto entry = in.entry(i);
       if (entry.id == digest{}) continue;
@@ -170,6 +172,8 @@ class logged_index : public logged_entries<Key, Value, Context> {
         if (e.payload.place() == in.place(entry.unit))
           live.push_back({entry.id, e.payload, {e.weight.weights[0], entry.written, accessed(e, entry.written), entry.expires, entry.uncompressed}});
       });
+      if (stamped && !live.empty() && live.back().id == entry.id)  // others may have used it later
+        if (const auto used = stamped->use_of(entry.unit)) live.back().info.accessed = std::max(live.back().info.accessed, *used);
       departures ignored;
       settle(old, ignored);
     }
@@ -183,6 +187,13 @@ class logged_index : public logged_entries<Key, Value, Context> {
       return written;
   }
 
+  /// A copy of its record, which says when it was used.
+  staged copy_of(const live_entry& e) {
+    staged copy = store_.copy_of(e.known);
+    if (e.info.accessed > e.info.written) copy.record.used = e.info.accessed;
+    return copy;
+  }
+
   /// Writes an entry's record anew at the end, unless the entry has changed meanwhile.
   void carry(const live_entry& e, departures& gone) {
     const auto is_there = [&] {
@@ -190,7 +201,7 @@ class logged_index : public logged_entries<Key, Value, Context> {
       return now && now->place() == e.known.place();
     };
     if (!is_there()) return;
-    staged copy = store_.copy_of(e.known);
+    staged copy = copy_of(e);
     store_.write(copy);
     for (;;) {
       if (!is_there()) return;

@@ -114,12 +114,13 @@ class segment_replica {
 
   /// The last use that any process remembered.
   std::optional<instant> use_of(const handle& known) const {
-    if (options_.read == read_mode::copy) return std::nullopt;
-    const std::shared_ptr<segment> in = as_it_is(known.place().segment);
+    const std::shared_ptr<segment> in = with_stamps(known.place().segment);
     return in == nullptr ? std::nullopt : in->use_of(known.place().unit);
   }
 
   std::shared_ptr<segment> find(std::uint32_t number) const { return table_.find(number); }
+  /// The segment with the use stamps that it has by now; nothing where they are not looked at.
+  std::shared_ptr<segment> with_stamps(std::uint32_t number) const { return options_.read == read_mode::copy ? nullptr : as_it_is(number); }
   /// The segment with the lowest number; nothing when there is none. Under the lock.
   std::shared_ptr<segment> oldest() const {
     std::shared_ptr<segment> first;
@@ -423,7 +424,9 @@ class segment_replica {
       }
     }
     in->live_bytes += record->size();
-    to.put(record->id, handle(at, format::has_file(record->kind), record->expires != no_deadline), format::info_of(*record, weight, uncompressed));
+    stored_info info = format::info_of(*record, weight, uncompressed);
+    if (const auto used = in->use_of(at.unit)) info.accessed = std::max(info.accessed, *used);  // of one that was written anew
+    to.put(record->id, handle(at, format::has_file(record->kind), record->expires != no_deadline), info);
   }
   template <class Visitor>
   void forget_segment(const std::shared_ptr<segment>& one, Visitor& to) {

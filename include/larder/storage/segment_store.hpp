@@ -132,6 +132,8 @@ class segment_store : public segment_replica {
       made.record.sequence = log.sequence_at(position);
       segment_writer::write_head(made, folder_.path_of(made.at.segment));
     }
+    if (made.record.used != instant{0})
+      if (const std::shared_ptr<segment> in = known_segment(made.at.segment)) mark_used(*in, *made.file);
     if (!log.append(position, {shared_log::change::record, made.at}, made.record.id.low)) return std::nullopt;
     const handle known(made.at, made.reference.has_value(), made.record.expires != no_deadline);
     note_published(made, position);
