@@ -165,7 +165,7 @@ subcommand add_compact(CLI::App& disk) {
   app.footer(
       R"(The oldest segments are written anew at the end without what is of no use in them, one after the other, so it needs the room of
 one segment more. It is what a cache does when it has to, and safe beside other processes: bytes that they hold stay valid. To them an
-entry that was written anew is the newest, and the last use that expire_after_access keeps begins with when it was written.
+entry that was written anew is the newest; its times stay.
 
 Exit codes: 0 done; 1 it could not go on; 2 wrong use; 130 interrupted)");
   return {&app,

@@ -736,6 +736,17 @@ class Disk(unittest.TestCase):
         self.check(larder("compact", self.directory, "--to", "0"), 0)
         self.assertEqual(self.figures()["garbage_bytes"], 0)
 
+    def test_compact_keeps_the_times_of_every_entry(self):
+        self.some_entries()
+        told = ("written", "expires", "last_use", "value_file", "size")
+        before = {entry["key"]: entry for entry in self.listed()}
+        self.assertIsNotNone(before["layer.5/weight"]["last_use"])
+        self.check(larder("compact", self.directory, "--to", "0"), 0)
+        after = {entry["key"]: entry for entry in self.listed()}
+        self.assertEqual({key: [e[name] for name in told] for key, e in after.items()}, {key: [e[name] for name in told] for key, e in before.items()})
+        for key, e in after.items():
+            self.assertGreater(e["where"]["segment"], before[key]["where"]["segment"])
+
     def test_compact_to_a_capacity_evicts_the_oldest(self):
         with Writer(self.directory) as cache:
             for i in range(60):

@@ -8,6 +8,7 @@
 #include <larder/core/error.hpp>
 #include <larder/core/policy_set.hpp>
 #include <larder/eviction/lru.hpp>
+#include <larder/expiry/expire_after_access.hpp>  // so that records written anew keep their last use
 #include <larder/expiry/ttl.hpp>
 #include <larder/limit/max_bytes.hpp>
 #include <larder/observe/error_listener.hpp>
@@ -65,7 +66,7 @@ using error_teller = larder::error_listener<std::function<void(const larder::err
 class opened_directory {
  public:
   opened_directory(const segment_inspection& found, std::uint64_t capacity, told_errors& errors)
-      : context_(context::set(larder::lru{}, larder::max_bytes{capacity}, larder::ttl{}, larder::sharded<1>{},
+      : context_(context::set(larder::lru{}, larder::max_bytes{capacity}, larder::ttl{}, larder::expire_after_access{larder::duration::max()}, larder::sharded<1>{},
                               storage_for(found, larder::verify::always),
                               error_teller([&errors](const larder::error_event& e) { errors.add(e); }))),
         index_(context_) {}
@@ -98,7 +99,7 @@ class opened_directory {
   }
 
  private:
-  using context = larder::storage::engine_context<larder::mmap_disk, larder::lru, larder::max_bytes, larder::ttl,
+  using context = larder::storage::engine_context<larder::mmap_disk, larder::lru, larder::max_bytes, larder::ttl, larder::expire_after_access,
                                                   larder::sharded<1>, larder::mmap_disk, error_teller>;
   using index = larder::storage::logged_index<std::string, larder::bytes, context>;
   using departures = index::departures;
