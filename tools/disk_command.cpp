@@ -11,9 +11,11 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/units.hpp>
+#include <larder/storage/posix_file.hpp>
 
 #include <CLI/CLI.hpp>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <exception>
@@ -232,6 +234,12 @@ int run(const subcommand& asked) {
   try {
     const int code = asked.work();
     return std::fflush(stdout) == 0 ? code : asked.code_when_failed;
+  } catch (const larder::storage::file_error& failure) {
+    std::fflush(stdout);
+    const bool is_closed = failure.number() == EACCES || failure.number() == EPERM || failure.number() == EROFS;
+    std::fprintf(stderr, "%s%s\n", failure.what(),
+                 is_closed ? "; ls, stat and verify need the right to read the directory and its files, the others to write them" : "");
+    return asked.code_when_failed;
   } catch (const std::exception& failure) {
     std::fflush(stdout);
     std::fprintf(stderr, "%s\n", failure.what());

@@ -401,7 +401,7 @@ class Disk(unittest.TestCase):
                 self.check(larder(*command, self.directory, **others), 1, "Permission denied")
                 self.assertEqual(state_of(self.directory), before)
         self.directory.chmod(0o000)
-        self.check(larder("ls", self.directory, **others), 1, "Permission denied")
+        self.check(larder("ls", self.directory, **others), 1, "Permission denied; ls, stat and verify need the right to read")
         self.check(larder("verify", self.directory, **others), 2, "Permission denied")
         self.directory.chmod(0o755)
 

@@ -130,7 +130,6 @@ class segment_inspection {
       fail_file("look at", root_, errno);
     }
     if (!S_ISDIR(answer.st_mode)) refuse("is not a directory; name the directory that was given to mmap_disk");
-    const std::vector<std::string> names = names_in(root_);
     const std::optional<std::string> marker = entry_directory::read_marker(root_);
     has_marker_ = marker.has_value();
     if (marker) {
@@ -145,13 +144,14 @@ class segment_inspection {
         refuse("was written as version " + described + ", and this reads version " + own + "; use the larder that wrote it");
       return;
     }
+    const std::vector<std::string> names = names_in(root_ + "/.");  // of what a link leads to
+    if (names.empty()) refuse("is empty: no cache on mmap_disk has used it yet");
     const bool holds_entries = std::find(names.begin(), names.end(), "entries") != names.end();
     for (const std::string& name : names)
       if (!entry_directory::is_known(name) || !holds_entries)
         refuse("is not a directory of mmap_disk: it has no marker file \"format\"" +
                (holds_entries ? " and holds \"" + name + "\"" : std::string(" and no folder \"entries\"")) +
                "; name the directory that was given to mmap_disk");
-    if (names.empty()) refuse("is empty: no cache on mmap_disk has used it yet");
   }
 
   /// Reads what there is; false when others removed some of it meanwhile, so that it is to be read again.

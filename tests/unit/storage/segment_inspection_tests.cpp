@@ -374,6 +374,8 @@ TEST_CASE("an inspection refuses what is no directory of mmap_disk with a senten
   CHECK(refusal_of(directory) == "");
   CHECK_FALSE(segment_inspection(directory, false).has_marker());
   CHECK(inspected(directory, false) == contents{{"a", 1}});
+  fs::create_directory_symlink(directory, folder / "link");
+  CHECK(inspected(folder / "link", false) == contents{{"a", 1}});
   write(directory / "stranger", "x");
   CHECK(says(refusal_of(directory), "holds \"stranger\""));
 }
