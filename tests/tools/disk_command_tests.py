@@ -357,6 +357,15 @@ class Disk(unittest.TestCase):
             self.check(larder("purge", self.directory, "--all", "--yes"), 0, "dropped 2 entries")
             self.assertEqual([cache.get("c"), cache.get("d"), cache.ask("size")], ["miss", "miss", "0"])
 
+    def test_a_process_that_is_in_no_list_is_seen_by_the_log_that_it_follows(self):
+        with Writer(self.directory) as cache:
+            cache.put("a", 100)
+            (self.directory / "USERS").unlink()  # as for a process of another container, nobody is listed
+            figures = self.figures()
+            self.assertEqual((figures["in_use"], figures["processes"]), (True, []))
+            self.check(larder("stat", self.directory), 0, "in use by      another process")
+        self.assertFalse(self.figures()["in_use"])
+
     def test_a_stopped_process_holds_nobody_up(self):
         with Writer(self.directory) as cache:
             cache.put("a", 100)

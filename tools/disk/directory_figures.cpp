@@ -164,9 +164,8 @@ void print_text(const segment_inspection& found, const directory_contents& all, 
 }  // namespace
 
 void print_figures(const figures_options& options) {
-  const bool in_use = listed_users(options.directory).any;
-  const segment_inspection found(options.directory, in_use);
-  const directory_users users = users_of(found.root());
+  const directory_users users = users_of(options.directory);
+  const segment_inspection found(options.directory, users.any);
   const directory_contents all = contents_of(found);
   if (options.json)
     std::fputs(json_of(found, all, users).c_str(), stdout);

@@ -3,26 +3,20 @@
 #include "simulate/escaped_text.hpp"
 
 #include <larder/storage/posix_file.hpp>
+#include <larder/storage/shared_log.hpp>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <optional>
 #include <sstream>
-#include <thread>
 
-#include <fcntl.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 namespace disk {
 namespace {
-
-using larder::storage::file_descriptor;
-using larder::storage::open_file;
-using larder::storage::uninterrupted;
 
 std::string program_of(pid_t id) {
   std::ifstream in("/proc/" + std::to_string(id) + "/comm");
@@ -31,36 +25,7 @@ std::string program_of(pid_t id) {
   return simulate::printable(name);
 }
 
-/// A lock that is tried and let go of with this object; whether it was free, or nothing when that cannot be said.
-struct tried_lock {
-  explicit tried_lock(const std::string& path) : file(open_file(path, O_RDONLY)) {
-    if (!file) {
-      if (errno == ENOENT) is_free = true;  // whoever comes in makes it
-      return;
-    }
-    if (uninterrupted([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) == 0)
-      is_free = true;
-    else if (errno == EWOULDBLOCK)
-      is_free = false;
-  }
-  file_descriptor file;
-  std::optional<bool> is_free;
-};
-
-}  // namespace
-
-std::string directory_users::text() const {
-  if (!is_known) return "unknown: the lock files cannot be opened";
-  if (!any) return "nobody";
-  if (processes.empty()) return "another process";
-  std::string text = processes.size() == 1 ? "process " : std::to_string(processes.size()) + " processes: ";
-  for (const process& one : processes) {
-    if (&one != processes.data()) text += ", ";
-    text += std::to_string(one.id) + (one.program.empty() ? "" : " (" + one.program + ")");
-  }
-  return text;
-}
-
+/// Who holds the file USERS, by the system's list of locks.
 directory_users listed_users(const std::string& root) {
   directory_users found;
   struct stat answer {};
@@ -83,25 +48,30 @@ directory_users listed_users(const std::string& root) {
   return found;
 }
 
+}  // namespace
+
+std::string directory_users::text() const {
+  if (!is_known) return "unknown: the file \"journal\" cannot be opened";
+  if (!any) return "nobody";
+  if (processes.empty()) return "another process";
+  std::string text = processes.size() == 1 ? "process " : std::to_string(processes.size()) + " processes: ";
+  for (const process& one : processes) {
+    if (&one != processes.data()) text += ", ";
+    text += std::to_string(one.id) + (one.program.empty() ? "" : " (" + one.program + ")");
+  }
+  return text;
+}
+
 directory_users users_of(const std::string& root) {
   directory_users found = listed_users(root);
   if (found.any) return found;
-  // Whoever comes in asks whether he is alone while he holds LOCK: so nobody takes our look at USERS for a process that is in.
-  for (int tries = 0;; ++tries) {
-    const tried_lock coming(root + "/LOCK");
-    if (coming.is_free == true) {
-      const tried_lock being(root + "/USERS");
-      found.is_known = being.is_free.has_value();
-      found.any = being.is_free == false;
-      return found;
-    }
-    if (!coming.is_free || tries == 20) {
-      found.is_known = coming.is_free.has_value();
-      found.any = found.is_known;  // somebody is coming in
-      return found;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  try {
+    const std::optional<larder::storage::shared_log> log = larder::storage::shared_log::open(root + "/journal", true);
+    found.any = log && log->is_held();
+  } catch (const larder::storage::file_error&) {
+    found.is_known = false;
   }
+  return found;
 }
 
 }  // namespace disk

@@ -21,10 +21,8 @@ struct directory_users {
   std::string text() const;
 };
 
-/// Tells it from the system's list of locks, which nobody notices. Processes of other containers are not in that list.
-directory_users listed_users(const std::string& root);
-/// The same, and where nobody is listed by trying the locks themselves, without waiting and for an instant: whoever comes in just then
-/// waits as long.
+/// Asks without taking a lock that anybody could have to wait for: the system's list of locks, which has no processes of other containers, and
+/// whether somebody follows the log.
 directory_users users_of(const std::string& root);
 
 }  // namespace disk

@@ -85,7 +85,7 @@ void print_row(const entry& e, instant now, std::size_t width) {
 
 void list_entries(const list_options& options) {
   const std::string& prefix = options.prefix;
-  const segment_inspection found(options.directory, listed_users(options.directory).any);
+  const segment_inspection found(options.directory, users_of(options.directory).any);
   const instant now = larder::wall_time::now();
 
   const bool needs_keys = !prefix.empty() || options.by == listed_by::key;

@@ -52,7 +52,7 @@ std::string damage_line(const damage& one) {
 
 int print_verification(const verify_options& options) {
   const interruption stop;
-  const bool in_use = listed_users(options.directory).any;
+  const bool in_use = users_of(options.directory).any;
   const segment_inspection found(options.directory, in_use);
   const verification result =
       verify_directory(found, in_use, options.all ? verified::records : verified::entries, options.quiet, stop);
