@@ -76,7 +76,7 @@ class opened_directory {
     departures gone;
     const auto lock = index_.store().lock();
     index_.catch_up(gone);
-    std::optional<index::handle> known = index_.find(id);
+    std::optional<index::handle> known = index_.find(id.low);
     if (!known) return true;
     const auto answer = index_.store().fetch(id, larder::bytes::copy_of(key), *known);
     if (answer.status != larder::fetch_status::damaged) return true;
@@ -88,7 +88,7 @@ class opened_directory {
     departures gone;
     const auto lock = index_.store().lock();
     index_.catch_up(gone);
-    if (index_.find(id)) return;  // somebody put it anew
+    if (index_.find(id.low)) return;  // somebody put it anew
     auto mark = index_.store().stage_erasure(id);
     while (!index_.store().publish(mark)) index_.catch_up(gone);
   }

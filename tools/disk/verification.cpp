@@ -86,7 +86,7 @@ class pass {
     for (const inspected_segment& in : found.segments())
       for (const inspected_record& record : in.records) {
         if (what != verified::records && !is_entry(record)) continue;
-        const bool has_file = record.entry.kind == record_kind::value_file;
+        const bool has_file = larder::format::has_file(record.entry.kind);
         sum += larder::format::segment_record::header_size + (has_file ? file_reference::encoded_size : record.entry.weight);
         if (!has_file || !is_entry(record) || record.reference == inspected_record::no_reference) continue;
         const file_reference& reference = found.references()[record.reference];
@@ -145,7 +145,7 @@ class pass {
       return std::nullopt;
     }
     const larder::format::segment_record r = head->record;
-    const bool has_key = r.kind == record_kind::value || r.kind == record_kind::value_file;
+    const bool has_key = larder::format::is_value(r.kind);
     if (r.kind != record.entry.kind || r.id != record.entry.id) return "is another record than the footer says";
     if (has_key && larder::digest_of(head->key) != r.id) return "holds another key than its digest says";
     XXH3_state_t state{};

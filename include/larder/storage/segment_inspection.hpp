@@ -78,9 +78,10 @@ class segment_inspection {
       : root_(without_slash(directory.string())), in_use_(in_use), folder_(root_ + "/entries") {
     check();
     constexpr int tries = 16;  // others may remove what was just listed
-    for (int i = 0; i < tries && !look(); ++i) {
+    for (int i = 0; i < tries; ++i) {
+      const bool is_complete = look();
+      if (judge() && is_complete) break;
     }
-    judge();
   }
 
   const std::string& root() const noexcept { return root_; }
@@ -169,41 +170,56 @@ class segment_inspection {
     const bool follows = log && in_use_;
     const segment_folder::listing listing = folder_.list();
     values_ = listing.values;
-    bool complete = true;
     last_sequence_ = 0;
-    std::vector<std::uint32_t> unsealed;
-    for (const std::uint32_t number : listing.segments) {
-      if (follows && number < log->oldest()) continue;
-      segment_window window(folder_.path_of(number), number);
-      complete = complete && window;
-      if (!window || window.size() == 0) continue;
-      inspected_segment one;
-      one.number = number;
-      one.file_size = window.size();
-      const auto [footer, ends] = window.footer();
-      one.ends = ends;
-      if (footer) {
-        one.records_end = footer->records_end();
-        one.records.reserve(footer->size());
-        for (std::size_t i = 0; i < footer->size(); ++i) add(one, {(*footer)[i], footer->use(i)});
-      } else {
-        unsealed.push_back(number);
-      }
-      segments_.push_back(std::move(one));
-    }
+    oldest_ = follows ? log->oldest() : 0;
+    std::vector<std::pair<std::uint32_t, segment_window>> unsealed;  // open, so that they can be read when they are gone
+    for (const std::uint32_t number : listing.segments)
+      if (number >= oldest_) read_segment(number, unsealed);
     bool is_same = true;
-    if (follows) {  // what came meanwhile
+    std::uint64_t seen = end;
+    while (follows && is_same) {  // what came meanwhile; it becomes less each time
       const std::uint64_t now = log->end();
-      is_same = read_log(*log, end, now) && log->intact();
+      is_same = read_log(*log, seen, now) && log->intact();
+      seen = now;
+      bool is_complete = true;
       for (const auto& [number, units] : published_)
-        is_same =
-            is_same && (number < log->oldest() || std::binary_search(listing.segments.begin(), listing.segments.end(), number));
-      values_ = folder_.list().values;
+        if (number >= oldest_ && !read_segment(number, unsealed)) is_complete = false;
+      if (is_complete) break;
+      is_same = is_same && log->end() != seen;  // it was dropped, or never there
     }
-    for (inspected_segment& one : segments_)
-      if (std::find(unsealed.begin(), unsealed.end(), one.number) != unsealed.end()) find_records(one, follows ? &*log : nullptr);
-    if (log) note_log(*log, listing.segments, follows);
-    return !in_use_ || (complete && is_same);
+    if (follows) values_ = folder_.list().values;
+    std::erase_if(segments_, [&](const inspected_segment& one) { return one.number < oldest_; });
+    std::sort(segments_.begin(), segments_.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+    for (auto& [number, window] : unsealed)
+      if (inspected_segment* const one = find(number)) find_records(*one, window, follows ? &*log : nullptr);
+    if (log) note_log(*log, follows);
+    return !in_use_ || is_same;
+  }
+
+  inspected_segment* find(std::uint32_t number) {
+    const auto found = std::find_if(segments_.begin(), segments_.end(), [&](const inspected_segment& one) { return one.number == number; });
+    return found == segments_.end() ? nullptr : &*found;
+  }
+  /// Reads what a segment's footer says, unless it is known already; false when the file is not there.
+  bool read_segment(std::uint32_t number, std::vector<std::pair<std::uint32_t, segment_window>>& unsealed) {
+    if (find(number) != nullptr) return true;
+    segment_window window(folder_.path_of(number), number);
+    if (!window) return false;
+    if (window.size() == 0) return true;
+    inspected_segment one;
+    one.number = number;
+    one.file_size = window.size();
+    const auto [footer, ends] = window.footer();
+    one.ends = ends;
+    if (footer) {
+      one.records_end = footer->records_end();
+      one.records.reserve(footer->size());
+      for (std::size_t i = 0; i < footer->size(); ++i) add(one, {(*footer)[i], footer->use(i)});
+    } else {
+      unsealed.emplace_back(number, std::move(window));
+    }
+    segments_.push_back(std::move(one));
+    return true;
   }
 
   void add(inspected_segment& to, const inspected_record& record) {
@@ -211,7 +227,7 @@ class segment_inspection {
     to.records.push_back(record);
   }
 
-  /// Reads a part of the log; false when it says that segments have gone.
+  /// Reads a part of the log; false when it cannot be followed.
   bool read_log(const shared_log& log, std::uint64_t from, std::uint64_t to) {
     bool is_same = true;
     for (std::uint64_t position = from; position < to; ++position) {
@@ -231,7 +247,7 @@ class segment_inspection {
           break;
         case shared_log::change::dropped:
           std::erase_if(published_, [&](const auto& one) { return one.first < entry.place.segment; });
-          is_same = false;
+          oldest_ = std::max(oldest_, entry.place.segment);
           break;
         case shared_log::change::removed:
           published_.erase(entry.place.segment);
@@ -246,8 +262,8 @@ class segment_inspection {
   }
 
   /// The records of a segment without a footer: of the one that others write into what the log says, else what is whole.
-  void find_records(inspected_segment& one, const shared_log* follows) {
-    segment_window window(folder_.path_of(one.number), one.number);
+  void find_records(inspected_segment& one, segment_window& window, const shared_log* follows) {
+    window.forget();
     std::vector<std::uint32_t> units;
     const bool is_active = follows != nullptr &&
                            format::record_place::of_word(follows->active().load(std::memory_order_acquire)).segment == one.number;
@@ -273,16 +289,19 @@ class segment_inspection {
         record.entry = {r.id, unit, r.kind, r.payload_size, r.sequence, r.written, r.expires};
         record.use = head->use;
         one.records_end = std::max(one.records_end, one.place(record).offset() + r.size());
-        if (r.kind == format::record_kind::value_file)
-          if (const auto payload = window.payload(unit, r))
-            if (const auto reference = format::file_reference::decode(*payload)) record.entry.weight = reference->size;
+        if (format::is_compressed(r.kind) || format::has_file(r.kind))
+          if (const auto payload = window.payload(unit, r)) {
+            if (const auto reference = reference_in(r.kind, *payload)) record.entry.weight = reference->size;
+            if (format::is_compressed(r.kind))
+              if (const auto form = format::compressed_head::decode(*payload)) record.entry.uncompressed = form->size;
+          }
       }
       add(one, record);
     }
   }
 
   /// What the log says beyond the segments; it is not believed when it is older than they are, as after a power cut.
-  void note_log(shared_log& log, const std::vector<std::uint32_t>& listed, bool follows) {
+  void note_log(shared_log& log, bool follows) {
     const std::uint64_t end = log.end();
     const auto active = format::record_place::of_word(log.active().load(std::memory_order_acquire));
     const bool is_outdated = !follows && last_sequence_ > log.sequence_at(end);
@@ -308,13 +327,14 @@ class segment_inspection {
       }
     }
     for (const auto& [number, units] : published_)
-      if (number >= log.oldest() && !std::binary_search(listed.begin(), listed.end(), number)) missing_.push_back(number);
+      if (number >= std::max(oldest_, log.oldest()) && find(number) == nullptr) missing_.push_back(number);
     std::sort(missing_.begin(), missing_.end());
     std::sort(lost_.begin(), lost_.end(), [](const lost_record& a, const lost_record& b) { return a.at.word() < b.at.word(); });
   }
 
   /// Says of each record what it is, from the newest to the oldest.
-  void judge() {
+  bool judge() {
+    bool is_complete = true;
     references_.clear();
     std::size_t count = 0;
     for (const inspected_segment& one : segments_) count += one.records.size();
@@ -322,6 +342,7 @@ class segment_inspection {
     for (std::size_t s = segments_.size(); s-- != 0;) {
       inspected_segment& one = segments_[s];
       segment_window window(folder_.path_of(one.number), one.number);
+      is_complete = is_complete && window;
       for (std::size_t i = one.records.size(); i-- != 0;)
         one.records[i].standing = standing_of(one, one.records[i], window, newest);
     }
@@ -329,6 +350,13 @@ class segment_inspection {
     damaged_.clear();
     evicted_.clear();
     published_.clear();
+    return !in_use_ || is_complete;
+  }
+  /// The file that a payload refers to: behind what a compressed value begins with.
+  static std::optional<format::file_reference> reference_in(format::record_kind kind, std::span<const std::byte> payload) {
+    const std::size_t before = format::is_compressed(kind) ? format::compressed_head::encoded_size : 0;
+    if (!format::has_file(kind) || payload.size() != before + format::file_reference::encoded_size) return std::nullopt;
+    return format::file_reference::decode(payload.subspan(before));
   }
   record_standing standing_of(const inspected_segment& in, inspected_record& record, segment_window& window,
                               newest_records& newest) {
@@ -353,14 +381,14 @@ class segment_inspection {
     if (entry.kind == format::record_kind::erased) return record_standing::mark;
     if (format::use_stamp::is_erased(record.use, at)) return record_standing::erased;
     if (evicted_.contains(at.word())) return record_standing::evicted;
-    if (entry.kind == format::record_kind::value) return record_standing::live;
-    if (entry.kind != format::record_kind::value_file) return record_standing::later;
+    if (!format::is_value(entry.kind)) return record_standing::later;
+    if (!format::has_file(entry.kind)) return record_standing::live;
     // Believed as it is, like everybody does: whether it is right is for its reader to say.
     const auto head = window.head(entry.unit);
-    if (!head || head->record.kind != entry.kind || head->record.payload_size != format::file_reference::encoded_size)
-      return record_standing::unreadable;
-    const auto reference = format::file_reference::decode(
-        window.read(at.offset() + head->record.payload_offset, format::file_reference::encoded_size));
+    constexpr std::uint64_t most = format::compressed_head::encoded_size + format::file_reference::encoded_size;
+    if (!head || head->record.kind != entry.kind || head->record.payload_size > most) return record_standing::unreadable;
+    const auto reference = reference_in(
+        entry.kind, window.read(at.offset() + head->record.payload_offset, static_cast<std::size_t>(head->record.payload_size)));
     if (!reference) return record_standing::unreadable;
     record.reference = static_cast<std::uint32_t>(references_.size());
     references_.push_back(*reference);
@@ -384,6 +412,7 @@ class segment_inspection {
   std::unordered_set<std::uint64_t> evicted_;
   std::unordered_map<std::uint64_t, std::uint64_t> damaged_;  // by tag: the sequence below which records of the key do not count
   std::uint64_t last_sequence_ = 0;
+  std::uint32_t oldest_ = 0;  // what lies below it does not count
 };
 
 }  // namespace larder::storage

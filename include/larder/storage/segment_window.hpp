@@ -50,6 +50,8 @@ class segment_window {
   explicit operator bool() const noexcept { return static_cast<bool>(file_); }
   const std::string& path() const noexcept { return path_; }
   std::uint64_t size() const noexcept { return size_; }
+  /// Reads anew what others may have written meanwhile.
+  void forget() noexcept { have_ = 0; }
 
   /// `size` bytes from `offset`, fewer where the file ends; until the next call. Throws `file_error`.
   std::span<const std::byte> read(std::uint64_t offset, std::size_t size) {
