@@ -53,7 +53,7 @@ class reuse_sampler {
   }
 
   /// Whether the key is followed. The cache asks this for each look-up that counts.
-  bool samples(std::uint64_t hash) const noexcept { return (hash & all) <= threshold_.load(); }
+  bool samples(std::uint64_t hash) const noexcept { return static_cast<std::uint32_t>(hash) <= threshold_.load(); }
 
   /// A look-up of a followed key that counts, and what came of it in the cache. An entry that was there becomes the newest.
   [[gnu::noinline]] void look_up(std::uint64_t hash, bool hit, entry_weight weight) noexcept {
@@ -130,7 +130,7 @@ class reuse_sampler {
 
  private:
   static constexpr auto nobody = reuse_stack<Weighed>::nobody;
-  static constexpr std::uint64_t all = std::numeric_limits<std::uint32_t>::max();
+  static constexpr std::uint32_t all = std::numeric_limits<std::uint32_t>::max();
   static constexpr std::size_t at_once = 32;
   static constexpr std::uint32_t renewal = 256;  // followed look-ups between two renewals of the hot keys
   /// A share of the look-ups that costs nothing to speak of. Above it fewer keys are followed than there is memory for.
@@ -205,11 +205,11 @@ class reuse_sampler {
   }
   /// Follows an eighth fewer keys.
   void thin_out() noexcept {
-    const std::uint64_t lower = threshold_.load() - threshold_.load() / 8 - 1;
+    const std::uint32_t lower = threshold_.load() - threshold_.load() / 8 - 1;
     threshold_.store(lower);
     counts_.no_longer_all();
-    stack_.keep_up_to(lower << 32U | all);
-    scale_.set(scale_.today(), static_cast<double>(lower + 1) * 0x1p-32);
+    stack_.keep_up_to(std::uint64_t{lower} << 32U | all);
+    scale_.set(scale_.today(), (static_cast<double>(lower) + 1) * 0x1p-32);
     stack_.rescale(false);
     bound_ = scale_.rate() <= cheap_rate ? most_ : bound_at(scale_.rate());
   }
@@ -241,7 +241,7 @@ class reuse_sampler {
     });
   }
 
-  sync::counter<Shared> threshold_;  // read by every look-up and seldom written, as the hot keys: the mutex begins another line
+  sync::counter<Shared, std::uint32_t> threshold_;  // read by every look-up and seldom written, as the hot keys: the mutex begins another line
   hot_keys<Shared> hot_;
   mutable mutex_type mutex_;
   std::uint32_t noted_ = 0;
