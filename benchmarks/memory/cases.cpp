@@ -73,7 +73,7 @@ void read_resident(const std::string& name, std::string about, candidates<Key> f
 }
 
 void get_u64(const std::string& name, const everybody& all, const options& wanted, report& figures) {
-  // Another order, `exact<...>` of one, a cache with an observer: its name here, after a line in the catalogue.
+  // Another order, `exact<...>` of one: its name here, after a line in the catalogue.
   read_resident(name, "hits, 64-bit keys, all resident, Zipf 0.99, one thread",
                 pick(all.u64, {"flat_map",
                                "clock",
@@ -91,6 +91,10 @@ void get_u64(const std::string& name, const everybody& all, const options& wante
                                "clock_sharded",
                                "sieve_sharded",
                                "s3_fifo_sharded",
+                               "clock_observed",
+                               "s3_fifo_observed",
+                               "lru_observed",
+                               "clock_sharded_observed",
                                "list_lru",
                                "rocksdb_lru",
                                "rocksdb_hyper_clock",
@@ -232,7 +236,7 @@ void memory(const std::string& name, const everybody& all, const options& wanted
 
 everybody::everybody()
     : u64(plain_u64()), strings(plain_strings()), byte_values(larder_byte_values()), string_values(larder_string_values()) {
-  for (const auto& more : {larder_recency(), larder_frequency(), larder_sharded(), rocksdb_u64(), tbb_u64()}) append(u64, more);
+  for (const auto& more : {larder_recency(), larder_frequency(), larder_sharded(), larder_observed(), rocksdb_u64(), tbb_u64()}) append(u64, more);
   for (const auto& more : {larder_strings(), rocksdb_strings(), tbb_strings()}) append(strings, more);
 }
 

@@ -3128,7 +3128,7 @@ namespace larder::eviction {
 /// Hashes of entries that left, by number: those of the last n numbers, each of which stands for one hash or for none. Numbers
 /// come one after the other; hashes may be put in later, but in the order of their numbers.
 /// A ring of n places and the chains through it of hashes that look alike, newest first: what falls out of the ring ends the
-/// chains that reach it, so forgetting costs nothing. 10 bytes per number; of a hash 32 bits are kept (the upper ones: shards
+/// chains that reach it, so forgetting costs nothing. 12 bytes per number; of a hash 32 bits are kept (the upper ones: shards
 /// are chosen by the lower), so among n a stranger is taken for one of them with a probability of n / 2^32.
 /// The ring is made anew, at once, when n has grown by half or shrunk to a quarter. Without memory it forgets; nothing throws.
 template <class Memory = ghost_memory>
@@ -3174,6 +3174,11 @@ class ghost_ring {
     return false;
   }
 
+  /// Asks for the memory where `take` will begin.
+  void prefetch_head(std::uint64_t hash) const noexcept {
+    if (size_ != 0) core::prefetch(&heads_[head(fingerprint(hash))]);
+  }
+
   std::size_t memory() const noexcept { return size_ * sizeof(place) + heads_count() * sizeof(std::uint32_t); }
 
  private:
@@ -3191,7 +3196,8 @@ class ghost_ring {
     return print == 0 ? 1 : print;
   }
 
-  std::size_t heads_count() const noexcept { return size_ / 2; }
+  /// As many as places: with half as many a search in vain saw two places instead of one.
+  std::size_t heads_count() const noexcept { return size_; }
   std::size_t head(std::uint32_t print) const noexcept {
     return static_cast<std::size_t>((std::uint64_t{print} * heads_count()) >> 32);
   }
@@ -3218,7 +3224,7 @@ class ghost_ring {
     size = std::min(size, largest_size);
     ghost_ring other;
     other.places_ = make_ghost_array<place, Memory>(size);
-    other.heads_ = make_ghost_array<std::uint32_t, Memory>(size / 2);
+    other.heads_ = make_ghost_array<std::uint32_t, Memory>(size);
     if (!other.places_ || !other.heads_) return;
     other.size_ = size;
     other.newest_ = newest_;
@@ -3250,7 +3256,7 @@ class ghost_ring {
 // What the paper leaves open: hashes of gone HIR entries are kept while they are in S, but of the last c pushes for c entries at
 // most; until the cache is full for the first time, all are LIR. Shares are counted in entries.
 // A hit moves one or two list nodes (four to nine cache lines written, under the shard's exclusive lock); a put that evicts
-// moves two or three and touches about four cache lines of ghosts. 16 bytes per entry and 10 for its ghost.
+// moves two or three and touches about four cache lines of ghosts. 16 bytes per entry and 12 for its ghost.
 // Choose it for loops and scans larger than the cache, where LRU hits nothing; not for uses that drift quickly.
 
 namespace larder {
@@ -3418,7 +3424,7 @@ struct lru {
 // There, each use (up to three) buys another round.
 // A hit raises one counter up to three (nothing is written beyond that) and runs in parallel with others: of hits at the very
 // same time one may not be counted. A put that evicts passes over used entries, amortised once per use, and touches about four
-// cache lines of ghosts. 8 bytes per entry (both links of a list, since any entry may leave at any time), the count and 10 for its ghost.
+// cache lines of ghosts. 8 bytes per entry (both links of a list, since any entry may leave at any time), the count and 12 for its ghost.
 // What the paper leaves open: two uses move to the main queue, as in its Algorithm 1. The ghost queue spans as many evictions as
 // there are entries; those who came back leave their places empty, where the authors' simulator fills 0.9 of them. Shares are
 // counted in entries, not in weights: that holds under every limit, and nothing more has to be kept of an entry.
@@ -3444,11 +3450,18 @@ struct s3_fifo {
    public:
     explicit order(States states) noexcept : states_(states), small_(states), main_(states) {}
 
+    /// A key of this hash is put: fetches what `on_insert` and an eviction for it will wait for.
+    void expect(std::uint64_t hash) noexcept {
+      ghosts_.prefetch_head(hash);
+      if (!small_.empty()) small_.prefetch_neighbours(small_.back());
+      if (!main_.empty()) main_.prefetch_neighbours(main_.back());
+    }
     void on_insert(slot s, entry_info info) noexcept {
       if (ghosts_.take(info.hash))
         put_in_main(s, 0);
       else
         put_in_small(s);
+      fetch_next_victims();
     }
     void on_hit(slot s) noexcept { eviction::count_use(states_, s, counted_uses); }
     void on_erase(slot s) noexcept { take_out(s); }
@@ -3485,6 +3498,13 @@ struct s3_fifo {
         return states_.flag(s);
       else
         return states_[s].in_main;
+    }
+    /// Until the next put they will have come.
+    void fetch_next_victims() const noexcept {
+      if constexpr (requires { states_.prefetch(slot{}); }) {
+        if (!small_.empty()) states_.prefetch(small_.back());
+        if (!main_.empty()) states_.prefetch(main_.back());
+      }
     }
     void put_in_small(slot s) noexcept {
       small_.push_front(s);
@@ -4232,14 +4252,14 @@ struct error_listener {
 // an eighth to eight times the capacity: reuse distances of a sample of the keys, SHARDS (Waldspurger et al., FAST 2015; what is
 // done differently is told in observe/reuse_sampler.hpp).
 //
-// Cost of a hit: one comparison for a key that is not followed. One that is followed costs 50 to 100 ns and a lock (none when
-// `unsynchronized`). Up to 4096 entries all keys are followed: there every hit pays that. Beyond, 32,768 of the keys that come
-// within eight times the capacity are, and 8192 once these are a million: fewer than one look-up in a hundred. At most 1 MB, from
+// Cost of a hit: one comparison for a key that is not followed. One that is followed costs 40 to 80 ns and a lock (none when
+// `unsynchronized`). Up to 4096 entries all keys are followed: there every hit pays that. Beyond, up to 32,768 of the keys that
+// come within eight times the capacity are, and 4096 once these are a million: one look-up in 256. At most 1 MB, from
 // 8 kB on as the keys come.
-// Exact while all keys are followed, else within about 0.005; not with expiry, which it knows nothing of: what would have expired
+// Exact while all keys are followed, else within about 0.01; not with expiry, which it knows nothing of: what would have expired
 // counts as there. It counts from the beginning, from `reset_stats()` or from the last `set_capacity`, so reset before a period
 // that you want to know of.
-// Name it for a cache whose size somebody chose by feel; leave it out of small caches where 100 ns per hit matter.
+// Name it for a cache whose size somebody chose by feel; leave it out of small caches where 80 ns per hit matter.
 
 namespace larder {
 
@@ -4537,18 +4557,18 @@ class compression<core::none> {
 namespace larder::sync {
 
 /// A number that several threads add to; exact, ordered with nothing.
-template <bool Shared>
+template <bool Shared, class Number = std::uint64_t>
 class counter {
  public:
-  void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+  void add(Number n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
   /// The same where a lock keeps others from changing it.
-  void add_alone(std::uint64_t n = 1) noexcept { store(load() + n); }
-  void subtract(std::uint64_t n) noexcept { value_.fetch_sub(n, std::memory_order_relaxed); }
-  std::uint64_t load() const noexcept { return value_.load(std::memory_order_relaxed); }
-  void store(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+  void add_alone(Number n = 1) noexcept { store(load() + n); }
+  void subtract(Number n) noexcept { value_.fetch_sub(n, std::memory_order_relaxed); }
+  Number load() const noexcept { return value_.load(std::memory_order_relaxed); }
+  void store(Number n) noexcept { value_.store(n, std::memory_order_relaxed); }
   /// Adds `n` when the sum stays within `bound`.
-  bool add_within(std::uint64_t n, std::uint64_t bound) noexcept {
-    std::uint64_t now = load();
+  bool add_within(Number n, Number bound) noexcept {
+    Number now = load();
     do {
       if (n > bound || now > bound - n) return false;
     } while (!value_.compare_exchange_weak(now, now + n, std::memory_order_relaxed));
@@ -4556,26 +4576,26 @@ class counter {
   }
 
  private:
-  std::atomic<std::uint64_t> value_{0};
+  std::atomic<Number> value_{0};
 };
 
 /// The same for one thread at a time: a plain number.
-template <>
-class counter<false> {
+template <class Number>
+class counter<false, Number> {
  public:
-  void add(std::uint64_t n = 1) noexcept { value_ += n; }
-  void add_alone(std::uint64_t n = 1) noexcept { value_ += n; }
-  void subtract(std::uint64_t n) noexcept { value_ -= n; }
-  std::uint64_t load() const noexcept { return value_; }
-  void store(std::uint64_t n) noexcept { value_ = n; }
-  bool add_within(std::uint64_t n, std::uint64_t bound) noexcept {
+  void add(Number n = 1) noexcept { value_ += n; }
+  void add_alone(Number n = 1) noexcept { value_ += n; }
+  void subtract(Number n) noexcept { value_ -= n; }
+  Number load() const noexcept { return value_; }
+  void store(Number n) noexcept { value_ = n; }
+  bool add_within(Number n, Number bound) noexcept {
     if (n > bound || value_ > bound - n) return false;
     value_ += n;
     return true;
   }
 
  private:
-  std::uint64_t value_ = 0;
+  Number value_ = 0;
 };
 
 }  // namespace larder::sync
@@ -5495,6 +5515,11 @@ struct block_segment {
       std::construct_at(&state(number));
     }
   }
+  /// Asks for the block of a slot, and for what the order keeps of it.
+  void prefetch(slot number) const noexcept {
+    core::prefetch(&blocks[block_of(number)]);
+    if constexpr (!std::is_empty_v<State>) core::prefetch(&state(number));
+  }
   std::uint64_t hash(slot number) const noexcept { return hashes[number - first]; }
   void remember(std::size_t place, std::uint64_t hash) noexcept {
     if constexpr (KeepsHashes) hashes[place] = hash;
@@ -5873,6 +5898,7 @@ class block_places {
       else
         return places_->segment_of(s).state(s);
     }
+    void prefetch(slot s) const noexcept { places_->segment_of(s).prefetch(s); }
     std::uint8_t uses(slot s) const noexcept
       requires counts_uses
     {
@@ -6635,6 +6661,7 @@ class alignas(64) table_shard {
   /// Stores or replaces; nothing when the room would have to come from other shards: then it is not the `first` try any more.
   template <class MakeKey>
   std::optional<put_outcome> put(key_view k, MakeKey& make_key, payload& value, const request& wanted, removals& gone, bool first) {
+    if constexpr (requires { order_.expect(wanted.hash); }) order_.expect(wanted.hash);
     cursor at = places_.locate(k, wanted.hash);
     if (found(at) && spec_.expired(places_.at(at), wanted.now)) {
       leave(slot_of(at), removal_cause::expired, gone);
@@ -9264,8 +9291,10 @@ class reuse_stack {
   void measure(id who, hit_counts& counts) const noexcept {
     const mark m = keys_.mark_of(who);
     const std::uint64_t own = line_.amount(m);
-    const std::uint64_t newer = line_.newer_than(m);
     const double each = 1.0 / scale_.rate();
+    // Nothing counts for more than one: there are no more keys than marks, and most keys that are used again are near.
+    if (!Weighed && scale_.holds(0, own, line_.end() - m - 1)) return counts.hit_from(0, each);
+    const std::uint64_t newer = line_.newer_than(m);
     if (large_.size() == 0) return counts.hit_from(scale_.first_to_hold(own, newer), each);
     std::array<std::uint64_t, points> refused{};  // by capacity: what is newer and does not even fit
     std::size_t met = 0;
@@ -9507,7 +9536,7 @@ class reuse_stack {
 // * hits of the hottest followed keys are not followed either (observe/hot_keys.hpp), once not all keys are.
 //
 // A look-up that is not followed costs one comparison with a word that is read only. One that is is noted under a lock, under
-// which nothing of the user's runs, and 32 of them are worked off together: 50 to 100 ns each. 12 bytes per followed key and,
+// which nothing of the user's runs, and 32 of them are worked off together: 40 to 80 ns each. 12 bytes per followed key and,
 // for its marks, 6 (counting entries) or 15 (weighing); 1 MB at most, doubled as the keys come.
 
 namespace larder::observe {
@@ -9531,7 +9560,7 @@ class reuse_sampler {
   }
 
   /// Whether the key is followed. The cache asks this for each look-up that counts.
-  bool samples(std::uint64_t hash) const noexcept { return (hash & all) <= threshold_.load(); }
+  bool samples(std::uint64_t hash) const noexcept { return static_cast<std::uint32_t>(hash) <= threshold_.load(); }
 
   /// A look-up of a followed key that counts, and what came of it in the cache. An entry that was there becomes the newest.
   [[gnu::noinline]] void look_up(std::uint64_t hash, bool hit, entry_weight weight) noexcept {
@@ -9608,11 +9637,11 @@ class reuse_sampler {
 
  private:
   static constexpr auto nobody = reuse_stack<Weighed>::nobody;
-  static constexpr std::uint64_t all = std::numeric_limits<std::uint32_t>::max();
+  static constexpr std::uint32_t all = std::numeric_limits<std::uint32_t>::max();
   static constexpr std::size_t at_once = 32;
   static constexpr std::uint32_t renewal = 256;  // followed look-ups between two renewals of the hot keys
   /// A share of the look-ups that costs nothing to speak of. Above it fewer keys are followed than there is memory for.
-  static constexpr double cheap_rate = 1.0 / 128;
+  static constexpr double cheap_rate = 1.0 / 256;
   struct alignas(64) mutex_type : std::conditional_t<Shared, std::mutex, unsynchronized::mutex> {};
 
   enum class what : std::uint8_t { hit, miss, put, put_if_absent, forget };
@@ -9683,19 +9712,19 @@ class reuse_sampler {
   }
   /// Follows an eighth fewer keys.
   void thin_out() noexcept {
-    const std::uint64_t lower = threshold_.load() - threshold_.load() / 8 - 1;
+    const std::uint32_t lower = threshold_.load() - threshold_.load() / 8 - 1;
     threshold_.store(lower);
     counts_.no_longer_all();
-    stack_.keep_up_to(lower << 32U | all);
-    scale_.set(scale_.today(), static_cast<double>(lower + 1) * 0x1p-32);
+    stack_.keep_up_to(std::uint64_t{lower} << 32U | all);
+    scale_.set(scale_.today(), (static_cast<double>(lower) + 1) * 0x1p-32);
     stack_.rescale(false);
     bound_ = scale_.rate() <= cheap_rate ? most_ : bound_at(scale_.rate());
   }
-  /// The root of eight times the share, of all that there is memory for; a quarter at least. By bisection: <cmath> would cost every
+  /// The root of twice the share, of all that there is memory for; an eighth at least. By bisection: <cmath> would cost every
   /// program that includes the umbrella a tenth of a second.
   std::size_t bound_at(double rate) const noexcept {
-    const double square = static_cast<double>(most_) * static_cast<double>(most_) * 8.0 * rate;
-    std::size_t low = most_ / 4;
+    const double square = static_cast<double>(most_) * static_cast<double>(most_) * 2.0 * rate;
+    std::size_t low = most_ / 8;
     std::size_t high = most_;
     while (low < high) {
       const std::size_t middle = (low + high + 1) / 2;
@@ -9719,7 +9748,7 @@ class reuse_sampler {
     });
   }
 
-  sync::counter<Shared> threshold_;  // read by every look-up and seldom written, as the hot keys: the mutex begins another line
+  sync::counter<Shared, std::uint32_t> threshold_;  // read by every look-up and seldom written, as the hot keys: the mutex begins another line
   hot_keys<Shared> hot_;
   mutable mutex_type mutex_;
   std::uint32_t noted_ = 0;
@@ -9750,9 +9779,22 @@ class observed_engine : public Engine {
 
   template <class F>
   bool read(const address& at, look how, F&& f) {
-    if (how == look::use && sampler_.samples(hash_of(at))) [[unlikely]]
-      return read_followed(at, f);
-    return Engine::read(at, how, f);
+    if constexpr (by_bytes) {  // what the value weighs is seen only in there
+      if (how == look::use && sampler_.samples(hash_of(at))) [[unlikely]]
+        return read_followed(at, f);
+      return Engine::read(at, how, f);
+    } else {
+      // Asked afterwards and compared in place, it is one instruction of the caller's loop; a call that took `f` would
+      // keep what `f` refers to in memory.
+      if (Engine::read(at, how, f)) [[likely]] {
+        if (how == look::use && sampler_.samples(hash_of(at))) [[unlikely]]
+          note_hit(hash_of(at));
+        return true;
+      }
+      if (how == look::use && sampler_.samples(hash_of(at))) [[unlikely]]
+        note_miss(hash_of(at));
+      return false;
+    }
   }
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
     if (sampler_.samples(hash_of(at))) [[unlikely]]
@@ -9849,15 +9891,23 @@ class observed_engine : public Engine {
       return at.hash;
   }
 
+  [[gnu::noinline]] void note_hit(std::uint64_t hash) noexcept {
+    if constexpr (by_weight)
+      sampler_.look_up(hash, true, mean_weight());
+    else
+      sampler_.look_up(hash, true, {});
+  }
+  [[gnu::noinline]] void note_miss(std::uint64_t hash) noexcept { sampler_.look_up(hash, false, {}); }
   template <class F>
-  [[gnu::noinline]] bool read_followed(const address& at, F& f) {
+  [[gnu::noinline]] bool read_followed(const address& at, F& f)
+    requires by_bytes
+  {
     observe::entry_weight weight;
     const bool hit = Engine::read(at, look::use, [&](const Value& value, instant written) {
-      if constexpr (by_bytes && !Context::compresses) weight = weight_met(at, value);
+      if constexpr (!Context::compresses) weight = weight_met(at, value);
       f(value, written);
     });
-    if constexpr (by_bytes && Context::compresses) weight = {Engine::stored_size(at).value_or(0)};
-    if constexpr (by_weight) weight = mean_weight();
+    if constexpr (Context::compresses) weight = {Engine::stored_size(at).value_or(0)};
     sampler_.look_up(hash_of(at), hit, weight);
     return hit;
   }

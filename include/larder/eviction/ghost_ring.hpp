@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/prefetch.hpp>
 #include <larder/eviction/ghost_memory.hpp>
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace larder::eviction {
 /// Hashes of entries that left, by number: those of the last n numbers, each of which stands for one hash or for none. Numbers
 /// come one after the other; hashes may be put in later, but in the order of their numbers.
 /// A ring of n places and the chains through it of hashes that look alike, newest first: what falls out of the ring ends the
-/// chains that reach it, so forgetting costs nothing. 10 bytes per number; of a hash 32 bits are kept (the upper ones: shards
+/// chains that reach it, so forgetting costs nothing. 12 bytes per number; of a hash 32 bits are kept (the upper ones: shards
 /// are chosen by the lower), so among n a stranger is taken for one of them with a probability of n / 2^32.
 /// The ring is made anew, at once, when n has grown by half or shrunk to a quarter. Without memory it forgets; nothing throws.
 template <class Memory = ghost_memory>
@@ -59,6 +60,11 @@ class ghost_ring {
     return false;
   }
 
+  /// Asks for the memory where `take` will begin.
+  void prefetch_head(std::uint64_t hash) const noexcept {
+    if (size_ != 0) core::prefetch(&heads_[head(fingerprint(hash))]);
+  }
+
   std::size_t memory() const noexcept { return size_ * sizeof(place) + heads_count() * sizeof(std::uint32_t); }
 
  private:
@@ -76,7 +82,8 @@ class ghost_ring {
     return print == 0 ? 1 : print;
   }
 
-  std::size_t heads_count() const noexcept { return size_ / 2; }
+  /// As many as places: with half as many a search in vain saw two places instead of one.
+  std::size_t heads_count() const noexcept { return size_; }
   std::size_t head(std::uint32_t print) const noexcept {
     return static_cast<std::size_t>((std::uint64_t{print} * heads_count()) >> 32);
   }
@@ -103,7 +110,7 @@ class ghost_ring {
     size = std::min(size, largest_size);
     ghost_ring other;
     other.places_ = make_ghost_array<place, Memory>(size);
-    other.heads_ = make_ghost_array<std::uint32_t, Memory>(size / 2);
+    other.heads_ = make_ghost_array<std::uint32_t, Memory>(size);
     if (!other.places_ || !other.heads_) return;
     other.size_ = size;
     other.newest_ = newest_;

@@ -8,7 +8,7 @@
 // What the paper leaves open: hashes of gone HIR entries are kept while they are in S, but of the last c pushes for c entries at
 // most; until the cache is full for the first time, all are LIR. Shares are counted in entries.
 // A hit moves one or two list nodes (four to nine cache lines written, under the shard's exclusive lock); a put that evicts
-// moves two or three and touches about four cache lines of ghosts. 16 bytes per entry and 10 for its ghost.
+// moves two or three and touches about four cache lines of ghosts. 16 bytes per entry and 12 for its ghost.
 // Choose it for loops and scans larger than the cache, where LRU hits nothing; not for uses that drift quickly.
 
 #include <larder/core/axis.hpp>

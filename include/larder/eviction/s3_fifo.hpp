@@ -6,7 +6,7 @@
 // There, each use (up to three) buys another round.
 // A hit raises one counter up to three (nothing is written beyond that) and runs in parallel with others: of hits at the very
 // same time one may not be counted. A put that evicts passes over used entries, amortised once per use, and touches about four
-// cache lines of ghosts. 8 bytes per entry (both links of a list, since any entry may leave at any time), the count and 10 for its ghost.
+// cache lines of ghosts. 8 bytes per entry (both links of a list, since any entry may leave at any time), the count and 12 for its ghost.
 // What the paper leaves open: two uses move to the main queue, as in its Algorithm 1. The ghost queue spans as many evictions as
 // there are entries; those who came back leave their places empty, where the authors' simulator fills 0.9 of them. Shares are
 // counted in entries, not in weights: that holds under every limit, and nothing more has to be kept of an entry.
@@ -42,11 +42,18 @@ struct s3_fifo {
    public:
     explicit order(States states) noexcept : states_(states), small_(states), main_(states) {}
 
+    /// A key of this hash is put: fetches what `on_insert` and an eviction for it will wait for.
+    void expect(std::uint64_t hash) noexcept {
+      ghosts_.prefetch_head(hash);
+      if (!small_.empty()) small_.prefetch_neighbours(small_.back());
+      if (!main_.empty()) main_.prefetch_neighbours(main_.back());
+    }
     void on_insert(slot s, entry_info info) noexcept {
       if (ghosts_.take(info.hash))
         put_in_main(s, 0);
       else
         put_in_small(s);
+      fetch_next_victims();
     }
     void on_hit(slot s) noexcept { eviction::count_use(states_, s, counted_uses); }
     void on_erase(slot s) noexcept { take_out(s); }
@@ -83,6 +90,13 @@ struct s3_fifo {
         return states_.flag(s);
       else
         return states_[s].in_main;
+    }
+    /// Until the next put they will have come.
+    void fetch_next_victims() const noexcept {
+      if constexpr (requires { states_.prefetch(slot{}); }) {
+        if (!small_.empty()) states_.prefetch(small_.back());
+        if (!main_.empty()) states_.prefetch(main_.back());
+      }
     }
     void put_in_small(slot s) noexcept {
       small_.push_front(s);

@@ -63,8 +63,10 @@ class reuse_stack {
   void measure(id who, hit_counts& counts) const noexcept {
     const mark m = keys_.mark_of(who);
     const std::uint64_t own = line_.amount(m);
-    const std::uint64_t newer = line_.newer_than(m);
     const double each = 1.0 / scale_.rate();
+    // Nothing counts for more than one: there are no more keys than marks, and most keys that are used again are near.
+    if (!Weighed && scale_.holds(0, own, line_.end() - m - 1)) return counts.hit_from(0, each);
+    const std::uint64_t newer = line_.newer_than(m);
     if (large_.size() == 0) return counts.hit_from(scale_.first_to_hold(own, newer), each);
     std::array<std::uint64_t, points> refused{};  // by capacity: what is newer and does not even fit
     std::size_t met = 0;

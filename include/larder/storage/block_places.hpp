@@ -235,6 +235,7 @@ class block_places {
       else
         return places_->segment_of(s).state(s);
     }
+    void prefetch(slot s) const noexcept { places_->segment_of(s).prefetch(s); }
     std::uint8_t uses(slot s) const noexcept
       requires counts_uses
     {

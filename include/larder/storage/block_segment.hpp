@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/prefetch.hpp>
 #include <larder/core/slot.hpp>
 #include <larder/storage/entry_block.hpp>
 #include <larder/storage/large_array.hpp>
@@ -57,6 +58,11 @@ struct block_segment {
       std::destroy_at(&state(number));
       std::construct_at(&state(number));
     }
+  }
+  /// Asks for the block of a slot, and for what the order keeps of it.
+  void prefetch(slot number) const noexcept {
+    core::prefetch(&blocks[block_of(number)]);
+    if constexpr (!std::is_empty_v<State>) core::prefetch(&state(number));
   }
   std::uint64_t hash(slot number) const noexcept { return hashes[number - first]; }
   void remember(std::size_t place, std::uint64_t hash) noexcept {

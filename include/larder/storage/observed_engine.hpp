@@ -31,9 +31,22 @@ class observed_engine : public Engine {
 
   template <class F>
   bool read(const address& at, look how, F&& f) {
-    if (how == look::use && sampler_.samples(hash_of(at))) [[unlikely]]
-      return read_followed(at, f);
-    return Engine::read(at, how, f);
+    if constexpr (by_bytes) {  // what the value weighs is seen only in there
+      if (how == look::use && sampler_.samples(hash_of(at))) [[unlikely]]
+        return read_followed(at, f);
+      return Engine::read(at, how, f);
+    } else {
+      // Asked afterwards and compared in place, it is one instruction of the caller's loop; a call that took `f` would
+      // keep what `f` refers to in memory.
+      if (Engine::read(at, how, f)) [[likely]] {
+        if (how == look::use && sampler_.samples(hash_of(at))) [[unlikely]]
+          note_hit(hash_of(at));
+        return true;
+      }
+      if (how == look::use && sampler_.samples(hash_of(at))) [[unlikely]]
+        note_miss(hash_of(at));
+      return false;
+    }
   }
   bool write(const address& at, Value&& value, const write_mode& mode, departures& gone) {
     if (sampler_.samples(hash_of(at))) [[unlikely]]
@@ -130,15 +143,23 @@ class observed_engine : public Engine {
       return at.hash;
   }
 
+  [[gnu::noinline]] void note_hit(std::uint64_t hash) noexcept {
+    if constexpr (by_weight)
+      sampler_.look_up(hash, true, mean_weight());
+    else
+      sampler_.look_up(hash, true, {});
+  }
+  [[gnu::noinline]] void note_miss(std::uint64_t hash) noexcept { sampler_.look_up(hash, false, {}); }
   template <class F>
-  [[gnu::noinline]] bool read_followed(const address& at, F& f) {
+  [[gnu::noinline]] bool read_followed(const address& at, F& f)
+    requires by_bytes
+  {
     observe::entry_weight weight;
     const bool hit = Engine::read(at, look::use, [&](const Value& value, instant written) {
-      if constexpr (by_bytes && !Context::compresses) weight = weight_met(at, value);
+      if constexpr (!Context::compresses) weight = weight_met(at, value);
       f(value, written);
     });
-    if constexpr (by_bytes && Context::compresses) weight = {Engine::stored_size(at).value_or(0)};
-    if constexpr (by_weight) weight = mean_weight();
+    if constexpr (Context::compresses) weight = {Engine::stored_size(at).value_or(0)};
     sampler_.look_up(hash_of(at), hit, weight);
     return hit;
   }

@@ -121,6 +121,7 @@ class alignas(64) table_shard {
   /// Stores or replaces; nothing when the room would have to come from other shards: then it is not the `first` try any more.
   template <class MakeKey>
   std::optional<put_outcome> put(key_view k, MakeKey& make_key, payload& value, const request& wanted, removals& gone, bool first) {
+    if constexpr (requires { order_.expect(wanted.hash); }) order_.expect(wanted.hash);
     cursor at = places_.locate(k, wanted.hash);
     if (found(at) && spec_.expired(places_.at(at), wanted.now)) {
       leave(slot_of(at), removal_cause::expired, gone);

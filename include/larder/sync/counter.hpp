@@ -6,18 +6,18 @@
 namespace larder::sync {
 
 /// A number that several threads add to; exact, ordered with nothing.
-template <bool Shared>
+template <bool Shared, class Number = std::uint64_t>
 class counter {
  public:
-  void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+  void add(Number n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
   /// The same where a lock keeps others from changing it.
-  void add_alone(std::uint64_t n = 1) noexcept { store(load() + n); }
-  void subtract(std::uint64_t n) noexcept { value_.fetch_sub(n, std::memory_order_relaxed); }
-  std::uint64_t load() const noexcept { return value_.load(std::memory_order_relaxed); }
-  void store(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+  void add_alone(Number n = 1) noexcept { store(load() + n); }
+  void subtract(Number n) noexcept { value_.fetch_sub(n, std::memory_order_relaxed); }
+  Number load() const noexcept { return value_.load(std::memory_order_relaxed); }
+  void store(Number n) noexcept { value_.store(n, std::memory_order_relaxed); }
   /// Adds `n` when the sum stays within `bound`.
-  bool add_within(std::uint64_t n, std::uint64_t bound) noexcept {
-    std::uint64_t now = load();
+  bool add_within(Number n, Number bound) noexcept {
+    Number now = load();
     do {
       if (n > bound || now > bound - n) return false;
     } while (!value_.compare_exchange_weak(now, now + n, std::memory_order_relaxed));
@@ -25,26 +25,26 @@ class counter {
   }
 
  private:
-  std::atomic<std::uint64_t> value_{0};
+  std::atomic<Number> value_{0};
 };
 
 /// The same for one thread at a time: a plain number.
-template <>
-class counter<false> {
+template <class Number>
+class counter<false, Number> {
  public:
-  void add(std::uint64_t n = 1) noexcept { value_ += n; }
-  void add_alone(std::uint64_t n = 1) noexcept { value_ += n; }
-  void subtract(std::uint64_t n) noexcept { value_ -= n; }
-  std::uint64_t load() const noexcept { return value_; }
-  void store(std::uint64_t n) noexcept { value_ = n; }
-  bool add_within(std::uint64_t n, std::uint64_t bound) noexcept {
+  void add(Number n = 1) noexcept { value_ += n; }
+  void add_alone(Number n = 1) noexcept { value_ += n; }
+  void subtract(Number n) noexcept { value_ -= n; }
+  Number load() const noexcept { return value_; }
+  void store(Number n) noexcept { value_ = n; }
+  bool add_within(Number n, Number bound) noexcept {
     if (n > bound || value_ > bound - n) return false;
     value_ += n;
     return true;
   }
 
  private:
-  std::uint64_t value_ = 0;
+  Number value_ = 0;
 };
 
 }  // namespace larder::sync
