@@ -2,6 +2,8 @@
 
 #include "disk/key_text.hpp"
 
+#include <larder/format/chunk_checksums.hpp>
+#include <larder/format/compressed_head.hpp>
 #include <larder/storage/posix_file.hpp>
 
 #include <algorithm>
@@ -189,7 +191,8 @@ class pass {
     }
   }
 
-  std::optional<std::string> wrong_with_file(const std::string& path, const file_reference& reference) {
+  /// `record` is one that refers to the file, and was found right.
+  std::optional<std::string> wrong_with_file(const std::string& path, const file_reference& reference, const entry& record) {
     const storage::file_descriptor file = storage::open_file(path, O_RDONLY | O_NONBLOCK);
     if (!file && (errno == ENOENT || errno == ENOTDIR)) return "is not there";
     if (!file) storage::fail_file("open", path, errno);
@@ -198,17 +201,29 @@ class pass {
     if (identity.size != reference.size)
       return "has " + std::to_string(identity.size) + " bytes, and " + std::to_string(reference.size) + " were written";
     ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    const std::vector<std::byte> payload = payload_of(record);
+    const std::size_t before = larder::format::is_compressed(record.info.kind) ? larder::format::compressed_head::encoded_size : 0;
+    const auto sums = larder::format::stored_checksums::find(std::span(payload).subspan(std::min(payload.size(), before)), reference);
+    if (!sums) return "cannot be checked: the record that refers to it does not say how";
     larder::digest_stream content;
-    std::vector<std::byte> part(piece);
+    std::vector<std::byte> part(*sums ? static_cast<std::size_t>(sums->chunk_size()) : piece);
     for (std::uint64_t done = 0; done < reference.size && !is_stopped();) {
-      const std::size_t have = storage::read_at(file, part.data(), part.size(), done, path);
-      if (have == 0) return "was cut while it was read";
-      content.update(part.data(), have);
-      done += have;
-      progress_.add(have);
+      const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(part.size(), reference.size - done));
+      if (storage::read_at(file, part.data(), wanted, done, path) != wanted) return "was cut while it was read";
+      if (*sums && !sums->matches(done / part.size(), std::span(part).first(wanted)))
+        return "does not match its checksum in bytes " + std::to_string(done) + " to " + std::to_string(done + wanted - 1);
+      if (!*sums) content.update(part.data(), wanted);
+      done += wanted;
+      progress_.add(wanted);
     }
-    if (!is_stopped() && content.finish() != reference.content) return "does not match its checksum";
+    if (!*sums && !is_stopped() && content.finish() != reference.content) return "does not match its checksum";
     return std::nullopt;
+  }
+  std::vector<std::byte> payload_of(const entry& of) {
+    storage::segment_window& window = reader_.window(of.at.segment);
+    const auto head = window.head(of.at.unit);
+    if (!head) return {};
+    return window.payload(of.at.unit, head->record).value_or(std::vector<std::byte>());
   }
   void check_file(std::uint64_t number, const std::vector<entry>& users) {
     const std::string name = "entries/" + storage::value_files::name_of(number);
@@ -216,7 +231,7 @@ class pass {
       for (const entry& e : users) where.push_back({e.title(), name, why, e.at, e.info.id, e.key.value_or("")});
     };
     try {
-      if (const auto why = wrong_with_file(found_.path_of_value(number), *users.front().file)) note(result_.damaged, *why);
+      if (const auto why = wrong_with_file(found_.path_of_value(number), *users.front().file, users.front())) note(result_.damaged, *why);
     } catch (const storage::file_error& failure) {
       note(result_.unreadable, failure.what());
     }

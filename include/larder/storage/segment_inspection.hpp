@@ -352,10 +352,10 @@ class segment_inspection {
     published_.clear();
     return !in_use_ || is_complete;
   }
-  /// The file that a payload refers to: behind what a compressed value begins with.
+  /// The file that a payload refers to, or its beginning: behind what a compressed value begins with.
   static std::optional<format::file_reference> reference_in(format::record_kind kind, std::span<const std::byte> payload) {
     const std::size_t before = format::is_compressed(kind) ? format::compressed_head::encoded_size : 0;
-    if (!format::has_file(kind) || payload.size() != before + format::file_reference::encoded_size) return std::nullopt;
+    if (!format::has_file(kind) || payload.size() < before) return std::nullopt;
     return format::file_reference::decode(payload.subspan(before));
   }
   record_standing standing_of(const inspected_segment& in, inspected_record& record, segment_window& window,
@@ -386,9 +386,9 @@ class segment_inspection {
     // Believed as it is, like everybody does: whether it is right is for its reader to say.
     const auto head = window.head(entry.unit);
     constexpr std::uint64_t most = format::compressed_head::encoded_size + format::file_reference::encoded_size;
-    if (!head || head->record.kind != entry.kind || head->record.payload_size > most) return record_standing::unreadable;
-    const auto reference = reference_in(
-        entry.kind, window.read(at.offset() + head->record.payload_offset, static_cast<std::size_t>(head->record.payload_size)));
+    if (!head || head->record.kind != entry.kind) return record_standing::unreadable;
+    const auto reference = reference_in(entry.kind, window.read(at.offset() + head->record.payload_offset,
+                                                                static_cast<std::size_t>(std::min(most, head->record.payload_size))));
     if (!reference) return record_standing::unreadable;
     record.reference = static_cast<std::uint32_t>(references_.size());
     references_.push_back(*reference);

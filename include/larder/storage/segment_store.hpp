@@ -99,7 +99,6 @@ class segment_store : public segment_replica {
     shared_log& log = log_to_change();
     made.prepare(log, position_.load(std::memory_order_acquire));
     writer_.write(made, log, segment_size());
-    if (made.record.used.count() != 0) mark_used(*made.file, folder_.path_of(made.at.segment));
   }
 
   /// How the index knows a staged record that is about to be published.
@@ -350,11 +349,9 @@ class segment_store : public segment_replica {
   }
   /// Whoever seals the segment is to look for the last uses of its records.
   static void mark_used(const segment& in, const file_descriptor& file) {
-    if (!in.footer && !in.has_uses()) mark_used(file, in.path);
-  }
-  static void mark_used(const file_descriptor& file, const std::string& path) {
+    if (in.footer || in.has_uses()) return;
     constexpr std::uint64_t mark = 1;
-    write_at(file, std::as_bytes(std::span(&mark, 1)), {}, segment::uses_mark_offset, path);
+    write_at(file, std::as_bytes(std::span(&mark, 1)), {}, segment::uses_mark_offset, in.path);
   }
   /// Whether what a staged record was written into, or what it refers to, has gone.
   bool is_outdated(const staged& made) const {
