@@ -4,7 +4,7 @@
 #include <larder/storage/adopt_mode.hpp>
 #include <larder/storage/file_adoption.hpp>
 #include <larder/storage/record_batch.hpp>
-#include <larder/storage/segment_store.hpp>
+#include <larder/storage/segment_upkeep.hpp>
 #include <larder/storage/writable_mapping.hpp>
 
 #include <algorithm>
@@ -23,9 +23,9 @@
 namespace larder::storage {
 
 /// What a store of segments takes and gives otherwise than one whole value at a time.
-class segment_transfers : public segment_store {
+class segment_transfers : public segment_upkeep {
  public:
-  using segment_store::segment_store;
+  using segment_upkeep::segment_upkeep;
 
   /// So many records are written together at most, and so many bytes of values unless one alone has more.
   static constexpr std::size_t most_together = record_batch::most;

@@ -495,3 +495,36 @@ TEST_CASE("under a capacity that segments are dropped for, values stay right and
     CHECK(c.stats().errors.total() == 0);
   }
 }
+
+TEST_CASE("many at once are compressed like one at a time, parts are parts of the value, and what is filled in place stays as it is") {
+  const scratch dir;
+  std::vector<std::pair<text, bytes>> many;
+  for (int i = 0; i < 150; ++i) many.emplace_back("key" + std::to_string(i), bytes::copy_of(i % 3 == 0 ? noise(20'000) : half_noise(20'000)));
+  const bytes large = bytes::copy_of(half_noise(5'000'000));
+  const auto compare = [&](auto& c) {
+    for (const auto& [key, value] : many) {
+      REQUIRE(c.get(key) == value);
+      CHECK(c.get_range(key, 5'000, 777) == value.slice(5'000, 777));
+      CHECK(c.get_range(key, 20'000, 0) == bytes());
+      CHECK_THROWS_AS(c.get_range(key, 19'999, 2), larder::error);
+    }
+    CHECK(c.get_range("large", 4'000'000, 999'999) == large.slice(4'000'000, 999'999));
+    CHECK(c.get_range("filled", 1, 2) == bytes::copy_of("bc", 2));
+  };
+  for (int round = 0; round < 2; ++round) {
+    auto c = larder::make_cache<text, bytes>(larder::max_bytes{64_MiB}, mmap_disk{dir.cache()}, zstd{});
+    if (round == 0) {
+      CHECK(c.put_many(many) == many.size());
+      CHECK(c.put("large", large));
+      auto room = c.reserve("filled", 4);
+      REQUIRE(room);
+      std::memcpy(room.data(), "abcd", 4);
+      CHECK(room.commit());
+    }
+    compare(c);
+    CHECK(c.size() == many.size() + 2);
+    CHECK(c.stats().logical_bytes == 150 * 20'000 + large.size() + 4);
+    CHECK(c.stats().stored_bytes < c.stats().logical_bytes * 4 / 5);
+    CHECK(c.stats().errors.total() == 0);
+  }
+}
