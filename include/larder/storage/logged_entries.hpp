@@ -8,6 +8,7 @@
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/max_entries.hpp>
 #include <larder/storage/departure.hpp>
+#include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
 #include <larder/storage/logged_spec.hpp>
 #include <larder/storage/table_restorer.hpp>
@@ -229,6 +230,7 @@ class logged_entries {
       left.for_each([&](auto& e) { index.store_.release(e.payload); });
     }
     void evict(const digest& id, const auto& place) {
+      if (!dropping) take_back(id);
       removals left;
       index.table_.erase(id.low, id.low, index.context_.now(), removal_cause::evicted, left,
                          [&](const auto& e) { return e.payload.place() == place; });

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <unistd.h>
 
@@ -84,4 +85,27 @@ TEST_CASE("values on disk are counted by their payload") {
   CHECK_FALSE(c.put("large", larder::bytes::copy_of(large.data(), large.size())));
   CHECK(c.stats().hit_bytes == 1000);
   CHECK(c.stats().missed_bytes == 20'500);
+}
+
+TEST_CASE("of an eviction that one cache was told of, another one on the directory is not told again") {
+  const empty_folder folder;
+  std::vector<std::string> told;
+  const auto make = [&](const std::string& name) {
+    return larder::make_cache<std::string, larder::bytes>(
+        larder::lru{}, larder::max_entries{2}, larder::mmap_disk{folder.path()},
+        larder::removal_listener{[&told, name](const std::string& key, const larder::bytes&, larder::removal_cause) { told.push_back(name + key); }});
+  };
+  auto one = make("one ");
+  auto other = make("other ");
+  const larder::bytes value = larder::bytes::copy_of(std::string(1000, 'v'));
+  for (const char* key : {"w", "x", "y"}) one.put(key, value);
+  CHECK(told == std::vector<std::string>{"one w"});
+  one.set_capacity(1);
+  CHECK(told == std::vector<std::string>{"one w", "one x"});
+  // It learns of everything at once, and its own order would have let the same ones go.
+  other.set_capacity(1);
+  CHECK(told == std::vector<std::string>{"one w", "one x"});
+  other.put("z", value);
+  CHECK(told == std::vector<std::string>{"one w", "one x", "other y"});
+  CHECK(one.size() == 1);
 }
