@@ -315,8 +315,8 @@ class logged_engine {
         });
       if (std::optional<Value> value = context_.template decoded<Value>(f)) return value;
     }
-    if (f.status == fetch_status::damaged) forget_damaged(at, before);
-    return std::nullopt;  // or absent: another key with the same digest
+    if (f.status != fetch_status::absent) forget_damaged(at, before);  // else it is another key with the same digest
+    return std::nullopt;
   }
   /// The bytes are gone or damaged: nobody is to look for them again, unless there is a newer record of the key by now.
   void forget_damaged(const address& at, const handle& before) {

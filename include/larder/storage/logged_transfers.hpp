@@ -207,7 +207,10 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
       });
     if (!f.form) return std::move(f.payload);
     const std::optional<bytes> whole = context_.template decoded<bytes>(f);
-    if (!whole) return std::nullopt;
+    if (!whole) {
+      base::forget_damaged(at, before);
+      return std::nullopt;
+    }
     size = whole->size();
     return part_of(*whole, wanted);
   }

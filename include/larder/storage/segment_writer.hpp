@@ -155,6 +155,7 @@ class segment_writer {
       // The log always knows of everything that is published in the active segment, for those who come into the directory meanwhile.
       const bool long_in_use = staged.position > log.active_since().load(std::memory_order_relaxed) + log.slots() / 2;
       if (end.offset() + record.size() > to.size || long_in_use) {
+        if (to.size != 0) make_next(log, end, new_size, record.size());
         seal(log, end);
         continue;
       }
@@ -194,6 +195,7 @@ class segment_writer {
         after.unit = static_cast<std::uint32_t>(next / format::record_place::unit_size);
       }
       if (count == 0) {
+        if (to.size != 0) make_next(log, end, new_size, all.front().record.size());
         seal(log, end);
         continue;
       }
@@ -293,23 +295,33 @@ class segment_writer {
     return current_;
   }
 
+  /// A segment's file, with room for a record that needs so much at least; somebody else may have made it.
+  writing make_file(std::uint32_t number, std::uint64_t size, std::uint64_t needed) const {
+    const std::uint64_t least = format::segment_record::round_up(segment_folder::first_record + needed + 4096, 4096);
+    writing made{number, std::max(size, least), nullptr};
+    for (;;) {
+      try {
+        made.file = folder_->open_for_records(number, made.size);
+        break;
+      } catch (const file_error& e) {
+        if (e.cause() != error_cause::no_space || made.size <= least) throw;
+        made.size = std::max(made.size / 2 / 4096 * 4096, least);
+      }
+    }
+    made.size = identify(*made.file, folder_->path_of(number)).size;
+    return made;
+  }
+  /// Makes the file of the segment that is to come behind the active one: where there is no room for it that one goes on, for smaller records.
+  void make_next(const shared_log& log, const format::record_place& active, std::uint64_t size, std::uint64_t needed) const {
+    make_file(active.segment + 1, size, needed);
+    if (active.segment + 1 < log.oldest()) ::unlink(folder_->path_of(active.segment + 1).c_str());  // which came and went while this process slept
+  }
   /// Opens the segment after `last`, unless somebody else did.
   void open_next(shared_log& log, std::uint32_t last, std::uint64_t size, std::uint64_t needed) {
     const std::uint32_t number = last + 1;
-    const std::uint64_t least = format::segment_record::round_up(segment_folder::first_record + needed + 4096, 4096);
     // Before anything is published behind it, everybody knows that nothing more comes into the last one.
     if (last != 0) log.append_at_end(log.end(), {shared_log::change::sealed, {last, 0}}, 0);
-    writing opened{number, std::max(size, least), nullptr};
-    for (;;) {
-      try {
-        opened.file = folder_->open_for_records(number, opened.size);
-        break;
-      } catch (const file_error& e) {
-        if (e.cause() != error_cause::no_space || opened.size <= least) throw;
-        opened.size = std::max(opened.size / 2 / 4096 * 4096, least);
-      }
-    }
-    opened.size = identify(*opened.file, folder_->path_of(number)).size;  // somebody else's idea of it, perhaps
+    writing opened = make_file(number, size, needed);
     const std::uint64_t since = log.end();
     std::uint64_t expected = format::record_place{last, 0}.word();
     const format::record_place begin{number, segment_folder::first_record / format::record_place::unit_size};
