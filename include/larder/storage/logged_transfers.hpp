@@ -217,18 +217,20 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
 
   /// The rows' entries, in the same order.
   void write_batch(std::span<pending_write> rows, std::span<const stored_entry> entries, const write_mode& mode, departures& gone) {
-    std::vector<staged> made;
-    if (entries.size() > 1) {
+    while (entries.size() > 1) {
+      std::vector<staged> made;
       try {
         made = store_.stage_together(entries);
       } catch (const std::exception&) {  // of what is wrong with one of them the others are to know nothing
-        made.clear();
+        break;
       }
+      publish_batch(rows.first(made.size()), made, entries, mode, gone);
+      rows = rows.subspan(made.size());
+      entries = entries.subspan(made.size());
     }
-    if (made.empty()) {
-      for (pending_write& row : rows) row.stored = base::write(row.at, *row.value, mode, gone);
-      return;
-    }
+    for (pending_write& row : rows) row.stored = base::write(row.at, *row.value, mode, gone);
+  }
+  void publish_batch(std::span<pending_write> rows, std::span<staged> made, std::span<const stored_entry> entries, const write_mode& mode, departures& gone) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       std::vector<handle> replaced;
       bool failed = false;

@@ -33,7 +33,7 @@ class segment_transfers : public segment_upkeep {
   /// Whether a value of this size is written into a segment, not into a file of its own.
   bool lies_in_segment(std::uint64_t size) const noexcept { return size < file_from(); }
 
-  /// `stage` for many at once, none of which gets a file of its own: one write for as many as lie side by side.
+  /// `stage` for the first of many, none of which gets a file of its own: one write for as many as come to lie side by side.
   std::vector<staged> stage_together(std::span<const stored_entry> entries) {
     std::vector<staged> made;
     made.reserve(entries.size());
@@ -43,7 +43,7 @@ class segment_transfers : public segment_upkeep {
       made.push_back(described(entry));
       made.back().prepare(log, position);
     }
-    writer_.write_together(made, log, segment_size());
+    made.resize(writer_.write_together(made, log, segment_size()));
     return made;
   }
 

@@ -170,9 +170,10 @@ class segment_writer {
       return;
     }
   }
-  /// The same for many, as many at once as lie side by side; at most `record_batch::most` of them.
-  void write_together(std::span<staged_record> all, shared_log& log, std::uint64_t new_size) {
-    while (!all.empty()) {
+  /// The same for as many of the first of them as the segment has room for, with one write; says how many. The others are to be written when these
+  /// are published, as nothing is in a segment behind which there is another. At most `record_batch::most`.
+  std::size_t write_together(std::span<staged_record> all, shared_log& log, std::uint64_t new_size) {
+    for (;;) {
       const format::record_place end = format::record_place::of_word(log.active().load(std::memory_order_acquire));
       format::record_place after = end;
       const auto lay = [&](staged_record& one) {
@@ -207,7 +208,7 @@ class segment_writer {
       const std::span<staged_record> placed = all.first(count);
       for (staged_record& one : placed) one.file = to.file;
       record_batch(std::span<const staged_record>(placed)).write(*to.file, end.offset(), folder_->path_of(end.segment));
-      all = all.subspan(count);
+      return count;
     }
   }
   /// Writes the head again, with the sequence that the record has now.
