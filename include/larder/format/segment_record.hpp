@@ -197,6 +197,16 @@ inline stored_info info_of(const segment_record& record, std::uint64_t weight, s
   return {weight, record.written, record.written, record.expires, uncompressed};
 }
 
+/// f(word of a place) for each that the payload of an `evicted` record lists.
+template <class F>
+void for_each_evicted(std::span<const std::byte> list, F&& f) {
+  for (; list.size() >= sizeof(std::uint64_t); list = list.subspan(sizeof(std::uint64_t))) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, list.data(), sizeof word);
+    f(word);
+  }
+}
+
 /// The payload of a `value_file` record, and of a `compressed_file` behind its head, or its beginning: checksums of the file's chunks may
 /// follow (`chunk_checksums`).
 struct file_reference {

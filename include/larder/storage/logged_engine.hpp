@@ -297,26 +297,22 @@ class logged_engine {
     tell(gone);
   }
 
-  void let_go(const std::vector<handle>& records) {
-    context_.guarded(false, [&] {
-      const auto lock = store_.lock();
-      for (const handle& old : records) store_.release(old);
-      return true;
-    });
-  }
-
   std::optional<Value> fetch(const address& at, handle& known) {
     const handle before = known;
     const fetched f = store_.fetch(at.id, at.key, known);
     if (f.status == fetch_status::hit) {
-      if (!(known == before))
-        table_.update(at.id.low, at.id.low, [&](auto& e) {
-          if (e.payload.place() == known.place()) e.payload = known;
-        });
+      remember_found(at, before, known);
       if (std::optional<Value> value = context_.template decoded<Value>(f)) return value;
     }
     if (f.status != fetch_status::absent) forget_damaged(at, before);  // else it is another key with the same digest
     return std::nullopt;
+  }
+  /// What a read found out of a record is for the next one to know.
+  void remember_found(const address& at, const handle& before, const handle& known) {
+    if (known == before) return;
+    table_.update(at.id.low, at.id.low, [&](auto& e) {
+      if (e.payload.place() == known.place()) e.payload = known;
+    });
   }
   /// The bytes are gone or damaged: nobody is to look for them again, unless there is a newer record of the key by now.
   void forget_damaged(const address& at, const handle& before) {
@@ -327,9 +323,6 @@ class logged_engine {
     if (now && now->place() == before.place()) index_.erase(at.id, removal_cause::erased, std::nullopt, ignored);
   }
 
-  staged stage(const stored_entry& entry, departures& gone) {
-    return with_room(gone, [&] { return store_.stage(entry); });
-  }
   /// What `write()` returns; on a full device it is called again, after each segment that was rewritten without what was of no use in it.
   template <class Write>
   auto with_room(departures& gone, Write&& write) -> decltype(write()) {
@@ -354,20 +347,26 @@ class logged_engine {
   bool publish(const address& at, const Value& value, const write_mode& mode, std::vector<handle>& replaced, departures& gone) {
     const instant now = context_.now();
     const stored_entry entry = entry_of(at, value, mode, now);
-    if (!table_.budget().fits_alone({1, entry.info.weight})) {
-      table_.count_refused(at.id.low, index_.request_for(at.id.low, entry.info, now));
+    if (!admits(at, entry.info, now, gone)) return false;
+    return publish(at, with_room(gone, [&] { return store_.stage(entry); }), entry.info, mode, replaced, gone);
+  }
+  bool publish(const address& at, staged made, const stored_info& info, const write_mode& mode, std::vector<handle>& replaced, departures& gone) {
+    const auto lock = store_.lock();
+    if (!index_.publish(at.id, made, info, mode, replaced, gone)) return false;
+    index_.keep_to_limits(gone);
+    return true;
+  }
+  /// Whether a value may be stored; one that does not fit the cache alone is counted as refused. A log that there was no room for is
+  /// tried again.
+  bool admits(const address& at, const stored_info& info, instant now, departures& gone) {
+    if (!table_.budget().fits_alone({1, info.weight})) {
+      table_.count_refused(at.id.low, index_.request_for(at.id.low, info, now));
       return false;
     }
     if (store_.has_no_log()) {
       const auto lock = store_.lock();
       index_.catch_up(gone);
     }
-    staged made = stage(entry, gone);
-    const auto lock = store_.lock();
-    if (!index_.publish(at.id, made, entry.info, mode, replaced, gone)) return false;
-    for (const handle& old : replaced) store_.release(old);
-    replaced.clear();
-    index_.keep_to_limits(gone);
     return true;
   }
 
@@ -382,7 +381,12 @@ class logged_engine {
     } else if (stored) {
       doubts_.after_write(at.id.low, false);
     }
-    if (!replaced.empty()) let_go(replaced);
+    if (replaced.empty()) return;
+    context_.guarded(false, [&] {
+      const auto lock = store_.lock();
+      index_.let_go(replaced);
+      return true;
+    });
   }
 
   /// Takes the key out; when the storage fails to, what it has is not served until it took a write of the key.

@@ -89,8 +89,14 @@ class logged_entries {
     left.clear();
   }
 
+  /// Lets the storage know that nothing in the index refers to these records any more.
+  void let_go(std::vector<handle>& records) {
+    for (const handle& old : records) context_.guarded(false, [&] { return store_.release(old), true; });
+    records.clear();
+  }
+
   /// Makes a staged record what its key has, with room for it; false when it is not to be, for a reason that is no failure. What others do
-  /// meanwhile is learned and everything decided anew. `replaced` gets the records that the key had, which the caller lets go.
+  /// meanwhile is learned and everything decided anew. What the key had is let go; when this returns false or throws, `replaced` has it.
   bool publish(const digest& id, staged& made, const stored_info& info, const write_mode& mode, std::vector<handle>& replaced, departures& gone) {
     for (;;) {
       catch_up(gone);
@@ -110,6 +116,7 @@ class logged_entries {
       }
       if (known) {
         table_.update(id.low, id.low, [&](auto& e) { e.payload = *known; });
+        let_go(replaced);
         return true;
       }
       forget(id.low);

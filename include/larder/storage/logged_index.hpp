@@ -29,6 +29,7 @@ class logged_index : public logged_entries<Key, Value, Context> {
   using base::catch_up;
   using base::erase;
   using base::find;
+  using base::let_go;
   using base::publish;
   using base::settle;
   using base::tell;
@@ -80,7 +81,7 @@ class logged_index : public logged_entries<Key, Value, Context> {
         store_.write(e.copy);
         std::vector<handle> replaced;
         publish(e.id, e.copy, e.info, {.only_if_absent = true}, replaced, gone);
-        for (const handle& old : replaced) store_.release(old);
+        let_go(replaced);
         return true;
       });
       if (file) store_.release_file(*file);

@@ -71,14 +71,9 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
     const bool stored = context_.guarded(false, [&] {
       const instant now = context_.now();
       const stored_info info{source.size(), now, now, no_deadline};
-      if (!table_.budget().fits_alone({1, info.weight})) {
-        table_.count_refused(at.id.low, index_.request_for(at.id.low, info, now));
+      if (!base::admits(at, info, now, gone)) {
         failed = false;
         return false;
-      }
-      if (store_.has_no_log()) {
-        const auto lock = store_.lock();
-        index_.catch_up(gone);
       }
       const stored_entry entry{at.id, at.key, {}, info};
       std::optional<staged> made;
@@ -88,7 +83,7 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
         refused = std::current_exception();
         return false;
       }
-      const bool published = publish(at, std::move(*made), info, replaced, gone);
+      const bool published = base::publish(at, std::move(*made), info, {}, replaced, gone);
       failed = false;
       return published;
     });
@@ -135,21 +130,19 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
   /// Nothing when the value could not be stored, which is counted.
   std::optional<room> reserve(const address& at, std::size_t size, departures& gone) {
     std::optional<room> result;
-    if (!table_.budget().fits_alone({1, size})) {
-      table_.count_refused(at.id.low);
-      return result;
-    }
+    bool failed = true;
     context_.guarded(false, [&] {
-      if (store_.has_no_log()) {
-        const auto lock = store_.lock();
-        index_.catch_up(gone);
+      const instant now = context_.now();
+      if (!base::admits(at, {size, now, now, no_deadline}, now, gone)) {
+        failed = false;
+        return false;
       }
       room made;
       made.room_ = base::with_room(gone, [&] { return store_.reserve(at.id, at.key, size); });
       result.emplace(std::move(made));
       return true;
     });
-    if (!result) table_.count_refused(at.id.low);
+    if (!result && failed) table_.count_refused(at.id.low);
     return result;
   }
   bool commit(const address& at, room&& filled, departures& gone) {
@@ -159,7 +152,7 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
     const bool stored = context_.guarded(false, [&] {
       const instant now = context_.now();
       const stored_info info{filled.room_.size(), now, now, no_deadline};
-      const bool published = publish(at, base::with_room(gone, [&] { return store_.complete(filled.room_, info); }), info, replaced, gone);
+      const bool published = base::publish(at, base::with_room(gone, [&] { return store_.complete(filled.room_, info); }), info, {}, replaced, gone);
       failed = false;
       return published;
     });
@@ -187,24 +180,12 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
     }
   }
 
-  bool publish(const address& at, staged made, const stored_info& info, std::vector<handle>& replaced, departures& gone) {
-    const auto lock = store_.lock();
-    if (!index_.publish(at.id, made, info, {}, replaced, gone)) return false;
-    for (const handle& old : replaced) store_.release(old);
-    replaced.clear();
-    index_.keep_to_limits(gone);
-    return true;
-  }
-
   std::optional<bytes> fetch_range(const address& at, handle& known, const byte_range& wanted, std::uint64_t& size) {
     const handle before = known;
     fetched f = store_.fetch_range(at.id, at.key, known, wanted, size);
     if (f.status == fetch_status::damaged) base::forget_damaged(at, before);
     if (f.status != fetch_status::hit) return std::nullopt;
-    if (!(known == before))
-      table_.update(at.id.low, at.id.low, [&](auto& e) {
-        if (e.payload.place() == known.place()) e.payload = known;
-      });
+    base::remember_found(at, before, known);
     if (!f.form) return std::move(f.payload);
     const std::optional<bytes> whole = context_.template decoded<bytes>(f);
     if (!whole) {
@@ -252,8 +233,6 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
     });
     if (!row.stored) return false;
     doubts_.after_write(row.at.id.low, false);
-    for (const handle& old : replaced) context_.guarded(false, [&] { return store_.release(old), true; });
-    replaced.clear();
     return true;
   }
 };

@@ -17,7 +17,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -120,8 +119,6 @@ class segment_inspection {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     return path;
   }
-
-  using positions = std::unordered_map<std::uint32_t, std::uint64_t>;  // of what is published in a segment, by unit
 
   void check() {
     const auto refuse = [&](const std::string& why) { core::fail(error_cause::invalid_argument, "\"" + root_ + "\" " + why); };
@@ -275,12 +272,7 @@ class segment_inspection {
       units = std::move(found.units);
       one.records_end = found.end;
     }
-    if (is_active && published_.contains(one.number)) {
-      std::vector<std::pair<std::uint64_t, std::uint32_t>> by_position;
-      for (const auto& [unit, position] : published_.at(one.number)) by_position.emplace_back(position, unit);
-      std::sort(by_position.begin(), by_position.end());
-      for (const auto& [position, unit] : by_position) units.push_back(unit);
-    }
+    if (is_active && published_.contains(one.number)) append_in_order(units, published_.at(one.number));
     for (const std::uint32_t unit : units) {
       inspected_record record;
       record.entry.unit = unit;
@@ -365,11 +357,7 @@ class segment_inspection {
     if (entry.kind == format::record_kind::evicted) {
       const auto head = window.head(entry.unit);
       const auto list = head && head->is_right ? window.payload(entry.unit, head->record) : std::nullopt;
-      for (std::size_t i = 0; list && i + 8 <= list->size(); i += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, list->data() + i, 8);
-        evicted_.insert(word);
-      }
+      if (list) format::for_each_evicted(*list, [&](std::uint64_t place) { evicted_.insert(place); });
       return record_standing::mark;
     }
     if (entry.id == digest{}) return record_standing::unreadable;
@@ -408,7 +396,7 @@ class segment_inspection {
   std::vector<std::uint32_t> missing_;
 
   // While it looks:
-  std::unordered_map<std::uint32_t, positions> published_;
+  std::unordered_map<std::uint32_t, publications> published_;
   std::unordered_set<std::uint64_t> evicted_;
   std::unordered_map<std::uint64_t, std::uint64_t> damaged_;  // by tag: the sequence below which records of the key do not count
   std::uint64_t last_sequence_ = 0;

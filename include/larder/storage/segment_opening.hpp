@@ -146,7 +146,7 @@ class segment_opening {
 
   struct log_notes {
     /// Of each segment, the units whose records the log says are published, and at which position of it.
-    std::unordered_map<std::uint32_t, std::unordered_map<std::uint32_t, std::uint64_t>> published;
+    std::unordered_map<std::uint32_t, publications> published;
   };
 
   /// Waits for whoever else is coming in; he may be stopped, so not for ever.
@@ -198,16 +198,12 @@ class segment_opening {
   }
 
   /// What is published in the active segment: what was there when the log began, and what the log says, in its order.
-  static published_units published_in(const segment& active, const std::unordered_map<std::uint32_t, std::uint64_t>* published,
+  static published_units published_in(const segment& active, const publications* published,
                                       format::record_place begin) {
     published_units units;
     if (begin.segment == active.number && begin.unit != 0) units = scan_copy(active, begin.offset()).units;
     if (published == nullptr) return units;
-    std::vector<std::pair<std::uint64_t, std::uint32_t>> by_position;
-    by_position.reserve(published->size());
-    for (const auto& [unit, position] : *published) by_position.emplace_back(position, unit);
-    std::sort(by_position.begin(), by_position.end());
-    for (const auto& [position, unit] : by_position) units.push_back(unit);
+    append_in_order(units, *published);
     return units;
   }
   /// The records of a segment that others may be sealing, and so cutting, at this moment: read, not mapped.
@@ -221,7 +217,7 @@ class segment_opening {
   }
 
   /// A record that was published and is not whole: its key is known from the log, and has no older value any more.
-  void find_damage(const segment& in, const std::unordered_map<std::uint32_t, std::uint64_t>& published, const shared_log& log,
+  void find_damage(const segment& in, const publications& published, const shared_log& log,
                    std::uint64_t end, opened_segments& result) const {
     const std::unordered_set<std::uint32_t> whole(in.units.begin(), in.units.end());
     // After a power cut the log may be one of before the segment, whose number was another one's then.

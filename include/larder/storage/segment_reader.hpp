@@ -48,19 +48,15 @@ class segment_reader {
     const bool trusted = options_.verify == verify::never || (options_.verify == verify::first_read && known.verified());
     fetched result;
     std::shared_ptr<segment> in;
-    segments_->with(at.segment, [&](const std::shared_ptr<segment>& found) {
-      if (trusted && options_.read == read_mode::mapping && serve(found, at, id, key, result)) return;
-      in = found;
+    const bool is_there = segments_->with(at.segment, [&](const std::shared_ptr<segment>& found) {
+      if (!trusted || options_.read != read_mode::mapping || !serve(found, at, id, key, wanted, result, size)) in = found;
     });
-    if (in == nullptr && result.status != fetch_status::hit) return gone();
-    const bool whole = in == nullptr;
-    if (whole) size = result.payload.size();
-    if (!whole)
+    if (!is_there) return gone();
+    if (in != nullptr)
       result = options_.read == read_mode::copy ? fetch_copy(*in, at, id, key, trusted, wanted, size) : fetch_mapped(in, at, id, key, trusted, wanted, size);
     if (result.status == fetch_status::hit) {
       known.set_used();
       if (!trusted && (!known.has_file() || result.payload.size() == size)) known.set_verified();
-      if ((whole || !known.has_file()) && !wanted.whole() && !result.form) result.payload = part_of(result.payload, wanted);
     }
     return result;
   }
@@ -86,7 +82,8 @@ class segment_reader {
   }
 
   /// The usual case: a value that was found right before. False when anything is out of the ordinary.
-  bool serve(const std::shared_ptr<segment>& in, format::record_place at, const digest& id, const bytes& key, fetched& result) const {
+  bool serve(const std::shared_ptr<segment>& in, format::record_place at, const digest& id, const bytes& key, const byte_range& wanted,
+             fetched& result, std::uint64_t& size) const {
     const std::span<const std::byte> from = in->from(at.unit);
     core::prefetch(from.data() + 64);  // the key, and the payload's beginning: on their way with the head
     core::prefetch(from.data() + 128);
@@ -103,7 +100,11 @@ class segment_reader {
       if (value == nullptr) return false;
       result.payload = value->views().view(value, 0, value->content().data(), value->content().size());
     }
-    if (format::is_compressed(record->kind)) result.form = format::record_form(from, *record);
+    size = result.payload.size();
+    if (format::is_compressed(record->kind)) [[unlikely]]
+      result.form = format::record_form(from, *record);
+    else if (!wanted.whole())
+      result.payload = part_of(std::move(result.payload), wanted);
     result.status = fetch_status::hit;
     return true;
   }
@@ -118,8 +119,9 @@ class segment_reader {
     const std::span<const std::byte> payload = format::record_content(from, *record);
     const auto form = format::record_form(from, *record);
     size = payload.size();
+    const byte_range part = form ? byte_range{} : wanted;  // a part of what is compressed says nothing
     if (!format::has_file(record->kind))
-      return {fetch_status::hit, in->views().view(in, at.unit, payload.data(), payload.size()), std::nullopt, form};
+      return {fetch_status::hit, part_of(in->views().view(in, at.unit, payload.data(), payload.size()), part), std::nullopt, form};
 
     const auto reference = format::file_reference::decode(payload);
     const auto sums = reference ? format::stored_checksums::find(payload, *reference) : std::nullopt;
@@ -131,7 +133,6 @@ class segment_reader {
     if (!file->regular || file->size != reference->size) return damaged_file(path, *file, damaged_head);
     const std::shared_ptr<mapped_value> value = files_->map(reference->number, reference->size);
     if (value == nullptr) return gone();
-    const byte_range part = form ? byte_range{} : wanted;  // a part of what is compressed says nothing
     if (!trusted && !is_right(*value, *reference, *sums, part)) return damaged_file(path, *file, damaged_payload);
     return {fetch_status::hit, part_of(value->views().view(value, 0, value->content().data(), value->content().size()), part), std::nullopt, form};
   }
@@ -161,8 +162,9 @@ class segment_reader {
     const std::span<const std::byte> payload = format::record_content(copy.span(), *record);
     const auto form = format::record_form(copy.span(), *record);
     size = payload.size();
+    const byte_range part = form ? byte_range{} : wanted;  // a part of what is compressed says nothing
     if (!format::has_file(record->kind))
-      return {fetch_status::hit, copy.slice(static_cast<std::size_t>(payload.data() - copy.data()), payload.size()), std::nullopt, form};
+      return {fetch_status::hit, part_of(copy.slice(static_cast<std::size_t>(payload.data() - copy.data()), payload.size()), part), std::nullopt, form};
 
     const auto reference = format::file_reference::decode(payload);
     const auto sums = reference ? format::stored_checksums::find(payload, *reference) : std::nullopt;
@@ -174,7 +176,6 @@ class segment_reader {
     if (!file) fail_file("open", path, errno);
     const file_identity identity = identify(file, path);
     if (!identity.regular || identity.size != reference->size) return damaged_file(path, identity, damaged_head);
-    const byte_range part = form ? byte_range{} : wanted;  // a part of what is compressed says nothing
     // Whole chunks, where they are to be compared; else no more than is wanted.
     std::uint64_t begin = 0;
     std::uint64_t end = reference->size;

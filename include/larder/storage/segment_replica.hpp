@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -77,11 +76,11 @@ class segment_replica : public segment_contents {
         return;
       case shared_log::change::sealed: sealed_ = std::max(sealed_, entry.place.segment); return;
       case shared_log::change::dropped:
+        log_.load(std::memory_order_relaxed)->raise_oldest(entry.place.segment);  // before a file goes whose name somebody could give again
         table_.for_each([&](const std::shared_ptr<segment>& one) {
           if (one->number < entry.place.segment) forget_segment(one, to);
         });
         sealed_ = std::max(sealed_, entry.place.segment - 1);
-        log_.load(std::memory_order_relaxed)->raise_oldest(entry.place.segment);
         return;
       case shared_log::change::removed:
         if (const std::shared_ptr<segment> one = table_.find(entry.place.segment); one != nullptr) forget_segment(one, to);
@@ -181,13 +180,10 @@ class segment_replica : public segment_contents {
     const std::span<const std::byte> from = in.from(unit);
     const auto record = format::decode_record(from, {in.number, unit});
     if (!record || !format::payload_matches(from, *record)) return;
-    const std::span<const std::byte> list = format::record_payload(from, *record);
-    for (std::size_t i = 0; i + 8 <= list.size(); i += 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, list.data() + i, 8);
-      opened_.evicted.insert(word);
-      opened_.listed.insert(word);
-    }
+    format::for_each_evicted(format::record_payload(from, *record), [&](std::uint64_t place) {
+      opened_.evicted.insert(place);
+      opened_.listed.insert(place);
+    });
   }
 
   template <class Visitor>

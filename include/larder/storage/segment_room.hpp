@@ -52,8 +52,8 @@ class segment_room {
       if (!log.room().compare_exchange_strong(word, next.word())) continue;
       if (!worthwhile) return outlook::ready;
       // Whoever seals the segment from now on sees that something is being written there; who did before is seen here.
-      const bool active = format::record_place::of_word(log.active().load()).segment == end.segment &&
-                          format::record_place::of_word(log.active().load()).unit != 0;
+      const format::record_place now = format::record_place::of_word(log.active().load());
+      const bool active = now.segment == end.segment && now.unit != 0;
       if (active) write_zeros(file, from, chunks_end - from);
       std::uint64_t making = next.word();
       log.room().compare_exchange_strong(making, shared_log::room_end::at(end.segment, active ? chunks_end : from, false).word());

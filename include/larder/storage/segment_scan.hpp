@@ -7,10 +7,23 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace larder::storage {
+
+/// Where in the log each record of a segment is published, by its unit.
+using publications = std::unordered_map<std::uint32_t, std::uint64_t>;
+
+/// Their units in the order of publication, behind those that are there.
+inline void append_in_order(published_units& units, const publications& published) {
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> by_position;
+  by_position.reserve(published.size());
+  for (const auto& [unit, position] : published) by_position.emplace_back(position, unit);
+  std::sort(by_position.begin(), by_position.end());
+  for (const auto& [position, unit] : by_position) units.push_back(unit);
+}
 
 /// What a segment without a footer turned out to hold.
 struct scanned_records {

@@ -41,7 +41,7 @@ class segment_transfers : public segment_upkeep {
     const std::uint64_t position = position_.load(std::memory_order_acquire);
     for (const stored_entry& entry : entries) {
       made.push_back(described(entry));
-      made.back().prepare(log, position);
+      made.back().prepare_head(log, position, entry.payload.size());
     }
     made.resize(writer_.write_together(made, log, segment_size()));
     return made;

@@ -72,9 +72,10 @@ class staged_record {
   /// What it says of itself wherever it lies. Throws `larder::error` when its key is too long.
   void prepare(const shared_log& of, std::uint64_t at_position) {
     prepare_head(of, at_position, payload.size());
-    record.payload_checksum = format::payload_checksum(payload.data(), payload.size(), record.id);
+    checksum_payload();
   }
-  /// The same of a payload that is still to come.
+  void checksum_payload() noexcept { record.payload_checksum = format::payload_checksum(payload.data(), payload.size(), record.id); }
+  /// The same but for the payload's checksum.
   void prepare_head(const shared_log& of, std::uint64_t at_position, std::uint64_t payload_size) {
     if (key.size() > format::segment_record::longest_key)
       core::fail(error_cause::invalid_argument, "a key of " + std::to_string(key.size()) + " bytes is too long for a byte storage");
@@ -155,7 +156,7 @@ class segment_writer {
       // The log always knows of everything that is published in the active segment, for those who come into the directory meanwhile.
       const bool long_in_use = staged.position > log.active_since().load(std::memory_order_relaxed) + log.slots() / 2;
       if (end.offset() + record.size() > to.size || long_in_use) {
-        if (to.size != 0) make_next(log, end, new_size, record.size());
+        if (to.size != 0) make_file(log, end.segment + 1, new_size, record.size());  // without room for it this one goes on, for smaller ones
         seal(log, end);
         continue;
       }
@@ -196,7 +197,7 @@ class segment_writer {
         after.unit = static_cast<std::uint32_t>(next / format::record_place::unit_size);
       }
       if (count == 0) {
-        if (to.size != 0) make_next(log, end, new_size, all.front().record.size());
+        if (to.size != 0) make_file(log, end.segment + 1, new_size, all.front().record.size());
         seal(log, end);
         continue;
       }
@@ -206,7 +207,10 @@ class segment_writer {
       std::uint64_t expected = end.word();
       if (!log.active().compare_exchange_strong(expected, after.word(), std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
       const std::span<staged_record> placed = all.first(count);
-      for (staged_record& one : placed) one.file = to.file;
+      for (staged_record& one : placed) {
+        one.checksum_payload();
+        one.file = to.file;
+      }
       record_batch(std::span<const staged_record>(placed)).write(*to.file, end.offset(), folder_->path_of(end.segment));
       return count;
     }
@@ -297,7 +301,7 @@ class segment_writer {
   }
 
   /// A segment's file, with room for a record that needs so much at least; somebody else may have made it.
-  writing make_file(std::uint32_t number, std::uint64_t size, std::uint64_t needed) const {
+  writing make_file(const shared_log& log, std::uint32_t number, std::uint64_t size, std::uint64_t needed) const {
     const std::uint64_t least = format::segment_record::round_up(segment_folder::first_record + needed + 4096, 4096);
     writing made{number, std::max(size, least), nullptr};
     for (;;) {
@@ -310,19 +314,16 @@ class segment_writer {
       }
     }
     made.size = identify(*made.file, folder_->path_of(number)).size;
+    // Others opened, filled and dropped it while this process slept; *oldest* was raised before they unlinked theirs.
+    if (number < log.oldest()) ::unlink(folder_->path_of(number).c_str());
     return made;
-  }
-  /// Makes the file of the segment that is to come behind the active one: where there is no room for it that one goes on, for smaller records.
-  void make_next(const shared_log& log, const format::record_place& active, std::uint64_t size, std::uint64_t needed) const {
-    make_file(active.segment + 1, size, needed);
-    if (active.segment + 1 < log.oldest()) ::unlink(folder_->path_of(active.segment + 1).c_str());  // which came and went while this process slept
   }
   /// Opens the segment after `last`, unless somebody else did.
   void open_next(shared_log& log, std::uint32_t last, std::uint64_t size, std::uint64_t needed) {
     const std::uint32_t number = last + 1;
     // Before anything is published behind it, everybody knows that nothing more comes into the last one.
     if (last != 0) log.append_at_end(log.end(), {shared_log::change::sealed, {last, 0}}, 0);
-    writing opened = make_file(number, size, needed);
+    writing opened = make_file(log, number, size, needed);
     const std::uint64_t since = log.end();
     std::uint64_t expected = format::record_place{last, 0}.word();
     const format::record_place begin{number, segment_folder::first_record / format::record_place::unit_size};
@@ -331,8 +332,6 @@ class segment_writer {
       const std::lock_guard guard(mutex_);
       of_ = &log;
       current_ = std::move(opened);
-    } else if (number < log.oldest()) {
-      ::unlink(folder_->path_of(number).c_str());  // opened, filled and dropped by others while this process slept
     }
   }
 
