@@ -9819,7 +9819,7 @@ class observed_engine : public Engine {
     auto found = Engine::read_range(at, wanted);
     if (sampler_.samples(hash_of(at))) [[unlikely]] {
       observe::entry_weight weight;
-      if constexpr (by_bytes) weight = mean_weight();
+      if constexpr (by_bytes) weight = {Engine::stored_size(at).value_or(0)};
       sampler_.look_up(hash_of(at), found.has_value(), weight);
     }
     return found;
@@ -9829,7 +9829,7 @@ class observed_engine : public Engine {
   bool adopt(const address& at, const Path& path, Mode how, departures& gone) {
     const bool stored = Engine::adopt(at, path, how, gone);
     if (sampler_.samples(hash_of(at))) [[unlikely]]
-      sampler_.put(hash_of(at), by_bytes ? mean_weight().amount : 1, true);
+      sampler_.put(hash_of(at), by_bytes ? Engine::stored_size(at).value_or(mean_weight().amount) : 1, true);
     return stored;
   }
   template <class Room>

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -79,6 +80,13 @@ struct own_hash {
   bool operator==(const own_hash&) const = default;
 };
 struct no_hash {};
+
+// storage/limit_meant.hpp: the limit that is named, or the only one.
+template <class Limit, class... Policies>
+using meant = larder::storage::limit_meant<larder::core::policy_set<Policies...>, Limit>;
+static_assert(std::is_same_v<meant<void, larder::lru, larder::max_entries>, larder::max_entries>);
+static_assert(std::is_same_v<meant<larder::max_bytes, larder::max_bytes, larder::max_entries>, larder::max_bytes>);
+static_assert(std::is_same_v<meant<larder::max_entries, larder::max_bytes, larder::max_entries>, larder::max_entries>);
 
 static_assert(larder::hasher_for<larder::xxh3, std::string_view>);
 static_assert(larder::hasher_for<larder::xxh3, int> && larder::hasher_for<larder::xxh3, color> && larder::hasher_for<larder::xxh3, float>);

@@ -19,13 +19,13 @@
 #include <utility>
 #include <vector>
 
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
 
 #include "../cache/run_lengths.hpp"
+#include "store_driver.hpp"
 
 using namespace larder::literals;
 namespace fs = std::filesystem;
@@ -35,29 +35,12 @@ using larder::mmap_disk;
 using larder::mmap_disk_options;
 using larder::read_mode;
 using larder::zstd;
+using store_driver::read_file;
+using store_driver::scratch;
+using store_driver::write_file;
 using text = std::string;
 
 namespace {
-
-class scratch {
- public:
-  scratch() {
-    text name = (fs::temp_directory_path() / "larder-compressed-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  scratch(const scratch&) = delete;
-  scratch& operator=(const scratch&) = delete;
-  ~scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path cache() const { return path_ / "cache"; }
-  fs::path file(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
 
 text noise(std::size_t size) {
   std::mt19937_64 random(size);
@@ -90,11 +73,6 @@ std::vector<fs::path> entry_files(const fs::path& cache, const char* extension) 
   std::sort(found.begin(), found.end());
   return found;
 }
-text content_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-void write_over(const fs::path& file, const text& content) { std::ofstream(file, std::ios::binary | std::ios::trunc) << content; }
 std::size_t files_in(const fs::path& directory) {
   return fs::exists(directory) ? static_cast<std::size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator())) : 0;
 }
@@ -132,13 +110,13 @@ TEST_CASE("values come back as they were put, from segments and from files of th
     const scratch dir;
     std::vector<larder::error_event> errors;
     {
-      auto c = open(dir.cache(), errors, {.read = mode}, zstd{});
+      auto c = open((dir / "cache"), errors, {.read = mode}, zstd{});
       put_all(c);
       check_all(c);
     }
     std::uint64_t weight = 0;
     {
-      auto again = open(dir.cache(), errors, {.read = mode}, zstd{.level = 7});
+      auto again = open((dir / "cache"), errors, {.read = mode}, zstd{.level = 7});
       check_all(again);
       weight = again.weight();
       check_all(again);
@@ -150,9 +128,9 @@ TEST_CASE("values come back as they were put, from segments and from files of th
       CHECK(listed == weight);
     }
     // A value's file is what the policy made, and nothing else.
-    const auto values = entry_files(dir.cache(), ".value");
+    const auto values = entry_files((dir / "cache"), ".value");
     REQUIRE(values.size() == 2);
-    const text larger = content_of(fs::file_size(values[0]) > fs::file_size(values[1]) ? values[0] : values[1]);
+    const text larger = read_file(fs::file_size(values[0]) > fs::file_size(values[1]) ? values[0] : values[1]);
     CHECK(larger.substr(0, 4) == "\x28\xb5\x2f\xfd");
     CHECK(errors.empty());
   }
@@ -164,7 +142,7 @@ TEST_CASE("after a crash the records alone tell both sizes") {
   REQUIRE(child >= 0);
   if (child == 0) {
     std::vector<larder::error_event> errors;
-    auto c = open(dir.cache(), errors, {}, zstd{});
+    auto c = open((dir / "cache"), errors, {}, zstd{});
     const bool stored = c.put("small", small) && c.put("inside", inside) && c.put("random", random_inside) && c.put("file", in_file) &&
                         c.put("random file", random_file);
     ::_exit(stored ? 0 : 1);
@@ -173,7 +151,7 @@ TEST_CASE("after a crash the records alone tell both sizes") {
   REQUIRE(::waitpid(child, &status, 0) == child);
   REQUIRE((WIFEXITED(status) && WEXITSTATUS(status) == 0));
   std::vector<larder::error_event> errors;
-  auto c = open(dir.cache(), errors, {}, zstd{});
+  auto c = open((dir / "cache"), errors, {}, zstd{});
   check_all(c);
   CHECK(errors.empty());
 }
@@ -181,7 +159,7 @@ TEST_CASE("after a crash the records alone tell both sizes") {
 TEST_CASE("a compressed value is on the heap, one that is not is used in place") {
   const scratch dir;
   std::vector<larder::error_event> errors;
-  auto c = open<bytes>(dir.cache(), errors, {}, zstd{});
+  auto c = open<bytes>((dir / "cache"), errors, {}, zstd{});
   c.put("zeros", bytes::copy_of(text(1'000'000, '\0')));
   c.put("random", bytes::copy_of(noise(1'000'000)));
   CHECK(c.get("zeros")->where() == larder::residence::heap);
@@ -199,11 +177,11 @@ TEST_CASE("who has not the policy meets a miss that names it, and no damage; wha
   const scratch dir;
   std::vector<larder::error_event> errors;
   {
-    auto c = open(dir.cache(), errors, {}, zstd{});
+    auto c = open((dir / "cache"), errors, {}, zstd{});
     put_all(c);
   }
   for (int round = 0; round < 2; ++round) {
-    auto plain = open(dir.cache(), errors, {});
+    auto plain = open((dir / "cache"), errors, {});
     CHECK(plain.size() == 5);
     CHECK(plain.contains("inside"));
     CHECK(plain.get("small") == small);
@@ -226,16 +204,16 @@ TEST_CASE("who has not the policy meets a miss that names it, and no damage; wha
   }
   errors.clear();
   {
-    auto other = open(dir.cache(), errors, {}, run_lengths{});
+    auto other = open((dir / "cache"), errors, {}, run_lengths{});
     CHECK_FALSE(other.get("inside").has_value());
     CHECK(other.get("small") == small);
     CHECK(other.put("runs", text(5000, 'r')));
     CHECK(other.get("runs") == text(5000, 'r'));
     CHECK(errors.size() == 1);
   }
-  CHECK(files_in(dir.cache() / "quarantine") == 0);
+  CHECK(files_in((dir / "cache") / "quarantine") == 0);
   errors.clear();
-  auto c = open(dir.cache(), errors, {}, zstd{});
+  auto c = open((dir / "cache"), errors, {}, zstd{});
   CHECK(c.get("inside") == inside);
   CHECK(c.get("file") == in_file);
   CHECK_FALSE(c.get("runs").has_value());
@@ -247,7 +225,7 @@ TEST_CASE("who has not the policy meets a miss that names it, and no damage; wha
 TEST_CASE("two processes at once, one with the policy and one without") {
   const scratch dir;
   std::vector<larder::error_event> errors;
-  auto c = open(dir.cache(), errors, {}, zstd{});
+  auto c = open((dir / "cache"), errors, {}, zstd{});
   c.put("before", inside);
   int ask[2];
   int answer[2];
@@ -261,7 +239,7 @@ TEST_CASE("two processes at once, one with the policy and one without") {
     bool right = true;
     {
       std::vector<larder::error_event> own;
-      auto plain = open(dir.cache(), own, {});
+      auto plain = open((dir / "cache"), own, {});
       right = !plain.get("before") && plain.put("plain", inside) && plain.get("plain") == inside;
       right = ::write(answer[1], "1", 1) == 1 && ::read(ask[0], &go, 1) == 1 && right;
       right = right && plain.get("mine") == random_inside && !plain.get("compressed") && plain.size() == 4 && own.size() == 2;
@@ -293,8 +271,8 @@ TEST_CASE("two processes at once, one with the policy and one without") {
 TEST_CASE("what another cache on the directory compressed is learned with both sizes, used, replaced and evicted") {
   const scratch dir;
   std::vector<larder::error_event> errors;
-  auto c = open(dir.cache(), errors, {}, zstd{});
-  auto other = open(dir.cache(), errors, {}, zstd{.level = 3});
+  auto c = open((dir / "cache"), errors, {}, zstd{});
+  auto other = open((dir / "cache"), errors, {}, zstd{.level = 3});
   CHECK(other.put("inside", inside));
   CHECK(other.put("file", in_file));
   CHECK(c.get("inside") == inside);
@@ -317,12 +295,12 @@ TEST_CASE("a bit flipped in what is stored is a counted miss, and never another 
   std::vector<larder::error_event> errors;
   const text value = text(20'000, 'v') + noise(300);
   {
-    auto c = open(dir.cache(), errors, {}, zstd{});
+    auto c = open((dir / "cache"), errors, {}, zstd{});
     c.put("a", value);
   }
-  const auto segments = entry_files(dir.cache(), ".segment");
+  const auto segments = entry_files((dir / "cache"), ".segment");
   REQUIRE(segments.size() == 1);
-  const text whole = content_of(segments[0]);
+  const text whole = read_file(segments[0]);
   const std::size_t frame = whole.find("\x28\xb5\x2f\xfd");
   REQUIRE(frame != text::npos);
   std::mt19937 random(1);
@@ -335,11 +313,11 @@ TEST_CASE("a bit flipped in what is stored is a counted miss, and never another 
       CAPTURE(bit - frame * 8);
       text flipped = whole;
       flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
-      const fs::path copy = dir.file("damaged");
+      const fs::path copy = (dir / "damaged");
       fs::remove_all(copy);
       fs::create_directories(copy / "entries");
-      fs::copy(dir.cache() / "format", copy / "format");
-      write_over(copy / "entries" / segments[0].filename(), flipped);
+      fs::copy((dir / "cache") / "format", copy / "format");
+      write_file(copy / "entries" / segments[0].filename(), flipped);
       errors.clear();
       auto c = open(copy, errors, {.verify = how}, zstd{});
       const auto found = c.get("a");
@@ -377,11 +355,11 @@ TEST_CASE("a record whose frame is cut but whose checksums are right is a counte
   const scratch dir;
   std::vector<larder::error_event> errors;
   {
-    auto c = open(dir.cache(), errors, {}, cuts{});
+    auto c = open((dir / "cache"), errors, {}, cuts{});
     CHECK(c.put("inside", inside));
     CHECK(c.put("file", in_file));
   }
-  auto c = open(dir.cache(), errors, {}, zstd{});
+  auto c = open((dir / "cache"), errors, {}, zstd{});
   CHECK(c.size() == 2);
   CHECK_FALSE(c.get("inside").has_value());
   CHECK_FALSE(c.get("file").has_value());
@@ -410,7 +388,7 @@ TEST_CASE("the listener is told the values themselves, and decompressing for it 
   watched policy;
   policy.on_decompress = &on_decompress;
   std::map<text, std::pair<text, larder::removal_cause>> told;
-  auto c = larder::make_cache<text, text>(larder::lru{}, larder::max_entries{3}, mmap_disk{dir.cache()}, policy,
+  auto c = larder::make_cache<text, text>(larder::lru{}, larder::max_entries{3}, mmap_disk{(dir / "cache")}, policy,
                                           larder::removal_listener{[&](const text& key, const text& value, larder::removal_cause cause) {
                                             told[key] = {value, cause};
                                           }});
@@ -437,16 +415,16 @@ TEST_CASE("the listener is told the values themselves, and decompressing for it 
 TEST_CASE("equal content is one file, compressed or not; each goes with its last entry") {
   const scratch dir;
   std::vector<larder::error_event> errors;
-  auto c = open(dir.cache(), errors, {}, zstd{});
+  auto c = open((dir / "cache"), errors, {}, zstd{});
   CHECK(c.put("one", in_file));
   CHECK(c.put("two", in_file));
-  CHECK(entry_files(dir.cache(), ".value").size() == 1);
+  CHECK(entry_files((dir / "cache"), ".value").size() == 1);
   CHECK(c.stats().logical_bytes == 2 * in_file.size());
   CHECK(c.erase("one"));
   CHECK(c.get("two") == in_file);
   CHECK(c.erase("two"));
   c.put("x", "x");
-  CHECK(entry_files(dir.cache(), ".value").empty());
+  CHECK(entry_files((dir / "cache"), ".value").empty());
   CHECK(c.stats().logical_bytes == 1);
 }
 
@@ -455,7 +433,7 @@ TEST_CASE("under a capacity that segments are dropped for, values stay right and
   std::map<text, text> truth;
   std::mt19937 random(7);
   for (int round = 0; round < 4; ++round) {
-    auto c = larder::make_cache<text, text>(larder::lru{}, larder::max_bytes{2_MiB}, mmap_disk{dir.cache()}, zstd{.from = 1000});
+    auto c = larder::make_cache<text, text>(larder::lru{}, larder::max_bytes{2_MiB}, mmap_disk{(dir / "cache")}, zstd{.from = 1000});
     const auto compare = [&] {
       std::uint64_t stored = 0;
       std::uint64_t logical = 0;
@@ -512,7 +490,7 @@ TEST_CASE("many at once are compressed like one at a time, parts are parts of th
     CHECK(c.get_range("filled", 1, 2) == bytes::copy_of("bc", 2));
   };
   for (int round = 0; round < 2; ++round) {
-    auto c = larder::make_cache<text, bytes>(larder::max_bytes{64_MiB}, mmap_disk{dir.cache()}, zstd{});
+    auto c = larder::make_cache<text, bytes>(larder::max_bytes{64_MiB}, mmap_disk{(dir / "cache")}, zstd{});
     if (round == 0) {
       CHECK(c.put_many(many) == many.size());
       CHECK(c.put("large", large));

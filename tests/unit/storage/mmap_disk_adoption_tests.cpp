@@ -6,7 +6,7 @@
 #include <larder/observe/miss_ratio_curve.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
-#include "store_driver.hpp"
+#include "disk_cache_driver.hpp"
 
 #include <doctest/doctest.h>
 
@@ -23,10 +23,6 @@ using larder::bytes;
 
 namespace {
 
-auto open(const fs::path& directory, std::uint64_t capacity = 1_GiB, larder::mmap_disk_options options = {}) {
-  return larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_bytes{capacity}, larder::mmap_disk{directory, options});
-}
-bytes value(std::size_t n, unsigned seed = 1) { return bytes::copy_of(text_of(n, seed)); }
 std::size_t values_files(const fs::path& directory) {
   std::size_t count = 0;
   for (const auto& found : fs::directory_iterator(directory / "entries")) count += found.path().extension() == ".value" ? 1 : 0;

@@ -1,5 +1,5 @@
 // What a cache on mmap_disk keeps of its entries in memory, and what it finds again when the directory is opened: as little as possible of
-// the one, all of the other, in the order in which it was written.
+// the one, all of the other, in the order in which it was written (storage/logged_entries.hpp).
 
 #include <larder/cache.hpp>
 #include <larder/eviction/fifo.hpp>

@@ -1,4 +1,4 @@
-// put_many on mmap_disk: many records in one write, each published for itself.
+// put_many on mmap_disk (storage/logged_transfers.hpp): many records in one write, each published for itself.
 
 #include <larder/cache.hpp>
 #include <larder/eviction/lru.hpp>
@@ -10,7 +10,7 @@
 #include <larder/observe/removal_listener.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
-#include "store_driver.hpp"
+#include "disk_cache_driver.hpp"
 
 #include <doctest/doctest.h>
 
@@ -27,11 +27,6 @@ using namespace store_driver;
 using larder::bytes;
 
 namespace {
-
-auto open(const fs::path& directory, std::uint64_t capacity = 1_GiB, larder::mmap_disk_options options = {}) {
-  return larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_bytes{capacity}, larder::mmap_disk{directory, options});
-}
-bytes value(std::size_t size, unsigned seed = 1) { return bytes::copy_of(text_of(size, seed)); }
 
 /// The system calls that wrote, as the kernel counts them for this process.
 std::uint64_t write_calls() {

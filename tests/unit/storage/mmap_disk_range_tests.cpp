@@ -9,7 +9,7 @@
 #include <larder/storage/mmap_disk.hpp>
 #include <larder/testing/manual_clock.hpp>
 
-#include "store_driver.hpp"
+#include "disk_cache_driver.hpp"
 
 #include <doctest/doctest.h>
 
@@ -29,10 +29,6 @@ namespace {
 constexpr std::size_t chunk = 256 * 1024;
 constexpr std::size_t size = 5 * chunk + 1000;  // the last chunk is short
 
-auto open(const fs::path& directory, larder::mmap_disk_options options = {}) {
-  return larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_bytes{1_GiB}, larder::mmap_disk{directory, options});
-}
-bytes value(std::size_t n, unsigned seed = 1) { return bytes::copy_of(text_of(n, seed)); }
 
 fs::path only_value_file(const fs::path& directory) {
   fs::path result;
@@ -85,9 +81,9 @@ struct earlier_writer : larder::mmap_disk::store {
 TEST_CASE("a part is what the same part of the whole is, wherever the value lies") {
   scratch dir;
   auto mapped = open(dir / "cache");
-  auto copying = open(dir / "cache", {.read = larder::read_mode::copy});
-  auto careless = open(dir / "cache", {.verify = larder::verify::never});
-  auto careful = open(dir / "cache", {.verify = larder::verify::always});
+  auto copying = open(dir / "cache", 1_GiB, {.read = larder::read_mode::copy});
+  auto careless = open(dir / "cache", 1_GiB, {.verify = larder::verify::never});
+  auto careful = open(dir / "cache", 1_GiB, {.verify = larder::verify::always});
   auto memory = larder::make_cache<std::string, bytes>(larder::max_bytes{1_GiB});
   auto shared = larder::make_cache<std::string, bytes>(larder::max_bytes{1_GiB}, larder::directory{dir / "shared"});
   for (const std::size_t n : {std::size_t{0}, std::size_t{10}, std::size_t{70'000}, 3 * chunk, size, 8 * chunk}) {
@@ -123,7 +119,7 @@ TEST_CASE("a part is what the same part of the whole is, wherever the value lies
 TEST_CASE("a part that does not lie in the value is the caller's error, as with slice") {
   scratch dir;
   auto disk = open(dir / "cache");
-  auto copying = open(dir / "cache", {.read = larder::read_mode::copy});
+  auto copying = open(dir / "cache", 1_GiB, {.read = larder::read_mode::copy});
   auto memory = larder::make_cache<std::string, bytes>(larder::max_bytes{1_GiB});
   for (const std::size_t n : {std::size_t{100}, size}) {
     disk.put("a", value(n));
@@ -148,7 +144,7 @@ TEST_CASE("a flipped bit matters to the parts that touch its chunk, and to no ot
         scratch dir;
         { open(dir / "cache").put("a", value(size)); }
         flip(only_value_file(dir / "cache"), damaged * chunk + 500);
-        auto cache = open(dir / "cache", {.verify = when, .read = mode});
+        auto cache = open(dir / "cache", 1_GiB, {.verify = when, .read = mode});
         const std::string text = text_of(size);
         for (std::size_t i = 0; i <= size / chunk; ++i) {
           if (i == damaged) continue;
@@ -184,8 +180,8 @@ TEST_CASE("first_read compares a chunk once, always each time, never not at all"
   const std::string text = text_of(size);
   auto first = open(dir / "cache");
   first.put("a", value(size));
-  auto never = open(dir / "cache", {.verify = larder::verify::never});
-  auto always = open(dir / "cache", {.verify = larder::verify::always});
+  auto never = open(dir / "cache", 1_GiB, {.verify = larder::verify::never});
+  auto always = open(dir / "cache", 1_GiB, {.verify = larder::verify::always});
   for (auto* cache : {&first, &never, &always}) CHECK(cache->get_range("a", 10, 10)->text() == text.substr(10, 10));
   flip(only_value_file(dir / "cache"), 100);
   CHECK(first.get_range("a", 10, 10).has_value());
@@ -239,7 +235,7 @@ TEST_CASE("values that were written before records knew of chunks are read as ev
       store.put_as_before("old", whole);
     }
     {
-      auto cache = open(dir / "cache", {.read = mode, .file_from = 1000});
+      auto cache = open(dir / "cache", 1_GiB, {.read = mode, .file_from = 1000});
       CHECK(cache.size() == 1);
       CHECK(cache.weight() == whole.size());
       CHECK(cache.get_range("old", chunk - 5, 10)->text() == whole.text().substr(chunk - 5, 10));
@@ -256,7 +252,7 @@ TEST_CASE("values that were written before records knew of chunks are read as ev
       store.put_as_before("old", whole);
     }
     flip(only_value_file(dir / "other"), 3 * chunk);
-    auto cache = open(dir / "other", {.read = mode});
+    auto cache = open(dir / "other", 1_GiB, {.read = mode});
     CHECK_FALSE(cache.get_range("old", 0, 10).has_value());  // without chunks all of it is compared
     CHECK(cache.errors()[larder::error_cause::corruption] == 1);
   }

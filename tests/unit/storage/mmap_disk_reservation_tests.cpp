@@ -9,7 +9,7 @@
 #include <larder/storage/directory.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
-#include "store_driver.hpp"
+#include "disk_cache_driver.hpp"
 
 #include <doctest/doctest.h>
 
@@ -27,11 +27,6 @@ using larder::bytes;
 
 namespace {
 
-auto open(const fs::path& directory, std::uint64_t capacity = 1_GiB, larder::mmap_disk_options options = {}) {
-  return larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_bytes{capacity}, larder::mmap_disk{directory, options});
-}
-bytes value(std::size_t size, unsigned seed = 1) { return bytes::copy_of(text_of(size, seed)); }
-
 template <class Reservation>
 void fill(Reservation& room, unsigned seed = 1) {
   const std::string text = text_of(room.size(), seed);
@@ -39,20 +34,7 @@ void fill(Reservation& room, unsigned seed = 1) {
 }
 
 /// Whether the address lies in a writable mapping of a file below the directory.
-bool lies_in_writable_mapping(const void* pointer, const fs::path& directory) {
-  std::ifstream maps("/proc/self/maps");
-  std::string line;
-  while (std::getline(maps, line)) {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
-    char dash = 0;
-    std::string rights;
-    std::istringstream(line) >> std::hex >> begin >> dash >> end >> rights;
-    const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-    if (address >= begin && address < end) return rights == "rw-s" && line.find(directory.string()) != std::string::npos;
-  }
-  return false;
-}
+bool lies_in_writable_mapping(const void* pointer, const fs::path& directory) { return rights_in_mapping(pointer, directory) == "rw-s"; }
 std::size_t values_files(const fs::path& directory) {
   std::size_t count = 0;
   for (const auto& found : fs::directory_iterator(directory / "entries")) count += found.path().extension() == ".value" ? 1 : 0;

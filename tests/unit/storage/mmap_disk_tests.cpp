@@ -11,7 +11,7 @@
 #include <larder/storage/directory.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
-#include "store_driver.hpp"
+#include "disk_cache_driver.hpp"
 
 #include <doctest/doctest.h>
 
@@ -33,25 +33,8 @@ static_assert(sizeof(larder::mmap_disk::store::handle) == 8);
 
 namespace {
 
-auto open(const fs::path& directory, std::uint64_t capacity = 1_GiB, larder::mmap_disk_options options = {}) {
-  return larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_bytes{capacity}, larder::mmap_disk{directory, options});
-}
-bytes value(std::size_t size, unsigned seed = 1) { return bytes::copy_of(text_of(size, seed)); }
-
 /// Whether the address lies in a mapping of a file below the directory.
-bool lies_in_mapping(const void* pointer, const fs::path& directory) {
-  std::ifstream maps("/proc/self/maps");
-  std::string line;
-  while (std::getline(maps, line)) {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
-    char dash = 0;
-    std::istringstream(line) >> std::hex >> begin >> dash >> end;
-    const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-    if (address >= begin && address < end) return line.find(directory.string()) != std::string::npos;
-  }
-  return false;
-}
+bool lies_in_mapping(const void* pointer, const fs::path& directory) { return rights_in_mapping(pointer, directory).has_value(); }
 std::uint64_t occupied(const fs::path& directory) {
   std::uint64_t sum = 0;
   for (const auto& found : fs::recursive_directory_iterator(directory)) {
