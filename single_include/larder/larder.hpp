@@ -4939,6 +4939,13 @@ class engine_context {
     return std::nullopt;
   }
 
+  /// Gives the budget of an index over a byte storage its limits: entries, and bytes.
+  template <class Budget>
+  void set_limits(Budget& budget) const {
+    if constexpr (has<max_entries>) budget.set_capacity(0, policies_.template get<max_entries>().value);
+    if constexpr (has<max_bytes>) budget.set_capacity(1, policies_.template get<max_bytes>().value);
+  }
+
   /// How full the cache may be after an eviction: full, unless a `watermark` says less.
   watermark mark() const noexcept {
     if constexpr (has_watermark)
@@ -8194,6 +8201,26 @@ struct indexed_spec {
 
 }  // namespace larder::storage
 
+// ---- larder/storage/stored_request.hpp -----------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// What a table has to know to take in an entry that lies on a byte storage; `hash` is the low half of its key's digest.
+template <class Table>
+typename Table::request stored_request(std::uint64_t hash, const stored_info& info, instant now) {
+  typename Table::request request;
+  request.hash = hash;
+  request.size = {1, info.weight};
+  request.order_weight = info.weight;
+  request.now = now;
+  request.written = info.written;
+  request.accessed = info.accessed;
+  request.expires = info.expires;
+  return request;
+}
+
+}  // namespace larder::storage
+
 // ---- larder/storage/store_index.hpp --------------------------------------------------------------------------------
 
 namespace larder::storage {
@@ -8216,10 +8243,7 @@ class store_index {
         store_(context.policies().template get<typename Context::storage>(), context.errors()),
         spec_(context),
         table_(spec_, context.shards(), context.expected()) {
-    if constexpr (Context::template has<max_entries>)
-      table_.budget().set_capacity(0, context.policies().template get<max_entries>().value);
-    if constexpr (Context::template has<max_bytes>)
-      table_.budget().set_capacity(1, context.policies().template get<max_bytes>().value);
+    context.set_limits(table_.budget());
     departures gone;
     {
       const auto lock = store_.lock();
@@ -8234,24 +8258,11 @@ class store_index {
   table_type& table() noexcept { return table_; }
   const table_type& table() const noexcept { return table_; }
 
-  /// What the table has to know to take an entry in.
-  static typename table_type::request request_for(const digest& id, const stored_info& info, instant now) {
-    typename table_type::request request;
-    request.hash = id.low;
-    request.size = {1, info.weight};
-    request.order_weight = info.weight;
-    request.now = now;
-    request.written = info.written;
-    request.accessed = info.accessed;
-    request.expires = info.expires;
-    return request;
-  }
-
   /// Takes an entry that is on the storage into the index; who has to leave for it leaves the storage as well. The listener
   /// is not told of what another process replaced: its value is gone already.
   void learn(const digest& id, handle h, const stored_info& info, departures& gone) {
     removals left;
-    const put_outcome outcome = table_.put(id, [&] { return id; }, std::move(h), request_for(id, info, context_.now()), left);
+    const put_outcome outcome = table_.put(id, [&] { return id; }, std::move(h), stored_request<table_type>(id.low, info, context_.now()), left);
     removals others;
     left.for_each([&](auto& e) {
       if (!(e.key == id)) others.push(std::move(e.key), std::move(e.payload), e.cause);
@@ -8658,7 +8669,7 @@ class indexed_engine {
     const instant now = context_.now();
     stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
     entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
-    auto request = index_.request_for(at.id, entry.info, now);
+    auto request = stored_request<table_type>(at.id.low, entry.info, now);
     request.only_if_absent = mode.only_if_absent;
     if (!table_.budget().fits_alone(request.size)) {
       table_.count_refused(at.id, request);

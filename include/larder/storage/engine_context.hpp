@@ -86,6 +86,13 @@ class engine_context {
     return std::nullopt;
   }
 
+  /// Gives the budget of an index over a byte storage its limits: entries, and bytes.
+  template <class Budget>
+  void set_limits(Budget& budget) const {
+    if constexpr (has<max_entries>) budget.set_capacity(0, policies_.template get<max_entries>().value);
+    if constexpr (has<max_bytes>) budget.set_capacity(1, policies_.template get<max_bytes>().value);
+  }
+
   /// How full the cache may be after an eviction: full, unless a `watermark` says less.
   watermark mark() const noexcept {
     if constexpr (has_watermark)

@@ -274,7 +274,7 @@ class indexed_engine {
     const instant now = context_.now();
     stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
     entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
-    auto request = index_.request_for(at.id, entry.info, now);
+    auto request = stored_request<table_type>(at.id.low, entry.info, now);
     request.only_if_absent = mode.only_if_absent;
     if (!table_.budget().fits_alone(request.size)) {
       table_.count_refused(at.id, request);

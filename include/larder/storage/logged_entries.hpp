@@ -6,11 +6,11 @@
 #include <larder/core/digest.hpp>
 #include <larder/expiry/expire_after_access.hpp>
 #include <larder/limit/max_bytes.hpp>
-#include <larder/limit/max_entries.hpp>
 #include <larder/storage/departure.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
 #include <larder/storage/logged_spec.hpp>
+#include <larder/storage/stored_request.hpp>
 #include <larder/storage/table_restorer.hpp>
 
 #include <algorithm>
@@ -43,15 +43,8 @@ class logged_entries {
 
   /// What the table has to know to take an entry in.
   static typename table_type::request request_for(std::uint64_t key, const stored_info& info, instant now) {
-    typename table_type::request request;
-    request.hash = key;
-    request.size = {1, info.weight};
+    typename table_type::request request = stored_request<table_type>(key, info, now);
     if constexpr (Context::compresses) request.size[2] = info.uncompressed != 0 ? info.uncompressed : info.weight;
-    request.order_weight = info.weight;
-    request.now = now;
-    request.written = info.written;
-    request.accessed = info.accessed;
-    request.expires = info.expires;
     return request;
   }
 
@@ -176,10 +169,7 @@ class logged_entries {
         store_(context.policies().template get<typename Context::storage>(), context.errors(), capacity_of(context)),
         spec_(context, store_),
         table_(spec_, context.shards(), context.expected()) {
-    if constexpr (Context::template has<max_entries>)
-      table_.budget().set_capacity(0, context.policies().template get<max_entries>().value);
-    if constexpr (Context::template has<max_bytes>)
-      table_.budget().set_capacity(1, context.policies().template get<max_bytes>().value);
+    context.set_limits(table_.budget());
   }
   logged_entries(const logged_entries&) = delete;
   logged_entries& operator=(const logged_entries&) = delete;

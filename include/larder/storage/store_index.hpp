@@ -4,11 +4,10 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/digest.hpp>
-#include <larder/limit/max_bytes.hpp>
-#include <larder/limit/max_entries.hpp>
 #include <larder/storage/departure.hpp>
 #include <larder/storage/entry_table.hpp>
 #include <larder/storage/indexed_spec.hpp>
+#include <larder/storage/stored_request.hpp>
 
 #include <optional>
 #include <utility>
@@ -34,10 +33,7 @@ class store_index {
         store_(context.policies().template get<typename Context::storage>(), context.errors()),
         spec_(context),
         table_(spec_, context.shards(), context.expected()) {
-    if constexpr (Context::template has<max_entries>)
-      table_.budget().set_capacity(0, context.policies().template get<max_entries>().value);
-    if constexpr (Context::template has<max_bytes>)
-      table_.budget().set_capacity(1, context.policies().template get<max_bytes>().value);
+    context.set_limits(table_.budget());
     departures gone;
     {
       const auto lock = store_.lock();
@@ -52,24 +48,11 @@ class store_index {
   table_type& table() noexcept { return table_; }
   const table_type& table() const noexcept { return table_; }
 
-  /// What the table has to know to take an entry in.
-  static typename table_type::request request_for(const digest& id, const stored_info& info, instant now) {
-    typename table_type::request request;
-    request.hash = id.low;
-    request.size = {1, info.weight};
-    request.order_weight = info.weight;
-    request.now = now;
-    request.written = info.written;
-    request.accessed = info.accessed;
-    request.expires = info.expires;
-    return request;
-  }
-
   /// Takes an entry that is on the storage into the index; who has to leave for it leaves the storage as well. The listener
   /// is not told of what another process replaced: its value is gone already.
   void learn(const digest& id, handle h, const stored_info& info, departures& gone) {
     removals left;
-    const put_outcome outcome = table_.put(id, [&] { return id; }, std::move(h), request_for(id, info, context_.now()), left);
+    const put_outcome outcome = table_.put(id, [&] { return id; }, std::move(h), stored_request<table_type>(id.low, info, context_.now()), left);
     removals others;
     left.for_each([&](auto& e) {
       if (!(e.key == id)) others.push(std::move(e.key), std::move(e.payload), e.cause);
