@@ -180,8 +180,8 @@ class cache {
   }
 
   /// Room of n bytes for a value that is filled in place: on `mmap_disk` in the file itself, so that nothing is copied (unless others fill the
-  /// rest of its segment before the commit, which then writes it to the next one); elsewhere on the heap. False in a condition when it is refused: larger than the cache, or the storage has no room. The key stays as it is until
-  /// `commit`.
+  /// rest of its segment before the commit, which then writes it to the next one); elsewhere on the heap. False in a condition when it is
+  /// refused: larger than the cache, or the storage has no room. The key stays as it is until `commit`.
   using reservation = larder::reservation<cache>;
   reservation reserve(key_view key, std::size_t n) {
     static_assert(std::is_same_v<Value, bytes>, "larder: reserve gives room for bytes; a cache of other values takes them whole, by put");

@@ -529,9 +529,10 @@ namespace larder {
 
 /// The algorithm of an eviction policy over slot numbers. The host calls, never twice at once except `on_hit`:
 /// `on_insert` when an entry comes (one that is replaced goes with `on_erase` and comes again, unless the policy declares
-/// `static constexpr bool replacement_is_use = true`: then it is a use, if it takes no more room), `on_hit` when a look-up counts as a use, `on_erase` when an entry leaves for any reason but eviction, `on_evict` when
-/// the host drops the victim, and `victim()` for the slot that should leave (`no_slot` when it holds none). A pinned
+/// `static constexpr bool replacement_is_use = true`: then it is a use, if it takes no more room), `on_hit` when a look-up counts as a use,
+/// `on_erase` when an entry leaves for any reason but eviction, `on_evict` when the host drops the victim, and `victim()` for the slot that should leave (`no_slot` when it holds none). A pinned
 /// entry is taken out with `on_erase` and comes back with `on_insert`, so `victim()` never meets one.
+/// An order whose puts wait for memory of its own may add `void expect(std::uint64_t hash) noexcept`, called when a put begins, to ask for it ahead.
 /// An order that must know for whom the room is, such as ARC, adds the overload `slot victim(entry_info incoming) noexcept`: a
 /// put asks it, perhaps several times for one entry, and `victim()` is left for evictions that no put of this shard asks for.
 /// `on_hit` runs under a shared lock, at once in several threads, only where the policy declares
@@ -11624,8 +11625,8 @@ class cache {
   }
 
   /// Room of n bytes for a value that is filled in place: on `mmap_disk` in the file itself, so that nothing is copied (unless others fill the
-  /// rest of its segment before the commit, which then writes it to the next one); elsewhere on the heap. False in a condition when it is refused: larger than the cache, or the storage has no room. The key stays as it is until
-  /// `commit`.
+  /// rest of its segment before the commit, which then writes it to the next one); elsewhere on the heap. False in a condition when it is
+  /// refused: larger than the cache, or the storage has no room. The key stays as it is until `commit`.
   using reservation = larder::reservation<cache>;
   reservation reserve(key_view key, std::size_t n) {
     static_assert(std::is_same_v<Value, bytes>, "larder: reserve gives room for bytes; a cache of other values takes them whole, by put");

@@ -15,7 +15,8 @@
 // Choose it for values of any size on a local file system; `directory` is for mounts that several machines share. The format: docs/disk_format.md.
 //
 // Limits of mappings: another program that truncates a file, or a device that fails under a mapping, is a SIGBUS and not a miss:
-// `read_mode::copy` is the answer, and what is taken by itself on network file systems (`read_mode::automatic`). Eviction, erase and clear only ever unlink; published bytes are never written again.
+// `read_mode::copy` is the answer, and what is taken by itself on network file systems (`read_mode::automatic`). Eviction, erase and clear only
+// ever unlink; published bytes are never written again.
 
 #include <larder/core/axis.hpp>
 #include <larder/storage/disk_options.hpp>
