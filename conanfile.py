@@ -31,11 +31,12 @@ class LarderConan(ConanFile):
 
     def requirements(self):
         self.requires("xxhash/0.8.3", transitive_headers=True)
-        if self.options.json:
+        if self.options.json or self.options.http:
             self.requires("simdjson/3.13.0", transitive_headers=True, transitive_libs=True)
         if self.options.http:
             self.requires("libcurl/[>=7.88 <9]", transitive_headers=True, transitive_libs=True)
             self.requires("expat/[>=2.5 <3]", transitive_headers=True, transitive_libs=True)
+            self.requires("openssl/[>=3 <4]", transitive_headers=True, transitive_libs=True)
         if self.options.zstd:
             self.requires("zstd/[>=1.4 <2]", transitive_headers=True, transitive_libs=True)
         if self.options.testing:
@@ -66,11 +67,11 @@ class LarderConan(ConanFile):
         if self.settings.os in ("Linux", "FreeBSD"):
             core.system_libs = ["pthread"]
         component("disk", "larder::disk", ["core"])
-        if self.options.json:
+        if self.options.json or self.options.http:
             component("json", "larder::json", ["core", "simdjson::simdjson"])
             component("layer", "larder::layer", ["disk", "json"])
         if self.options.http:
-            component("http", "larder::http", ["core", "libcurl::libcurl", "expat::expat"])
+            component("http", "larder::http", ["json", "libcurl::libcurl", "expat::expat", "openssl::crypto"])
         if self.options.zstd:
             component("zstd", "larder::zstd", ["core", "zstd::zstdlib"])
         if self.options.testing:

@@ -14,9 +14,11 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <limits>
 #include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,7 +57,10 @@ class curl_exchange {
     curl_easy_setopt(easy, CURLOPT_SEEKDATA, this);
   }
 
-  void finish() { response.body = std::move(sink_).take(); }
+  void finish() {
+    response.landed = sink_.landed();
+    response.body = std::move(sink_).take();
+  }
 
  private:
   template <class F>
@@ -75,7 +80,9 @@ class curl_exchange {
     auto& self = *static_cast<curl_exchange*>(user);
     self.moved_ += size;
     const bool more = guarded(self, [&] {
-      if (self.sink_.write({reinterpret_cast<const std::byte*>(data), size})) return true;
+      const bool wanted = self.sink_.write({reinterpret_cast<const std::byte*>(data), size});
+      if (const std::optional<std::uint64_t> landed = self.sink_.landed()) self.request_->into->landed(*landed);
+      if (wanted) return true;
       self.satisfied = true;
       return false;
     });
@@ -172,15 +179,18 @@ class curl_exchange {
       }
     if (response.header("transfer-encoding") || request_->method == "HEAD") announced.reset();
     constexpr std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
+    std::function<std::span<std::byte>(std::uint64_t)> room;
+    if (request_->into != nullptr && response.status < 300)
+      room = [this](std::uint64_t size) { return request_->into->room(response, size); };
     if (response.status >= 300)
       sink_.begin(announced, 0, kept_of_a_failure, kept_of_a_failure);
     else if (request_->range && response.status == 206)
-      sink_.begin(announced, 0, all, std::min(request_->range->size, request_->max_body));
+      sink_.begin(announced, 0, all, std::min(request_->range->size, request_->max_body), room);
     else if (request_->range) {
       response.cut = true;
-      sink_.begin(announced, request_->range->offset, request_->range->size, request_->max_body);
+      sink_.begin(announced, request_->range->offset, request_->range->size, request_->max_body, room);
     } else
-      sink_.begin(announced, 0, all, request_->max_body);
+      sink_.begin(announced, 0, all, request_->max_body, room);
   }
 
   const http_request* request_;

@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <exception>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,9 +53,10 @@ class curl_transport {
     if (choice == on_fresh) curl_easy_setopt(handle.easy(), CURLOPT_FRESH_CONNECT, 1L);
     exchange.attach(handle.easy());
 
-    transfer_watch watch(settings_.timeouts, start);
-    const std::optional<CURLcode> code = run(handle, exchange, watch);
+    transfer_watch watch(settings_.timeouts, start, request.answer_by);
+    const std::optional<CURLcode> code = run(handle, exchange, watch, request.stop);
     if (exchange.failure) std::rethrow_exception(exchange.failure);
+    if (!code && request.stop.stop_requested()) core::fail(error_cause::cancelled, subject(request) + " was given up because a stop was requested");
     if (!code) core::fail(error_cause::timeout, subject(request) + " timed out: " + watch.reason());
     if (*code != CURLE_OK && !exchange.satisfied) {
       if (choice == on_kept && was_stale(handle.easy(), *code, exchange)) return std::nullopt;
@@ -136,8 +138,8 @@ class curl_transport {
     return headers;
   }
 
-  /// libcurl's verdict, or nothing when the time was up.
-  static std::optional<CURLcode> run(const curl_pool::lease& handle, const curl_exchange& exchange, transfer_watch& watch) {
+  /// libcurl's verdict, or nothing when the time was up or a stop was requested.
+  static std::optional<CURLcode> run(const curl_pool::lease& handle, const curl_exchange& exchange, transfer_watch& watch, const std::stop_token& stop) {
     const auto check = [](CURLMcode code) {
       if (code != CURLM_OK) core::fail(error_cause::io, std::string("libcurl fails by itself: ") + curl_multi_strerror(code));
     };
@@ -146,12 +148,14 @@ class curl_transport {
       const curl_pool::lease* handle;
       ~remover() { curl_multi_remove_handle(handle->multi(), handle->easy()); }
     } const removed_at_the_end{&handle};
+    const std::stop_callback waking(stop, [&handle] { curl_multi_wakeup(handle.multi()); });
     for (;;) {
       int running = 0;
       check(curl_multi_perform(handle.multi(), &running));
       int left = 0;
       while (const CURLMsg* message = curl_multi_info_read(handle.multi(), &left))
         if (message->msg == CURLMSG_DONE) return message->data.result;
+      if (stop.stop_requested()) return std::nullopt;
       const std::optional<int> wait = watch.look(exchange.progress(), transfer_watch::clock::now());
       if (!wait) return std::nullopt;
       check(curl_multi_poll(handle.multi(), nullptr, 0, *wait, nullptr));

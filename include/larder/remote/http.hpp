@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,19 @@ struct http_header {
   secret value;      ///< requests carry credentials here: never printed
 };
 
+struct http_response;
+
+/// Where the body of a successful answer goes instead of memory that the transport takes.
+class body_target {
+ public:
+  virtual ~body_target() = default;
+  /// Room for the `size` bytes that are to come (those of the range, where one was asked for); asked once per answer, when its head has come.
+  /// May throw, which ends the request with that exception. The room is written to until `send` has returned.
+  virtual std::span<std::byte> room(const http_response& head, std::uint64_t size) = 0;
+  /// So many bytes from the room's start are there: progress, called for every piece.
+  virtual void landed(std::uint64_t /*filled*/) {}
+};
+
 /// One request. `body` is borrowed until `send` returns and may be read again from its start.
 struct http_request {
   std::string method = "GET";
@@ -52,6 +66,10 @@ struct http_request {
   bool has_body = false;
   std::optional<byte_range> range;             ///< asks for a part; never empty
   std::uint64_t max_body = std::uint64_t{64} << 10U;  ///< a longer answer is refused, not cut
+  body_target* into = nullptr;                 ///< takes the body of a 2xx whose length is announced; borrowed until `send` returns
+  std::stop_token stop;                        ///< ends the request with `error_cause::cancelled`, also while it waits
+  /// The head of the answer has come by then, or the request fails with `error_cause::timeout`: tries and pauses between them included.
+  std::chrono::steady_clock::time_point answer_by = std::chrono::steady_clock::time_point::max();
 
   std::uint64_t body_size() const noexcept {
     std::uint64_t sum = 0;
@@ -65,6 +83,7 @@ struct http_response {
   int status = 0;
   std::vector<http_header> headers;
   bytes body;         ///< of a 200 to a request with a range: already cut to the range; of a failure: at most its beginning
+  std::optional<std::uint64_t> landed;  ///< how many bytes of the body went to `http_request::into`; then `body` is empty
   bool cut = false;   ///< the server ignored the range and the transport cut
 
   /// The value of a header (name in lower case), or nothing.

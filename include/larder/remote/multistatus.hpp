@@ -1,21 +1,15 @@
 #pragma once
 
-// The answer to PROPFIND (RFC 4918, section 14.16), read with expat: it knows namespaces and encodings, which a scanner
-// of our own would get wrong, and it can be stopped at a DOCTYPE, before any entity exists.
+// The answer to PROPFIND (RFC 4918, section 14.16).
 
 #include <larder/core/error.hpp>
 #include <larder/remote/range.hpp>
+#include <larder/remote/xml_reader.hpp>
 
-#include <expat.h>
-
-#include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,80 +23,24 @@ struct dav_resource {
   bool collection = false;
 };
 
-/// Reads a multistatus document of at most INT_MAX bytes. Throws `larder::error` (server) for anything else: other XML,
-/// malformed XML, a DOCTYPE, elements nested or texts longer than any honest answer's.
+/// Reads a multistatus document. Throws `larder::error` (server) for anything else.
 class multistatus_reader {
  public:
   static std::vector<dav_resource> read(std::string_view text) {
     multistatus_reader reader;
-    const std::unique_ptr<std::remove_pointer_t<XML_Parser>, parser_deleter> parser(XML_ParserCreateNS(nullptr, '|'));
-    if (!parser) core::fail(error_cause::io, "expat gives no parser: out of memory");
-    reader.parser_ = parser.get();
-    XML_SetUserData(parser.get(), &reader);
-    XML_SetElementHandler(parser.get(), &on_start, &on_end);
-    XML_SetCharacterDataHandler(parser.get(), &on_text);
-    XML_SetStartDoctypeDeclHandler(parser.get(), &on_doctype);
-    constexpr std::size_t slice = std::size_t{1} << 20U;
-    bool good = true;
-    for (std::size_t at = 0; good && (at < text.size() || at == 0); at += slice) {
-      const std::string_view piece = text.substr(at, slice);
-      good = XML_Parse(parser.get(), piece.data(), static_cast<int>(piece.size()), at + slice >= text.size()) == XML_STATUS_OK;
-    }
-    if (reader.failure_) std::rethrow_exception(reader.failure_);
-    if (!good) refuse(std::string("is not well-formed XML (") + XML_ErrorString(XML_GetErrorCode(parser.get())) + ")");
-    if (!reader.found_) refuse("is XML, but no multistatus");
+    xml_reader<multistatus_reader>::read(text, reader, subject, advice);
     return std::move(reader.resources_);
   }
 
  private:
-  static constexpr std::size_t max_depth = 32;
-  static constexpr std::size_t max_text = 16384;
-  struct parser_deleter {
-    void operator()(XML_Parser parser) const noexcept { XML_ParserFree(parser); }
-  };
-
-  [[noreturn]] static void refuse(const std::string& why) {
-    core::fail(error_cause::server, "the server's listing " + why + "; is there a WebDAV server at this address?");
-  }
-
-  template <class F>
-  void guarded(F&& f) noexcept {
-    if (failure_) return;
-    try {
-      f();
-    } catch (...) {
-      failure_ = std::current_exception();
-      XML_StopParser(parser_, XML_FALSE);
-    }
-  }
-  static multistatus_reader& self(void* user) noexcept { return *static_cast<multistatus_reader*>(user); }
-
-  static void XMLCALL on_doctype(void* user, const XML_Char*, const XML_Char*, const XML_Char*, int) noexcept {
-    self(user).guarded([] { refuse("declares a document type, which none needs"); });
-  }
-  static void XMLCALL on_start(void* user, const XML_Char* name, const XML_Char**) noexcept {
-    self(user).guarded([&] { self(user).start(name); });
-  }
-  static void XMLCALL on_end(void* user, const XML_Char* name) noexcept {
-    self(user).guarded([&] { self(user).end(name); });
-  }
-  static void XMLCALL on_text(void* user, const XML_Char* text, int size) noexcept {
-    multistatus_reader& me = self(user);
-    me.guarded([&] {
-      if (!me.in_field_) return;
-      if (me.text_.size() + static_cast<std::size_t>(size) > max_text) refuse("holds a text longer than " + std::to_string(max_text) + " bytes");
-      me.text_.append(text, static_cast<std::size_t>(size));
-    });
-  }
+  friend xml_reader<multistatus_reader>;
+  static constexpr std::string_view subject = "the server's listing";
+  static constexpr std::string_view advice = "is there a WebDAV server at this address?";
 
   void start(std::string_view name) {
-    if (++depth_ > max_depth) refuse("nests deeper than " + std::to_string(max_depth) + " elements");
-    if (depth_ == 1) {
-      found_ = name == "DAV:|multistatus";
-      if (!found_) refuse("is XML, but no multistatus");
-    }
-    text_.clear();
-    in_field_ = name == "DAV:|href" || name == "DAV:|status" || name == "DAV:|getcontentlength" || name == "DAV:|getetag";
+    if (!found_ && name != "DAV:|multistatus")
+      core::fail(error_cause::server, std::string(subject) + " is XML, but no multistatus; " + std::string(advice));
+    found_ = true;
     if (name == "DAV:|response") {
       current_ = {};
       alive_ = true;
@@ -114,10 +52,7 @@ class multistatus_reader {
       offered_.collection = true;
   }
 
-  void end(std::string_view name) {
-    --depth_;
-    in_field_ = false;
-    const std::string text = trimmed(std::exchange(text_, {}));
+  void end(std::string_view name, const std::string& text) {
     if (name == "DAV:|href") {
       if (current_.href.empty()) current_.href = text;
     } else if (name == "DAV:|getcontentlength") {
@@ -138,23 +73,11 @@ class multistatus_reader {
     }
   }
 
-  static std::string trimmed(std::string_view text) {
-    constexpr std::string_view spaces = " \t\r\n";
-    const std::size_t first = text.find_first_not_of(spaces);
-    if (first == std::string_view::npos) return {};
-    return std::string(text.substr(first, text.find_last_not_of(spaces) - first + 1));
-  }
-
-  XML_Parser parser_ = nullptr;
-  std::exception_ptr failure_;
   std::vector<dav_resource> resources_;
   dav_resource current_;  // of the response being read
   dav_resource offered_;  // of the propstat being read: counts only when its status is 200
-  std::string text_;
-  std::size_t depth_ = 0;
-  bool in_field_ = false;
   bool in_propstat_ = false;
-  bool found_ = false;
+  bool found_ = false;  // the root element is the right one
   bool alive_ = false;
   bool found_props_ = false;
 };

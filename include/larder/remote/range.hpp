@@ -70,7 +70,8 @@ inline void check_partial_answer(const http_request& request, const http_respons
   const std::optional<content_range> got = parse_content_range(*header);
   if (!got) refuse("with a Content-Range that cannot be read");
   if (got->first != request.range->offset) refuse("with a part that begins elsewhere");
-  if (answer.body.size() == 0 || got->last - got->first != answer.body.size() - 1) refuse("with a body as long as none of its Content-Range");
+  const std::uint64_t size = answer.landed.value_or(answer.body.size());
+  if (size == 0 || got->last - got->first != size - 1) refuse("with a body as long as none of its Content-Range");
   const std::uint64_t wanted = last_byte(*request.range);
   if (got->last > wanted) refuse("with more than was asked for");
   if (got->last < wanted && (!got->total || got->last + 1 != *got->total)) refuse("with less than was asked for");

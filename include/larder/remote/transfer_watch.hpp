@@ -22,7 +22,9 @@ class transfer_watch {
  public:
   using clock = std::chrono::steady_clock;
 
-  transfer_watch(const remote_timeouts& limits, clock::time_point start) : limits_(&limits), start_(start), last_(start), period_(start) {}
+  /// `answer_by`: when the first byte of the answer must have come at the latest.
+  transfer_watch(const remote_timeouts& limits, clock::time_point start, clock::time_point answer_by = clock::time_point::max())
+      : limits_(&limits), start_(start), answer_by_(answer_by), last_(start), period_(start) {}
 
   /// Milliseconds until the next look is due; nothing when the time is up, and `reason()` says which time.
   std::optional<int> look(const transfer_progress& at, clock::time_point now) {
@@ -32,6 +34,13 @@ class transfer_watch {
     }
     const bool waiting = !at.answered && !at.sending;
     next_ = clock::time_point::max();
+    if (!at.answered && answer_by_ != clock::time_point::max()) {
+      if (now >= answer_by_) {
+        reason_ = "no answer began within the time that the look-up had";
+        return std::nullopt;
+      }
+      next_ = answer_by_;
+    }
     if (over(start_, limits_->total, now)) return stop("the whole request took longer than ", limits_->total);
     if (waiting && over(last_, limits_->first_byte, now)) return stop("no answer began within ", limits_->first_byte);
     if (waiting || limits_->stall.count() <= 0) {
@@ -66,7 +75,7 @@ class transfer_watch {
   }
 
   const remote_timeouts* limits_;
-  clock::time_point start_, last_, period_, next_;
+  clock::time_point start_, answer_by_, last_, period_, next_;
   std::uint64_t moved_ = 0;
   std::uint64_t period_moved_ = 0;
   std::string reason_;

@@ -17,7 +17,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -255,3 +258,142 @@ TEST_CASE("a transport that is destroyed in a forked child does not end the pare
   CHECK(transport->send(request_to(server, "GET", "absent")).status == 404);
   CHECK(server.counts().connections == 1);
 }
+
+namespace {
+
+/// Lends a vector of the size that is asked for.
+struct room_of_bytes final : remote::body_target {
+  std::span<std::byte> room(const remote::http_response& head, std::uint64_t size) override {
+    statuses.push_back(head.status);
+    most_landed = 0;
+    bytes.resize(static_cast<std::size_t>(size) - short_by);
+    return bytes;
+  }
+  void landed(std::uint64_t filled) override {
+    CHECK(filled >= most_landed);
+    most_landed = filled;
+    if (at_landing) at_landing();
+  }
+
+  std::vector<std::byte> bytes;
+  std::vector<int> statuses;
+  std::uint64_t most_landed = 0;
+  std::size_t short_by = 0;
+  std::function<void()> at_landing;
+};
+
+std::string text_of(const std::vector<std::byte>& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+TEST_CASE("a body lands in the room that the caller lends") {
+  blob_server server;
+  const std::string text(300'000, 'x');
+  server.store("/a", larder::bytes::copy_of(text.data(), text.size()));
+  remote::curl_transport transport(patient());
+  room_of_bytes room;
+  remote::http_request request = request_to(server, "GET", "a");
+  request.max_body = 1U << 20U;
+  request.into = &room;
+
+  SUBCASE("of the whole") {
+    const remote::http_response answer = transport.send(request);
+    CHECK(answer.status == 200);
+    CHECK(answer.landed == 300'000);
+    CHECK(answer.body.empty());
+    CHECK(text_of(room.bytes) == text);
+    CHECK(room.most_landed == 300'000);
+    CHECK(room.statuses == std::vector<int>{200});
+  }
+  SUBCASE("of a range, also where the server ignores it") {
+    request.range = larder::byte_range{299'990, 10};
+    CHECK(transport.send(request).status == 206);
+    CHECK(room.bytes.size() == 10);
+    server.inject({.kind = fault_kind::ignore_range});
+    const remote::http_response answer = transport.send(request);
+    CHECK(answer.status == 200);
+    CHECK(answer.cut);
+    CHECK(answer.landed == 10);
+    CHECK(room.statuses == std::vector<int>{206, 200});
+  }
+  SUBCASE("but not of a failure") {
+    request.target = remote::parse_url(server.url()).child("absent");
+    const remote::http_response answer = transport.send(request);
+    CHECK(answer.status == 404);
+    CHECK_FALSE(answer.landed);
+    CHECK(room.statuses.empty());
+  }
+  SUBCASE("and not where the room is too small") {
+    room.short_by = 1;
+    CHECK_THROWS_WITH_AS(transport.send(request), doctest::Contains("room for 299999 bytes was lent for an answer of 300000"), larder::error);
+  }
+}
+
+TEST_CASE("a stop ends a request that waits, and one whose body comes") {
+  blob_server server;
+  server.store("/a", larder::bytes::copy_of("text", 4));
+  remote::curl_transport transport(patient());
+  std::stop_source stop;
+  remote::http_request request = request_to(server, "GET", "a");
+  request.stop = stop.get_token();
+  const auto cause_of = [&] {
+    try {
+      transport.send(request);
+    } catch (const larder::error& e) {
+      CHECK(std::string(e.what()).find("stop was requested") != std::string::npos);
+      return e.cause();
+    }
+    return larder::error_cause::io;
+  };
+
+  SUBCASE("before an answer") {
+    server.inject({.kind = fault_kind::stall, .after = 0});
+    std::jthread stopping([&] {
+      while (server.pending_faults() != 0) std::this_thread::yield();
+      stop.request_stop();
+    });
+    CHECK(cause_of() == larder::error_cause::cancelled);
+  }
+  SUBCASE("in the middle of the body") {
+    server.inject({.kind = fault_kind::stall, .after = 2});
+    room_of_bytes room;
+    room.at_landing = [&] { stop.request_stop(); };
+    request.into = &room;
+    CHECK(cause_of() == larder::error_cause::cancelled);
+  }
+  SUBCASE("before it began") {
+    stop.request_stop();
+    CHECK(cause_of() == larder::error_cause::cancelled);
+    CHECK(server.counts()["GET"] == 0);
+  }
+  server.release();
+}
+
+TEST_CASE("an answer that does not begin by the time it is needed is a timeout, one that has begun may take longer") {
+  blob_server server;
+  server.store("/a", larder::bytes::copy_of("text", 4));
+  remote::curl_transport transport(patient());
+  remote::http_request request = request_to(server, "GET", "a");
+  server.inject({.kind = fault_kind::stall, .after = 0});
+  request.answer_by = std::chrono::steady_clock::now() + 20ms;
+  try {
+    transport.send(request);
+    FAIL("there is no answer");
+  } catch (const larder::error& e) {
+    CHECK(e.cause() == larder::error_cause::timeout);
+  }
+  server.release();
+
+  server.inject({.kind = fault_kind::stall, .after = 2});
+  std::stop_source stop;
+  room_of_bytes room;
+  request.answer_by = std::chrono::steady_clock::now() + 300ms;
+  room.at_landing = [&] {
+    while (std::chrono::steady_clock::now() <= request.answer_by) std::this_thread::yield();
+    stop.request_stop();
+  };
+  request.into = &room;
+  request.stop = stop.get_token();
+  CHECK_THROWS_WITH_AS(transport.send(request), doctest::Contains("stop was requested"), larder::error);
+  server.release();
+}
+
+}  // namespace
