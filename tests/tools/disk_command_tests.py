@@ -259,6 +259,27 @@ class Disk(unittest.TestCase):
         self.assertIn(b"1 expired and not shown", done.stderr)
         self.assertIn(b"9 h ago", larder("ls", self.directory, "--prefix", "layer.5").stdout)
 
+    def test_compressed_values_are_told_with_both_sizes(self):
+        self.some_entries()
+        before = self.figures()
+        self.assertEqual(before["compressed_entries"], 0)
+        self.assertEqual(before["uncompressed_value_bytes"], before["value_bytes"])
+        self.assertIsNone(self.listed("--prefix", "fresh")[0]["uncompressed_size"])
+        self.assertNotIn(b"compressed", larder("ls", self.directory).stderr)
+        for size in (10_000, 10_000_000):  # in a segment; in a file of its own
+            subprocess.run([WRITER, "runs", str(self.directory), str(size)], check=True, timeout=60)
+            listed = self.listed("--prefix", "run")[0]
+            self.assertEqual(listed["uncompressed_size"], size)
+            self.assertLess(listed["size"], size // 50)
+            self.assertEqual(listed["value_file"] is None, size == 10_000)
+            figures = self.figures()
+            self.assertEqual(figures["compressed_entries"], 1)
+            self.assertEqual(figures["value_bytes"], before["value_bytes"] + listed["size"])
+            self.assertEqual(figures["uncompressed_value_bytes"], before["value_bytes"] + size)
+        self.check(larder("ls", self.directory, "--prefix", "run"), 0, "(1 compressed; 9.5 MiB in all before)")
+        self.check(larder("stat", self.directory), 0, "1 compressed; 9.8 MiB in all before")
+        self.check(larder("verify", self.directory), 0)
+
     def test_keys_of_every_kind_come_back_as_they_were(self):
         keys = [b"", b"\x00", b"a\x00b", "größe/☃".encode(), b"\xff\xfe", b"k" * 5000, b"hex:00", b" blank ", b"line\nbreak", b"tab\t", b"quote\"\\",
                 b"\x1b[31mred", "\u202eturned".encode(), "\u0085".encode(), bytes(range(256))]

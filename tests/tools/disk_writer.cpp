@@ -4,6 +4,7 @@
 //
 // disk_writer DIRECTORY [AGE]: its clock stands, AGE seconds before the time of day. A key of no bytes is -.
 // disk_writer mark DIRECTORY VERSION ORDER: writes a marker that is whole.
+// disk_writer runs DIRECTORY SIZE: puts a value of that many equal characters under the key "run", compressed.
 // disk_writer later FILE NUMBER OFFSET KIND FLAG: makes a record in a sealed segment one that a later version wrote.
 
 #include <larder/cache.hpp>
@@ -13,6 +14,8 @@
 #include <larder/expiry/ttl.hpp>
 #include <larder/limit/max_bytes.hpp>
 #include <larder/storage/mmap_disk.hpp>
+
+#include "../unit/cache/run_lengths.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -91,9 +94,14 @@ int main(int count, char** arguments) {
                static_cast<std::uint8_t>(std::stoul(words[4])), static_cast<std::uint8_t>(std::stoul(words[5])));
     return 0;
   }
-  larder::mmap_disk storage{arguments[1], {}};
+  const bool makes_runs = words.front() == "runs" && words.size() == 3;
+  larder::mmap_disk storage{makes_runs ? words[1] : words[0], {}};
   storage.options.segment_size = 128_KiB;
   storage.options.file_from = 16_KiB;
+  if (makes_runs) {
+    auto compressing = larder::make_cache<std::string, std::string>(larder::lru{}, larder::max_bytes{64_MiB}, run_lengths{}, storage);
+    return compressing.put("run", std::string(std::stoul(words[2]), 'x')) ? 0 : 1;
+  }
   larder::manual_clock clock(larder::wall_time::now() - std::chrono::seconds(count > 2 ? std::atol(arguments[2]) : 0));
   auto cache =
       larder::make_cache<std::string, std::string>(larder::lru{}, larder::max_bytes{64_MiB}, larder::ttl{},

@@ -38,6 +38,8 @@ directory_contents contents_of(const segment_inspection& found) {
       one.live += e.record_size;
       sizes.push_back(e.info.weight);
       all.values += e.info.weight;
+      all.uncompressed_values += e.info.uncompressed == 0 ? e.info.weight : e.info.uncompressed;
+      all.compressed += e.info.uncompressed == 0 ? 0 : 1;
       const std::uint64_t key = e.key ? e.key->size() : 0;
       const std::uint64_t payload = e.file ? 0 : e.payload_size;
       all.keys += key;

@@ -35,6 +35,8 @@ struct directory_contents {
   std::size_t later = 0;       ///< entries of a later version, not counted above
   std::uint64_t expired_bytes = 0;
   std::uint64_t values = 0;  ///< payload of all entries, shared files as often as they are referred to
+  std::uint64_t uncompressed_values = 0;  ///< what the values are for callers: more than `values` by what compression saved
+  std::size_t compressed = 0;             ///< of the entries
   std::uint64_t values_in_segments = 0;
   std::uint64_t keys = 0;
   std::uint64_t heads = 0;  ///< 88 bytes each, references to files, and padding

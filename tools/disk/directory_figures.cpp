@@ -67,6 +67,8 @@ std::string json_of(const segment_inspection& found, const directory_contents& a
       .add("unreadable_entries", all.unreadable)
       .add("later_version_entries", all.later)
       .add("value_bytes", all.values)
+      .add("compressed_entries", all.compressed)
+      .add("uncompressed_value_bytes", all.uncompressed_values)
       .add("key_bytes", all.keys)
       .add("head_and_padding_bytes", all.heads)
       .add("largest_value", all.largest)
@@ -118,6 +120,8 @@ void print_text(const segment_inspection& found, const directory_contents& all, 
   line("entries", entries);
   if (all.entries != 0) {
     line("values", format_size(all.values) + "; median " + format_size(all.median) + ", largest " + format_size(all.largest));
+    if (all.compressed != 0)
+      line("", grouped(all.compressed) + " compressed; " + format_size(all.uncompressed_values) + " in all before");
     line("keys", format_size(all.keys) + "; heads and padding " + format_size(all.heads));
     line("written", local_time(*all.oldest) + " (" + distance_text(*all.oldest, now) + ") to " + local_time(*all.newest) + " (" +
                         distance_text(*all.newest, now) + ")");

@@ -38,6 +38,7 @@ std::string json_of(const entry& e, instant now, const std::string& segment) {
       .add("key_hex", e.key ? std::optional<std::string>(hexadecimal(*e.key)) : std::nullopt)
       .add("digest", e.info.id.hex())
       .add("size", e.info.weight)
+      .add("uncompressed_size", e.info.uncompressed == 0 ? std::nullopt : std::optional<std::uint64_t>(e.info.uncompressed))
       .member("where", where.text())
       .add("value_file", e.file ? std::optional<std::string>("entries/" + e.place()) : std::nullopt)
       .add("written", utc_time(e.info.written))
@@ -147,15 +148,20 @@ void list_entries(const list_options& options) {
   if (!rows.empty()) std::printf(line_format, "SIZE", "WHERE", "WRITTEN", "EXPIRES", "LAST USE", "KEY");
   const std::size_t width = width_of_output();
   std::uint64_t bytes = 0;
+  std::uint64_t uncompressed = 0;
+  std::size_t compressed = 0;
   for (const row& r : rows) {
     const entry e = reader.read(*r.in, *r.record);
     bytes += e.info.weight;
+    uncompressed += e.info.uncompressed == 0 ? e.info.weight : e.info.uncompressed;
+    compressed += e.info.uncompressed == 0 ? 0 : 1;
     print_row(e, now, width);
   }
   std::fflush(stdout);
   std::string note = simulate::grouped(rows.size());
   if (all != rows.size()) note += " of " + simulate::grouped(all);
   note += (all == 1 ? " entry, " : " entries, ") + larder::format_size(bytes);
+  if (compressed != 0) note += " (" + simulate::grouped(compressed) + " compressed; " + larder::format_size(uncompressed) + " in all before)";
   if (expired != 0 && !options.with_expired)
     note += "; " + simulate::grouped(expired) + " expired and not shown (--expired shows them)";
   if (!found.has_marker()) note += "; the marker file \"format\" is missing or damaged (larder disk repair writes it anew)";
