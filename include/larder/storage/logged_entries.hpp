@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -215,9 +216,11 @@ class logged_entries {
     departures& gone;
     std::size_t before;  // how many had gone when it began
     bool dropping;
+    std::unordered_map<std::uint64_t, std::uint64_t> known_before{};  // where entries were when the log was cut
 
     void put(const digest& id, const handle& h, const stored_info& info) {
       take_back(id);
+      if (is_resurrected(id, h)) return index.store_.lose(id);
       index.learn(id, h, info, gone);
     }
     void erase(const digest& id) {
@@ -237,7 +240,19 @@ class logged_entries {
       });
     }
     void clear() {
-      index.table_.clear(index.context_.now(), [](removals& left) { left.clear(); });
+      known_before.clear();
+      index.table_.clear(index.context_.now(), [this](removals& left) {
+        if (index.store_.known_until())
+          left.for_each([this](auto& e) { known_before.insert_or_assign(e.key, e.payload.place().word()); });
+        left.clear();
+      });
+    }
+    /// Whether it is a record that the index knew not to count before the log was cut.
+    bool is_resurrected(const digest& id, const handle& h) const {
+      const std::optional<std::uint64_t> until = index.store_.known_until();
+      if (!until || h.place().word() > *until) return false;
+      const auto known = known_before.find(id.low);
+      return known == known_before.end() || h.place().word() < known->second;
     }
     /// What this process chose to evict on the way was somebody else's to change already: its listener is not told.
     void take_back([[maybe_unused]] const digest& id) {

@@ -33,15 +33,27 @@ class pinned_views {
   explicit pinned_views(std::shared_ptr<pinned_ledger> ledger) noexcept : ledger_(std::move(ledger)) {}
   pinned_views(const pinned_views&) = delete;
   pinned_views& operator=(const pinned_views&) = delete;
+  ~pinned_views() {
+    while (spare_ != nullptr) delete std::exchange(spare_, spare_->next);
+  }
 
-  /// The bytes of the record at `unit`, which keep `mapping`, whose own views these are, alive.
-  bytes view(const std::shared_ptr<Mapping>& mapping, std::uint32_t unit, const std::byte* data, std::size_t size) {
+  /// The bytes of the record at `unit`, which keep `mapping` (a `shared_ptr`), whose own views these are, alive.
+  template <class Shared>
+  bytes view(Shared&& mapping, std::uint32_t unit, const std::byte* data, std::size_t size) {
     if (size == 0) return {};
     const guard held(*this);
     view_of*& first = rows_[row_of(unit)];
     for (view_of* v = first; v != nullptr; v = v->next)
       if (v->unit == unit && !v->left && v->try_acquire()) return bytes(v, data, size);
-    auto* const fresh = new view_of(mapping, unit, size);
+    view_of* fresh = spare_;
+    if (fresh != nullptr) {
+      spare_ = fresh->next;
+      --spares_;
+      std::destroy_at(fresh);
+      std::construct_at(fresh, std::forward<Shared>(mapping), unit, size);
+    } else {
+      fresh = new view_of(std::forward<Shared>(mapping), unit, size);
+    }
     fresh->next = first;
     first = fresh;
     return bytes(fresh, data, size);
@@ -67,7 +79,6 @@ class pinned_views {
     void destroy() noexcept override {
       const std::shared_ptr<Mapping> last = std::move(mapping);  // the lock lies in it
       last->views().forget(*this);
-      delete this;
     }
     std::shared_ptr<Mapping> mapping;
     std::uint32_t unit;
@@ -100,6 +111,7 @@ class pinned_views {
     if (std::exchange(v.left, true)) return;
     ledger_->add(v.size);
   }
+  /// Its memory is kept for the next: most views are let go of before another record is looked up, and the heap is dear.
   void forget(view_of& gone) noexcept {
     const guard held(*this);
     for (view_of** at = &rows_[row_of(gone.unit)]; *at != nullptr; at = &(*at)->next)
@@ -108,12 +120,23 @@ class pinned_views {
         break;
       }
     if (gone.left) ledger_->subtract(gone.size);
+    if (spares_ == most_spares) {
+      delete &gone;
+    } else {
+      ++spares_;
+      gone.next = spare_;
+      std::atomic_signal_fence(std::memory_order_release);  // a fork may come between any two steps
+      spare_ = &gone;
+    }
   }
 
   std::shared_ptr<pinned_ledger> ledger_;
   const pid_t process_ = ::getpid();
   std::atomic<bool> busy_{false};
   std::array<view_of*, 64> rows_{};
+  static constexpr std::uint32_t most_spares = 4;
+  std::uint32_t spares_ = 0;
+  view_of* spare_ = nullptr;
 };
 
 }  // namespace larder::storage

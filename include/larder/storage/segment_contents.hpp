@@ -229,6 +229,7 @@ class segment_contents {
   std::uint32_t sealed_ = 0;                // nothing more comes into segments up to this one
   std::uint32_t flushed_below_ = 0;         // segments that the device has
   std::uint64_t told_until_ = 0;            // what was published up to this position may have been found in the segments
+  std::uint64_t newest_place_ = 0;          // of the records that the index was told of, in the newest segment
   bool stale_ = false;                      // everything is to be looked at anew
   recent_changes recent_;
   value_references references_;

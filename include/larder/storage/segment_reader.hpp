@@ -96,9 +96,10 @@ class segment_reader {
       result.payload = in->views().view(in, at.unit, payload.data(), payload.size());
     } else {
       const auto reference = format::file_reference::decode(payload);
-      const std::shared_ptr<mapped_value> value = reference ? files_->find(reference->number) : nullptr;
+      std::shared_ptr<mapped_value> value = reference ? files_->find(reference->number) : nullptr;
       if (value == nullptr) return false;
-      result.payload = value->views().view(value, 0, value->content().data(), value->content().size());
+      mapped_value& found = *value;
+      result.payload = found.views().view(std::move(value), 0, found.content().data(), found.content().size());
     }
     size = result.payload.size();
     if (format::is_compressed(record->kind)) [[unlikely]]

@@ -35,12 +35,21 @@ class segment_replica : public segment_contents {
   void recover(Visitor&& to) {
     tell_everything(to);
   }
+  /// When everything is told anew because somebody cut the log: up to which place the index knew of all records. Segments may have been cut as
+  /// well, so that an older record, or one that was erased, stands where a newer one was.
+  std::optional<std::uint64_t> known_until() const noexcept { return known_until_ != 0 ? std::optional<std::uint64_t>(known_until_) : std::nullopt; }
+  /// A key's newest record is not there any more: its older ones are not to count either. Under the lock.
+  void lose(const digest& id) { lost_keys_.push_back(id.low); }
+
   /// What others changed since the last time, to `to`, under the lock: `put(id, handle, info)`, `erase(id)`, `evict(id, place)`, and
   /// `clear()` when everything is told anew. Throws `larder::error` when the system refuses; what was not told is told the next time.
   template <class Visitor>
   void follow(Visitor&& to) {
+    known_until_ = 0;
     for (;;) {
       if (stale_) {
+        shared_log* const before = log_.load(std::memory_order_relaxed);
+        known_until_ = before != nullptr && before->is_cut() ? newest_place_ : 0;
         attach();
         to.clear();
         tell_everything(to);
@@ -90,6 +99,8 @@ class segment_replica : public segment_contents {
   }
 
  private:
+  std::uint64_t known_until_ = 0;
+
   /// Of each key what its newest record says, oldest first. Memory is asked for some records ahead: every key lies elsewhere.
   template <class Visitor>
   void tell_everything(Visitor& to) {
@@ -121,6 +132,9 @@ class segment_replica : public segment_contents {
           if (i + ahead < live[s].size()) to.coming(all[s]->key(i + ahead));
         if (live[s][i]) tell_found(all[s], i, to);
       }
+    newest_place_ = 0;
+    if (!all.empty())
+      for (std::size_t i = 0; i < all.back()->size(); ++i) newest_place_ = std::max(newest_place_, all.back()->place(all.back()->entry(i).unit).word());
     for (const auto& [key, sequence] : opened_.damaged) lost_keys_.push_back(key);
     if (opened_.alone)
       for (const std::uint64_t file : opened_.files)
@@ -198,6 +212,7 @@ class segment_replica : public segment_contents {
     if (!in->footer) in->add(record ? format::footer_entry::of(*record, at.unit, weight, uncompressed) : in->entry_at(at.unit));
     if (!record) return;
     recent_.add(position_.load(std::memory_order_relaxed), record->id.low);
+    newest_place_ = std::max(newest_place_, at.word());
     switch (record->kind) {
       case format::record_kind::erased: to.erase(record->id); return;
       case format::record_kind::evicted: return;

@@ -250,6 +250,7 @@ class segment_store : public segment_replica {
     }
     if (made.reference) references_.add(*made.reference);
     recent_.add(position, made.record.id.low);
+    newest_place_ = std::max(newest_place_, made.at.word());
     position_.store(position + 1, std::memory_order_release);
   }
   /// Whoever seals the segment is to look for the last uses of its records.

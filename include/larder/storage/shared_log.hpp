@@ -230,6 +230,11 @@ class shared_log {
     if (::fstat(file_.get(), &answer) != 0) return true;  // nobody says otherwise
     return answer.st_nlink != 0 && static_cast<std::uint64_t>(answer.st_size) >= size_;
   }
+  /// Whether the file is still named and was cut.
+  bool is_cut() const noexcept {
+    struct stat answer {};
+    return ::fstat(file_.get(), &answer) == 0 && answer.st_nlink != 0 && static_cast<std::uint64_t>(answer.st_size) < size_;
+  }
 
  private:
   static constexpr std::array<char, 8> magic{'L', 'A', 'R', 'D', 'E', 'R', 'L', '\n'};
