@@ -103,6 +103,37 @@ TEST_CASE("fault 13: a reservation that is granted may be filled, one without ro
           }) == "");
 }
 
+TEST_CASE("fault 13: a full device serves what it has without the marker that a power cut took") {
+  if (!can_mount()) return skip("small file systems need root and mounts");
+  const scratch dir;
+  CHECK(in_child([&]() -> std::string {
+          enter_private_mounts();
+          mount_tmpfs(dir / "small", "size=8m");
+          const fs::path directory = dir / "small" / "cache";
+          history known(8, {1000, 60'000});
+          {
+            disk_cache cache = open_cache(directory, 4'000'000);
+            operations work(cache, known, -1, 1);
+            for (unsigned key = 0; key < known.keys(); ++key)
+              if (std::string wrong = work.put(key); !wrong.empty()) return wrong;
+            known = work.known();
+          }
+          const auto marker_size = fs::file_size(directory / "format");
+          fs::resize_file(directory / "format", 0);
+          std::ofstream(dir / "small" / "other") << std::string(8'000'000, 'x');  // as much as there is room for
+          if (free_bytes(dir / "small") > 4096) return "the device did not fill";
+          {
+            disk_cache cache = open_cache(directory, 4'000'000);
+            if (std::string wrong = known.judge_all(cache); !wrong.empty()) return wrong;
+            if (errors_of(cache, larder::error_cause::no_space) == 0) return "that the marker is missing was not said";
+          }
+          fs::remove(dir / "small" / "other");
+          disk_cache cache = open_cache(directory, 4'000'000);
+          if (std::string wrong = known.judge_all(cache); !wrong.empty()) return wrong;
+          return fs::file_size(directory / "format") == marker_size ? "" : "the marker was not written again";
+        }) == "");
+}
+
 TEST_CASE("fault 13: a device without room for another file") {
   if (!can_mount()) return skip("small file systems need root and mounts");
   // A store that packs entries needs few files and is refused nothing: it only has to open and work.

@@ -96,7 +96,7 @@ class entry_directory {
     }
     check_marker(policy);
     create_folders();
-    if (!read_marker().has_value()) write_marker();
+    if (!read_marker().has_value()) restore_marker();
   }
 
   const std::string& root() const noexcept { return root_; }
@@ -113,6 +113,7 @@ class entry_directory {
   static std::size_t folder_number(const digest& id) noexcept { return static_cast<std::size_t>(id.high >> 56); }
   std::string path_of(const digest& id) const { return folder_of(folder_number(id)).append("/").append(id.hex()); }
 
+  std::string path_of_marker() const { return file("format"); }
   /// A name in `staging` that nobody else makes.
   std::string staging_path() const {
     static_assert(sizeof(pid_t) <= sizeof(long));
@@ -275,6 +276,15 @@ class entry_directory {
     }
   }
 
+  /// A full device still serves what it has, also without the marker that a power cut took.
+  void restore_marker() const {
+    try {
+      write_marker();
+    } catch (const file_error& e) {
+      if (e.cause() != error_cause::no_space || names_in(file("entries")).empty()) throw;
+      sink_->report(e.cause(), e.what());
+    }
+  }
   void write_marker() const {
     const std::string text = marker_text();
     for (int attempt = 0;; ++attempt) {

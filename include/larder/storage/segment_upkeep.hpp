@@ -97,6 +97,7 @@ class segment_upkeep : public segment_store {
     for (const std::uint32_t segment : segments) take(folder_.path_of(segment), segment, refused.segments);
     int folder_answer = segment_folder::flush(folder_.path(), O_DIRECTORY);
     if (folder_answer == 0) folder_answer = segment_folder::flush(directory_.root(), O_DIRECTORY);
+    if (folder_answer == 0) folder_answer = segment_folder::flush(directory_.path_of_marker());
     const guard held = threads_.lock_unless_held();
     if (number == 0 && folder_answer == 0) {
       if (!segments.empty() && flushed_below_ == before) flushed_below_ = segments.back();
