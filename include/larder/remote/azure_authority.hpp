@@ -5,6 +5,7 @@
 #include <larder/core/time.hpp>
 #include <larder/remote/access_token.hpp>
 #include <larder/remote/azure_credential_settings.hpp>
+#include <larder/remote/form_encoding.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/secret.hpp>
 #include <larder/remote/token_retry.hpp>
@@ -85,24 +86,11 @@ class azure_authority {
       if (!text.empty()) text += '&';
       text += each.name;
       text += '=';
-      append_encoded(text, each.value);
+      append_form_encoded(text, each.value);
     });
     secret form(text);
     std::fill(text.begin(), text.end(), '\0');
     return form;
-  }
-  static void append_encoded(std::string& out, std::string_view value) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    for (const char c : value) {
-      if (is_plain_word({&c, 1}, "._~") || c == '-') {
-        out += c;
-        continue;
-      }
-      const auto byte = static_cast<unsigned char>(c);
-      out += '%';
-      out += digits[byte >> 4U];
-      out += digits[byte & 15U];
-    }
   }
 
   /// Of what the service wrote only its code and number are repeated, and only if they look like them: its sentences may hold

@@ -40,15 +40,15 @@ struct token_retry {
   bool absent_may_pass = false;  ///< 404 and 410 come while the service starts or is updated
 
   /// Sends; the last answer, whatever it is. A connection that breaks or times out counts as a busy answer; the last such failure is thrown.
-  /// The request must do no harm when it is sent twice. Throws `larder::error` (cancelled) when a stop is requested between two tries.
+  /// The request must do no harm when it is sent twice; `first` is an answer to it that has already come. Throws `larder::error` (cancelled) when a stop is requested between two tries.
   template <http_transport Transport>
-  http_response send(Transport& transport, const http_request& request, const token_pause& pause) const {
+  http_response send(Transport& transport, const http_request& request, const token_pause& pause, std::optional<http_response> first = std::nullopt) const {
     std::chrono::milliseconds next = first_pause;
     std::chrono::milliseconds paused{0};
     for (unsigned tries_left = more_tries;;) {
-      std::optional<http_response> answer;
+      std::optional<http_response> answer = std::exchange(first, std::nullopt);
       try {
-        answer = transport.send(request);
+        if (!answer) answer = transport.send(request);
       } catch (const error& thrown) {
         if ((thrown.cause() != error_cause::network && thrown.cause() != error_cause::timeout) || tries_left == 0) throw;
       }
