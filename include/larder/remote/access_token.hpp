@@ -58,9 +58,10 @@ class access_token_reader {
 
   access_token parse(std::string_view reply) const {
     constexpr std::size_t deepest = 8;
+    if (reply.empty()) refuse("it is empty");
     if (reply.size() > token_reply_limit) refuse("it has " + std::to_string(reply.size()) + " bytes, the limit is " + std::to_string(token_reply_limit));
     simdjson::dom::parser parser;
-    if (parser.allocate(std::max<std::size_t>(reply.size(), 1), deepest) != simdjson::SUCCESS) core::fail(error_cause::io, "no memory to read " + std::string(subject_));
+    if (parser.allocate(reply.size(), deepest) != simdjson::SUCCESS) core::fail(error_cause::io, "no memory to read " + std::string(subject_));
     element root;
     simdjson::dom::object object;
     if (parser.parse(reply.data(), reply.size(), true).get(root) != simdjson::SUCCESS) refuse("it is not JSON");

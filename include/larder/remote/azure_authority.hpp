@@ -12,6 +12,7 @@
 #include <larder/remote/url.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -93,9 +94,10 @@ class azure_authority {
     return form;
   }
 
-  /// Of what the service wrote only its code and number are repeated, and only if they look like them: its sentences may hold
-  /// what it was sent.
+  /// Of what the service wrote only a code that is known and a number are repeated: the rest may hold what it was sent.
   [[noreturn]] void refused(const http_response& answer) const {
+    constexpr std::array<std::string_view, 9> codes{"invalid_request", "invalid_client", "invalid_grant", "invalid_scope", "invalid_resource",
+                                                    "unauthorized_client", "unsupported_grant_type", "interaction_required", "temporarily_unavailable"};
     std::string message = "POST " + endpoint_.printable() + " answered " + std::to_string(answer.status);
     const std::string_view body = answer.body.text();
     constexpr std::size_t deepest = 8;
@@ -103,14 +105,13 @@ class azure_authority {
     simdjson::dom::element root;
     std::string_view code;
     std::uint64_t number = 0;
-    if (body.size() <= token_reply_limit && parser.allocate(std::max<std::size_t>(body.size(), 1), deepest) == simdjson::SUCCESS &&
+    if (!body.empty() && body.size() <= token_reply_limit && parser.allocate(body.size(), deepest) == simdjson::SUCCESS &&
         parser.parse(body.data(), body.size(), true).get(root) == simdjson::SUCCESS) {
-      if (root["error"].get(code) == simdjson::SUCCESS && code.size() <= 40 && std::all_of(code.begin(), code.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; }))
-        message += " (" + std::string(code);
-      else
-        code = {};
-      if (root["error_codes"].at(0).get(number) == simdjson::SUCCESS && number < 100'000'000) message += (code.empty() ? " (AADSTS" : ", AADSTS") + std::to_string(number);
-      if (message.find('(') != std::string::npos) message += ")";
+      std::string known;
+      if (root["error"].get(code) == simdjson::SUCCESS && std::find(codes.begin(), codes.end(), code) != codes.end()) known = code;
+      if (root["error_codes"].at(0).get(number) == simdjson::SUCCESS && number < 100'000'000)
+        known += (known.empty() ? "AADSTS" : ", AADSTS") + std::to_string(number);
+      if (!known.empty()) message += " (" + known + ")";
     }
     message += "; check the tenant, the client id and its secret or federation";
     core::fail(error_cause::unauthorized, message);

@@ -31,7 +31,9 @@ class azure_cli_credential {
 
   /// Runs nothing. Throws `larder::error` for settings that cannot work.
   explicit azure_cli_credential(const azure_credential_settings& settings)
-      : variables_(checked(settings).variables), most_time_(settings.command_time), arguments_{"account", "get-access-token", "--output", "json", "--scope", settings.scope} {
+      : variables_(checked(settings).variables),
+        most_time_(settings.command_time),
+        arguments_{"account", "get-access-token", "--output", "json", "--scope", settings.scope} {
     if (!settings.tenant.empty()) arguments_.insert(arguments_.end(), {"--tenant", settings.tenant});
   }
 
@@ -45,10 +47,14 @@ class azure_cli_credential {
     const bounded_command::result got = command.run(stop);
     const std::string subject = "\"" + command.program + " account get-access-token\"";
     switch (got.how) {
-      case bounded_command::ending::late: core::fail(error_cause::timeout, subject + " was ended after " + std::to_string(most_time_.count()) + " ms without an end; see whether it waits for something");
-      case bounded_command::ending::too_long: core::fail(error_cause::server, subject + " wrote more than " + std::to_string(token_reply_limit) + " bytes; is this az the Azure CLI?");
-      case bounded_command::ending::stopped: core::fail(error_cause::cancelled, subject + " was ended because a stop was requested");
-      case bounded_command::ending::exited: break;
+      case bounded_command::ending::late:
+        core::fail(error_cause::timeout, subject + " was stopped after " + std::to_string(most_time_.count()) + " ms; see whether it waits for something");
+      case bounded_command::ending::too_long:
+        core::fail(error_cause::server, subject + " wrote more than " + std::to_string(token_reply_limit) + " bytes; is this az the Azure CLI?");
+      case bounded_command::ending::stopped:
+        core::fail(error_cause::cancelled, subject + " was ended because a stop was requested");
+      case bounded_command::ending::exited:
+        break;
     }
     if (got.status.value_or(0) == 0) return access_token_reader::read(got.output.reveal(), "what " + subject + " wrote", asked_at, token_words::command_line);
     const std::string message = subject + " exited with " + std::to_string(*got.status) + ": " + printable(got.complaints);
@@ -65,7 +71,8 @@ class azure_cli_credential {
       const std::string candidate = std::string(rest.substr(0, end)) + "/az";
       rest.remove_prefix(std::min(end + 1, rest.size()));
       struct stat about {};
-      if (candidate.front() == '/' && candidate != "/az" && ::stat(candidate.c_str(), &about) == 0 && S_ISREG(about.st_mode) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+      const bool absolute = candidate.front() == '/' && candidate != "/az";
+      if (absolute && ::stat(candidate.c_str(), &about) == 0 && S_ISREG(about.st_mode) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
     }
     throw credential_unavailable("there is no az (the Azure CLI) in PATH");
   }

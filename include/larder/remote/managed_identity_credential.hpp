@@ -115,7 +115,8 @@ class managed_identity_credential {
 
   void choose_app_service(const azure_credential_settings& settings) {
     const std::optional<std::string> password = settings.variables("IDENTITY_HEADER");
-    if (!password) throw credential_unavailable("IDENTITY_ENDPOINT is set without IDENTITY_HEADER, as on Azure Arc, which is not supported; name a client secret instead");
+    if (!password)
+      throw credential_unavailable("IDENTITY_ENDPOINT is set without IDENTITY_HEADER, as on Azure Arc, which is not supported; name a client secret instead");
     if (settings.variables("IDENTITY_SERVER_THUMBPRINT"))
       throw credential_unavailable("IDENTITY_SERVER_THUMBPRINT is set, as in Service Fabric, which is not supported; name a client secret instead");
     if (!is_header_token(*password)) core::fail(error_cause::invalid_argument, "IDENTITY_HEADER has characters that no header may have");
@@ -145,7 +146,8 @@ class managed_identity_credential {
     std::string out = "&resource=";
     append_form_encoded(out, resource);
     const managed_identity& which = settings.identity;
-    if (!which.client_id.empty() + !which.object_id.empty() + !which.resource_id.empty() > 1)
+    const int given = (which.client_id.empty() ? 0 : 1) + (which.object_id.empty() ? 0 : 1) + (which.resource_id.empty() ? 0 : 1);
+    if (given > 1)
       core::fail(error_cause::invalid_argument, "managed_identity: client_id, object_id and resource_id name the same thing; give one of them");
     const auto add = [&out](const char* name, const std::string& value) {
       if (value.empty()) return;
@@ -156,7 +158,7 @@ class managed_identity_credential {
     };
     add(object_id, which.object_id);
     add(resource_id, which.resource_id);
-    add("client_id", which.client_id.empty() && which.object_id.empty() && which.resource_id.empty() ? settings.variables("AZURE_CLIENT_ID").value_or("") : which.client_id);
+    add("client_id", given == 0 ? settings.variables("AZURE_CLIENT_ID").value_or("") : which.client_id);
     return out;
   }
 

@@ -42,7 +42,8 @@ struct token_retry {
   /// Sends; the last answer, whatever it is. A connection that breaks or times out counts as a busy answer; the last such failure is thrown.
   /// The request must do no harm when it is sent twice; `first` is an answer to it that has already come. Throws `larder::error` (cancelled) when a stop is requested between two tries.
   template <http_transport Transport>
-  http_response send(Transport& transport, const http_request& request, const token_pause& pause, std::optional<http_response> first = std::nullopt) const {
+  http_response send(Transport& transport, const http_request& request, const token_pause& pause,
+                     std::optional<http_response> first = std::nullopt) const {
     std::chrono::milliseconds next = first_pause;
     std::chrono::milliseconds paused{0};
     for (unsigned tries_left = more_tries;;) {
@@ -57,7 +58,8 @@ struct token_retry {
       if (tries_left != 0) --tries_left;
       const std::chrono::milliseconds span = std::min(longest_pause, answer ? std::max(next, asked_for(*answer)) : next);
       pause(span, request.stop);
-      if (request.stop.stop_requested()) core::fail(error_cause::cancelled, request.method + " " + request.target.printable() + " was given up because a stop was requested");
+      if (request.stop.stop_requested())
+        core::fail(error_cause::cancelled, request.method + " " + request.target.printable() + " was given up because a stop was requested");
       paused += span;
       next = std::min(next * 2, longest_pause);
     }

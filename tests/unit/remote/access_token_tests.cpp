@@ -86,7 +86,7 @@ TEST_CASE("an end beyond a year is taken for a year, however large its number") 
 TEST_CASE("replies that cannot be used are refused, and no word of them is repeated") {
   const std::string planted = "PLANTED-SECRET";
   for (const std::string& reply : std::vector<std::string>{
-           "", "PLANTED-SECRET", "\"PLANTED-SECRET\"", "[\"PLANTED-SECRET\"]", "{\"access_token\":\"PLANTED-SECRET\"", "{}", R"({"access_token":"PLANTED-SECRET"})",
+           "", " ", "PLANTED-SECRET", "\"PLANTED-SECRET\"", "[\"PLANTED-SECRET\"]", "{\"access_token\":\"PLANTED-SECRET\"", "{}", R"({"access_token":"PLANTED-SECRET"})",
            R"({"access_token":"","expires_in":60})", R"({"access_token":null,"expires_in":60})", R"({"access_token":["PLANTED-SECRET"],"expires_in":60})",
            R"({"access_token":"PLANTED-SECRET\r\nX: y","expires_in":60})", R"({"access_token":"PLANTED SECRET","expires_in":60})", R"({"access_token":"PLANTED-SECRET\u0000","expires_in":60})",
            R"({"access_token":"PLANTED-SECRET\u00e9","expires_in":60})", R"({"access_token":"PLANTED-SECRET","access_token":"b","expires_in":60})",

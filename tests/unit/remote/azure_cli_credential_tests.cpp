@@ -113,7 +113,7 @@ TEST_CASE("an az that hangs is ended when its time is up, and when a stop is req
   const std::optional<larder::error> late = failure_of([&] { azure_cli_credential(settings).fetch({}, asked_at); });
   REQUIRE(late);
   CHECK(late->cause() == error_cause::timeout);
-  CHECK(says(late, "was ended after 100 ms"));
+  CHECK(says(late, "was stopped after 100 ms"));
   std::stop_source stop;
   stop.request_stop();
   const std::optional<larder::error> stopped = failure_of([&] { azure_cli_credential(f.settings()).fetch(stop.get_token(), asked_at); });
