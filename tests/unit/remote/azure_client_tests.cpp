@@ -178,10 +178,11 @@ TEST_CASE("an error says the service's code and the request's id, and nothing el
 TEST_CASE("statuses are the failures that they are, and nothing is repeated") {
   int status = 0;
   connected c([&](const scripted_request&) { return failure(status, "Some"); });
-  for (const auto& [given, cause] : {std::pair{400, error_cause::server}, {401, error_cause::unauthorized}, {403, error_cause::unauthorized}, {408, error_cause::timeout}, {409, error_cause::server},
+  for (const auto& row : {std::pair{400, error_cause::server}, {401, error_cause::unauthorized}, {403, error_cause::unauthorized}, {408, error_cause::timeout}, {409, error_cause::server},
                                      {429, error_cause::server}, {500, error_cause::server}, {503, error_cause::server}, {504, error_cause::timeout}, {507, error_cause::no_space}, {302, error_cause::server}}) {
-    CAPTURE(given);
-    status = given;
+    const error_cause cause = row.second;
+    status = row.first;
+    CAPTURE(status);
     const std::size_t before = c.server.count();
     CHECK(refused([&] { c.client.get("o", {}); }).cause == cause);
     CHECK(refused([&] { c.client.head("o"); }).cause == cause);
@@ -196,15 +197,15 @@ TEST_CASE("statuses are the failures that they are, and nothing is repeated") {
 
 TEST_CASE("a create_only that meets an object knows whether it is its own") {
   for (const bool own : {false, true})
-    for (const auto& [status, code] : {std::pair{409, "BlobAlreadyExists"}, {412, "ConditionNotMet"}, {403, "UnauthorizedBlobOverwrite"}}) {
+    for (const auto& row : {std::pair{409, "BlobAlreadyExists"}, {412, "ConditionNotMet"}, {403, "UnauthorizedBlobOverwrite"}}) {
       CAPTURE(own);
-      CAPTURE(code);
+      CAPTURE(row.second);
       std::string id;
-      connected c([&, status = status, code = code](const scripted_request& r) -> scripted_answer {
+      connected c([&](const scripted_request& r) -> scripted_answer {
         if (r.method == "HEAD") return {.status = 200, .headers = {{"x-ms-meta-larder", own ? id : "ffffffffffffffffffffffffffffffff"}}};
         CHECK(r.header("if-none-match") == "*");
         id = r.header("x-ms-meta-larder").value_or("");
-        return failure(status, code);  // to the second sending; the answer to the first, 201, was lost
+        return failure(row.first, row.second);  // to the second sending; the answer to the first, 201, was lost
       });
       CHECK(c.put("o", "x", put_mode::create_only) == own);
       CHECK(id.size() == 32);
