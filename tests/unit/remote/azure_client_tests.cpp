@@ -470,6 +470,20 @@ TEST_CASE("a shared access signature is in no message, whatever fails") {
   }
 }
 
+TEST_CASE("a lease has an id of ours, so that asking again after a lost answer finds it ours") {
+  std::string proposed;
+  connected c([&](const scripted_request& r) -> scripted_answer {
+    CHECK(r.header("x-ms-lease-duration") == "-1");
+    CHECK(r.header("content-length") == "0");
+    proposed = r.header("x-ms-proposed-lease-id").value_or("");
+    return {.status = 201, .headers = {{"x-ms-lease-id", "hunter2"}}};
+  });
+  const std::optional<std::string> id = c.client.acquire_lease("o", c.client.until_released);
+  CHECK(id == proposed);
+  CHECK(proposed.size() == 36);
+  for (const std::size_t dash : {std::size_t{8}, std::size_t{13}, std::size_t{18}, std::size_t{23}}) CHECK(proposed[dash] == '-');
+}
+
 TEST_CASE("names, tags and ids that cannot be are refused before anything is sent") {
   connected c([](const scripted_request&) { return scripted_answer{}; });
   for (const char* name : {"", "../o", "a//b", "/a", "a\r\nb", "A", "a%2f", "a?b"}) {
