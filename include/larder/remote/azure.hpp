@@ -1,6 +1,7 @@
 #pragma once
 
 // Objects in a container of Azure Blob Storage (or of Azurite, its emulator), as block blobs.
+//   http_blob{azure{.account = "acct", .container = "models"}}                   as who the program is where it runs: on Azure, in a pod, by `az login`
 //   http_blob{azure{.account = "acct", .container = "models", .key = key}}
 //   http_blob{azure::from_connection_string(text, "models")}
 // Costs: get, head, erase 1 request; put 1 up to block_size, else one per block and one; a create_only that finds an object 2.
@@ -9,6 +10,7 @@
 #include <larder/core/error.hpp>
 #include <larder/remote/azure_client.hpp>
 #include <larder/remote/azure_connection_string.hpp>
+#include <larder/remote/azure_default_credential.hpp>
 #include <larder/remote/azure_signer.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/secret.hpp>
@@ -25,8 +27,8 @@
 
 namespace larder {
 
-/// Which container, and how to reach it. Credentials are one of `key`, `sas`, `bearer_token` and `credential`; they go over https, or
-/// over http to this machine itself.
+/// Which container, and how to reach it. Credentials are one of `key`, `sas`, `bearer_token` and `credential`, or, when none is named,
+/// those that `remote::azure_default_credential` finds; they go over https, or over http to this machine itself.
 struct azure {
   std::string account{};     ///< the storage account's name
   std::string container{};
@@ -91,13 +93,13 @@ struct azure {
     const remote::url base = address().address;
     const int given = (key.empty() ? 0 : 1) + (sas.empty() ? 0 : 1) + (bearer_token.empty() ? 0 : 1) + (credential ? 1 : 0);
     if (given > 1) core::fail(error_cause::invalid_argument, "azure: key, sas, bearer_token and credential exclude each other; give one of them");
-    if (given == 0) core::fail(error_cause::invalid_argument, "azure: no credentials; give key, sas, bearer_token or credential");
     if (!base.encrypted() && !base.is_loopback() && !allow_unencrypted_credentials)
       core::fail(error_cause::invalid_argument, "azure: credentials for " + base.printable() + " would travel unencrypted; use https, or set allow_unencrypted_credentials");
     if (!key.empty() && account.empty()) core::fail(error_cause::invalid_argument, "azure: a key without the account that it belongs to; set account");
     if (!key.empty()) return signer::shared_key(account, key);
     if (!sas.empty()) return signer::sas(sas);
-    return bearer_token.empty() ? signer::tokens(credential) : signer::bearer(bearer_token);
+    if (!bearer_token.empty()) return signer::bearer(bearer_token);
+    return signer::tokens(credential ? credential : std::make_shared<remote::azure_default_credential>());
   }
 
   remote::transport_settings transport() const { return {timeouts, ca_file}; }

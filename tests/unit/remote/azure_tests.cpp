@@ -1,5 +1,7 @@
 #include <larder/remote/azure.hpp>
 
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -97,7 +99,6 @@ TEST_CASE("numbers outside what the service takes are refused") {
 TEST_CASE("one kind of credentials, and never over the open network") {
   azure settings = good();
   settings.key = {};
-  refused(settings, "no credentials");
   settings.bearer_token = "hunter2";
   CHECK_FALSE(refusal(settings));
   settings.sas = "sv=1&sig=hunter2";
@@ -123,6 +124,20 @@ TEST_CASE("one kind of credentials, and never over the open network") {
     open.endpoint = "http://localhost:10000/acct";
     CHECK_FALSE(refusal(open));
   }
+}
+
+TEST_CASE("without credentials the default chain is asked, at the first request") {
+  const azure settings{.account = "acct", .container = "models"};
+  const char* const name = "AZURE_TOKEN_CREDENTIALS";
+  const std::optional<std::string> before = std::getenv(name) == nullptr ? std::nullopt : std::optional<std::string>(std::getenv(name));
+  unsetenv(name);
+  CHECK_FALSE(refusal(settings));
+  setenv(name, "NoSuchCredential", 1);
+  refused(settings, name);
+  if (before)
+    setenv(name, before->c_str(), 1);
+  else
+    unsetenv(name);
 }
 
 TEST_CASE("an endpoint with a query is refused without it, and a key needs its account") {
