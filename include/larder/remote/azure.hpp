@@ -77,15 +77,22 @@ struct azure {
     if (!account.empty() && !is_label(account, 3, 24, false))
       core::fail(error_cause::invalid_argument, "azure: \"" + shown(account) + "\" is no account's name: those are 3 to 24 lower-case letters and digits");
     if (!is_label(container, 3, 63, true))
-      core::fail(error_cause::invalid_argument, "azure: \"" + shown(container) + "\" is no container's name: those are 3 to 63 lower-case letters, digits and single dashes");
+      core::fail(error_cause::invalid_argument,
+                 "azure: \"" + shown(container) + "\" is no container's name: those are 3 to 63 lower-case letters, digits and single dashes");
     if (endpoint.empty() && account.empty()) core::fail(error_cause::invalid_argument, "azure: neither account nor endpoint is given; set one of them");
     remote::url base = remote::parse_url(endpoint.empty() ? "https://" + account + ".blob.core.windows.net" : endpoint, "azure endpoint");
-    if (!base.query.empty()) core::fail(error_cause::invalid_argument, "azure endpoint: \"" + base.printable() + "\" was given with a query; a shared access signature goes to sas");
+    if (!base.query.empty())
+      core::fail(error_cause::invalid_argument,
+                 "azure endpoint: \"" + base.printable() + "\" was given with a query; a shared access signature goes to sas");
     if (!is_folder(prefix))
-      core::fail(error_cause::invalid_argument, "azure: the prefix \"" + shown(prefix) + "\" cannot be a folder: it has up to 500 characters, no empty or dot segments, no \\ and no control characters");
+      core::fail(error_cause::invalid_argument, "azure: the prefix \"" + shown(prefix) + "\" cannot be a folder: it has up to 500 characters, " +
+                                                    "no empty or dot segments, no \\ and no control characters");
     if (block_size == 0 || block_size > remote::azure_container::largest_block)
-      core::fail(error_cause::invalid_argument, "azure: a block_size of " + std::to_string(block_size) + " bytes is outside what the service takes; give 1 byte to 4000 MiB");
-    if (page_size == 0 || page_size > 5'000) core::fail(error_cause::invalid_argument, "azure: a page_size of " + std::to_string(page_size) + " is outside what the service takes; give 1 to 5000");
+      core::fail(error_cause::invalid_argument,
+                 "azure: a block_size of " + std::to_string(block_size) + " bytes is outside what the service takes; give 1 byte to 4000 MiB");
+    if (page_size == 0 || page_size > 5'000)
+      core::fail(error_cause::invalid_argument,
+                 "azure: a page_size of " + std::to_string(page_size) + " is outside what the service takes; give 1 to 5000");
     return {base.child(container), prefix, max_object, block_size, page_size};
   }
 
@@ -94,7 +101,8 @@ struct azure {
     const int given = (key.empty() ? 0 : 1) + (sas.empty() ? 0 : 1) + (bearer_token.empty() ? 0 : 1) + (credential ? 1 : 0);
     if (given > 1) core::fail(error_cause::invalid_argument, "azure: key, sas, bearer_token and credential exclude each other; give one of them");
     if (!base.encrypted() && !base.is_loopback() && !allow_unencrypted_credentials)
-      core::fail(error_cause::invalid_argument, "azure: credentials for " + base.printable() + " would travel unencrypted; use https, or set allow_unencrypted_credentials");
+      core::fail(error_cause::invalid_argument, "azure: credentials for " + base.printable() +
+                                                    " would travel unencrypted; use https, or set allow_unencrypted_credentials");
     if (!key.empty() && account.empty()) core::fail(error_cause::invalid_argument, "azure: a key without the account that it belongs to; set account");
     if (!key.empty()) return signer::shared_key(account, key);
     if (!sas.empty()) return signer::sas(sas);

@@ -153,7 +153,8 @@ class azure_client {
     for (const char c : prefix)
       if (!is_blob_character(c)) core::fail(error_cause::invalid_argument, "a prefix to list by has a character that no name has");
     const std::string above = where_.folder.empty() ? std::string{} : where_.folder + "/";
-    const std::string first = "restype=container&comp=list&prefix=" + percent_encoded_path(above + std::string(prefix)) + "&maxresults=" + std::to_string(where_.page_size);
+    const std::string first = "restype=container&comp=list&prefix=" + percent_encoded_path(above + std::string(prefix)) +
+                              "&maxresults=" + std::to_string(where_.page_size);
     std::string marker;
     for (std::size_t read = 0;; ++read) {
       http_request request = to("GET", where_.address);
@@ -169,7 +170,8 @@ class azure_client {
         if (is_blob_name(name) && name.starts_with(prefix) && found.size) f(name, blob_info{*found.size, found.etag});
       }
       if (page.next.empty()) return;
-      if (page.next == marker || read == max_pages) core::fail(error_cause::server, where_.address.printable() + " lists without end; is this endpoint a blob service?");
+      if (page.next == marker || read == max_pages)
+        core::fail(error_cause::server, where_.address.printable() + " lists without end; is this endpoint a blob service?");
       marker = page.next;
     }
   }
@@ -183,7 +185,8 @@ class azure_client {
   }
   /// Puts the part of that index (0 to 49,999; the indexes make no order, the tags of the commit do); gives its tag. Repeating it is harmless.
   std::string put_part(std::string_view name, std::string_view upload, std::size_t index, std::span<const bytes> parts, std::stop_token stop = {}) {
-    if (index >= azure_container::most_blocks) core::fail(error_cause::invalid_argument, "part " + std::to_string(index) + " of an upload: an object has at most 50000; put larger parts");
+    if (index >= azure_container::most_blocks)
+      core::fail(error_cause::invalid_argument, "part " + std::to_string(index) + " of an upload: an object has at most 50000; put larger parts");
     std::string number = std::to_string(index);
     number.insert(0, 7 - number.size(), '0');  // all ids of an object have one length
     std::string tag = base64(std::string(upload) + number);

@@ -37,9 +37,11 @@ class azure_signer {
   static azure_signer sas(const secret& query) {
     std::string_view text = query.reveal();
     if (text.starts_with('?')) text.remove_prefix(1);
-    const bool clean = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '#' && c != '?' && c != '"' && c != '<' && c != '>' && c != '\\'; });
+    constexpr std::string_view foreign = "#?\"<>\\";
+    const bool clean = std::all_of(text.begin(), text.end(), [&](char c) { return c > 0x20 && c < 0x7f && foreign.find(c) == std::string_view::npos; });
     if (!clean || ("&" + std::string(text)).find("&sig=") == std::string::npos)
-      core::fail(error_cause::invalid_argument, "azure: sas is not a shared access signature; give its query string (sv=...&sig=...), percent-encoded as it was issued");
+      core::fail(error_cause::invalid_argument,
+                 "azure: sas is not a shared access signature; give its query string (sv=...&sig=...), percent-encoded as it was issued");
     azure_signer out;
     out.sas_ = secret(text);
     return out;
