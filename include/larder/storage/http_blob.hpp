@@ -8,6 +8,7 @@
 #include <larder/core/concepts.hpp>
 #include <larder/remote/credentials.hpp>
 #include <larder/remote/curl_transport.hpp>
+#include <larder/remote/s3.hpp>
 #include <larder/remote/webdav.hpp>
 
 #include <concepts>
