@@ -287,7 +287,11 @@ class s3_client {
     return text;
   }
   // An upload's name for our callers is the writer's mark and the service's id.
-  static std::string_view id_of(const std::string& upload) { return std::string_view(upload).substr(std::min(writer_size, upload.size())); }
+  static std::string_view id_of(const std::string& upload) {
+    if (upload.size() <= writer_size)  // and a DELETE without an id could be taken for one of the object
+      core::fail(error_cause::invalid_argument, "an upload to S3 is named by what begin_upload gave");
+    return std::string_view(upload).substr(writer_size);
+  }
   static std::string_view writer_of(const std::string& upload) { return std::string_view(upload).substr(0, writer_size); }
 
   std::string mark_header() const { return std::string((where_.google ? google_dialect : aws_dialect).header_prefix) + "meta-larder-writer"; }

@@ -148,12 +148,13 @@ TEST_CASE("no request and no message holds the secret, and every request the tok
     return echo;
   });
   client c(in_small_parts(at(server)));
+  const std::string upload = std::string(32, 'w') + "id";
   for (const int status : {200, 204, 206, 301, 400, 401, 403, 404, 407, 409, 411, 412, 416, 429, 500, 501, 503, 507}) {
     next.status = status;
     CAPTURE(status);
     for (const std::function<void()>& act : std::vector<std::function<void()>>{
              [&] { c.get("o", {1, 2}); }, [&] { c.head("o"); }, [&] { put(c, "x"); }, [&] { put(c, "x", put_mode::create_only); }, [&] { put_large(c); }, [&] { c.erase("o"); },
-             [&] { c.list("", [](std::string_view, const larder::blob_info&) {}); }, [&] { c.begin_upload("o"); }, [&] { c.put_part("o", "id", 0, {}); }, [&] { c.commit_upload("o", "id", {}, put_mode::replace); }}) {
+             [&] { c.list("", [](std::string_view, const larder::blob_info&) {}); }, [&] { c.begin_upload("o"); }, [&] { c.put_part("o", upload, 0, {}); }, [&] { c.commit_upload("o", upload, {}, put_mode::replace); }}) {
       const failure f = failure_of(act);
       for (const char* planted : {"planted", "Signature", "AKID"}) CHECK_FALSE(contains(f, planted));
     }
@@ -429,7 +430,12 @@ TEST_CASE("what cannot be kept is refused before anything is sent") {
     CHECK(failure_of([&] { c.begin_upload(name); }).cause == error_cause::invalid_argument);
   }
   CHECK(failure_of([&] { c.list("A", [](std::string_view, const larder::blob_info&) {}); }).cause == error_cause::invalid_argument);
-  CHECK(failure_of([&] { c.put_part("o", "id", 10'000, {}); }).cause == error_cause::invalid_argument);
+  CHECK(failure_of([&] { c.put_part("o", std::string(40, 'u'), 10'000, {}); }).cause == error_cause::invalid_argument);
+  for (const std::string& none : {std::string(), std::string(32, 'u')}) {  // never a DELETE of the object itself
+    CHECK(failure_of([&] { c.put_part("o", none, 0, {}); }).cause == error_cause::invalid_argument);
+    CHECK(failure_of([&] { c.commit_upload("o", none, {}, put_mode::replace); }).cause == error_cause::invalid_argument);
+    c.abort_upload("o", none);
+  }
   CHECK(server.count() == 1);
 }
 

@@ -4,8 +4,6 @@
 #include <larder/storage/http_blob.hpp>
 #include <larder/testing/storage_conformance.hpp>
 
-#include <support/s3_server.hpp>
-
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +25,8 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include "support/s3_server.hpp"
 
 namespace {
 
