@@ -5,6 +5,7 @@
 #include <larder/remote/http.hpp>
 #include <larder/remote/secret.hpp>
 
+#include <concepts>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,15 +49,25 @@ class fixed_credentials {
 };
 
 /// A transport that signs each request before the inner one sends it. It stands inside any retry, so that a later try
-/// is signed anew. `Signer` has `sign(http_request&) const`, safe from many threads.
+/// is signed anew. `Signer` has `sign(http_request&) const`, safe from many threads. One whose credentials can end before their
+/// time has `rejected(const http_request& sent) const`, too: told of a 401, it says whether signing anew may help; if so, the
+/// request is sent once more, whatever its method: what was not authorized was not carried out. A 403 is final.
 template <class Transport, class Signer>
 class authorized {
  public:
   authorized(Signer signer, const transport_settings& settings) : signer_(std::move(signer)), inner_(settings) {}
 
-  http_response send(http_request request) {
-    signer_.sign(request);
-    return inner_.send(request);
+  http_response send(const http_request& request) {
+    http_request sent = request;
+    signer_.sign(sent);
+    http_response answer = inner_.send(sent);
+    if constexpr (requires(const Signer& signer) { { signer.rejected(sent) } -> std::same_as<bool>; })
+      if (answer.status == 401 && signer_.rejected(sent)) {
+        sent = request;
+        signer_.sign(sent);
+        return inner_.send(sent);
+      }
+    return answer;
   }
 
  private:

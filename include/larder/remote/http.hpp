@@ -121,24 +121,23 @@ constexpr error_cause cause_of_status(int status) noexcept {
 
 constexpr bool is_absent(int status) noexcept { return status == 404 || status == 410; }
 
+/// What a user may do about a status; empty when nothing is known.
+constexpr std::string_view advice_for_status(int status) noexcept {
+  if (status == 401 || status == 403) return "check the credentials and what they permit";
+  if (status == 407) return "the proxy asks for credentials";
+  if (status == 429 || status == 503) return "the server is busy, try later";
+  if (status == 507) return "the server has no space left";
+  if (status >= 300 && status < 400) return "redirects are not followed, give the final address";
+  if (status >= 500) return "the failure is the server's own, see its log";
+  return {};
+}
+
 /// Throws for an answer that is not what the protocol needs. Nothing that the server wrote is repeated: it may echo
 /// credentials.
 [[noreturn]] inline void fail_status(const http_request& request, int status, std::string_view advice = {}) {
   std::string message = request.method + " " + request.target.printable() + " answered " + std::to_string(status);
-  if (!advice.empty())
-    message += "; " + std::string(advice);
-  else if (status == 401 || status == 403)
-    message += "; check the credentials and what they permit";
-  else if (status == 407)
-    message += "; the proxy asks for credentials";
-  else if (status == 429 || status == 503)
-    message += "; the server is busy, try later";
-  else if (status == 507)
-    message += "; the server has no space left";
-  else if (status >= 300 && status < 400)
-    message += "; redirects are not followed, give the final address";
-  else if (status >= 500)
-    message += "; the failure is the server's own, see its log";
+  if (advice.empty()) advice = advice_for_status(status);
+  if (!advice.empty()) message += "; " + std::string(advice);
   core::fail(cause_of_status(status), message);
 }
 

@@ -6,6 +6,7 @@
 #include <larder/core/axis.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
+#include <larder/remote/azure.hpp>
 #include <larder/remote/credentials.hpp>
 #include <larder/remote/curl_transport.hpp>
 #include <larder/remote/s3.hpp>
@@ -33,7 +34,7 @@ concept blob_protocol = requires(const P settings) {
 
 }  // namespace remote
 
-/// Storage in a blob store over HTTP: `http_blob{webdav{.url = "https://host/models"}}`.
+/// Storage in a blob store over HTTP: `http_blob{webdav{.url = "https://host/models"}}`, `http_blob{azure{.account = "acct", .container = "models", .key = key}}`.
 template <class Protocol>
 struct http_blob {
   static_assert(remote::blob_protocol<Protocol>, "larder: http_blob needs a protocol's settings, such as larder::webdav{.url = ...}");
@@ -64,11 +65,14 @@ class http_blob<Protocol>::store {
     client_.list(prefix, std::forward<F>(f));
   }
 
- private:
   // The stack, outermost first. Breaker, limits and retry will be transports of their own around `authorized`.
   using transport = remote::authorized<remote::curl_transport, typename Protocol::signer>;
   using client = typename Protocol::template client<transport>;
 
+  /// For what the protocol can do beyond the five operations (uploads in parts, leases).
+  client& protocol_client() noexcept { return client_; }
+
+ private:
   transport transport_;
   client client_;
 };
