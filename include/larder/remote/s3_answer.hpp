@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -89,12 +88,8 @@ inline std::string_view s3_advice(int status, std::string_view code) noexcept {
   if (code == "NoSuchUpload") return "the upload is gone: given up, or finished by somebody else";
   if (status == 301 || status == 307 || code == "AuthorizationHeaderMalformed") return "the bucket seems to be in another region; set region";
   if (code == "AccessDenied" || status == 403) return "check what the key may do; without leave to list the bucket (s3:ListBucket), absent objects are answered so, too";
-  if (status == 401) return "check the credentials";
-  if (status == 407) return "the proxy asks for credentials";
-  if (status == 429 || status == 503) return "the service is busy, try later";
-  if (status == 507) return "the service has no space left";
   if (status == 404) return "that is not how S3 says that an object is absent; check the endpoint";
-  if (status >= 500) return "the failure is the service's own";
+  if (const std::string_view known = advice_for_status(status); !known.empty()) return known;
   return "check bucket, region and endpoint";
 }
 

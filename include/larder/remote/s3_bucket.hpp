@@ -18,8 +18,8 @@ namespace remote {
 
 /// What a client needs to know of the bucket; `larder::s3` makes it.
 struct s3_bucket {
-  url address;
-  std::string folder;  ///< empty, or with a slash at its end
+  url address{};
+  std::string folder{};  ///< empty, or with a slash at its end
   bool google = false;
   s3_conditional_put condition = s3_conditional_put::automatic;
   std::uint64_t part_size = std::uint64_t{8} << 20U;

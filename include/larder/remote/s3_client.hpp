@@ -14,10 +14,12 @@
 #include <larder/core/error.hpp>
 #include <larder/remote/blob_name.hpp>
 #include <larder/remote/http.hpp>
+#include <larder/remote/random_mark.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/s3_answer.hpp>
 #include <larder/remote/s3_bucket.hpp>
 #include <larder/remote/s3_listing.hpp>
+#include <larder/remote/s3_part.hpp>
 #include <larder/remote/sigv4.hpp>
 #include <larder/remote/url.hpp>
 
@@ -27,7 +29,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <random>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -36,20 +37,6 @@
 #include <vector>
 
 namespace larder::remote {
-
-/// A part of an object, and what guards the request for the next one.
-struct s3_part {
-  enum class outcome : std::uint8_t {
-    read,     ///< `body` (or `landed` bytes in the target) is the part, cut to the object
-    absent,   ///< there is no such object
-    changed,  ///< it is no longer the one with that ETag
-  };
-  outcome result = outcome::absent;
-  bytes body{};
-  std::optional<std::uint64_t> landed{};
-  std::optional<std::uint64_t> object_size{};  ///< where the answer says it
-  std::string etag{};
-};
 
 /// The five operations of a `blob_store` over a transport, which it shares, and uploads in parts. Safe from many threads.
 template <class Transport>
@@ -170,7 +157,7 @@ class s3_client {
 
   /// Begins an upload in parts. Nothing of it is visible before it is committed; give it up by `abort_upload` otherwise.
   std::string begin_upload(std::string_view name) {
-    std::string writer = random_text();
+    std::string writer = random_mark();
     http_request request = at("POST", name);
     request.target.query = "uploads=";
     request.has_body = true;  // of no bytes: some services insist on a Content-Length
@@ -249,7 +236,7 @@ class s3_client {
   static constexpr std::uint64_t max_page = std::uint64_t{16} << 20U;  // bytes of XML: 1000 objects with the longest names take 4 MiB
   static constexpr std::size_t max_pages = 1'000'000;
   static constexpr std::size_t max_parts = 10'000;
-  static constexpr std::size_t writer_size = 32;
+  static constexpr std::size_t writer_size = random_mark_size;
   static constexpr int max_conflicts = 3;
   static constexpr std::string_view conflict = "ConditionalRequestConflict";
 
@@ -279,13 +266,6 @@ class s3_client {
     return request_to(std::move(method), where_.address.child(where_.folder + std::string(name)));
   }
 
-  /// 128 random bits, by which a writer knows its own object again.
-  static std::string random_text() {
-    std::random_device device;
-    std::string text;
-    for (std::size_t i = 0; i < writer_size; ++i) text += "0123456789abcdef"[device() & 15U];
-    return text;
-  }
   // An upload's name for our callers is the writer's mark and the service's id.
   static std::string_view id_of(const std::string& upload) {
     if (upload.size() <= writer_size)  // and a DELETE without an id could be taken for one of the object
@@ -355,7 +335,7 @@ class s3_client {
 
   bool put_whole(std::string_view name, std::span<const bytes> parts, put_mode mode) {
     const bool only_new = mode == put_mode::create_only;
-    const std::string writer = only_new ? random_text() : "";
+    const std::string writer = only_new ? random_mark() : "";
     for (int conflicts = 0;;) {
       http_request request = at("PUT", name);
       request.body = parts;

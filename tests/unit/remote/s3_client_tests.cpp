@@ -6,7 +6,7 @@
 #include <larder/remote/s3.hpp>
 #include <larder/testing/scripted_server.hpp>
 
-#include <array>
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -411,6 +411,35 @@ TEST_CASE("parts are cut at the part size, whatever pieces the object comes in")
   pieces.insert(pieces.begin() + 3, bytes{});
   CHECK(c.put("o", pieces, put_mode::replace));
   CHECK(sizes == std::vector<std::size_t>{s3::min_part_size, s3::min_part_size, s3::min_part_size, 3});
+}
+
+TEST_CASE("parts grow where an object would have more than 10,000 of them") {
+  struct counting_transport {
+    larder::remote::http_response send(const larder::remote::http_request& request) {
+      larder::remote::http_response answer;
+      answer.status = 200;
+      answer.headers.push_back({"etag", "\"e\""});
+      if (request.method == "PUT") {
+        ++parts;
+        largest = std::max(largest, request.body_size());
+        all += request.body_size();
+      } else {
+        answer.body = bytes::copy_of(request.target.query == "uploads=" ? begun.body : complete.body);
+      }
+      return answer;
+    }
+    std::size_t parts = 0;
+    std::uint64_t largest = 0;
+    std::uint64_t all = 0;
+  } counting;
+  larder::remote::s3_client<counting_transport> c({.address = larder::remote::parse_url("https://h/bucket"), .part_size = s3::min_part_size, .max_object = ~std::uint64_t{0}}, counting);
+  const char one = 'x';
+  const std::uint64_t size = s3::min_part_size * 10'000 + 1;
+  const bytes huge(nullptr, &one, size);  // never read here
+  CHECK(c.put("o", {&huge, 1}, put_mode::replace));
+  CHECK(counting.parts == 10'000);
+  CHECK(counting.largest == s3::min_part_size + 1);
+  CHECK(counting.all == size);
 }
 
 TEST_CASE("what cannot be kept is refused before anything is sent") {

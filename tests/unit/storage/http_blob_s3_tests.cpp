@@ -346,7 +346,7 @@ TEST_CASE("parts go in any order and again, and an upload that is given up leave
   d.client.abort_upload("q", small);
 }
 
-TEST_CASE("a part size that would make too many parts grows; here: the smallest bucket limits are kept") {
+TEST_CASE("a service that wants larger parts says so, and nothing is left of the upload") {
   const auto server = s3_server::start({.min_part = std::size_t{6} << 20U});
   if (!server) return;
   s3 settings = at(*server);
