@@ -223,6 +223,20 @@ TEST_CASE("a part that was not asked for is refused") {
   CHECK(failure_of([&] { c.get("o", {}); }).cause == error_cause::server);
 }
 
+TEST_CASE("numbers beyond what services count with are not sent") {
+  scripted_server server([&](const scripted_request& r) {
+    return r.method == "HEAD" ? scripted_answer{.headers = {{"Content-Length", "10"}}} : scripted_answer{.status = 206, .headers = {{"Content-Range", "bytes 5-9/10"}}, .body = "56789"};
+  });
+  client c(at(server));
+  constexpr std::uint64_t top = std::uint64_t{1} << 63U;
+  CHECK(c.get("o", {top, 5})->text() == "");
+  CHECK(server.requests().back().method == "HEAD");
+  CHECK(c.get("o", {5, top})->text() == "56789");
+  CHECK(server.requests().back().header("range") == "bytes=5-");
+  CHECK(c.get("o", {5, top - 5})->text() == "56789");
+  CHECK(server.requests().back().header("range") == "bytes=5-9223372036854775807");
+}
+
 TEST_CASE("create_only says its condition, and 412 is an answer unless the object is our own") {
   std::string mark;       // of the object that is there
   bool echo = false;      // it is the writer's own

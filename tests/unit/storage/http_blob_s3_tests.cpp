@@ -479,6 +479,14 @@ TEST_CASE("Google's interface is spoken in its own words") {
   for (int i = 0; i < 16; ++i) threads.emplace_back([&, i] { winners += put(s, "race", std::to_string(i), put_mode::create_only) ? 1 : 0; });
   for (std::thread& t : threads) t.join();
   CHECK(winners == 1);
+  direct d(settings);  // Google heeds no condition in a commit: then the object is looked for, late
+  const bytes part = bytes::copy_of("part");
+  const std::string upload = d.client.begin_upload("late");
+  const std::string tag = d.client.put_part("late", upload, 0, {&part, 1});
+  CHECK(put(s, "late", "first"));
+  CHECK_FALSE(d.client.commit_upload("late", upload, {&tag, 1}, put_mode::create_only));
+  CHECK(get(s, "late") == "first");
+  CHECK(open_uploads(*server) == "0");
   settings.secret_access_key = "other";
   store wrong(larder::http_blob{settings}, sink);
   CHECK(failure_of([&] { get(wrong, "large"); }).cause == error_cause::unauthorized);
