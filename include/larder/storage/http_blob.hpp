@@ -9,6 +9,7 @@
 #include <larder/remote/azure.hpp>
 #include <larder/remote/credentials.hpp>
 #include <larder/remote/curl_transport.hpp>
+#include <larder/remote/s3.hpp>
 #include <larder/remote/webdav.hpp>
 
 #include <concepts>
