@@ -91,7 +91,7 @@ struct http_response {
   bytes body;         ///< of a 200 to a request with a range: already cut to the range; of a failure: at most its beginning
   std::optional<std::uint64_t> landed;  ///< how many bytes of the body went to `http_request::into`; then `body` is empty
   bool cut = false;   ///< the server ignored the range and the transport cut
-  unsigned tries = 1; ///< how often the request was sent for it; after more than one an earlier try may have done what it asked
+  unsigned tries = 1; ///< how often the request was sent for it, as far as is known; after more than one an earlier try may have done what it asked
 
   /// The value of a header (name in lower case), or nothing.
   std::optional<std::string_view> header(std::string_view name) const noexcept {

@@ -102,7 +102,7 @@ class retry {
           may_resume = false;  // unless that was the rest, everything is asked for again
           answer = target->whole(current, std::move(*answer));
         }
-        answer->tries = tries;
+        answer->tries += tries - 1;
         if (!is_transient(request, answer->status)) return std::move(*answer);
       } catch (const send_error& e) {
         if (e.tries() == 0 || !passes(e.cause())) throw;
