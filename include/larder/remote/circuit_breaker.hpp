@@ -136,8 +136,8 @@ class circuit_breaker {
       return {mine.turn, true};
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::max(mine.closed_until - now, time_point::duration::zero()));
-    const std::string message = subject_of(request) + " was not sent: the server failed lately (" + mine.reason + "); " +
-                                (mine.probing ? std::string("a request that tries it is under way") : "it is tried again in " + std::to_string(left.count()) + " ms");
+    const std::string until = mine.probing ? "a request that tries it is under way" : "it is tried again in " + std::to_string(left.count()) + " ms";
+    const std::string message = subject_of(request) + " was not sent: the server failed lately (" + mine.reason + "); " + until;
     lock.unlock();
     refused_.add();
     throw send_error(error_cause::network, message, 0);
@@ -167,7 +167,8 @@ class circuit_breaker {
     mine.in_a_row = failures == 0 ? 0 : mine.in_a_row + failures;
     const bool too_many = mine.seen == options_.window && static_cast<double>(mine.failed) > options_.share * static_cast<double>(options_.window);
     if (mine.in_a_row < options_.failures && !too_many) return;
-    mine.reason = mine.in_a_row >= options_.failures ? std::to_string(mine.in_a_row) + " times in a row" : std::to_string(mine.failed) + " of " + std::to_string(mine.seen) + " requests";
+    const bool row = mine.in_a_row >= options_.failures;
+    mine.reason = row ? std::to_string(mine.in_a_row) + " times in a row" : std::to_string(mine.failed) + " of " + std::to_string(mine.seen) + " requests";
     mine.reason += ", at last: " + how;
     openings_.add();
     mine.open = true;

@@ -82,7 +82,7 @@ class in_flight_limit {
       lock.unlock();
       if (request.stop.stop_requested())
         throw send_error(error_cause::cancelled, subject_of(request) + " was given up in line because a stop was requested", 0);
-      throw send_error(error_cause::timeout, subject_of(request) + " waited in line behind others until its time was over; raise in_flight, or ask for less at once", 0);
+      throw send_error(error_cause::timeout, subject_of(request) + " waited in line until its time was over; raise in_flight, or ask for less at once", 0);
     }
     passage(const passage&) = delete;
     passage& operator=(const passage&) = delete;
