@@ -4,6 +4,7 @@
 #include <larder/core/error.hpp>
 #include <larder/core/eviction_report.hpp>
 #include <larder/core/hit_ratio_curve.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/core/time.hpp>
 
 #include <array>
@@ -47,6 +48,7 @@ struct cache_stats {
   std::uint64_t stored_bytes = 0;    ///< that the values in the cache take, where a cache counts bytes: `max_bytes`, storages on disk, compression
   std::uint64_t logical_bytes = 0;   ///< that they have for callers: more than `stored_bytes` by what a compression policy saved; likewise
   std::optional<eviction_report> eviction;  ///< what the order does at present, and why; from orders that choose, such as `adaptive`
+  std::optional<remote_report> remote;  ///< what a remote storage costs and how it fares; from those that know
   std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
 
   /// Hits as a share of demand look-ups, in [0, 1]; 0 before the first.

@@ -5,13 +5,12 @@
 // service are refused with a word, because following them needs the vendor's own machinery.
 
 #include <larder/core/error.hpp>
+#include <larder/remote/environment.hpp>
 #include <larder/remote/secret.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
 #include <fstream>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,15 +25,6 @@ struct aws_credentials {
   secret secret_access_key;
   secret session_token;
 };
-
-/// Gives the value of an environment variable, or nothing.
-using environment_reader = std::function<std::optional<std::string>(const char* name)>;
-
-/// The process's own environment. Not while another thread changes it (setenv).
-inline std::optional<std::string> process_environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
 
 /// One profile of a shared file: `[name]` (or `[profile name]`) and the `key = value` lines below it.
 class aws_profile {

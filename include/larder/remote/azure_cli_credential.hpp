@@ -93,7 +93,7 @@ class azure_cli_credential {
     return out.empty() ? "it gives no reason" : out;
   }
 
-  environment variables_;
+  environment_reader variables_;
   std::chrono::milliseconds most_time_;
   std::vector<std::string> arguments_;
 };

@@ -31,7 +31,7 @@ struct azure_credential_settings {
   transport_settings transport{{.total = std::chrono::seconds(30)}, {}};  ///< for the directory service; others are nearer and have limits of their own
   std::chrono::milliseconds command_time{13'000};  ///< for one run of `az`
   bool unencrypted_loopback = false;  ///< for tests: AZURE_AUTHORITY_HOST may be http:// on this machine
-  environment variables = process_environment;
+  environment_reader variables = process_environment;
   token_pause pause = pause_unless_stopped;  ///< between two tries
 };
 
@@ -53,7 +53,7 @@ inline const azure_credential_settings& checked(const azure_credential_settings&
   return settings;
 }
 
-/// The values of these environment variables, in their order, with the tenant of the settings in place of AZURE_TENANT_ID; throws
+/// The values of these environment_reader variables, in their order, with the tenant of the settings in place of AZURE_TENANT_ID; throws
 /// `credential_unavailable` that names those that are not set.
 inline std::vector<std::string> needed_variables(const azure_credential_settings& settings, std::initializer_list<const char*> names) {
   std::vector<std::string> values;

@@ -125,6 +125,7 @@ class curl_exchange {
     auto rest = static_cast<std::uint64_t>(offset);
     const std::uint64_t whole = self.request_->body_size();
     if (rest > whole) return CURL_SEEKFUNC_FAIL;
+    if (self.left_ < whole && rest == 0) self.response.tries = 2;  // libcurl sends it again: its kept connection was being closed
     self.left_ = whole - rest;
     self.part_ = 0;
     while (self.part_ < self.request_->body.size() && rest >= self.request_->body[self.part_].size())

@@ -39,7 +39,9 @@ class curl_transport {
   http_response send(const http_request& request) {
     const transfer_watch::clock::time_point start = transfer_watch::clock::now();
     if (std::optional<http_response> answer = attempt(request, start, on_kept)) return std::move(*answer);
-    return std::move(*attempt(request, start, on_fresh));
+    http_response answer = std::move(*attempt(request, start, on_fresh));
+    answer.tries = 2;  // the server may have carried out the first before it closed
+    return answer;
   }
 
  private:

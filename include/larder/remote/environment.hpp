@@ -7,9 +7,9 @@
 
 namespace larder::remote {
 
-/// Gives the value of an environment variable, or nothing when it is not set or empty. Called while credentials are made and while they
+/// Gives the value of an environment_reader variable, or nothing when it is not set or empty. Called while credentials are made and while they
 /// fetch, so from several threads; in tests and in programs that keep their settings elsewhere it is any function.
-using environment = std::function<std::optional<std::string>(const std::string& name)>;
+using environment_reader = std::function<std::optional<std::string>(const std::string& name)>;
 
 /// The environment of this process.
 inline std::optional<std::string> process_environment(const std::string& name) {

@@ -22,11 +22,15 @@
 
 namespace larder {
 
-/// How long a remote store is waited for, per request. Zero means no limit.
+/// How long a remote store is waited for, per try. Zero means no limit.
+///
+/// A server that falls silent sends no reset: only these limits notice, so they are seconds. `connect` outlives two lost packets (sent again after 1
+/// and 3 s). `first_byte` is the longest: it holds for writes, whose answer comes when all is stored; a look-up has its own, shorter budget
+/// (`resilience::lookup_budget`). In mid-transfer a healthy connection is never still for `stall`: TCP repeats a lost packet within a second.
 struct remote_timeouts {
   std::chrono::milliseconds connect{5'000};      ///< until the connection stands, name look-up and TLS included
-  std::chrono::milliseconds first_byte{30'000};  ///< from the end of the request to the first byte of the answer
-  std::chrono::milliseconds stall{15'000};       ///< without a byte in either direction, or below `slowest` on average
+  std::chrono::milliseconds first_byte{10'000};  ///< from the end of the request to the first byte of the answer
+  std::chrono::milliseconds stall{5'000};        ///< without a byte in either direction, or below `slowest` on average
   std::uint64_t slowest = 1024;                  ///< bytes per second, over a period of `stall`
   std::chrono::milliseconds total{0};            ///< for the whole request
 };
@@ -70,6 +74,8 @@ struct http_request {
   std::stop_token stop;                        ///< ends the request with `error_cause::cancelled`, also while it waits
   /// The head of the answer has come by then, or the request fails with `error_cause::timeout`: tries and pauses between them included.
   std::chrono::steady_clock::time_point answer_by = std::chrono::steady_clock::time_point::max();
+  bool repeatable = false;                     ///< sending it twice does what once does, or the protocol sees to it; the methods of `is_repeatable` need not say so
+  int handled_status = 0;                      ///< a status that the protocol acts upon by itself: no failure of the server, not tried again
 
   std::uint64_t body_size() const noexcept {
     std::uint64_t sum = 0;
@@ -85,6 +91,7 @@ struct http_response {
   bytes body;         ///< of a 200 to a request with a range: already cut to the range; of a failure: at most its beginning
   std::optional<std::uint64_t> landed;  ///< how many bytes of the body went to `http_request::into`; then `body` is empty
   bool cut = false;   ///< the server ignored the range and the transport cut
+  unsigned tries = 1; ///< how often the request was sent for it, as far as is known; after more than one an earlier try may have done what it asked
 
   /// The value of a header (name in lower case), or nothing.
   std::optional<std::string_view> header(std::string_view name) const noexcept {
@@ -132,6 +139,41 @@ constexpr std::string_view advice_for_status(int status) noexcept {
   return {};
 }
 
+/// Whether an answer says that the server is busy or ill just now: the same request may succeed later.
+inline bool is_transient(const http_request& request, int status) noexcept {
+  if (status == request.handled_status) return false;
+  return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+/// Whether sending the request again does no harm when an earlier try was carried out and its answer lost.
+inline bool is_repeatable(const http_request& request) noexcept {
+  for (const std::string_view method : {"GET", "HEAD", "PUT", "DELETE", "PROPFIND"})
+    if (request.method == method) return true;
+  return request.repeatable;
+}
+
+/// `method address`, as messages begin: without credentials.
+inline std::string subject_of(const http_request& request) { return request.method + " " + request.target.printable(); }
+
+/// What an error says, without the prefix that all of them have: to say more in another.
+inline std::string message_of(const error& e) {
+  constexpr std::string_view prefix = "larder: ";
+  std::string_view text = e.what();
+  if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
+  return std::string(text);
+}
+
+/// A request that failed, with what transports further out need to know of it.
+class send_error : public error {
+ public:
+  send_error(error_cause cause, const std::string& message, unsigned tries) : error(cause, message), tries_(tries) {}
+  /// How often it was sent. 0: it never left this process, which says nothing about the server.
+  unsigned tries() const noexcept { return tries_; }
+
+ private:
+  unsigned tries_;
+};
+
 /// Throws for an answer that is not what the protocol needs. Nothing that the server wrote is repeated: it may echo
 /// credentials.
 [[noreturn]] inline void fail_status(const http_request& request, int status, std::string_view advice = {}) {
@@ -139,6 +181,16 @@ constexpr std::string_view advice_for_status(int status) noexcept {
   if (advice.empty()) advice = advice_for_status(status);
   if (!advice.empty()) message += "; " + std::string(advice);
   core::fail(cause_of_status(status), message);
+}
+
+/// The same for an answer at hand, with the number of tries.
+[[noreturn]] inline void fail_status(const http_request& request, const http_response& answer, std::string_view advice = {}) {
+  if (answer.tries <= 1) fail_status(request, answer.status, advice);
+  try {
+    fail_status(request, answer.status, advice);
+  } catch (const error& e) {
+    core::fail(e.cause(), message_of(e) + " (" + std::to_string(answer.tries) + " tries)");
+  }
 }
 
 }  // namespace remote

@@ -31,7 +31,7 @@ namespace larder::remote {
 
 /// The variable by which libcurl would find a proxy for the address, or nothing. An exception in NO_PROXY counts only where it
 /// names the host itself or is `*`.
-inline std::optional<std::string> proxy_variable_for(const url& target, const environment& variables) {
+inline std::optional<std::string> proxy_variable_for(const url& target, const environment_reader& variables) {
   if (target.is_loopback()) return std::nullopt;
   for (const char* const name : {"no_proxy", "NO_PROXY"}) {
     std::string_view hosts;
@@ -68,7 +68,7 @@ class managed_identity_credential {
       choose_app_service(settings);
     else
       choose_metadata_service(settings, probe);
-    for (const environment& variables : {settings.variables, environment(process_environment)})  // libcurl reads the latter
+    for (const environment_reader& variables : {settings.variables, environment_reader(process_environment)})  // libcurl reads the latter
       if (const std::optional<std::string> proxy = proxy_variable_for(target_, variables))
         throw credential_unavailable(*proxy + " would send what is asked of " + target_.printable() + " through a proxy; add " + target_.host + " to NO_PROXY");
   }

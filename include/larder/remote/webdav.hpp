@@ -3,7 +3,7 @@
 // Objects on a WebDAV server (RFC 4918: nginx, Apache, Caddy, rclone ...) or on a plain HTTP server that takes PUT.
 // A put writes beside the object and moves it into place, so that readers meet the old object or the new one whole.
 // On a server without MOVE (405 or 501 once; remembered) it is one PUT, as atomic as that server makes it, and
-// create_only relies on If-None-Match. Costs: get, head, erase 1 request; replace 2; create_only 3.
+// create_only relies on If-None-Match; after a 412 to a repeated one the object is read, to tell one's own from another's. Costs: get, head, erase 1 request; replace 2; create_only 3.
 // A writer that dies between the two leaves a `name~<random>` object behind, which no listing shows.
 
 #include <larder/core/bytes.hpp>
@@ -89,7 +89,7 @@ class webdav::client {
     if (answer.status == 206)
       remote::check_partial_answer(request, answer);
     else if (answer.status != 200)
-      remote::fail_status(request, answer.status);
+      remote::fail_status(request, answer);
     return std::move(answer.body);
   }
 
@@ -97,7 +97,7 @@ class webdav::client {
     const remote::http_request request = at("HEAD", name);
     const remote::http_response answer = transport_->send(request);
     if (remote::is_absent(answer.status)) return std::nullopt;
-    if (answer.status != 200) remote::fail_status(request, answer.status);
+    if (answer.status != 200) remote::fail_status(request, answer);
     const auto length = answer.header("content-length");
     const auto size = length ? remote::parse_count(*length) : std::nullopt;
     if (!size) remote::fail_status(request, answer.status, "it does not say how large the object is");
@@ -195,10 +195,25 @@ class webdav::client {
     request.has_body = true;
     request.headers.push_back({"Content-Type", "application/octet-stream"});
     if (only_new) request.headers.push_back({"If-None-Match", "*"});
-    int status = transport_->send(request).status;
-    if (may_lack_collection(status) && make_collection(parent_of(request.target))) status = transport_->send(request).status;
-    if (only_new && status == 412) return false;
-    if (status != 200 && status != 201 && status != 204) remote::fail_status(request, status, put_advice(status));
+    if (may_lack_collection(500)) request.handled_status = 500;
+    remote::http_response answer = transport_->send(request);
+    if (may_lack_collection(answer.status) && make_collection(parent_of(request.target))) {
+      request.handled_status = 0;  // the collection is there now: from here on a 500 is the server's failure
+      answer = transport_->send(request);
+    }
+    if (only_new && answer.status == 412) return answer.tries > 1 && holds(name, parts);
+    if (answer.status != 200 && answer.status != 201 && answer.status != 204) remote::fail_status(request, answer, put_advice(answer.status));
+    return true;
+  }
+  /// Whether the object is what was to be written: then an earlier try, whose answer was lost, has written it.
+  bool holds(std::string_view name, std::span<const bytes> parts) {
+    const std::optional<bytes> there = get(name, {});
+    if (!there || there->size() != size_of(parts)) return false;
+    std::size_t at = 0;
+    for (const bytes& part : parts) {
+      if (there->slice(at, part.size()) != part) return false;
+      at += part.size();
+    }
     return true;
   }
   /// RFC 4918 says 409; nginx says 500 (seen with 1.22), which then costs one MKCOL and one PUT more.
@@ -218,6 +233,7 @@ class webdav::client {
     if (collection.path.empty()) return false;
     remote::http_request request = request_to("MKCOL", collection);
     request.target.path += '/';
+    request.repeatable = true;  // the second meets what the first made: 405
     int status = transport_->send(request).status;
     if ((status == 409 || remote::is_absent(status)) && make_collection(parent_of(collection))) status = transport_->send(request).status;
     return status == 200 || status == 201 || status == 405;  // 405: it exists
@@ -232,7 +248,9 @@ class webdav::client {
     remote::http_request request = request_to("MOVE", base_.child(from));
     request.headers.push_back({"Destination", base_.child(to).text()});
     request.headers.push_back({"Overwrite", mode == put_mode::create_only ? "F" : "T"});
-    const int status = transport_->send(request).status;
+    request.repeatable = true;  // a second one is told apart below
+    const remote::http_response answer = transport_->send(request);
+    const int status = answer.status;
     if (status == 200 || status == 201 || status == 204) return true;
     if (status == 405 || status == 501) return std::nullopt;
     // The transport may have sent the request again because the answer to the first was lost on an old connection. Then
@@ -243,14 +261,14 @@ class webdav::client {
       if (there && there->size == size_of(parts)) return true;
     }
     erase_quietly(from);
-    remote::fail_status(request, status);
+    remote::fail_status(request, answer);
   }
 
   bool erase_any(std::string_view name) {
     const remote::http_request request = request_to("DELETE", base_.child(name));
-    const int status = transport_->send(request).status;
-    if (remote::is_absent(status)) return false;
-    if (status != 200 && status != 202 && status != 204) remote::fail_status(request, status);
+    const remote::http_response answer = transport_->send(request);
+    if (remote::is_absent(answer.status)) return answer.tries > 1;  // then an earlier try has erased it, as far as anybody knows
+    if (answer.status != 200 && answer.status != 202 && answer.status != 204) remote::fail_status(request, answer);
     return true;
   }
   /// As `erase_any`; nothing when it fails. Then something is left beside the object: it costs room on the server and
@@ -276,8 +294,8 @@ class webdav::client {
     const remote::http_response answer = transport_->send(request);
     if (remote::is_absent(answer.status)) return {};
     if (answer.status == 405 || answer.status == 501)
-      remote::fail_status(request, answer.status, "this server cannot list; enable WebDAV's PROPFIND or do without listing");
-    if (answer.status != 207) remote::fail_status(request, answer.status, "a listing was expected");
+      remote::fail_status(request, answer, "this server cannot list; enable WebDAV's PROPFIND or do without listing");
+    if (answer.status != 207) remote::fail_status(request, answer, "a listing was expected");
     return remote::multistatus_reader::read(answer.body.text());
   }
 

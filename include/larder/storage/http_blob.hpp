@@ -6,10 +6,13 @@
 #include <larder/core/axis.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/remote/azure.hpp>
 #include <larder/remote/credentials.hpp>
 #include <larder/remote/curl_transport.hpp>
+#include <larder/remote/resilience.hpp>
 #include <larder/remote/s3.hpp>
+#include <larder/remote/timing.hpp>
 #include <larder/remote/webdav.hpp>
 
 #include <concepts>
@@ -34,7 +37,8 @@ concept blob_protocol = requires(const P settings) {
 
 }  // namespace remote
 
-/// Storage in a blob store over HTTP: `http_blob{webdav{.url = "https://host/models"}}`, `http_blob{azure{.account = "acct", .container = "models", .key = key}}`.
+/// Storage in a blob store over HTTP: `http_blob{webdav{.url = "https://host/models"}}`, `http_blob{azure{.account = "acct", .container = "models"}}`,
+/// `http_blob{s3{.bucket = "models"}}`; what it does about failures and slowness may follow: `http_blob{azure{...}, resilience{.lookup_budget = 500ms}}`.
 template <class Protocol>
 struct http_blob {
   static_assert(remote::blob_protocol<Protocol>, "larder: http_blob needs a protocol's settings, such as larder::webdav{.url = ...}");
@@ -42,9 +46,10 @@ struct http_blob {
   using policy_axis = axis::storage;
   class store;
 
-  http_blob(Protocol settings) : protocol(std::move(settings)) {}
+  http_blob(Protocol settings, const larder::resilience& how = {}) : protocol(std::move(settings)), resilience(how) {}
 
   Protocol protocol;
+  larder::resilience resilience;
 };
 
 /// A `blob_store`. Its construction checks the settings and sends nothing: the server may be down.
@@ -52,7 +57,7 @@ template <class Protocol>
 class http_blob<Protocol>::store {
  public:
   store(const http_blob& policy, error_sink&)
-      : transport_(policy.protocol.credentials(), policy.protocol.transport()), client_(policy.protocol, transport_) {}
+      : transport_({}, policy.resilience, policy.protocol.credentials(), policy.protocol.transport()), client_(policy.protocol, transport_) {}
   store(const store&) = delete;
   store& operator=(const store&) = delete;
 
@@ -65,8 +70,10 @@ class http_blob<Protocol>::store {
     client_.list(prefix, std::forward<F>(f));
   }
 
-  // The stack, outermost first. Breaker, limits and retry will be transports of their own around `authorized`.
-  using transport = remote::authorized<remote::curl_transport, typename Protocol::signer>;
+  /// What the requests so far have cost and how the server fares.
+  remote_report report() const { return transport_.report(); }
+
+  using transport = remote::resilient<remote::authorized<remote::curl_transport, typename Protocol::signer>>;
   using client = typename Protocol::template client<transport>;
 
   /// For what the protocol can do beyond the five operations (uploads in parts, leases).

@@ -6,16 +6,21 @@
 #include <larder/codec/codec.hpp>
 #include <larder/core/digest.hpp>
 #include <larder/core/key_view.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/core/time.hpp>
 #include <larder/format/entry_frame.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_table.hpp>
+#include <larder/sync/absent_keys.hpp>
+#include <larder/sync/cost_gate.hpp>
 #include <larder/sync/counter.hpp>
 #include <larder/sync/doubted_keys.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,7 +47,7 @@ class remote_engine {
   };
 
   explicit remote_engine(Context& context)
-      : context_(context), store_(context.policies().template get<typename Context::storage>(), context.errors()) {}
+      : context_(context), store_(policy_of(context), context.errors()), absent_(absent_options(policy_of(context))), gate_(gate_options(policy_of(context))) {}
 
   address locate(key_view key) const {
     bytes encoded = codec<Key>::encode(key);
@@ -55,7 +60,7 @@ class remote_engine {
     instant written{0};
     std::optional<Value> value = context_.attempt([&]() -> std::optional<Value> {
       if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
-      const std::optional<bytes> object = store_.get(at.name, byte_range{});
+      const std::optional<bytes> object = unless_absent(at, [&] { return store_.get(at.name, byte_range{}); });
       if (!object) return std::nullopt;
       const std::optional<format::entry_frame> frame = format::decode_entry_head(object->span(), object->size());
       if (!frame || !same_key(*object, *frame, at.key) || !format::payload_matches(*frame, at.id, object->data() + frame->payload_offset)) {
@@ -77,8 +82,9 @@ class remote_engine {
       if (doubts_.about(at.id.low)) return false;
       constexpr bool expires = Context::template has<ttl> || Context::set::template count<axis::expiry> != 0;
       if constexpr (!expires) {
-        return store_.head(at.name).has_value();
+        return unless_absent(at, [&] { return store_.head(at.name); }).has_value();
       } else {
+        if (is_known_absent(at)) return false;
         const std::optional<format::entry_frame> frame = head_of(at.name, nullptr);
         return frame && !context_.too_old(frame->written, frame->written, frame->expires, context_.now());
       }
@@ -94,12 +100,14 @@ class remote_engine {
       const std::array<bytes, 2> parts{format::encode_entry_head(entry), entry.payload};
       if (mode.only_if_absent && !doubts_.about(at.id.low)) {
         if (store_.put(at.name, parts, put_mode::create_only)) return true;
+        absent_.drop(at.id.low);
         // Somebody's entry is there; an expired or damaged one does not count.
         present = contains_living(at);
         if (present) return false;
       }
       return store_.put(at.name, parts, put_mode::replace);
     });
+    absent_.drop(at.id.low);  // also after a failure, which may have come after the deed
     if (stored)
       insertions_.add();
     else if (!present)
@@ -163,6 +171,14 @@ class remote_engine {
     });
   }
 
+  /// Whether a load that begins now does without the remote, because loading is quicker; counted.
+  bool bypasses() noexcept {
+    if (!gate_.bypasses(steady_time::now())) return false;
+    bypassed_.add();
+    return true;
+  }
+  void note_load(duration cost) noexcept { gate_.note_load(cost); }
+
   bool admits(const address&, std::uint64_t) const noexcept { return true; }
   void count_join(const address&) noexcept { joined_.add(); }
   void add_to(cache_stats& stats) const noexcept {
@@ -172,8 +188,16 @@ class remote_engine {
     stats.expirations += expirations_.load();
     stats.refused += refused_.load();
     stats.joined += joined_.load();
+    if constexpr (reports) {
+      const std::lock_guard lock(reset_mutex_);
+      stats.remote = report().since(at_reset_);
+    }
   }
   void reset_stats() noexcept {
+    if constexpr (reports) {
+      const std::lock_guard lock(reset_mutex_);
+      at_reset_ = report();
+    }
     for (sync::counter<true>* c : {&hits_, &misses_, &insertions_, &expirations_, &refused_, &joined_}) c->store(0);
   }
   void flush() noexcept {}
@@ -183,6 +207,49 @@ class remote_engine {
   static constexpr std::string_view folder = "entries/";
   /// Enough for the head of an entry with a usual key in one request.
   static constexpr std::uint64_t head_request = 4096;
+
+  static constexpr bool reports = requires(const store_type& store) { store.report(); };
+
+  static const auto& policy_of(Context& context) { return context.policies().template get<typename Context::storage>(); }
+  template <class Policy>
+  static absent_keys_options absent_options(const Policy& policy) {
+    if constexpr (requires { policy.resilience.absent; })
+      return policy.resilience.absent;
+    else
+      return {};
+  }
+  template <class Policy>
+  static cost_gate_options gate_options(const Policy& policy) {
+    if constexpr (requires { policy.resilience.bypass; })
+      return policy.resilience.bypass;
+    else
+      return {.on = false};
+  }
+
+  remote_report report() const {
+    remote_report out = store_.report();
+    out.known_absent += known_absent_.load();
+    out.bypassed += bypassed_.load();
+    return out;
+  }
+
+  bool is_known_absent(const address& at) {
+    if (!absent_.knows(at.id.low, steady_time::now())) return false;
+    known_absent_.add();
+    return true;
+  }
+  /// What `ask` says of the object, which is not asked while the object is known to be absent; what it costs and that it says so is remembered.
+  template <class Ask>
+  auto unless_absent(const address& at, Ask&& ask) -> decltype(ask()) {
+    if (is_known_absent(at)) return std::nullopt;
+    const std::uint32_t ticket = absent_.ticket(at.id.low);
+    const instant begun = steady_time::now();
+    auto found = ask();
+    const instant now = steady_time::now();
+    gate_.note_look_up(now - begun, now);
+    if (!found) absent_.note(at.id.low, ticket, now);
+    return found;
+  }
 
   static std::string name_of(const digest& id) {
     const std::string hex = id.hex();
@@ -247,7 +314,11 @@ class remote_engine {
   Context& context_;
   store_type store_;
   sync::doubted_keys<std::uint64_t> doubts_;
-  sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_;
+  sync::absent_keys absent_;
+  sync::cost_gate gate_;
+  sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_, known_absent_, bypassed_;
+  mutable std::mutex reset_mutex_;
+  remote_report at_reset_;  // what had happened then; under reset_mutex_
 };
 
 }  // namespace larder::storage

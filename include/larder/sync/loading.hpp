@@ -6,6 +6,7 @@
 #include <larder/core/time.hpp>
 #include <larder/expiry/refresh_after_write.hpp>
 #include <larder/sync/context_hash.hpp>
+#include <larder/sync/cost_gate.hpp>
 #include <larder/sync/load_lease.hpp>
 #include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
@@ -41,10 +42,12 @@ class loading {
     std::optional<Value> found;
     bool stale = false;
     const auto at = cache.engine_.locate(key);
-    cache.engine_.read(at, Cache::look::use, [&](const Value& value, instant written) {
-      found.emplace(value);
-      stale = refresh_due(cache, written);
-    });
+    const bool without_storage = bypasses(cache.engine_);
+    if (!without_storage)
+      cache.engine_.read(at, Cache::look::use, [&](const Value& value, instant written) {
+        found.emplace(value);
+        stale = refresh_due(cache, written);
+      });
     if (found) {
       if constexpr (refreshes)
         if (stale) renew(cache, key, *found, loader);
@@ -57,6 +60,7 @@ class loading {
       cache.engine_.count_join(at);
       return wait(cache, flown, stop);
     }
+    if (without_storage) return fly_past(cache, owned, flown, loader, stop);
     return fly(cache, owned, flown, loader, stop);
   }
 
@@ -167,7 +171,7 @@ class loading {
       if (value) {
         flights_.land(key, flown, *value, [](const Value&) {});
       } else {
-        value.emplace(runner_.template one<Value>(loader, key, stop));
+        value.emplace(load(cache, key, loader, stop));
         land(cache, at, key, flown, *value, lease, {.only_if_absent = true});
       }
       return std::move(*value);
@@ -175,6 +179,24 @@ class loading {
       flights_.fail(key, flown, std::current_exception());
       throw;
     }
+  }
+
+  /// Leads a flight that neither asks the storage nor stores in it, since loading is quicker.
+  template <class Loader>
+  Value fly_past(Cache& cache, const Key& key, const flight& flown, Loader& loader, const std::stop_token& stop) {
+    try {
+      Value value = load(cache, key, loader, stop);
+      flights_.land(key, flown, value, [](const Value&) {});
+      return value;
+    } catch (...) {
+      flights_.fail(key, flown, std::current_exception());
+      throw;
+    }
+  }
+
+  template <class Loader>
+  Value load(Cache& cache, const Key& key, Loader& loader, const std::stop_token& stop) {
+    return measured_load(cache.engine_, [&] { return runner_.template one<Value>(loader, key, stop); });
   }
 
   template <class BatchLoader>

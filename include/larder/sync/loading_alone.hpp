@@ -3,6 +3,7 @@
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/sync/context_hash.hpp>
+#include <larder/sync/cost_gate.hpp>
 #include <larder/sync/load_lease.hpp>
 #include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
@@ -31,8 +32,10 @@ class loading_alone {
 
   template <class Loader>
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
-    if (std::optional<Value> found = cache.find(key, Cache::look::use)) return std::move(*found);
-    return fly(cache, key, loader, stop);
+    const bool without_storage = bypasses(cache.engine_);
+    if (!without_storage)
+      if (std::optional<Value> found = cache.find(key, Cache::look::use)) return std::move(*found);
+    return fly(cache, key, loader, stop, without_storage);
   }
 
   template <class Keys, class BatchLoader>
@@ -111,7 +114,7 @@ class loading_alone {
 
   /// Apart from the look-up, so that hits stay small.
   template <class Loader>
-  Value fly(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
+  Value fly(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop, bool without_storage) {
     refuse_when_stopped(stop);
     flight mine(*this);
     const Key& owned = mine.keys()[mine.take(key)];
@@ -121,8 +124,8 @@ class loading_alone {
       if (std::optional<Value> found = wait_for_turn(
               lease, stop, [&] { return cache.find(owned, Cache::look::peek); }, [&] { cache.engine_.count_join(at); }))
         return std::move(*found);
-    Value value = runner_.template one<Value>(loader, owned, stop);
-    land(cache, mine, at, owned, value, lease);
+    Value value = measured_load(cache.engine_, [&] { return runner_.template one<Value>(loader, owned, stop); });
+    if (!without_storage) land(cache, mine, at, owned, value, lease);
     return value;
   }
 

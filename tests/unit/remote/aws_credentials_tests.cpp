@@ -38,7 +38,7 @@ class home {
   std::string path(const std::string& name) const { return directory_ / name; }
   aws_environment environment(std::string profile = {}) const {
     return aws_environment(
-        [variables = variables_](const char* name) {
+        [variables = variables_](const std::string& name) {
           const auto at = variables.find(name);
           return at == variables.end() ? std::nullopt : std::optional<std::string>(at->second);
         },

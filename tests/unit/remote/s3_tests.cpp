@@ -20,7 +20,7 @@ using larder::s3_dialect;
 using larder::remote::environment_reader;
 
 environment_reader with(std::map<std::string, std::string> variables = {}) {
-  return [variables = std::move(variables)](const char* name) {
+  return [variables = std::move(variables)](const std::string& name) {
     const auto at = variables.find(name);
     return at == variables.end() ? std::nullopt : std::optional<std::string>(at->second);
   };

@@ -35,12 +35,13 @@ struct no_sink final : larder::error_sink {
   void report(error_cause, const std::string&) noexcept override {}
 } sink;
 
+// What one request makes of one answer is tested here; what is done about failures, in http_blob_resilience_tests.
 // Stalls are met with the quick limits; whatever has to succeed gets the patient ones, however busy the machine is.
 constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
 constexpr larder::remote_timeouts quick{.connect = 2'000ms, .first_byte = 300ms, .stall = 300ms, .slowest = 1, .total = 20'000ms};
 
 larder::http_blob<larder::webdav> at(const std::string& url, std::uint64_t max_object = std::uint64_t{1} << 30U, const larder::remote_timeouts& timeouts = patient) {
-  return larder::http_blob{larder::webdav{.url = url, .timeouts = timeouts, .max_object = max_object}};
+  return larder::http_blob{larder::webdav{.url = url, .timeouts = timeouts, .max_object = max_object}, larder::resilience::none()};
 }
 
 std::string pattern(std::size_t size, std::uint32_t seed = 1) {
@@ -382,11 +383,11 @@ TEST_CASE("a server that is not there, or stalls, fails in time") {
   server.throttle(100'000);
   larder::remote_timeouts hasty = quick;
   hasty.slowest = 10'000'000;
-  store u(larder::http_blob{larder::webdav{.url = server.url(), .timeouts = hasty}}, sink);
+  store u(larder::http_blob{larder::webdav{.url = server.url(), .timeouts = hasty}, larder::resilience::none()}, sink);
   CHECK(cause_of([&] { get(u, "slow"); }) == error_cause::timeout);
   hasty.slowest = 1;
   hasty.total = 200ms;
-  store v(larder::http_blob{larder::webdav{.url = server.url(), .timeouts = hasty}}, sink);
+  store v(larder::http_blob{larder::webdav{.url = server.url(), .timeouts = hasty}, larder::resilience::none()}, sink);
   CHECK(cause_of([&] { get(v, "slow"); }) == error_cause::timeout);
 }
 
@@ -463,12 +464,12 @@ TEST_CASE("no secret shows in any error") {
   keep([&] { make({.url = "https://h/x", .user = "a:b", .password = planted}); });
 
   blob_server server({.authorization = "Basic " + larder::remote::base64("me:" + planted)});
-  store good(larder::http_blob{larder::webdav{.url = server.url(), .user = "me", .password = planted, .timeouts = patient}}, sink);
+  store good(larder::http_blob{larder::webdav{.url = server.url(), .user = "me", .password = planted, .timeouts = patient}, larder::resilience::none()}, sink);
   CHECK(put(good, "o", "text"));
   CHECK(get(good, "o") == "text");
-  store wrong(larder::http_blob{larder::webdav{.url = server.url(), .bearer_token = planted, .timeouts = patient}}, sink);
+  store wrong(larder::http_blob{larder::webdav{.url = server.url(), .bearer_token = planted, .timeouts = patient}, larder::resilience::none()}, sink);
   CHECK(cause_of([&] { get(wrong, "o"); }) == error_cause::unauthorized);
-  store hasty(larder::http_blob{larder::webdav{.url = server.url(), .user = "me", .password = planted, .timeouts = quick}}, sink);
+  store hasty(larder::http_blob{larder::webdav{.url = server.url(), .user = "me", .password = planted, .timeouts = quick}, larder::resilience::none()}, sink);
   server.inject({.kind = fault_kind::stall});
   keep([&] { get(hasty, "o"); });
   for (store* s : {&good, &wrong})
@@ -479,7 +480,7 @@ TEST_CASE("no secret shows in any error") {
       keep([&] { get(*s, "o"); });
       server.clear_faults();
     }
-  store broken(larder::http_blob{larder::webdav{.url = server.url(), .bearer_token = planted + "\r\nX: y", .timeouts = quick}}, sink);
+  store broken(larder::http_blob{larder::webdav{.url = server.url(), .bearer_token = planted + "\r\nX: y", .timeouts = quick}, larder::resilience::none()}, sink);
   keep([&] { get(broken, "o"); });
   for (const std::string& text : texts) {
     CAPTURE(text);
