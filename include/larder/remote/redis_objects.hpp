@@ -82,7 +82,8 @@ class redis_objects {
     std::uint64_t size = 0;
     for (const bytes& part : parts) size += part.size();
     if (size > settings_.max_object)
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " + std::to_string(settings_.max_object));
+      core::fail(error_cause::invalid_argument,
+                 "an object of " + std::to_string(size) + " bytes is larger than max_object, " + std::to_string(settings_.max_object));
     look_at_memory(key);
     const std::string expiry = expiry_of(useful);
     const redis_object made = redis_object::make(size, settings_.chunk_size);
@@ -361,8 +362,8 @@ class redis_objects {
     const std::string_view policy = field("maxmemory_policy");
     const bool stuck = policy == "noeviction" || (policy.starts_with("volatile-") && settings_.time_to_live.count() == 0);
     if (most.empty() || most == "0" || !stuck) return;
-    errors_.report(error_cause::no_space, client_.settings().address.printable() + " will refuse puts when it is full: its maxmemory-policy evicts nothing of this cache; " +
-                                              "set it to allkeys-lru" + (policy == "noeviction" ? "" : ", or give time_to_live"));
+    errors_.report(error_cause::no_space, client_.settings().address.printable() + " will refuse puts when it is full: its maxmemory-policy evicts " +
+                                              "nothing of this cache; set it to allkeys-lru" + (policy == "noeviction" ? "" : ", or give time_to_live"));
   }
   [[noreturn]] void fail_unexpected() const {
     core::fail(error_cause::server, client_.settings().address.printable() + " gave an answer of another kind than the command has; is it a Redis server?");

@@ -73,7 +73,7 @@ class redis_slots {
 
  private:
   std::vector<redis_address> masters_;
-  std::array<std::uint16_t, redis_slot_count> of_{};  // place in masters_ plus one
+  std::vector<std::uint16_t> of_ = std::vector<std::uint16_t>(redis_slot_count);  // place in masters_ plus one
 };
 
 }  // namespace larder::remote

@@ -82,7 +82,8 @@ struct redis {
       refuse("chunk_size is " + std::to_string(chunk_size) + "; give 4 KiB to 4 MiB");
     if (time_to_live.count() < 0) refuse("time_to_live is negative; give 0 for none");
     constexpr unsigned most_connections = 10'000;
-    if (connections == 0 || connections > most_connections) refuse("connections is " + std::to_string(connections) + "; give 1 to " + std::to_string(most_connections));
+    if (connections == 0 || connections > most_connections)
+      refuse("connections is " + std::to_string(connections) + "; give 1 to " + std::to_string(most_connections));
     out.connections = connections;
     return out;
   }
