@@ -182,10 +182,12 @@ class redis_objects {
   opened open(const std::string& key, const byte_range& range) {
     opened out;
     std::vector<redis_command> commands;
-    const std::uint64_t last = range.size == 0 ? range.offset : std::min<std::uint64_t>(last_byte(range), redis_object::largest_chunk);
+    const std::uint64_t last = range.size == 0 ? 0 : std::min<std::uint64_t>(last_byte(range), redis_object::largest_chunk);
     const std::string end = std::to_string(redis_object::head_size + last);
     if (range.whole()) {
       commands.push_back({"GET", key});
+    } else if (range.size == 0) {
+      commands.push_back({"GETRANGE", key, "0", last_of_head});
     } else if (range.offset == 0) {
       commands.push_back({"GETRANGE", key, "0", end});
     } else {
