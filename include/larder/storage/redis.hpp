@@ -19,6 +19,7 @@
 #include <larder/remote/redis_object.hpp>
 #include <larder/remote/redis_objects.hpp>
 #include <larder/remote/secret.hpp>
+#include <larder/storage/redis_leases.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -50,6 +51,9 @@ struct redis {
   std::uint64_t max_object = std::uint64_t{16} << 30U;  ///< bytes; a larger value is refused, a larger answer is an error
   unsigned connections = 16;                            ///< kept per server, at most; more threads wait
   bool allow_unencrypted_credentials = false;           ///< send the password unencrypted to other machines, too
+  /// `get_or_load` loads a key on one machine at a time, and the others wait for its value: for so long a holder that died is waited for,
+  /// one that lives for as long as it takes. 0: every machine loads for itself, and a miss costs two round trips less.
+  std::chrono::milliseconds load_lease = std::chrono::seconds(10);
 
   /// Throws `larder::error` for settings that cannot work.
   remote::redis_settings checked() const {
@@ -81,6 +85,8 @@ struct redis {
     if (chunk_size < remote::redis_object::smallest_chunk || chunk_size > remote::redis_object::largest_chunk)
       refuse("chunk_size is " + std::to_string(chunk_size) + "; give 4 KiB to 4 MiB");
     if (time_to_live.count() < 0) refuse("time_to_live is negative; give 0 for none");
+    if (load_lease.count() < 0 || (load_lease.count() > 0 && load_lease.count() < 100))
+      refuse("load_lease is " + std::to_string(load_lease.count()) + " ms; give 100 ms or more, or 0 for none");
     constexpr unsigned most_connections = 10'000;
     if (connections == 0 || connections > most_connections)
       refuse("connections is " + std::to_string(connections) + "; give 1 to " + std::to_string(most_connections));
@@ -94,7 +100,8 @@ class redis::store {
  public:
   store(const redis& policy, error_sink& errors)
       : client_(policy.checked()),
-        objects_(client_, errors, {policy.key_prefix, static_cast<std::uint32_t>(policy.chunk_size), policy.time_to_live, policy.max_object}) {}
+        objects_(client_, errors, {policy.key_prefix, static_cast<std::uint32_t>(policy.chunk_size), policy.time_to_live, policy.max_object}),
+        leases_(client_, policy.key_prefix, policy.load_lease) {}
   store(const store&) = delete;
   store& operator=(const store&) = delete;
 
@@ -109,10 +116,13 @@ class redis::store {
   void list(std::string_view prefix, F&& f) {
     objects_.list(prefix, std::forward<F>(f));
   }
+  /// By which `get_or_load` agrees with other machines.
+  storage::redis_leases& leases() noexcept { return leases_; }
 
  private:
   remote::redis_client client_;
   remote::redis_objects objects_;
+  storage::redis_leases leases_;
 };
 
 }  // namespace larder
