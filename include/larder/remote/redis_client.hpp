@@ -139,14 +139,14 @@ class redis_client {
       if (!slots_) slots_.emplace();
       slots_->assign(where.slot, where.target);
     }
-    /// A server cannot be reached: whichever of the others answers says who serves what.
+    /// A server cannot be reached: whichever of some others answers says who serves what.
     void lost(const redis_pool& server) noexcept {
       std::vector<redis_pool*> others;
       try {
         const std::lock_guard guard(mutex_);
         if (!slots_) return;
         for (const auto& each : pools_)
-          if (each.get() != &server) others.push_back(each.get());
+          if (each.get() != &server && others.size() < most_asked) others.push_back(each.get());
       } catch (const std::exception&) {
         return;
       }
@@ -159,6 +159,8 @@ class redis_client {
     }
 
    private:
+    static constexpr std::size_t most_asked = 3;  // each may take as long as a connection may
+
     redis_pool& pool(const redis_address& address) {
       for (const auto& each : pools_)
         if (each->address() == address) return *each;

@@ -82,27 +82,27 @@ TEST_CASE("a value comes whole, of any size and with anything in it") {
 }
 
 TEST_CASE("an answer that is cut, too long, or of another kind is a failure, never a value") {
-  for (const auto& [answer, cause] : {std::pair<std::string, error_cause>{"", error_cause::network},
-                                      {"$5\r\nhel", error_cause::network},
-                                      {"$5\r\nhello\r", error_cause::network},
-                                      {"$5", error_cause::network},
-                                      {"$5\r\nhelloXY", error_cause::server},
-                                      {"$1001\r\n", error_cause::server},
-                                      {"$18446744073709551615\r\n", error_cause::server},
-                                      {"$18446744073709551616\r\n", error_cause::server},
-                                      {"$-2\r\n", error_cause::server},
-                                      {"$\r\n", error_cause::server},
-                                      {"$5 \r\nhello\r\n", error_cause::server},
-                                      {"$00000000000000000000000000000000000000000000000005\r\nhello\r\n", error_cause::server},
-                                      {"+OK\r\n", error_cause::server},
-                                      {":1\r\n", error_cause::server},
-                                      {"*1\r\n$1\r\na\r\n", error_cause::server},
-                                      {"HTTP/1.1 400 Bad Request\r\n\r\n", error_cause::server},
-                                      {"\r\n", error_cause::server},
-                                      {"-NOAUTH Authentication required.\r\n", error_cause::unauthorized},
-                                      {"-OOM no\r\n", error_cause::no_space}}) {
-    const outcome got = get_from(answer);
-    CHECK_MESSAGE(got.cause == cause, answer << " gave " << got.message);
+  for (const auto& each : {std::pair<std::string, error_cause>{"", error_cause::network},
+                           {"$5\r\nhel", error_cause::network},
+                           {"$5\r\nhello\r", error_cause::network},
+                           {"$5", error_cause::network},
+                           {"$5\r\nhelloXY", error_cause::server},
+                           {"$1001\r\n", error_cause::server},
+                           {"$18446744073709551615\r\n", error_cause::server},
+                           {"$18446744073709551616\r\n", error_cause::server},
+                           {"$-2\r\n", error_cause::server},
+                           {"$\r\n", error_cause::server},
+                           {"$5 \r\nhello\r\n", error_cause::server},
+                           {"$00000000000000000000000000000000000000000000000005\r\nhello\r\n", error_cause::server},
+                           {"+OK\r\n", error_cause::server},
+                           {":1\r\n", error_cause::server},
+                           {"*1\r\n$1\r\na\r\n", error_cause::server},
+                           {"HTTP/1.1 400 Bad Request\r\n\r\n", error_cause::server},
+                           {"\r\n", error_cause::server},
+                           {"-NOAUTH Authentication required.\r\n", error_cause::unauthorized},
+                           {"-OOM no\r\n", error_cause::no_space}}) {
+    const outcome got = get_from(each.first);
+    CHECK_MESSAGE(got.cause == each.second, each.first << " gave " << got.message);
     CHECK(got.message.find("redis at 127.0.0.1") != std::string::npos);
   }
 }

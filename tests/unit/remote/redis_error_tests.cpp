@@ -15,7 +15,7 @@ using larder::remote::parse_redirection;
 using larder::remote::redis_address;
 
 TEST_CASE("each error of a server has its cause") {
-  for (const auto& [text, cause] : {
+  for (const auto& each : {
            std::pair<std::string_view, error_cause>{"NOAUTH Authentication required.", error_cause::unauthorized},
            {"WRONGPASS invalid username-password pair or user is disabled.", error_cause::unauthorized},
            {"NOPERM this user has no permissions to run the 'set' command", error_cause::unauthorized},
@@ -36,7 +36,7 @@ TEST_CASE("each error of a server has its cause") {
            {"OOMPH", error_cause::server},
            {"what is this", error_cause::server},
        })
-    CHECK_MESSAGE(meaning_of_redis_error(text).cause == cause, text);
+    CHECK_MESSAGE(meaning_of_redis_error(each.first).cause == each.second, each.first);
 }
 
 TEST_CASE("a failure names the code and the way out, and nothing else that the server wrote") {
