@@ -14,6 +14,12 @@
 
 #include <doctest/doctest.h>
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) && !defined(__SANITIZE_THREAD__)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -163,9 +169,12 @@ TEST_CASE("a child of fork holds none of its parent's locks and releases none") 
   REQUIRE(held.try_acquire());
   const pid_t child = ::fork();
   if (child == 0) {
-    const bool right = held.is_lost() && !held.holds() && !held.release();
+    bool right = held.is_lost() && !held.holds() && !held.release();
+#if !defined(__SANITIZE_THREAD__)  // which does not let the child of a program with threads start its own
     redis_lock own(a.keeper, "other");
-    ::_exit(right && own.try_acquire() && own.release() ? 0 : 1);
+    right = right && own.try_acquire() && own.release();
+#endif
+    ::_exit(right ? 0 : 1);
   }
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);
