@@ -304,6 +304,7 @@ enum class put_mode : std::uint8_t { replace, create_only };
 ///   when `create_only` found one there.
 /// * `erase(name) -> bool`: whether there was one.
 /// * `list(prefix, f)`: f(name, blob_info) for each object whose name starts so.
+/// * optional: `leases()`, by which `get_or_load` agrees on loads with others: `take(digest)`, `revoke(digest)` and `haste`, as `storage::redis_leases` has them.
 template <class S>
 concept blob_store = requires(S store, const std::string_view name, const byte_range range, const std::span<const bytes> parts,
                               const put_mode mode, void (*each)(std::string_view, const blob_info&)) {
@@ -313,6 +314,14 @@ concept blob_store = requires(S store, const std::string_view name, const byte_r
   { store.erase(name) } -> std::same_as<bool>;
   store.list(name, each);
 };
+
+/// A `blob_store` that drops objects by itself: `put(name, parts, mode, useful) -> bool` is told a `duration` from now after which nobody
+/// will want the object. It may stay longer.
+template <class S>
+concept expiring_blob_store =
+    blob_store<S> && requires(S store, const std::string_view name, const std::span<const bytes> parts, const put_mode mode, const duration useful) {
+      { store.put(name, parts, mode, useful) } -> std::same_as<bool>;
+    };
 
 namespace core {
 

@@ -36,6 +36,7 @@ class remote_engine {
   using key_view = core::key_view<Key>;
   using store_type = typename Context::storage::store;
   static constexpr bool keeps_index = false;
+  static constexpr bool leases_loads = requires(store_type& store) { store.leases(); };
 
   /// Nobody is told who leaves a remote storage.
   struct departures {};
@@ -97,15 +98,20 @@ class remote_engine {
       const instant now = context_.now();
       stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
       entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
+      if (mode.lease != nullptr && mode.lease->is_lost()) {  // erased, or loaded elsewhere, since: what is there by now is not ours to judge
+        present = true;
+        return false;
+      }
       const std::array<bytes, 2> parts{format::encode_entry_head(entry), entry.payload};
+      const auto put = [&](put_mode how) { return put_until(at.name, parts, how, entry.info.expires, now); };
       if (mode.only_if_absent && !doubts_.about(at.id.low)) {
-        if (store_.put(at.name, parts, put_mode::create_only)) return true;
+        if (put(put_mode::create_only)) return true;
         absent_.drop(at.id.low);
         // Somebody's entry is there; an expired or damaged one does not count.
         present = contains_living(at);
         if (present) return false;
       }
-      return store_.put(at.name, parts, put_mode::replace);
+      return put(put_mode::replace);
     });
     absent_.drop(at.id.low);  // also after a failure, which may have come after the deed
     if (stored)
@@ -119,6 +125,7 @@ class remote_engine {
   bool erase(const address& at, departures&) {
     bool failed = true;
     const bool erased = context_.guarded(false, [&] {
+      if constexpr (leases_loads) store_.leases().revoke(at.id);
       const bool was = store_.erase(at.name);
       failed = false;
       return was;
@@ -178,6 +185,18 @@ class remote_engine {
     return true;
   }
   void note_load(duration cost) noexcept { gate_.note_load(cost); }
+
+  /// The lease of the key among the processes and machines that share the store.
+  auto lease(const address& at)
+    requires leases_loads
+  {
+    return store_.leases().take(at.id);
+  }
+  auto haste()
+    requires leases_loads
+  {
+    return typename std::remove_cvref_t<decltype(store_.leases())>::haste(store_.leases());
+  }
 
   bool admits(const address&, std::uint64_t) const noexcept { return true; }
   void count_join(const address&) noexcept { joined_.add(); }
@@ -254,6 +273,13 @@ class remote_engine {
   static std::string name_of(const digest& id) {
     const std::string hex = id.hex();
     return std::string(folder) + hex.substr(0, 2) + "/" + hex;
+  }
+  /// Stores an object that is of no use after `expires`, which the store is told if it can drop it by itself.
+  bool put_until(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now) {
+    if constexpr (expiring_blob_store<store_type>) {
+      if (expires != no_deadline) return store_.put(name, parts, how, expires - now);
+    }
+    return store_.put(name, parts, how);
   }
   static bool same_key(const bytes& object, const format::entry_frame& frame, const bytes& key) noexcept {
     const auto stored = format::entry_key(object.span(), frame);
