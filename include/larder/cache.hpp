@@ -6,6 +6,7 @@
 #include <larder/core/key_view.hpp>
 #include <larder/core/policy_set.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/core/transfer.hpp>
 #include <larder/reservation.hpp>
 #include <larder/storage/adopt_mode.hpp>
 #include <larder/storage/cache_rules.hpp>
@@ -101,6 +102,11 @@ class cache {
   std::optional<Value> get(key_view key) {
     static_assert(std::copy_constructible<Value>, "larder: get copies the value; look at a move-only value with visit");
     return find(key, look::use);
+  }
+  /// The same from a remote storage, with word of how far a large value has come, and a way to give it up, which is a counted miss.
+  std::optional<Value> get(key_view key, const transfer_control& control) {
+    static_assert(core::is_remote_storage<where>, "larder: get(key, control) follows a transfer, which only a remote storage has; use get(key)");
+    return find_far(key, control, nullptr);
   }
   /// The value without any effect on order, expiry or statistics.
   std::optional<Value> peek(key_view key) {
@@ -361,6 +367,12 @@ class cache {
   std::optional<Value> find(key_view key, look how) {
     std::optional<Value> found;
     engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); });
+    return found;
+  }
+  /// A look-up in a remote storage whose value may land in a faster tier.
+  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* landing) {
+    std::optional<Value> found;
+    engine_.read(engine_.locate(key), look::use, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, landing);
     return found;
   }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {
