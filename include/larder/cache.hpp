@@ -43,6 +43,21 @@ class logged_transfers;
 
 namespace larder {
 
+namespace detail {
+
+/// What an engine gives as a place where a large value may land that comes from a slower tier.
+template <class Engine>
+struct landing_of {
+  using type = storage::value_landing;
+};
+template <class Engine>
+  requires requires { typename Engine::landing; }
+struct landing_of<Engine> {
+  using type = typename Engine::landing;
+};
+
+}  // namespace detail
+
 template <class Tier>
 class tier_access;
 
@@ -359,6 +374,10 @@ class cache {
   template <class>
   friend class tier_access;
 
+  static constexpr bool is_remote = core::is_remote_storage<where>;
+  static constexpr bool lands_values = requires { typename engine_type::landing; };
+  using landing = typename detail::landing_of<engine_type>::type;
+
   using room_type = typename detail::room_of<engine_type>::type;
 
   template <class Limit>
@@ -370,9 +389,9 @@ class cache {
     return found;
   }
   /// A look-up in a remote storage whose value may land in a faster tier.
-  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* landing) {
+  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* room) {
     std::optional<Value> found;
-    engine_.read(engine_.locate(key), look::use, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, landing);
+    engine_.read(engine_.locate(key), look::use, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
     return found;
   }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {
