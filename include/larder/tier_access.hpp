@@ -167,6 +167,19 @@ class tier_access {
     else
       return true;
   }
+  /// Bytes of values that this tier still has to take, and how many it never took because they were too many.
+  std::uint64_t owed_bytes() const {
+    if constexpr (queued)
+      return queue_->weight();
+    else
+      return 0;
+  }
+  std::uint64_t dropped() const {
+    if constexpr (queued)
+      return queue_->dropped();
+    else
+      return 0;
+  }
   void tell(departures& gone) { tier_->engine_.tell(gone); }
 
  private:
@@ -176,7 +189,6 @@ class tier_access {
     std::size_t operator()(key_view key) const { return static_cast<std::size_t>(owner->hash(key)); }
   };
   using queue_type = sync::write_back_queue<key_type, mapped_type, key_hash>;
-  static constexpr std::uint64_t most_owed_bytes = std::uint64_t{256} << 20;
   static constexpr std::size_t copied_below = 64 * 1024;
 
   std::uint64_t hash(key_view key) const { return tier_->hash_of(key); }
@@ -193,7 +205,7 @@ class tier_access {
             } catch (...) {  // a weigher of the user's; the tier is in doubt about the key
             }
           },
-          most_owed_bytes, key_hash{this});
+          tier_.options(), key_hash{this}, [this](const key_type& key) { doubts_.after_write(hash(key), true); });
     else
       return nullptr;
   }

@@ -210,7 +210,7 @@ class tiered {
   }
 
   /// Waits until what `write_back` tiers still owe is written, at most so long; whether that was reached. The destructor
-  /// does it for up to five seconds.
+  /// does it for as long as the tier's options say, five seconds when they say nothing.
   bool flush(duration deadline = std::chrono::seconds(5)) {
     const instant end = core::deadline_after(steady_time::now(), deadline);
     bool done = true;
@@ -220,7 +220,13 @@ class tiered {
 
   tiered_stats<tier_count> stats() const {
     tiered_stats<tier_count> snapshot;
-    std::apply([&](const auto&... tier) { snapshot.tiers = {tier.cache().stats()...}; }, tiers_);
+    std::apply(
+        [&](const auto&... tier) {
+          snapshot.tiers = {tier.cache().stats()...};
+          snapshot.owed_bytes = (tier.owed_bytes() + ...);
+          snapshot.dropped = (tier.dropped() + ...);
+        },
+        tiers_);
     snapshot.hits = hits_.load();
     snapshot.misses = misses_.load();
     snapshot.promotions = promotions_.load();
