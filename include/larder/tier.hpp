@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/core/axis.hpp>
+#include <larder/sync/write_back_options.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -25,13 +26,21 @@ class tier {
 
   explicit tier(Cache& borrowed) noexcept : cache_(&borrowed) {}
   explicit tier(std::unique_ptr<Cache> owned) noexcept : owned_(std::move(owned)), cache_(owned_.get()) {}
+  tier(Cache& borrowed, const write_back_options& options) noexcept
+    requires(Mode == tier_mode::write_back)
+      : cache_(&borrowed), options_(options) {}
+  tier(std::unique_ptr<Cache> owned, const write_back_options& options) noexcept
+    requires(Mode == tier_mode::write_back)
+      : owned_(std::move(owned)), cache_(owned_.get()), options_(options) {}
 
   Cache& operator*() const noexcept { return *cache_; }
   Cache* operator->() const noexcept { return cache_; }
+  const write_back_options& options() const noexcept { return options_; }
 
  private:
   std::unique_ptr<Cache> owned_;
   Cache* cache_;
+  write_back_options options_{};
 };
 
 /// A tier whose puts return when it has the value: the mode of a tier that says nothing.
@@ -43,14 +52,14 @@ template <class Cache>
 tier<Cache, tier_mode::write_through> write_through(std::unique_ptr<Cache> cache) noexcept {
   return tier<Cache, tier_mode::write_through>(std::move(cache));
 }
-/// A tier that is written in the background, after the put has returned.
+/// A tier that is written in the background, after the put has returned. What it still owes is bounded by the options, and looked at first by every look-up.
 template <class Cache>
-tier<Cache, tier_mode::write_back> write_back(Cache& cache) noexcept {
-  return tier<Cache, tier_mode::write_back>(cache);
+tier<Cache, tier_mode::write_back> write_back(Cache& cache, const write_back_options& options = {}) noexcept {
+  return tier<Cache, tier_mode::write_back>(cache, options);
 }
 template <class Cache>
-tier<Cache, tier_mode::write_back> write_back(std::unique_ptr<Cache> cache) noexcept {
-  return tier<Cache, tier_mode::write_back>(std::move(cache));
+tier<Cache, tier_mode::write_back> write_back(std::unique_ptr<Cache> cache, const write_back_options& options = {}) noexcept {
+  return tier<Cache, tier_mode::write_back>(std::move(cache), options);
 }
 /// A tier that is only read.
 template <class Cache>

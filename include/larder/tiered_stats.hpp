@@ -20,6 +20,8 @@ struct tiered_stats {
   std::uint64_t load_failures = 0;
   std::uint64_t joined = 0;  ///< look-ups that waited for another one's search or load
   duration load_time{0};
+  std::uint64_t owed_bytes = 0;  ///< of values that `write_back` tiers still have to take
+  std::uint64_t dropped = 0;     ///< acknowledged values that they never took, as they owed too much (`full_queue::drop_oldest`)
 
   const cache_stats& operator[](std::size_t tier) const noexcept { return tiers[tier]; }
   double hit_rate() const noexcept {

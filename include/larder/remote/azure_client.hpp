@@ -16,6 +16,7 @@
 #include <larder/remote/blob_name.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/message_digest.hpp>
+#include <larder/remote/part_read.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/url.hpp>
 
@@ -47,20 +48,6 @@ struct azure_container {
   std::size_t page_size = 0;
 };
 
-/// A part of an object, and what guards the request for the next one.
-struct azure_part {
-  enum class outcome : std::uint8_t {
-    read,     ///< `body` (or `landed` bytes in the target) is the part, cut to the object
-    absent,   ///< there is no such object
-    changed,  ///< it is no longer the one with that ETag
-  };
-  outcome result = outcome::absent;
-  bytes body;
-  std::optional<std::uint64_t> landed;
-  std::uint64_t object_size = 0;
-  std::string etag;
-};
-
 /// The five operations of a `blob_store` over a transport, which it shares, and what Azure can do beyond. Safe from many threads.
 template <class Transport>
 class azure_client {
@@ -72,44 +59,43 @@ class azure_client {
   azure_client(azure_container where, Transport& transport) : where_(std::move(where)), transport_(&transport) {}
 
   std::optional<bytes> get(std::string_view name, const byte_range& range) {
-    azure_part part = get_part(name, range);
-    if (part.result == azure_part::outcome::absent) return std::nullopt;
-    return std::move(part.body);
+    std::optional<part_read> part = read_part(name, {.range = range});
+    return part ? std::optional<bytes>(std::move(part->body)) : std::nullopt;
   }
 
-  /// A part of the object as long as it is the one with the ETag `if_match` (empty: any); `into`, if given, takes the bytes. A range
-  /// beyond the end is cut to the object.
-  azure_part get_part(std::string_view name, const byte_range& range, std::string_view if_match = {}, body_target* into = nullptr, std::stop_token stop = {}) {
+  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
+  std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
     http_request request = at("GET", name);
-    request.stop = std::move(stop);
+    request.stop = wanted.stop;
+    const byte_range& range = wanted.range;
     if (range.size == 0 || range.offset > largest_offset) {  // no range says the first, the service's numbers end before the second
       request.method = "HEAD";
     } else {
-      request.max_body = where_.max_object;
-      request.into = into;
+      request.max_body = std::min(where_.max_object, range.size);
+      request.into = wanted.into;
       if (!range.whole()) request.range = range;
       if (last_byte(range) > largest_offset) request.range = byte_range{range.offset, std::numeric_limits<std::uint64_t>::max()};
       if (request.range && request.range->whole()) request.range.reset();
     }
-    if (!if_match.empty()) request.headers.push_back({"If-Match", if_match});
+    if (!wanted.if_match.empty()) request.headers.push_back({"If-Match", wanted.if_match});
     http_response answer = transport_->send(request);
-    azure_part part;
-    if (azure_answer::says_absent(answer)) return part;
-    if (answer.status == 412 && !if_match.empty()) {
-      part.result = azure_part::outcome::changed;
+    if (azure_answer::says_absent(answer)) return std::nullopt;
+    part_read part;
+    if (answer.status == 412 && !wanted.if_match.empty()) {
+      part.changed = true;
       return part;
     }
-    part.result = azure_part::outcome::read;
-    part.etag = answer.header("etag").value_or("");
+    part.head = describe_part(answer);
     if (request.range && is_beyond_end(*request.range, answer)) {
-      part.object_size = total_of(answer);
+      part.head.total = total_of(answer);
       return part;
     }
     if (answer.status == 206)
       check_partial_answer(request, answer);
     else if (answer.status != 200)
       azure_answer::fail(request, answer);
-    part.object_size = object_size(request, answer);
+    part.head.total = object_size(request, answer);
+    check_object_size(request, part.head, where_.max_object);
     part.landed = answer.landed;
     part.body = std::move(answer.body);
     return part;

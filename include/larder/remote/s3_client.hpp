@@ -14,12 +14,12 @@
 #include <larder/core/error.hpp>
 #include <larder/remote/blob_name.hpp>
 #include <larder/remote/http.hpp>
+#include <larder/remote/part_read.hpp>
 #include <larder/remote/random_mark.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/s3_answer.hpp>
 #include <larder/remote/s3_bucket.hpp>
 #include <larder/remote/s3_listing.hpp>
-#include <larder/remote/s3_part.hpp>
 #include <larder/remote/sigv4.hpp>
 #include <larder/remote/url.hpp>
 
@@ -47,51 +47,46 @@ class s3_client {
   s3_client(s3_bucket where, Transport& transport) : where_(std::move(where)), transport_(&transport) {}
 
   std::optional<bytes> get(std::string_view name, const byte_range& range) {
-    s3_part part = get_part(name, range);
-    if (part.result == s3_part::outcome::absent) return std::nullopt;
-    return std::move(part.body);
+    std::optional<part_read> part = read_part(name, {.range = range});
+    return part ? std::optional<bytes>(std::move(part->body)) : std::nullopt;
   }
 
-  /// A part of the object as long as it is the one with the ETag `if_match` (empty: any); `into`, if given, takes the bytes.
-  /// A range beyond the end is cut to the object.
-  s3_part get_part(std::string_view name, const byte_range& range, std::string_view if_match = {}, body_target* into = nullptr, std::stop_token stop = {}) {
-    s3_part part;
+  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
+  std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
+    part_read part;
+    const byte_range& range = wanted.range;
     if (range.size == 0 || range.offset > largest_offset) {  // no range says the first, services' numbers end before the second
       const std::optional<blob_info> info = head(name);
-      if (!info) return part;
-      part.result = if_match.empty() || if_match == info->etag ? s3_part::outcome::read : s3_part::outcome::changed;
-      part.object_size = info->size;
-      part.etag = info->etag;
+      if (!info) return std::nullopt;
+      part.changed = !wanted.if_match.empty() && wanted.if_match != info->etag;
+      if (!part.changed) part.head = {false, info->size, info->etag};
       return part;
     }
     http_request request = at("GET", name);
-    request.max_body = where_.max_object;
-    request.into = into;
-    request.stop = std::move(stop);
+    request.max_body = std::min(where_.max_object, range.size);
+    request.into = wanted.into;
+    request.stop = wanted.stop;
     if (!range.whole()) request.range = range;
     if (request.range && last_byte(range) > largest_offset) request.range->size = std::numeric_limits<std::uint64_t>::max();
-    if (!if_match.empty()) request.headers.push_back({"If-Match", if_match});
+    if (!wanted.if_match.empty()) request.headers.push_back({"If-Match", wanted.if_match});
     http_response answer = transport_->send(request);
     if (answer.status == 200 || answer.status == 206) {
       if (answer.status == 206) check_partial_answer(request, answer);
       bucket_seen_.store(true, std::memory_order_relaxed);
-      part.result = s3_part::outcome::read;
-      part.etag = answer.header("etag").value_or("");
-      part.object_size = object_size(answer);
+      part.head = describe_part(answer);
+      check_object_size(request, part.head, where_.max_object);
       part.landed = answer.landed;
       part.body = std::move(answer.body);
       return part;
     }
     const std::string code = s3_code(answer);
-    if (says_absent(answer, code)) return part;
+    if (says_absent(answer, code)) return std::nullopt;
     if (answer.status == 416 && request.range) {  // begins at or beyond the end
-      part.result = s3_part::outcome::read;
-      const std::string_view range_said = answer.header("content-range").value_or("");
-      if (range_said.starts_with("bytes */")) part.object_size = parse_count(range_said.substr(8));
+      part.head = describe_part(answer);
       return part;
     }
-    if (answer.status != 412 || if_match.empty()) fail_s3(request, answer, code);
-    part.result = s3_part::outcome::changed;
+    if (answer.status != 412 || wanted.if_match.empty()) fail_s3(request, answer, code);
+    part.changed = true;
     return part;
   }
 
@@ -242,14 +237,6 @@ class s3_client {
 
   static constexpr std::uint64_t largest_offset = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-  static std::optional<std::uint64_t> object_size(const http_response& answer) {
-    if (answer.status == 206) {
-      const std::optional<content_range> range = parse_content_range(answer.header("content-range").value_or(""));
-      return range ? range->total : std::nullopt;
-    }
-    const auto length = answer.header("content-length");
-    return length ? parse_count(*length) : std::nullopt;
-  }
   static std::uint64_t size_of(std::span<const bytes> parts) noexcept {
     std::uint64_t sum = 0;
     for (const bytes& part : parts) sum += part.size();

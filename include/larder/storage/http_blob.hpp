@@ -7,12 +7,15 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/remote_report.hpp>
+#include <larder/core/transfer.hpp>
 #include <larder/remote/azure.hpp>
 #include <larder/remote/credentials.hpp>
 #include <larder/remote/curl_transport.hpp>
+#include <larder/remote/object_transfers.hpp>
 #include <larder/remote/resilience.hpp>
 #include <larder/remote/s3.hpp>
 #include <larder/remote/timing.hpp>
+#include <larder/remote/transfer_settings.hpp>
 #include <larder/remote/webdav.hpp>
 
 #include <concepts>
@@ -46,24 +49,38 @@ struct http_blob {
   using policy_axis = axis::storage;
   class store;
 
-  http_blob(Protocol settings, const larder::resilience& how = {}) : protocol(std::move(settings)), resilience(how) {}
+  http_blob(Protocol settings, const larder::resilience& how = {}, transfer_settings how_to_move = {})
+      : protocol(std::move(settings)), resilience(how), transfers(std::move(how_to_move)) {}
+  http_blob(Protocol settings, transfer_settings how_to_move) : http_blob(std::move(settings), larder::resilience{}, std::move(how_to_move)) {}
 
   Protocol protocol;
   larder::resilience resilience;
+  transfer_settings transfers;
 };
 
 /// A `blob_store`. Its construction checks the settings and sends nothing: the server may be down.
 template <class Protocol>
 class http_blob<Protocol>::store {
  public:
+  using transport = remote::resilient<remote::authorized<remote::curl_transport, typename Protocol::signer>>;
+  using client = typename Protocol::template client<transport>;
+
   store(const http_blob& policy, error_sink&)
-      : transport_({}, policy.resilience, policy.protocol.credentials(), policy.protocol.transport()), client_(policy.protocol, transport_) {}
+      : transport_({}, policy.resilience, policy.protocol.credentials(), policy.protocol.transport()),
+        client_(policy.protocol, transport_),
+        transfers_(policy.transfers) {}
   store(const store&) = delete;
   store& operator=(const store&) = delete;
 
   std::optional<bytes> get(std::string_view name, const byte_range& range = {}) { return client_.get(name, range); }
   std::optional<blob_info> head(std::string_view name) { return client_.head(name); }
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) { return client_.put(name, parts, mode); }
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) { return transfers_.put(client_, name, parts, mode); }
+  /// Lets an object land where the target says, in ranges side by side when it is large; false when there is none.
+  bool fetch(std::string_view name, download_target& target, const transfer_control& control)
+    requires remote::part_reading_client<client>
+  {
+    return transfers_.fetch(client_, name, target, control);
+  }
   bool erase(std::string_view name) { return client_.erase(name); }
   template <class F>
   void list(std::string_view prefix, F&& f) {
@@ -73,15 +90,13 @@ class http_blob<Protocol>::store {
   /// What the requests so far have cost and how the server fares.
   remote_report report() const { return transport_.report(); }
 
-  using transport = remote::resilient<remote::authorized<remote::curl_transport, typename Protocol::signer>>;
-  using client = typename Protocol::template client<transport>;
-
-  /// For what the protocol can do beyond the five operations (uploads in parts, leases).
+  /// For what the protocol can do beyond the five operations (containers, leases).
   client& protocol_client() noexcept { return client_; }
 
  private:
   transport transport_;
   client client_;
+  remote::object_transfers transfers_;  // last: its threads use the client
 };
 
 }  // namespace larder

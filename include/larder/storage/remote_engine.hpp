@@ -9,8 +9,10 @@
 #include <larder/core/remote_report.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
+#include <larder/core/transfer.hpp>
 #include <larder/format/entry_frame.hpp>
 #include <larder/storage/engine_context.hpp>
+#include <larder/storage/entry_download.hpp>
 #include <larder/storage/entry_table.hpp>
 #include <larder/sync/absent_keys.hpp>
 #include <larder/sync/cost_gate.hpp>
@@ -56,21 +58,24 @@ class remote_engine {
     return {id, std::move(encoded), name_of(id)};
   }
 
+  /// `control` and `landing` are for values that come in pieces, where the store can do that.
   template <class F>
-  bool read(const address& at, look how, F&& f) {
+  bool read(const address& at, look how, F&& f, const transfer_control& control = {}, value_landing* landing = nullptr) {
     instant written{0};
     std::optional<Value> value = context_.attempt([&]() -> std::optional<Value> {
       if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
-      const std::optional<bytes> object = unless_absent(at, [&] { return store_.get(at.name, byte_range{}); });
-      if (!object) return std::nullopt;
-      const std::optional<format::entry_frame> frame = format::decode_entry_head(object->span(), object->size());
-      if (!frame || !same_key(*object, *frame, at.key) || !format::payload_matches(*frame, at.id, object->data() + frame->payload_offset)) {
+      const instant now = context_.now();
+      const auto living = [&](const format::entry_frame& frame) { return !context_.too_old(frame.written, frame.written, frame.expires, now); };
+      entry_download target(at.id, at.key, living, landing);
+      if (!unless_absent(at, [&] { return bring(at.name, target, control); })) return std::nullopt;
+      const std::optional<format::entry_frame>& frame = target.finish();
+      if (!frame) {
         context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
         return std::nullopt;
       }
-      if (context_.too_old(frame->written, frame->written, frame->expires, context_.now())) return std::nullopt;
+      if (!living(*frame)) return std::nullopt;
       written = frame->written;
-      return codec<Value>::decode(object->slice(frame->payload_offset));
+      return codec<Value>::decode(target.payload());
     });
     if (how == look::use) (value ? hits_ : misses_).add();
     if (!value) return false;
@@ -102,7 +107,8 @@ class remote_engine {
         present = true;
         return false;
       }
-      const std::array<bytes, 2> parts{format::encode_entry_head(entry), entry.payload};
+      const bool in_chunks = fetching_store<store_type> && entry.payload.size() > format::entry_frame::usual_chunk;
+      const std::array<bytes, 2> parts{in_chunks ? format::encode_chunked_head(entry) : format::encode_entry_head(entry), entry.payload};
       const auto put = [&](put_mode how) { return put_until(at.name, parts, how, entry.info.expires, now); };
       if (mode.only_if_absent && !doubts_.about(at.id.low)) {
         if (put(put_mode::create_only)) return true;
@@ -260,10 +266,10 @@ class remote_engine {
   /// What `ask` says of the object, which is not asked while the object is known to be absent; what it costs and that it says so is remembered.
   template <class Ask>
   auto unless_absent(const address& at, Ask&& ask) -> decltype(ask()) {
-    if (is_known_absent(at)) return std::nullopt;
+    if (is_known_absent(at)) return {};
     const std::uint32_t ticket = absent_.ticket(at.id.low);
     const instant begun = steady_time::now();
-    auto found = ask();
+    auto found = ask();  // something, or that there is none
     const instant now = steady_time::now();
     gate_.note_look_up(now - begun, now);
     if (!found) absent_.note(at.id.low, ticket, now);
@@ -281,9 +287,16 @@ class remote_engine {
     }
     return store_.put(name, parts, how);
   }
-  static bool same_key(const bytes& object, const format::entry_frame& frame, const bytes& key) noexcept {
-    const auto stored = format::entry_key(object.span(), frame);
-    return stored.size() == key.size() && (key.empty() || std::memcmp(stored.data(), key.data(), key.size()) == 0);
+  /// Lets an object land in the target; false when there is none.
+  bool bring(const std::string& name, entry_download& target, [[maybe_unused]] const transfer_control& control) {
+    if constexpr (fetching_store<store_type>) {
+      return store_.fetch(name, target, control);
+    } else {
+      std::optional<bytes> object = store_.get(name, byte_range{});
+      if (!object) return false;
+      target.take({object->size(), {}}, std::move(*object));
+      return true;
+    }
   }
 
   /// The frame of an object by its head alone, and its encoded key when asked for.

@@ -3,6 +3,7 @@
 #include <larder/core/time.hpp>
 #include <larder/sync/pending_queue.hpp>
 #include <larder/sync/per_process.hpp>
+#include <larder/sync/write_back_options.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -22,7 +23,7 @@
 namespace larder::sync {
 
 /// Puts and erases that were acknowledged and are still to reach a slow tier, in order, one pending change per key. A look-up
-/// asks here first, so nothing acknowledged is ever invisible. Bounded in bytes: beyond the bound `put` waits. A child of
+/// asks here first, so nothing acknowledged is ever invisible. Bounded in bytes: beyond the bound `put` waits, or the oldest values go. A child of
 /// `fork` begins with nothing pending: what its parent owes its parent writes.
 template <class Key, class Value, class Hash>
 class write_back_queue {
@@ -34,9 +35,11 @@ class write_back_queue {
   };
 
   /// `write(key, optional<Value>)` does the real put (or erase) on the queue's own thread and must not throw. The destructor
-  /// flushes for up to five seconds; what is left then is dropped, but for the write that is just running.
-  write_back_queue(std::function<void(const Key&, const std::optional<Value>&)> write, std::uint64_t most_bytes, Hash hash)
-      : debts_(settings{std::move(write), most_bytes, std::move(hash)}) {}
+  /// flushes until the options' deadline; what is left then is dropped, but for the write that is just running. `dropped(key)` is told, under the queue's lock,
+  /// of a value that goes unwritten because the queue was full.
+  write_back_queue(std::function<void(const Key&, const std::optional<Value>&)> write, const write_back_options& options, Hash hash,
+                   std::function<void(const Key&)> dropped = [](const Key&) {})
+      : debts_(settings{std::move(write), options, std::move(hash), std::move(dropped)}) {}
 
   void put(const Key& key, std::optional<Value> value, std::uint64_t size) { debts_.get().put(key, std::move(value), size); }
 
@@ -73,12 +76,23 @@ class write_back_queue {
     const debts* const mine = debts_.find();
     return mine != nullptr ? mine->size() : 0;
   }
+  /// Bytes of the values that are pending.
+  std::uint64_t weight() const {
+    const debts* const mine = debts_.find();
+    return mine != nullptr ? mine->weight() : 0;
+  }
+  /// How many values went unwritten because the queue was full.
+  std::uint64_t dropped() const {
+    const debts* const mine = debts_.find();
+    return mine != nullptr ? mine->dropped() : 0;
+  }
 
  private:
   struct settings {
     std::function<void(const Key&, const std::optional<Value>&)> write;
-    std::uint64_t most_bytes;
+    write_back_options options;
     Hash hash;
+    std::function<void(const Key&)> dropped;
   };
 
   /// What one process owes, and its thread, which starts with the first change.
@@ -88,7 +102,7 @@ class write_back_queue {
     debts(const debts&) = delete;
     debts& operator=(const debts&) = delete;
     ~debts() {
-      flush(std::chrono::seconds(5));
+      flush(given_.options.flush_deadline);
       {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
@@ -99,11 +113,15 @@ class write_back_queue {
 
     void put(const Key& key, std::optional<Value> value, std::uint64_t size) {
       std::unique_lock lock(mutex_);
-      settled_.wait(lock, [&] {
+      const auto fits = [&] {
         const auto older = changes_.find(key);  // its room is this one's
         const std::uint64_t others = bytes_ - (older == changes_.end() ? 0 : older->second.size);
-        return others == 0 || others + size <= given_.most_bytes;
-      });
+        return others == 0 || others + size <= given_.options.most_bytes;
+      };
+      if (given_.options.when_full == full_queue::wait)
+        settled_.wait(lock, fits);
+      else
+        drop_oldest_until(fits, key);
       const auto [at, fresh] = changes_.try_emplace(key);
       if (!fresh) bytes_ -= at->second.size;
       at->second.value = std::move(value);
@@ -171,6 +189,14 @@ class write_back_queue {
       const std::lock_guard lock(mutex_);
       return changes_.size();
     }
+    std::uint64_t weight() const {
+      const std::lock_guard lock(mutex_);
+      return bytes_;
+    }
+    std::uint64_t dropped() const {
+      const std::lock_guard lock(mutex_);
+      return dropped_;
+    }
 
    private:
     struct change {
@@ -211,6 +237,26 @@ class write_back_queue {
       }
     }
 
+    /// Erases stay: they cost nothing, and without one an old value would come back.
+    template <class Fits>
+    void drop_oldest_until(Fits& fits, const Key& but) {
+      for (std::size_t left = order_.size(); left != 0 && !fits(); --left) {
+        Key oldest = order_.pop();
+        const auto at = changes_.find(oldest);
+        if (at == changes_.end()) continue;
+        if (at->second.size == 0 || oldest == but) {
+          order_.push(std::move(oldest));
+          continue;
+        }
+        bytes_ -= at->second.size;
+        ++dropped_;
+        given_.dropped(oldest);
+        changes_.erase(at);
+        count_changes();
+      }
+      settled_.notify_all();
+    }
+
     void count_changes() noexcept { count_.store(changes_.size(), std::memory_order_release); }
 
     const settings& given_;
@@ -222,6 +268,7 @@ class write_back_queue {
     pending_queue<Key> order_;
     std::optional<Key> running_;
     std::uint64_t bytes_ = 0;
+    std::uint64_t dropped_ = 0;
     bool stopping_ = false;
     std::thread thread_;
   };

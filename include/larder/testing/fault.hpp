@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -24,7 +25,8 @@ enum class fault_kind {
   verbatim,      ///< not carried out; `reply` is sent as it is, head and all, then the connection is closed
 };
 
-/// A fault for the next `times` requests with that method (any, when empty).
+/// A fault for the next `times` requests with that method (any, when empty), of those for a range that begins at `range_from` (any, when not given), after
+/// `skip` that fit and go well.
 struct fault {
   fault_kind kind = fault_kind::status;
   std::size_t times = 1;
@@ -32,6 +34,8 @@ struct fault {
   int status = 503;
   std::size_t after = 0;
   std::string reply{};
+  std::size_t skip = 0;
+  std::optional<std::uint64_t> range_from{};
 };
 
 /// Faults in the order in which they were added; each request takes the first that fits. Safe from many threads.
@@ -52,9 +56,16 @@ class fault_script {
     for (const fault& f : ahead_) sum += f.times;
     return sum;
   }
-  std::optional<fault> next(std::string_view method) {
+  /// What goes wrong with a request; `range_from` is where the range begins that it asks for, if it does.
+  std::optional<fault> next(std::string_view method, std::optional<std::uint64_t> range_from = std::nullopt) {
     const std::lock_guard guard(mutex_);
-    const auto found = std::find_if(ahead_.begin(), ahead_.end(), [&](const fault& f) { return f.times != 0 && (f.method.empty() || f.method == method); });
+    const auto fits = [&](const fault& f) { return f.times != 0 && (f.method.empty() || f.method == method) && (!f.range_from || f.range_from == range_from); };
+    const auto found = std::find_if(ahead_.begin(), ahead_.end(), [&](fault& f) {
+      if (!fits(f)) return false;
+      if (f.skip == 0) return true;
+      --f.skip;
+      return false;
+    });
     if (found == ahead_.end()) return std::nullopt;
     fault taken = *found;
     if (--found->times == 0) ahead_.erase(found);

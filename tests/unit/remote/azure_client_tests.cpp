@@ -30,7 +30,6 @@ using namespace std::chrono_literals;
 using larder::azure;
 using larder::error_cause;
 using larder::put_mode;
-using larder::remote::azure_part;
 using larder::testing::scripted_answer;
 using larder::testing::scripted_request;
 using larder::testing::scripted_server;
@@ -112,8 +111,8 @@ TEST_CASE("what is signed is what is sent: the signature can be made again from 
     return {.status = r.method == "PUT" ? 201 : 200};
   });
   (void)c.client.get("a/b", {});
-  (void)c.client.get_part("a/b", {}, "\"0x8\"");
-  CHECK(refused([&] { (void)c.client.get_part("a/b", {3, 5}, "\"0x8\""); }).cause == std::nullopt);
+  (void)c.client.read_part("a/b", {.range = larder::byte_range{}, .if_match = "\"0x8\""});
+  CHECK(refused([&] { (void)c.client.read_part("a/b", {.range = {3, 5}, .if_match = "\"0x8\""}); }).cause == std::nullopt);
   (void)c.client.head("a/b");
   CHECK(c.put("a/b", "text"));
   CHECK(c.put("a/b", ""));
@@ -337,7 +336,7 @@ TEST_CASE("parts that are not what was asked for are refused") {
   connected c([&](const scripted_request&) { return answer; });
   const auto part = [&](const std::string& range, const std::string& body, int status = 206) {
     answer = {.status = status, .headers = {{"Content-Range", range}, {"ETag", "\"1\""}}, .body = body};
-    return refused([&] { c.client.get_part("o", {10, 4}); }).cause;
+    return refused([&] { c.client.read_part("o", {.range = {10, 4}}); }).cause;
   };
   CHECK(part("bytes 10-13/20", "abcd") == std::nullopt);
   CHECK(part("bytes 10-11/12", "ab") == std::nullopt);
@@ -349,15 +348,15 @@ TEST_CASE("parts that are not what was asked for are refused") {
   CHECK(part("bytes 10-9/10", "") == std::nullopt);  // Azurite's word for a range that begins at the end
   CHECK(part("bytes 10-9/20", "") == error_cause::server);
   CHECK(part("bytes */7", "x", 416) == std::nullopt);
-  CHECK(c.client.get_part("o", {10, 4}).object_size == 7);
+  CHECK(c.client.read_part("o", {.range = {10, 4}})->head.total == 7);
   answer = {.headers = {{"ETag", "\"1\""}}, .body = "0123456789abcdef"};  // a server that takes no ranges
-  const azure_part cut = c.client.get_part("o", {10, 4});
-  CHECK(cut.body.text() == "abcd");
-  CHECK(cut.object_size == 16);
-  CHECK(cut.etag == "\"1\"");
+  const auto cut = c.client.read_part("o", {.range = {10, 4}});
+  CHECK(cut->body.text() == "abcd");
+  CHECK(cut->head.total == 16);
+  CHECK(cut->head.etag == "\"1\"");
   answer = {.status = 412};
-  CHECK(refused([&] { c.client.get_part("o", {10, 4}); }).cause == error_cause::server);
-  CHECK(c.client.get_part("o", {10, 4}, "\"1\"").result == azure_part::outcome::changed);
+  CHECK(refused([&] { c.client.read_part("o", {.range = {10, 4}}); }).cause == error_cause::server);
+  CHECK(c.client.read_part("o", {.range = {10, 4}, .if_match = "\"1\""})->changed);
 }
 
 TEST_CASE("a part lands in the room that is lent for it, and a stop ends the wait for it") {
@@ -375,12 +374,12 @@ TEST_CASE("a part lands in the room that is lent for it, and a stop ends the wai
     }
     return {.status = 206, .headers = {{"Content-Range", "bytes 10-13/20"}}, .body = "abcd"};
   });
-  const azure_part part = c.client.get_part("o", {10, 4}, {}, &target);
-  CHECK(part.landed == 4);
-  CHECK(part.body.empty());
+  const auto part = c.client.read_part("o", {.range = {10, 4}, .into = &target});
+  CHECK(part->landed == 4);
+  CHECK(part->body.empty());
   CHECK(std::string_view(target.memory.data(), 4) == "abcd");
   waits = true;
-  CHECK(refused([&] { c.client.get_part("o", {10, 4}, {}, nullptr, stopping.get_token()); }).cause == error_cause::cancelled);
+  CHECK(refused([&] { c.client.read_part("o", {.range = {10, 4}, .stop = stopping.get_token()}); }).cause == error_cause::cancelled);
   CHECK(refused([&] { c.client.put_part("o", "u", 0, {}, stopping.get_token()); }).cause == error_cause::cancelled);
   over = true;
   over.notify_all();

@@ -30,7 +30,6 @@ using larder::azure;
 using larder::error_cause;
 using larder::put_mode;
 using larder_tests::azurite;
-using larder::remote::azure_part;
 using store = larder::http_blob<azure>::store;
 
 struct no_sink final : larder::error_sink {
@@ -177,20 +176,21 @@ TEST_CASE("Azurite: a part says how large the object is and is refused when the 
   store s(fresh(*server, "parts"), sink);
   auto& client = s.protocol_client();
   CHECK(put(s, "o", pattern(1000)));
-  const azure_part first = client.get_part("o", {0, 100});
-  CHECK(first.result == azure_part::outcome::read);
-  CHECK(first.body.text() == pattern(1000).substr(0, 100));
-  CHECK(first.object_size == 1000);
-  CHECK(first.etag == s.head("o")->etag);
-  CHECK(client.get_part("o", {100, 100}, first.etag).body.text() == pattern(1000).substr(100, 100));
-  CHECK(client.get_part("o", {2000, 100}, first.etag).object_size == 1000);
-  CHECK(client.get_part("o", {}, first.etag).object_size == 1000);
+  const auto first = client.read_part("o", {.range = {0, 100}});
+  REQUIRE(first);
+  CHECK_FALSE(first->changed);
+  CHECK(first->body.text() == pattern(1000).substr(0, 100));
+  CHECK(first->head.total == 1000);
+  CHECK(first->head.etag == s.head("o")->etag);
+  CHECK(client.read_part("o", {.range = {100, 100}, .if_match = first->head.etag})->body.text() == pattern(1000).substr(100, 100));
+  CHECK(client.read_part("o", {.range = {2000, 100}, .if_match = first->head.etag})->head.total == 1000);
+  CHECK(client.read_part("o", {.range = larder::byte_range{}, .if_match = first->head.etag})->head.total == 1000);
   CHECK(put(s, "o", pattern(1000, 2)));
-  CHECK(client.get_part("o", {100, 100}, first.etag).result == azure_part::outcome::changed);
-  CHECK(client.get_part("o", {}, first.etag).result == azure_part::outcome::changed);
-  CHECK(client.get_part("o", {0, 0}, first.etag).result == azure_part::outcome::changed);
+  CHECK(client.read_part("o", {.range = {100, 100}, .if_match = first->head.etag})->changed);
+  CHECK(client.read_part("o", {.range = larder::byte_range{}, .if_match = first->head.etag})->changed);
+  CHECK(client.read_part("o", {.range = {0, 0}, .if_match = first->head.etag})->changed);
   CHECK(s.erase("o"));
-  CHECK(client.get_part("o", {0, 100}).result == azure_part::outcome::absent);
+  CHECK_FALSE(client.read_part("o", {.range = {0, 100}}));
 }
 
 TEST_CASE("Azurite: parts are put in any order, and are the object once they are committed") {

@@ -1,6 +1,7 @@
 // http_blob against a real nginx, which is started here on sockets that are bound here: no port is guessed and no
 // readiness is waited for. Skipped, with a word, where nginx or its WebDAV modules are not installed.
 
+#include <larder/core/transfer.hpp>
 #include <larder/storage/http_blob.hpp>
 
 #include <arpa/inet.h>
@@ -22,9 +23,11 @@
 #include <fstream>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -284,4 +287,47 @@ TEST_CASE("nginx keeps objects, with WebDAV and with PUT alone") {
   CHECK(cause_of([&] { over_tls("127.0.0.1", "/nonexistent/ca.pem"); }) == error_cause::invalid_argument);
   store mismatched(at("https://" + server.url("/dav").substr(7)), sink);  // TLS to a port without
   CHECK(cause_of([&] { get(mismatched, "o"); }) == error_cause::network);
+}
+
+TEST_CASE("256 MiB come from nginx in ranges, whole and of one version") {
+  if (!nginx_is_installed()) return;
+  nginx server;
+  if (!server.usable()) {
+    MESSAGE("skipped: this nginx does not take the test's settings");
+    return;
+  }
+  constexpr std::size_t size = (std::size_t{256} << 20U) + 12345;
+  const std::string content = pattern(size);
+  std::ofstream(server.files() / "dav/base/large", std::ios::binary) << content;
+  larder::http_blob<larder::webdav> policy = at(server.url("/dav/base"));
+  policy.transfers.budget = std::make_shared<larder::remote::byte_budget>();
+  store s(policy, sink);
+  larder::memory_download target;
+  std::uint64_t most = 0;
+  CHECK(s.fetch("large", target, {.progress = [&](std::uint64_t landed, std::uint64_t total) {
+    CHECK(total == size);
+    most = std::max(most, landed);
+  }}));
+  CHECK(most == size);
+  const larder::bytes whole = std::move(target).result();
+  CHECK(whole.text() == content);
+  CHECK(policy.transfers.budget->in_flight() == 0);
+
+  larder::memory_download none;
+  CHECK_FALSE(s.fetch("absent", none, {}));
+  std::ofstream(server.files() / "dav/base/empty", std::ios::binary);
+  larder::memory_download empty;
+  CHECK(s.fetch("empty", empty, {}));
+  CHECK(std::move(empty).result().empty());
+
+  // Replaced in the middle: the new one comes, all of it.
+  const std::string next = pattern(size / 2, 3);
+  bool replaced = false;
+  larder::memory_download changed;
+  CHECK(s.fetch("large", changed, {.progress = [&](std::uint64_t landed, std::uint64_t) {
+    if (landed < (std::uint64_t{64} << 20U) || std::exchange(replaced, true)) return;
+    std::ofstream(server.files() / "dav/base/next", std::ios::binary) << next;
+    fs::rename(server.files() / "dav/base/next", server.files() / "dav/base/large");
+  }}));
+  CHECK(std::move(changed).result().text() == next);
 }

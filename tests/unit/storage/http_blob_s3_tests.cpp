@@ -182,20 +182,20 @@ TEST_CASE("a part is of the version that was asked for, or it is said that the o
   const auto server = s3_server::start();
   if (!server) return;
   direct d(at(*server));
-  using outcome = larder::remote::s3_part::outcome;
-  CHECK(d.client.get_part("o", {0, 10}, "\"e\"").result == outcome::absent);
+  CHECK_FALSE(d.client.read_part("o", {.range = {0, 10}, .if_match = "\"e\""}));
   CHECK(put(d.client, "o", pattern(1000)));
-  const larder::remote::s3_part first = d.client.get_part("o", {100, 50});
-  REQUIRE(first.result == outcome::read);
-  CHECK(first.body.text() == pattern(1000).substr(100, 50));
-  CHECK(first.object_size == 1000U);
-  CHECK(d.client.get_part("o", {150, 50}, first.etag).body.text() == pattern(1000).substr(150, 50));
-  CHECK(d.client.get_part("o", {1000, 50}, first.etag).result == outcome::read);
-  CHECK(d.client.get_part("o", {1000, 50}, first.etag).object_size == 1000U);
-  CHECK(d.client.get_part("o", {0, 0}, first.etag).result == outcome::read);
+  const auto first = d.client.read_part("o", {.range = {100, 50}});
+  REQUIRE(first);
+  CHECK_FALSE(first->changed);
+  CHECK(first->body.text() == pattern(1000).substr(100, 50));
+  CHECK(first->head.total == 1000U);
+  CHECK(d.client.read_part("o", {.range = {150, 50}, .if_match = first->head.etag})->body.text() == pattern(1000).substr(150, 50));
+  CHECK_FALSE(d.client.read_part("o", {.range = {1000, 50}, .if_match = first->head.etag})->changed);
+  CHECK(d.client.read_part("o", {.range = {1000, 50}, .if_match = first->head.etag})->head.total == 1000U);
+  CHECK_FALSE(d.client.read_part("o", {.range = {0, 0}, .if_match = first->head.etag})->changed);
   CHECK(put(d.client, "o", pattern(1000, 2)));
-  CHECK(d.client.get_part("o", {150, 50}, first.etag).result == outcome::changed);
-  CHECK(d.client.get_part("o", {0, 0}, first.etag).result == outcome::changed);
+  CHECK(d.client.read_part("o", {.range = {150, 50}, .if_match = first->head.etag})->changed);
+  CHECK(d.client.read_part("o", {.range = {0, 0}, .if_match = first->head.etag})->changed);
 }
 
 TEST_CASE("whatever the folder is called, it is signed as it is sent") {

@@ -132,7 +132,7 @@ TEST_CASE("a child destroys a queue that its parent still writes; the parent wri
         const std::lock_guard lock(mutex);
         written[key] += value.value_or(0);
       },
-      1000, std::hash<std::string>{});
+      larder::write_back_options{.most_bytes = 1000}, std::hash<std::string>{});
   q->put("a", 1, 1);
   q->put("b", 2, 1);
   entered.acquire();

@@ -1,5 +1,6 @@
 #include <larder/sync/write_back_queue.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -51,7 +52,7 @@ class sink {
 
 TEST_CASE("changes are written in their order, and seen by look-ups until they are") {
   sink s;
-  queue q(s.writer(), 1000, {});
+  queue q(s.writer(), {.most_bytes = 1000}, {});
   q.put("a", "1", 1);
   q.put("b", "2", 1);
   q.put("c", std::nullopt, 0);
@@ -70,7 +71,7 @@ TEST_CASE("changes are written in their order, and seen by look-ups until they a
 
 TEST_CASE("a key that changes again before it is written is written once, with its last value") {
   sink s;
-  queue q(s.writer(), 1000, {});
+  queue q(s.writer(), {.most_bytes = 1000}, {});
   q.put("z", "0", 1);
   s.wait_for_a_write_to_begin();  // so that "a" stays in the queue
   q.put("a", "1", 1);
@@ -84,7 +85,7 @@ TEST_CASE("a key that changes again before it is written is written once, with i
 
 TEST_CASE("a key that changes while it is being written is written again") {
   sink s;
-  queue q(s.writer(), 1000, {});
+  queue q(s.writer(), {.most_bytes = 1000}, {});
   q.put("a", "1", 1);
   s.wait_for_a_write_to_begin();
   q.put("a", "2", 1);
@@ -99,7 +100,7 @@ TEST_CASE("a key that changes while it is being written is written again") {
 
 TEST_CASE("beyond the bound a put waits for room; a value larger than the bound goes alone") {
   sink s;
-  queue q(s.writer(), 10, {});
+  queue q(s.writer(), {.most_bytes = 10}, {});
   q.put("a", "aaaaaaaa", 8);
   s.wait_for_a_write_to_begin();
   std::atomic<bool> second{false};
@@ -126,7 +127,7 @@ TEST_CASE("beyond the bound a put waits for room; a value larger than the bound 
 
 TEST_CASE("a replacement in a full queue needs only the room beyond what it replaces") {
   sink s;
-  queue q(s.writer(), 10, {});
+  queue q(s.writer(), {.most_bytes = 10}, {});
   q.put("a", "aaaaaaaa", 8);
   s.wait_for_a_write_to_begin();
   auto replaced = std::async(std::launch::async, [&] { q.put("a", "AAAAAAAA", 8); });
@@ -140,7 +141,7 @@ TEST_CASE("a replacement in a full queue needs only the room beyond what it repl
 
 TEST_CASE("clear forgets what is pending and waits for the write that runs, so that it comes before what follows") {
   sink s;
-  queue q(s.writer(), 1000, {});
+  queue q(s.writer(), {.most_bytes = 1000}, {});
   q.put("a", "1", 1);
   q.put("b", "2", 1);
   s.wait_for_a_write_to_begin();
@@ -165,7 +166,7 @@ TEST_CASE("what is put while clear waits for the running write is kept, as put a
   for (const std::string key : {"a", "b"}) {  // the key that is being written, and another
     CAPTURE(key);
     sink s;
-    queue q(s.writer(), 1000, {});
+    queue q(s.writer(), {.most_bytes = 1000}, {});
     q.put("a", "1", 1);
     q.put("x", "0", 1);
     s.wait_for_a_write_to_begin();
@@ -181,7 +182,7 @@ TEST_CASE("what is put while clear waits for the running write is kept, as put a
 
 TEST_CASE("a value that is withdrawn is erased, also when it was just being written") {
   sink s;
-  queue q(s.writer(), 1000, {});
+  queue q(s.writer(), {.most_bytes = 1000}, {});
   q.put("a", "1", 1);
   q.put("b", "2", 1);
   q.put("c", std::nullopt, 0);
@@ -201,7 +202,7 @@ TEST_CASE("a value that is withdrawn is erased, also when it was just being writ
 TEST_CASE("the destructor writes what is pending") {
   std::map<std::string, std::string> written;
   {
-    queue q([&](const std::string& key, const std::optional<std::string>& value) { written[key] = value.value_or("erased"); }, 1000, {});
+    queue q([&](const std::string& key, const std::optional<std::string>& value) { written[key] = value.value_or("erased"); }, {.most_bytes = 1000}, {});
     for (int i = 0; i < 100; ++i) q.put(std::to_string(i), std::to_string(i * i), 2);
     q.put("7", std::nullopt, 0);
   }
@@ -211,7 +212,7 @@ TEST_CASE("the destructor writes what is pending") {
 }
 
 TEST_CASE("a flush may have the longest deadline there is, and none at all") {
-  queue q([](const std::string&, const std::optional<std::string>&) {}, 1000, {});
+  queue q([](const std::string&, const std::optional<std::string>&) {}, {.most_bytes = 1000}, {});
   for (int i = 0; i < 20; ++i) q.put(std::to_string(i), "v", 1);
   CHECK(q.flush(larder::duration::max()));
   CHECK(q.flush(larder::duration{0}));
@@ -228,7 +229,7 @@ TEST_CASE("four threads and many keys: the last value of each key is what is wri
           const std::lock_guard lock(mutex);
           written[key] = value;
         },
-        100, {});
+        {.most_bytes = 100}, {});
     std::vector<std::thread> threads;
     std::mutex expected_mutex;
     for (int t = 0; t < 4; ++t)
@@ -250,4 +251,41 @@ TEST_CASE("four threads and many keys: the last value of each key is what is wri
     CHECK(q.flush(1h));
   }
   CHECK(written == expected);
+}
+
+TEST_CASE("a full queue that may drop lets the oldest values go, never an erase, and tells of them") {
+  sink s;
+  std::vector<std::string> dropped;
+  queue q(s.writer(), {.most_bytes = 10, .when_full = larder::full_queue::drop_oldest}, {}, [&](const std::string& key) { dropped.push_back(key); });
+  q.put("running", "1234", 4);
+  s.wait_for_a_write_to_begin();
+  q.put("gone", std::nullopt, 0);
+  q.put("old", "12", 2);
+  q.put("older than new", "123", 3);
+  CHECK(q.weight() == 9);
+  q.put("new", "1234", 4);  // room for it only when both go that are not just being written
+  CHECK(dropped == std::vector<std::string>{"old", "older than new"});
+  CHECK(q.dropped() == 2);
+  CHECK_FALSE(q.look("old").known);
+  CHECK(q.look("gone").known);
+  q.put("new", "123456789", 9);  // beyond the bound by what is just being written, without a wait
+  CHECK(q.weight() == 13);
+  s.permit(10);
+  CHECK(q.flush(30s));
+  const std::vector<change> writes = s.writes();
+  CHECK(std::find(writes.begin(), writes.end(), change{"gone", std::nullopt}) != writes.end());
+  CHECK(std::find(writes.begin(), writes.end(), change{"new", "123456789"}) != writes.end());
+  CHECK(writes.size() == 3);
+  CHECK(q.weight() == 0);
+}
+
+TEST_CASE("the destructor gives up at the deadline that was set") {
+  std::binary_semaphore go_on(0);
+  std::atomic<int> written = 0;
+  {
+    queue q([&](const std::string&, const std::optional<std::string>&) { if (written++ == 0) go_on.acquire(); }, {.flush_deadline = larder::duration{0}}, {});
+    for (int i = 0; i < 50'000; ++i) q.put(std::to_string(i), "1", 1);
+    go_on.release();
+  }
+  CHECK(written < 50'000);
 }

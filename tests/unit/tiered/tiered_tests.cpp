@@ -7,6 +7,7 @@
 #include <larder/tiered.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -193,4 +194,40 @@ TEST_CASE("after writes that overlapped, all tiers that have the key have one va
     CHECK(tiers.tier<0>().peek("k").value_or(*right) == *right);
     CHECK(tiers.get("k") == right);
   }
+}
+
+TEST_CASE("a write_back tier that owes too much drops the oldest when it may; the tier has no older value for it then, and it is counted") {
+  struct gate {
+    std::counting_semaphore<100> begun{0};
+    std::counting_semaphore<100> permits{0};
+  } at;
+  std::atomic<bool> waits{false};
+  const auto weigh = [&](const text&, const text&) {
+    if (waits) {
+      at.begun.release();
+      at.permits.acquire();
+    }
+    return 1;
+  };
+  auto slow = larder::make_cache<text, text>(larder::max_weight{100}, larder::weigher{weigh});
+  larder::tiered tiers{small(), larder::write_back(slow, {.most_bytes = 8, .flush_deadline = std::chrono::seconds(30), .when_full = larder::full_queue::drop_oldest})};
+  tiers.put("a", "old");
+  CHECK(tiers.flush());
+  waits = true;
+  tiers.put("b", "1");
+  at.begun.acquire();  // b is being written
+  tiers.put("a", "newer");
+  CHECK(tiers.stats().owed_bytes == 6);
+  tiers.put("c", "123456");  // for which a has to go
+  CHECK(tiers.stats().dropped == 1);
+  tiers.put("d", "");        // a leaves the fastest tier, which has two entries
+  waits = false;
+  at.permits.release(50);
+  CHECK(tiers.flush());
+  CHECK(tiers.stats().owed_bytes == 0);
+  CHECK(!tiers.get("a"));  // not the old one
+  CHECK(tiers.get("c") == "123456");
+  tiers.put("a", "newest");
+  CHECK(tiers.flush());
+  CHECK(slow.get("a") == "newest");
 }

@@ -1,0 +1,200 @@
+#include <larder/remote/object_transfers.hpp>
+#include <larder/remote/parallel_upload.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using larder::bytes;
+using larder::error_cause;
+using larder::put_mode;
+
+std::string joined(std::span<const bytes> parts) {
+  std::string text;
+  for (const bytes& part : parts) text += part.text();
+  return text;
+}
+
+/// A service that keeps parts aside until they are committed.
+class part_service {
+ public:
+  std::string begin_upload(std::string_view) {
+    const std::lock_guard lock(mutex_);
+    return "u" + std::to_string(++begun);
+  }
+  std::string put_part(std::string_view, const std::string& id, std::size_t index, std::span<const bytes> part) {
+    const int now = ++at_once_;
+    for (int seen = most_at_once; now > seen && !most_at_once.compare_exchange_weak(seen, now);) {}
+    const struct leaving {
+      std::atomic<int>& count;
+      ~leaving() { --count; }
+    } left{at_once_};
+    const std::lock_guard lock(mutex_);
+    if (const auto at = failures.find(index); at != failures.end() && at->second.second != 0) {
+      --at->second.second;
+      throw larder::error(at->second.first, "a part was not taken");
+    }
+    uploads[id][index] = joined(part);
+    if (on_part) on_part(index);
+    return id + "/" + std::to_string(index);
+  }
+  bool commit_upload(std::string_view name, const std::string& id, std::span<const std::string> tags, put_mode mode) {
+    const std::lock_guard lock(mutex_);
+    if (commit_fails) throw larder::error(error_cause::server, "no");
+    if (mode == put_mode::create_only && objects.contains(std::string(name))) return false;
+    std::string whole;
+    for (std::size_t i = 0; i < tags.size(); ++i) {
+      CHECK(tags[i] == id + "/" + std::to_string(i));
+      whole += uploads[id][i];
+    }
+    uploads.erase(id);
+    objects[std::string(name)] = std::move(whole);
+    return true;
+  }
+  void abort_upload(std::string_view, const std::string& id) noexcept {
+    const std::lock_guard lock(mutex_);
+    uploads.erase(id);
+    ++aborted;
+  }
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode) {
+    ++plain;
+    objects[std::string(name)] = joined(parts);
+    return true;
+  }
+
+  int begun = 0;
+  int aborted = 0;
+  int plain = 0;
+  std::atomic<int> most_at_once = 0;
+  std::map<std::size_t, std::pair<error_cause, int>> failures;
+  bool commit_fails = false;
+  std::function<void(std::size_t)> on_part;
+  std::map<std::string, std::map<std::size_t, std::string>> uploads;
+  std::map<std::string, std::string> objects;
+
+ private:
+  std::mutex mutex_;
+  std::atomic<int> at_once_ = 0;
+};
+static_assert(larder::remote::part_uploading_client<part_service>);
+
+std::string text_of(std::size_t size) {
+  std::string text(size, ' ');
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i * i % 23);
+  return text;
+}
+
+struct uploading {
+  explicit uploading(larder::transfer_settings settings = {.streams = 3, .part_size = 4096}) : upload(settings, streams, budget) {}
+  larder::remote::transfer_streams streams{4};
+  larder::remote::byte_budget budget{10'000};
+  larder::remote::parallel_upload upload;
+  part_service service;
+
+  std::optional<error_cause> failure(std::string_view text, const larder::transfer_control& control = {}) {
+    const bytes whole = bytes::copy_of(text);
+    try {
+      upload.put(service, "x", {&whole, 1}, put_mode::replace, control);
+    } catch (const larder::error& e) {
+      return e.cause();
+    }
+    return std::nullopt;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("parts side by side make the object, however the caller's pieces lie") {
+  const std::string text = text_of(4096 * 5 + 17);
+  const bytes whole = bytes::copy_of(text);
+  for (const std::size_t first : {0UL, 1UL, 4096UL, 9000UL, 20497UL}) {
+    uploading up;
+    const std::vector<bytes> pieces{whole.slice(0, first), bytes{}, whole.slice(first)};
+    CHECK(up.upload.put(up.service, "x", pieces, put_mode::replace));
+    CHECK(up.service.objects["x"] == text);
+    CHECK(up.service.uploads.empty());
+    CHECK(up.service.aborted == 0);
+    CHECK(up.service.most_at_once <= 3);
+    CHECK_FALSE(up.upload.put(up.service, "x", pieces, put_mode::create_only));
+    CHECK(up.budget.in_flight() == 0);
+  }
+}
+
+TEST_CASE("there are never more parts than a service takes, and they are whole MiB then") {
+  uploading up({.part_size = 8 << 20U});
+  constexpr std::uint64_t GiB = std::uint64_t{1} << 30U;
+  CHECK(up.upload.part_size_for(1) == 8 << 20U);
+  CHECK(up.upload.part_size_for(70 * GiB) == 8 << 20U);
+  for (const std::uint64_t size : {80 * GiB, 1000 * GiB, 5 * 1024 * GiB}) {
+    const std::uint64_t part = up.upload.part_size_for(size);
+    CHECK(part % (1 << 20U) == 0);
+    CHECK((size + part - 1) / part <= 10'000);
+  }
+}
+
+TEST_CASE("a part that the service did not take is sent again; what cannot be helped drops the parts and is thrown") {
+  const std::string text = text_of(4096 * 6);
+  uploading up;
+  up.service.failures[2] = {error_cause::network, 2};
+  up.service.failures[4] = {error_cause::server, 1};
+  CHECK_FALSE(up.failure(text));
+  CHECK(up.service.objects["x"] == text);
+
+  up.service.failures[3] = {error_cause::timeout, 3};
+  CHECK(up.failure(text) == error_cause::timeout);
+  up.service.failures[3] = {error_cause::unauthorized, 1};
+  CHECK(up.failure(text) == error_cause::unauthorized);
+  up.service.commit_fails = true;
+  CHECK(up.failure(text) == error_cause::server);
+  CHECK(up.service.aborted == 3);
+  CHECK(up.service.uploads.empty());
+  CHECK(up.budget.in_flight() == 0);
+}
+
+TEST_CASE("a stop ends an upload and drops its parts; progress counts every byte") {
+  const std::string text = text_of(4096 * 9 + 1);
+  uploading up;
+  std::vector<std::uint64_t> seen;
+  CHECK_FALSE(up.failure(text, {.progress = [&](std::uint64_t done, std::uint64_t total) {
+    CHECK(total == text.size());
+    seen.push_back(done);
+  }}));
+  CHECK(std::is_sorted(seen.begin(), seen.end()));
+  CHECK(seen.back() == text.size());
+  std::stop_source stop;
+  up.service.on_part = [&](std::size_t) { stop.request_stop(); };
+  CHECK(up.failure(text, {.stop = stop.get_token()}) == error_cause::cancelled);
+  CHECK(up.service.aborted == 1);
+  CHECK(up.service.uploads.empty());
+}
+
+TEST_CASE("a store puts small objects plainly, large ones in parts where the client takes them") {
+  larder::remote::object_transfers transfers({.first_request = 4096, .part_size = 4096});
+  part_service service;
+  const bytes small = bytes::copy_of(text_of(4096));
+  const bytes large = bytes::copy_of(text_of(4097));
+  CHECK(transfers.put(service, "small", {&small, 1}, put_mode::replace));
+  CHECK(service.plain == 1);
+  CHECK(transfers.put(service, "large", {&large, 1}, put_mode::replace));
+  CHECK(service.plain == 1);
+  CHECK(service.begun == 1);
+  CHECK(service.objects["large"] == large.text());
+  for (const larder::transfer_settings& wrong : {larder::transfer_settings{.streams = 0}, larder::transfer_settings{.first_request = 1}, larder::transfer_settings{.part_size = 1},
+                                                 larder::transfer_settings{.barren_tries = 0}})
+    CHECK_THROWS_AS(larder::remote::object_transfers{wrong}, larder::error);
+}
