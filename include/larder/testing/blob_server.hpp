@@ -144,8 +144,7 @@ class blob_server {
           server_.stall(socket);
           return false;
         case fault_kind::verbatim:
-          send_raw(socket, met.reply);
-          return false;
+          return send_raw(socket, met.reply) && met.keep_connection;
         case fault_kind::status:
         case fault_kind::redirect:
           return send_raw(socket, short_answer(met, keep)) && keep;

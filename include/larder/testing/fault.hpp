@@ -34,7 +34,7 @@ enum class fault_kind {
   slow,          ///< the answer's body comes with `bytes_per_second`
   ignore_range,  ///< a request for a part is answered 200 with the whole
   header_lines,  ///< carried out; `reply` (whole lines, as they are) ends the answer's head: duplicates, contradictions, garbage
-  verbatim,      ///< not carried out; `reply` is sent as it is, head and all, then the connection is closed
+  verbatim,      ///< not carried out; `reply` is sent as it is, head and all; then the connection is closed unless `keep_connection`
 };
 
 /// A fault for the next `times` requests with that method (any, when empty).
@@ -50,6 +50,7 @@ struct fault {
   std::string reply{};
   std::string retry_after{};  ///< seconds or a date
   std::string location{};
+  bool keep_connection = false;  ///< of `verbatim`: it stays open for further requests
   std::chrono::milliseconds pause{0};
   std::uint64_t bytes_per_second = 64 * 1024;
   std::size_t skip = 0;    ///< lets so many requests pass first

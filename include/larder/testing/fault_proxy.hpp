@@ -127,8 +127,8 @@ class fault_proxy {
       while (!request.is_done())
         if (!drop_some(l, request)) return false;
     if (met.kind == fault_kind::close) return false;
-    const bool verbatim = met.kind == fault_kind::verbatim;
-    return send(l, l.client, verbatim ? met.reply : short_answer(met, keep)) && keep && !verbatim;
+    if (met.kind == fault_kind::verbatim) return send(l, l.client, met.reply) && met.keep_connection;
+    return send(l, l.client, short_answer(met, keep)) && keep;
   }
 
   bool drop_some(link& l, message_framing<true>& request) {
