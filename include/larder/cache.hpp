@@ -6,6 +6,7 @@
 #include <larder/core/key_view.hpp>
 #include <larder/core/policy_set.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/core/transfer.hpp>
 #include <larder/reservation.hpp>
 #include <larder/storage/adopt_mode.hpp>
 #include <larder/storage/cache_rules.hpp>
@@ -41,6 +42,21 @@ class logged_transfers;
 }  // namespace larder::storage
 
 namespace larder {
+
+namespace detail {
+
+/// What an engine gives as a place where a large value may land that comes from a slower tier.
+template <class Engine>
+struct landing_of {
+  using type = storage::value_landing;
+};
+template <class Engine>
+  requires requires { typename Engine::landing; }
+struct landing_of<Engine> {
+  using type = typename Engine::landing;
+};
+
+}  // namespace detail
 
 template <class Tier>
 class tier_access;
@@ -101,6 +117,11 @@ class cache {
   std::optional<Value> get(key_view key) {
     static_assert(std::copy_constructible<Value>, "larder: get copies the value; look at a move-only value with visit");
     return find(key, look::use);
+  }
+  /// The same from a remote storage, with word of how far a large value has come, and a way to give it up, which is a counted miss.
+  std::optional<Value> get(key_view key, const transfer_control& control) {
+    static_assert(core::is_remote_storage<where>, "larder: get(key, control) follows a transfer, which only a remote storage has; use get(key)");
+    return find_far(key, control, nullptr);
   }
   /// The value without any effect on order, expiry or statistics.
   std::optional<Value> peek(key_view key) {
@@ -353,6 +374,10 @@ class cache {
   template <class>
   friend class tier_access;
 
+  static constexpr bool is_remote = core::is_remote_storage<where>;
+  static constexpr bool lands_values = requires { typename engine_type::landing; };
+  using landing = typename detail::landing_of<engine_type>::type;
+
   using room_type = typename detail::room_of<engine_type>::type;
 
   template <class Limit>
@@ -361,6 +386,12 @@ class cache {
   std::optional<Value> find(key_view key, look how) {
     std::optional<Value> found;
     engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); });
+    return found;
+  }
+  /// A look-up in a remote storage whose value may land in a faster tier.
+  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* room) {
+    std::optional<Value> found;
+    engine_.read(engine_.locate(key), look::use, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
     return found;
   }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {

@@ -6,6 +6,9 @@
 #include <larder/core/error.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
+#include <larder/core/transfer.hpp>
+#include <larder/storage/adopt_mode.hpp>
+#include <larder/storage/entry_download.hpp>
 #include <larder/sync/doubted_keys.hpp>
 #include <larder/sync/write_back_queue.hpp>
 #include <larder/tier.hpp>
@@ -35,6 +38,9 @@ class tier_access {
   using departures = typename cache_type::departures;
   static constexpr bool writable = Tier::mode != tier_mode::read_only;
   static constexpr bool queued = Tier::mode == tier_mode::write_back;
+  /// Whether a large value that a slower tier has can come straight into this one's files.
+  static constexpr bool lands_values = writable && !queued && std::is_same_v<mapped_type, bytes> && cache_type::lands_values;
+  using landing = typename cache_type::landing;
 
   template <class Argument>
     requires(!std::is_same_v<std::remove_cvref_t<Argument>, tier_access>)
@@ -49,6 +55,16 @@ class tier_access {
     if (auto waiting = owed(key); waiting.known) return std::move(waiting.value);
     if (doubtful(key)) return std::nullopt;
     return tier_->get(key);
+  }
+  /// The same where the value may be far away: `control` follows it, and it may land in another tier's room.
+  std::optional<mapped_type> get(key_view key, [[maybe_unused]] const transfer_control& control, [[maybe_unused]] storage::value_landing* room) {
+    if constexpr (cache_type::is_remote) {
+      if (auto waiting = owed(key); waiting.known) return std::move(waiting.value);
+      if (doubtful(key)) return std::nullopt;
+      return tier_->find_far(key, control, room);
+    } else {
+      return get(key);
+    }
   }
   /// A look-up that counts for nothing.
   std::optional<mapped_type> peek(key_view key) {
@@ -87,6 +103,26 @@ class tier_access {
   bool promote(key_view key, const mapped_type& value, departures& gone) {
     if (doubtful(key) || owed(key).known) return false;
     return tier_->store_untold(key, fit(value), {.only_if_absent = true}, gone);
+  }
+
+  /// Room in this tier for a large value that a slower one has; null when there is none to be had.
+  std::unique_ptr<landing> land(key_view key) {
+    if constexpr (lands_values)
+      return doubtful(key) ? nullptr : tier_->engine_.land(tier_->engine_.locate(key));
+    else
+      return nullptr;
+  }
+  /// `promote` of what has landed, which becomes an entry as it lies.
+  bool promote(key_view key, [[maybe_unused]] const landing& whole, [[maybe_unused]] departures& gone) {
+    if constexpr (lands_values) {
+      if (doubtful(key)) return false;
+      tier_->loading_.supersede(key);
+      const bool stored = tier_->engine_.adopt(tier_->engine_.locate(key), whole.path(), adopt_mode::move, gone, storage::write_mode{.only_if_absent = true});
+      tier_->loading_.supersede(key);
+      return stored;
+    } else {
+      return false;
+    }
   }
 
   /// Drops the key, now or, in a `write_back` tier, later; whether it was there.

@@ -4,6 +4,7 @@
 #include <larder/core/iterable.hpp>
 #include <larder/core/key_view.hpp>
 #include <larder/core/time.hpp>
+#include <larder/core/transfer.hpp>
 #include <larder/sync/counter.hpp>
 #include <larder/sync/single_flight.hpp>
 #include <larder/sync/write_epochs.hpp>
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <exception>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -58,8 +60,11 @@ class tiered {
   tiered(const tiered&) = delete;
   tiered& operator=(const tiered&) = delete;
 
-  /// The value from the fastest tier that has it, or nothing; promoted into the faster ones.
-  std::optional<mapped_type> get(key_view key) {
+  /// The value from the fastest tier that has it, or nothing; promoted into the faster ones. Large `bytes` of a remote tier come straight
+  /// into the files of an `mmap_disk` above it, and go on from there after a crash.
+  std::optional<mapped_type> get(key_view key) { return get(key, transfer_control{}); }
+  /// The same, with word of how far a large value has come and a way to give up, which is a miss. Who joins another look-up hears nothing.
+  std::optional<mapped_type> get(key_view key, const transfer_control& control) {
     if (std::optional<mapped_type> value = fastest().get(key)) {
       hits_.add();
       return value;
@@ -67,14 +72,21 @@ class tiered {
     std::optional<mapped_type> value;
     if constexpr (tier_count > 1) {
       const key_type owned(key);
-      const auto [flown, led] = flights_.join_or_lead(owned);
-      if (led) {
-        value = search(owned, flown, [](auto&) {});
-      } else {
-        joined_.add();
+      for (bool given_up = true; given_up;) {
+        const auto [flown, led] = flights_.join_or_lead(owned);
+        given_up = false;
         try {
-          value = flights_.wait(flown);
-        } catch (...) {  // another's loader failed, or is asking for its own key: here it is a plain miss
+          if (led) {
+            value = search(owned, flown, control, [&](auto&) { stop_if_asked(control.stop); });
+          } else {
+            joined_.add();
+            value = flights_.wait(flown, control.stop);
+          }
+        } catch (const error& e) {  // another's loader failed, or is asking for its own key: here it is a plain miss
+          if (led && e.cause() != error_cause::cancelled) throw;
+          given_up = !led && e.cause() == error_cause::cancelled && !control.stop.stop_requested();  // by the other: then it is searched for here
+        } catch (...) {
+          if (led) throw;
         }
       }
     }
@@ -147,7 +159,7 @@ class tiered {
     }
     const key_type owned(key);
     for (;;) {
-      if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
+      stop_if_asked(stop);
       const auto [flown, led] = flights_.join_or_lead(owned);
       std::optional<mapped_type> value;
       if (!led) {
@@ -158,7 +170,8 @@ class tiered {
         return std::move(*value);
       }
       bool loaded = false;
-      value = search(owned, flown, [&](std::optional<mapped_type>& found) {
+      value = search(owned, flown, transfer_control{stop, {}}, [&](std::optional<mapped_type>& found) {
+        stop_if_asked(stop);
         loaded = true;
         found.emplace(load(loader, owned, stop));
       });
@@ -232,7 +245,12 @@ class tiered {
   using flights_type = sync::single_flight<key_type, std::optional<mapped_type>, key_hash>;
   /// Entries that left the tiers, of which the listeners are told once no lock is held.
   using departures = std::tuple<typename tier_access<Tiers>::departures...>;
+  /// Where a large value has landed on its way, by tier.
+  using landings = std::tuple<std::unique_ptr<typename tier_access<Tiers>::landing>...>;
 
+  static void stop_if_asked(const std::stop_token& stop) {
+    if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
+  }
   auto& fastest() noexcept { return std::get<0>(tiers_); }
   std::uint64_t hash(key_view key) const { return std::get<0>(tiers_).cache().hash_of(key); }
 
@@ -257,8 +275,9 @@ class tiered {
   /// Leads a flight: looks through the tiers below the first, promotes a hit; `otherwise(value)` may fill in what none had,
   /// which is then stored everywhere.
   template <class Otherwise>
-  std::optional<mapped_type> search(const key_type& key, const typename flights_type::handle& flown, Otherwise&& otherwise) {
+  std::optional<mapped_type> search(const key_type& key, const typename flights_type::handle& flown, const transfer_control& control, Otherwise&& otherwise) {
     std::optional<mapped_type> value;
+    landings landed;
     try {
       const sync::write_epochs::read epoch(epochs_, hash(key));
       std::size_t found_in = 0;
@@ -266,14 +285,14 @@ class tiered {
       if (!value)
         fastest_first([&](auto& tier, auto at) {
           if constexpr (at() != 0) {
-            value = tier.get(key);
+            value = tier.get(key, control, landing_above<at()>(key, landed));
             found_in = at();
           }
           return value.has_value();
         });
       departures gone;
       if (value) {
-        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, epoch, gone); });
+        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, landed, epoch, gone); });
       } else {
         otherwise(value);
         flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) {
@@ -292,14 +311,42 @@ class tiered {
     return value;
   }
 
-  /// Copies a value into the writable tiers faster than the one that had it. When a write of the key came in between, the
-  /// copies may be older than it and are dropped again.
-  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, const sync::write_epochs::read& epoch,
-               departures& gone) {
+  /// Room in the nearest faster tier that takes large values as they come, for what the I-th may have.
+  template <std::size_t I>
+  storage::value_landing* landing_above([[maybe_unused]] const key_type& key, [[maybe_unused]] landings& landed) {
+    if constexpr (landing_tier<I>() == tier_count) {
+      return nullptr;
+    } else {
+      constexpr std::size_t above = landing_tier<I>();
+      std::get<above>(landed) = std::get<above>(tiers_).land(key);
+      return std::get<above>(landed).get();
+    }
+  }
+  template <std::size_t I>
+  static constexpr std::size_t landing_tier() {
+    constexpr std::array<bool, tier_count> lands{tier_access<Tiers>::lands_values...};
+    if constexpr (std::tuple_element_t<I, std::tuple<Tiers...>>::cache_type::in_memory) return tier_count;
+    for (std::size_t above = I; above != 0; --above)
+      if (lands[above - 1]) return above - 1;
+    return tier_count;
+  }
+
+  /// Copies a value into the writable tiers faster than the one that had it, or makes it an entry where it has landed. When a write of the
+  /// key came in between, the copies may be older than it and are dropped again.
+  void promote(const key_type& key, mapped_type value, std::size_t found_in, landings& landed, const sync::write_epochs::read& epoch, departures& gone) {
     std::array<bool, tier_count> copied{};
     slowest_first([&](auto& tier, auto at) {
       if (at() >= found_in) return;
-      copied[at()] = tier.promote(key, value, std::get<at()>(gone));
+      if constexpr (std::remove_reference_t<decltype(tier)>::lands_values) {
+        if (const auto& whole = std::get<at()>(landed); whole && whole->is_whole()) {
+          copied[at()] = tier.promote(key, *whole, std::get<at()>(gone));
+          if (std::optional<mapped_type> entry = tier.peek(key); copied[at()] && entry) value = std::move(*entry);  // what holds it is counted there
+        } else {
+          copied[at()] = tier.promote(key, value, std::get<at()>(gone));
+        }
+      } else {
+        copied[at()] = tier.promote(key, value, std::get<at()>(gone));
+      }
       if (copied[at()]) promotions_.add();
     });
     if (!epoch.undisturbed())

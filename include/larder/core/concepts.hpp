@@ -314,6 +314,17 @@ concept blob_store = requires(S store, const std::string_view name, const byte_r
   store.list(name, each);
 };
 
+class download_target;    // core/transfer.hpp
+struct transfer_control;
+
+/// A blob store that brings large objects in pieces: `fetch(name, target, control) -> bool` lets the object land in the target, or says
+/// that there is none. The engine over it then has the whole of an entry in one allocation, or on a disk, each chunk checked as it comes;
+/// over other stores a value is one answer of `get`.
+template <class S>
+concept fetching_store = blob_store<S> && requires(S store, const std::string_view name, download_target& target, const transfer_control& control) {
+  { store.fetch(name, target, control) } -> std::same_as<bool>;
+};
+
 namespace core {
 
 template <class P>

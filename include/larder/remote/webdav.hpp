@@ -13,6 +13,7 @@
 #include <larder/remote/credentials.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/multistatus.hpp>
+#include <larder/remote/part_read.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/secret.hpp>
 #include <larder/remote/url.hpp>
@@ -91,6 +92,13 @@ class webdav::client {
     else if (answer.status != 200)
       remote::fail_status(request, answer.status);
     return std::move(answer.body);
+  }
+
+  /// A part of an object, for large ones that come in several.
+  std::optional<remote::part_read> read_part(std::string_view name, const remote::part_wanted& wanted) {
+    remote::http_request request = at("GET", name);
+    request.max_body = max_object_;
+    return remote::read_part(*transport_, std::move(request), wanted);
   }
 
   std::optional<blob_info> head(std::string_view name) {

@@ -6,8 +6,11 @@
 #include <larder/core/axis.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
+#include <larder/core/transfer.hpp>
 #include <larder/remote/credentials.hpp>
 #include <larder/remote/curl_transport.hpp>
+#include <larder/remote/object_transfers.hpp>
+#include <larder/remote/transfer_settings.hpp>
 #include <larder/remote/webdav.hpp>
 
 #include <concepts>
@@ -40,23 +43,33 @@ struct http_blob {
   using policy_axis = axis::storage;
   class store;
 
-  http_blob(Protocol settings) : protocol(std::move(settings)) {}
+  http_blob(Protocol settings, transfer_settings how_to_move = {}) : protocol(std::move(settings)), transfers(std::move(how_to_move)) {}
 
   Protocol protocol;
+  transfer_settings transfers;
 };
 
 /// A `blob_store`. Its construction checks the settings and sends nothing: the server may be down.
 template <class Protocol>
 class http_blob<Protocol>::store {
+  using transport = remote::authorized<remote::curl_transport, typename Protocol::signer>;
+  using client_type = typename Protocol::template client<transport>;
+
  public:
   store(const http_blob& policy, error_sink&)
-      : transport_(policy.protocol.credentials(), policy.protocol.transport()), client_(policy.protocol, transport_) {}
+      : transport_(policy.protocol.credentials(), policy.protocol.transport()), client_(policy.protocol, transport_), transfers_(policy.transfers) {}
   store(const store&) = delete;
   store& operator=(const store&) = delete;
 
   std::optional<bytes> get(std::string_view name, const byte_range& range = {}) { return client_.get(name, range); }
   std::optional<blob_info> head(std::string_view name) { return client_.head(name); }
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) { return client_.put(name, parts, mode); }
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) { return transfers_.put(client_, name, parts, mode); }
+  /// Lets an object land where the target says, in ranges side by side when it is large; false when there is none.
+  bool fetch(std::string_view name, download_target& target, const transfer_control& control)
+    requires remote::part_reading_client<client_type>
+  {
+    return transfers_.fetch(client_, name, target, control);
+  }
   bool erase(std::string_view name) { return client_.erase(name); }
   template <class F>
   void list(std::string_view prefix, F&& f) {
@@ -65,11 +78,9 @@ class http_blob<Protocol>::store {
 
  private:
   // The stack, outermost first. Breaker, limits and retry will be transports of their own around `authorized`.
-  using transport = remote::authorized<remote::curl_transport, typename Protocol::signer>;
-  using client = typename Protocol::template client<transport>;
-
   transport transport_;
-  client client_;
+  client_type client_;
+  remote::object_transfers transfers_;  // last: its threads use the client
 };
 
 }  // namespace larder

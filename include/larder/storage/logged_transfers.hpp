@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -63,7 +64,7 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
 
   /// Makes a file's content the key's value. Throws what is wrong with the file; the key stays as it is then.
   template <class Path>
-  bool adopt(const address& at, const Path& path, adopt_mode how, departures& gone) {
+  bool adopt(const address& at, const Path& path, adopt_mode how, departures& gone, const write_mode& mode = {}) {
     auto source = base::store_type::open_source(path, how);
     bool failed = true;
     std::exception_ptr refused;
@@ -83,7 +84,7 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
         refused = std::current_exception();
         return false;
       }
-      const bool published = base::publish(at, std::move(*made), info, {}, replaced, gone);
+      const bool published = base::publish(at, std::move(*made), info, mode, replaced, gone);
       failed = false;
       return published;
     });
@@ -91,7 +92,7 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
       base::tell(gone);
       std::rethrow_exception(refused);
     }
-    conclude(at, {}, stored, failed, replaced, gone);
+    conclude(at, mode, stored, failed, replaced, gone);
     if (stored && how == adopt_mode::move) context_.guarded(false, [&] { return source.remove(), true; });
     return stored;
   }
@@ -115,6 +116,17 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
     if constexpr (base::keeps_accessed) base::remember_use(at.id, known, accessed, now);
     check_range(wanted, size);
     return found;
+  }
+
+  /// Where a large value of the key may land, to be adopted when it is whole; null where that cannot be.
+  using landing = typename base::store_type::landing;
+  std::unique_ptr<landing> land(const address& at) {
+    std::unique_ptr<landing> made;
+    context_.guarded(false, [&] {
+      made = store_.land(at.id, [this](std::uint64_t size) { return table_.budget().fits_alone({1, size}); });
+      return true;
+    });
+    return made;
   }
 
   /// Room for a value that is filled in place.

@@ -46,7 +46,9 @@ struct mmap_disk {
 class mmap_disk::store : public storage::segment_transfers {
  public:
   store(const mmap_disk& policy, error_sink& sink, std::optional<std::uint64_t> capacity = std::nullopt)
-      : segment_transfers(policy.directory, policy.options, sink, capacity), leases_(directory_.file("leases"), policy.options.read == read_mode::copy) {}
+      : segment_transfers(policy.directory, policy.options, sink, capacity), leases_(directory_.file("leases"), policy.options.read == read_mode::copy) {
+    storage::value_in_transit::remove_stale(directory_.file("staging"));
+  }
 
   /// Who loads which key, among the processes of the directory.
   storage::key_leases& leases() noexcept { return leases_; }

@@ -76,10 +76,10 @@ class observed_engine : public Engine {
     }
     return found;
   }
-  template <class Path, class Mode>
+  template <class Path, class Mode, class... More>
     requires requires { typename Engine::room; }
-  bool adopt(const address& at, const Path& path, Mode how, departures& gone) {
-    const bool stored = Engine::adopt(at, path, how, gone);
+  bool adopt(const address& at, const Path& path, Mode how, departures& gone, const More&... more) {
+    const bool stored = Engine::adopt(at, path, how, gone, more...);
     if (sampler_.samples(hash_of(at))) [[unlikely]]
       sampler_.put(hash_of(at), by_bytes ? Engine::stored_size(at).value_or(mean_weight().amount) : 1, true);
     return stored;

@@ -7,8 +7,10 @@
 #include <larder/core/digest.hpp>
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/core/transfer.hpp>
 #include <larder/format/entry_frame.hpp>
 #include <larder/storage/engine_context.hpp>
+#include <larder/storage/entry_download.hpp>
 #include <larder/storage/entry_table.hpp>
 #include <larder/sync/counter.hpp>
 #include <larder/sync/doubted_keys.hpp>
@@ -50,21 +52,24 @@ class remote_engine {
     return {id, std::move(encoded), name_of(id)};
   }
 
+  /// `control` and `landing` are for values that come in pieces, where the store can do that.
   template <class F>
-  bool read(const address& at, look how, F&& f) {
+  bool read(const address& at, look how, F&& f, const transfer_control& control = {}, value_landing* landing = nullptr) {
     instant written{0};
     std::optional<Value> value = context_.attempt([&]() -> std::optional<Value> {
       if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
-      const std::optional<bytes> object = store_.get(at.name, byte_range{});
-      if (!object) return std::nullopt;
-      const std::optional<format::entry_frame> frame = format::decode_entry_head(object->span(), object->size());
-      if (!frame || !same_key(*object, *frame, at.key) || !format::payload_matches(*frame, at.id, object->data() + frame->payload_offset)) {
+      const instant now = context_.now();
+      const auto living = [&](const format::entry_frame& frame) { return !context_.too_old(frame.written, frame.written, frame.expires, now); };
+      entry_download target(at.id, at.key, living, landing);
+      if (!bring(at.name, target, control)) return std::nullopt;
+      const std::optional<format::entry_frame>& frame = target.finish();
+      if (!frame) {
         context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
         return std::nullopt;
       }
-      if (context_.too_old(frame->written, frame->written, frame->expires, context_.now())) return std::nullopt;
+      if (!living(*frame)) return std::nullopt;
       written = frame->written;
-      return codec<Value>::decode(object->slice(frame->payload_offset));
+      return codec<Value>::decode(target.payload());
     });
     if (how == look::use) (value ? hits_ : misses_).add();
     if (!value) return false;
@@ -91,7 +96,8 @@ class remote_engine {
       const instant now = context_.now();
       stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
       entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
-      const std::array<bytes, 2> parts{format::encode_entry_head(entry), entry.payload};
+      const bool in_chunks = fetching_store<store_type> && entry.payload.size() > format::entry_frame::usual_chunk;
+      const std::array<bytes, 2> parts{in_chunks ? format::encode_chunked_head(entry) : format::encode_entry_head(entry), entry.payload};
       if (mode.only_if_absent && !doubts_.about(at.id.low)) {
         if (store_.put(at.name, parts, put_mode::create_only)) return true;
         // Somebody's entry is there; an expired or damaged one does not count.
@@ -188,9 +194,16 @@ class remote_engine {
     const std::string hex = id.hex();
     return std::string(folder) + hex.substr(0, 2) + "/" + hex;
   }
-  static bool same_key(const bytes& object, const format::entry_frame& frame, const bytes& key) noexcept {
-    const auto stored = format::entry_key(object.span(), frame);
-    return stored.size() == key.size() && (key.empty() || std::memcmp(stored.data(), key.data(), key.size()) == 0);
+  /// Lets an object land in the target; false when there is none.
+  bool bring(const std::string& name, entry_download& target, [[maybe_unused]] const transfer_control& control) {
+    if constexpr (fetching_store<store_type>) {
+      return store_.fetch(name, target, control);
+    } else {
+      std::optional<bytes> object = store_.get(name, byte_range{});
+      if (!object) return false;
+      target.take({object->size(), {}}, std::move(*object));
+      return true;
+    }
   }
 
   /// The frame of an object by its head alone, and its encoded key when asked for.

@@ -5,6 +5,7 @@
 #include <larder/storage/file_adoption.hpp>
 #include <larder/storage/record_batch.hpp>
 #include <larder/storage/segment_upkeep.hpp>
+#include <larder/storage/value_in_transit.hpp>
 #include <larder/storage/writable_mapping.hpp>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -86,6 +88,13 @@ class segment_transfers : public segment_upkeep {
     made.payload = sums.payload(*made.reference);
     write(made);
     return made;
+  }
+
+  /// Where a large value of the key may land before it is whole; nothing where files must not be mapped.
+  using landing = value_in_transit;
+  std::unique_ptr<landing> land(const digest& id, std::function<bool(std::uint64_t)> fits) {
+    if (options_.read == read_mode::copy) return nullptr;
+    return std::make_unique<landing>(directory_.file("staging"), id, directory_.staging_path(), std::move(fits));
   }
 
   /// Room for one value: in the segment or file that it will lie in, or on the heap where that must not be mapped or has no blocks in

@@ -35,6 +35,8 @@ class writable_mapping {
   }
   explicit operator bool() const noexcept { return address_ != nullptr; }
   std::byte* data() const noexcept { return data_; }
+  /// From now on it is only read, where the system sees to that.
+  void seal() const noexcept { ::mprotect(address_, whole_, PROT_READ); }
 
  private:
   void* address_ = nullptr;

@@ -6,6 +6,7 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
+#include <larder/remote/range.hpp>
 #include <larder/testing/blob_answers.hpp>
 #include <larder/testing/blob_tree.hpp>
 #include <larder/testing/fault.hpp>
@@ -49,6 +50,7 @@ struct blob_server_counts {
   std::uint64_t connections = 0;
   std::uint64_t body_bytes_in = 0;
   std::uint64_t body_bytes_out = 0;
+  std::map<std::uint64_t, std::uint64_t> ranges;  ///< requests for a range, by its first byte
 
   std::uint64_t operator[](const std::string& method) const {
     const auto at = requests.find(method);
@@ -129,12 +131,16 @@ class blob_server {
   /// False when the connection is over.
   bool respond(tcp::socket& socket, request asked) {
     const std::string method(asked.method_string());
+    const std::string_view range(asked[boost::beast::http::field::range].data(), asked[boost::beast::http::field::range].size());
+    const std::optional<std::uint64_t> range_from =
+        range.starts_with("bytes=") ? remote::parse_count(range.substr(6, range.find('-') - std::min<std::size_t>(range.find('-'), 6))) : std::nullopt;
     {
       const std::lock_guard guard(mutex_);
       ++counts_.requests[method];
+      if (range_from) ++counts_.ranges[*range_from];
       counts_.body_bytes_in += asked.body().size();
     }
-    const fault met = faults_.next(method).value_or(fault{.times = 0});
+    const fault met = faults_.next(method, range_from).value_or(fault{.times = 0});
     const bool meets = met.times != 0;
     const bool keep = asked.keep_alive();
     if (meets) switch (met.kind) {

@@ -37,7 +37,8 @@ enum class fault_kind {
   verbatim,      ///< not carried out; `reply` is sent as it is, head and all; then the connection is closed unless `keep_connection`
 };
 
-/// A fault for the next `times` requests with that method (any, when empty).
+/// A fault for the next `times` requests with that method (any, when empty), of those for a range that begins at `range_from` (any, when
+/// not given).
 struct fault {
   /// For `times`: until `clear()`.
   static constexpr std::size_t always = std::numeric_limits<std::size_t>::max();
@@ -53,7 +54,8 @@ struct fault {
   bool keep_connection = false;  ///< of `verbatim`: it stays open for further requests
   std::chrono::milliseconds pause{0};
   std::uint64_t bytes_per_second = 64 * 1024;
-  std::size_t skip = 0;    ///< lets so many requests pass first
+  std::optional<std::uint64_t> range_from{};
+  std::size_t skip = 0;    ///< lets so many requests that fit pass first
   std::size_t of = 0;      ///< flaky: the first `times` of every `of` requests, until `clear()`; 0: the next `times` and no more
   double probability = 1;  ///< of each request that it would meet; those that escape are not among the `times`
 };
@@ -80,9 +82,10 @@ class fault_script {
       if (p.what.of == 0 && p.what.times != fault::always) sum += p.what.times;
     return sum;
   }
-  std::optional<fault> next(std::string_view method) {
+  /// What goes wrong with a request; `range_from` is where the range begins that it asks for, if it does.
+  std::optional<fault> next(std::string_view method, std::optional<std::uint64_t> range_from = std::nullopt) {
     const std::lock_guard guard(mutex_);
-    const auto found = std::find_if(ahead_.begin(), ahead_.end(), [&](planned& p) { return meets(p, method); });
+    const auto found = std::find_if(ahead_.begin(), ahead_.end(), [&](planned& p) { return meets(p, method, range_from); });
     if (found == ahead_.end()) return std::nullopt;
     fault taken = found->what;
     if (taken.of == 0 && taken.times != fault::always && --found->what.times == 0) ahead_.erase(found);
@@ -95,9 +98,9 @@ class fault_script {
     std::size_t seen;  // requests that fit, since the skipped ones
   };
 
-  bool meets(planned& p, std::string_view method) {
+  bool meets(planned& p, std::string_view method, std::optional<std::uint64_t> range_from) {
     fault& f = p.what;
-    if (f.times == 0 || (!f.method.empty() && f.method != method)) return false;
+    if (f.times == 0 || (!f.method.empty() && f.method != method) || (f.range_from && f.range_from != range_from)) return false;
     if (f.skip != 0) {
       --f.skip;
       return false;

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <larder/core/bytes.hpp>
+#include <larder/core/concepts.hpp>
+#include <larder/core/transfer.hpp>
+#include <larder/remote/byte_budget.hpp>
+#include <larder/remote/parallel_download.hpp>
+#include <larder/remote/parallel_upload.hpp>
+#include <larder/remote/part_read.hpp>
+#include <larder/remote/part_upload.hpp>
+#include <larder/remote/transfer_settings.hpp>
+#include <larder/remote/transfer_streams.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace larder::remote {
+
+/// How a store moves its objects: with its threads and its budget, in as many requests as their size and the protocol's client ask for. Safe from many threads.
+class object_transfers {
+ public:
+  /// Throws `larder::error` for settings that cannot work.
+  explicit object_transfers(const transfer_settings& settings)
+      : settings_(checked(settings)),
+        budget_(settings.budget ? settings.budget : std::make_shared<byte_budget>()),
+        streams_(settings.most_threads),
+        download_(settings, streams_, *budget_),
+        upload_(settings, streams_, *budget_) {}
+  object_transfers(const object_transfers&) = delete;
+  object_transfers& operator=(const object_transfers&) = delete;
+
+  template <part_reading_client Client>
+  bool fetch(Client& client, std::string_view name, download_target& target, const transfer_control& control) {
+    return download_.fetch(client, name, target, control);
+  }
+  /// In one request, or in parts where the object is larger than one and the client takes parts.
+  template <class Client>
+  bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, const transfer_control& control = {}) {
+    if constexpr (part_uploading_client<Client>) {
+      std::uint64_t size = 0;
+      for (const bytes& piece : content) size += piece.size();
+      if (size > settings_.first_request) return upload_.put(client, name, content, mode, control);
+    }
+    return client.put(name, content, mode);
+  }
+
+ private:
+  static const transfer_settings& checked(const transfer_settings& settings) {
+    settings.check();
+    return settings;
+  }
+
+  transfer_settings settings_;
+  std::shared_ptr<byte_budget> budget_;
+  transfer_streams streams_;
+  parallel_download download_;
+  parallel_upload upload_;
+};
+
+}  // namespace larder::remote
