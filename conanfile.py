@@ -17,8 +17,8 @@ class LarderConan(ConanFile):
     topics = ("cache", "header-only", "machine-learning")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"json": [True, False], "http": [True, False], "zstd": [True, False], "testing": [True, False]}
-    default_options = {"json": False, "http": False, "zstd": False, "testing": False, "boost/*:header_only": True}
+    options = {"json": [True, False], "http": [True, False], "redis": [True, False], "zstd": [True, False], "testing": [True, False]}
+    default_options = {"json": False, "http": False, "redis": False, "zstd": False, "testing": False, "boost/*:header_only": True}
     exports_sources = "include/*", "LICENSE"
     no_copy_source = True
 
@@ -37,6 +37,8 @@ class LarderConan(ConanFile):
             self.requires("libcurl/[>=7.88 <9]", transitive_headers=True, transitive_libs=True)
             self.requires("expat/[>=2.5 <3]", transitive_headers=True, transitive_libs=True)
             self.requires("openssl/[>=3 <4]", transitive_headers=True, transitive_libs=True)
+        if self.options.redis:
+            self.requires("hiredis/[>=1 <2]", transitive_headers=True, transitive_libs=True)
         if self.options.zstd:
             self.requires("zstd/[>=1.4 <2]", transitive_headers=True, transitive_libs=True)
         if self.options.testing:
@@ -72,6 +74,8 @@ class LarderConan(ConanFile):
             component("layer", "larder::layer", ["disk", "json"])
         if self.options.http:
             component("http", "larder::http", ["json", "libcurl::libcurl", "expat::expat", "openssl::crypto"])
+        if self.options.redis:
+            component("redis", "larder::redis", ["core", "hiredis::hiredis"])
         if self.options.zstd:
             component("zstd", "larder::zstd", ["core", "zstd::zstdlib"])
         if self.options.testing:

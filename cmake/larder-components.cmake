@@ -1,12 +1,13 @@
 # The components of larder: what each needs from larder and from other packages. Read by the build and by the installed package,
 # so that both look for the same things in the same way. Works from CMake 3.16 on.
 
-set(larder_components core disk json http zstd layer presets testing)   # each after those that it needs
+set(larder_components core disk json http redis zstd layer presets testing)   # each after those that it needs
 
 set(larder_core_needs "")
 set(larder_disk_needs core)
 set(larder_json_needs core)
 set(larder_http_needs json)
+set(larder_redis_needs core)
 set(larder_zstd_needs core)
 set(larder_layer_needs json disk)
 set(larder_presets_needs disk http)
@@ -16,6 +17,7 @@ set(larder_core_links xxHash::xxhash Threads::Threads)
 set(larder_disk_links "")
 set(larder_json_links simdjson::simdjson)
 set(larder_http_links CURL::libcurl EXPAT::EXPAT OpenSSL::Crypto)
+set(larder_redis_links hiredis::hiredis)
 set(larder_zstd_links zstd::libzstd)
 set(larder_layer_links "")
 set(larder_presets_links "")
@@ -26,11 +28,12 @@ set(larder_testing_links Boost::headers)
 set(larder_disk_headers "^(sync/(fork_mark|futex|process_mutex)|storage/(mmap_disk|directory|disk_options|entry_directory|entry_file|entry_reader|file_adoption|file_mapping|file_system_probe|key_leases|lease_table|newest_records|pinned_views|posix_|recent_changes|record_(batch|handle)|segment|shared_log|value_|writable_mapping))")
 set(larder_json_headers "^format/")
 set(larder_http_headers "^(remote/|storage/http_blob)")
+set(larder_redis_headers "^(remote|storage)/redis")
 set(larder_zstd_headers "^codec/zstd[.]hpp")
 set(larder_layer_headers "^layer/")
 set(larder_presets_headers "^presets[.]hpp")
 set(larder_testing_headers "^testing/")
-set(larder_core_headers "^(storage/value_range|format/(chunk_checksums|compressed_head|entry_frame|segment_)|remote/(http|range|secret|url)[.])")   # light ones in a heavier component's folder
+set(larder_core_headers "^(storage/value_range|format/(chunk_checksums|compressed_head|entry_frame|segment_)|remote/(blob_name|http|range|secret|transfer_watch|url)[.])")   # light ones in a heavier component's folder
 
 # zstd::libzstd, the name that zstd gives from 1.5.6 on. Before that its package has others, and some systems have the library alone.
 macro(larder_find_zstd)
@@ -54,6 +57,21 @@ macro(larder_find_zstd)
         set_target_properties(zstd::libzstd PROPERTIES IMPORTED_LOCATION "${larder_libzstd}"
                               INTERFACE_INCLUDE_DIRECTORIES "${larder_libzstd_include}")
       endif()
+    endif()
+  endif()
+endmacro()
+
+# hiredis::hiredis, the name that hiredis gives from 1.0 on; Debian 12 has 0.14, a library and its headers.
+macro(larder_find_hiredis)
+  find_package(hiredis CONFIG QUIET)
+  if(NOT TARGET hiredis::hiredis)
+    find_path(larder_libhiredis_include hiredis/read.h)
+    find_library(larder_libhiredis hiredis)
+    mark_as_advanced(larder_libhiredis_include larder_libhiredis)
+    if(larder_libhiredis_include AND larder_libhiredis)
+      add_library(hiredis::hiredis UNKNOWN IMPORTED)
+      set_target_properties(hiredis::hiredis PROPERTIES IMPORTED_LOCATION "${larder_libhiredis}"
+                            INTERFACE_INCLUDE_DIRECTORIES "${larder_libhiredis_include}")
     endif()
   endif()
 endmacro()
@@ -84,6 +102,8 @@ macro(larder_find_link link missing)
       find_package(OpenSSL QUIET)                           # requests are signed
     elseif("${link}" STREQUAL "zstd::libzstd")
       larder_find_zstd()
+    elseif("${link}" STREQUAL "hiredis::hiredis")
+      larder_find_hiredis()
     endif()
     if(NOT TARGET ${link})
       string(APPEND ${missing} "${link} ")

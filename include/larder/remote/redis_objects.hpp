@@ -1,0 +1,381 @@
+#pragma once
+
+// The five operations of a `blob_store` as commands of Redis. Round trips: get, head and erase 1, of an object in chunks one more; put 1, of an
+// object in chunks one more. A put writes the chunks under a version that nobody knows, then the head in one step with learning the old one,
+// then drops the old one's chunks. A writer that dies in between leaves chunks behind which nobody will ask for: the server evicts them, or
+// drops them after time_to_live.
+
+#include <larder/core/bytes.hpp>
+#include <larder/core/concepts.hpp>
+#include <larder/core/error.hpp>
+#include <larder/core/time.hpp>
+#include <larder/remote/blob_name.hpp>
+#include <larder/remote/range.hpp>
+#include <larder/remote/redis_client.hpp>
+#include <larder/remote/redis_command.hpp>
+#include <larder/remote/redis_connection.hpp>
+#include <larder/remote/redis_error.hpp>
+#include <larder/remote/redis_object.hpp>
+#include <larder/remote/redis_reply.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace larder::remote {
+
+struct redis_object_settings {
+  std::string key_prefix;
+  std::uint32_t chunk_size = redis_object::largest_chunk;
+  std::chrono::milliseconds time_to_live{0};  ///< 0: none
+  std::uint64_t max_object = 0;
+};
+
+/// Objects by name in Redis. Safe from many threads; throws `larder::error`. Borrows the client and the sink.
+class redis_objects {
+ public:
+  redis_objects(redis_client& client, error_sink& errors, redis_object_settings settings)
+      : client_(client), errors_(errors), settings_(std::move(settings)) {}
+
+  std::optional<bytes> get(std::string_view name, const byte_range& range) {
+    const std::string key = key_of(name);
+    // What was replaced or evicted between two requests is looked at again, as it is by then.
+    std::optional<redis_object> incomplete;
+    for (int look = 0; look < most_looks; ++look) {
+      opened first = open(key, range);
+      if (!first.object) return std::nullopt;
+      if (first.value) return std::move(first.value);
+      if (!first.object->in_chunks()) continue;
+      if (incomplete && incomplete->version == first.object->version) {
+        drop_incomplete(key, name, *incomplete);
+        return std::nullopt;
+      }
+      if (std::optional<bytes> value = chunks(name, *first.object, range)) return value;
+      incomplete = first.object;
+    }
+    return std::nullopt;  // it is being replaced all the time
+  }
+
+  std::optional<blob_info> head(std::string_view name) {
+    const std::string key = key_of(name);
+    const redis_reply answer = client_.ask(key, {"GETRANGE", key, "0", last_of_head});
+    if (!answer.is(redis_reply::type::text)) fail_unexpected();
+    if (answer.text.empty()) return std::nullopt;
+    const std::optional<redis_object> found = redis_object::decode(answer.text);
+    if (!found) fail_foreign(name);
+    return blob_info{found->size, found->tag()};
+  }
+
+  /// The server may drop the object once it is of no use, so long after now.
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, duration useful) {
+    const std::string key = key_of(name);
+    std::uint64_t size = 0;
+    for (const bytes& part : parts) size += part.size();
+    if (size > settings_.max_object)
+      core::fail(error_cause::invalid_argument,
+                 "an object of " + std::to_string(size) + " bytes is larger than max_object, " + std::to_string(settings_.max_object));
+    look_at_memory(key);
+    const std::string expiry = expiry_of(useful);
+    const redis_object made = redis_object::make(size, settings_.chunk_size);
+    if (!made.in_chunks()) return mode == put_mode::replace ? replace(key, name, made, parts, expiry) : create(key, made, parts, expiry);
+    if (mode == put_mode::create_only && client_.ask(key, {"EXISTS", key}).number != 0) return false;
+    try {
+      put_chunks(key, name, made, parts, expiry);
+      if (mode == put_mode::replace) return replace(key, name, made, {}, expiry);
+      if (create(key, made, {}, expiry)) return true;
+    } catch (const error& failure) {
+      // Where the server cannot be asked it may have taken the head: then the chunks must stay.
+      if (failure.cause() != error_cause::network && failure.cause() != error_cause::timeout) drop_chunks(key, name, made);
+      throw;
+    }
+    drop_chunks(key, name, made);
+    return false;
+  }
+
+  bool erase(std::string_view name) {
+    const std::string key = key_of(name);
+    const redis_reply was = client_.ask(key, {"EVAL", drop_script, "1", key, ""});
+    if (was.is(redis_reply::type::nil)) return false;
+    if (const std::optional<redis_object> old = redis_object::decode(was.text)) drop_chunks(key, name, *old);
+    return true;
+  }
+
+  /// f(name, blob_info) for each object whose name starts so, once; f runs while no connection is held.
+  template <class F>
+  void list(std::string_view prefix, F&& f) {
+    const std::string pattern = redis_pattern_of(settings_.key_prefix + std::string(prefix)) + '*';
+    std::unordered_set<std::string> told;
+    client_.for_each_server([&](auto&& run) {
+      std::string cursor = "0";
+      do {
+        const redis_command scan{"SCAN", cursor, "MATCH", pattern, "COUNT", "1000"};
+        redis_reply page;
+        run(std::span(&scan, 1), [&](std::size_t, redis_connection& connection) { page = connection.reply(); }, redis_exchange{});
+        std::vector<std::string> keys;
+        cursor = read_page(page, prefix, told, keys);
+        std::vector<redis_command> asked;
+        asked.reserve(keys.size());
+        for (const std::string& key : keys) asked.push_back({"GETRANGE", key, "0", last_of_head});
+        std::vector<std::optional<redis_object>> found(keys.size());
+        const auto take = [&](std::size_t i, redis_connection& connection) { found[i] = redis_object::decode(connection.reply().text); };
+        if (!keys.empty()) run(std::span<const redis_command>(asked), take, redis_exchange{.tolerant = true});
+        for (std::size_t i = 0; i < keys.size(); ++i)  // what has no head has gone, or is not ours
+          if (found[i] && told.insert(keys[i]).second) f(std::string_view(keys[i]).substr(settings_.key_prefix.size()), blob_info{found[i]->size, found[i]->tag()});
+      } while (cursor != "0");
+    });
+  }
+
+ private:
+  static constexpr int most_looks = 4;
+  static constexpr std::size_t commands_at_once = 256;
+  static constexpr std::string_view last_of_head = "31";
+  static_assert(redis_object::head_size == 32);
+
+  // EVAL with the script itself, not EVALSHA: a hundred bytes on the way of a value, and no second round trip when the server forgot it.
+  static constexpr std::string_view put_script =
+      "local old=redis.pcall('GETRANGE',KEYS[1],0,31) "
+      "if ARGV[2]=='' then redis.call('SET',KEYS[1],ARGV[1]) else redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2]) end "
+      "if type(old)=='string' then return old end return ''";
+  static constexpr std::string_view drop_script =
+      "if redis.call('EXISTS',KEYS[1])==0 then return false end "
+      "local old=redis.pcall('GETRANGE',KEYS[1],0,31) if type(old)~='string' then old='' end "
+      "if ARGV[1]~='' and ARGV[1]~=old then return false end "
+      "redis.call('UNLINK',KEYS[1]) return old";
+
+  std::string key_of(std::string_view name) const {
+    check_blob_name(name);
+    return settings_.key_prefix + std::string(name);
+  }
+
+  /// Milliseconds as text; empty for ever.
+  std::string expiry_of(duration useful) const {
+    using std::chrono::milliseconds;
+    milliseconds until = settings_.time_to_live.count() > 0 ? settings_.time_to_live : milliseconds::max();
+    if (useful != duration::max()) until = std::min(until, std::max(milliseconds(1), std::chrono::ceil<milliseconds>(useful)));
+    return until == milliseconds::max() ? std::string{} : std::to_string(until.count());
+  }
+
+  // ---------------------------------------------------------------------------------------------------- get
+
+  struct opened {
+    std::optional<redis_object> object;  ///< nothing: absent
+    std::optional<bytes> value;          ///< nothing: in chunks, or changed meanwhile
+  };
+
+  /// Where a part of an object of that size lies.
+  static byte_range cut(const byte_range& range, std::uint64_t size) noexcept {
+    const std::uint64_t offset = std::min(range.offset, size);
+    return {offset, std::min(range.size, size - offset)};
+  }
+
+  /// The head, and the part that is asked for as far as it lies behind it.
+  opened open(const std::string& key, const byte_range& range) {
+    opened out;
+    std::vector<redis_command> commands;
+    const std::uint64_t last = range.size == 0 ? range.offset : std::min<std::uint64_t>(last_byte(range), redis_object::largest_chunk);
+    const std::string end = std::to_string(redis_object::head_size + last);
+    if (range.whole()) {
+      commands.push_back({"GET", key});
+    } else if (range.offset == 0) {
+      commands.push_back({"GETRANGE", key, "0", end});
+    } else {
+      commands.push_back({"GETRANGE", key, "0", last_of_head});
+      commands.push_back({"GETRANGE", key, std::to_string(redis_object::head_size + std::min<std::uint64_t>(range.offset, redis_object::largest_chunk)), end});
+    }
+    client_.run(key, commands, [&](std::size_t i, redis_connection& connection) {
+      const std::optional<std::uint64_t> size = connection.begin_bulk(redis_object::head_size + redis_object::largest_chunk);
+      if (!size) return;
+      if (i == 0)
+        take_head(connection, key, range, *size, out, commands.size() == 1);
+      else
+        take_part(connection, range, *size, out);
+    });
+    if (out.object && out.object->size > settings_.max_object && cut(range, out.object->size).size > settings_.max_object)
+      core::fail(error_cause::server, "the object " + key + " has " + std::to_string(out.object->size) + " bytes where at most " +
+                                          std::to_string(settings_.max_object) + " are taken; raise max_object if it may be that large");
+    return out;
+  }
+  void take_head(redis_connection& connection, const std::string& key, const byte_range& range, std::uint64_t size, opened& out, bool with_value) {
+    redis_object::head_type head{};
+    if (size >= head.size()) {
+      connection.read(head);
+      out.object = redis_object::decode(head);
+    }
+    if (out.object && with_value && !out.object->in_chunks()) {
+      take_part(connection, range, size - head.size(), out);
+    } else {
+      connection.end_bulk();
+    }
+    const bool foreign = size != 0 && !out.object;  // an absent key has an empty range
+    const bool misfit = out.object && ((with_value && !out.object->in_chunks()) ? !out.value : size != head.size() && range.whole());
+    if (foreign || misfit) fail_foreign(std::string_view(key).substr(settings_.key_prefix.size()));
+  }
+  /// The rest of the bulk string, when it is the part that is asked for.
+  static void take_part(redis_connection& connection, const byte_range& range, std::uint64_t size, opened& out) {
+    if (out.object && !out.object->in_chunks() && size == cut(range, out.object->size).size) {
+      mutable_bytes room(static_cast<std::size_t>(size));
+      connection.read(room.span());
+      out.value = std::move(room).freeze();
+    }
+    connection.end_bulk();
+  }
+
+  /// The part of an object in chunks; nothing when one of them is gone.
+  std::optional<bytes> chunks(std::string_view name, const redis_object& object, const byte_range& range) {
+    const byte_range part = cut(range, object.size);
+    if (part.size == 0) return bytes{};
+    mutable_bytes room(static_cast<std::size_t>(part.size));
+    const std::uint64_t end = (part.offset + part.size - 1) / object.chunk_size + 1;
+    bool missing = false;
+    for (std::uint64_t first = part.offset / object.chunk_size; first < end && !missing; first += commands_at_once) {
+      std::vector<redis_command> commands;
+      std::vector<std::span<std::byte>> rooms;
+      for (std::uint64_t i = first; i < std::min<std::uint64_t>(end, first + commands_at_once); ++i) {
+        const std::uint64_t begins = i * object.chunk_size;
+        const std::uint64_t from = std::max(part.offset, begins);
+        const std::uint64_t to = std::min(part.offset + part.size, begins + object.size_of_chunk(i));
+        rooms.push_back(room.span().subspan(static_cast<std::size_t>(from - part.offset), static_cast<std::size_t>(to - from)));
+        const std::string key = object.chunk_key(settings_.key_prefix, name, i);
+        if (to - from == object.size_of_chunk(i))
+          commands.push_back({"GET", key});
+        else
+          commands.push_back({"GETRANGE", key, std::to_string(from - begins), std::to_string(to - begins - 1)});
+        commands.back().expects(to - from);
+      }
+      client_.run(settings_.key_prefix + std::string(name), commands, [&](std::size_t i, redis_connection& connection) {
+        const std::optional<std::uint64_t> size = connection.begin_bulk(redis_object::largest_chunk);
+        if (!size) {
+          missing = true;
+          return;
+        }
+        const bool fits = *size == rooms[i].size();
+        if (fits) connection.read(rooms[i]);
+        connection.end_bulk();
+        if (*size == 0) missing = true;  // a range of an absent key
+        if (!fits && *size != 0) fail_foreign(name);
+      });
+    }
+    if (missing) return std::nullopt;
+    return std::move(room).freeze();
+  }
+
+  // ---------------------------------------------------------------------------------------------------- put
+
+  void put_chunks(const std::string& key, std::string_view name, const redis_object& made, std::span<const bytes> parts, const std::string& expiry) {
+    for (std::uint64_t first = 0; first < made.chunks(); first += commands_at_once) {
+      std::vector<redis_command> commands;
+      for (std::uint64_t i = first; i < std::min<std::uint64_t>(made.chunks(), first + commands_at_once); ++i) {
+        redis_command& set = commands.emplace_back(redis_command{"SET", made.chunk_key(settings_.key_prefix, name, i)});
+        set.value({}, parts, i * made.chunk_size, made.size_of_chunk(i));
+        if (!expiry.empty()) set.word("PX").word(expiry);
+      }
+      client_.run(key, commands, [](std::size_t, redis_connection& connection) { static_cast<void>(connection.reply()); });
+    }
+  }
+
+  static std::string_view text_of(const redis_object::head_type& head) noexcept { return {reinterpret_cast<const char*>(head.data()), head.size()}; }
+
+  bool replace(const std::string& key, std::string_view name, const redis_object& made, std::span<const bytes> parts, const std::string& expiry) {
+    const redis_object::head_type head = made.encode();
+    redis_command put{"EVAL", put_script, "1", key};
+    put.value(text_of(head), parts, 0, made.in_chunks() ? 0 : made.size).word(expiry);
+    const redis_reply was = client_.ask(key, put);
+    const std::optional<redis_object> old = redis_object::decode(was.text);
+    if (old && old->version != made.version) drop_chunks(key, name, *old);
+    return true;
+  }
+  bool create(const std::string& key, const redis_object& made, std::span<const bytes> parts, const std::string& expiry) {
+    const redis_object::head_type head = made.encode();
+    redis_command set{"SET", key};
+    set.value(text_of(head), parts, 0, made.in_chunks() ? 0 : made.size).word("NX");
+    if (!expiry.empty()) set.word("PX").word(expiry);
+    return !client_.ask(key, set, {.repeatable = false}).is(redis_reply::type::nil);
+  }
+
+  // --------------------------------------------------------------------------------------------------- drop
+
+  /// The chunks of an object whose head is gone. A failure is reported: nothing depends on them.
+  void drop_chunks(const std::string& key, std::string_view name, const redis_object& old) noexcept {
+    if (!old.in_chunks() || old.size > settings_.max_object) return;  // a head that others wrote may claim anything
+    try {
+      for (std::uint64_t first = 0; first < old.chunks(); first += commands_at_once) {
+        std::vector<redis_command> commands;
+        for (std::uint64_t i = first; i < std::min<std::uint64_t>(old.chunks(), first + commands_at_once); ++i)
+          commands.push_back({"UNLINK", old.chunk_key(settings_.key_prefix, name, i)});
+        client_.run(key, commands, [](std::size_t, redis_connection& connection) { static_cast<void>(connection.reply()); });
+      }
+    } catch (const error& failure) {
+      errors_.report(failure.cause(), std::string("chunks of an older object stay until the server evicts them: ") + failure.what());
+    } catch (const std::exception&) {
+      errors_.report(error_cause::io, "chunks of an older object stay until the server evicts them: out of memory");
+    }
+  }
+  /// An object some chunks of which were evicted: the rest goes, unless it was replaced meanwhile.
+  void drop_incomplete(const std::string& key, std::string_view name, const redis_object& object) {
+    const redis_object::head_type head = object.encode();
+    if (!client_.ask(key, {"EVAL", drop_script, "1", key, text_of(head)}).is(redis_reply::type::nil)) drop_chunks(key, name, object);
+  }
+
+  // --------------------------------------------------------------------------------------------------- list
+
+  /// The keys of a page that can be objects under the prefix and were not told yet; returns the next cursor.
+  std::string read_page(redis_reply& page, std::string_view prefix, const std::unordered_set<std::string>& told, std::vector<std::string>& keys) const {
+    using type = redis_reply::type;
+    if (!page.is(type::array) || page.elements.size() != 2 || !page.elements[0].is(type::text) || !page.elements[1].is(type::array)) fail_unexpected();
+    if (!parse_count(page.elements[0].text)) fail_unexpected();
+    for (redis_reply& key : page.elements[1].elements) {
+      if (!key.text.starts_with(settings_.key_prefix) || told.count(key.text) != 0) continue;
+      const std::string_view name = std::string_view(key.text).substr(settings_.key_prefix.size());
+      if (is_blob_name(name) && name.starts_with(prefix)) keys.push_back(std::move(key.text));
+    }
+    return std::move(page.elements[0].text);
+  }
+
+  // ----------------------------------------------------------------------------------------------- complain
+
+  /// Before the first put: a server that is full one day and may not evict refuses every put from then on.
+  void look_at_memory(const std::string& key) {
+    if (looked_.exchange(true)) return;
+    std::string text;
+    try {
+      text = client_.ask(key, {"INFO", "memory"}).text;
+    } catch (const error&) {
+      return;  // not allowed, or the put will fail for the same reason
+    }
+    const auto field = [&](const std::string& name) {
+      const std::size_t at = text.find('\n' + name + ':');
+      if (at == std::string::npos) return std::string_view{};
+      const std::size_t begin = at + name.size() + 2;
+      return std::string_view(text).substr(begin, text.find_first_of("\r\n", begin) - begin);
+    };
+    const std::string_view most = field("maxmemory");
+    const std::string_view policy = field("maxmemory_policy");
+    const bool stuck = policy == "noeviction" || (policy.starts_with("volatile-") && settings_.time_to_live.count() == 0);
+    if (most.empty() || most == "0" || !stuck) return;
+    errors_.report(error_cause::no_space, client_.settings().address.printable() + " will refuse puts when it is full: its maxmemory-policy evicts " +
+                                              "nothing of this cache; set it to allkeys-lru" + (policy == "noeviction" ? "" : ", or give time_to_live"));
+  }
+  [[noreturn]] void fail_unexpected() const {
+    core::fail(error_cause::server, client_.settings().address.printable() + " gave an answer of another kind than the command has; is it a Redis server?");
+  }
+  [[noreturn]] void fail_foreign(std::string_view name) const {
+    core::fail(error_cause::corruption, "what lies under " + settings_.key_prefix + std::string(name) + " is not a whole object of larder's; it is not used");
+  }
+
+  redis_client& client_;
+  error_sink& errors_;
+  const redis_object_settings settings_;
+  std::atomic<bool> looked_{false};
+};
+
+}  // namespace larder::remote
