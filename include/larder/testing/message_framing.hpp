@@ -1,9 +1,9 @@
 #pragma once
 
 #include <boost/asio/buffer.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/rfc7230.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -52,7 +52,9 @@ class message_framing final : public boost::beast::http::basic_parser<IsRequest>
   bool expects_continue() const noexcept { return expects_continue_; }
 
  private:
-  void on_request_impl(boost::beast::http::verb, boost::beast::string_view method, boost::beast::string_view, int, code&) override { method_.assign(method.data(), method.size()); }
+  void on_request_impl(boost::beast::http::verb, boost::beast::string_view method, boost::beast::string_view, int, code&) override {
+    method_.assign(method.data(), method.size());
+  }
   void on_response_impl(int status, boost::beast::string_view, int, code&) override { status_ = status; }
   void on_field_impl(boost::beast::http::field name, boost::beast::string_view, boost::beast::string_view value, code&) override {
     if (name == boost::beast::http::field::expect && boost::beast::iequals(value, "100-continue")) expects_continue_ = true;

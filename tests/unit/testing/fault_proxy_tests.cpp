@@ -169,7 +169,8 @@ TEST_CASE("answers of the proxy's own never reach the server, and keep the conne
   client.say(get);
   const std::string all = client.hear();
   std::size_t at = 0;
-  for (const char* expected : {"503 -\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", "429 -\r\nRetry-After: Fri, 20 Nov 2026 16:45:57 GMT\r\n", "302 -\r\nLocation: http://127.0.0.2/x\r\n",
+  for (const char* expected : {"503 -\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n",
+                               "429 -\r\nRetry-After: Fri, 20 Nov 2026 16:45:57 GMT\r\n", "302 -\r\nLocation: http://127.0.0.2/x\r\n",
                                "307 -\r\nLocation: /y\r\n", "200 -\r\n"}) {
     CAPTURE(expected);
     at = all.find(expected, at);
@@ -222,7 +223,8 @@ TEST_CASE("a delay, a slow line, a stall and a black hole keep a client waiting 
   CHECK(body(ask(p.proxy, get)) == p.text);
   CHECK(std::chrono::steady_clock::now() - slow >= 40ms);
 
-  for (const fault& f : std::vector<fault>{{.kind = fault_kind::delay, .pause = std::chrono::hours(1)}, {.kind = fault_kind::slow, .bytes_per_second = 1}, {.kind = fault_kind::stall}, {.kind = fault_kind::black_hole}}) {
+  for (const fault& f : std::vector<fault>{{.kind = fault_kind::delay, .pause = std::chrono::hours(1)},
+                                           {.kind = fault_kind::slow, .bytes_per_second = 1}, {.kind = fault_kind::stall}, {.kind = fault_kind::black_hole}}) {
     p.proxy.inject(f);
     const std::uint64_t met = p.proxy.faults_met();
     talk leaves(p.proxy.port());
