@@ -1,8 +1,8 @@
 #include "cases.hpp"
 
 #include "catalogue.hpp"
-#include "child.hpp"
-#include "table.hpp"
+#include "../child.hpp"
+#include "../table.hpp"
 
 #include <algorithm>
 #include <chrono>

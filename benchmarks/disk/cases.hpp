@@ -2,7 +2,7 @@
 
 #include "../figures.hpp"
 #include "options.hpp"
-#include "scratch_folder.hpp"
+#include "../scratch_folder.hpp"
 #include "subject.hpp"
 #include "turn.hpp"
 

@@ -8,7 +8,7 @@
 
 #include "cases.hpp"
 #include "catalogue.hpp"
-#include "child.hpp"
+#include "../child.hpp"
 
 #include <algorithm>
 #include <cstdio>

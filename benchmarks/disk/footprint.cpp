@@ -1,6 +1,6 @@
 #include "footprint.hpp"
 
-#include "open_file.hpp"
+#include "../open_file.hpp"
 
 #include <sys/stat.h>
 

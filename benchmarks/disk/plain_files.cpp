@@ -1,5 +1,5 @@
 #include "catalogue.hpp"
-#include "open_file.hpp"
+#include "../open_file.hpp"
 
 #include <fcntl.h>
 

@@ -1,6 +1,6 @@
 #include "turn.hpp"
 
-#include "child.hpp"
+#include "../child.hpp"
 #include "footprint.hpp"
 
 #include <malloc.h>

@@ -10,32 +10,28 @@
 #include <larder/testing/blob_answers.hpp>
 #include <larder/testing/blob_tree.hpp>
 #include <larder/testing/fault.hpp>
+#include <larder/testing/loopback_server.hpp>
+#include <larder/testing/paced_line.hpp>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -70,48 +66,29 @@ class blob_server {
   explicit blob_server(blob_server_options options = {})
       : options_(std::move(options)),
         answers_({options_.plain, options_.authorization}),
-        acceptor_(context_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)),
-        port_(acceptor_.local_endpoint().port()),
         bytes_per_second_(options_.bytes_per_second),
-        accepting_([this] { accept(); }) {}
+        server_([this](tcp::socket& socket) { serve(socket); }, options_.max_connections) {}
   blob_server(const blob_server&) = delete;
   blob_server& operator=(const blob_server&) = delete;
-  ~blob_server() {
-    {
-      const std::lock_guard guard(mutex_);
-      stopping_ = true;
-      for (const std::unique_ptr<connection>& c : connections_) c->shut();
-    }
-    changed_.notify_all();
-    ::shutdown(acceptor_.native_handle(), SHUT_RDWR);  // wakes the accept on Linux
-    boost::system::error_code ignored;
-    tcp::socket(context_).connect(tcp::endpoint(boost::asio::ip::address_v4::loopback(), port_), ignored);  // and elsewhere
-    accepting_.join();
-    for (const std::unique_ptr<connection>& c : connections_) c->thread.join();
-  }
 
-  std::uint16_t port() const noexcept { return port_; }
+  std::uint16_t port() const noexcept { return server_.port(); }
   /// `http://127.0.0.1:port`, the root of everything.
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port()); }
 
   /// The next requests meet this fault, after those that were injected before.
   void inject(fault f) { faults_.add(std::move(f)); }
   void clear_faults() { faults_.clear(); }
   std::size_t pending_faults() const { return faults_.pending(); }
-  /// Lets the answers go on that a `stall` holds now; their connections are closed.
-  void release() {
-    {
-      const std::lock_guard guard(mutex_);
-      ++released_;
-    }
-    changed_.notify_all();
-  }
+  /// Lets the answers go on that a `stall` or a `black_hole` holds now; their connections are closed.
+  void release() { server_.release(); }
   /// Fixes the bandwidth of all answers together from now on; 0 lifts it.
   void throttle(std::uint64_t bytes_per_second) { bytes_per_second_.store(bytes_per_second, std::memory_order_relaxed); }
 
   blob_server_counts counts() const {
     const std::lock_guard guard(mutex_);
-    return counts_;
+    blob_server_counts now = counts_;
+    now.connections = server_.connections();
+    return now;
   }
 
   /// The object at a path (`/models/a`), without a request.
@@ -131,45 +108,9 @@ class blob_server {
 
  private:
   using tcp = boost::asio::ip::tcp;
+  using clock = std::chrono::steady_clock;
   using request = blob_answers::request;
   using answer = blob_answers::answer;
-
-  struct connection {
-    explicit connection(tcp::socket s) : socket(std::move(s)) {}
-    void shut() noexcept { ::shutdown(socket.native_handle(), SHUT_RDWR); }
-    tcp::socket socket;
-    std::thread thread;
-    bool done = false;  // under mutex_
-  };
-  void accept() {
-    for (;;) {
-      tcp::socket socket(context_);
-      boost::system::error_code failed;
-      acceptor_.accept(socket, failed);
-      std::unique_lock guard(mutex_);
-      if (stopping_) return;
-      if (failed) continue;
-      const auto sweep = [this] {
-        connections_.remove_if([](const std::unique_ptr<connection>& c) {
-          if (c->done) c->thread.join();
-          return c->done;
-        });
-        return connections_.size() < options_.max_connections;
-      };
-      changed_.wait(guard, [&] { return stopping_ || sweep(); });
-      if (stopping_) return;
-      socket.set_option(tcp::no_delay(true), failed);
-      ++counts_.connections;
-      connection& fresh = *connections_.emplace_back(std::make_unique<connection>(std::move(socket)));
-      fresh.thread = std::thread([this, &fresh] {
-        serve(fresh.socket);
-        const std::lock_guard done(mutex_);
-        fresh.shut();
-        fresh.done = true;
-        changed_.notify_all();
-      });
-    }
-  }
 
   void serve(tcp::socket& socket) {
     namespace http = boost::beast::http;
@@ -199,49 +140,61 @@ class blob_server {
       if (range_from) ++counts_.ranges[*range_from];
       counts_.body_bytes_in += asked.body().size();
     }
-    const std::optional<fault> met = faults_.next(method, range_from);
+    const fault met = faults_.next(method, range_from).value_or(fault{.times = 0});
+    const bool meets = met.times != 0;
     const bool keep = asked.keep_alive();
-    if (met && met->kind == fault_kind::close) return false;
-    if (met && met->kind == fault_kind::verbatim) {
-      send_raw(socket, met->reply);
-      return false;
-    }
-    if (met && met->kind == fault_kind::status) return send(socket, {.status = met->status}, method, keep, nullptr);
-    if (met && met->kind == fault_kind::ignore_range) asked.erase(boost::beast::http::field::range);
+    if (meets) switch (met.kind) {
+        case fault_kind::close:
+          return false;
+        case fault_kind::black_hole:
+          server_.stall(socket);
+          return false;
+        case fault_kind::verbatim:
+          return send_raw(socket, met.reply) && met.keep_connection;
+        case fault_kind::status:
+        case fault_kind::redirect:
+          return send_raw(socket, short_answer(met, keep)) && keep;
+        case fault_kind::ignore_range:
+          asked.erase(boost::beast::http::field::range);
+          break;
+        default:
+          break;
+      }
     const answer ready = answers_.handle(method, asked);
-    if (met && met->kind == fault_kind::lose_answer) return false;
-    return send(socket, ready, method, keep, met ? &*met : nullptr);
+    if (meets && met.kind == fault_kind::lose_answer) return false;
+    return send(socket, ready, method, keep, meets ? &met : nullptr);
   }
 
   bool send(tcp::socket& socket, const answer& ready, const std::string& method, bool keep, const fault* met) {
+    const auto meets = [&](fault_kind kind) { return met != nullptr && met->kind == kind; };
     std::string head = "HTTP/1.1 " + std::to_string(ready.status) + " -\r\n";
     for (const auto& [name, value] : ready.headers) head += name + ": " + value + "\r\n";
     if (ready.status != 204 && ready.status != 304)
       head += "Content-Length: " + std::to_string(ready.length.value_or(ready.body.size())) + "\r\n";
+    if (meets(fault_kind::header_lines)) head += met->reply;
     head += keep ? "\r\n" : "Connection: close\r\n\r\n";
     const std::size_t size = method == "HEAD" ? 0 : ready.body.size();
-    const bool stalls = met != nullptr && met->kind == fault_kind::stall;
-    if (stalls && met->after == 0) {
-      stall();
-      return false;
+    if (meets(fault_kind::delay) && !server_.wait_until(socket, clock::now() + met->pause)) return false;
+    const bool breaks = meets(fault_kind::stall) || meets(fault_kind::reset);
+    if (!breaks || met->after != 0) {
+      if (!send_raw(socket, head)) return false;
+      const std::size_t sent = breaks || meets(fault_kind::truncate) ? std::min(met->after, size) : size;
+      paced_line own(meets(fault_kind::slow) ? met->bytes_per_second : 0);
+      if (!send_body(socket, ready.body.span().first(sent), meets(fault_kind::flip_byte) ? met->after : size, own)) return false;
     }
-    if (!send_raw(socket, head)) return false;
-    const bool cut = stalls || (met != nullptr && met->kind == fault_kind::truncate);
-    if (!send_body(socket, ready.body.span().first(cut ? std::min(met->after, size) : size),
-                   met != nullptr && met->kind == fault_kind::flip_byte ? met->after : size))
-      return false;
-    if (stalls) stall();
-    return keep && !cut;
+    if (meets(fault_kind::stall)) server_.stall(socket);
+    if (meets(fault_kind::reset)) server_.reset(socket);
+    return keep && !breaks && !meets(fault_kind::truncate);
   }
 
   /// In slices, so that bandwidth is shared and a flipped byte copies no more than its slice.
-  bool send_body(tcp::socket& socket, std::span<const std::byte> body, std::size_t flipped) {
+  bool send_body(tcp::socket& socket, std::span<const std::byte> body, std::size_t flipped, paced_line& own) {
     constexpr std::size_t free_slice = std::size_t{1} << 20U;
     constexpr std::size_t paced_slice = std::size_t{64} << 10U;
     for (std::size_t at = 0; at < body.size();) {
-      const bool paced = bytes_per_second_.load(std::memory_order_relaxed) != 0;
-      const std::size_t n = std::min(body.size() - at, paced ? paced_slice : free_slice);
-      if (!wait_for_bandwidth(n)) return false;
+      const std::uint64_t rate = bytes_per_second_.load(std::memory_order_relaxed);
+      const std::size_t n = std::min(body.size() - at, rate == 0 && own.bytes_per_second == 0 ? free_slice : paced_slice);
+      if (!server_.wait_until(socket, turn_of(n, rate)) || !server_.wait_until(socket, own.turn_of(n))) return false;
       std::vector<std::byte> damaged;
       std::span<const std::byte> slice = body.subspan(at, n);
       if (flipped >= at && flipped < at + n) {
@@ -259,22 +212,11 @@ class blob_server {
     return true;
   }
 
-  /// Waits for this slice's turn on the line that all answers share; false when the server stops.
-  bool wait_for_bandwidth(std::size_t n) {
-    const std::uint64_t rate = bytes_per_second_.load(std::memory_order_relaxed);
-    if (rate == 0) return true;
-    std::unique_lock guard(mutex_);
-    // A sender that was woken late catches up, so that the bandwidth is kept on a busy machine too.
-    constexpr std::chrono::milliseconds catch_up{50};
-    line_free_ = std::max(line_free_, std::chrono::steady_clock::now() - catch_up) +
-                 std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 * static_cast<double>(n) / static_cast<double>(rate)));
-    return !changed_.wait_until(guard, std::chrono::steady_clock::time_point(line_free_), [this] { return stopping_; });
-  }
-
-  void stall() {
-    std::unique_lock guard(mutex_);
-    const std::uint64_t seen = released_;
-    changed_.wait(guard, [&] { return stopping_ || released_ != seen; });
+  /// When the next slice has its turn on the line that all answers share.
+  clock::time_point turn_of(std::size_t n, std::uint64_t rate) {
+    const std::lock_guard guard(mutex_);
+    shared_line_.bytes_per_second = rate;
+    return shared_line_.turn_of(n);
   }
 
   bool send_raw(tcp::socket& socket, std::string_view text) {
@@ -286,18 +228,11 @@ class blob_server {
   blob_server_options options_;
   blob_answers answers_;
   fault_script faults_;
-  boost::asio::io_context context_;
-  tcp::acceptor acceptor_;
-  std::uint16_t port_;
   std::atomic<std::uint64_t> bytes_per_second_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::list<std::unique_ptr<connection>> connections_;
   blob_server_counts counts_;
-  std::chrono::steady_clock::time_point line_free_{};
-  std::uint64_t released_ = 0;
-  bool stopping_ = false;
-  std::thread accepting_;  // last: everything above is ready
+  paced_line shared_line_;
+  loopback_server server_;  // last: everything above is ready, and outlives it
 };
 
 }  // namespace larder::testing
