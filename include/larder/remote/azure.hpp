@@ -5,7 +5,7 @@
 //   http_blob{azure{.account = "acct", .container = "models", .key = key}}
 //   http_blob{azure::from_connection_string(text, "models")}
 // Costs: get, head, erase 1 request; put 1 up to block_size, else one per block and one; a create_only that finds an object 2.
-// The container must exist (`client::make_container` makes it): that it does not is a failure, never a miss.
+// The container must exist, unless `create_container` says that a put makes it: that it does not is a failure, never a miss.
 
 #include <larder/core/error.hpp>
 #include <larder/remote/azure_client.hpp>
@@ -43,6 +43,7 @@ struct azure {
   std::uint64_t max_object = std::uint64_t{16} << 30U;  ///< bytes; a longer answer is an error, never a short value
   std::uint64_t block_size = std::uint64_t{8} << 20U;   ///< bytes; larger objects are put in blocks of this size
   std::size_t page_size = 5'000;                        ///< names that are asked for in one page of a listing
+  bool create_container = false;                        ///< a put that finds no container makes it; what is looked for in none is absent
   bool allow_unencrypted_credentials = false;           ///< send credentials over http to other machines, too
 
   using signer = remote::azure_signer;
@@ -62,13 +63,14 @@ struct azure {
     return out;
   }
 
-  /// The emulator on this machine, with its published account and key.
+  /// The emulator on this machine (Azurite), with its published account and key; the container is made when it is missing.
   static azure emulator(std::string container, std::string endpoint = std::string(remote::azure_emulator::endpoint)) {
     azure out;
     out.account = remote::azure_emulator::account;
     out.container = std::move(container);
     out.key = secret(remote::azure_emulator::key);
     out.endpoint = std::move(endpoint);
+    out.create_container = true;
     return out;
   }
 
@@ -93,7 +95,7 @@ struct azure {
     if (page_size == 0 || page_size > 5'000)
       core::fail(error_cause::invalid_argument,
                  "azure: a page_size of " + std::to_string(page_size) + " is outside what the service takes; give 1 to 5000");
-    return {base.child(container), prefix, max_object, block_size, page_size};
+    return {base.child(container), prefix, max_object, block_size, page_size, create_container};
   }
 
   signer credentials() const {

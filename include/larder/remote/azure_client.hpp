@@ -46,6 +46,7 @@ struct azure_container {
   std::uint64_t max_object = 0;
   std::uint64_t block_size = 0;
   std::size_t page_size = 0;
+  bool create = false;  ///< a put that finds no container makes it, a look-up that finds none has found nothing
 };
 
 /// The five operations of a `blob_store` over a transport, which it shares, and what Azure can do beyond. Safe from many threads.
@@ -79,7 +80,7 @@ class azure_client {
     }
     if (!wanted.if_match.empty()) request.headers.push_back({"If-Match", wanted.if_match});
     http_response answer = transport_->send(request);
-    if (azure_answer::says_absent(answer)) return std::nullopt;
+    if (says_absent(answer)) return std::nullopt;
     part_read part;
     if (answer.status == 412 && !wanted.if_match.empty()) {
       part.changed = true;
@@ -104,7 +105,7 @@ class azure_client {
   std::optional<blob_info> head(std::string_view name) {
     const http_request request = at("HEAD", name);
     const http_response answer = transport_->send(request);
-    if (azure_answer::says_absent(answer)) return std::nullopt;
+    if (says_absent(answer)) return std::nullopt;
     if (answer.status != 200) azure_answer::fail(request, answer);
     return blob_info{object_size(request, answer), std::string(answer.header("etag").value_or(""))};
   }
@@ -127,7 +128,7 @@ class azure_client {
   bool erase(std::string_view name) {
     const http_request request = at("DELETE", name);
     const http_response answer = transport_->send(request);
-    if (azure_answer::says_absent(answer)) return false;
+    if (says_absent(answer)) return false;
     if (answer.status != 202) azure_answer::fail(request, answer);
     return true;
   }
@@ -147,6 +148,7 @@ class azure_client {
       request.target.query = first + (marker.empty() ? "" : "&marker=" + percent_encoded_path(marker));
       request.max_body = max_page;
       const http_response answer = transport_->send(request);
+      if (where_.create && lacks_container(answer)) return;
       if (answer.status != 200) azure_answer::fail(request, answer);
       const azure_page page = azure_page_reader::read(answer.body.text());
       for (const azure_page::object& found : page.objects) {
@@ -180,7 +182,7 @@ class azure_client {
     request.stop = std::move(stop);
     request.target.query = "comp=block&blockid=" + percent_encoded_path(tag);
     carry(request, parts);
-    const http_response answer = transport_->send(request);
+    const http_response answer = send_put(request);
     if (answer.status != 201) azure_answer::fail(request, answer);
     return tag;
   }
@@ -309,7 +311,7 @@ class azure_client {
     request.headers.push_back({"x-ms-blob-content-type", "application/octet-stream"});
     request.headers.push_back({std::string(writer), id});
     if (only_new) request.headers.push_back({"If-None-Match", "*"});
-    const http_response answer = transport_->send(request);
+    const http_response answer = send_put(request);
     if (answer.status == 201) return true;
     const std::string_view code = azure_answer::code(answer);
     if (only_new && (answer.status == 412 || code == "BlobAlreadyExists" || code == "UnauthorizedBlobOverwrite")) return writer_of(name) == id;
@@ -317,6 +319,15 @@ class azure_client {
     if (code == "InvalidBlockList")
       if (const std::optional<std::string> other = writer_of(name)) return !only_new || *other == id;
     azure_answer::fail(request, answer);
+  }
+
+  bool says_absent(const http_response& answer) const { return azure_answer::says_absent(answer) || (where_.create && lacks_container(answer)); }
+  static bool lacks_container(const http_response& answer) { return answer.status == 404 && azure_answer::code(answer) == "ContainerNotFound"; }
+  http_response send_put(const http_request& request) {
+    http_response answer = transport_->send(request);
+    if (!where_.create || !lacks_container(answer)) return answer;
+    make_container();
+    return transport_->send(request);
   }
 
   /// The id of the put that made the object (empty for one by others); nothing when there is none or it cannot be asked.

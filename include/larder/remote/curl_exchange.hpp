@@ -169,8 +169,9 @@ class curl_exchange {
 
   void begin_body() {
     in_trailer_ = true;
-    if (const auto encoding = response.header("content-encoding"); encoding && *encoding != "identity" && !encoding->empty())
-      malformed("with an encoded body although none was asked for");
+    for (const http_header& h : response.headers)
+      if (h.name == "content-encoding" && !h.value.empty() && h.value.reveal() != "identity")
+        malformed("with an encoded body although none was asked for");
     std::optional<std::uint64_t> announced;
     for (const http_header& h : response.headers)
       if (h.name == "content-length") {

@@ -112,7 +112,10 @@ class curl_pool {
   }
 
   void give_back(std::unique_ptr<curl_handle> handle) noexcept {
-    curl_easy_reset(handle->easy.get());  // forgets credentials and pointers, keeps the connection
+    // A fresh one forgets credentials and pointers; the connection stays with the multi handle. curl_easy_reset would not do: libcurl 7.88
+    // then takes a folded line at the front of the next answer's head for the rest of a header of the last, which it has freed.
+    handle->easy.reset(curl_easy_init());
+    if (!handle->easy) return;
     generation& mine = *current_.load(std::memory_order_acquire);
     const std::lock_guard guard(mine.mutex);
     if (mine.idle.size() < max_idle) mine.idle.push_back(std::move(handle));

@@ -156,6 +156,7 @@ class s3_client {
     http_request request = at("POST", name);
     request.target.query = "uploads=";
     request.has_body = true;  // of no bytes: some services insist on a Content-Length
+    request.repeatable = true;  // a second one begins another upload, of which nothing ever comes
     describe(request, writer);
     const http_response answer = transport_->send(request);
     if (answer.status != 200) fail_s3(request, answer, s3_code(answer));
@@ -195,6 +196,7 @@ class s3_client {
     request.headers.push_back({"Content-Type", "application/xml"});
     request.body = {&body, 1};
     request.has_body = true;
+    request.repeatable = true;  // that the first one did it is seen by the writer's mark
     if (conditional) request.headers.push_back({"If-None-Match", "*"});
 
     http_response answer;

@@ -164,7 +164,7 @@ class webdav::client {
   }
 
  private:
-  static constexpr std::uint64_t max_listing = std::uint64_t{64} << 20U;  // bytes of XML for one collection
+  static constexpr std::uint64_t max_listing = std::uint64_t{8} << 20U;  // bytes of XML for one collection
   static constexpr std::size_t max_collections = 1'000'000;
 
   static std::uint64_t size_of(std::span<const bytes> parts) noexcept {

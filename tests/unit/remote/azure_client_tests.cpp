@@ -48,6 +48,7 @@ struct connected {
       : server(std::move(script)), settings(reaching(std::move(given))), carrier(settings.credentials(), settings.transport()), client(settings, carrier) {}
   azure reaching(azure given) const {
     given.endpoint = server.url() + "/devstoreaccount1";
+    given.create_container = false;
     return given;
   }
   bool put(std::string_view name, std::string_view text, put_mode mode = put_mode::replace) {

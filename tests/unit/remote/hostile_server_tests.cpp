@@ -299,7 +299,7 @@ TEST_CASE_TEMPLATE("E9: no encoding is undone that nobody asked for", Transport,
     CAPTURE(encoding);
     CHECK(d.refused(ok + "Content-Encoding: " + encoding + "\r\n" + length + zipped));
   }
-  CHECK(d.refused_or(zipped, ok + "Content-Encoding: identity\r\nContent-Encoding: gzip\r\n" + length + zipped));
+  CHECK(d.refused(ok + "Content-Encoding: identity\r\nContent-Encoding: gzip\r\n" + length + zipped));
   CHECK(d.get(ok + "Content-Encoding: identity\r\nContent-Length: 4\r\n\r\ntext").first == "text");
   CHECK(d.refused(ok + "Transfer-Encoding: gzip, chunked\r\n\r\n18\r\n" + zipped + "\r\n0\r\n\r\n"));
   CHECK(d.refused(ok + "Transfer-Encoding: gzip\r\n\r\n" + zipped, {}, false));
@@ -403,9 +403,7 @@ TEST_CASE_TEMPLATE("answers that two readers would cut differently are refused o
   SUBCASE("lines that are folded, end alone, or hide their name") {
     CHECK(d.refused_or("text", ok + "X: a\r\n folded\r\nContent-Length: 4\r\n\r\ntext"));
     CHECK(d.refused_or("text", ok + "X: a\r\n\tContent-Length: 9\r\nContent-Length: 4\r\n\r\ntext"));
-    // Not the head whose first line is folded: libcurl before 8.1.1 then reads freed memory of the handle's last answer.
-    if constexpr (!std::is_same_v<Transport, remote::curl_transport>)
-      CHECK(d.refused_or("text", ok + " Content-Length: 9\r\nContent-Length: 4\r\n\r\ntext"));
+    CHECK(d.refused_or("text", ok + " Content-Length: 9\r\nContent-Length: 4\r\n\r\ntext"));
     CHECK(d.refused_or("text", "HTTP/1.1 200 OK\nContent-Length: 4\n\ntext"));
     CHECK(d.refused_or("text", ok + "X: a\rContent-Length: 9\r\nContent-Length: 4\r\n\r\ntext"));
     CHECK(d.refused_or("text", ok + std::string("X: a\0b\r\n", 8) + "Content-Length: 4\r\n\r\ntext"));

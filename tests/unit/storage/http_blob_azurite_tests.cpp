@@ -41,6 +41,7 @@ constexpr larder::remote_timeouts patience{.connect = 20'000ms, .first_byte = 60
 /// Settings for a container of that name in the running emulator.
 azure at(const azurite& server, const std::string& container, const std::string& prefix = "") {
   azure settings = azure::emulator(container, server.endpoint());
+  settings.create_container = false;
   settings.prefix = prefix;
   settings.timeouts = patience;
   settings.ca_file = server.ca_file();
@@ -349,6 +350,25 @@ TEST_CASE("Azurite: a missing container and wrong credentials are failures with 
   settings.key = {};
   settings.bearer_token = "hunter2";
   all_fail(settings, error_cause::unauthorized, "");
+}
+
+TEST_CASE("Azurite: a container that is missing is made by the first put, where the settings say so, and holds nothing before") {
+  const azurite* server = azurite::shared(azurite::kind::plain);
+  if (server == nullptr) return;
+  for (const std::size_t size : {10'000U, 3'000'000U}) {  // in one request, and in blocks
+    azure settings = at(*server, "made-by-" + std::to_string(size));
+    settings.block_size = std::uint64_t{1} << 20U;
+    settings.create_container = true;
+    store s(settings, sink);
+    CHECK_FALSE(s.get("o", {}));
+    CHECK_FALSE(s.head("o"));
+    CHECK_FALSE(s.erase("o"));
+    CHECK(listed(s, "").empty());
+    CHECK(put(s, "o", pattern(size), put_mode::create_only));
+    CHECK(get(s, "o") == pattern(size));
+    CHECK_FALSE(put(s, "o", "other", put_mode::create_only));
+    CHECK(listed(s, "") == std::map<std::string, std::uint64_t>{{"o", size}});
+  }
 }
 
 TEST_CASE("Azurite: a shared access signature permits what it says") {
