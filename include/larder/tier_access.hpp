@@ -9,6 +9,7 @@
 #include <larder/core/transfer.hpp>
 #include <larder/storage/adopt_mode.hpp>
 #include <larder/storage/entry_download.hpp>
+#include <larder/sync/cost_gate.hpp>
 #include <larder/sync/doubted_keys.hpp>
 #include <larder/sync/write_back_queue.hpp>
 #include <larder/tier.hpp>
@@ -65,6 +66,11 @@ class tier_access {
     } else {
       return get(key);
     }
+  }
+  /// Whether a load that begins now does without this tier, which takes longer than loading; counted. What loads take tells `note_load`.
+  bool bypasses() { return sync::bypasses(tier_->engine_); }
+  void note_load([[maybe_unused]] duration cost) noexcept {
+    if constexpr (requires { tier_->engine_.note_load(cost); }) tier_->engine_.note_load(cost);
   }
   /// A look-up that counts for nothing.
   std::optional<mapped_type> peek(key_view key) {

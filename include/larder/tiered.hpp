@@ -134,23 +134,25 @@ class tiered {
   bool put_if_absent(key_view key, mapped_type value) {
     if (contains(key)) return false;
     return write(key, [&] {
-      std::size_t decided = tier_count;
+      tier_choice decided{};
       bool present = false;
       slowest_first([&](auto& tier, auto at) {
         if constexpr (!std::remove_reference_t<decltype(tier)>::queued) {
-          if (present || decided != tier_count || tier.doubtful(key)) return;
+          if (present || any_of(decided) || tier.doubtful(key)) return;
           if (tier.put(key, value, {.only_if_absent = true}, nullptr))
-            decided = at();
+            decided[at()] = true;
           else
             present = tier.cache().contains(key);  // else it has no room for it
         }
       });
-      return !present && put_in_tiers(key, value, {}, decided);
+      if (present) return false;
+      const bool elsewhere = put_in_tiers(key, value, {}, decided);
+      return elsewhere || any_of(decided);
     });
   }
 
   /// The value, from the tiers or by one load per key at a time; see `cache::get_or_load`. The loaded value goes to every
-  /// writable tier.
+  /// writable tier. A remote tier that takes longer than loading is neither asked nor written, now and then apart (`resilience::bypass`).
   template <class Loader>
   mapped_type get_or_load(key_view key, Loader&& loader, const std::stop_token& stop = {}) {
     if (std::optional<mapped_type> value = fastest().get(key)) {
@@ -170,11 +172,22 @@ class tiered {
         return std::move(*value);
       }
       bool loaded = false;
-      value = search(owned, flown, transfer_control{stop, {}}, [&](std::optional<mapped_type>& found) {
+      tier_choice without{};
+      fastest_first([&](auto& tier, auto at) {
+        without[at()] = tier.bypasses();
+        return false;
+      });
+      const auto load_it = [&](std::optional<mapped_type>& found) {
         stop_if_asked(stop);
         loaded = true;
+        const instant begun = steady_time::now();
         found.emplace(load(loader, owned, stop));
-      });
+        fastest_first([cost = steady_time::now() - begun](auto& tier, auto) {
+          tier.note_load(cost);
+          return false;
+        });
+      };
+      value = search(owned, flown, transfer_control{stop, {}}, load_it, without);
       (loaded ? misses_ : hits_).add();
       return std::move(*value);
     }
@@ -278,10 +291,13 @@ class tiered {
     }
   }
 
+  using tier_choice = std::array<bool, tier_count>;
+
   /// Leads a flight: looks through the tiers below the first, promotes a hit; `otherwise(value)` may fill in what none had,
-  /// which is then stored everywhere.
+  /// which is then stored everywhere. Tiers that it does `without` are neither asked nor written.
   template <class Otherwise>
-  std::optional<mapped_type> search(const key_type& key, const typename flights_type::handle& flown, const transfer_control& control, Otherwise&& otherwise) {
+  std::optional<mapped_type> search(const key_type& key, const typename flights_type::handle& flown, const transfer_control& control, Otherwise&& otherwise,
+                                    const tier_choice& without = {}) {
     std::optional<mapped_type> value;
     landings landed;
     try {
@@ -291,6 +307,7 @@ class tiered {
       if (!value)
         fastest_first([&](auto& tier, auto at) {
           if constexpr (at() != 0) {
+            if (without[at()]) return false;
             value = tier.get(key, control, landing_above<at()>(key, landed));
             found_in = at();
           }
@@ -305,7 +322,7 @@ class tiered {
           // A write that this flight met at its beginning did not see it then: it must have seen it by now.
           if (!v || !epoch.settled()) return;
           const sync::write_epochs::write mine(epochs_, hash(key));
-          put_in_tiers(key, *v, {}, tier_count, &gone);
+          put_in_tiers(key, *v, {}, without, &gone);
           if (!mine.alone()) keep_slowest_only(key, &gone);
         });
       }
@@ -371,12 +388,13 @@ class tiered {
     flights_.supersede(key);  // those that began meanwhile
     return stored;
   }
-  /// Puts into every writable tier but `except`, slowest first; whether any has it. With `gone` the listeners are told later.
-  bool put_in_tiers(key_view key, const mapped_type& value, const storage::write_mode& mode, std::size_t except = tier_count,
+  static bool any_of(const tier_choice& tiers) noexcept { return std::find(tiers.begin(), tiers.end(), true) != tiers.end(); }
+  /// Puts into every writable tier but those `except`, slowest first; whether any took it. With `gone` the listeners are told later.
+  bool put_in_tiers(key_view key, const mapped_type& value, const storage::write_mode& mode, const tier_choice& except = {},
                     departures* gone = nullptr) {
-    bool stored = except != tier_count;
+    bool stored = false;
     slowest_first([&](auto& tier, auto at) {
-      if (at() != except) stored = tier.put(key, value, mode, of<at()>(gone)) || stored;
+      if (!except[at()]) stored = tier.put(key, value, mode, of<at()>(gone)) || stored;
     });
     return stored;
   }

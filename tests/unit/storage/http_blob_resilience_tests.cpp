@@ -305,6 +305,34 @@ TEST_CASE("a remote that is slower than loading is left out of loads") {
   CHECK(c.get("k1"));  // a plain look-up asks always
 }
 
+TEST_CASE("a remote tier that is slower than loading is left out of loads, and faster tiers keep what was loaded") {
+  blob_server server;
+  resilience how = quick_pauses();
+  how.bypass = {.tolerated = 0ms, .samples = 4, .probe_every = 10, .probe_after = 1h};
+  auto memory = larder::make_cache<std::string, larder::bytes>(larder::lru{}, larder::max_entries{100});
+  auto remote = cache_on(server.url() + "/m", how);
+  larder::tiered tiers{memory, remote};
+  int loads = 0;
+  const auto load = [&](const std::string& key) {
+    ++loads;
+    return text(key);
+  };
+  for (int i = 0; i < 4; ++i) CHECK(tiers.get_or_load("k" + std::to_string(i), load).text() == "k" + std::to_string(i));
+  CHECK(server.paths().size() == 4);
+  const std::uint64_t before = remote.stats().remote->requests;
+  for (int i = 10; i < 19; ++i) CHECK(tiers.get_or_load("k" + std::to_string(i), load).text() == "k" + std::to_string(i));
+  CHECK(remote.stats().remote->bypassed == 9);
+  CHECK(remote.stats().remote->requests == before);
+  CHECK(loads == 13);
+  CHECK(memory.size() == 13);
+  memory.clear();
+  CHECK(tiers.get_or_load("k0", load).text() == "k0");  // the tenth asks
+  CHECK(loads == 13);
+  memory.clear();
+  CHECK(tiers.get("k1"));  // a plain look-up asks always
+  CHECK_FALSE(tiers.get("k10"));
+}
+
 TEST_CASE("the report counts from the last reset") {
   blob_server server;
   auto c = cache_on(server.url() + "/m", quick_pauses());
