@@ -56,7 +56,7 @@ class transfer_streams {
       go_on(lock);
       closed = true;
       left.wait(lock, [this] { return helping == 0; });
-      if (failure) std::rethrow_exception(failure);
+      if (failure) std::rethrow_exception(std::exchange(failure, nullptr));  // ours alone: a late helper holds nothing of it
       if (next < count) core::fail(error_cause::cancelled, "a transfer was given up because a stop was requested");
     }
     void go_on(std::unique_lock<std::mutex>& lock) {
