@@ -4,7 +4,7 @@
 // usual latency. Source: J. Dean, L. A. Barroso, "The Tail at Scale", CACM 56(2), 2013. Late means later than 1.3 times the 95th percentile of the
 // recent latencies, so that about one request in twenty may be; a budget holds the extra requests below 5 % whatever happens to the latencies.
 //
-// Only small GETs: what is long to carry is late because it is long. The first request runs on the caller's thread; a second runs on a thread of the
+// Only GETs of little: what is long to carry is late because it is long. The first request runs on the caller's thread; a second runs on a thread of the
 // hedge's own, where one more watches the clock, as long as there is something to watch.
 
 #include <larder/core/error.hpp>
@@ -22,12 +22,15 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
+#include <string>
 #include <utility>
 
 namespace larder {
@@ -40,13 +43,13 @@ struct hedge_options {
   std::size_t samples = 200;                            ///< latencies that must be known first; at most 512
   double budget = 0.05;                                 ///< second requests as a share of the requests in a sliding window
   std::chrono::milliseconds budget_window{60'000};
-  std::uint64_t largest = std::uint64_t{8} << 20U;      ///< bytes of a range; larger ones are sent once
+  std::uint64_t largest = (std::uint64_t{8} << 20U) + (std::uint64_t{64} << 10U);  ///< bytes of a range, as `transfer_settings::first_request`; larger ones are sent once
 };
 
 namespace remote {
 
-/// An `http_transport`. The loser of a race is stopped through its `http_request::stop`. A request whose body goes to `http_request::into` is sent once: two
-/// answers must not write to one room. Safe from many threads.
+/// An `http_transport`. The loser of a race is stopped through its `http_request::stop`. Two answers must not write to one room: the body of the second comes
+/// into memory of its own, and is copied to `http_request::into` when the first request is over. Safe from many threads.
 template <class Transport, class Timing = steady_timing>
 class hedge {
   static_assert(http_transport<Transport>, "larder: hedge needs a transport with send(http_request) -> http_response");
@@ -78,14 +81,14 @@ class hedge {
     try {
       http_response answer = inner_.send(first);
       if (is_transient(request, answer.status)) {
-        if (std::optional<http_response> better = both->wait_for_second()) return won(mine, begun, std::move(*better));
+        if (std::optional<http_response> better = both->wait_for_second()) return won(mine, begun, request, std::move(*better));
       } else {
         both->end();
         mine.note_latency(timing_.now() - begun);
       }
       return answer;
     } catch (...) {
-      if (std::optional<http_response> better = both->wait_for_second()) return won(mine, begun, std::move(*better));
+      if (std::optional<http_response> better = both->wait_for_second()) return won(mine, begun, request, std::move(*better));
       throw;
     }
   }
@@ -101,7 +104,10 @@ class hedge {
 
   /// A request that may be sent twice. Shared by the caller, the watch and the second request.
   struct race {
-    explicit race(const http_request& request) : second(request) { second.stop = second_stop.get_token(); }
+    explicit race(const http_request& request) : second(request) {
+      second.stop = second_stop.get_token();
+      second.into = nullptr;
+    }
 
     std::stop_source first_stop, second_stop;
     http_request second;
@@ -232,12 +238,20 @@ class hedge {
     return options;
   }
   bool suits(const http_request& request) const noexcept {
-    if (request.method != "GET" || request.has_body || request.into != nullptr) return false;
+    if (request.method != "GET" || request.has_body) return false;
     return !request.range || request.range->size <= options_.largest;
   }
-  http_response won(crew& mine, time_point begun, http_response answer) {
+  http_response won(crew& mine, time_point begun, const http_request& request, http_response answer) {
     wins_.add();
     mine.note_latency(timing_.now() - begun);
+    if (request.into == nullptr || answer.status >= 300) return answer;
+    const std::span<std::byte> room = request.into->room(answer, answer.body.size());
+    if (room.size() < answer.body.size())
+      core::fail(error_cause::invalid_argument, subject_of(request) + ": room for " + std::to_string(room.size()) + " bytes was lent for an answer of " + std::to_string(answer.body.size()));
+    if (!answer.body.empty()) std::memcpy(room.data(), answer.body.data(), answer.body.size());
+    answer.landed = answer.body.size();
+    answer.body = {};
+    request.into->landed(*answer.landed);
     return answer;
   }
   void send_second(race& both) noexcept {

@@ -2,11 +2,13 @@
 
 #include "scripted_transport.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -121,18 +123,56 @@ TEST_CASE("what is in time is sent once, and nothing is hedged before enough is 
   CHECK(young.script.count() == before + 1);
 }
 
-TEST_CASE("only small GETs are hedged, and never into a room") {
+TEST_CASE("the body of a second that wins is copied into the room when the first is over") {
   setup s;
-  struct room_of_one final : remote::body_target {
-    std::span<std::byte> room(const remote::http_response&, std::uint64_t) override { return {&byte, 1}; }
-    std::byte byte{};
+  struct lent_room final : remote::body_target {
+    std::span<std::byte> room(const remote::http_response& head, std::uint64_t size) override {
+      CHECK(first_is_over);
+      CHECK(head.status == 206);
+      CHECK(size == 6);
+      return std::span(bytes).first(given);
+    }
+    void landed(std::uint64_t filled) override { most = filled; }
+    std::array<std::byte, 8> bytes{};
+    std::size_t given = 8;
+    std::uint64_t most = 0;
+    std::atomic<bool> first_is_over{false};
   } to;
+  const auto race = [&] {
+    const std::size_t before = s.script.count();
+    s.script.answer([&, before](const remote::http_request& request, std::size_t n) {
+      if (n == before) {
+        CHECK(request.into == &to);
+        CHECK(eventually([&] { return s.time.waiting() == 1; }));
+        s.time.advance(1s);
+        CHECK(eventually([&] { return request.stop.stop_requested(); }));
+        to.first_is_over = true;
+        larder::core::fail(error_cause::cancelled, "stopped");
+      }
+      CHECK(request.into == nullptr);
+      return answer_of(206, {}, "second");
+    });
+    remote::http_request request = request_for();
+    request.range = larder::byte_range{0, 6};
+    request.into = &to;
+    return s.h.send(request);
+  };
+  const remote::http_response answer = race();
+  CHECK(answer.landed == 6);
+  CHECK(answer.body.empty());
+  CHECK(to.most == 6);
+  CHECK(std::memcmp(to.bytes.data(), "second\0\0", 8) == 0);
+  to.given = 5;
+  to.first_is_over = false;
+  CHECK_THROWS_WITH_AS(race(), doctest::Contains("room for 5 bytes was lent for an answer of 6"), larder::error);
+}
+
+TEST_CASE("only GETs of little are hedged") {
+  setup s;
   std::vector<remote::http_request> plain;
   for (const char* method : {"HEAD", "PUT", "DELETE", "PROPFIND"}) plain.push_back(request_for(method));
   plain.push_back(request_for());
-  plain.back().range = larder::byte_range{0, (std::uint64_t{8} << 20U) + 1};
-  plain.push_back(request_for());
-  plain.back().into = &to;
+  plain.back().range = larder::byte_range{0, larder::hedge_options{}.largest + 1};
   s.script.answer([&](const remote::http_request& request, std::size_t) {
     CHECK(s.time.waiting() == 0);
     CHECK_FALSE(request.stop.stop_possible());
@@ -144,7 +184,7 @@ TEST_CASE("only small GETs are hedged, and never into a room") {
     return answer_of(200);
   });
   remote::http_request range = request_for();
-  range.range = larder::byte_range{0, std::uint64_t{8} << 20U};
+  range.range = larder::byte_range{0, larder::hedge_options{}.largest};
   s.h.send(range);
   s.h.send(request_for());
 }
