@@ -19,16 +19,22 @@ namespace larder::presets {
 /// The caches that `model_weights` combines.
 using weights_in_memory = cache<std::string, bytes, max_bytes>;
 using weights_on_disk = cache<std::string, bytes, max_bytes, mmap_disk>;
-using weights_on_server = cache<std::string, bytes, unbounded, http_blob<webdav>>;
+template <class Protocol>
+using weights_on_server = cache<std::string, bytes, unbounded, http_blob<Protocol>>;
 
-/// Three tiers in one line: `auto weights = presets::model_weights(".cache/weights", 4_GiB, "https://host/models")`. At most
-/// `disk_size` bytes in mapped files under `directory`, a quarter of that in memory, and a WebDAV server that a team
-/// shares, written in the background (`weights.flush()` waits for it). The server may be down: then it costs misses.
-/// Throws `larder::error` when the directory cannot be used or the URL is not one.
-inline auto model_weights(const std::filesystem::path& directory, std::uint64_t disk_size, std::string url) {
+/// Three tiers in one line: `auto weights = presets::model_weights(".cache/weights", 4_GiB, azure{.account = "acct", .container = "models"})`.
+/// At most `disk_size` bytes in mapped files under `directory`, a quarter of that in memory, and a store that a team shares (`azure`, `s3`,
+/// `webdav`), written in the background (`weights.flush()` waits for it). The store may be down: then it costs misses.
+/// Throws `larder::error` when the directory cannot be used or the store's settings cannot work.
+template <remote::blob_protocol Protocol>
+auto model_weights(const std::filesystem::path& directory, std::uint64_t disk_size, Protocol shared) {
   return tiered{std::make_unique<weights_in_memory>(max_bytes{disk_size / 4}),
                 std::make_unique<weights_on_disk>(max_bytes{disk_size}, mmap_disk{directory}),
-                write_back(std::make_unique<weights_on_server>(unbounded{}, http_blob{webdav{.url = std::move(url)}}))};
+                write_back(std::make_unique<weights_on_server<Protocol>>(unbounded{}, http_blob<Protocol>{std::move(shared)}))};
+}
+/// The same with a WebDAV server.
+inline auto model_weights(const std::filesystem::path& directory, std::uint64_t disk_size, std::string url) {
+  return model_weights(directory, disk_size, webdav{.url = std::move(url)});
 }
 
 }  // namespace larder::presets

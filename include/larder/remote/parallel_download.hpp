@@ -243,6 +243,7 @@ class parallel_download {
         if (answer && (answer->changed || (from != 0 && answer->head.total && start.head.total && *answer->head.total != *start.head.total))) throw object_changed{};
         return answer;
       } catch (const error& e) {
+        if (start.filled() == 0) throw;  // what never began is the transport's to repeat, and the look-up's time is short
         if (start.filled() > from) barren = 0;
         if (!may_be_repeated(e) || ++barren >= settings_.barren_tries) throw;
       }
