@@ -806,6 +806,7 @@ enum class put_mode : std::uint8_t { replace, create_only };
 ///   when `create_only` found one there.
 /// * `erase(name) -> bool`: whether there was one.
 /// * `list(prefix, f)`: f(name, blob_info) for each object whose name starts so.
+/// * optional: `leases()`, by which `get_or_load` agrees on loads with others: `take(digest)`, `revoke(digest)` and `haste`, as `storage::redis_leases` has them.
 template <class S>
 concept blob_store = requires(S store, const std::string_view name, const byte_range range, const std::span<const bytes> parts,
                               const put_mode mode, void (*each)(std::string_view, const blob_info&)) {
@@ -814,6 +815,25 @@ concept blob_store = requires(S store, const std::string_view name, const byte_r
   { store.put(name, parts, mode) } -> std::same_as<bool>;
   { store.erase(name) } -> std::same_as<bool>;
   store.list(name, each);
+};
+
+/// A `blob_store` that drops objects by itself: `put(name, parts, mode, useful) -> bool` is told a `duration` from now after which nobody
+/// will want the object. It may stay longer.
+template <class S>
+concept expiring_blob_store =
+    blob_store<S> && requires(S store, const std::string_view name, const std::span<const bytes> parts, const put_mode mode, const duration useful) {
+      { store.put(name, parts, mode, useful) } -> std::same_as<bool>;
+    };
+
+class download_target;    // core/transfer.hpp
+struct transfer_control;
+
+/// A blob store that brings large objects in pieces: `fetch(name, target, control) -> bool` lets the object land in the target, or says
+/// that there is none. The engine over it then has the whole of an entry in one allocation, or on a disk, each chunk checked as it comes;
+/// over other stores a value is one answer of `get`.
+template <class S>
+concept fetching_store = blob_store<S> && requires(S store, const std::string_view name, download_target& target, const transfer_control& control) {
+  { store.fetch(name, target, control) } -> std::same_as<bool>;
 };
 
 namespace core {
@@ -1176,6 +1196,61 @@ inline eviction_report in_common(const std::vector<eviction_report>& parts) {
 
 }  // namespace larder
 
+// ---- larder/core/remote_report.hpp ---------------------------------------------------------------------------------
+
+namespace larder {
+
+/// How a remote store is believed to be.
+enum class remote_state : std::uint8_t {
+  healthy,   ///< it is asked
+  degraded,  ///< it failed lately: nothing is sent, look-ups are misses that are counted as failures
+  probed,    ///< one request tries whether it has recovered
+};
+
+/// The state as one lower-case word, for logs and metric labels.
+constexpr std::string_view to_string(remote_state state) noexcept {
+  return state == remote_state::healthy ? "healthy" : state == remote_state::degraded ? "degraded" : "probed";
+}
+
+/// What a remote store costs and how it fares. Failures by cause are in `cache_stats::errors`.
+struct remote_report {
+  remote_state state = remote_state::healthy;  ///< at present
+  std::uint64_t requests = 0;             ///< sent, each try and each hedge for itself
+  std::uint64_t retries = 0;              ///< tries after the first
+  std::uint64_t retries_forgone = 0;      ///< that the budget of retries did not allow
+  std::uint64_t hedges = 0;               ///< second requests for answers that were late
+  std::uint64_t hedge_wins = 0;           ///< that answered first
+  std::uint64_t refused_by_breaker = 0;   ///< requests that were not sent because the server had failed lately
+  std::uint64_t breaker_openings = 0;     ///< how often it was found to have failed
+  duration degraded_time{0};              ///< in which it was not taken to be healthy
+  std::uint64_t lookups_over_budget = 0;  ///< given up because no answer began within the look-up's budget
+  std::uint64_t known_absent = 0;         ///< look-ups that were not sent because the key was absent a moment ago
+  std::uint64_t bypassed = 0;             ///< loads that did without the remote store because it is slower than loading
+  std::uint64_t bytes_received = 0;       ///< of the bodies of answers that came whole
+  std::uint64_t bytes_sent = 0;           ///< of the bodies of requests that were answered
+
+  /// What has happened since an earlier report of the same store; the state is the present one.
+  remote_report since(const remote_report& earlier) const noexcept {
+    remote_report out = *this;
+    out.requests -= earlier.requests;
+    out.retries -= earlier.retries;
+    out.retries_forgone -= earlier.retries_forgone;
+    out.hedges -= earlier.hedges;
+    out.hedge_wins -= earlier.hedge_wins;
+    out.refused_by_breaker -= earlier.refused_by_breaker;
+    out.breaker_openings -= earlier.breaker_openings;
+    out.degraded_time -= earlier.degraded_time;
+    out.lookups_over_budget -= earlier.lookups_over_budget;
+    out.known_absent -= earlier.known_absent;
+    out.bypassed -= earlier.bypassed;
+    out.bytes_received -= earlier.bytes_received;
+    out.bytes_sent -= earlier.bytes_sent;
+    return out;
+  }
+};
+
+}  // namespace larder
+
 // ---- larder/core/stats.hpp -----------------------------------------------------------------------------------------
 
 namespace larder {
@@ -1214,6 +1289,7 @@ struct cache_stats {
   std::uint64_t stored_bytes = 0;    ///< that the values in the cache take, where a cache counts bytes: `max_bytes`, storages on disk, compression
   std::uint64_t logical_bytes = 0;   ///< that they have for callers: more than `stored_bytes` by what a compression policy saved; likewise
   std::optional<eviction_report> eviction;  ///< what the order does at present, and why; from orders that choose, such as `adaptive`
+  std::optional<remote_report> remote;  ///< what a remote storage costs and how it fares; from those that know
   std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
 
   /// Hits as a share of demand look-ups, in [0, 1]; 0 before the first.
@@ -7911,6 +7987,102 @@ struct unsynchronized {
 
 }  // namespace larder
 
+// ---- larder/core/transfer.hpp --------------------------------------------------------------------------------------
+
+// What who moves large objects and who wants them agree on.
+
+namespace larder {
+
+/// How a caller follows a long transfer, and ends it.
+struct transfer_control {
+  std::stop_token stop{};  ///< ends it with `larder::error` (cancelled), also while it waits
+  /// Told of the bytes that are there, of so many: by one thread at a time, not always the caller's. Goes back when an object changed, or a
+  /// part of it came damaged. Must be short; what it throws ends the transfer and reaches the caller.
+  std::function<void(std::uint64_t landed, std::uint64_t total)> progress{};
+};
+
+/// A part of an object and the memory that it is to fill.
+struct download_piece {
+  std::uint64_t offset = 0;  ///< in the object
+  std::span<std::byte> room;
+  std::uint64_t filled = 0;  ///< bytes of the room that are there already, from its start
+};
+
+/// Where an object lands. Asked anew, from the start, when the object turned out to be another one meanwhile.
+class download_target {
+ public:
+  virtual ~download_target() = default;
+
+  /// The object, when one request brought all of it.
+  virtual void take(const blob_info& info, bytes whole) = 0;
+  /// The beginning of a longer one. Says what is still to come and where to put it: rooms stay valid until the download has ended.
+  /// Nothing when the beginning is damaged: it is fetched once more, and then the download fails.
+  virtual std::optional<std::vector<download_piece>> plan(const blob_info& info, const bytes& beginning) = 0;
+  /// A piece is in its room; whether it is right. One that is not is fetched once more, and then the download fails. Called from several
+  /// threads, for different pieces at once.
+  virtual bool landed(std::size_t piece) = 0;
+};
+
+/// Takes an object as it is, unchecked, into memory of its own or of the caller.
+class memory_download final : public download_target {
+ public:
+  memory_download() = default;
+  /// The caller's room, at least as large as the object may be.
+  explicit memory_download(std::span<std::byte> room) noexcept : lent_(room), lends_(true) {}
+
+  void take(const blob_info& info, bytes whole) override {
+    size_ = whole.size();
+    if (!lends_) {
+      whole_ = std::move(whole);
+      return;
+    }
+    check(info.size);
+    if (size_ != 0) std::memcpy(lent_.data(), whole.data(), whole.size());
+  }
+  std::optional<std::vector<download_piece>> plan(const blob_info& info, const bytes& beginning) override {
+    check(info.size);
+    size_ = info.size;
+    if (!lends_) room_ = mutable_bytes(static_cast<std::size_t>(info.size));
+    const std::span<std::byte> room = lends_ ? lent_.first(static_cast<std::size_t>(info.size)) : room_.span();
+    return pieces_of(room, 0, beginning);
+  }
+  bool landed(std::size_t) noexcept override { return true; }
+
+  std::uint64_t size() const noexcept { return size_; }
+  /// What came; empty when it lies in the caller's room.
+  bytes result() && { return room_.size() != 0 ? std::move(room_).freeze() : std::move(whole_); }
+
+  /// The pieces of a room for the object's bytes from `offset` on, with what the beginning has of them already.
+  static std::vector<download_piece> pieces_of(std::span<std::byte> room, std::uint64_t offset, const bytes& beginning, std::size_t size = piece_size) {
+    std::vector<download_piece> pieces;
+    for (std::size_t at = 0; at < room.size(); at += size) {
+      download_piece piece{offset + at, room.subspan(at, std::min(size, room.size() - at)), 0};
+      if (piece.offset < beginning.size()) {
+        piece.filled = std::min<std::uint64_t>(piece.room.size(), beginning.size() - piece.offset);
+        std::memcpy(piece.room.data(), beginning.data() + piece.offset, static_cast<std::size_t>(piece.filled));
+      }
+      pieces.push_back(piece);
+    }
+    return pieces;
+  }
+
+ private:
+  static constexpr std::size_t piece_size = std::size_t{8} << 20U;
+
+  void check(std::uint64_t size) const {
+    if (lends_ && size > lent_.size())
+      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes does not fit the room of " + std::to_string(lent_.size()) + " that was given for it");
+  }
+
+  std::span<std::byte> lent_;
+  bool lends_ = false;
+  mutable_bytes room_;
+  bytes whole_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace larder
+
 // ---- larder/reservation.hpp ----------------------------------------------------------------------------------------
 
 namespace larder {
@@ -9836,10 +10008,10 @@ class observed_engine : public Engine {
     }
     return found;
   }
-  template <class Path, class Mode>
+  template <class Path, class Mode, class... More>
     requires requires { typename Engine::room; }
-  bool adopt(const address& at, const Path& path, Mode how, departures& gone) {
-    const bool stored = Engine::adopt(at, path, how, gone);
+  bool adopt(const address& at, const Path& path, Mode how, departures& gone, const More&... more) {
+    const bool stored = Engine::adopt(at, path, how, gone, more...);
     if (sampler_.samples(hash_of(at))) [[unlikely]]
       sampler_.put(hash_of(at), by_bytes ? Engine::stored_size(at).value_or(mean_weight().amount) : 1, true);
     return stored;
@@ -9999,6 +10171,15 @@ class observed_engine : public Engine {
 //  32  8  reserved (0)
 //
 // The seed ties a payload to its key, so an object that is served under another name is noticed.
+//
+// Version 2 is for what comes in pieces: behind the key, at the next multiple of 8, stands a table of checksums, so that each chunk of the payload
+// is checked by itself. What differs:
+//
+//   8  4  version (2)                   56 16  XXH3-128 of the table, seeded with the low half of the key's digest
+//  32  8  size of a chunk, a power      72  8  XXH3-64 of bytes 0..71, the key and the table
+//         of two from 4096 to 2^30       .  8 n  of each chunk XXH3-64, seeded with the low half of the key's digest plus the chunk's number
+//
+// The last chunk may be shorter. 8 MiB are written.
 
 namespace larder::format {
 
@@ -10009,6 +10190,8 @@ struct entry_frame {
   static constexpr std::size_t header_size = 80;
   static constexpr std::array<char, 8> magic{'L', 'A', 'R', 'D', 'E', 'R', '\x1a', '\n'};
   static constexpr std::uint32_t version = 1;
+  static constexpr std::uint32_t chunked_version = 2;
+  static constexpr std::uint64_t usual_chunk = std::uint64_t{8} << 20U;  ///< larger payloads are worth version 2
   static constexpr std::uint64_t page_aligned_from = 256 * 1024;
 
   std::uint32_t key_size = 0;
@@ -10016,56 +10199,107 @@ struct entry_frame {
   std::uint32_t payload_offset = 0;
   instant written{0};
   instant expires = no_deadline;
-  digest payload_digest;
+  digest payload_digest;         ///< of the table in version 2
+  std::uint64_t chunk_size = 0;  ///< 0 in version 1
 
   std::uint64_t total_size() const noexcept { return payload_offset + payload_size; }
+  std::uint64_t chunk_count() const noexcept { return chunk_size == 0 ? 0 : payload_size / chunk_size + (payload_size % chunk_size != 0 ? 1 : 0); }
+  /// Where the table stands; it has `8 * chunk_count()` bytes.
+  std::uint64_t table_offset() const noexcept { return (header_size + std::uint64_t{key_size} + 7) / 8 * 8; }
   stored_info info() const noexcept { return {payload_size, written, written, expires}; }
 };
 
-/// Where the payload of an entry lies, so that it is aligned for use in place.
-constexpr std::uint64_t payload_offset_for(std::uint64_t key_size, std::uint64_t payload_size) noexcept {
+/// Where the payload of an entry lies, so that it is aligned for use in place; `head_size` is what stands before it.
+constexpr std::uint64_t payload_offset_behind(std::uint64_t head_size, std::uint64_t payload_size) noexcept {
   const std::uint64_t alignment = payload_size >= entry_frame::page_aligned_from ? 4096 : 64;
-  return (entry_frame::header_size + key_size + alignment - 1) / alignment * alignment;
+  return (head_size + alignment - 1) / alignment * alignment;
 }
 
-/// Everything of an entry that stands before its payload: header, key, padding. Throws `larder::error` for a key of 4 GiB and more.
-inline bytes encode_entry_head(const stored_entry& entry) {
+/// What the checksum of a chunk is seeded with.
+constexpr std::uint64_t chunk_seed(const digest& id, std::uint64_t number) noexcept { return id.low + number; }
+
+namespace entry_head {
+
+/// The part that both versions share: room for the whole head with the header's numbers and the key in it.
+inline mutable_bytes begin(const stored_entry& entry, std::uint32_t version, std::uint64_t table_bytes, std::uint64_t chunk_size) {
   if (entry.key.size() > std::numeric_limits<std::uint32_t>::max() - 8192)
     core::fail(error_cause::invalid_argument, "a key of " + std::to_string(entry.key.size()) + " bytes is too long for a byte storage");
-  const std::uint64_t offset = payload_offset_for(entry.key.size(), entry.payload.size());
+  const std::uint64_t unpadded = entry_frame::header_size + entry.key.size();
+  const std::uint64_t offset = payload_offset_behind(table_bytes == 0 ? unpadded : (unpadded + 7) / 8 * 8 + table_bytes, entry.payload.size());
   mutable_bytes head(offset);
   std::byte* const at = head.data();
   std::memset(at, 0, offset);
   const auto put = [at](std::size_t where, auto value) { std::memcpy(at + where, &value, sizeof value); };
   std::memcpy(at, entry_frame::magic.data(), entry_frame::magic.size());
-  put(8, entry_frame::version);
+  put(8, version);
   put(12, static_cast<std::uint32_t>(entry.key.size()));
   put(16, static_cast<std::uint64_t>(entry.payload.size()));
   put(24, static_cast<std::uint32_t>(offset));
+  put(32, chunk_size);
   put(40, static_cast<std::int64_t>(entry.info.written.count()));
   put(48, static_cast<std::int64_t>(entry.info.expires.count()));
-  const digest sum = digest_of(entry.payload.data(), entry.payload.size(), entry.id.low);
-  put(56, sum.low);
-  put(64, sum.high);
   if (!entry.key.empty()) std::memcpy(at + entry_frame::header_size, entry.key.data(), entry.key.size());
+  return head;
+}
+
+/// The checksum of a head, over the header, the key and the table of version 2.
+inline std::uint64_t checksum(const std::byte* head, std::span<const std::byte> key, std::span<const std::byte> table) noexcept {
   XXH3_state_t state;
   XXH3_64bits_reset(&state);
-  XXH3_64bits_update(&state, at, 72);
-  XXH3_64bits_update(&state, entry.key.data(), entry.key.size());
-  put(72, static_cast<std::uint64_t>(XXH3_64bits_digest(&state)));
+  XXH3_64bits_update(&state, head, 72);
+  XXH3_64bits_update(&state, key.data(), key.size());
+  if (!table.empty()) XXH3_64bits_update(&state, table.data(), table.size());
+  return XXH3_64bits_digest(&state);
+}
+
+inline bytes finish(mutable_bytes head, const stored_entry& entry, const digest& sum, std::span<const std::byte> table) {
+  std::memcpy(head.data() + 56, &sum.low, 8);
+  std::memcpy(head.data() + 64, &sum.high, 8);
+  const std::uint64_t whole = checksum(head.data(), entry.key.span(), table);
+  std::memcpy(head.data() + 72, &whole, 8);
   return std::move(head).freeze();
+}
+
+}  // namespace entry_head
+
+/// Everything of an entry that stands before its payload: header, key, padding. Throws `larder::error` for a key of 4 GiB and more.
+inline bytes encode_entry_head(const stored_entry& entry) {
+  return entry_head::finish(entry_head::begin(entry, entry_frame::version, 0, 0), entry, digest_of(entry.payload.data(), entry.payload.size(), entry.id.low), {});
+}
+
+/// The same in version 2, which says how to check the payload chunk by chunk.
+inline bytes encode_chunked_head(const stored_entry& entry, std::uint64_t chunk_size = entry_frame::usual_chunk) {
+  entry_frame frame;
+  frame.key_size = static_cast<std::uint32_t>(entry.key.size());
+  frame.payload_size = entry.payload.size();
+  frame.chunk_size = chunk_size;
+  const std::uint64_t count = frame.chunk_count();
+  mutable_bytes head = entry_head::begin(entry, entry_frame::chunked_version, 8 * count, chunk_size);
+  const std::span<std::byte> table = head.span().subspan(static_cast<std::size_t>(frame.table_offset()), static_cast<std::size_t>(8 * count));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t from = i * chunk_size;
+    const std::uint64_t sum = XXH3_64bits_withSeed(entry.payload.data() + from, static_cast<std::size_t>(std::min(chunk_size, entry.payload.size() - from)), chunk_seed(entry.id, i));
+    std::memcpy(table.data() + 8 * i, &sum, 8);
+  }
+  return entry_head::finish(std::move(head), entry, digest_of(table.data(), table.size(), entry.id.low), table);
 }
 
 /// How many bytes from the start are needed to check an entry's head, read from its first `header_size` bytes; nothing
 /// when they are not a header at all. Never trust it beyond the size of the object.
 inline std::optional<std::uint64_t> entry_head_size(std::span<const std::byte> start) noexcept {
   if (start.size() < entry_frame::header_size || std::memcmp(start.data(), entry_frame::magic.data(), 8) != 0) return std::nullopt;
-  std::uint32_t key_size = 0;
-  std::memcpy(&key_size, start.data() + 12, 4);
-  return entry_frame::header_size + static_cast<std::uint64_t>(key_size);
+  entry_frame frame;
+  std::uint32_t version = 0;
+  std::memcpy(&version, start.data() + 8, 4);
+  std::memcpy(&frame.key_size, start.data() + 12, 4);
+  if (version != entry_frame::chunked_version) return entry_frame::header_size + static_cast<std::uint64_t>(frame.key_size);
+  std::memcpy(&frame.payload_size, start.data() + 16, 8);
+  std::memcpy(&frame.chunk_size, start.data() + 32, 8);
+  if (!std::has_single_bit(frame.chunk_size) || frame.chunk_size < 4096 || frame.chunk_size > (std::uint64_t{1} << 30U)) return std::nullopt;
+  return frame.table_offset() + 8 * frame.chunk_count();
 }
 
-/// The frame at the start of `object` (at least header and key; the payload may be missing), or nothing when it is not
+/// The frame at the start of `object` (at least header, key and table; the payload may be missing), or nothing when it is not
 /// whole and right. `object_size` is the size of all of it, which must match.
 inline std::optional<entry_frame> decode_entry_head(std::span<const std::byte> object, std::uint64_t object_size) noexcept {
   const std::optional<std::uint64_t> head = entry_head_size(object);
@@ -10087,14 +10321,15 @@ inline std::optional<entry_frame> decode_entry_head(std::span<const std::byte> o
   get(56, frame.payload_digest.low);
   get(64, frame.payload_digest.high);
   get(72, checksum);
+  const bool chunked = version == entry_frame::chunked_version;
+  if (chunked) get(32, frame.chunk_size);
   frame.written = instant{written};
   frame.expires = instant{expires};
-  XXH3_state_t state;
-  XXH3_64bits_reset(&state);
-  XXH3_64bits_update(&state, object.data(), 72);
-  XXH3_64bits_update(&state, object.data() + entry_frame::header_size, frame.key_size);
-  if (XXH3_64bits_digest(&state) != checksum || version != entry_frame::version || flags != 0) return std::nullopt;
-  if (frame.payload_offset != payload_offset_for(frame.key_size, frame.payload_size)) return std::nullopt;
+  const std::span<const std::byte> table =
+      chunked ? object.subspan(static_cast<std::size_t>(frame.table_offset()), static_cast<std::size_t>(8 * frame.chunk_count())) : std::span<const std::byte>{};
+  if (entry_head::checksum(object.data(), object.subspan(entry_frame::header_size, frame.key_size), table) != checksum) return std::nullopt;
+  if ((!chunked && version != entry_frame::version) || flags != 0) return std::nullopt;
+  if (frame.payload_offset != payload_offset_behind(*head, frame.payload_size)) return std::nullopt;
   if (frame.payload_size > object_size || frame.total_size() != object_size) return std::nullopt;
   return frame;
 }
@@ -10106,10 +10341,349 @@ inline std::span<const std::byte> entry_key(std::span<const std::byte> object, c
 
 /// Whether the payload is the one that was written under the key with this digest.
 inline bool payload_matches(const entry_frame& frame, const digest& id, const void* payload) noexcept {
-  return digest_of(payload, frame.payload_size, id.low) == frame.payload_digest;
+  if (frame.chunk_size == 0) return digest_of(payload, frame.payload_size, id.low) == frame.payload_digest;
+  XXH3_state_t state{};  // the reset looks at what it held
+  XXH3_128bits_reset_withSeed(&state, id.low);
+  for (std::uint64_t i = 0; i < frame.chunk_count(); ++i) {
+    const std::uint64_t from = i * frame.chunk_size;
+    const std::uint64_t sum = XXH3_64bits_withSeed(static_cast<const std::byte*>(payload) + from, static_cast<std::size_t>(std::min(frame.chunk_size, frame.payload_size - from)), chunk_seed(id, i));
+    XXH3_128bits_update(&state, &sum, sizeof sum);
+  }
+  const XXH128_hash_t whole = XXH3_128bits_digest(&state);
+  return digest{whole.low64, whole.high64} == frame.payload_digest;
 }
 
+/// The checksums of a chunked entry, once its head was found right.
+class chunk_table {
+ public:
+  chunk_table() = default;
+  chunk_table(std::span<const std::byte> head, const entry_frame& frame, const digest& id)
+      : sums_(static_cast<std::size_t>(frame.chunk_count())), chunk_size_(frame.chunk_size), size_(frame.payload_size), id_(id) {
+    if (!sums_.empty()) std::memcpy(sums_.data(), head.data() + frame.table_offset(), sums_.size() * 8);
+  }
+
+  std::size_t count() const noexcept { return sums_.size(); }
+  std::uint64_t offset_of(std::size_t number) const noexcept { return number * chunk_size_; }
+  std::size_t size_of(std::size_t number) const noexcept { return static_cast<std::size_t>(std::min(chunk_size_, size_ - offset_of(number))); }
+  bool matches(std::size_t number, std::span<const std::byte> chunk) const noexcept {
+    return XXH3_64bits_withSeed(chunk.data(), chunk.size(), chunk_seed(id_, number)) == sums_[number];
+  }
+
+ private:
+  std::vector<std::uint64_t> sums_;
+  std::uint64_t chunk_size_ = 0;
+  std::uint64_t size_ = 0;
+  digest id_{};
+};
+
 }  // namespace larder::format
+
+// ---- larder/storage/entry_download.hpp -----------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Where a large value lands that is on its way to a faster tier too: that tier's files, say, instead of memory. It may know parts of
+/// the value from a download that was broken off; they are checked before they are believed.
+class value_landing {
+ public:
+  virtual ~value_landing() = default;
+  /// Room for a value of so many bytes in so many chunks, `content` being the checksum of their checksums; empty when there is none, and then the value comes into
+  /// memory. Asked anew when the object changed: what was lent before is given back. Never throws.
+  virtual std::span<std::byte> room(std::uint64_t size, const digest& content, std::size_t chunks) noexcept = 0;
+  /// Whether the chunk may be in the room already.
+  virtual bool may_have(std::size_t chunk) const noexcept = 0;
+  /// The chunk is in the room, and right. Called from several threads.
+  virtual void keep(std::size_t chunk) noexcept = 0;
+  /// The value, once every chunk is right: nothing is written to the room any more.
+  virtual bytes whole(std::uint64_t size) = 0;
+};
+
+/// Takes an entry's object as it comes: what fits one request as a whole, a larger one of version 2 chunk by chunk, each checked as it lands, straight into
+/// the room of its value. Larger ones that have no chunks come as a whole too, and are checked at their end.
+class entry_download final : public download_target {
+ public:
+  /// `wanted(frame)` says whether a value is worth fetching whose head is known; the key and what else is named are borrowed.
+  entry_download(const digest& id, const bytes& key, std::function<bool(const format::entry_frame&)> wanted, value_landing* landing = nullptr)
+      : id_(id), key_(&key), wanted_(std::move(wanted)), landing_(landing) {}
+
+  void take(const blob_info&, bytes whole) override {
+    forget();
+    object_ = std::move(whole);
+  }
+
+  std::optional<std::vector<download_piece>> plan(const blob_info& info, const bytes& beginning) override {
+    forget();
+    const std::optional<std::uint64_t> head = format::entry_head_size(beginning.span());
+    if (!head || *head > info.size) return std::nullopt;
+    std::optional<format::entry_frame> found;
+    if (*head <= beginning.size()) {
+      found = format::decode_entry_head(beginning.span(), info.size);
+      if (!found || !has_key(beginning.span(), *found)) return std::nullopt;
+      if (!wanted_(*found)) {
+        frame_ = found;
+        return std::vector<download_piece>{};
+      }
+    }
+    if (!found || found->chunk_size == 0) {
+      memory_ = mutable_bytes(static_cast<std::size_t>(info.size));
+      return memory_download::pieces_of(memory_.span(), 0, beginning);
+    }
+    frame_ = found;
+    table_ = format::chunk_table(beginning.span(), *found, id_);
+    if (landing_ != nullptr) room_ = landing_->room(found->payload_size, found->payload_digest, table_.count());
+    landed_outside_ = !room_.empty();
+    if (!landed_outside_) {
+      memory_ = mutable_bytes(static_cast<std::size_t>(found->payload_size));
+      room_ = memory_.span();
+    }
+    return missing_chunks(beginning);
+  }
+
+  bool landed(std::size_t piece) override {
+    if (table_.count() == 0) return true;  // checked at the end
+    const std::size_t chunk = chunks_[piece];
+    if (!table_.matches(chunk, room_of(chunk))) return false;
+    if (landed_outside_) landing_->keep(chunk);
+    return true;
+  }
+
+  /// After the download: the entry's frame, or nothing when the object is damaged or is not the key's.
+  const std::optional<format::entry_frame>& finish() {
+    if (frame_) return frame_;
+    if (memory_.size() != 0) object_ = std::move(memory_).freeze();
+    std::optional<format::entry_frame> found = format::decode_entry_head(object_.span(), object_.size());
+    if (found && has_key(object_.span(), *found) && format::payload_matches(*found, id_, object_.data() + found->payload_offset)) frame_ = found;
+    return frame_;
+  }
+  /// The value of an entry whose frame `finish` gave and `wanted` wants.
+  bytes payload() {
+    if (table_.count() == 0) return object_.slice(frame_->payload_offset);
+    return landed_outside_ ? landing_->whole(frame_->payload_size) : std::move(memory_).freeze();
+  }
+
+ private:
+  void forget() {
+    frame_.reset();
+    table_ = {};
+    chunks_.clear();
+    room_ = {};
+    landed_outside_ = false;
+    memory_ = mutable_bytes{};
+    object_ = {};
+  }
+  bool has_key(std::span<const std::byte> object, const format::entry_frame& frame) const noexcept {
+    const auto stored = format::entry_key(object, frame);
+    return stored.size() == key_->size() && (stored.empty() || std::memcmp(stored.data(), key_->data(), stored.size()) == 0);
+  }
+  std::span<std::byte> room_of(std::size_t chunk) const noexcept { return room_.subspan(static_cast<std::size_t>(table_.offset_of(chunk)), table_.size_of(chunk)); }
+
+  std::vector<download_piece> missing_chunks(const bytes& beginning) {
+    std::vector<download_piece> pieces;
+    for (std::size_t chunk = 0; chunk < table_.count(); ++chunk) {
+      const std::span<std::byte> room = room_of(chunk);
+      if (landed_outside_ && landing_->may_have(chunk) && table_.matches(chunk, room)) continue;
+      download_piece piece{frame_->payload_offset + table_.offset_of(chunk), room, 0};
+      if (piece.offset < beginning.size()) {
+        piece.filled = std::min<std::uint64_t>(room.size(), beginning.size() - piece.offset);
+        std::memcpy(room.data(), beginning.data() + piece.offset, static_cast<std::size_t>(piece.filled));
+      }
+      pieces.push_back(piece);
+      chunks_.push_back(chunk);
+    }
+    return pieces;
+  }
+
+  digest id_;
+  const bytes* key_;
+  std::function<bool(const format::entry_frame&)> wanted_;
+  value_landing* landing_;
+  std::optional<format::entry_frame> frame_;
+  format::chunk_table table_;
+  std::vector<std::size_t> chunks_;  // of the pieces
+  std::span<std::byte> room_;        // of the value
+  bool landed_outside_ = false;
+  mutable_bytes memory_;  // the room when it is not outside, or all of an object without chunks
+  bytes object_;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/sync/absent_keys.hpp -----------------------------------------------------------------------------------
+
+namespace larder {
+
+/// For how long a remote store is not asked again for a key that it said was absent. Off by default: a put by this cache is seen at once, but one by
+/// another process or machine only after the period.
+struct absent_keys_options {
+  std::chrono::milliseconds period{0};  ///< 0: every look-up asks
+  std::size_t most = 16'384;            ///< keys that are remembered (16 bytes each); a newer one takes the place of an older
+};
+
+namespace sync {
+
+/// The keys (by 64 bits of their digest) that a store said are absent, each for a period. Never wrong about what this process put: an answer from before a write
+/// of the key is not remembered. Safe from many threads; no memory while the period is 0.
+class absent_keys {
+ public:
+  explicit absent_keys(const absent_keys_options& options) : period_(options.period), size_(std::bit_ceil(std::max<std::size_t>(options.most, 1))) {
+    if (options.period.count() < 0) core::fail(error_cause::invalid_argument, "absent_keys: the period must not be negative; 0 is none");
+    if (period_.count() > 0) places_ = std::make_unique<place[]>(size_);
+  }
+
+  bool on() const noexcept { return places_ != nullptr; }
+
+  /// What must be taken before the store is asked, for `note` to know whether the key was written meanwhile.
+  std::uint32_t ticket(std::uint64_t key) const {
+    if (!on()) return 0;
+    const std::lock_guard lock(mutex_);
+    return writes_[group_of(key)];
+  }
+  /// The store said that the key is absent.
+  void note(std::uint64_t key, std::uint32_t ticket, instant now) {
+    if (!on()) return;
+    const std::lock_guard lock(mutex_);
+    if (writes_[group_of(key)] == ticket) places_[key & (size_ - 1)] = {key, core::deadline_after(now, period_)};
+  }
+  /// Whether the store said so less than a period ago.
+  bool knows(std::uint64_t key, instant now) const {
+    if (!on()) return false;
+    const std::lock_guard lock(mutex_);
+    const place& at = places_[key & (size_ - 1)];
+    return at.key == key && now < at.until;
+  }
+  /// The key was or may have been written.
+  void drop(std::uint64_t key) {
+    if (!on()) return;
+    const std::lock_guard lock(mutex_);
+    ++writes_[group_of(key)];
+    place& at = places_[key & (size_ - 1)];
+    if (at.key == key) at = {};
+  }
+
+ private:
+  static constexpr std::size_t groups = 256;
+  struct place {
+    std::uint64_t key = 0;
+    instant until{0};  // the earliest moment: nothing
+  };
+  static std::size_t group_of(std::uint64_t key) noexcept { return static_cast<std::size_t>(key >> 56U) % groups; }
+
+  duration period_;
+  std::size_t size_;
+  mutable std::mutex mutex_;
+  std::array<std::uint32_t, groups> writes_{};
+  std::unique_ptr<place[]> places_;
+};
+
+}  // namespace sync
+}  // namespace larder
+
+// ---- larder/sync/cost_gate.hpp -------------------------------------------------------------------------------------
+
+// Decides whether looking something up costs more than making it anew. A remote cache that is slower than computing makes a program slower than none
+// (LMCache measured a first token after 14.9 s with one and after 1.03 s without). Both costs are exponentially weighted means; the store is
+// asked now and then although it is slow, so that the verdict can change.
+
+namespace larder {
+
+/// When `get_or_load` does without a remote store because loading is quicker.
+struct cost_gate_options {
+  bool on = true;
+  std::chrono::milliseconds tolerated{50};      ///< a store whose look-ups take less is always asked: what it shares is worth that much
+  std::uint32_t samples = 8;                    ///< look-ups and loads that must have been measured first
+  std::uint32_t probe_every = 32;               ///< of so many loads that could do without, one asks all the same
+  std::chrono::milliseconds probe_after{5'000}; ///< and one when the store was not asked for so long
+};
+
+namespace sync {
+
+/// The mean of durations, of which the latest weighs 1/8 (or more, as long as there are few). Safe from many threads; exact to the last lost update.
+class mean_cost {
+ public:
+  void add(duration cost) noexcept {
+    const std::uint32_t before = count_.fetch_add(1, std::memory_order_relaxed);
+    const std::int64_t weight = before < 7 ? before + 1 : 8;
+    std::int64_t seen = mean_.load(std::memory_order_relaxed);
+    while (!mean_.compare_exchange_weak(seen, seen + (cost.count() - seen) / weight, std::memory_order_relaxed)) {
+    }
+    if (before > 1U << 30U) count_.store(1U << 20U, std::memory_order_relaxed);  // far from wrapping round
+  }
+  duration value() const noexcept { return duration(mean_.load(std::memory_order_relaxed)); }
+  std::uint32_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> mean_{0};
+  std::atomic<std::uint32_t> count_{0};
+};
+
+/// Compares look-ups in a store with loads. Safe from many threads.
+class cost_gate {
+ public:
+  explicit cost_gate(const cost_gate_options& options) : options_(options) {
+    if (options.probe_every == 0) core::fail(error_cause::invalid_argument, "cost_gate: probe_every is 0; 1 asks always");
+    if (options.tolerated.count() < 0 || options.probe_after.count() <= 0)
+      core::fail(error_cause::invalid_argument, "cost_gate: tolerated must not be negative and probe_after must be longer than zero");
+  }
+
+  bool on() const noexcept { return options_.on; }
+  void note_look_up(duration cost, instant now) noexcept {
+    if (!on()) return;
+    look_ups_.add(cost);
+    asked_at_.store(now.count(), std::memory_order_relaxed);
+  }
+  void note_load(duration cost) noexcept {
+    if (on()) loads_.add(cost);
+  }
+
+  /// Whether the load that begins now does without the store. Counts as one of those that could.
+  bool bypasses(instant now) noexcept {
+    if (!on() || look_ups_.count() < options_.samples || loads_.count() < options_.samples) return false;
+    const duration look_up = look_ups_.value();
+    if (look_up <= options_.tolerated || look_up <= loads_.value()) return false;
+    if ((turn_.fetch_add(1, std::memory_order_relaxed) + 1) % options_.probe_every == 0) return false;
+    std::int64_t asked = asked_at_.load(std::memory_order_relaxed);
+    const bool due = now.count() - asked >= duration(options_.probe_after).count();
+    return !(due && asked_at_.compare_exchange_strong(asked, now.count(), std::memory_order_relaxed));  // one probe at a time
+  }
+
+ private:
+  const cost_gate_options options_;
+  mean_cost look_ups_, loads_;
+  std::atomic<std::int64_t> asked_at_{0};
+  std::atomic<std::uint32_t> turn_{0};
+};
+
+/// An engine whose look-ups may cost more than a load: it is asked before, and told what loads cost.
+template <class Engine>
+concept bypassable = requires(Engine& engine, duration cost) {
+  { engine.bypasses() } -> std::same_as<bool>;
+  engine.note_load(cost);
+};
+
+/// Whether the load that begins now does without the engine.
+template <class Engine>
+bool bypasses(Engine& engine) {
+  if constexpr (bypassable<Engine>)
+    return engine.bypasses();
+  else
+    return false;
+}
+
+/// Runs a load and tells the engine what it cost.
+template <class Engine, class Load>
+auto measured_load(Engine& engine, Load&& load) {
+  if constexpr (bypassable<Engine>) {
+    const instant begun = steady_time::now();
+    auto loaded = load();
+    engine.note_load(steady_time::now() - begun);
+    return loaded;
+  } else {
+    return load();
+  }
+}
+
+}  // namespace sync
+}  // namespace larder
 
 // ---- larder/storage/remote_engine.hpp ------------------------------------------------------------------------------
 
@@ -10124,6 +10698,7 @@ class remote_engine {
   using key_view = core::key_view<Key>;
   using store_type = typename Context::storage::store;
   static constexpr bool keeps_index = false;
+  static constexpr bool leases_loads = requires(store_type& store) { store.leases(); };
 
   /// Nobody is told who leaves a remote storage.
   struct departures {};
@@ -10135,7 +10710,7 @@ class remote_engine {
   };
 
   explicit remote_engine(Context& context)
-      : context_(context), store_(context.policies().template get<typename Context::storage>(), context.errors()) {}
+      : context_(context), store_(policy_of(context), context.errors()), absent_(absent_options(policy_of(context))), gate_(gate_options(policy_of(context))) {}
 
   address locate(key_view key) const {
     bytes encoded = codec<Key>::encode(key);
@@ -10143,21 +10718,24 @@ class remote_engine {
     return {id, std::move(encoded), name_of(id)};
   }
 
+  /// `control` and `landing` are for values that come in pieces, where the store can do that.
   template <class F>
-  bool read(const address& at, look how, F&& f) {
+  bool read(const address& at, look how, F&& f, const transfer_control& control = {}, value_landing* landing = nullptr) {
     instant written{0};
     std::optional<Value> value = context_.attempt([&]() -> std::optional<Value> {
       if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
-      const std::optional<bytes> object = store_.get(at.name, byte_range{});
-      if (!object) return std::nullopt;
-      const std::optional<format::entry_frame> frame = format::decode_entry_head(object->span(), object->size());
-      if (!frame || !same_key(*object, *frame, at.key) || !format::payload_matches(*frame, at.id, object->data() + frame->payload_offset)) {
+      const instant now = context_.now();
+      const auto living = [&](const format::entry_frame& frame) { return !context_.too_old(frame.written, frame.written, frame.expires, now); };
+      entry_download target(at.id, at.key, living, landing);
+      if (!unless_absent(at, [&] { return bring(at.name, target, control); })) return std::nullopt;
+      const std::optional<format::entry_frame>& frame = target.finish();
+      if (!frame) {
         context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
         return std::nullopt;
       }
-      if (context_.too_old(frame->written, frame->written, frame->expires, context_.now())) return std::nullopt;
+      if (!living(*frame)) return std::nullopt;
       written = frame->written;
-      return codec<Value>::decode(object->slice(frame->payload_offset));
+      return codec<Value>::decode(target.payload());
     });
     if (how == look::use) (value ? hits_ : misses_).add();
     if (!value) return false;
@@ -10170,8 +10748,9 @@ class remote_engine {
       if (doubts_.about(at.id.low)) return false;
       constexpr bool expires = Context::template has<ttl> || Context::set::template count<axis::expiry> != 0;
       if constexpr (!expires) {
-        return store_.head(at.name).has_value();
+        return unless_absent(at, [&] { return store_.head(at.name); }).has_value();
       } else {
+        if (is_known_absent(at)) return false;
         const std::optional<format::entry_frame> frame = head_of(at.name, nullptr);
         return frame && !context_.too_old(frame->written, frame->written, frame->expires, context_.now());
       }
@@ -10184,15 +10763,23 @@ class remote_engine {
       const instant now = context_.now();
       stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
       entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
-      const std::array<bytes, 2> parts{format::encode_entry_head(entry), entry.payload};
+      if (mode.lease != nullptr && mode.lease->is_lost()) {  // erased, or loaded elsewhere, since: what is there by now is not ours to judge
+        present = true;
+        return false;
+      }
+      const bool in_chunks = fetching_store<store_type> && entry.payload.size() > format::entry_frame::usual_chunk;
+      const std::array<bytes, 2> parts{in_chunks ? format::encode_chunked_head(entry) : format::encode_entry_head(entry), entry.payload};
+      const auto put = [&](put_mode how) { return put_until(at.name, parts, how, entry.info.expires, now); };
       if (mode.only_if_absent && !doubts_.about(at.id.low)) {
-        if (store_.put(at.name, parts, put_mode::create_only)) return true;
+        if (put(put_mode::create_only)) return true;
+        absent_.drop(at.id.low);
         // Somebody's entry is there; an expired or damaged one does not count.
         present = contains_living(at);
         if (present) return false;
       }
-      return store_.put(at.name, parts, put_mode::replace);
+      return put(put_mode::replace);
     });
+    absent_.drop(at.id.low);  // also after a failure, which may have come after the deed
     if (stored)
       insertions_.add();
     else if (!present)
@@ -10204,6 +10791,7 @@ class remote_engine {
   bool erase(const address& at, departures&) {
     bool failed = true;
     const bool erased = context_.guarded(false, [&] {
+      if constexpr (leases_loads) store_.leases().revoke(at.id);
       const bool was = store_.erase(at.name);
       failed = false;
       return was;
@@ -10256,6 +10844,26 @@ class remote_engine {
     });
   }
 
+  /// Whether a load that begins now does without the remote, because loading is quicker; counted.
+  bool bypasses() noexcept {
+    if (!gate_.bypasses(steady_time::now())) return false;
+    bypassed_.add();
+    return true;
+  }
+  void note_load(duration cost) noexcept { gate_.note_load(cost); }
+
+  /// The lease of the key among the processes and machines that share the store.
+  auto lease(const address& at)
+    requires leases_loads
+  {
+    return store_.leases().take(at.id);
+  }
+  auto haste()
+    requires leases_loads
+  {
+    return typename std::remove_cvref_t<decltype(store_.leases())>::haste(store_.leases());
+  }
+
   bool admits(const address&, std::uint64_t) const noexcept { return true; }
   void count_join(const address&) noexcept { joined_.add(); }
   void add_to(cache_stats& stats) const noexcept {
@@ -10265,8 +10873,16 @@ class remote_engine {
     stats.expirations += expirations_.load();
     stats.refused += refused_.load();
     stats.joined += joined_.load();
+    if constexpr (reports) {
+      const std::lock_guard lock(reset_mutex_);
+      stats.remote = report().since(at_reset_);
+    }
   }
   void reset_stats() noexcept {
+    if constexpr (reports) {
+      const std::lock_guard lock(reset_mutex_);
+      at_reset_ = report();
+    }
     for (sync::counter<true>* c : {&hits_, &misses_, &insertions_, &expirations_, &refused_, &joined_}) c->store(0);
   }
   void flush() noexcept {}
@@ -10277,13 +10893,70 @@ class remote_engine {
   /// Enough for the head of an entry with a usual key in one request.
   static constexpr std::uint64_t head_request = 4096;
 
+  static constexpr bool reports = requires(const store_type& store) { store.report(); };
+
+  static const auto& policy_of(Context& context) { return context.policies().template get<typename Context::storage>(); }
+  template <class Policy>
+  static absent_keys_options absent_options(const Policy& policy) {
+    if constexpr (requires { policy.resilience.absent; })
+      return policy.resilience.absent;
+    else
+      return {};
+  }
+  template <class Policy>
+  static cost_gate_options gate_options(const Policy& policy) {
+    if constexpr (requires { policy.resilience.bypass; })
+      return policy.resilience.bypass;
+    else
+      return {.on = false};
+  }
+
+  remote_report report() const {
+    remote_report out = store_.report();
+    out.known_absent += known_absent_.load();
+    out.bypassed += bypassed_.load();
+    return out;
+  }
+
+  bool is_known_absent(const address& at) {
+    if (!absent_.knows(at.id.low, steady_time::now())) return false;
+    known_absent_.add();
+    return true;
+  }
+  /// What `ask` says of the object, which is not asked while the object is known to be absent; what it costs and that it says so is remembered.
+  template <class Ask>
+  auto unless_absent(const address& at, Ask&& ask) -> decltype(ask()) {
+    if (is_known_absent(at)) return {};
+    const std::uint32_t ticket = absent_.ticket(at.id.low);
+    const instant begun = steady_time::now();
+    auto found = ask();  // something, or that there is none
+    const instant now = steady_time::now();
+    gate_.note_look_up(now - begun, now);
+    if (!found) absent_.note(at.id.low, ticket, now);
+    return found;
+  }
+
   static std::string name_of(const digest& id) {
     const std::string hex = id.hex();
     return std::string(folder) + hex.substr(0, 2) + "/" + hex;
   }
-  static bool same_key(const bytes& object, const format::entry_frame& frame, const bytes& key) noexcept {
-    const auto stored = format::entry_key(object.span(), frame);
-    return stored.size() == key.size() && (key.empty() || std::memcmp(stored.data(), key.data(), key.size()) == 0);
+  /// Stores an object that is of no use after `expires`, which the store is told if it can drop it by itself.
+  bool put_until(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now) {
+    if constexpr (expiring_blob_store<store_type>) {
+      if (expires != no_deadline) return store_.put(name, parts, how, expires - now);
+    }
+    return store_.put(name, parts, how);
+  }
+  /// Lets an object land in the target; false when there is none.
+  bool bring(const std::string& name, entry_download& target, [[maybe_unused]] const transfer_control& control) {
+    if constexpr (fetching_store<store_type>) {
+      return store_.fetch(name, target, control);
+    } else {
+      std::optional<bytes> object = store_.get(name, byte_range{});
+      if (!object) return false;
+      target.take({object->size(), {}}, std::move(*object));
+      return true;
+    }
   }
 
   /// The frame of an object by its head alone, and its encoded key when asked for.
@@ -10340,7 +11013,11 @@ class remote_engine {
   Context& context_;
   store_type store_;
   sync::doubted_keys<std::uint64_t> doubts_;
-  sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_;
+  sync::absent_keys absent_;
+  sync::cost_gate gate_;
+  sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_, known_absent_, bypassed_;
+  mutable std::mutex reset_mutex_;
+  remote_report at_reset_;  // what had happened then; under reset_mutex_
 };
 
 }  // namespace larder::storage
@@ -11103,10 +11780,12 @@ class loading {
     std::optional<Value> found;
     bool stale = false;
     const auto at = cache.engine_.locate(key);
-    cache.engine_.read(at, Cache::look::use, [&](const Value& value, instant written) {
-      found.emplace(value);
-      stale = refresh_due(cache, written);
-    });
+    const bool without_storage = bypasses(cache.engine_);
+    if (!without_storage)
+      cache.engine_.read(at, Cache::look::use, [&](const Value& value, instant written) {
+        found.emplace(value);
+        stale = refresh_due(cache, written);
+      });
     if (found) {
       if constexpr (refreshes)
         if (stale) renew(cache, key, *found, loader);
@@ -11119,6 +11798,7 @@ class loading {
       cache.engine_.count_join(at);
       return wait(cache, flown, stop);
     }
+    if (without_storage) return fly_past(cache, owned, flown, loader, stop);
     return fly(cache, owned, flown, loader, stop);
   }
 
@@ -11229,7 +11909,7 @@ class loading {
       if (value) {
         flights_.land(key, flown, *value, [](const Value&) {});
       } else {
-        value.emplace(runner_.template one<Value>(loader, key, stop));
+        value.emplace(load(cache, key, loader, stop));
         land(cache, at, key, flown, *value, lease, {.only_if_absent = true});
       }
       return std::move(*value);
@@ -11237,6 +11917,24 @@ class loading {
       flights_.fail(key, flown, std::current_exception());
       throw;
     }
+  }
+
+  /// Leads a flight that neither asks the storage nor stores in it, since loading is quicker.
+  template <class Loader>
+  Value fly_past(Cache& cache, const Key& key, const flight& flown, Loader& loader, const std::stop_token& stop) {
+    try {
+      Value value = load(cache, key, loader, stop);
+      flights_.land(key, flown, value, [](const Value&) {});
+      return value;
+    } catch (...) {
+      flights_.fail(key, flown, std::current_exception());
+      throw;
+    }
+  }
+
+  template <class Loader>
+  Value load(Cache& cache, const Key& key, Loader& loader, const std::stop_token& stop) {
+    return measured_load(cache.engine_, [&] { return runner_.template one<Value>(loader, key, stop); });
   }
 
   template <class BatchLoader>
@@ -11336,8 +12034,10 @@ class loading_alone {
 
   template <class Loader>
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
-    if (std::optional<Value> found = cache.find(key, Cache::look::use)) return std::move(*found);
-    return fly(cache, key, loader, stop);
+    const bool without_storage = bypasses(cache.engine_);
+    if (!without_storage)
+      if (std::optional<Value> found = cache.find(key, Cache::look::use)) return std::move(*found);
+    return fly(cache, key, loader, stop, without_storage);
   }
 
   template <class Keys, class BatchLoader>
@@ -11416,7 +12116,7 @@ class loading_alone {
 
   /// Apart from the look-up, so that hits stay small.
   template <class Loader>
-  Value fly(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
+  Value fly(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop, bool without_storage) {
     refuse_when_stopped(stop);
     flight mine(*this);
     const Key& owned = mine.keys()[mine.take(key)];
@@ -11426,8 +12126,8 @@ class loading_alone {
       if (std::optional<Value> found = wait_for_turn(
               lease, stop, [&] { return cache.find(owned, Cache::look::peek); }, [&] { cache.engine_.count_join(at); }))
         return std::move(*found);
-    Value value = runner_.template one<Value>(loader, owned, stop);
-    land(cache, mine, at, owned, value, lease);
+    Value value = measured_load(cache.engine_, [&] { return runner_.template one<Value>(loader, owned, stop); });
+    if (!without_storage) land(cache, mine, at, owned, value, lease);
     return value;
   }
 
@@ -11486,6 +12186,21 @@ class logged_transfers;
 }  // namespace larder::storage
 
 namespace larder {
+
+namespace detail {
+
+/// What an engine gives as a place where a large value may land that comes from a slower tier.
+template <class Engine>
+struct landing_of {
+  using type = storage::value_landing;
+};
+template <class Engine>
+  requires requires { typename Engine::landing; }
+struct landing_of<Engine> {
+  using type = typename Engine::landing;
+};
+
+}  // namespace detail
 
 template <class Tier>
 class tier_access;
@@ -11546,6 +12261,11 @@ class cache {
   std::optional<Value> get(key_view key) {
     static_assert(std::copy_constructible<Value>, "larder: get copies the value; look at a move-only value with visit");
     return find(key, look::use);
+  }
+  /// The same from a remote storage, with word of how far a large value has come, and a way to give it up, which is a counted miss.
+  std::optional<Value> get(key_view key, const transfer_control& control) {
+    static_assert(core::is_remote_storage<where>, "larder: get(key, control) follows a transfer, which only a remote storage has; use get(key)");
+    return find_far(key, control, nullptr);
   }
   /// The value without any effect on order, expiry or statistics.
   std::optional<Value> peek(key_view key) {
@@ -11798,6 +12518,10 @@ class cache {
   template <class>
   friend class tier_access;
 
+  static constexpr bool is_remote = core::is_remote_storage<where>;
+  static constexpr bool lands_values = requires { typename engine_type::landing; };
+  using landing = typename detail::landing_of<engine_type>::type;
+
   using room_type = typename detail::room_of<engine_type>::type;
 
   template <class Limit>
@@ -11806,6 +12530,12 @@ class cache {
   std::optional<Value> find(key_view key, look how) {
     std::optional<Value> found;
     engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); });
+    return found;
+  }
+  /// A look-up in a remote storage whose value may land in a faster tier.
+  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* room) {
+    std::optional<Value> found;
+    engine_.read(engine_.locate(key), look::use, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
     return found;
   }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {
@@ -12029,6 +12759,25 @@ class write_epochs {
 
 }  // namespace larder::sync
 
+// ---- larder/sync/write_back_options.hpp ----------------------------------------------------------------------------
+
+namespace larder {
+
+/// What a put does when a `write_back` tier owes as much as it may.
+enum class full_queue : std::uint8_t {
+  wait,         ///< until enough of it is written
+  drop_oldest,  ///< lets the oldest values go unwritten: the tier then has no value for their keys until it takes one, and they are counted
+};
+
+/// How a `write_back` tier keeps what it still has to write.
+struct write_back_options {
+  std::uint64_t most_bytes = std::uint64_t{256} << 20U;  ///< of values; one that is larger waits alone, and with `drop_oldest` the value that is just being written comes on top
+  duration flush_deadline = std::chrono::seconds(5);     ///< how long the destructor goes on writing; what is left then is dropped
+  full_queue when_full = full_queue::wait;
+};
+
+}  // namespace larder
+
 // ---- larder/tier.hpp -----------------------------------------------------------------------------------------------
 
 namespace larder {
@@ -12049,13 +12798,21 @@ class tier {
 
   explicit tier(Cache& borrowed) noexcept : cache_(&borrowed) {}
   explicit tier(std::unique_ptr<Cache> owned) noexcept : owned_(std::move(owned)), cache_(owned_.get()) {}
+  tier(Cache& borrowed, const write_back_options& options) noexcept
+    requires(Mode == tier_mode::write_back)
+      : cache_(&borrowed), options_(options) {}
+  tier(std::unique_ptr<Cache> owned, const write_back_options& options) noexcept
+    requires(Mode == tier_mode::write_back)
+      : owned_(std::move(owned)), cache_(owned_.get()), options_(options) {}
 
   Cache& operator*() const noexcept { return *cache_; }
   Cache* operator->() const noexcept { return cache_; }
+  const write_back_options& options() const noexcept { return options_; }
 
  private:
   std::unique_ptr<Cache> owned_;
   Cache* cache_;
+  write_back_options options_{};
 };
 
 /// A tier whose puts return when it has the value: the mode of a tier that says nothing.
@@ -12067,14 +12824,14 @@ template <class Cache>
 tier<Cache, tier_mode::write_through> write_through(std::unique_ptr<Cache> cache) noexcept {
   return tier<Cache, tier_mode::write_through>(std::move(cache));
 }
-/// A tier that is written in the background, after the put has returned.
+/// A tier that is written in the background, after the put has returned. What it still owes is bounded by the options, and looked at first by every look-up.
 template <class Cache>
-tier<Cache, tier_mode::write_back> write_back(Cache& cache) noexcept {
-  return tier<Cache, tier_mode::write_back>(cache);
+tier<Cache, tier_mode::write_back> write_back(Cache& cache, const write_back_options& options = {}) noexcept {
+  return tier<Cache, tier_mode::write_back>(cache, options);
 }
 template <class Cache>
-tier<Cache, tier_mode::write_back> write_back(std::unique_ptr<Cache> cache) noexcept {
-  return tier<Cache, tier_mode::write_back>(std::move(cache));
+tier<Cache, tier_mode::write_back> write_back(std::unique_ptr<Cache> cache, const write_back_options& options = {}) noexcept {
+  return tier<Cache, tier_mode::write_back>(std::move(cache), options);
 }
 /// A tier that is only read.
 template <class Cache>
@@ -12118,7 +12875,7 @@ struct tier_from<tier<Cache, Mode>> {
 namespace larder::sync {
 
 /// Puts and erases that were acknowledged and are still to reach a slow tier, in order, one pending change per key. A look-up
-/// asks here first, so nothing acknowledged is ever invisible. Bounded in bytes: beyond the bound `put` waits. A child of
+/// asks here first, so nothing acknowledged is ever invisible. Bounded in bytes: beyond the bound `put` waits, or the oldest values go. A child of
 /// `fork` begins with nothing pending: what its parent owes its parent writes.
 template <class Key, class Value, class Hash>
 class write_back_queue {
@@ -12130,9 +12887,11 @@ class write_back_queue {
   };
 
   /// `write(key, optional<Value>)` does the real put (or erase) on the queue's own thread and must not throw. The destructor
-  /// flushes for up to five seconds; what is left then is dropped, but for the write that is just running.
-  write_back_queue(std::function<void(const Key&, const std::optional<Value>&)> write, std::uint64_t most_bytes, Hash hash)
-      : debts_(settings{std::move(write), most_bytes, std::move(hash)}) {}
+  /// flushes until the options' deadline; what is left then is dropped, but for the write that is just running. `dropped(key)` is told, under the queue's lock,
+  /// of a value that goes unwritten because the queue was full.
+  write_back_queue(std::function<void(const Key&, const std::optional<Value>&)> write, const write_back_options& options, Hash hash,
+                   std::function<void(const Key&)> dropped = [](const Key&) {})
+      : debts_(settings{std::move(write), options, std::move(hash), std::move(dropped)}) {}
 
   void put(const Key& key, std::optional<Value> value, std::uint64_t size) { debts_.get().put(key, std::move(value), size); }
 
@@ -12169,12 +12928,23 @@ class write_back_queue {
     const debts* const mine = debts_.find();
     return mine != nullptr ? mine->size() : 0;
   }
+  /// Bytes of the values that are pending.
+  std::uint64_t weight() const {
+    const debts* const mine = debts_.find();
+    return mine != nullptr ? mine->weight() : 0;
+  }
+  /// How many values went unwritten because the queue was full.
+  std::uint64_t dropped() const {
+    const debts* const mine = debts_.find();
+    return mine != nullptr ? mine->dropped() : 0;
+  }
 
  private:
   struct settings {
     std::function<void(const Key&, const std::optional<Value>&)> write;
-    std::uint64_t most_bytes;
+    write_back_options options;
     Hash hash;
+    std::function<void(const Key&)> dropped;
   };
 
   /// What one process owes, and its thread, which starts with the first change.
@@ -12184,7 +12954,7 @@ class write_back_queue {
     debts(const debts&) = delete;
     debts& operator=(const debts&) = delete;
     ~debts() {
-      flush(std::chrono::seconds(5));
+      flush(given_.options.flush_deadline);
       {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
@@ -12195,11 +12965,15 @@ class write_back_queue {
 
     void put(const Key& key, std::optional<Value> value, std::uint64_t size) {
       std::unique_lock lock(mutex_);
-      settled_.wait(lock, [&] {
+      const auto fits = [&] {
         const auto older = changes_.find(key);  // its room is this one's
         const std::uint64_t others = bytes_ - (older == changes_.end() ? 0 : older->second.size);
-        return others == 0 || others + size <= given_.most_bytes;
-      });
+        return others == 0 || others + size <= given_.options.most_bytes;
+      };
+      if (given_.options.when_full == full_queue::wait)
+        settled_.wait(lock, fits);
+      else
+        drop_oldest_until(fits, key);
       const auto [at, fresh] = changes_.try_emplace(key);
       if (!fresh) bytes_ -= at->second.size;
       at->second.value = std::move(value);
@@ -12267,6 +13041,14 @@ class write_back_queue {
       const std::lock_guard lock(mutex_);
       return changes_.size();
     }
+    std::uint64_t weight() const {
+      const std::lock_guard lock(mutex_);
+      return bytes_;
+    }
+    std::uint64_t dropped() const {
+      const std::lock_guard lock(mutex_);
+      return dropped_;
+    }
 
    private:
     struct change {
@@ -12307,6 +13089,26 @@ class write_back_queue {
       }
     }
 
+    /// Erases stay: they cost nothing, and without one an old value would come back.
+    template <class Fits>
+    void drop_oldest_until(Fits& fits, const Key& but) {
+      for (std::size_t left = order_.size(); left != 0 && !fits(); --left) {
+        Key oldest = order_.pop();
+        const auto at = changes_.find(oldest);
+        if (at == changes_.end()) continue;
+        if (at->second.size == 0 || oldest == but) {
+          order_.push(std::move(oldest));
+          continue;
+        }
+        bytes_ -= at->second.size;
+        ++dropped_;
+        given_.dropped(oldest);
+        changes_.erase(at);
+        count_changes();
+      }
+      settled_.notify_all();
+    }
+
     void count_changes() noexcept { count_.store(changes_.size(), std::memory_order_release); }
 
     const settings& given_;
@@ -12318,6 +13120,7 @@ class write_back_queue {
     pending_queue<Key> order_;
     std::optional<Key> running_;
     std::uint64_t bytes_ = 0;
+    std::uint64_t dropped_ = 0;
     bool stopping_ = false;
     std::thread thread_;
   };
@@ -12344,6 +13147,9 @@ class tier_access {
   using departures = typename cache_type::departures;
   static constexpr bool writable = Tier::mode != tier_mode::read_only;
   static constexpr bool queued = Tier::mode == tier_mode::write_back;
+  /// Whether a large value that a slower tier has can come straight into this one's files.
+  static constexpr bool lands_values = writable && !queued && std::is_same_v<mapped_type, bytes> && cache_type::lands_values;
+  using landing = typename cache_type::landing;
 
   template <class Argument>
     requires(!std::is_same_v<std::remove_cvref_t<Argument>, tier_access>)
@@ -12358,6 +13164,21 @@ class tier_access {
     if (auto waiting = owed(key); waiting.known) return std::move(waiting.value);
     if (doubtful(key)) return std::nullopt;
     return tier_->get(key);
+  }
+  /// The same where the value may be far away: `control` follows it, and it may land in another tier's room.
+  std::optional<mapped_type> get(key_view key, [[maybe_unused]] const transfer_control& control, [[maybe_unused]] storage::value_landing* room) {
+    if constexpr (cache_type::is_remote) {
+      if (auto waiting = owed(key); waiting.known) return std::move(waiting.value);
+      if (doubtful(key)) return std::nullopt;
+      return tier_->find_far(key, control, room);
+    } else {
+      return get(key);
+    }
+  }
+  /// Whether a load that begins now does without this tier, which takes longer than loading; counted. What loads take tells `note_load`.
+  bool bypasses() { return sync::bypasses(tier_->engine_); }
+  void note_load([[maybe_unused]] duration cost) noexcept {
+    if constexpr (requires { tier_->engine_.note_load(cost); }) tier_->engine_.note_load(cost);
   }
   /// A look-up that counts for nothing.
   std::optional<mapped_type> peek(key_view key) {
@@ -12396,6 +13217,26 @@ class tier_access {
   bool promote(key_view key, const mapped_type& value, departures& gone) {
     if (doubtful(key) || owed(key).known) return false;
     return tier_->store_untold(key, fit(value), {.only_if_absent = true}, gone);
+  }
+
+  /// Room in this tier for a large value that a slower one has; null when there is none to be had.
+  std::unique_ptr<landing> land(key_view key) {
+    if constexpr (lands_values)
+      return doubtful(key) ? nullptr : tier_->engine_.land(tier_->engine_.locate(key));
+    else
+      return nullptr;
+  }
+  /// `promote` of what has landed, which becomes an entry as it lies.
+  bool promote(key_view key, [[maybe_unused]] const landing& whole, [[maybe_unused]] departures& gone) {
+    if constexpr (lands_values) {
+      if (doubtful(key)) return false;
+      tier_->loading_.supersede(key);
+      const bool stored = tier_->engine_.adopt(tier_->engine_.locate(key), whole.path(), adopt_mode::move, gone, storage::write_mode{.only_if_absent = true});
+      tier_->loading_.supersede(key);
+      return stored;
+    } else {
+      return false;
+    }
   }
 
   /// Drops the key, now or, in a `write_back` tier, later; whether it was there.
@@ -12440,6 +13281,19 @@ class tier_access {
     else
       return true;
   }
+  /// Bytes of values that this tier still has to take, and how many it never took because they were too many.
+  std::uint64_t owed_bytes() const {
+    if constexpr (queued)
+      return queue_->weight();
+    else
+      return 0;
+  }
+  std::uint64_t dropped() const {
+    if constexpr (queued)
+      return queue_->dropped();
+    else
+      return 0;
+  }
   void tell(departures& gone) { tier_->engine_.tell(gone); }
 
  private:
@@ -12449,7 +13303,6 @@ class tier_access {
     std::size_t operator()(key_view key) const { return static_cast<std::size_t>(owner->hash(key)); }
   };
   using queue_type = sync::write_back_queue<key_type, mapped_type, key_hash>;
-  static constexpr std::uint64_t most_owed_bytes = std::uint64_t{256} << 20;
   static constexpr std::size_t copied_below = 64 * 1024;
 
   std::uint64_t hash(key_view key) const { return tier_->hash_of(key); }
@@ -12466,7 +13319,7 @@ class tier_access {
             } catch (...) {  // a weigher of the user's; the tier is in doubt about the key
             }
           },
-          most_owed_bytes, key_hash{this});
+          tier_.options(), key_hash{this}, [this](const key_type& key) { doubts_.after_write(hash(key), true); });
     else
       return nullptr;
   }
@@ -12537,6 +13390,8 @@ struct tiered_stats {
   std::uint64_t load_failures = 0;
   std::uint64_t joined = 0;  ///< look-ups that waited for another one's search or load
   duration load_time{0};
+  std::uint64_t owed_bytes = 0;  ///< of values that `write_back` tiers still have to take
+  std::uint64_t dropped = 0;     ///< acknowledged values that they never took, as they owed too much (`full_queue::drop_oldest`)
 
   const cache_stats& operator[](std::size_t tier) const noexcept { return tiers[tier]; }
   double hit_rate() const noexcept {
@@ -12579,8 +13434,11 @@ class tiered {
   tiered(const tiered&) = delete;
   tiered& operator=(const tiered&) = delete;
 
-  /// The value from the fastest tier that has it, or nothing; promoted into the faster ones.
-  std::optional<mapped_type> get(key_view key) {
+  /// The value from the fastest tier that has it, or nothing; promoted into the faster ones. Large `bytes` of a remote tier come straight
+  /// into the files of an `mmap_disk` above it, and go on from there after a crash.
+  std::optional<mapped_type> get(key_view key) { return get(key, transfer_control{}); }
+  /// The same, with word of how far a large value has come and a way to give up, which is a miss. Who joins another look-up hears nothing.
+  std::optional<mapped_type> get(key_view key, const transfer_control& control) {
     if (std::optional<mapped_type> value = fastest().get(key)) {
       hits_.add();
       return value;
@@ -12588,14 +13446,21 @@ class tiered {
     std::optional<mapped_type> value;
     if constexpr (tier_count > 1) {
       const key_type owned(key);
-      const auto [flown, led] = flights_.join_or_lead(owned);
-      if (led) {
-        value = search(owned, flown, [](auto&) {});
-      } else {
-        joined_.add();
+      for (bool given_up = true; given_up;) {
+        const auto [flown, led] = flights_.join_or_lead(owned);
+        given_up = false;
         try {
-          value = flights_.wait(flown);
-        } catch (...) {  // another's loader failed, or is asking for its own key: here it is a plain miss
+          if (led) {
+            value = search(owned, flown, control, [&](auto&) { stop_if_asked(control.stop); });
+          } else {
+            joined_.add();
+            value = flights_.wait(flown, control.stop);
+          }
+        } catch (const error& e) {  // another's loader failed, or is asking for its own key: here it is a plain miss
+          if (led && e.cause() != error_cause::cancelled) throw;
+          given_up = !led && e.cause() == error_cause::cancelled && !control.stop.stop_requested();  // by the other: then it is searched for here
+        } catch (...) {
+          if (led) throw;
         }
       }
     }
@@ -12643,23 +13508,25 @@ class tiered {
   bool put_if_absent(key_view key, mapped_type value) {
     if (contains(key)) return false;
     return write(key, [&] {
-      std::size_t decided = tier_count;
+      tier_choice decided{};
       bool present = false;
       slowest_first([&](auto& tier, auto at) {
         if constexpr (!std::remove_reference_t<decltype(tier)>::queued) {
-          if (present || decided != tier_count || tier.doubtful(key)) return;
+          if (present || any_of(decided) || tier.doubtful(key)) return;
           if (tier.put(key, value, {.only_if_absent = true}, nullptr))
-            decided = at();
+            decided[at()] = true;
           else
             present = tier.cache().contains(key);  // else it has no room for it
         }
       });
-      return !present && put_in_tiers(key, value, {}, decided);
+      if (present) return false;
+      const bool elsewhere = put_in_tiers(key, value, {}, decided);
+      return elsewhere || any_of(decided);
     });
   }
 
   /// The value, from the tiers or by one load per key at a time; see `cache::get_or_load`. The loaded value goes to every
-  /// writable tier.
+  /// writable tier. A remote tier that takes longer than loading is neither asked nor written, now and then apart (`resilience::bypass`).
   template <class Loader>
   mapped_type get_or_load(key_view key, Loader&& loader, const std::stop_token& stop = {}) {
     if (std::optional<mapped_type> value = fastest().get(key)) {
@@ -12668,7 +13535,7 @@ class tiered {
     }
     const key_type owned(key);
     for (;;) {
-      if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
+      stop_if_asked(stop);
       const auto [flown, led] = flights_.join_or_lead(owned);
       std::optional<mapped_type> value;
       if (!led) {
@@ -12679,10 +13546,22 @@ class tiered {
         return std::move(*value);
       }
       bool loaded = false;
-      value = search(owned, flown, [&](std::optional<mapped_type>& found) {
-        loaded = true;
-        found.emplace(load(loader, owned, stop));
+      tier_choice without{};
+      fastest_first([&](auto& tier, auto at) {
+        without[at()] = tier.bypasses();
+        return false;
       });
+      const auto load_it = [&](std::optional<mapped_type>& found) {
+        stop_if_asked(stop);
+        loaded = true;
+        const instant begun = steady_time::now();
+        found.emplace(load(loader, owned, stop));
+        fastest_first([cost = steady_time::now() - begun](auto& tier, auto) {
+          tier.note_load(cost);
+          return false;
+        });
+      };
+      value = search(owned, flown, transfer_control{stop, {}}, load_it, without);
       (loaded ? misses_ : hits_).add();
       return std::move(*value);
     }
@@ -12718,7 +13597,7 @@ class tiered {
   }
 
   /// Waits until what `write_back` tiers still owe is written, at most so long; whether that was reached. The destructor
-  /// does it for up to five seconds.
+  /// does it for as long as the tier's options say, five seconds when they say nothing.
   bool flush(duration deadline = std::chrono::seconds(5)) {
     const instant end = core::deadline_after(steady_time::now(), deadline);
     bool done = true;
@@ -12728,7 +13607,13 @@ class tiered {
 
   tiered_stats<tier_count> stats() const {
     tiered_stats<tier_count> snapshot;
-    std::apply([&](const auto&... tier) { snapshot.tiers = {tier.cache().stats()...}; }, tiers_);
+    std::apply(
+        [&](const auto&... tier) {
+          snapshot.tiers = {tier.cache().stats()...};
+          snapshot.owed_bytes = (tier.owed_bytes() + ...);
+          snapshot.dropped = (tier.dropped() + ...);
+        },
+        tiers_);
     snapshot.hits = hits_.load();
     snapshot.misses = misses_.load();
     snapshot.promotions = promotions_.load();
@@ -12753,7 +13638,12 @@ class tiered {
   using flights_type = sync::single_flight<key_type, std::optional<mapped_type>, key_hash>;
   /// Entries that left the tiers, of which the listeners are told once no lock is held.
   using departures = std::tuple<typename tier_access<Tiers>::departures...>;
+  /// Where a large value has landed on its way, by tier.
+  using landings = std::tuple<std::unique_ptr<typename tier_access<Tiers>::landing>...>;
 
+  static void stop_if_asked(const std::stop_token& stop) {
+    if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
+  }
   auto& fastest() noexcept { return std::get<0>(tiers_); }
   std::uint64_t hash(key_view key) const { return std::get<0>(tiers_).cache().hash_of(key); }
 
@@ -12775,11 +13665,15 @@ class tiered {
     }
   }
 
+  using tier_choice = std::array<bool, tier_count>;
+
   /// Leads a flight: looks through the tiers below the first, promotes a hit; `otherwise(value)` may fill in what none had,
-  /// which is then stored everywhere.
+  /// which is then stored everywhere. Tiers that it does `without` are neither asked nor written.
   template <class Otherwise>
-  std::optional<mapped_type> search(const key_type& key, const typename flights_type::handle& flown, Otherwise&& otherwise) {
+  std::optional<mapped_type> search(const key_type& key, const typename flights_type::handle& flown, const transfer_control& control, Otherwise&& otherwise,
+                                    const tier_choice& without = {}) {
     std::optional<mapped_type> value;
+    landings landed;
     try {
       const sync::write_epochs::read epoch(epochs_, hash(key));
       std::size_t found_in = 0;
@@ -12787,21 +13681,22 @@ class tiered {
       if (!value)
         fastest_first([&](auto& tier, auto at) {
           if constexpr (at() != 0) {
-            value = tier.get(key);
+            if (without[at()]) return false;
+            value = tier.get(key, control, landing_above<at()>(key, landed));
             found_in = at();
           }
           return value.has_value();
         });
       departures gone;
       if (value) {
-        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, epoch, gone); });
+        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, landed, epoch, gone); });
       } else {
         otherwise(value);
         flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) {
           // A write that this flight met at its beginning did not see it then: it must have seen it by now.
           if (!v || !epoch.settled()) return;
           const sync::write_epochs::write mine(epochs_, hash(key));
-          put_in_tiers(key, *v, {}, tier_count, &gone);
+          put_in_tiers(key, *v, {}, without, &gone);
           if (!mine.alone()) keep_slowest_only(key, &gone);
         });
       }
@@ -12813,14 +13708,42 @@ class tiered {
     return value;
   }
 
-  /// Copies a value into the writable tiers faster than the one that had it. When a write of the key came in between, the
-  /// copies may be older than it and are dropped again.
-  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, const sync::write_epochs::read& epoch,
-               departures& gone) {
+  /// Room in the nearest faster tier that takes large values as they come, for what the I-th may have.
+  template <std::size_t I>
+  storage::value_landing* landing_above([[maybe_unused]] const key_type& key, [[maybe_unused]] landings& landed) {
+    if constexpr (landing_tier<I>() == tier_count) {
+      return nullptr;
+    } else {
+      constexpr std::size_t above = landing_tier<I>();
+      std::get<above>(landed) = std::get<above>(tiers_).land(key);
+      return std::get<above>(landed).get();
+    }
+  }
+  template <std::size_t I>
+  static constexpr std::size_t landing_tier() {
+    constexpr std::array<bool, tier_count> lands{tier_access<Tiers>::lands_values...};
+    if constexpr (std::tuple_element_t<I, std::tuple<Tiers...>>::cache_type::in_memory) return tier_count;
+    for (std::size_t above = I; above != 0; --above)
+      if (lands[above - 1]) return above - 1;
+    return tier_count;
+  }
+
+  /// Copies a value into the writable tiers faster than the one that had it, or makes it an entry where it has landed. When a write of the
+  /// key came in between, the copies may be older than it and are dropped again.
+  void promote(const key_type& key, mapped_type value, std::size_t found_in, landings& landed, const sync::write_epochs::read& epoch, departures& gone) {
     std::array<bool, tier_count> copied{};
     slowest_first([&](auto& tier, auto at) {
       if (at() >= found_in) return;
-      copied[at()] = tier.promote(key, value, std::get<at()>(gone));
+      if constexpr (std::remove_reference_t<decltype(tier)>::lands_values) {
+        if (const auto& whole = std::get<at()>(landed); whole && whole->is_whole()) {
+          copied[at()] = tier.promote(key, *whole, std::get<at()>(gone));
+          if (std::optional<mapped_type> entry = tier.peek(key); copied[at()] && entry) value = std::move(*entry);  // what holds it is counted there
+        } else {
+          copied[at()] = tier.promote(key, value, std::get<at()>(gone));
+        }
+      } else {
+        copied[at()] = tier.promote(key, value, std::get<at()>(gone));
+      }
       if (copied[at()]) promotions_.add();
     });
     if (!epoch.undisturbed())
@@ -12839,12 +13762,13 @@ class tiered {
     flights_.supersede(key);  // those that began meanwhile
     return stored;
   }
-  /// Puts into every writable tier but `except`, slowest first; whether any has it. With `gone` the listeners are told later.
-  bool put_in_tiers(key_view key, const mapped_type& value, const storage::write_mode& mode, std::size_t except = tier_count,
+  static bool any_of(const tier_choice& tiers) noexcept { return std::find(tiers.begin(), tiers.end(), true) != tiers.end(); }
+  /// Puts into every writable tier but those `except`, slowest first; whether any took it. With `gone` the listeners are told later.
+  bool put_in_tiers(key_view key, const mapped_type& value, const storage::write_mode& mode, const tier_choice& except = {},
                     departures* gone = nullptr) {
-    bool stored = except != tier_count;
+    bool stored = false;
     slowest_first([&](auto& tier, auto at) {
-      if (at() != except) stored = tier.put(key, value, mode, of<at()>(gone)) || stored;
+      if (!except[at()]) stored = tier.put(key, value, mode, of<at()>(gone)) || stored;
     });
     return stored;
   }

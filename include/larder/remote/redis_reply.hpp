@@ -42,7 +42,7 @@ class redis_reply_parser {
   redis_reply_parser() : reader_(::redisReaderCreateWithFunctions(&functions)) {
     if (!reader_) core::fail(error_cause::io, "hiredis gives no reader: out of memory");
     reader_->maxbuf = 0;  // no limit on an empty buffer: it goes with this parser
-    reader_->privdata = &state_;
+    reader_->privdata = state_.get();
   }
   redis_reply_parser(const redis_reply_parser&) = delete;
   redis_reply_parser& operator=(const redis_reply_parser&) = delete;
@@ -61,7 +61,7 @@ class redis_reply_parser {
     fed_ += piece.size();
     void* whole = nullptr;
     if (::redisReaderFeed(reader_.get(), piece.data(), piece.size()) != REDIS_OK || ::redisReaderGetReply(reader_.get(), &whole) != REDIS_OK) {
-      if (state_.too_many) core::fail(error_cause::server, "a reply of redis has more than " + std::to_string(most_elements) + " elements");
+      if (state_->too_many) core::fail(error_cause::server, "a reply of redis has more than " + std::to_string(most_elements) + " elements");
       core::fail(error_cause::server, "what came is no reply of redis; does another service listen there?");
     }
     if (whole == nullptr) return {piece.size(), std::nullopt};
@@ -142,7 +142,7 @@ class redis_reply_parser {
   }
   static inline redisReplyObjectFunctions functions = made<redisReplyObjectFunctions>();
 
-  reading state_;
+  std::unique_ptr<reading> state_ = std::make_unique<reading>();  // on the heap: hiredis keeps its address
   std::unique_ptr<redisReader, reader_free> reader_;
   std::size_t fed_ = 0;
 };
