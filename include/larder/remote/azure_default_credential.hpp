@@ -152,7 +152,7 @@ class basic_azure_default_credential final : public token_source {
 
   secret token() override { return cache_.token(); }
   /// As `token()`, for callers that have a stop or a time of their own (`http_request::stop`, `answer_by`); see `token_cache`.
-  secret token(const std::stop_token& stop, std::chrono::steady_clock::time_point give_up) { return cache_.token(stop, give_up); }
+  secret token_by(const std::stop_token& stop, std::chrono::steady_clock::time_point give_up) override { return cache_.token_by(stop, give_up); }
   void reject(const secret& stale) override { cache_.reject(stale); }
 
   /// The name of the credential that works; empty until one has.

@@ -75,7 +75,7 @@ class azure_signer {
       request.headers.push_back({"Authorization", "SharedKey " + account_ + ":" + azure_signature(key_, azure_string_to_sign(request, account_))});
       return;
     }
-    const secret token = source_ ? source_->token() : token_;
+    const secret token = source_ ? source_->token_by(request.stop, request.answer_by) : token_;
     std::string text(scheme);
     text += token.reveal();
     request.headers.push_back({"Authorization", text});

@@ -61,11 +61,11 @@ class token_cache final : public token_source {
   explicit token_cache(token_renewal renewal, time_source<Clock> clock, Arguments&&... arguments)
       : renewal_(checked(renewal)), clock_(clock), credential_(std::forward<Arguments>(arguments)...), keepers_(this) {}
 
-  secret token() override { return token({}, std::chrono::steady_clock::time_point::max()); }
+  secret token() override { return token_by({}, std::chrono::steady_clock::time_point::max()); }
 
   /// As `token()`, for callers that have a stop or a time of their own: they get `larder::error` (cancelled, timeout) then, and the
   /// fetch goes on for the others.
-  secret token(const std::stop_token& stop, std::chrono::steady_clock::time_point give_up) { return keepers_.get().token(stop, give_up); }
+  secret token_by(const std::stop_token& stop, std::chrono::steady_clock::time_point give_up) override { return keepers_.get().token(stop, give_up); }
 
   /// The token is given up unless another has come since. When a fetch has just brought the same token again it is kept: the
   /// service has no other.

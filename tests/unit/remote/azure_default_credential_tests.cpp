@@ -237,7 +237,7 @@ TEST_CASE("destroying the credential ends what it is waiting for") {
   const std::string file = (w.folder.path() / "begun").string();
   w.az("touch " + file + "; exec /bin/sleep 600");
   const std::unique_ptr<credential> subject = w.make();
-  CHECK(failure_of([&] { subject->token({}, std::chrono::steady_clock::now()); }));
+  CHECK(failure_of([&] { subject->token_by({}, std::chrono::steady_clock::now()); }));
   const auto latest = std::chrono::steady_clock::now() + 20s;
   while (!std::filesystem::exists(file) && std::chrono::steady_clock::now() < latest) std::this_thread::yield();
   CHECK(std::filesystem::exists(file));  // and the end of this test does not take ten minutes

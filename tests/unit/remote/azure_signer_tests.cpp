@@ -28,6 +28,13 @@ std::optional<std::string> header(const http_request& request, std::string_view 
 
 struct counted_tokens final : larder::remote::token_source {
   larder::secret token() override { return larder::secret("token" + std::to_string(rejected)); }
+  larder::secret token_by(const std::stop_token& stop, std::chrono::steady_clock::time_point by) override {
+    may_stop = stop.stop_possible();
+    give_up = by;
+    return token();
+  }
+  bool may_stop = false;
+  std::chrono::steady_clock::time_point give_up{};
   void reject(const larder::secret& stale) override {
     last = std::string(stale.reveal());
     ++rejected;
@@ -52,6 +59,19 @@ TEST_CASE("a key signs each try with the time of that try") {
   signer.sign(second, clock::time_point(std::chrono::seconds(1795193158)));
   CHECK(header(first, "Authorization") != header(second, "Authorization"));
   CHECK_FALSE(signer.rejected(first));
+}
+
+TEST_CASE("a token is waited for no longer than the request may wait") {
+  const auto tokens = std::make_shared<counted_tokens>();
+  const azure_signer signer = azure_signer::tokens(tokens);
+  http_request request = at("https://a.blob.core.windows.net/c/o");
+  const std::stop_source stop;
+  request.stop = stop.get_token();
+  request.answer_by = std::chrono::steady_clock::time_point(std::chrono::hours(7));
+  signer.sign(request);
+  CHECK(tokens->may_stop);
+  CHECK(tokens->give_up == request.answer_by);
+  CHECK(header(request, "Authorization") == "Bearer token0");
 }
 
 TEST_CASE("a shared access signature is sent as it was issued, and nothing beside it") {

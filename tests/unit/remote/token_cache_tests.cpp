@@ -298,7 +298,7 @@ TEST_CASE("a rejected token is not served when the next fetch fails") {
 TEST_CASE("whoever waits can give up, by a stop or by time, and the fetch goes on for the others") {
   fixture f;
   f.service.open_gate(false);
-  const std::optional<larder::error> late = failure_of([&] { f.cache.token({}, std::chrono::steady_clock::now()); });
+  const std::optional<larder::error> late = failure_of([&] { f.cache.token_by({}, std::chrono::steady_clock::now()); });
   REQUIRE(late);
   CHECK(late->cause() == error_cause::timeout);
   std::stop_source stop;
@@ -306,7 +306,7 @@ TEST_CASE("whoever waits can give up, by a stop or by time, and the fetch goes o
     f.service.wait_for_fetch(1);
     stop.request_stop();
   });
-  const std::optional<larder::error> stopped = failure_of([&] { f.cache.token(stop.get_token(), std::chrono::steady_clock::time_point::max()); });
+  const std::optional<larder::error> stopped = failure_of([&] { f.cache.token_by(stop.get_token(), std::chrono::steady_clock::time_point::max()); });
   stopping.join();
   REQUIRE(stopped);
   CHECK(stopped->cause() == error_cause::cancelled);
@@ -321,7 +321,7 @@ TEST_CASE("destroying the cache stops the fetch that is on its way") {
   service.open_gate(false);
   {
     cache_type cache({}, larder::time_source<manual_clock>(clock), service);
-    CHECK(failure_of([&] { cache.token({}, std::chrono::steady_clock::now()); }));
+    CHECK(failure_of([&] { cache.token_by({}, std::chrono::steady_clock::now()); }));
     CHECK(service.wait_for_fetch(1));
   }
   CHECK(service.stopped == 1);
@@ -350,7 +350,7 @@ TEST_CASE("a child of fork does not wait for the fetch that its parent had begun
   };
   manual_clock clock{1'700'000'000s};
   remote::token_cache<slow_in_the_parent, manual_clock> cache({}, larder::time_source<manual_clock>(clock));
-  CHECK(failure_of([&] { cache.token({}, std::chrono::steady_clock::now()); }));
+  CHECK(failure_of([&] { cache.token_by({}, std::chrono::steady_clock::now()); }));
   while (!cache.credential().begun) std::this_thread::yield();
   const pid_t child = fork();
   if (child == 0) {
