@@ -68,7 +68,7 @@ class http_blob<Protocol>::store {
   store(const http_blob& policy, error_sink&)
       : transport_({}, policy.resilience, policy.protocol.credentials(), policy.protocol.transport()),
         client_(policy.protocol, transport_),
-        transfers_(policy.transfers) {}
+        transfers_(moving(policy)) {}
   store(const store&) = delete;
   store& operator=(const store&) = delete;
 
@@ -94,6 +94,14 @@ class http_blob<Protocol>::store {
   client& protocol_client() noexcept { return client_; }
 
  private:
+  /// The size of parts is the protocol's to say, where it has one.
+  static transfer_settings moving(const http_blob& policy) {
+    transfer_settings out = policy.transfers;
+    if constexpr (requires { policy.protocol.part_size; }) out.part_size = policy.protocol.part_size;
+    if constexpr (requires { policy.protocol.block_size; }) out.part_size = policy.protocol.block_size;
+    return out;
+  }
+
   transport transport_;
   client client_;
   remote::object_transfers transfers_;  // last: its threads use the client

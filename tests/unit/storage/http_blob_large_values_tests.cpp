@@ -322,6 +322,8 @@ TEST_CASE("an erase or a put during the download wins over what has landed") {
       CHECK(tiers.all.get("model") == newer);
       if (found) CHECK((*found == value || *found == newer));
     }
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!directory.staging().empty() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
     CHECK(directory.staging().empty());
   }
 }

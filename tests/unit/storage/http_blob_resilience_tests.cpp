@@ -370,7 +370,7 @@ TEST_CASE("no secret shows in what the stack says") {
     auto c = make(server.url() + "/m", how);
     CHECK(c.put("a", text("value")));
     for (const fault& f : std::vector<fault>{{.times = 4, .status = 401}, {.times = 4, .status = 500}, {.times = 4, .status = 429}, {.kind = fault_kind::close, .times = 9},
-                                             {.kind = fault_kind::truncate, .times = 4, .after = 1},
+                                             {.kind = fault_kind::truncate, .times = 4, .after = 0},
                                              {.kind = fault_kind::verbatim, .times = 4, .reply = "HTTP/1.1 503 " + planted + "\r\nRetry-After: " + planted + "\r\nETag: " + planted + "\r\n\r\n" + planted}}) {
       server.inject(f);
       CHECK_FALSE(c.get("a"));
