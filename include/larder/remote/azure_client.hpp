@@ -17,6 +17,7 @@
 #include <larder/remote/http.hpp>
 #include <larder/remote/message_digest.hpp>
 #include <larder/remote/part_read.hpp>
+#include <larder/remote/random_mark.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/url.hpp>
 
@@ -26,7 +27,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <random>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -169,7 +169,7 @@ class azure_client {
   /// A new upload of the object, to which any threads put parts. Sends nothing; one that is never committed needs no end.
   std::string begin_upload(std::string_view name) const {
     check_blob_name(name);
-    return random_id();
+    return random_mark();
   }
   /// Puts the part of that index (0 to 49,999; the indexes make no order, the tags of the commit do); gives its tag. Repeating it is harmless.
   std::string put_part(std::string_view name, std::string_view upload, std::size_t index, std::span<const bytes> parts, std::stop_token stop = {}) {
@@ -224,7 +224,7 @@ class azure_client {
   std::optional<std::string> acquire_lease(std::string_view name, std::chrono::seconds duration) {
     if (duration != until_released && (duration < std::chrono::seconds{15} || duration > std::chrono::seconds{60}))
       core::fail(error_cause::invalid_argument, "a lease of " + std::to_string(duration.count()) + " s: the service gives 15 to 60 seconds, or until_released");
-    std::string id = random_id();
+    std::string id = random_mark();
     for (const std::size_t dash : {std::size_t{20}, std::size_t{16}, std::size_t{12}, std::size_t{8}}) id.insert(dash, 1, '-');
     http_request request = lease(name, "acquire");
     request.headers.push_back({"x-ms-lease-duration", std::to_string(duration.count())});
@@ -264,14 +264,6 @@ class azure_client {
     return request;
   }
 
-  /// 128 random bits in hexadecimal.
-  static std::string random_id() {
-    std::random_device device;
-    std::string text;
-    for (int i = 0; i < 32; ++i) text += "0123456789abcdef"[device() & 15U];
-    return text;
-  }
-
   /// Gives the request its body and the digest by which the service checks that it arrived.
   static void carry(http_request& request, std::span<const bytes> parts) {
     request.body = parts;
@@ -301,7 +293,7 @@ class azure_client {
     http_request request = at("PUT", name);
     request.headers.push_back({"x-ms-blob-type", "BlockBlob"});
     carry(request, parts);
-    return publish(request, name, random_id(), mode);
+    return publish(request, name, random_mark(), mode);
   }
 
   /// Sends what makes an object visible. What is in the way of a create_only may be its own: the transport may have sent it

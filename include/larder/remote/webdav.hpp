@@ -14,6 +14,7 @@
 #include <larder/remote/http.hpp>
 #include <larder/remote/multistatus.hpp>
 #include <larder/remote/part_read.hpp>
+#include <larder/remote/random_mark.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/secret.hpp>
 #include <larder/remote/url.hpp>
@@ -23,7 +24,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -119,7 +119,7 @@ class webdav::client {
                                                     std::to_string(max_object_) + ", and could not be read back; raise max_object");
     if (mode == put_mode::create_only && head(name)) return false;  // spares the upload; MOVE is what decides
     if (!plain_.load(std::memory_order_relaxed)) {
-      const std::string beside = std::string(name) + "~" + random_text();
+      const std::string beside = std::string(name) + "~" + remote::random_mark();  // nobody else writes there; `~` is in no object's name
       write(beside, parts, false);
       if (const std::optional<bool> moved = move(beside, name, parts, mode)) return *moved;
       plain_.store(true, std::memory_order_relaxed);
@@ -186,14 +186,6 @@ class webdav::client {
     remote::url target = name.empty() ? base_ : base_.child(name);
     target.path += '/';  // nginx insists
     return target;
-  }
-
-  /// 128 random bits: nobody else writes beside the same object under the same name. `~` is in no object's name.
-  static std::string random_text() {
-    std::random_device device;
-    std::string text;
-    for (int i = 0; i < 32; ++i) text += "0123456789abcdef"[device() & 15U];
-    return text;
   }
 
   /// PUT, making the collections above when they are missing; false when `only_new` met an object.
