@@ -179,6 +179,13 @@ class bytes {
   core::byte_owner* owner_ = nullptr;
 };
 
+/// How many bytes the parts have together.
+inline std::uint64_t total_size(std::span<const bytes> parts) noexcept {
+  std::uint64_t sum = 0;
+  for (const bytes& part : parts) sum += part.size();
+  return sum;
+}
+
 /// Memory to fill once, on the heap and aligned to 64; `freeze()` turns it into `bytes` without a copy.
 class mutable_bytes {
  public:

@@ -111,8 +111,7 @@ class azure_client {
   }
 
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) {
-    std::uint64_t size = 0;
-    for (const bytes& part : parts) size += part.size();
+    const std::uint64_t size = total_size(parts);
     if (size > where_.max_object)
       core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
                                                     std::to_string(where_.max_object) + ", and could not be read back; raise max_object");

@@ -77,11 +77,7 @@ struct http_request {
   bool repeatable = false;                     ///< sending it twice does what once does, or the protocol sees to it; the methods of `is_repeatable` need not say so
   int handled_status = 0;                      ///< a status that the protocol acts upon by itself: no failure of the server, not tried again
 
-  std::uint64_t body_size() const noexcept {
-    std::uint64_t sum = 0;
-    for (const bytes& part : body) sum += part.size();
-    return sum;
-  }
+  std::uint64_t body_size() const noexcept { return total_size(body); }
 };
 
 /// A whole answer: `body` is complete, or `send` has thrown.

@@ -11,7 +11,6 @@
 #include <larder/remote/transfer_settings.hpp>
 #include <larder/remote/transfer_streams.hpp>
 
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -39,9 +38,7 @@ class object_transfers {
   template <class Client>
   bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, const transfer_control& control = {}) {
     if constexpr (part_uploading_client<Client>) {
-      std::uint64_t size = 0;
-      for (const bytes& piece : content) size += piece.size();
-      if (size > settings_.first_request) return upload_.put(client, name, content, mode, control);
+      if (total_size(content) > settings_.first_request) return upload_.put(client, name, content, mode, control);
     }
     return client.put(name, content, mode);
   }

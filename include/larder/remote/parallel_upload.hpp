@@ -38,15 +38,15 @@ class parallel_upload {
   /// client throws, cancelled.
   template <part_uploading_client Client>
   bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, const transfer_control& control = {}) {
-    const std::vector<std::vector<bytes>> parts = parts_of(content, part_size_for(size_of(content)));
+    const std::vector<std::vector<bytes>> parts = parts_of(content, part_size_for(total_size(content)));
     const std::string id = client.begin_upload(name);
     try {
       std::vector<std::string> tags(parts.size());
-      progress_meter progress{&control, size_of(content)};
+      progress_meter progress{&control, total_size(content)};
       progress.advance(0);
       streams_->run(parts.size(), settings_.streams, control.stop, [&](std::size_t i, const std::stop_token& stop) {
         tags[i] = send(client, name, id, i, parts[i], stop);
-        progress.advance(size_of(parts[i]));
+        progress.advance(total_size(parts[i]));
       });
       return client.commit_upload(name, id, tags, mode);
     } catch (...) {
@@ -77,12 +77,6 @@ class parallel_upload {
     }
   };
 
-  static std::uint64_t size_of(std::span<const bytes> content) noexcept {
-    std::uint64_t sum = 0;
-    for (const bytes& piece : content) sum += piece.size();
-    return sum;
-  }
-
   static std::vector<std::vector<bytes>> parts_of(std::span<const bytes> content, std::uint64_t size) {
     std::vector<std::vector<bytes>> parts(1);
     std::uint64_t room = size;
@@ -102,7 +96,7 @@ class parallel_upload {
 
   template <class Client>
   std::string send(Client& client, std::string_view name, const std::string& id, std::size_t index, std::span<const bytes> part, const std::stop_token& stop) {
-    const byte_budget::lease turn = budget_->take(size_of(part), stop);
+    const byte_budget::lease turn = budget_->take(total_size(part), stop);
     for (unsigned tries = 1;; ++tries) {
       if (stop.stop_requested()) core::fail(error_cause::cancelled, "an upload was given up because a stop was requested");
       try {

@@ -101,7 +101,7 @@ class s3_client {
 
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) {
     check_blob_name(name);
-    const std::uint64_t size = size_of(parts);
+    const std::uint64_t size = total_size(parts);
     if (size > where_.max_object)
       core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " + std::to_string(where_.max_object) +
                                                     ", and could not be read back; raise max_object");
@@ -239,11 +239,6 @@ class s3_client {
 
   static constexpr std::uint64_t largest_offset = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-  static std::uint64_t size_of(std::span<const bytes> parts) noexcept {
-    std::uint64_t sum = 0;
-    for (const bytes& part : parts) sum += part.size();
-    return sum;
-  }
   static http_request request_to(std::string method, url target) {
     http_request request;
     request.method = std::move(method);

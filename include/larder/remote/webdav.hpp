@@ -114,7 +114,7 @@ class webdav::client {
 
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) {
     remote::check_blob_name(name);
-    if (const std::uint64_t size = size_of(parts); size > max_object_)
+    if (const std::uint64_t size = total_size(parts); size > max_object_)
       core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
                                                     std::to_string(max_object_) + ", and could not be read back; raise max_object");
     if (mode == put_mode::create_only && head(name)) return false;  // spares the upload; MOVE is what decides
@@ -167,11 +167,6 @@ class webdav::client {
   static constexpr std::uint64_t max_listing = std::uint64_t{8} << 20U;  // bytes of XML for one collection
   static constexpr std::size_t max_collections = 1'000'000;
 
-  static std::uint64_t size_of(std::span<const bytes> parts) noexcept {
-    std::uint64_t sum = 0;
-    for (const bytes& part : parts) sum += part.size();
-    return sum;
-  }
   remote::http_request request_to(std::string method, remote::url target) const {
     remote::http_request request;
     request.method = std::move(method);
@@ -208,7 +203,7 @@ class webdav::client {
   /// Whether the object is what was to be written: then an earlier try, whose answer was lost, has written it.
   bool holds(std::string_view name, std::span<const bytes> parts) {
     const std::optional<bytes> there = get(name, {});
-    if (!there || there->size() != size_of(parts)) return false;
+    if (!there || there->size() != total_size(parts)) return false;
     std::size_t at = 0;
     for (const bytes& part : parts) {
       if (there->slice(at, part.size()) != part) return false;
@@ -258,7 +253,7 @@ class webdav::client {
     if (status == 412 && mode == put_mode::create_only) return erase_quietly(from) == false;
     if (remote::is_absent(status)) {
       const std::optional<blob_info> there = head(to);
-      if (there && there->size == size_of(parts)) return true;
+      if (there && there->size == total_size(parts)) return true;
     }
     erase_quietly(from);
     remote::fail_status(request, answer);

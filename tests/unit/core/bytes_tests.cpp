@@ -166,6 +166,15 @@ TEST_CASE("a size that no memory has is an error, not an overflow") {
   CHECK(says(refusal([] { const larder::mutable_bytes all(std::numeric_limits<std::size_t>::max()); }), "cannot be allocated"));
 }
 
+TEST_CASE("the size of parts is that of all of them together, beyond what one of them holds") {
+  CHECK(larder::total_size({}) == 0);
+  const std::vector<bytes> parts{bytes::copy_of("abc"), bytes{}, bytes::copy_of("de")};
+  CHECK(larder::total_size(parts) == 5);
+  const char one = 'x';
+  const std::vector<bytes> large(3, bytes(nullptr, &one, std::size_t{1} << 62U));  // never read
+  CHECK(larder::total_size(large) == std::uint64_t{3} << 62U);
+}
+
 TEST_CASE("copies in several threads need no lock") {
   const bytes shared = bytes::copy_of(std::string(1000, 'z'));
   std::vector<std::thread> threads;
