@@ -17,6 +17,7 @@
 #include <larder/remote/http.hpp>
 #include <larder/remote/message_digest.hpp>
 #include <larder/remote/part_read.hpp>
+#include <larder/remote/part_upload.hpp>
 #include <larder/remote/random_mark.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/url.hpp>
@@ -32,7 +33,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace larder::remote {
 
@@ -117,11 +117,7 @@ class azure_client {
                                                     std::to_string(where_.max_object) + ", and could not be read back; raise max_object");
     if (size <= where_.block_size) return put_whole(name, parts, mode);
     if (mode == put_mode::create_only && head(name)) return false;  // spares the upload; the commit is what decides
-    const std::uint64_t block = std::max(where_.block_size, (size + azure_container::most_blocks - 1) / azure_container::most_blocks);
-    const std::string upload = begin_upload(name);
-    std::vector<std::string> tags;
-    for (std::uint64_t offset = 0; offset < size; offset += block) tags.push_back(put_part(name, upload, tags.size(), cut(parts, offset, block)));
-    return commit_upload(name, upload, tags, mode);
+    return put_in_parts(*this, name, parts, mode, where_.block_size, azure_container::most_blocks);
   }
 
   bool erase(std::string_view name) {
@@ -269,23 +265,6 @@ class azure_client {
     request.has_body = true;
     const md5_digest digest = digest_of_parts<md5_digest>(parts);
     request.headers.push_back({"Content-MD5", base64({reinterpret_cast<const char*>(digest.data()), digest.size()})});
-  }
-
-  /// The bytes from `offset` on, at most `size`, as slices of the parts.
-  static std::vector<bytes> cut(std::span<const bytes> parts, std::uint64_t offset, std::uint64_t size) {
-    std::vector<bytes> out;
-    for (const bytes& part : parts) {
-      if (offset >= part.size()) {
-        offset -= part.size();
-        continue;
-      }
-      const std::uint64_t n = std::min<std::uint64_t>(size, part.size() - offset);
-      if (n == 0) break;
-      out.push_back(part.slice(static_cast<std::size_t>(offset), static_cast<std::size_t>(n)));
-      offset = 0;
-      size -= n;
-    }
-    return out;
   }
 
   bool put_whole(std::string_view name, std::span<const bytes> parts, put_mode mode) {

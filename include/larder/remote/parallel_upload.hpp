@@ -13,7 +13,6 @@
 #include <larder/remote/transfer_settings.hpp>
 #include <larder/remote/transfer_streams.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -76,23 +75,6 @@ class parallel_upload {
       control->progress(done, total);
     }
   };
-
-  static std::vector<std::vector<bytes>> parts_of(std::span<const bytes> content, std::uint64_t size) {
-    std::vector<std::vector<bytes>> parts(1);
-    std::uint64_t room = size;
-    for (const bytes& piece : content)
-      for (std::size_t at = 0; at < piece.size();) {
-        if (room == 0) {
-          parts.emplace_back();
-          room = size;
-        }
-        const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(room, piece.size() - at));
-        parts.back().push_back(piece.slice(at, n));
-        at += n;
-        room -= n;
-      }
-    return parts;
-  }
 
   template <class Client>
   std::string send(Client& client, std::string_view name, const std::string& id, std::size_t index, std::span<const bytes> part, const std::stop_token& stop) {

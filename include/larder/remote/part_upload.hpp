@@ -3,11 +3,14 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace larder::remote {
 
@@ -28,5 +31,41 @@ concept part_uploading_client = requires(C client, const std::string_view name, 
   { client.commit_upload(name, id, tags, mode) } -> std::same_as<bool>;
   { client.abort_upload(name, id) } noexcept;
 };
+
+/// The content cut into parts of `size` bytes (at least 1), the last one of what is left: slices of the pieces, nothing is copied. Of no content
+/// it is one part without bytes.
+inline std::vector<std::vector<bytes>> parts_of(std::span<const bytes> content, std::uint64_t size) {
+  std::vector<std::vector<bytes>> parts(1);
+  std::uint64_t room = size;
+  for (const bytes& piece : content)
+    for (std::size_t at = 0; at < piece.size();) {
+      if (room == 0) {
+        parts.emplace_back();
+        room = size;
+      }
+      const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(room, piece.size() - at));
+      parts.back().push_back(piece.slice(at, n));
+      at += n;
+      room -= n;
+    }
+  return parts;
+}
+
+/// Stores the content in parts of `part_size` bytes, larger ones where it would be more than `most_parts`, one after the other; false when `create_only`
+/// found an object there. Gives the upload up and throws what the client throws.
+template <part_uploading_client Client>
+bool put_in_parts(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, std::uint64_t part_size, std::uint64_t most_parts) {
+  const std::uint64_t size = total_size(content);
+  const std::uint64_t least = size / most_parts + (size % most_parts == 0 ? 0 : 1);
+  const std::string id = client.begin_upload(name);
+  try {
+    std::vector<std::string> tags;
+    for (const std::vector<bytes>& part : parts_of(content, std::max(part_size, least))) tags.push_back(client.put_part(name, id, tags.size(), part));
+    return client.commit_upload(name, id, tags, mode);
+  } catch (...) {
+    client.abort_upload(name, id);
+    throw;
+  }
+}
 
 }  // namespace larder::remote

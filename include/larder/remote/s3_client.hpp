@@ -15,6 +15,7 @@
 #include <larder/remote/blob_name.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/part_read.hpp>
+#include <larder/remote/part_upload.hpp>
 #include <larder/remote/random_mark.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/s3_answer.hpp>
@@ -34,7 +35,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace larder::remote {
 
@@ -105,7 +105,10 @@ class s3_client {
     if (size > where_.max_object)
       core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " + std::to_string(where_.max_object) +
                                                     ", and could not be read back; raise max_object");
-    if (size > where_.part_size) return put_in_parts(name, parts, size, mode);
+    if (size > where_.part_size) {
+      if (mode == put_mode::create_only && head(name)) return false;  // spares the upload; the commit is what decides
+      return put_in_parts(*this, name, parts, mode, where_.part_size, max_parts);
+    }
     if (mode == put_mode::create_only && where_.condition != s3_conditional_put::yes && head(name)) return false;
     return put_whole(name, parts, mode);
   }
@@ -341,37 +344,6 @@ class s3_client {
       if (conditional && refuses_conditions(answer, code)) continue;
       fail_s3(request, answer, code);
     }
-  }
-
-  bool put_in_parts(std::string_view name, std::span<const bytes> parts, std::uint64_t size, put_mode mode) {
-    if (mode == put_mode::create_only && head(name)) return false;  // spares the upload; the commit is what decides
-    const std::uint64_t step = std::max(where_.part_size, (size + max_parts - 1) / max_parts);
-    const std::string upload = begin_upload(name);
-    try {
-      std::vector<std::string> tags;
-      for (std::uint64_t from = 0; from < size; from += step) tags.push_back(put_part(name, upload, tags.size(), cut(parts, from, std::min(step, size - from))));
-      return commit_upload(name, upload, tags, mode);
-    } catch (...) {
-      abort_upload(name, upload);
-      throw;
-    }
-  }
-
-  /// So many bytes of the parts taken together, without copying them.
-  static std::vector<bytes> cut(std::span<const bytes> parts, std::uint64_t from, std::uint64_t size) {
-    std::vector<bytes> out;
-    for (const bytes& part : parts) {
-      if (size == 0) break;
-      if (from >= part.size()) {
-        from -= part.size();
-        continue;
-      }
-      const std::uint64_t n = std::min<std::uint64_t>(size, part.size() - from);
-      out.push_back(part.slice(static_cast<std::size_t>(from), static_cast<std::size_t>(n)));
-      from = 0;
-      size -= n;
-    }
-    return out;
   }
 
   s3_bucket where_;
