@@ -11,6 +11,7 @@
 #include <larder/remote/transfer_settings.hpp>
 #include <larder/remote/transfer_streams.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -34,11 +35,16 @@ class object_transfers {
   bool fetch(Client& client, std::string_view name, download_target& target, const transfer_control& control) {
     return download_.fetch(client, name, target, control);
   }
-  /// In one request, or in parts where the object is larger than one and the client takes parts.
+  /// In one request, or in parts side by side where the object is larger than a part and the client takes parts. A client that can say beforehand that an
+  /// object cannot be put has `admits(name, size, mode) -> bool`.
   template <class Client>
   bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, const transfer_control& control = {}) {
     if constexpr (part_uploading_client<Client>) {
-      if (total_size(content) > settings_.first_request) return upload_.put(client, name, content, mode, control);
+      if (const std::uint64_t size = total_size(content); size > settings_.part_size) {
+        if constexpr (requires { client.admits(name, size, mode); })
+          if (!client.admits(name, size, mode)) return false;
+        return upload_.put(client, name, content, mode, control);
+      }
     }
     return client.put(name, content, mode);
   }

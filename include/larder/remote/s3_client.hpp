@@ -102,13 +102,8 @@ class s3_client {
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) {
     check_blob_name(name);
     const std::uint64_t size = total_size(parts);
-    if (size > where_.max_object)
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " + std::to_string(where_.max_object) +
-                                                    ", and could not be read back; raise max_object");
-    if (size > where_.part_size) {
-      if (mode == put_mode::create_only && head(name)) return false;  // spares the upload; the commit is what decides
-      return put_in_parts(*this, name, parts, mode, where_.part_size, max_parts);
-    }
+    check_size(size);
+    if (size > where_.part_size) return admits(name, size, mode) && put_in_parts(*this, name, parts, mode, where_.part_size, max_parts);
     if (mode == put_mode::create_only && where_.condition != s3_conditional_put::yes && head(name)) return false;
     return put_whole(name, parts, mode);
   }
@@ -151,6 +146,13 @@ class s3_client {
         fail_s3(request, answer, {}, "the listing goes on and does not say where");
       next = std::move(page.next);
     }
+  }
+
+  /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is what decides. Throws when they
+  /// could not be read back.
+  bool admits(std::string_view name, std::uint64_t size, put_mode mode) {
+    check_size(size);
+    return mode != put_mode::create_only || !head(name);
   }
 
   /// Begins an upload in parts. Nothing of it is visible before it is committed; give it up by `abort_upload` otherwise.
@@ -242,6 +244,11 @@ class s3_client {
 
   static constexpr std::uint64_t largest_offset = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
+  void check_size(std::uint64_t size) const {
+    if (size > where_.max_object)
+      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " + std::to_string(where_.max_object) +
+                                                    ", and could not be read back; raise max_object");
+  }
   static http_request request_to(std::string method, url target) {
     http_request request;
     request.method = std::move(method);
