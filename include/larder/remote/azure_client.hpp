@@ -22,11 +22,9 @@
 #include <larder/remote/range.hpp>
 #include <larder/remote/url.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -66,44 +64,24 @@ class azure_client {
 
   /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
   std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
+    if (reads_nothing(wanted.range, largest_offset)) return part_of_nothing(head(name, wanted.stop), wanted.if_match);
     http_request request = at("GET", name);
-    request.stop = wanted.stop;
-    const byte_range& range = wanted.range;
-    if (range.size == 0 || range.offset > largest_offset) {  // no range says the first, the service's numbers end before the second
-      request.method = "HEAD";
-    } else {
-      request.max_body = std::min(where_.max_object, range.size);
-      request.into = wanted.into;
-      if (!range.whole()) request.range = range;
-      if (last_byte(range) > largest_offset) request.range = byte_range{range.offset, std::numeric_limits<std::uint64_t>::max()};
-      if (request.range && request.range->whole()) request.range.reset();
-    }
-    if (!wanted.if_match.empty()) request.headers.push_back({"If-Match", wanted.if_match});
-    http_response answer = transport_->send(request);
-    if (says_absent(answer)) return std::nullopt;
-    part_read part;
-    if (answer.status == 412 && !wanted.if_match.empty()) {
-      part.changed = true;
-      return part;
-    }
-    part.head = describe_part(answer);
-    if (request.range && is_beyond_end(*request.range, answer)) {
-      part.head.total = total_of(answer);
-      return part;
-    }
-    if (answer.status == 206)
-      check_partial_answer(request, answer);
-    else if (answer.status != 200)
-      azure_answer::fail(request, answer);
-    part.head.total = object_size(request, answer);
-    check_object_size(request, part.head, where_.max_object);
-    part.landed = answer.landed;
-    part.body = std::move(answer.body);
-    return part;
+    request.max_body = where_.max_object;
+    return remote::read_part(
+        std::move(request), wanted, {where_.max_object, largest_offset},
+        [&](const http_request& asked) { return without_quirk(asked, transport_->send(asked)); },
+        [&](const http_response& answer) { return says_absent(answer); },
+        [](const http_request& asked, const http_response& answer) { azure_answer::fail(asked, answer); },
+        [](const http_request& asked, const http_response& answer) {
+          part_head head = describe_part(answer);
+          if (answer.status != 416) head.total = object_size(asked, answer);
+          return head;
+        });
   }
 
-  std::optional<blob_info> head(std::string_view name) {
-    const http_request request = at("HEAD", name);
+  std::optional<blob_info> head(std::string_view name, std::stop_token stop = {}) {
+    http_request request = at("HEAD", name);
+    request.stop = std::move(stop);
     const http_response answer = transport_->send(request);
     if (says_absent(answer)) return std::nullopt;
     if (answer.status != 200) azure_answer::fail(request, answer);
@@ -341,17 +319,17 @@ class azure_client {
     if (!size) azure_answer::fail(request, answer, "it does not say how large the object is");
     return *size;
   }
-  /// 416; of a range that begins where the object ends Azurite says instead that it sends the bytes from there to the one before.
-  static bool is_beyond_end(const byte_range& range, const http_response& answer) {
-    if (answer.status == 416) return true;
-    const std::string at = std::to_string(range.offset);
-    return answer.status == 206 && answer.body.empty() && answer.landed.value_or(0) == 0 &&
-           answer.header("content-range") == "bytes " + at + "-" + (range.offset == 0 ? "-1" : std::to_string(range.offset - 1)) + "/" + at;
-  }
-  static std::uint64_t total_of(const http_response& answer) {
-    const std::string_view text = answer.header("content-range").value_or("");
-    const std::size_t slash = text.rfind('/');
-    return slash == std::string_view::npos ? 0 : parse_count(text.substr(slash + 1)).value_or(0);
+  /// Azurite has no 416 for a range that begins where the object ends: it sends "the bytes from there to the one before".
+  static http_response without_quirk(const http_request& request, http_response answer) {
+    if (answer.status != 206 || !request.range || !answer.body.empty() || answer.landed.value_or(0) != 0) return answer;
+    const std::uint64_t begin = request.range->offset;
+    const std::string size = std::to_string(begin);
+    const std::string before = begin == 0 ? "-1" : std::to_string(begin - 1);
+    if (answer.header("content-range") != "bytes " + size + "-" + before + "/" + size) return answer;
+    answer.status = 416;
+    for (http_header& h : answer.headers)
+      if (h.name == "content-range") h.value = "bytes */" + size;
+    return answer;
   }
 
   azure_container where_;

@@ -8,8 +8,10 @@
 #include <larder/remote/http.hpp>
 #include <larder/remote/range.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -20,7 +22,7 @@ namespace larder::remote {
 
 /// Which part of an object, of which version, and where to.
 struct part_wanted {
-  byte_range range{};              ///< never empty
+  byte_range range{};              ///< an empty one asks whether the object is there, and how large
   std::string_view if_match{};     ///< an ETag; empty: any version
   body_target* into = nullptr;     ///< takes the body where its length is announced
   std::stop_token stop{};
@@ -42,9 +44,11 @@ struct part_read {
 };
 
 /// A protocol's client that reads parts: `read_part(name, wanted) -> optional<part_read>`, nothing when there is no such object. Throws as `get` does.
+/// `head` is the one of a `blob_store`: for objects whose size no part says.
 template <class C>
 concept part_reading_client = requires(C client, const std::string_view name, const part_wanted& wanted) {
   { client.read_part(name, wanted) } -> std::same_as<std::optional<part_read>>;
+  { client.head(name) } -> std::same_as<std::optional<blob_info>>;
 };
 
 /// An ETag that `If-Match` can compare: weak ones never match, by RFC 9110.
@@ -72,30 +76,65 @@ inline void check_object_size(const http_request& request, const part_head& head
                                         " bytes where at most " + std::to_string(largest) + " are taken; raise max_object if it may be that large");
 }
 
-/// `read_part` over HTTP, for every protocol that takes `Range` and `If-Match`: `request` is the protocol's GET of the whole, whose `max_body` is the
-/// largest object that is taken.
-template <http_transport Transport>
-std::optional<part_read> read_part(Transport& transport, http_request request, const part_wanted& wanted) {
-  const std::uint64_t largest = request.max_body;
-  request.range = wanted.range;
-  request.max_body = wanted.range.size;
+/// Whether no GET can ask for the range: no `Range` says that nothing is wanted, and beyond `largest_offset` the service's
+/// numbers end. The protocol then asks by HEAD and answers with `part_of_nothing`.
+constexpr bool reads_nothing(const byte_range& range,
+                             std::uint64_t largest_offset = std::numeric_limits<std::uint64_t>::max()) noexcept {
+  return range.size == 0 || range.offset > largest_offset;
+}
+
+/// The part without bytes of an object that a HEAD has found or not.
+inline std::optional<part_read> part_of_nothing(const std::optional<blob_info>& object, std::string_view if_match) {
+  if (!object) return std::nullopt;
+  part_read result;
+  result.changed = !if_match.empty() && if_match != object->etag;
+  if (!result.changed) result.head = {false, object->size, object->etag};
+  return result;
+}
+
+/// What a protocol can carry, in bytes.
+struct part_limits {
+  /// Parts of a larger object are refused, where the answer says how large it is.
+  std::uint64_t largest_object;
+  /// A range that ends beyond it is asked for to the object's end.
+  std::uint64_t largest_offset = std::numeric_limits<std::uint64_t>::max();
+};
+
+/// `describe_part`, for protocols whose answers have no more to say.
+inline part_head describe_any_part(const http_request&, const http_response& answer) { return describe_part(answer); }
+
+/// `read_part` over HTTP, for every protocol that takes `Range` and `If-Match`. `request` is the protocol's GET of the whole
+/// object, with the `max_body` of one; the range is none that `reads_nothing`. What the protocol says to it:
+///
+/// * `send(request) -> http_response`: how to send.
+/// * `says_absent(answer) -> bool`: which answers mean that there is no object.
+/// * `fail(request, answer)`: throws for any other that is not the part.
+/// * `describe(request, answer) -> part_head`: what an answer tells of the object, where that is more than `describe_part` knows.
+template <class Send, class SaysAbsent, class Fail, class Describe = part_head (*)(const http_request&, const http_response&)>
+std::optional<part_read> read_part(http_request request, const part_wanted& wanted, const part_limits& limits, Send send,
+                                   SaysAbsent says_absent, Fail fail, Describe describe = &describe_any_part) {
+  byte_range range = wanted.range;
+  if (last_byte(range) > limits.largest_offset) range.size = std::numeric_limits<std::uint64_t>::max();
+  if (!range.whole()) request.range = range;
+  request.max_body = std::min(request.max_body, wanted.range.size);
   request.into = wanted.into;
   request.stop = wanted.stop;
   if (!wanted.if_match.empty()) request.headers.push_back({"If-Match", wanted.if_match});
-  http_response answer = transport.send(request);
-  if (is_absent(answer.status)) return std::nullopt;
+  http_response answer = send(std::as_const(request));
+  if (says_absent(std::as_const(answer))) return std::nullopt;
   part_read result;
   if (answer.status == 412 && !wanted.if_match.empty()) {
     result.changed = true;
     return result;
   }
+  const bool beyond_end = answer.status == 416 && request.range;
   if (answer.status == 206)
     check_partial_answer(request, answer);
-  else if (answer.status != 200 && answer.status != 416)
-    fail_status(request, answer.status);
-  result.head = describe_part(answer);
-  check_object_size(request, result.head, largest);
-  if (answer.status == 416) return result;  // begins at or beyond the end
+  else if (answer.status != 200 && !beyond_end)
+    fail(std::as_const(request), std::as_const(answer));
+  result.head = describe(std::as_const(request), std::as_const(answer));
+  if (beyond_end) return result;
+  check_object_size(request, result.head, limits.largest_object);
   result.landed = answer.landed;
   result.body = std::move(answer.body);
   return result;

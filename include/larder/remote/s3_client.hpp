@@ -53,45 +53,22 @@ class s3_client {
 
   /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
   std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
-    part_read part;
-    const byte_range& range = wanted.range;
-    if (range.size == 0 || range.offset > largest_offset) {  // no range says the first, services' numbers end before the second
-      const std::optional<blob_info> info = head(name);
-      if (!info) return std::nullopt;
-      part.changed = !wanted.if_match.empty() && wanted.if_match != info->etag;
-      if (!part.changed) part.head = {false, info->size, info->etag};
-      return part;
-    }
+    if (reads_nothing(wanted.range, largest_offset)) return part_of_nothing(head(name, wanted.stop), wanted.if_match);
     http_request request = at("GET", name);
-    request.max_body = std::min(where_.max_object, range.size);
-    request.into = wanted.into;
-    request.stop = wanted.stop;
-    if (!range.whole()) request.range = range;
-    if (request.range && last_byte(range) > largest_offset) request.range->size = std::numeric_limits<std::uint64_t>::max();
-    if (!wanted.if_match.empty()) request.headers.push_back({"If-Match", wanted.if_match});
-    http_response answer = transport_->send(request);
-    if (answer.status == 200 || answer.status == 206) {
-      if (answer.status == 206) check_partial_answer(request, answer);
-      bucket_seen_.store(true, std::memory_order_relaxed);
-      part.head = describe_part(answer);
-      check_object_size(request, part.head, where_.max_object);
-      part.landed = answer.landed;
-      part.body = std::move(answer.body);
-      return part;
-    }
-    const std::string code = s3_code(answer);
-    if (says_absent(answer, code)) return std::nullopt;
-    if (answer.status == 416 && request.range) {  // begins at or beyond the end
-      part.head = describe_part(answer);
-      return part;
-    }
-    if (answer.status != 412 || wanted.if_match.empty()) fail_s3(request, answer, code);
-    part.changed = true;
-    return part;
+    request.max_body = where_.max_object;
+    return remote::read_part(
+        std::move(request), wanted, {where_.max_object, largest_offset},
+        [&](const http_request& asked) {
+          http_response answer = transport_->send(asked);
+          if (answer.status == 200 || answer.status == 206) bucket_seen_.store(true, std::memory_order_relaxed);
+          return answer;
+        },
+        [&](const http_response& answer) { return answer.status == 404 && says_absent(answer, s3_code(answer)); },
+        [](const http_request& asked, const http_response& answer) { fail_s3(asked, answer, s3_code(answer)); });
   }
 
-  std::optional<blob_info> head(std::string_view name) {
-    const std::optional<http_response> answer = head_of(name);
+  std::optional<blob_info> head(std::string_view name, std::stop_token stop = {}) {
+    const std::optional<http_response> answer = head_of(name, std::move(stop));
     if (!answer) return std::nullopt;
     const auto length = answer->header("content-length");
     const auto size = length ? parse_count(*length) : std::nullopt;
@@ -290,19 +267,21 @@ class s3_client {
   }
 
   /// The answer to a HEAD of an object that is there.
-  std::optional<http_response> head_of(std::string_view name) {
-    const http_request request = at("HEAD", name);
+  std::optional<http_response> head_of(std::string_view name, std::stop_token stop = {}) {
+    http_request request = at("HEAD", name);
+    request.stop = std::move(stop);
     http_response answer = transport_->send(request);
     if (answer.status == 200) {
       bucket_seen_.store(true, std::memory_order_relaxed);
       return answer;
     }
     if (!is_absent(answer.status)) fail_s3(request, answer, {});
-    if (!bucket_seen_.load(std::memory_order_relaxed)) look_at_bucket();
+    if (!bucket_seen_.load(std::memory_order_relaxed)) look_at_bucket(request.stop);
     return std::nullopt;
   }
-  void look_at_bucket() {
-    const http_request request = request_to("HEAD", where_.address);
+  void look_at_bucket(std::stop_token stop) {
+    http_request request = request_to("HEAD", where_.address);
+    request.stop = std::move(stop);
     const http_response answer = transport_->send(request);
     if (is_absent(answer.status)) fail_s3(request, answer, {}, "there is no such bucket; create it, or check bucket, region and endpoint");
     // 403: the key may read objects and not look at the bucket, which shows that there is one. Anything else shows nothing.

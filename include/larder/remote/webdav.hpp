@@ -25,6 +25,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -80,29 +81,19 @@ class webdav::client {
       : base_(settings.address()), max_object_(settings.max_object), transport_(&transport) {}
 
   std::optional<bytes> get(std::string_view name, const byte_range& range) {
-    if (range.size == 0) return head(name) ? std::optional<bytes>(bytes{}) : std::nullopt;
-    remote::http_request request = at("GET", name);
-    request.max_body = max_object_;
-    if (!range.whole()) request.range = range;
-    remote::http_response answer = transport_->send(request);
-    if (remote::is_absent(answer.status)) return std::nullopt;
-    if (answer.status == 416 && request.range) return bytes{};  // begins at or beyond the end
-    if (answer.status == 206)
-      remote::check_partial_answer(request, answer);
-    else if (answer.status != 200)
-      remote::fail_status(request, answer);
-    return std::move(answer.body);
+    // A part is taken of an object however large: it is all that the caller gets.
+    std::optional<remote::part_read> part = read(name, {.range = range}, std::numeric_limits<std::uint64_t>::max());
+    return part ? std::optional<bytes>(std::move(part->body)) : std::nullopt;
   }
 
-  /// A part of an object, for large ones that come in several.
+  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
   std::optional<remote::part_read> read_part(std::string_view name, const remote::part_wanted& wanted) {
-    remote::http_request request = at("GET", name);
-    request.max_body = max_object_;
-    return remote::read_part(*transport_, std::move(request), wanted);
+    return read(name, wanted, max_object_);
   }
 
-  std::optional<blob_info> head(std::string_view name) {
-    const remote::http_request request = at("HEAD", name);
+  std::optional<blob_info> head(std::string_view name, std::stop_token stop = {}) {
+    remote::http_request request = at("HEAD", name);
+    request.stop = std::move(stop);
     const remote::http_response answer = transport_->send(request);
     if (remote::is_absent(answer.status)) return std::nullopt;
     if (answer.status != 200) remote::fail_status(request, answer);
@@ -181,6 +172,17 @@ class webdav::client {
     remote::url target = name.empty() ? base_ : base_.child(name);
     target.path += '/';  // nginx insists
     return target;
+  }
+
+  std::optional<remote::part_read> read(std::string_view name, const remote::part_wanted& wanted,
+                                        std::uint64_t largest_object) {
+    if (remote::reads_nothing(wanted.range)) return remote::part_of_nothing(head(name, wanted.stop), wanted.if_match);
+    remote::http_request request = at("GET", name);
+    request.max_body = max_object_;
+    return remote::read_part(
+        std::move(request), wanted, {largest_object}, [&](const remote::http_request& asked) { return transport_->send(asked); },
+        [](const remote::http_response& answer) { return remote::is_absent(answer.status); },
+        [](const remote::http_request& asked, const remote::http_response& answer) { remote::fail_status(asked, answer); });
   }
 
   /// PUT, making the collections above when they are missing; false when `only_new` met an object.
