@@ -79,6 +79,8 @@ class value_in_transit final : public value_landing {
     return bytes::adopt(mapping_, mapping_->data(), static_cast<std::size_t>(size));
   }
 
+  void discard() noexcept override { let_go(true); }
+
   /// Whether the value is whole, in a file of this name.
   bool is_whole() const noexcept { return whole_; }
   const std::string& path() const noexcept { return path_; }
