@@ -5,7 +5,6 @@
 #include <larder/core/time.hpp>
 #include <larder/remote/access_token.hpp>
 #include <larder/remote/azure_credential_settings.hpp>
-#include <larder/remote/form_encoding.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/secret.hpp>
 #include <larder/remote/token_retry.hpp>
@@ -87,7 +86,7 @@ class azure_authority {
       if (!text.empty()) text += '&';
       text += each.name;
       text += '=';
-      append_form_encoded(text, each.value);
+      append_percent_encoded(text, each.value);
     });
     secret form(text);
     std::fill(text.begin(), text.end(), '\0');

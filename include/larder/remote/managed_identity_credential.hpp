@@ -11,7 +11,6 @@
 #include <larder/remote/credential_unavailable.hpp>
 #include <larder/remote/curl_transport.hpp>
 #include <larder/remote/environment.hpp>
-#include <larder/remote/form_encoding.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/secret.hpp>
 #include <larder/remote/token_retry.hpp>
@@ -143,18 +142,13 @@ class managed_identity_credential {
   static std::string question(const azure_credential_settings& settings, const char* object_id, const char* resource_id) {
     std::string_view resource = settings.scope;
     if (constexpr std::string_view suffix = "/.default"; resource.ends_with(suffix)) resource.remove_suffix(suffix.size());
-    std::string out = "&resource=";
-    append_form_encoded(out, resource);
+    std::string out = "&resource=" + percent_encoded_value(resource);
     const managed_identity& which = settings.identity;
     const int given = (which.client_id.empty() ? 0 : 1) + (which.object_id.empty() ? 0 : 1) + (which.resource_id.empty() ? 0 : 1);
     if (given > 1)
       core::fail(error_cause::invalid_argument, "managed_identity: client_id, object_id and resource_id name the same thing; give one of them");
     const auto add = [&out](const char* name, const std::string& value) {
-      if (value.empty()) return;
-      out += '&';
-      out += name;
-      out += '=';
-      append_form_encoded(out, value);
+      if (!value.empty()) out += std::string("&") + name + "=" + percent_encoded_value(value);
     };
     add(object_id, which.object_id);
     add(resource_id, which.resource_id);

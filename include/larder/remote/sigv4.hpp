@@ -40,17 +40,6 @@ struct sigv4_dialect {
 inline constexpr sigv4_dialect aws_dialect{"AWS4-HMAC-SHA256", "AWS4", "s3", "aws4_request", "x-amz-"};
 inline constexpr sigv4_dialect google_dialect{"GOOG4-HMAC-SHA256", "GOOG4", "storage", "goog4_request", "x-goog-"};
 
-/// Every byte but letters, digits and `-._~` as %XX: names and values in a query.
-inline std::string percent_encoded_value(std::string_view text) {
-  std::string out;
-  for (const char c : percent_encoded_path(text))
-    if (c == '/')
-      out += "%2F";
-    else
-      out += c;
-  return out;
-}
-
 /// The query as it is signed: decoded, encoded anew, sorted, `name=` for an empty value. Throws for a stray %.
 inline std::string canonical_query(std::string_view query) {
   std::vector<std::pair<std::string, std::string>> pairs;

@@ -31,6 +31,35 @@ TEST_CASE("only this machine is loopback, whatever a name looks like") {
     CHECK_FALSE(remote::parse_url(text).is_loopback());
 }
 
+TEST_CASE("every byte is encoded that has a meaning in an address, slashes but in paths") {
+  std::string all;
+  for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
+  const std::string free = "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~";
+  for (const char c : all) {
+    CAPTURE(static_cast<int>(static_cast<unsigned char>(c)));
+    const std::string one(1, c);
+    const bool stays = free.find(c) != std::string::npos;
+    CHECK((remote::percent_encoded_value(one) == one) == stays);
+    CHECK((remote::percent_encoded_path(one) == one) == (stays || c == '/'));
+  }
+  CHECK(remote::percent_encoded_value("a b/\xc3\xa9+\n") == "a%20b%2F%C3%A9%2B%0A");
+  CHECK(remote::percent_encoded_path("a b/\xc3\xa9+\n") == "a%20b/%C3%A9%2B%0A");
+  CHECK(remote::percent_decoded(remote::percent_encoded_value(all)) == all);
+  CHECK(remote::percent_decoded(remote::percent_encoded_path(all)) == all);
+}
+
+TEST_CASE("what is appended encoded follows what was there, and takes no memory where there is room") {
+  std::string out = "a=";
+  out.reserve(2 + 3 * 40);
+  const char* const memory = out.data();
+  remote::append_percent_encoded(out, std::string(40, '/'));
+  CHECK(out.size() == 2 + 3 * 40);
+  CHECK(out.starts_with("a=%2F%2F"));
+  CHECK(out.data() == memory);
+  remote::append_percent_encoded(out, "&/ ", "&/");
+  CHECK(out.ends_with("%2F&/%20"));
+}
+
 TEST_CASE("a percent sign is followed by two hexadecimal digits or refused") {
   CHECK(remote::percent_decoded("a%2Fb%c3%A9") == "a/b\xc3\xa9");
   CHECK(remote::percent_decoded("") == "");
