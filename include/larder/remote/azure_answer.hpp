@@ -52,8 +52,7 @@ inline std::string_view advice(int status, std::string_view code) noexcept {
 [[noreturn]] inline void fail(const http_request& request, const http_response& answer, std::string_view words = {}) {
   const std::string_view what = code(answer);
   const std::string_view id = answer.header("x-ms-request-id").value_or("");
-  std::string more(what);
-  if (is_id(id)) more += (more.empty() ? "request " : ", request ") + std::string(id);
+  std::string more = failure_name(what, is_id(id) ? id : std::string_view{});
   const std::string_view help = words.empty() ? advice(answer.status, what) : words;
   if (!help.empty()) more += (more.empty() ? "" : "; ") + std::string(help);
   fail_status(request, answer.status, more);

@@ -170,13 +170,27 @@ class send_error : public error {
   unsigned tries_;
 };
 
-/// Throws for an answer that is not what the protocol needs. Nothing that the server wrote is repeated: it may echo
-/// credentials.
-[[noreturn]] inline void fail_status(const http_request& request, int status, std::string_view advice = {}) {
-  std::string message = request.method + " " + request.target.printable() + " answered " + std::to_string(status);
+/// What a service calls a failure, and by what its log knows the request: `code, request id`. Either may be empty.
+inline std::string failure_name(std::string_view code, std::string_view request_id) {
+  std::string name(code);
+  if (!request_id.empty()) name += (name.empty() ? "request " : ", request ") + std::string(request_id);
+  return name;
+}
+
+/// Throws for an answer that is not what the protocol needs: `method address answered status (name); advice`. Nothing else that
+/// the server wrote is repeated: it may echo credentials.
+[[noreturn]] inline void fail_status(const http_request& request, int status, error_cause cause, std::string_view name,
+                                     std::string_view advice) {
+  std::string message = subject_of(request) + " answered " + std::to_string(status);
+  if (!name.empty()) message += " (" + std::string(name) + ")";
   if (advice.empty()) advice = advice_for_status(status);
   if (!advice.empty()) message += "; " + std::string(advice);
-  core::fail(cause_of_status(status), message);
+  core::fail(cause, message);
+}
+
+/// The same for a failure that only the status names.
+[[noreturn]] inline void fail_status(const http_request& request, int status, std::string_view advice = {}) {
+  fail_status(request, status, cause_of_status(status), {}, advice);
 }
 
 /// The same for an answer at hand, with the number of tries.

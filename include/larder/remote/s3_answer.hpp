@@ -96,17 +96,14 @@ inline std::string_view s3_advice(int status, std::string_view code) noexcept {
 /// Throws for an answer that is not what was needed, with the service's code, its id of the request and, where it names
 /// one, the bucket's region. Nothing else that the service wrote is repeated.
 [[noreturn]] inline void fail_s3(const http_request& request, const http_response& answer, std::string_view code, std::string_view advice = {}) {
-  const auto in_id = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
-  std::string id = cleaned(answer.header("x-amz-request-id").value_or(""), 64, in_id);
-  if (id.empty()) id = cleaned(answer.header("x-guploader-uploadid").value_or(""), 128, in_id);
-  const std::string region = cleaned(answer.header("x-amz-bucket-region").value_or(""), 32, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-  std::string named(code);
-  if (!id.empty()) named += (named.empty() ? "request " : ", request ") + id;
-  std::string message = request.method + " " + request.target.printable() + " answered " + std::to_string(answer.status);
-  if (!named.empty()) message += " (" + named + ")";
-  message += "; " + std::string(advice.empty() ? s3_advice(answer.status, code) : advice);
-  if (!region.empty() && (answer.status == 301 || answer.status == 307 || answer.status == 400)) message += "; the bucket is in " + region;
-  core::fail(s3_cause(answer.status, code), message);
+  const auto of_region = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  const auto of_id = [&](char c) { return of_region(c) || (c >= 'A' && c <= 'Z') || c == '_'; };
+  std::string id = cleaned(answer.header("x-amz-request-id").value_or(""), 64, of_id);
+  if (id.empty()) id = cleaned(answer.header("x-guploader-uploadid").value_or(""), 128, of_id);
+  const std::string region = cleaned(answer.header("x-amz-bucket-region").value_or(""), 32, of_region);
+  std::string help(advice.empty() ? s3_advice(answer.status, code) : advice);
+  if (!region.empty() && (answer.status == 301 || answer.status == 307 || answer.status == 400)) help += "; the bucket is in " + region;
+  fail_status(request, answer.status, s3_cause(answer.status, code), failure_name(code, id), help);
 }
 
 }  // namespace larder::remote

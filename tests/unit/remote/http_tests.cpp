@@ -1,6 +1,7 @@
 #include <larder/remote/http.hpp>
 
 #include <string>
+#include <string_view>
 
 #include <doctest/doctest.h>
 
@@ -26,6 +27,26 @@ TEST_CASE("a status becomes a sentence that names the request, without its query
       CHECK(e.cause() == remote::cause_of_status(status));
     }
   }
+}
+
+TEST_CASE("a failure that the service names has the name in its message, and the cause that it means") {
+  CHECK(remote::failure_name("Code", "id") == "Code, request id");
+  CHECK(remote::failure_name("Code", "") == "Code");
+  CHECK(remote::failure_name("", "id") == "request id");
+  CHECK(remote::failure_name("", "") == "");
+  remote::http_request request;
+  request.target = remote::parse_url("https://h/x?sig=PLANTED");
+  const auto said = [&](std::string_view name, std::string_view advice) {
+    try {
+      remote::fail_status(request, 400, error_cause::no_space, name, advice);
+    } catch (const larder::error& e) {
+      CHECK(e.cause() == error_cause::no_space);
+      return std::string(e.what());
+    }
+  };
+  CHECK(said("Code, request id", "make room") == "larder: GET https://h/x answered 400 (Code, request id); make room");
+  CHECK(said("", "make room") == "larder: GET https://h/x answered 400; make room");
+  CHECK(said("Code", "") == "larder: GET https://h/x answered 400 (Code)");
 }
 
 TEST_CASE("an answer's headers are found by their lower-case name, the first one first") {
