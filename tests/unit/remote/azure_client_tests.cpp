@@ -1,5 +1,7 @@
 // The client against answers by script. Whether the words are Azure's is for http_blob_azurite_tests.cpp to say.
 
+#include <larder/remote/azure_client.hpp>
+
 #include <larder/remote/azure.hpp>
 #include <larder/remote/credentials.hpp>
 #include <larder/remote/curl_transport.hpp>
@@ -347,9 +349,12 @@ TEST_CASE("parts that are not what was asked for are refused") {
   CHECK(part("bytes 10-13/*", "abcd") == error_cause::server);  // how large the object is must be said
   CHECK(part("", "abcd") == error_cause::server);
   CHECK(part("bytes 10-9/10", "") == std::nullopt);  // Azurite's word for a range that begins at the end
+  CHECK(c.client.read_part("o", {.range = {10, 4}})->head.total == 10);
   CHECK(part("bytes 10-9/20", "") == error_cause::server);
   CHECK(part("bytes */7", "x", 416) == std::nullopt);
   CHECK(c.client.read_part("o", {.range = {10, 4}})->head.total == 7);
+  answer = {.status = 206, .headers = {{"Content-Range", "bytes 0--1/0"}}};  // the same of an object without bytes
+  CHECK(c.client.read_part("o", {.range = {0, 4}})->head.total == 0);
   answer = {.headers = {{"ETag", "\"1\""}}, .body = "0123456789abcdef"};  // a server that takes no ranges
   const auto cut = c.client.read_part("o", {.range = {10, 4}});
   CHECK(cut->body.text() == "abcd");
