@@ -26,8 +26,8 @@ inline bool is_id(std::string_view text) noexcept {
 inline std::string_view code(const http_response& answer) noexcept {
   const std::string_view text = answer.header("x-ms-error-code").value_or("");
   const bool plain = text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  });
+                       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+                     });
   return plain ? text : std::string_view{};
 }
 
@@ -38,7 +38,8 @@ inline std::string_view advice(int status, std::string_view code) noexcept {
   if (code == "ContainerNotFound") return "the container is missing, create it";
   if (code == "ContainerBeingDeleted") return "the container is being deleted, which takes half a minute or more; try later";
   if (code == "AuthenticationFailed") return "check the key or token, and this machine's clock: the service allows 15 minutes";
-  if (code == "AuthorizationPermissionMismatch" || code == "InsufficientAccountPermissions") return "the credentials are known but do not permit this operation";
+  if (code == "AuthorizationPermissionMismatch" || code == "InsufficientAccountPermissions")
+    return "the credentials are known but do not permit this operation";
   if (code == "KeyBasedAuthenticationNotPermitted") return "this account takes no key; use a token";
   if (code == "LeaseIdMissing") return "somebody holds a lease on the object";
   if (code == "RequestBodyTooLarge") return "the service takes no body of this size; lower block_size";

@@ -1,8 +1,8 @@
 #pragma once
 
 // The client of Azure Blob Storage: what each operation asks, and what the answers mean. An object up to block_size is one Put
-// Blob; a larger one is put in blocks that nobody sees until Put Block List publishes them, whole. Two writers of one object share
-// its unpublished blocks: the id of every block begins with its upload's random one. Blocks that a writer leaves behind
+// Blob; a larger one is put in blocks that nobody sees until Put Block List publishes them, whole. Two writers of one object
+// share its unpublished blocks: the id of every block begins with its upload's random one. Blocks that a writer leaves behind
 // cost room until the service drops them, after a week.
 //
 // Each put stores its random id as metadata. By it a create_only that meets an object knows its own, whose first answer was lost.
@@ -103,12 +103,13 @@ class azure_client {
     return true;
   }
 
-  /// Calls f(name, blob_info) for each object whose name starts so, in the order of the names. One request per page; an object that
-  /// comes or goes meanwhile may or may not be seen.
+  /// Calls f(name, blob_info) for each object whose name starts so, in the order of the names. One request per page; an
+  /// object that comes or goes meanwhile may or may not be seen.
   template <class F>
   void list(std::string_view prefix, F&& f) {
     for (const char c : prefix)
-      if (!is_blob_character(c)) core::fail(error_cause::invalid_argument, "a prefix to list by has a character that no name has");
+      if (!is_blob_character(c))
+        core::fail(error_cause::invalid_argument, "a prefix to list by has a character that no name has");
     const std::string above = where_.folder.empty() ? std::string{} : where_.folder + "/";
     const std::string first = "restype=container&comp=list&prefix=" + percent_encoded_path(above + std::string(prefix)) +
                               "&maxresults=" + std::to_string(where_.page_size);
@@ -136,8 +137,8 @@ class azure_client {
 
   // Beyond a blob_store: parts, side by side.
 
-  /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is what decides. Throws when they
-  /// could not be read back.
+  /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is
+  /// what decides. Throws when they could not be read back.
   bool admits(std::string_view name, std::uint64_t size, put_mode mode) {
     check_size(size);
     return mode != put_mode::create_only || !head(name);
@@ -147,10 +148,13 @@ class azure_client {
     check_blob_name(name);
     return random_mark();
   }
-  /// Puts the part of that index (0 to 49,999; the indexes make no order, the tags of the commit do); gives its tag. Repeating it is harmless.
-  std::string put_part(std::string_view name, std::string_view upload, std::size_t index, std::span<const bytes> parts, std::stop_token stop = {}) {
+  /// Puts the part of that index (0 to 49,999; the indexes make no order, the tags of the commit do); gives its tag.
+  /// Repeating it is harmless.
+  std::string put_part(std::string_view name, std::string_view upload, std::size_t index, std::span<const bytes> parts,
+                       std::stop_token stop = {}) {
     if (index >= azure_container::most_blocks)
-      core::fail(error_cause::invalid_argument, "part " + std::to_string(index) + " of an upload: an object has at most 50000; put larger parts");
+      core::fail(error_cause::invalid_argument,
+                 "part " + std::to_string(index) + " of an upload: an object has at most 50000; put larger parts");
     std::string number = std::to_string(index);
     number.insert(0, 7 - number.size(), '0');  // all ids of an object have one length
     std::string tag = base64(std::string(upload) + number);
@@ -195,16 +199,18 @@ class azure_client {
   /// A lease without end.
   static constexpr std::chrono::seconds until_released{-1};
 
-  /// Leases an object that exists, for 15 to 60 seconds or `until_released`: while it lasts nobody else leases, replaces or erases it.
-  /// The lease's id, or nothing when somebody else has it.
+  /// Leases an object that exists, for 15 to 60 seconds or `until_released`: while it lasts nobody else leases, replaces or
+  /// erases it. The lease's id, or nothing when somebody else has it.
   std::optional<std::string> acquire_lease(std::string_view name, std::chrono::seconds duration) {
     if (duration != until_released && (duration < std::chrono::seconds{15} || duration > std::chrono::seconds{60}))
-      core::fail(error_cause::invalid_argument, "a lease of " + std::to_string(duration.count()) + " s: the service gives 15 to 60 seconds, or until_released");
+      core::fail(error_cause::invalid_argument,
+                 "a lease of " + std::to_string(duration.count()) + " s: the service gives 15 to 60 seconds, or until_released");
     std::string id = random_mark();
     for (const std::size_t dash : {std::size_t{20}, std::size_t{16}, std::size_t{12}, std::size_t{8}}) id.insert(dash, 1, '-');
     http_request request = lease(name, "acquire");
     request.headers.push_back({"x-ms-lease-duration", std::to_string(duration.count())});
-    request.headers.push_back({"x-ms-proposed-lease-id", id});  // ours: asking again after a lost answer finds the lease, not a stranger's
+    request.headers.push_back(
+        {"x-ms-proposed-lease-id", id});  // ours: asking again after a lost answer finds the lease, not a stranger's
     const http_response answer = transport_->send(request);
     if (answer.status == 409 && azure_answer::code(answer) == "LeaseAlreadyPresent") return std::nullopt;
     if (answer.status != 201 && answer.status != 200) azure_answer::fail(request, answer);
@@ -243,7 +249,8 @@ class azure_client {
   void check_size(std::uint64_t size) const {
     if (size > where_.max_object)
       core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
-                                                    std::to_string(where_.max_object) + ", and could not be read back; raise max_object");
+                                                    std::to_string(where_.max_object) +
+                                                    ", and could not be read back; raise max_object");
   }
 
   /// Gives the request its body and the digest by which the service checks that it arrived.
@@ -271,15 +278,21 @@ class azure_client {
     const http_response answer = send_put(request);
     if (answer.status == 201) return true;
     const std::string_view code = azure_answer::code(answer);
-    if (only_new && (answer.status == 412 || code == "BlobAlreadyExists" || code == "UnauthorizedBlobOverwrite")) return writer_of(name) == id;
-    // The blocks were there. They go when somebody else publishes this object: that one came after us, and is there; or erases it.
+    if (only_new && (answer.status == 412 || code == "BlobAlreadyExists" || code == "UnauthorizedBlobOverwrite"))
+      return writer_of(name) == id;
+    // The blocks were there. They go when somebody else publishes this object: that one came after us, and is there; or
+    // erases it.
     if (code == "InvalidBlockList")
       if (const std::optional<std::string> other = writer_of(name)) return !only_new || *other == id;
     azure_answer::fail(request, answer);
   }
 
-  bool says_absent(const http_response& answer) const { return azure_answer::says_absent(answer) || (where_.create && lacks_container(answer)); }
-  static bool lacks_container(const http_response& answer) { return answer.status == 404 && azure_answer::code(answer) == "ContainerNotFound"; }
+  bool says_absent(const http_response& answer) const {
+    return azure_answer::says_absent(answer) || (where_.create && lacks_container(answer));
+  }
+  static bool lacks_container(const http_response& answer) {
+    return answer.status == 404 && azure_answer::code(answer) == "ContainerNotFound";
+  }
   http_response send_put(const http_request& request) {
     http_response answer = transport_->send(request);
     if (!where_.create || !lacks_container(answer)) return answer;
@@ -311,7 +324,8 @@ class azure_client {
   static std::uint64_t object_size(const http_request& request, const http_response& answer) {
     std::optional<std::uint64_t> size;
     if (answer.status == 206) {
-      if (const std::optional<content_range> part = parse_content_range(answer.header("content-range").value_or(""))) size = part->total;
+      if (const std::optional<content_range> part = parse_content_range(answer.header("content-range").value_or("")))
+        size = part->total;
     } else {
       size = parse_count(answer.header("content-length").value_or(""));
       if (!size && request.method == "GET" && !answer.cut) size = answer.landed.value_or(answer.body.size());

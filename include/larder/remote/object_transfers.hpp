@@ -18,7 +18,8 @@
 
 namespace larder::remote {
 
-/// How a store moves its objects: with its threads and its budget, in as many requests as their size and the protocol's client ask for. Safe from many threads.
+/// How a store moves its objects: with its threads and its budget, in as many requests as their size and the protocol's
+/// client ask for. Safe from many threads.
 class object_transfers {
  public:
   /// Throws `larder::error` for settings that cannot work.
@@ -35,10 +36,11 @@ class object_transfers {
   bool fetch(Client& client, std::string_view name, download_target& target, const transfer_control& control) {
     return download_.fetch(client, name, target, control);
   }
-  /// In one request, or in parts side by side where the object is larger than a part and the client takes parts. A client that can say beforehand that an
-  /// object cannot be put has `admits(name, size, mode) -> bool`.
+  /// In one request, or in parts side by side where the object is larger than a part and the client takes parts. A client
+  /// that can say beforehand that an object cannot be put has `admits(name, size, mode) -> bool`.
   template <class Client>
-  bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, const transfer_control& control = {}) {
+  bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode,
+           const transfer_control& control = {}) {
     if constexpr (part_uploading_client<Client>) {
       if (const std::uint64_t size = total_size(content); size > settings_.part_size) {
         if constexpr (requires { client.admits(name, size, mode); })

@@ -1,8 +1,8 @@
 #pragma once
 
-// Large objects by parts side by side, published by one commit (docs/decisions/020). Parts are slices of what the caller has: nothing is copied.
-// Cost: two requests and one per part; a reader meets the old object or the new one whole. What fails is dropped again, as far as the server is
-// still there; the services drop what is left after days.
+// Large objects by parts side by side, published by one commit (docs/decisions/020). Parts are slices of what the caller has:
+// nothing is copied. Cost: two requests and one per part; a reader meets the old object or the new one whole. What fails is
+// dropped again, as far as the server is still there; the services drop what is left after days.
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
@@ -33,10 +33,11 @@ class parallel_upload {
   parallel_upload(const transfer_settings& settings, transfer_streams& streams, byte_budget& budget)
       : settings_(settings), streams_(&streams), budget_(&budget) {}
 
-  /// Stores the object that the pieces make one after the other; false when `create_only` found one there. Throws `larder::error`: what the
-  /// client throws, cancelled.
+  /// Stores the object that the pieces make one after the other; false when `create_only` found one there. Throws
+  /// `larder::error`: what the client throws, cancelled.
   template <part_uploading_client Client>
-  bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, const transfer_control& control = {}) {
+  bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode,
+           const transfer_control& control = {}) {
     const std::vector<std::vector<bytes>> parts = parts_of(content, part_size_for(total_size(content)));
     const std::string id = client.begin_upload(name);
     try {
@@ -77,14 +78,16 @@ class parallel_upload {
   };
 
   template <class Client>
-  std::string send(Client& client, std::string_view name, const std::string& id, std::size_t index, std::span<const bytes> part, const std::stop_token& stop) {
+  std::string send(Client& client, std::string_view name, const std::string& id, std::size_t index, std::span<const bytes> part,
+                   const std::stop_token& stop) {
     const byte_budget::lease turn = budget_->take(total_size(part), stop);
     for (unsigned tries = 1;; ++tries) {
       if (stop.stop_requested()) core::fail(error_cause::cancelled, "an upload was given up because a stop was requested");
       try {
         return client.put_part(name, id, index, part);
       } catch (const error& e) {
-        const bool may_be_repeated = e.cause() == error_cause::network || e.cause() == error_cause::timeout || e.cause() == error_cause::server;
+        const bool may_be_repeated =
+            e.cause() == error_cause::network || e.cause() == error_cause::timeout || e.cause() == error_cause::server;
         if (!may_be_repeated || tries >= settings_.barren_tries) throw;
       }
     }

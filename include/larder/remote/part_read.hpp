@@ -1,6 +1,7 @@
 #pragma once
 
-// Reading a part of an object, which is known or only to be of one version: what a protocol's client offers to whoever moves large objects.
+// Reading a part of an object, which is known or only to be of one version: what a protocol's client offers to whoever moves
+// large objects.
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
@@ -22,9 +23,9 @@ namespace larder::remote {
 
 /// Which part of an object, of which version, and where to.
 struct part_wanted {
-  byte_range range{};              ///< an empty one asks whether the object is there, and how large
-  std::string_view if_match{};     ///< an ETag; empty: any version
-  body_target* into = nullptr;     ///< takes the body where its length is announced
+  byte_range range{};           ///< an empty one asks whether the object is there, and how large
+  std::string_view if_match{};  ///< an ETag; empty: any version
+  body_target* into = nullptr;  ///< takes the body where its length is announced
   std::stop_token stop{};
 };
 
@@ -43,8 +44,8 @@ struct part_read {
   std::optional<std::uint64_t> landed;  ///< how many bytes went to `into`
 };
 
-/// A protocol's client that reads parts: `read_part(name, wanted) -> optional<part_read>`, nothing when there is no such object. Throws as `get` does.
-/// `head` is the one of a `blob_store`: for objects whose size no part says.
+/// A protocol's client that reads parts: `read_part(name, wanted) -> optional<part_read>`, nothing when there is no such
+/// object. Throws as `get` does. `head` is the one of a `blob_store`: for objects whose size no part says.
 template <class C>
 concept part_reading_client = requires(C client, const std::string_view name, const part_wanted& wanted) {
   { client.read_part(name, wanted) } -> std::same_as<std::optional<part_read>>;
@@ -62,7 +63,8 @@ inline part_head describe_part(const http_response& answer) {
     if (const auto field = answer.header("content-range"))
       if (const auto range = parse_content_range(*field)) head.total = range->total;
   } else if (answer.status == 416) {
-    if (const auto field = answer.header("content-range"); field && field->starts_with("bytes */")) head.total = parse_count(field->substr(8));
+    if (const auto field = answer.header("content-range"); field && field->starts_with("bytes */"))
+      head.total = parse_count(field->substr(8));
   } else if (const auto field = answer.header("content-length"); field && !answer.header("transfer-encoding")) {
     head.total = parse_count(*field);
   }
@@ -72,8 +74,9 @@ inline part_head describe_part(const http_response& answer) {
 /// Throws when the object is larger than what is taken.
 inline void check_object_size(const http_request& request, const part_head& head, std::uint64_t largest) {
   if (head.total && *head.total > largest)
-    core::fail(error_cause::server, request.method + " " + request.target.printable() + ": the object has " + std::to_string(*head.total) +
-                                        " bytes where at most " + std::to_string(largest) + " are taken; raise max_object if it may be that large");
+    core::fail(error_cause::server, request.method + " " + request.target.printable() + ": the object has " +
+                                        std::to_string(*head.total) + " bytes where at most " + std::to_string(largest) +
+                                        " are taken; raise max_object if it may be that large");
 }
 
 /// Whether no GET can ask for the range: no `Range` says that nothing is wanted, and beyond `largest_offset` the service's

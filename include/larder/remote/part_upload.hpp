@@ -14,26 +14,27 @@
 
 namespace larder::remote {
 
-/// A protocol's client that takes large objects in parts, invisible until they are committed together. Called from many threads at once;
-/// each throws `larder::error` as the other members of a client do.
+/// A protocol's client that takes large objects in parts, invisible until they are committed together. Called from many
+/// threads at once; each throws `larder::error` as the other members of a client do.
 ///
 /// * `begin_upload(name) -> std::string`: what this upload is called from now on.
-/// * `put_part(name, id, index, bytes) -> std::string`: stores one part, counted from 0; what it is called at the commit. A part that is sent
-///   twice counts once.
+/// * `put_part(name, id, index, bytes) -> std::string`: stores one part, counted from 0; what it is called at the commit. A
+///   part that is sent twice counts once.
 /// * `commit_upload(name, id, tags, mode) -> bool`: the parts, in order, become the object, visible at once and whole; false when
 ///   `create_only` found one there, and then nothing is left of the parts.
 /// * `abort_upload(name, id) noexcept`: drops the parts, as far as that is possible.
 template <class C>
-concept part_uploading_client = requires(C client, const std::string_view name, const std::string& id, std::size_t index, std::span<const bytes> part,
-                                         std::span<const std::string> tags, const put_mode mode) {
+concept part_uploading_client = requires(C client, const std::string_view name, const std::string& id, std::size_t index,
+                                         std::span<const bytes> part, std::span<const std::string> tags, const put_mode mode) {
   { client.begin_upload(name) } -> std::same_as<std::string>;
   { client.put_part(name, id, index, part) } -> std::same_as<std::string>;
   { client.commit_upload(name, id, tags, mode) } -> std::same_as<bool>;
-  { client.abort_upload(name, id) } noexcept;
+  { client.abort_upload(name, id) }
+  noexcept;
 };
 
-/// The content cut into parts of `size` bytes (at least 1), the last one of what is left: slices of the pieces, nothing is copied. Of no content
-/// it is one part without bytes.
+/// The content cut into parts of `size` bytes (at least 1), the last one of what is left: slices of the pieces, nothing is
+/// copied. Of no content it is one part without bytes.
 inline std::vector<std::vector<bytes>> parts_of(std::span<const bytes> content, std::uint64_t size) {
   std::vector<std::vector<bytes>> parts(1);
   std::uint64_t room = size;
@@ -51,16 +52,18 @@ inline std::vector<std::vector<bytes>> parts_of(std::span<const bytes> content, 
   return parts;
 }
 
-/// Stores the content in parts of `part_size` bytes, larger ones where it would be more than `most_parts`, one after the other; false when `create_only`
-/// found an object there. Gives the upload up and throws what the client throws.
+/// Stores the content in parts of `part_size` bytes, larger ones where it would be more than `most_parts`, one after the
+/// other; false when `create_only` found an object there. Gives the upload up and throws what the client throws.
 template <part_uploading_client Client>
-bool put_in_parts(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, std::uint64_t part_size, std::uint64_t most_parts) {
+bool put_in_parts(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, std::uint64_t part_size,
+                  std::uint64_t most_parts) {
   const std::uint64_t size = total_size(content);
   const std::uint64_t least = size / most_parts + (size % most_parts == 0 ? 0 : 1);
   const std::string id = client.begin_upload(name);
   try {
     std::vector<std::string> tags;
-    for (const std::vector<bytes>& part : parts_of(content, std::max(part_size, least))) tags.push_back(client.put_part(name, id, tags.size(), part));
+    for (const std::vector<bytes>& part : parts_of(content, std::max(part_size, least)))
+      tags.push_back(client.put_part(name, id, tags.size(), part));
     return client.commit_upload(name, id, tags, mode);
   } catch (...) {
     client.abort_upload(name, id);

@@ -80,7 +80,8 @@ class s3_client {
     check_blob_name(name);
     const std::uint64_t size = total_size(parts);
     check_size(size);
-    if (size > where_.part_size) return admits(name, size, mode) && put_in_parts(*this, name, parts, mode, where_.part_size, max_parts);
+    if (size > where_.part_size)
+      return admits(name, size, mode) && put_in_parts(*this, name, parts, mode, where_.part_size, max_parts);
     if (mode == put_mode::create_only && where_.condition != s3_conditional_put::yes && head(name)) return false;
     return put_whole(name, parts, mode);
   }
@@ -101,7 +102,8 @@ class s3_client {
   template <class F>
   void list(std::string_view prefix, F&& f) {
     for (const char c : prefix)
-      if (!is_blob_character(c)) core::fail(error_cause::invalid_argument, "a prefix to list by has a character that no name has");
+      if (!is_blob_character(c))
+        core::fail(error_cause::invalid_argument, "a prefix to list by has a character that no name has");
     const std::string start = where_.folder + std::string(prefix);
     std::string next;
     for (std::size_t pages = 0;; ++pages) {
@@ -125,8 +127,8 @@ class s3_client {
     }
   }
 
-  /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is what decides. Throws when they
-  /// could not be read back.
+  /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is
+  /// what decides. Throws when they could not be read back.
   bool admits(std::string_view name, std::uint64_t size, put_mode mode) {
     check_size(size);
     return mode != put_mode::create_only || !head(name);
@@ -137,20 +139,23 @@ class s3_client {
     std::string writer = random_mark();
     http_request request = at("POST", name);
     request.target.query = "uploads=";
-    request.has_body = true;  // of no bytes: some services insist on a Content-Length
+    request.has_body = true;    // of no bytes: some services insist on a Content-Length
     request.repeatable = true;  // a second one begins another upload, of which nothing ever comes
     describe(request, writer);
     const http_response answer = transport_->send(request);
     if (answer.status != 200) fail_s3(request, answer, s3_code(answer));
     const std::string id = s3_document::read(answer.body.text()).field("UploadId");
-    if (id.empty() || id.size() > 2048) fail_s3(request, answer, {}, "it names no upload; is there an S3 service at this address?");
+    if (id.empty() || id.size() > 2048)
+      fail_s3(request, answer, {}, "it names no upload; is there an S3 service at this address?");
     return writer + id;
   }
 
   /// Uploads the part with this index (from 0 on; 10,000 at most, each but the last 5 MiB at least); its tag, for the commit.
   /// Parts may go in any order, at once, and again.
   std::string put_part(std::string_view name, const std::string& upload, std::size_t index, std::span<const bytes> part) {
-    if (index >= max_parts) core::fail(error_cause::invalid_argument, "an upload to S3 has at most " + std::to_string(max_parts) + " parts; make them larger");
+    if (index >= max_parts)
+      core::fail(error_cause::invalid_argument,
+                 "an upload to S3 has at most " + std::to_string(max_parts) + " parts; make them larger");
     http_request request = at("PUT", name);
     request.target.query = "partNumber=" + std::to_string(index + 1) + "&uploadId=" + percent_encoded_value(id_of(upload));
     request.body = part;
@@ -158,19 +163,23 @@ class s3_client {
     const http_response answer = transport_->send(request);
     if (answer.status != 200) fail_s3(request, answer, s3_code(answer));
     const std::string_view tag = answer.header("etag").value_or("");
-    if (tag.empty() || tag.size() > 256 || !std::all_of(tag.begin(), tag.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '<' && c != '>' && c != '&'; }))
+    if (tag.empty() || tag.size() > 256 ||
+        !std::all_of(tag.begin(), tag.end(), [](char c) { return c > 0x20 && c < 0x7f && c != '<' && c != '>' && c != '&'; }))
       fail_s3(request, answer, {}, "it gives the part no usable ETag; is there an S3 service at this address?");
     return std::string(tag);
   }
 
-  /// Makes the parts the object, in the order of their tags. False when `create_only` found one there; the upload is then given up.
+  /// Makes the parts the object, in the order of their tags. False when `create_only` found one there; the upload is then
+  /// given up.
   bool commit_upload(std::string_view name, const std::string& upload, std::span<const std::string> tags, put_mode mode) {
     const bool only_new = mode == put_mode::create_only;
     const bool conditional = only_new && says_condition() && !where_.google;
     // Without a condition that the service heeds in a commit (Google has none) all that is left is to look late.
     if (only_new && !conditional && head(name)) return given_up(name, upload);
-    std::string list = R"(<?xml version="1.0" encoding="UTF-8"?><CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">)";
-    for (std::size_t i = 0; i < tags.size(); ++i) list += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>" + tags[i] + "</ETag></Part>";
+    std::string list =
+        R"(<?xml version="1.0" encoding="UTF-8"?><CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">)";
+    for (std::size_t i = 0; i < tags.size(); ++i)
+      list += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>" + tags[i] + "</ETag></Part>";
     list += "</CompleteMultipartUpload>";
     const bytes body(nullptr, list.data(), list.size());
     http_request request = at("POST", name);
@@ -186,7 +195,8 @@ class s3_client {
       answer = transport_->send(request);
     } catch (const error& failed) {
       // No answer is not a no: the object may be there, and then it bears our mark.
-      if ((failed.cause() == error_cause::network || failed.cause() == error_cause::timeout) && is_ours_if_asked(name, upload)) return true;
+      if ((failed.cause() == error_cause::network || failed.cause() == error_cause::timeout) && is_ours_if_asked(name, upload))
+        return true;
       throw;
     }
     const std::string code = s3_code(answer);  // also of a 200, whose head went out before the work was done
@@ -194,7 +204,8 @@ class s3_client {
       if (s3_document::read(answer.body.text()).root() == "CompleteMultipartUploadResult") return true;
       fail_s3(request, answer, code, "it does not say that the upload is complete");
     }
-    if (only_new && (answer.status == 412 || code == "PreconditionFailed")) return is_ours(name, writer_of(upload)) || given_up(name, upload);
+    if (only_new && (answer.status == 412 || code == "PreconditionFailed"))
+      return is_ours(name, writer_of(upload)) || given_up(name, upload);
     if (only_new && code == conflict && head(name)) return is_ours(name, writer_of(upload)) || given_up(name, upload);
     if (code == "NoSuchUpload" && is_ours(name, writer_of(upload))) return true;  // sent again after an answer that was lost
     if (conditional && refuses_conditions(answer, code)) return commit_upload(name, upload, tags, mode);
@@ -212,7 +223,8 @@ class s3_client {
   }
 
  private:
-  static constexpr std::uint64_t max_page = std::uint64_t{16} << 20U;  // bytes of XML: 1000 objects with the longest names take 4 MiB
+  static constexpr std::uint64_t max_page = std::uint64_t{16}
+                                            << 20U;  // bytes of XML: 1000 objects with the longest names take 4 MiB
   static constexpr std::size_t max_pages = 1'000'000;
   static constexpr std::size_t max_parts = 10'000;
   static constexpr std::size_t writer_size = random_mark_size;
@@ -223,7 +235,8 @@ class s3_client {
 
   void check_size(std::uint64_t size) const {
     if (size > where_.max_object)
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " + std::to_string(where_.max_object) +
+      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
+                                                    std::to_string(where_.max_object) +
                                                     ", and could not be read back; raise max_object");
   }
   static http_request request_to(std::string method, url target) {
@@ -245,13 +258,17 @@ class s3_client {
   }
   static std::string_view writer_of(const std::string& upload) { return std::string_view(upload).substr(0, writer_size); }
 
-  std::string mark_header() const { return std::string((where_.google ? google_dialect : aws_dialect).header_prefix) + "meta-larder-writer"; }
+  std::string mark_header() const {
+    return std::string((where_.google ? google_dialect : aws_dialect).header_prefix) + "meta-larder-writer";
+  }
   void describe(http_request& request, std::string_view writer) const {
     request.headers.push_back({"Content-Type", "application/octet-stream"});
     if (!writer.empty()) request.headers.push_back({mark_header(), writer});
   }
 
-  bool says_condition() const noexcept { return where_.condition != s3_conditional_put::no && !conditions_refused_.load(std::memory_order_relaxed); }
+  bool says_condition() const noexcept {
+    return where_.condition != s3_conditional_put::no && !conditions_refused_.load(std::memory_order_relaxed);
+  }
   /// A service that does not know conditions and says so; remembered. One that is said to have them must have them.
   bool refuses_conditions(const http_response& answer, std::string_view code) {
     if (where_.condition != s3_conditional_put::automatic || (answer.status != 501 && code != "NotImplemented")) return false;
@@ -283,7 +300,8 @@ class s3_client {
     http_request request = request_to("HEAD", where_.address);
     request.stop = std::move(stop);
     const http_response answer = transport_->send(request);
-    if (is_absent(answer.status)) fail_s3(request, answer, {}, "there is no such bucket; create it, or check bucket, region and endpoint");
+    if (is_absent(answer.status))
+      fail_s3(request, answer, {}, "there is no such bucket; create it, or check bucket, region and endpoint");
     // 403: the key may read objects and not look at the bucket, which shows that there is one. Anything else shows nothing.
     if (answer.status == 200 || answer.status == 403) return bucket_seen_.store(true, std::memory_order_relaxed);
     fail_s3(request, answer, {});
@@ -315,7 +333,9 @@ class s3_client {
       request.has_body = true;
       describe(request, writer);
       const bool conditional = only_new && says_condition();
-      if (conditional) request.headers.push_back(where_.google ? http_header{"x-goog-if-generation-match", "0"} : http_header{"If-None-Match", "*"});
+      if (conditional)
+        request.headers.push_back(where_.google ? http_header{"x-goog-if-generation-match", "0"}
+                                                : http_header{"If-None-Match", "*"});
       const http_response answer = transport_->send(request);
       if (answer.status == 200 || answer.status == 201 || answer.status == 204) {
         bucket_seen_.store(true, std::memory_order_relaxed);

@@ -51,7 +51,8 @@ inline std::string canonical_query(std::string_view query) {
     const std::size_t equals = std::min(item.find('='), item.size());
     const std::optional<std::string> name = percent_decoded(item.substr(0, equals));
     const std::optional<std::string> value = percent_decoded(item.substr(std::min(equals + 1, item.size())));
-    if (!name || !value) core::fail(error_cause::invalid_argument, "a query to sign has a % that is not followed by two hexadecimal digits");
+    if (!name || !value)
+      core::fail(error_cause::invalid_argument, "a query to sign has a % that is not followed by two hexadecimal digits");
     pairs.emplace_back(percent_encoded_value(*name), percent_encoded_value(*value));
   }
   std::sort(pairs.begin(), pairs.end());
@@ -94,12 +95,15 @@ class sigv4 {
     set(request, "content-sha256", body);
     if (!settings_.key.session_token.empty()) set(request, "security-token", settings_.key.session_token);
     const std::string day = moment.substr(0, 8);
-    const std::string scope = day + "/" + settings_.region + "/" + std::string(settings_.dialect.service) + "/" + std::string(settings_.dialect.terminator);
+    const std::string scope = day + "/" + settings_.region + "/" + std::string(settings_.dialect.service) + "/" +
+                              std::string(settings_.dialect.terminator);
     std::string names;
     const sha256_digest canonical = canonical_digest(request, body, names);
-    const std::string to_sign = std::string(settings_.dialect.algorithm) + "\n" + moment + "\n" + scope + "\n" + hex_of(canonical);
-    request.headers.push_back({"Authorization", secret(std::string(settings_.dialect.algorithm) + " Credential=" + settings_.key.access_key_id + "/" + scope +
-                                                       ", SignedHeaders=" + names + ", Signature=" + hex_of(hmac_sha256(signing_key(day), to_sign)))});
+    const std::string to_sign =
+        std::string(settings_.dialect.algorithm) + "\n" + moment + "\n" + scope + "\n" + hex_of(canonical);
+    request.headers.push_back({"Authorization", secret(std::string(settings_.dialect.algorithm) + " Credential=" +
+                                                       settings_.key.access_key_id + "/" + scope + ", SignedHeaders=" + names +
+                                                       ", Signature=" + hex_of(hmac_sha256(signing_key(day), to_sign)))});
   }
 
  private:
@@ -112,7 +116,8 @@ class sigv4 {
   static std::string canonical_path(const std::string& path) {
     if (path.empty()) return "/";
     const std::optional<std::string> decoded = percent_decoded(path);
-    if (!decoded) core::fail(error_cause::invalid_argument, "a path to sign has a % that is not followed by two hexadecimal digits");
+    if (!decoded)
+      core::fail(error_cause::invalid_argument, "a path to sign has a % that is not followed by two hexadecimal digits");
     return percent_encoded_path(*decoded);
   }
 
@@ -122,7 +127,8 @@ class sigv4 {
     std::tm parts{};
     std::array<char, 32> text{};
     if (gmtime_r(&seconds, &parts) == nullptr || std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts) != 16)
-      core::fail(error_cause::invalid_argument, "the clock tells a time that has no date of four-digit years; set this machine's clock");
+      core::fail(error_cause::invalid_argument,
+                 "the clock tells a time that has no date of four-digit years; set this machine's clock");
     return text.data();
   }
 
@@ -142,7 +148,8 @@ class sigv4 {
   static void add_value(message_digest<sha256_digest>& digest, std::string_view value) {
     constexpr std::string_view spaces = " \t";
     bool first = true;
-    for (std::size_t at = value.find_first_not_of(spaces); at != std::string_view::npos; at = value.find_first_not_of(spaces, at)) {
+    for (std::size_t at = value.find_first_not_of(spaces); at != std::string_view::npos;
+         at = value.find_first_not_of(spaces, at)) {
       const std::size_t end = std::min(value.find_first_of(spaces, at), value.size());
       if (!first) digest.add(" ");
       digest.add(value.substr(at, end - at));
@@ -182,7 +189,9 @@ class sigv4 {
     start += settings_.key.secret_access_key.reveal();
     sha256_digest key = hmac_sha256(std::as_bytes(std::span(start)), day);
     std::fill(start.begin(), start.end(), '\0');
-    for (const std::string_view step : {std::string_view(settings_.region), settings_.dialect.service, settings_.dialect.terminator}) key = hmac_sha256(key, step);
+    for (const std::string_view step :
+         {std::string_view(settings_.region), settings_.dialect.service, settings_.dialect.terminator})
+      key = hmac_sha256(key, step);
     return key;
   }
 

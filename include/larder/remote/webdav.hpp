@@ -110,7 +110,8 @@ class webdav::client {
                                                     std::to_string(max_object_) + ", and could not be read back; raise max_object");
     if (mode == put_mode::create_only && head(name)) return false;  // spares the upload; MOVE is what decides
     if (!plain_.load(std::memory_order_relaxed)) {
-      const std::string beside = std::string(name) + "~" + remote::random_mark();  // nobody else writes there; `~` is in no object's name
+      // Nobody else writes there: `~` is in no object's name.
+      const std::string beside = std::string(name) + "~" + remote::random_mark();
       write(beside, parts, false);
       if (const std::optional<bool> moved = move(beside, name, parts, mode)) return *moved;
       plain_.store(true, std::memory_order_relaxed);

@@ -39,7 +39,8 @@ class part_service {
   }
   std::string put_part(std::string_view, const std::string& id, std::size_t index, std::span<const bytes> part) {
     const int now = ++at_once_;
-    for (int seen = most_at_once; now > seen && !most_at_once.compare_exchange_weak(seen, now);) {}
+    for (int seen = most_at_once; now > seen && !most_at_once.compare_exchange_weak(seen, now);) {
+    }
     const struct leaving {
       std::atomic<int>& count;
       ~leaving() { --count; }
@@ -100,7 +101,8 @@ std::string text_of(std::size_t size) {
 }
 
 struct uploading {
-  explicit uploading(larder::transfer_settings settings = {.streams = 3, .part_size = 4096}) : upload(settings, streams, budget) {}
+  explicit uploading(larder::transfer_settings settings = {.streams = 3, .part_size = 4096})
+      : upload(settings, streams, budget) {}
   larder::remote::transfer_streams streams{4};
   larder::remote::byte_budget budget{10'000};
   larder::remote::parallel_upload upload;
@@ -171,9 +173,9 @@ TEST_CASE("a stop ends an upload and drops its parts; progress counts every byte
   uploading up;
   std::vector<std::uint64_t> seen;
   CHECK_FALSE(up.failure(text, {.progress = [&](std::uint64_t done, std::uint64_t total) {
-    CHECK(total == text.size());
-    seen.push_back(done);
-  }}));
+                           CHECK(total == text.size());
+                           seen.push_back(done);
+                         }}));
   CHECK(std::is_sorted(seen.begin(), seen.end()));
   CHECK(seen.back() == text.size());
   std::stop_source stop;
@@ -194,12 +196,15 @@ TEST_CASE("a store puts small objects plainly, large ones in parts where the cli
   CHECK(service.plain == 1);
   CHECK(service.begun == 1);
   CHECK(service.objects["large"] == large.text());
-  for (const larder::transfer_settings& wrong : {larder::transfer_settings{.streams = 0}, larder::transfer_settings{.first_request = 1}, larder::transfer_settings{.part_size = 1},
-                                                 larder::transfer_settings{.barren_tries = 0}})
+  for (const larder::transfer_settings& wrong :
+       {larder::transfer_settings{.streams = 0}, larder::transfer_settings{.first_request = 1},
+        larder::transfer_settings{.part_size = 1}, larder::transfer_settings{.barren_tries = 0}})
     CHECK_THROWS_AS(larder::remote::object_transfers{wrong}, larder::error);
 }
 
-TEST_CASE("the size of a part decides what goes in parts, whatever a look-up asks for, and the client may refuse before anything is sent") {
+TEST_CASE(
+    "the size of a part decides what goes in parts, whatever a look-up asks for, and the client may refuse before anything is "
+    "sent") {
   struct choosy_service : part_service {
     bool admits(std::string_view name, std::uint64_t size, put_mode mode) {
       if (size > 5000) throw larder::error(error_cause::invalid_argument, "too large");

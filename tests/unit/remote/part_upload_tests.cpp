@@ -37,14 +37,17 @@ struct noting_client {
     said.push_back(all);
     return mode == put_mode::replace;
   }
-  void abort_upload(std::string_view name, const std::string& id) noexcept { said.push_back("abort " + std::string(name) + " " + id); }
+  void abort_upload(std::string_view name, const std::string& id) noexcept {
+    said.push_back("abort " + std::string(name) + " " + id);
+  }
 
   std::vector<std::string> said{};
   std::optional<std::size_t> bad_part{};
   bool bad_commit = false;
 };
 
-std::vector<std::string> said_of(noting_client client, std::span<const bytes> content, std::uint64_t part_size, std::uint64_t most_parts = 100, std::optional<error_cause> fails = {}) {
+std::vector<std::string> said_of(noting_client client, std::span<const bytes> content, std::uint64_t part_size,
+                                 std::uint64_t most_parts = 100, std::optional<error_cause> fails = {}) {
   std::optional<error_cause> failed;
   try {
     const bool stored = larder::remote::put_in_parts(client, "o", content, put_mode::replace, part_size, most_parts);
@@ -102,5 +105,6 @@ TEST_CASE("parts grow where there would be too many, and not one byte more than 
 TEST_CASE("what fails gives the upload up, and the failure is the client's") {
   const std::vector<bytes> content{bytes::copy_of("abcdefg")};
   CHECK(said_of({.bad_part = 1}, content, 3, 100, error_cause::network) == lines{"begin o", "u0 abc", "abort o u"});
-  CHECK(said_of({.bad_commit = true}, content, 4, 100, error_cause::server) == lines{"begin o", "u0 abcd", "u1 efg", "abort o u"});
+  CHECK(said_of({.bad_commit = true}, content, 4, 100, error_cause::server) ==
+        lines{"begin o", "u0 abcd", "u1 efg", "abort o u"});
 }

@@ -24,7 +24,8 @@ struct refusal {
   error_cause cause{};
   std::string said;
 };
-refusal refused(int status, std::vector<larder::remote::http_header> headers, std::string_view code, std::string_view advice = {}) {
+refusal refused(int status, std::vector<larder::remote::http_header> headers, std::string_view code,
+                std::string_view advice = {}) {
   larder::remote::http_response answer;
   answer.status = status;
   answer.headers = std::move(headers);
@@ -40,14 +41,17 @@ refusal refused(int status, std::vector<larder::remote::http_header> headers, st
 }  // namespace
 
 TEST_CASE("a document of one level is read whatever its namespace, and deeper things are not mistaken for its fields") {
-  for (const char* ns : {"", " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"", " xmlns=\"http://doc.s3.amazonaws.com/2006-03-01\""}) {
-    const s3_document d = s3_document::read(" \n<?xml version=\"1.0\"?><R" + std::string(ns) + "><A>1 &lt; 2</A><B><A>deep</A></B><A>second</A></R>");
+  for (const char* ns :
+       {"", " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"", " xmlns=\"http://doc.s3.amazonaws.com/2006-03-01\""}) {
+    const s3_document d = s3_document::read(" \n<?xml version=\"1.0\"?><R" + std::string(ns) +
+                                            "><A>1 &lt; 2</A><B><A>deep</A></B><A>second</A></R>");
     CHECK(d.root() == "R");
     CHECK(d.field("A") == "1 < 2");
     CHECK(d.field("B").find("deep") == std::string::npos);
     CHECK(d.field("C").empty());
   }
-  for (const char* broken : {"", " ", "text", "<R>", "<R><A></R>", "<!DOCTYPE r><R/>"}) CHECK_THROWS_AS(s3_document::read(broken), larder::error);
+  for (const char* broken : {"", " ", "text", "<R>", "<R><A></R>", "<!DOCTYPE r><R/>"})
+    CHECK_THROWS_AS(s3_document::read(broken), larder::error);
 }
 
 TEST_CASE("a code is what the answer's own error says, in letters and digits") {
@@ -75,10 +79,13 @@ TEST_CASE("a code that is known decides the cause, else the status does") {
 }
 
 TEST_CASE("a failure says the request, the status, the code, the id, the way out and where the bucket is") {
-  const refusal known = refused(400, {{"x-amz-request-id", "4442587FB7D0A2F9"}, {"x-amz-bucket-region", "eu-west-1"}}, "ExpiredToken");
+  const refusal known =
+      refused(400, {{"x-amz-request-id", "4442587FB7D0A2F9"}, {"x-amz-bucket-region", "eu-west-1"}}, "ExpiredToken");
   CHECK(known.cause == error_cause::unauthorized);
-  CHECK(known.said == "larder: GET https://h/o answered 400 (ExpiredToken, request 4442587FB7D0A2F9); the session token is no longer taken; get new "
-                      "credentials; the bucket is in eu-west-1");
+  CHECK(known.said ==
+        "larder: GET https://h/o answered 400 (ExpiredToken, request 4442587FB7D0A2F9); the session token is no longer taken; "
+        "get new "
+        "credentials; the bucket is in eu-west-1");
   CHECK(refused(301, {{"x-amz-bucket-region", "eu-west-1"}}, "").said ==
         "larder: GET https://h/o answered 301; the bucket seems to be in another region; set region; the bucket is in eu-west-1");
   CHECK(refused(500, {{"x-amz-bucket-region", "eu-west-1"}}, "").said.find("eu-west-1") == std::string::npos);
@@ -87,11 +94,14 @@ TEST_CASE("a failure says the request, the status, the code, the id, the way out
 }
 
 TEST_CASE("of what the service wrote into headers only what has the shape of an id or a region reaches a message") {
-  const std::string said = refused(301, {{"x-amz-request-id", "A<b>\r\n\x1b[1"}, {"x-amz-bucket-region", "eu-WEST\n;1/"}, {"location", "PLANTED"}}, "").said;
+  const std::string said =
+      refused(301, {{"x-amz-request-id", "A<b>\r\n\x1b[1"}, {"x-amz-bucket-region", "eu-WEST\n;1/"}, {"location", "PLANTED"}}, "")
+          .said;
   CHECK(said.find("(request Ab1)") != std::string::npos);
   CHECK(said.ends_with("; the bucket is in eu-1"));
   CHECK(said.find("PLANTED") == std::string::npos);
-  const std::string endless = refused(301, {{"x-amz-request-id", std::string(500, 'a')}, {"x-amz-bucket-region", std::string(500, 'b')}}, "").said;
+  const std::string endless =
+      refused(301, {{"x-amz-request-id", std::string(500, 'a')}, {"x-amz-bucket-region", std::string(500, 'b')}}, "").said;
   CHECK(endless.find("(request " + std::string(64, 'a') + ")") != std::string::npos);
   CHECK(endless.ends_with(" is in " + std::string(32, 'b')));
 }
