@@ -202,17 +202,15 @@ TEST_CASE("a store puts small objects plainly, large ones in parts where the cli
     CHECK_THROWS_AS(larder::remote::object_transfers{wrong}, larder::error);
 }
 
-TEST_CASE(
-    "the size of a part decides what goes in parts, whatever a look-up asks for, and the client may refuse before anything is "
-    "sent") {
+TEST_CASE("the size of a part decides what goes in parts, and the client may refuse before anything is sent") {
   struct choosy_service : part_service {
     bool admits(std::string_view name, std::uint64_t size, put_mode mode) {
       if (size > 5000) throw larder::error(error_cause::invalid_argument, "too large");
       return mode == put_mode::replace || !objects.contains(std::string(name));
     }
   } service;
-  larder::remote::object_transfers transfers({.first_request = 1U << 20U, .part_size = 1000});
-  const bytes object = bytes::copy_of(text_of(1001));
+  larder::remote::object_transfers transfers({.first_request = 1U << 20U, .part_size = 4096});
+  const bytes object = bytes::copy_of(text_of(4097));
   const bytes larger = bytes::copy_of(text_of(5001));
   CHECK(transfers.put(service, "o", {&object, 1}, put_mode::create_only));
   CHECK(service.begun == 1);
