@@ -83,6 +83,11 @@ class loopback_server {
     for (const std::unique_ptr<connection>& c : connections_)
       if (c->stalled) c->shut();
   }
+  /// Closes what connections are open now, whatever their `serve` does.
+  void drop_connections() {
+    const std::lock_guard guard(mutex_);
+    for (const std::unique_ptr<connection>& c : connections_) c->shut();
+  }
   /// For `serve`: closes so that the client sees a reset; what is still on the way to it may be lost.
   void reset(socket& client) {
     const std::lock_guard guard(mutex_);  // nobody else takes hold of the number while it may become another's
