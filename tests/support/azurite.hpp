@@ -18,11 +18,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include "temporary_folder.hpp"
 
 namespace larder_tests {
 
@@ -49,8 +50,6 @@ class azurite {
       waitpid(process_, nullptr, 0);
     }
     if (output_ >= 0) close(output_);
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
   }
 
   /// `http(s)://127.0.0.1:port/devstoreaccount1`.
@@ -75,9 +74,6 @@ class azurite {
       return nullptr;
     }
     std::unique_ptr<azurite> made(new azurite);
-    std::string pattern = std::filesystem::temp_directory_path() / "larder-azurite-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    made->directory_ = pattern;
     std::vector<std::string> arguments{program(),  "--blobHost", "127.0.0.1",          "--blobPort", "0", "--location", made->directory_ / "data",
                                        "--silent", "--disableTelemetry", "--skipApiVersionCheck"};
     if (which == kind::tls_with_tokens) {
@@ -150,7 +146,7 @@ class azurite {
     }
   }
 
-  std::filesystem::path directory_;
+  support::temporary_folder directory_;
   std::string address_;
   int output_ = -1;
   pid_t process_ = -1;

@@ -2,6 +2,8 @@
 
 // A redis-server of a test's own: in memory, on a socket file or a loopback port, killed by its process id at the end, or with the test.
 
+#include "temporary_folder.hpp"
+
 #include <larder/remote/redis_connection.hpp>
 
 #include <arpa/inet.h>
@@ -18,8 +20,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
@@ -53,17 +53,13 @@ class redis_server {
   explicit redis_server(std::vector<std::string> arguments = {}) : redis_server(std::move(arguments), 0) { start(); }
   redis_server(const redis_server&) = delete;
   redis_server& operator=(const redis_server&) = delete;
-  ~redis_server() {
-    kill();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  ~redis_server() { kill(); }
 
   /// On a loopback port.
   class tcp;
 
-  const std::string& folder() const noexcept { return folder_; }
-  std::string socket_file() const { return folder_ + "/socket"; }
+  const std::string& folder() const noexcept { return folder_.path().native(); }
+  std::string socket_file() const { return folder_ / "socket"; }
   std::uint16_t port() const noexcept { return port_; }
   larder::remote::redis_address address() const {
     if (port_ != 0) return {"127.0.0.1", port_, {}};
@@ -96,14 +92,10 @@ class redis_server {
   }
 
  protected:
-  redis_server(std::vector<std::string> arguments, std::uint16_t port) : arguments_(std::move(arguments)), port_(port) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "larder_redis_XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = pattern;
-  }
+  redis_server(std::vector<std::string> arguments, std::uint16_t port) : arguments_(std::move(arguments)), port_(port) {}
 
   bool try_start() {
-    std::vector<std::string> words{program, "--save", "", "--appendonly", "no", "--dir", folder_, "--loglevel", "notice"};
+    std::vector<std::string> words{program, "--save", "", "--appendonly", "no", "--dir", folder(), "--loglevel", "notice"};
     if (port_ == 0)
       words.insert(words.end(), {"--port", "0", "--unixsocket", socket_file()});
     else
@@ -150,7 +142,7 @@ class redis_server {
     return true;
   }
 
-  std::string folder_;
+  temporary_folder folder_;
   pid_t process_ = -1;
 };
 

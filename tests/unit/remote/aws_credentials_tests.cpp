@@ -1,7 +1,5 @@
 #include <larder/remote/aws_credentials.hpp>
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -12,9 +10,10 @@
 
 #include <doctest/doctest.h>
 
+#include "support/temporary_folder.hpp"
+
 namespace {
 
-namespace fs = std::filesystem;
 using larder::remote::aws_credentials;
 using larder::remote::aws_environment;
 using larder::remote::aws_profile;
@@ -24,14 +23,9 @@ std::string shown(const larder::secret& s) { return std::string(s.reveal()); }
 /// A home directory and an environment of a test's own.
 class home {
  public:
-  home() : directory_(fs::temp_directory_path() / ("larder-aws-" + std::to_string(getpid()))) {
-    fs::create_directories(directory_ / ".aws");
-    set("HOME", directory_);
-  }
-  home(const home&) = delete;
-  ~home() {
-    std::error_code ignored;
-    fs::remove_all(directory_, ignored);
+  home() {
+    std::filesystem::create_directories(directory_ / ".aws");
+    set("HOME", directory_.path());
   }
   void set(const std::string& name, const std::string& value) { variables_[name] = value; }
   void write(const std::string& name, std::string_view text) const { std::ofstream(directory_ / name, std::ios::binary) << text; }
@@ -56,7 +50,7 @@ class home {
   }
 
  private:
-  fs::path directory_;
+  support::temporary_folder directory_;
   std::map<std::string, std::string> variables_;
 };
 

@@ -37,6 +37,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/temporary_folder.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -481,16 +483,6 @@ class child_program {
   int output_ = -1;
 };
 
-/// A folder of its own, gone with this object.
-struct temporary_folder {
-  temporary_folder() : path(std::filesystem::temp_directory_path() / ("larder-hostile-" + std::to_string(::getpid()))) { std::filesystem::create_directories(path); }
-  ~temporary_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::filesystem::path path;
-};
-
 /// `openssl s_server` for localhost, with these options more; it answers any GET with a page.
 struct tls_server {
   tls_server(const std::string& key, const std::string& certificate, const std::vector<std::string>& options) : program(arguments(key, certificate, options)) {
@@ -519,9 +511,9 @@ TEST_CASE("E2: TLS is verified, by name too, and nothing older than 1.2 is spoke
     MESSAGE("skipped: no openssl");
     return;
   }
-  const temporary_folder folder;
-  const std::string key = folder.path / "key.pem";
-  const std::string certificate = folder.path / "cert.pem";
+  const support::temporary_folder folder;
+  const std::string key = folder / "key.pem";
+  const std::string certificate = folder / "cert.pem";
   REQUIRE(child_program({openssl_path, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=other.example", "-addext", "subjectAltName=DNS:localhost"}).wait() == 0);
   const auto ask = [&](const std::string& url, const std::string& ca_file) {
     client_over<remote::curl_transport> client(url, patient, ca_file);

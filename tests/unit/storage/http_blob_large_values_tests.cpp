@@ -36,6 +36,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/temporary_folder.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -75,25 +77,13 @@ std::uint64_t chunk_at(const blob_server& server, std::uint64_t n) {
   return larder::format::decode_entry_head(object.span(), object.size())->payload_offset + n * 8 * MiB;
 }
 
-class folder {
- public:
-  folder() {
-    std::string name = (fs::temp_directory_path() / "larder-large-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  folder(const folder&) = delete;
-  ~folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
+struct folder : support::temporary_folder {
   std::vector<std::string> staging() const {
     std::vector<std::string> names;
-    for (const auto& each : fs::directory_iterator(path / "staging")) names.push_back(each.path().filename().string());
+    for (const auto& each : fs::directory_iterator(*this / "staging")) names.push_back(each.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   }
-  fs::path path;
 };
 
 /// Bytes of this process's memory that no file backs; 0 where a sanitizer has most of it.
@@ -258,7 +248,7 @@ TEST_CASE("in tiers a large value lands in the disk tier's files and is handed o
     far_cache writer(larder::unbounded{}, at(server));
     REQUIRE(writer.put("model", value));
   }
-  three_tiers tiers(server, directory.path);
+  three_tiers tiers(server, directory.path());
   const std::uint64_t before = anonymous_memory();
   std::uint64_t most = 0;
   const std::optional<bytes> found = tiers.all.get("model", {.progress = [&](std::uint64_t, std::uint64_t) { most = std::max(most, anonymous_memory()); }});
@@ -289,7 +279,7 @@ TEST_CASE("what the disk tier cannot take comes into memory all the same") {
     far_cache writer(larder::unbounded{}, at(server));
     REQUIRE(writer.put("model", value));
   }
-  three_tiers tiers(server, directory.path, {}, 4 * MiB);
+  three_tiers tiers(server, directory.path(), {}, 4 * MiB);
   CHECK(tiers.all.get("model") == value);
   CHECK(tiers.disk.size() == 0);
   CHECK(tiers.near.size() == 1);
@@ -301,7 +291,7 @@ TEST_CASE("an erase or a put during the download wins over what has landed") {
   folder directory;
   const bytes value = pattern(24 * MiB);
   const bytes newer = pattern(9 * MiB, 5);
-  three_tiers tiers(server, directory.path);
+  three_tiers tiers(server, directory.path());
   for (const bool erase : {true, false}) {
     CAPTURE(erase);
     tiers.all.clear();
@@ -329,7 +319,7 @@ TEST_CASE("an erase or a put during the download wins over what has landed") {
 TEST_CASE("an object that goes during its download is a miss and leaves nothing behind") {
   blob_server server;
   folder directory;
-  three_tiers tiers(server, directory.path);
+  three_tiers tiers(server, directory.path());
   REQUIRE(tiers.far.put("model", pattern(80 * MiB)));
   bool done = false;
   CHECK_FALSE(tiers.all.get("model", {.progress = [&](std::uint64_t landed, std::uint64_t) {
@@ -349,7 +339,7 @@ TEST_CASE("threads that miss one key together download it once") {
     far_cache writer(larder::unbounded{}, at(server));
     REQUIRE(writer.put("model", value));
   }
-  three_tiers tiers(server, directory.path);
+  three_tiers tiers(server, directory.path());
   std::atomic<int> right = 0;
   std::vector<std::thread> readers;
   for (int i = 0; i < 6; ++i)
@@ -369,7 +359,7 @@ TEST_CASE("who waits for a look-up that another one gave up does it himself") {
     far_cache writer(larder::unbounded{}, at(server));
     REQUIRE(writer.put("model", value));
   }
-  three_tiers tiers(server, directory.path);
+  three_tiers tiers(server, directory.path());
   std::stop_source stop;
   std::optional<bytes> waited;
   std::thread waiter;
@@ -393,7 +383,7 @@ TEST_CASE("killed in the middle of a download, the next run fetches only what is
   if (child == 0) {
     std::uint16_t port = 0;
     if (::read(told[0], &port, sizeof port) != sizeof port) ::_exit(1);
-    disk_cache disk(larder::max_bytes{1024 * MiB}, larder::mmap_disk{directory.path});
+    disk_cache disk(larder::max_bytes{1024 * MiB}, larder::mmap_disk{directory.path()});
     far_cache far(larder::unbounded{}, larder::http_blob<larder::webdav>(larder::webdav{.url = "http://127.0.0.1:" + std::to_string(port), .timeouts = patient}, {.streams = 1}));
     larder::tiered tiers{disk, far};
     tiers.get("model", {.progress = [](std::uint64_t landed, std::uint64_t) {
@@ -415,7 +405,7 @@ TEST_CASE("killed in the middle of a download, the next run fetches only what is
   const std::uint64_t before = server.counts()["GET"];
 
   SUBCASE("as it was") {
-    three_tiers tiers(server, directory.path);
+    three_tiers tiers(server, directory.path());
     CHECK(tiers.all.get("model") == value);
     CHECK(server.counts()["GET"] - before == 4);  // the head, and the three chunks that were not whole
     CHECK(server.counts().ranges.at(larder::transfer_settings{}.first_request) == 1);  // the second chunk, whose start came with the head
@@ -426,28 +416,28 @@ TEST_CASE("killed in the middle of a download, the next run fetches only what is
   SUBCASE("damaged meanwhile: what is wrong is fetched as well") {
     for (const std::string& name : directory.staging())
       if (name.ends_with(".partial")) {
-        std::fstream file(directory.path / "staging" / name, std::ios::in | std::ios::out | std::ios::binary);
+        std::fstream file(directory / "staging" / name, std::ios::in | std::ios::out | std::ios::binary);
         file.seekp(9 * MiB);
         file << "damage";
       }
-    three_tiers tiers(server, directory.path);
+    three_tiers tiers(server, directory.path());
     CHECK(tiers.all.get("model") == value);
     CHECK(server.counts()["GET"] - before == 5);
   }
   SUBCASE("the value is another one by now: nothing of the old is used") {
     far_cache(larder::unbounded{}, at(server)).put("model", pattern(48 * MiB, 9));
-    three_tiers tiers(server, directory.path);
+    three_tiers tiers(server, directory.path());
     CHECK(tiers.all.get("model") == pattern(48 * MiB, 9));
     CHECK(directory.staging().empty());
   }
   SUBCASE("somebody else is at it: the file is his") {
-    const std::string partial = directory.path / "staging" / directory.staging().at(1);
+    const std::string partial = directory / "staging" / directory.staging().at(1);
     REQUIRE(partial.ends_with(".partial"));
     const int held = ::open(partial.c_str(), O_RDWR | O_CLOEXEC);
     struct flock all {};
     all.l_type = F_WRLCK;
     REQUIRE(::fcntl(held, F_OFD_SETLK, &all) == 0);
-    three_tiers tiers(server, directory.path);
+    three_tiers tiers(server, directory.path());
     CHECK(tiers.all.get("model") == value);
     CHECK(server.counts()["GET"] - before == 6);
     CHECK(tiers.disk.size() == 1);
@@ -455,18 +445,18 @@ TEST_CASE("killed in the middle of a download, the next run fetches only what is
     ::close(held);
   }
   SUBCASE("it has a second name, so it may be published: it is not written to") {
-    const fs::path partial = directory.path / "staging" / directory.staging().at(1);
-    fs::create_hard_link(partial, directory.path / "entries" / "kept");
+    const fs::path partial = directory / "staging" / directory.staging().at(1);
+    fs::create_hard_link(partial, directory / "entries" / "kept");
     const auto touched = fs::last_write_time(partial);
-    three_tiers tiers(server, directory.path);
+    three_tiers tiers(server, directory.path());
     CHECK(tiers.all.get("model") == value);
-    CHECK(fs::last_write_time(directory.path / "entries" / "kept") == touched);
-    CHECK(fs::hard_link_count(directory.path / "entries" / "kept") == 1);
+    CHECK(fs::last_write_time(directory / "entries" / "kept") == touched);
+    CHECK(fs::hard_link_count(directory / "entries" / "kept") == 1);
   }
   SUBCASE("a day later nobody came: it is gone when the cache is opened") {
     for (const std::string& name : directory.staging())
-      fs::last_write_time(directory.path / "staging" / name, fs::file_time_type::clock::now() - std::chrono::hours(25));
-    disk_cache disk(larder::max_bytes{1024 * MiB}, larder::mmap_disk{directory.path});
+      fs::last_write_time(directory / "staging" / name, fs::file_time_type::clock::now() - std::chrono::hours(25));
+    disk_cache disk(larder::max_bytes{1024 * MiB}, larder::mmap_disk{directory.path()});
     CHECK(directory.staging().empty());
   }
 }

@@ -32,6 +32,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/temporary_folder.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -73,7 +75,7 @@ int run(std::initializer_list<std::string> arguments) {
 
 class nginx {
  public:
-  nginx() : directory_(fs::temp_directory_path() / ("larder-nginx-" + std::to_string(getpid()))) {
+  nginx() {
     fs::create_directories(directory_ / "files/dav/base");
     fs::create_directories(directory_ / "files/put");
     fs::create_directories(directory_ / "files/secret");
@@ -84,7 +86,7 @@ class nginx {
     const int plain = listen_on(port_);
     const int tls = listen_on(tls_port_);
     write_settings();
-    usable_ = run({nginx_path, "-t", "-c", directory_ / "nginx.conf", "-p", directory_}) == 0;
+    usable_ = run({nginx_path, "-t", "-c", directory_ / "nginx.conf", "-p", directory_.path()}) == 0;
     if (usable_) start(plain, tls);
     close(plain);
     close(tls);
@@ -95,8 +97,6 @@ class nginx {
       kill(process_, SIGTERM);
       waitpid(process_, nullptr, 0);
     }
-    std::error_code ignored;
-    fs::remove_all(directory_, ignored);
   }
 
   bool usable() const { return usable_; }
@@ -121,7 +121,7 @@ class nginx {
   }
 
   void write_settings() {
-    const std::string d = directory_.string();
+    const std::string d = directory_.path().string();
     const std::string locations = "root " + d + "/files; client_max_body_size 64m;"
                                   " location /dav/ { dav_methods PUT DELETE MKCOL COPY MOVE; dav_ext_methods PROPFIND; }"
                                   " location /put/ { dav_methods PUT DELETE; create_full_put_path on; }"
@@ -140,7 +140,7 @@ class nginx {
 
   void start(int plain, int tls) {
     const std::string conf = directory_ / "nginx.conf";
-    const std::string prefix = directory_;
+    const std::string prefix = directory_.path();
     const std::string inherited = "NGINX=" + std::to_string(plain) + ";" + (with_tls_ ? std::to_string(tls) + ";" : "");
     const pid_t parent = getpid();
     process_ = fork();
@@ -153,7 +153,7 @@ class nginx {
     _exit(127);
   }
 
-  fs::path directory_;
+  support::temporary_folder directory_;
   int port_ = 0;
   int tls_port_ = 0;
   bool with_tls_ = false;

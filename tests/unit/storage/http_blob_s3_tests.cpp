@@ -27,6 +27,7 @@
 #include <doctest/doctest.h>
 
 #include "support/s3_server.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 
@@ -493,8 +494,7 @@ TEST_CASE("Google's interface is spoken in its own words") {
 }
 
 TEST_CASE("over TLS bodies may go without a hash, to a server whose certificate is trusted") {
-  const fs::path folder = fs::temp_directory_path() / ("larder-s3-" + std::to_string(getpid()));
-  fs::create_directories(folder);
+  const support::temporary_folder folder;
   const std::string make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout '" + (folder / "key.pem").string() + "' -out '" + (folder / "cert.pem").string() +
                            "' -days 2 -subj /CN=larder-test -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1";
   if (std::system(make.c_str()) != 0) {
@@ -512,8 +512,6 @@ TEST_CASE("over TLS bodies may go without a hash, to a server whose certificate 
     store untrusting(larder::http_blob{at(*server)}, sink);
     CHECK(failure_of([&] { get(untrusting, "o"); }).cause == error_cause::network);
   }
-  std::error_code ignored;
-  fs::remove_all(folder, ignored);
 }
 
 TEST_CASE("a cache lives in a bucket") {
