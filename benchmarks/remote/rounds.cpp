@@ -26,7 +26,8 @@ void add(const contest& c, const std::vector<std::vector<std::vector<double>>>& 
       for (const auto& round : numbers) {
         if (round[who].empty()) continue;
         own.runs.push_back(round[who][m]);
-        if (who != 0 && c.metrics[m].compared && !round.front().empty() && round.front()[m] > 0) ratio.runs.push_back(round[who][m] / round.front()[m]);
+        if (who != 0 && c.metrics[m].compared && !round.front().empty() && round.front()[m] > 0)
+          ratio.runs.push_back(round[who][m] / round.front()[m]);
       }
       if (own.runs.empty()) continue;
       own.value = median(own.runs);

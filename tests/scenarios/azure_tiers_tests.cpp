@@ -1,4 +1,5 @@
-// What a team does: machines that share a container of Azure Blob Storage (here its emulator) below a memory and a disk tier of their own.
+// What a team does: machines that share a container of Azure Blob Storage (here its emulator) below a memory and a disk tier of
+// their own.
 
 #include <larder/larder.hpp>
 #include <larder/storage/http_blob.hpp>
@@ -44,7 +45,8 @@ struct machine {
   memory_cache memory{larder::max_bytes{128_MiB}};
   disk_cache disk;
   cloud_cache cloud;
-  larder::tiered<larder::tier<memory_cache, larder::tier_mode::write_through>, larder::tier<disk_cache, larder::tier_mode::write_through>,
+  larder::tiered<larder::tier<memory_cache, larder::tier_mode::write_through>,
+                 larder::tier<disk_cache, larder::tier_mode::write_through>,
                  larder::tier<cloud_cache, larder::tier_mode::write_through>>
       models{memory, disk, cloud};
 };
@@ -93,9 +95,11 @@ TEST_CASE("what one machine computed, the others find in the cloud, then on thei
 
 TEST_CASE("a container that cannot be reached costs misses with their reason, and nothing else") {
   const support::temporary_folder here;
-  larder::azure account = larder::azure::emulator("models", "http://127.0.0.1:9/devstoreaccount1");  // the port where nobody answers
+  larder::azure account =
+      larder::azure::emulator("models", "http://127.0.0.1:9/devstoreaccount1");  // the port where nobody answers
   auto disk = std::make_unique<disk_cache>(larder::max_bytes{64_MiB}, larder::mmap_disk{here / "alone"});
-  auto cloud = std::make_unique<cloud_cache>(larder::unbounded{}, larder::http_blob{account, larder::resilience{.retry = {.tries = 2, .base = 1ms}}});
+  auto cloud = std::make_unique<cloud_cache>(larder::unbounded{},
+                                             larder::http_blob{account, larder::resilience{.retry = {.tries = 2, .base = 1ms}}});
   cloud_cache& far = *cloud;
   larder::tiered models{std::move(disk), std::move(cloud)};
   CHECK(models.get_or_load("weights", [](const std::string&) { return noise(1000, 3); }) == noise(1000, 3));

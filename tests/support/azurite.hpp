@@ -64,7 +64,10 @@ class azurite {
   static std::filesystem::path program() {
     const auto variable = [](const char* name) { return std::string(std::getenv(name) == nullptr ? "" : std::getenv(name)); };
     std::filesystem::path folder = variable("LARDER_SERVERS");
-    if (folder.empty()) folder = (variable("XDG_CACHE_HOME").empty() ? std::filesystem::path(variable("HOME")) / ".cache" : std::filesystem::path(variable("XDG_CACHE_HOME"))) / "larder-servers";
+    if (folder.empty())
+      folder = (variable("XDG_CACHE_HOME").empty() ? std::filesystem::path(variable("HOME")) / ".cache"
+                                                   : std::filesystem::path(variable("XDG_CACHE_HOME"))) /
+               "larder-servers";
     return folder / "node_modules/.bin/azurite-blob";
   }
 
@@ -74,8 +77,16 @@ class azurite {
       return nullptr;
     }
     std::unique_ptr<azurite> made(new azurite);
-    std::vector<std::string> arguments{program(),  "--blobHost", "127.0.0.1",          "--blobPort", "0", "--location", made->directory_ / "data",
-                                       "--silent", "--disableTelemetry", "--skipApiVersionCheck"};
+    std::vector<std::string> arguments{program(),
+                                       "--blobHost",
+                                       "127.0.0.1",
+                                       "--blobPort",
+                                       "0",
+                                       "--location",
+                                       made->directory_ / "data",
+                                       "--silent",
+                                       "--disableTelemetry",
+                                       "--skipApiVersionCheck"};
     if (which == kind::tls_with_tokens) {
       if (!made->make_certificate()) {
         MESSAGE("skipped: no openssl to make a certificate with");
@@ -92,8 +103,8 @@ class azurite {
   }
 
   bool make_certificate() {
-    run({"/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", directory_ / "key.pem", "-out", ca_file(), "-days", "2", "-subj", "/CN=larder-test",
-         "-addext", "subjectAltName=IP:127.0.0.1"},
+    run({"/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", directory_ / "key.pem", "-out",
+         ca_file(), "-days", "2", "-subj", "/CN=larder-test", "-addext", "subjectAltName=IP:127.0.0.1"},
         false);
     int status = -1;
     waitpid(std::exchange(process_, -1), &status, 0);

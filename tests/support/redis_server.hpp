@@ -1,6 +1,7 @@
 #pragma once
 
-// A redis-server of a test's own: in memory, on a socket file or a loopback port, killed by its process id at the end, or with the test.
+// A redis-server of a test's own: in memory, on a socket file or a loopback port, killed by its process id at the end, or with
+// the test.
 
 #include "temporary_folder.hpp"
 
@@ -24,7 +25,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -131,7 +131,8 @@ class redis_server {
     const auto by = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     std::string text;
     std::array<char, 4096> piece{};
-    while (text.find("eady to accept connections") == std::string::npos && text.find("server is now ready") == std::string::npos) {
+    while (text.find("eady to accept connections") == std::string::npos &&
+           text.find("server is now ready") == std::string::npos) {
       pollfd one{log, POLLIN, 0};
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(by - std::chrono::steady_clock::now()).count();
       if (left <= 0 || ::poll(&one, 1, static_cast<int>(left)) <= 0) return false;
@@ -155,16 +156,5 @@ class redis_server::tcp : public redis_server {
     }
   }
 };
-
-/// Waits for a condition on other processes, at most 30 s; whether it came.
-template <class F>
-bool eventually(F&& condition) {
-  const auto by = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > by) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
-}
 
 }  // namespace support

@@ -20,7 +20,7 @@ inline bool send_text(boost::asio::ip::tcp::socket& client, std::string_view tex
   return !failed;
 }
 
-/// Reads requests whole, with leave for a client that waits for it, and hands them to `respond(request) -> bool`, until that returns
+/// Reads requests whole, with leave for a client that waits for it, and hands them to `respond(request) -> bool`, until that gives
 /// false or the connection is over.
 template <class Respond>
 void serve_requests(boost::asio::ip::tcp::socket& client, Respond&& respond) {

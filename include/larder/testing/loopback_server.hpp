@@ -1,9 +1,9 @@
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <poll.h>
 #include <sys/socket.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -113,7 +113,8 @@ class loopback_server {
     return ::poll(&watched, 1, milliseconds) > 0;
   }
   connection& of(const socket& client) {
-    return **std::find_if(connections_.begin(), connections_.end(), [&](const std::unique_ptr<connection>& c) { return &c->client == &client; });
+    return **std::find_if(connections_.begin(), connections_.end(),
+                          [&](const std::unique_ptr<connection>& c) { return &c->client == &client; });
   }
 
   void accept() {

@@ -30,7 +30,7 @@ namespace larder::testing {
 /// A request as it came.
 struct scripted_request {
   std::string method;
-  std::string target;  ///< path and query, as sent
+  std::string target;                                          ///< path and query, as sent
   std::vector<std::pair<std::string, std::string>> headers{};  ///< names in lower case, in the order in which they came
   std::string body{};
 
@@ -55,7 +55,8 @@ struct scripted_answer {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};
   bool close = false;  ///< close the connection afterwards, and say so
-  std::optional<std::string> verbatim{};  ///< sent instead of all that, head and all, then the connection is closed; empty: closed without a word
+  std::optional<std::string>
+      verbatim{};  ///< sent instead of all that, head and all, then the connection is closed; empty: closed without a word
 };
 
 /// Serves from construction to destruction, on 127.0.0.1 and a port of the system's choice. `script` is called from the
@@ -66,7 +67,8 @@ class scripted_server {
   using script = std::function<scripted_answer(const scripted_request&)>;
 
   explicit scripted_server(script answers)
-      : answers_(std::move(answers)), server_([this](tcp::socket& socket) { serve(socket); }, std::numeric_limits<std::size_t>::max()) {}
+      : answers_(std::move(answers)),
+        server_([this](tcp::socket& socket) { serve(socket); }, std::numeric_limits<std::size_t>::max()) {}
   scripted_server(const scripted_server&) = delete;
   scripted_server& operator=(const scripted_server&) = delete;
 
@@ -134,7 +136,8 @@ class scripted_server {
 
   static std::string lower(std::string_view text) {
     std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::transform(out.begin(), out.end(), out.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     return out;
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-// What the tests of Azure's credentials share: an environment that is a map, pauses that only count, and secrets that must show nowhere.
+// What the tests of Azure's credentials share: an environment that is a map, pauses that only count, and secrets that must show
+// nowhere.
 
 #include <larder/core/error.hpp>
 #include <larder/remote/azure_credential_settings.hpp>

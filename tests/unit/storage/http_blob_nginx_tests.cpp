@@ -32,6 +32,10 @@
 
 #include <doctest/doctest.h>
 
+#include "support/blob_objects.hpp"
+#include "support/pattern.hpp"
+#include "support/refusal.hpp"
+#include "support/silent_sink.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace {
@@ -40,14 +44,16 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 using larder::error_cause;
 using larder::put_mode;
+using support::get;
+using support::listed;
+using support::pattern;
+using support::put;
 using store = larder::http_blob<larder::webdav>::store;
 
 constexpr const char* nginx_path = "/usr/sbin/nginx";
 constexpr const char* module_path = "/usr/lib/nginx/modules/ngx_http_dav_ext_module.so";
 
-struct no_sink final : larder::error_sink {
-  void report(error_cause, const std::string&) noexcept override {}
-} sink;
+support::silent_sink sink;
 
 /// For a child between fork and exec: what it prints is thrown away.
 void silence() {
@@ -171,35 +177,9 @@ constexpr larder::remote_timeouts patience{.connect = 5'000ms, .first_byte = 20'
 
 larder::http_blob<larder::webdav> at(const std::string& url) { return larder::http_blob{larder::webdav{.url = url, .timeouts = patience}}; }
 
-std::string pattern(std::size_t size, std::uint32_t seed = 1) {
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
-  return text;
-}
-bool put(store& s, const std::string& name, const std::string& text, put_mode mode = put_mode::replace) {
-  const larder::bytes whole = larder::bytes::copy_of(text);
-  const std::array<larder::bytes, 2> parts{whole.slice(0, whole.size() / 2), whole.slice(whole.size() / 2)};
-  return s.put(name, parts, mode);
-}
-std::optional<std::string> get(store& s, const std::string& name, larder::byte_range range = {}) {
-  const std::optional<larder::bytes> found = s.get(name, range);
-  return found ? std::optional<std::string>(found->text()) : std::nullopt;
-}
-std::map<std::string, std::uint64_t> listed(store& s, const std::string& prefix) {
-  std::map<std::string, std::uint64_t> out;
-  s.list(prefix, [&](std::string_view name, const larder::blob_info& info) { out.emplace(name, info.size); });
-  return out;
-}
 template <class F>
 std::optional<error_cause> cause_of(F&& f) {
-  try {
-    f();
-  } catch (const larder::error& e) {
-    CAPTURE(e.what());
-    CHECK(std::string(e.what()).find("hunter2") == std::string::npos);
-    return e.cause();
-  }
-  return std::nullopt;
+  return support::cause_of(f, {"hunter2"});
 }
 
 }  // namespace
