@@ -1,6 +1,6 @@
 #include "stopwatch.hpp"
 
-#include <time.h>
+#include "../lap.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -9,21 +9,15 @@
 namespace bench {
 namespace {
 
-double seconds_of(clockid_t clock) {
-  timespec now{};
-  ::clock_gettime(clock, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-struct lap {
+struct chunk {
   double begin = 0;
   double end = 0;
   double cpu = 0;
   std::size_t hits = 0;
 };
 
-lap measure(const std::function<std::size_t()>& work) {
-  lap result;
+chunk measure(const std::function<std::size_t()>& work) {
+  chunk result;
   const double cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID);
   result.begin = seconds_of(CLOCK_MONOTONIC);
   result.hits = work();
@@ -35,7 +29,7 @@ lap measure(const std::function<std::size_t()>& work) {
 }  // namespace
 
 sample time_alone(const std::function<std::size_t()>& work) {
-  const lap one = measure(work);
+  const chunk one = measure(work);
   return {one.cpu, one.cpu, one.hits};
 }
 
@@ -46,8 +40,8 @@ sample time_pair(const std::function<std::size_t()>& first, const std::function<
     while (ready.load() != 2) {
     }
   };
-  lap one;
-  lap two;
+  chunk one;
+  chunk two;
   std::thread other([&] {
     start_together();
     two = measure(second);

@@ -1,8 +1,7 @@
 #include "rounds.hpp"
 
 #include "../child.hpp"
-
-#include <time.h>
+#include "../lap.hpp"
 
 #include <cstdio>
 #include <exception>
@@ -11,12 +10,6 @@
 
 namespace bench {
 namespace {
-
-double seconds_of(clockid_t clock) {
-  timespec now{};
-  ::clock_gettime(clock, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
 
 double peak_bytes() {
   std::ifstream status("/proc/self/status");
@@ -33,7 +26,8 @@ void add(const contest& c, const std::vector<std::vector<std::vector<double>>>& 
       for (const auto& round : numbers) {
         if (round[who].empty()) continue;
         own.runs.push_back(round[who][m]);
-        if (who != 0 && c.metrics[m].compared && !round.front().empty() && round.front()[m] > 0) ratio.runs.push_back(round[who][m] / round.front()[m]);
+        if (who != 0 && c.metrics[m].compared && !round.front().empty() && round.front()[m] > 0)
+          ratio.runs.push_back(round[who][m] / round.front()[m]);
       }
       if (own.runs.empty()) continue;
       own.value = median(own.runs);
@@ -46,11 +40,8 @@ void add(const contest& c, const std::vector<std::vector<std::vector<double>>>& 
 }  // namespace
 
 cost cost_of(const std::function<void()>& work) {
-  const double wall = seconds_of(CLOCK_MONOTONIC);
-  const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-  work();
-  const double cpu_end = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-  return {seconds_of(CLOCK_MONOTONIC) - wall, cpu_end - cpu, peak_bytes()};
+  const lap taken = time(work);
+  return {taken.wall, taken.cpu, peak_bytes()};
 }
 
 bool run(const contest& c, const options& wanted, figure_list& all) {

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/temporary_folder.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -18,7 +20,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,27 +46,7 @@ inline bool is_root() { return ::geteuid() == 0; }
 /// Says why a test does nothing here.
 inline void skip(const std::string& why) { MESSAGE("SKIPPED: " << why); }
 
-/// A new directory that goes with the test.
-class scratch {
- public:
-  scratch() {
-    std::string name = (fs::temp_directory_path() / "larder-faults-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) FAIL("no scratch directory under " << fs::temp_directory_path());
-    path_ = name;
-  }
-  scratch(const scratch&) = delete;
-  scratch& operator=(const scratch&) = delete;
-  ~scratch() {
-    if (owner_ != ::getpid()) return;
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-  pid_t owner_ = ::getpid();
-};
+using scratch = support::temporary_folder;
 
 /// A forked process that runs `body` and hands back what it returns: nothing when all was right, else what was wrong.
 /// It ends after `limit` seconds at the latest, by SIGALRM, so that nobody waits for ever. Killed when it is dropped.

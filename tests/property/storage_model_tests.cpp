@@ -11,12 +11,10 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
-#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -26,33 +24,13 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
-#include <unistd.h>
+#include "support/temporary_folder.hpp"
 
 using namespace std::chrono_literals;
 
 namespace {
 
 using text = std::string;
-
-/// A directory that goes with the test.
-class temporary_directory {
- public:
-  temporary_directory() {
-    text name = (std::filesystem::temp_directory_path() / "larder-model-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
-    path_ = name;
-  }
-  temporary_directory(const temporary_directory&) = delete;
-  temporary_directory& operator=(const temporary_directory&) = delete;
-  ~temporary_directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 enum class act : std::uint8_t { put, put_many, put_if_absent, get, peek, contains, load, erase, erase_prefix, erase_if, clear, purge, wait, reopen, limit };
 
@@ -126,7 +104,7 @@ std::vector<std::pair<text, Value>> as_values(const std::vector<std::pair<text, 
 template <class Storage, class Value>
 bool answers_as_a_map(std::size_t caches) {
   return rc::check([&] {
-    const temporary_directory directory;
+    const support::temporary_folder directory;
     larder::manual_clock now(1h);
     using cache = larder::cache<text, Value, Storage, larder::unbounded, larder::expire_after_write, larder::time_source<larder::manual_clock>>;
     const auto open = [&] {
@@ -233,7 +211,7 @@ bool answers_as_a_map(std::size_t caches) {
 template <class Storage, class Value, class Order>
 bool keeps_its_limits(std::size_t caches) {
   return rc::check([&] {
-    const temporary_directory directory;
+    const support::temporary_folder directory;
     std::map<text, text> map;
     std::map<text, std::vector<text>> within;  // the values of a `put_many` that is under way
     bool told_wrong = false;

@@ -1,10 +1,12 @@
-// What a team does: machines that share a container of Azure Blob Storage (here its emulator) below a memory and a disk tier of their own.
+// What a team does: machines that share a container of Azure Blob Storage (here its emulator) below a memory and a disk tier of
+// their own.
 
 #include <larder/larder.hpp>
 #include <larder/storage/http_blob.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
 #include "support/azurite.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -16,8 +18,6 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-
-#include <unistd.h>
 
 using namespace larder::literals;
 
@@ -33,14 +33,6 @@ larder::bytes noise(std::size_t size, std::uint32_t seed) {
   return larder::bytes::copy_of(words.data(), size);
 }
 
-struct folder {
-  fs::path path = fs::temp_directory_path() / ("larder-azure-tiers-" + std::to_string(getpid()));
-  ~folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
-
 using memory_cache = larder::cache<std::string, larder::bytes, larder::max_bytes>;
 using disk_cache = larder::cache<std::string, larder::bytes, larder::max_bytes, larder::mmap_disk>;
 using cloud_cache = larder::cache<std::string, larder::bytes, larder::unbounded, larder::http_blob<larder::azure>>;
@@ -53,7 +45,8 @@ struct machine {
   memory_cache memory{larder::max_bytes{128_MiB}};
   disk_cache disk;
   cloud_cache cloud;
-  larder::tiered<larder::tier<memory_cache, larder::tier_mode::write_through>, larder::tier<disk_cache, larder::tier_mode::write_through>,
+  larder::tiered<larder::tier<memory_cache, larder::tier_mode::write_through>,
+                 larder::tier<disk_cache, larder::tier_mode::write_through>,
                  larder::tier<cloud_cache, larder::tier_mode::write_through>>
       models{memory, disk, cloud};
 };
@@ -63,7 +56,7 @@ struct machine {
 TEST_CASE("what one machine computed, the others find in the cloud, then on their disk, then in memory") {
   const azurite* server = azurite::shared(azurite::kind::plain);
   if (server == nullptr) return;
-  const folder here;
+  const support::temporary_folder here;
   larder::azure account = larder::azure::emulator("models", server->endpoint());
   account.prefix = "team/a";
   int computed = 0;
@@ -72,7 +65,7 @@ TEST_CASE("what one machine computed, the others find in the cloud, then on thei
     return noise(key == "large" ? 20'000'000 : 10'000, key == "large" ? 1U : 2U);
   };
   {
-    machine first(here.path / "first", account);
+    machine first(here / "first", account);
     CHECK_FALSE(first.models.get("large"));  // no container yet: nothing is there
     CHECK(first.models.get_or_load("large", compute) == noise(20'000'000, 1));
     CHECK(first.models.get_or_load("small", compute) == noise(10'000, 2));
@@ -80,7 +73,7 @@ TEST_CASE("what one machine computed, the others find in the cloud, then on thei
     CHECK(first.models.stats()[2].errors.total() == 0);
   }
   {
-    machine second(here.path / "second", account);
+    machine second(here / "second", account);
     CHECK(second.models.get_or_load("large", compute) == noise(20'000'000, 1));
     CHECK(second.models.get_or_load("small", compute) == noise(10'000, 2));
     CHECK(computed == 2);
@@ -89,22 +82,24 @@ TEST_CASE("what one machine computed, the others find in the cloud, then on thei
     CHECK(second.models.get("large")->where() == larder::residence::mapping);  // in the disk tier's file, not in a second copy
     CHECK(second.models.stats()[0].hits == 1);
   }
-  machine again(here.path / "second", account);  // the second one, started anew
+  machine again(here / "second", account);  // the second one, started anew
   CHECK(again.models.get("large") == noise(20'000'000, 1));
   CHECK(again.models.stats()[1].hits == 1);
   CHECK(again.models.stats()[2].hits + again.models.stats()[2].misses == 0);
 
   CHECK(again.models.erase("small"));
-  machine third(here.path / "third", account);
+  machine third(here / "third", account);
   CHECK_FALSE(third.models.get("small"));
   CHECK(third.cloud.stats().errors.total() == 0);
 }
 
 TEST_CASE("a container that cannot be reached costs misses with their reason, and nothing else") {
-  const folder here;
-  larder::azure account = larder::azure::emulator("models", "http://127.0.0.1:9/devstoreaccount1");  // the port where nobody answers
-  auto disk = std::make_unique<disk_cache>(larder::max_bytes{64_MiB}, larder::mmap_disk{here.path / "alone"});
-  auto cloud = std::make_unique<cloud_cache>(larder::unbounded{}, larder::http_blob{account, larder::resilience{.retry = {.tries = 2, .base = 1ms}}});
+  const support::temporary_folder here;
+  larder::azure account =
+      larder::azure::emulator("models", "http://127.0.0.1:9/devstoreaccount1");  // the port where nobody answers
+  auto disk = std::make_unique<disk_cache>(larder::max_bytes{64_MiB}, larder::mmap_disk{here / "alone"});
+  auto cloud = std::make_unique<cloud_cache>(larder::unbounded{},
+                                             larder::http_blob{account, larder::resilience{.retry = {.tries = 2, .base = 1ms}}});
   cloud_cache& far = *cloud;
   larder::tiered models{std::move(disk), std::move(cloud)};
   CHECK(models.get_or_load("weights", [](const std::string&) { return noise(1000, 3); }) == noise(1000, 3));

@@ -5,12 +5,13 @@
 
 #include <doctest/doctest.h>
 
+#include "support/temporary_folder.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <random>
 #include <string>
 
-#include <stdlib.h>
 #include <sys/stat.h>
 
 using namespace larder::literals;
@@ -36,9 +37,7 @@ std::uint64_t taken(const fs::path& directory) {
 }  // namespace
 
 TEST_CASE("D17 on disk: 1 MB of zeros takes under 64 KB, the logical size is told apart; noise takes no more than itself and a header") {
-  std::string name = (fs::temp_directory_path() / "larder-scenario-XXXXXX").string();
-  REQUIRE(::mkdtemp(name.data()) != nullptr);
-  const fs::path root = name;
+  const support::temporary_folder root;
   const bytes zeros = bytes::copy_of(std::string(1'000'000, '\0'));
   {
     auto c = larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_bytes{100_MB}, larder::zstd{}, larder::mmap_disk{root / "zeros"});
@@ -65,7 +64,6 @@ TEST_CASE("D17 on disk: 1 MB of zeros takes under 64 KB, the logical size is tol
     CHECK(again.get("zeros") == zeros);
     CHECK(again.stats().logical_bytes == 1'000'000);
   }
-  fs::remove_all(root);
 }
 
 TEST_CASE("D17 in memory: from 4 KiB values are kept compressed when that saves an eighth; weight() counts what is stored") {

@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/temporary_folder.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -18,7 +20,6 @@
 #include <thread>
 #include <vector>
 
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,23 +30,8 @@ using larder::error_cause;
 
 namespace {
 
-class scratch {
- public:
-  scratch() {
-    std::string name = (fs::temp_directory_path() / "larder-scenario-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  scratch(const scratch&) = delete;
-  scratch& operator=(const scratch&) = delete;
-  ~scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path cache() const { return path_ / "cache"; }
-
- private:
-  fs::path path_;
+struct scratch : support::temporary_folder {
+  fs::path cache() const { return *this / "cache"; }
 };
 
 /// Whether f() is true in a new process.

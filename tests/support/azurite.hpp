@@ -18,11 +18,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include "temporary_folder.hpp"
 
 namespace larder_tests {
 
@@ -49,8 +50,6 @@ class azurite {
       waitpid(process_, nullptr, 0);
     }
     if (output_ >= 0) close(output_);
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
   }
 
   /// `http(s)://127.0.0.1:port/devstoreaccount1`.
@@ -65,7 +64,10 @@ class azurite {
   static std::filesystem::path program() {
     const auto variable = [](const char* name) { return std::string(std::getenv(name) == nullptr ? "" : std::getenv(name)); };
     std::filesystem::path folder = variable("LARDER_SERVERS");
-    if (folder.empty()) folder = (variable("XDG_CACHE_HOME").empty() ? std::filesystem::path(variable("HOME")) / ".cache" : std::filesystem::path(variable("XDG_CACHE_HOME"))) / "larder-servers";
+    if (folder.empty())
+      folder = (variable("XDG_CACHE_HOME").empty() ? std::filesystem::path(variable("HOME")) / ".cache"
+                                                   : std::filesystem::path(variable("XDG_CACHE_HOME"))) /
+               "larder-servers";
     return folder / "node_modules/.bin/azurite-blob";
   }
 
@@ -75,11 +77,16 @@ class azurite {
       return nullptr;
     }
     std::unique_ptr<azurite> made(new azurite);
-    std::string pattern = std::filesystem::temp_directory_path() / "larder-azurite-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    made->directory_ = pattern;
-    std::vector<std::string> arguments{program(),  "--blobHost", "127.0.0.1",          "--blobPort", "0", "--location", made->directory_ / "data",
-                                       "--silent", "--disableTelemetry", "--skipApiVersionCheck"};
+    std::vector<std::string> arguments{program(),
+                                       "--blobHost",
+                                       "127.0.0.1",
+                                       "--blobPort",
+                                       "0",
+                                       "--location",
+                                       made->directory_ / "data",
+                                       "--silent",
+                                       "--disableTelemetry",
+                                       "--skipApiVersionCheck"};
     if (which == kind::tls_with_tokens) {
       if (!made->make_certificate()) {
         MESSAGE("skipped: no openssl to make a certificate with");
@@ -96,8 +103,8 @@ class azurite {
   }
 
   bool make_certificate() {
-    run({"/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", directory_ / "key.pem", "-out", ca_file(), "-days", "2", "-subj", "/CN=larder-test",
-         "-addext", "subjectAltName=IP:127.0.0.1"},
+    run({"/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", directory_ / "key.pem", "-out",
+         ca_file(), "-days", "2", "-subj", "/CN=larder-test", "-addext", "subjectAltName=IP:127.0.0.1"},
         false);
     int status = -1;
     waitpid(std::exchange(process_, -1), &status, 0);
@@ -150,7 +157,7 @@ class azurite {
     }
   }
 
-  std::filesystem::path directory_;
+  support::temporary_folder directory_;
   std::string address_;
   int output_ = -1;
   pid_t process_ = -1;

@@ -1,6 +1,9 @@
 #pragma once
 
-// A redis-server of a test's own: in memory, on a socket file or a loopback port, killed by its process id at the end, or with the test.
+// A redis-server of a test's own: in memory, on a socket file or a loopback port, killed by its process id at the end, or with
+// the test.
+
+#include "temporary_folder.hpp"
 
 #include <larder/remote/redis_connection.hpp>
 
@@ -18,13 +21,10 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -53,17 +53,13 @@ class redis_server {
   explicit redis_server(std::vector<std::string> arguments = {}) : redis_server(std::move(arguments), 0) { start(); }
   redis_server(const redis_server&) = delete;
   redis_server& operator=(const redis_server&) = delete;
-  ~redis_server() {
-    kill();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  ~redis_server() { kill(); }
 
   /// On a loopback port.
   class tcp;
 
-  const std::string& folder() const noexcept { return folder_; }
-  std::string socket_file() const { return folder_ + "/socket"; }
+  const std::string& folder() const noexcept { return folder_.path().native(); }
+  std::string socket_file() const { return folder_ / "socket"; }
   std::uint16_t port() const noexcept { return port_; }
   larder::remote::redis_address address() const {
     if (port_ != 0) return {"127.0.0.1", port_, {}};
@@ -96,14 +92,10 @@ class redis_server {
   }
 
  protected:
-  redis_server(std::vector<std::string> arguments, std::uint16_t port) : arguments_(std::move(arguments)), port_(port) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "larder_redis_XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = pattern;
-  }
+  redis_server(std::vector<std::string> arguments, std::uint16_t port) : arguments_(std::move(arguments)), port_(port) {}
 
   bool try_start() {
-    std::vector<std::string> words{program, "--save", "", "--appendonly", "no", "--dir", folder_, "--loglevel", "notice"};
+    std::vector<std::string> words{program, "--save", "", "--appendonly", "no", "--dir", folder(), "--loglevel", "notice"};
     if (port_ == 0)
       words.insert(words.end(), {"--port", "0", "--unixsocket", socket_file()});
     else
@@ -139,7 +131,8 @@ class redis_server {
     const auto by = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     std::string text;
     std::array<char, 4096> piece{};
-    while (text.find("eady to accept connections") == std::string::npos && text.find("server is now ready") == std::string::npos) {
+    while (text.find("eady to accept connections") == std::string::npos &&
+           text.find("server is now ready") == std::string::npos) {
       pollfd one{log, POLLIN, 0};
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(by - std::chrono::steady_clock::now()).count();
       if (left <= 0 || ::poll(&one, 1, static_cast<int>(left)) <= 0) return false;
@@ -150,7 +143,7 @@ class redis_server {
     return true;
   }
 
-  std::string folder_;
+  temporary_folder folder_;
   pid_t process_ = -1;
 };
 
@@ -163,16 +156,5 @@ class redis_server::tcp : public redis_server {
     }
   }
 };
-
-/// Waits for a condition on other processes, at most 30 s; whether it came.
-template <class F>
-bool eventually(F&& condition) {
-  const auto by = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > by) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
-}
 
 }  // namespace support

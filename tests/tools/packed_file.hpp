@@ -1,39 +1,24 @@
 #pragma once
 
+#include "support/temporary_folder.hpp"
+
 #include <zlib.h>
 #include <zstd.h>
 
-#include <stdlib.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
-/// A directory of its own for a test's files, gone at its end.
-class file_directory {
+class file_directory : public support::temporary_folder {
  public:
-  file_directory() {
-    std::string name = (std::filesystem::temp_directory_path() / "larder_tools_XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no directory for a test's files");
-    path_ = name;
-  }
-  ~file_directory() { std::filesystem::remove_all(path_); }
-  file_directory(const file_directory&) = delete;
-  file_directory& operator=(const file_directory&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
   /// Writes a file and returns its path.
   std::string file(const std::string& name, std::string_view content) const {
-    std::ofstream(path_ / name, std::ios::binary) << content;
-    return (path_ / name).string();
+    std::ofstream(*this / name, std::ios::binary) << content;
+    return (*this / name).string();
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 inline std::string gzipped(std::string_view content) {

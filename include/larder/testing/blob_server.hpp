@@ -10,16 +10,14 @@
 #include <larder/testing/blob_answers.hpp>
 #include <larder/testing/blob_tree.hpp>
 #include <larder/testing/fault.hpp>
+#include <larder/testing/http_conversation.hpp>
 #include <larder/testing/loopback_server.hpp>
 #include <larder/testing/paced_line.hpp>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/field.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -113,19 +111,7 @@ class blob_server {
   using answer = blob_answers::answer;
 
   void serve(tcp::socket& socket) {
-    namespace http = boost::beast::http;
-    boost::beast::flat_buffer buffer;
-    boost::system::error_code failed;
-    for (;;) {
-      http::request_parser<http::string_body> parser;
-      parser.body_limit(boost::none);
-      http::read_header(socket, buffer, parser, failed);
-      if (failed) return;
-      if (parser.get()[http::field::expect] == "100-continue" && !send_raw(socket, "HTTP/1.1 100 Continue\r\n\r\n")) return;
-      http::read(socket, buffer, parser, failed);
-      if (failed) return;
-      if (!respond(socket, parser.release())) return;
-    }
+    serve_requests(socket, [&](request asked) { return respond(socket, std::move(asked)); });
   }
 
   /// False when the connection is over.
@@ -150,10 +136,10 @@ class blob_server {
           server_.stall(socket);
           return false;
         case fault_kind::verbatim:
-          return send_raw(socket, met.reply) && met.keep_connection;
+          return send_text(socket, met.reply) && met.keep_connection;
         case fault_kind::status:
         case fault_kind::redirect:
-          return send_raw(socket, short_answer(met, keep)) && keep;
+          return send_text(socket, short_answer(met, keep)) && keep;
         case fault_kind::ignore_range:
           asked.erase(boost::beast::http::field::range);
           break;
@@ -177,7 +163,7 @@ class blob_server {
     if (meets(fault_kind::delay) && !server_.wait_until(socket, clock::now() + met->pause)) return false;
     const bool breaks = meets(fault_kind::stall) || meets(fault_kind::reset);
     if (!breaks || met->after != 0) {
-      if (!send_raw(socket, head)) return false;
+      if (!send_text(socket, head)) return false;
       const std::size_t sent = breaks || meets(fault_kind::truncate) ? std::min(met->after, size) : size;
       paced_line own(meets(fault_kind::slow) ? met->bytes_per_second : 0);
       if (!send_body(socket, ready.body.span().first(sent), meets(fault_kind::flip_byte) ? met->after : size, own)) return false;
@@ -217,12 +203,6 @@ class blob_server {
     const std::lock_guard guard(mutex_);
     shared_line_.bytes_per_second = rate;
     return shared_line_.turn_of(n);
-  }
-
-  bool send_raw(tcp::socket& socket, std::string_view text) {
-    boost::system::error_code failed;
-    boost::asio::write(socket, boost::asio::buffer(text.data(), text.size()), failed);
-    return !failed;
   }
 
   blob_server_options options_;

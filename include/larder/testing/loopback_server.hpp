@@ -1,9 +1,9 @@
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <poll.h>
 #include <sys/socket.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -83,6 +83,11 @@ class loopback_server {
     for (const std::unique_ptr<connection>& c : connections_)
       if (c->stalled) c->shut();
   }
+  /// Closes what connections are open now, whatever their `serve` does.
+  void drop_connections() {
+    const std::lock_guard guard(mutex_);
+    for (const std::unique_ptr<connection>& c : connections_) c->shut();
+  }
   /// For `serve`: closes so that the client sees a reset; what is still on the way to it may be lost.
   void reset(socket& client) {
     const std::lock_guard guard(mutex_);  // nobody else takes hold of the number while it may become another's
@@ -108,7 +113,8 @@ class loopback_server {
     return ::poll(&watched, 1, milliseconds) > 0;
   }
   connection& of(const socket& client) {
-    return **std::find_if(connections_.begin(), connections_.end(), [&](const std::unique_ptr<connection>& c) { return &c->client == &client; });
+    return **std::find_if(connections_.begin(), connections_.end(),
+                          [&](const std::unique_ptr<connection>& c) { return &c->client == &client; });
   }
 
   void accept() {

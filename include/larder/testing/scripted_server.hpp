@@ -3,15 +3,12 @@
 // A server whose answers are a function: for tests of clients that speak some service's words over HTTP. Real HTTP/1.1 over
 // loopback, one thread per connection. Where the service is a store of objects, `blob_server` already knows the answers.
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
+#include <larder/testing/http_conversation.hpp>
+#include <larder/testing/loopback_server.hpp>
+
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
@@ -20,13 +17,11 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <list>
-#include <memory>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -35,7 +30,7 @@ namespace larder::testing {
 /// A request as it came.
 struct scripted_request {
   std::string method;
-  std::string target;  ///< path and query, as sent
+  std::string target;                                          ///< path and query, as sent
   std::vector<std::pair<std::string, std::string>> headers{};  ///< names in lower case, in the order in which they came
   std::string body{};
 
@@ -60,7 +55,8 @@ struct scripted_answer {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string body{};
   bool close = false;  ///< close the connection afterwards, and say so
-  std::optional<std::string> verbatim{};  ///< sent instead of all that, head and all, then the connection is closed; empty: closed without a word
+  std::optional<std::string>
+      verbatim{};  ///< sent instead of all that, head and all, then the connection is closed; empty: closed without a word
 };
 
 /// Serves from construction to destruction, on 127.0.0.1 and a port of the system's choice. `script` is called from the
@@ -72,28 +68,13 @@ class scripted_server {
 
   explicit scripted_server(script answers)
       : answers_(std::move(answers)),
-        acceptor_(context_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)),
-        port_(acceptor_.local_endpoint().port()),
-        accepting_([this] { accept(); }) {}
+        server_([this](tcp::socket& socket) { serve(socket); }, std::numeric_limits<std::size_t>::max()) {}
   scripted_server(const scripted_server&) = delete;
   scripted_server& operator=(const scripted_server&) = delete;
-  ~scripted_server() {
-    {
-      const std::lock_guard guard(mutex_);
-      stopping_ = true;
-      for (const std::unique_ptr<connection>& c : connections_) c->shut();
-    }
-    changed_.notify_all();
-    ::shutdown(acceptor_.native_handle(), SHUT_RDWR);  // wakes the accept on Linux
-    boost::system::error_code ignored;
-    tcp::socket(context_).connect(tcp::endpoint(boost::asio::ip::address_v4::loopback(), port_), ignored);  // and elsewhere
-    accepting_.join();
-    for (const std::unique_ptr<connection>& c : connections_) c->thread.join();
-  }
 
-  std::uint16_t port() const noexcept { return port_; }
+  std::uint16_t port() const noexcept { return server_.port(); }
   /// `http://127.0.0.1:port`, without a slash at its end.
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port()); }
 
   /// All requests so far, in the order in which they were read whole; each is there before the script sees it.
   std::vector<scripted_request> requests() const {
@@ -104,69 +85,20 @@ class scripted_server {
     const std::lock_guard guard(mutex_);
     return seen_.size();
   }
-  std::size_t connections() const {
-    const std::lock_guard guard(mutex_);
-    return accepted_;
-  }
+  std::size_t connections() const { return static_cast<std::size_t>(server_.connections()); }
   /// Waits until so many requests have come; false when they have not within the limit.
   bool wait_for(std::size_t count, std::chrono::milliseconds at_most = std::chrono::seconds(20)) const {
     std::unique_lock guard(mutex_);
     return changed_.wait_for(guard, at_most, [&] { return seen_.size() >= count; });
   }
   /// Closes what connections are open now, also in the middle of an answer.
-  void drop_connections() {
-    const std::lock_guard guard(mutex_);
-    for (const std::unique_ptr<connection>& c : connections_) c->shut();
-  }
+  void drop_connections() { server_.drop_connections(); }
 
  private:
   using tcp = boost::asio::ip::tcp;
 
-  struct connection {
-    explicit connection(tcp::socket s) : socket(std::move(s)) {}
-    void shut() noexcept { ::shutdown(socket.native_handle(), SHUT_RDWR); }
-    tcp::socket socket;
-    std::thread thread;
-    bool done = false;  // under mutex_
-  };
-
-  void accept() {
-    for (;;) {
-      tcp::socket socket(context_);
-      boost::system::error_code failed;
-      acceptor_.accept(socket, failed);
-      const std::lock_guard guard(mutex_);
-      if (stopping_) return;
-      if (failed) continue;
-      connections_.remove_if([](const std::unique_ptr<connection>& c) {
-        if (c->done) c->thread.join();
-        return c->done;
-      });
-      socket.set_option(tcp::no_delay(true), failed);
-      ++accepted_;
-      connection& fresh = *connections_.emplace_back(std::make_unique<connection>(std::move(socket)));
-      fresh.thread = std::thread([this, &fresh] {
-        serve(fresh.socket);
-        const std::lock_guard done(mutex_);
-        fresh.shut();
-        fresh.done = true;
-      });
-    }
-  }
-
   void serve(tcp::socket& socket) {
-    namespace http = boost::beast::http;
-    boost::beast::flat_buffer buffer;
-    boost::system::error_code failed;
-    for (;;) {
-      http::request_parser<http::string_body> parser;
-      parser.body_limit(boost::none);
-      http::read_header(socket, buffer, parser, failed);
-      if (failed) return;
-      if (parser.get()[http::field::expect] == "100-continue" && !send(socket, "HTTP/1.1 100 Continue\r\n\r\n")) return;
-      http::read(socket, buffer, parser, failed);
-      if (failed || !respond(socket, parser.release())) return;
-    }
+    serve_requests(socket, [&](auto message) { return respond(socket, std::move(message)); });
   }
 
   /// False when the connection is over.
@@ -186,7 +118,7 @@ class scripted_server {
       ready = {.status = 500, .body = thrown.what()};
     }
     if (ready.verbatim) {
-      send(socket, *ready.verbatim);
+      send_text(socket, *ready.verbatim);
       return false;
     }
     std::string text = "HTTP/1.1 " + std::to_string(ready.status) + " -\r\n";
@@ -199,31 +131,21 @@ class scripted_server {
     const bool goes_on = keep && !ready.close;
     text += goes_on ? "\r\n" : "Connection: close\r\n\r\n";
     if (asked.method != "HEAD" && ready.status != 204 && ready.status != 304) text += ready.body;
-    return send(socket, text) && goes_on;
+    return send_text(socket, text) && goes_on;
   }
 
-  static bool send(tcp::socket& socket, std::string_view text) {
-    boost::system::error_code failed;
-    boost::asio::write(socket, boost::asio::buffer(text.data(), text.size()), failed);
-    return !failed;
-  }
   static std::string lower(std::string_view text) {
     std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::transform(out.begin(), out.end(), out.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     return out;
   }
 
   script answers_;
-  boost::asio::io_context context_;
-  tcp::acceptor acceptor_;
-  std::uint16_t port_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  std::list<std::unique_ptr<connection>> connections_;
   std::vector<scripted_request> seen_;
-  std::size_t accepted_ = 0;
-  bool stopping_ = false;
-  std::thread accepting_;  // last: everything above is ready
+  loopback_server server_;  // last: everything above is ready, and outlives it
 };
 
 }  // namespace larder::testing

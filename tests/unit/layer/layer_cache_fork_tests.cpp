@@ -15,14 +15,7 @@
 
 #include <doctest/doctest.h>
 
-#if defined(__has_feature)  // clang says by feature what g++ says by macro
-#if __has_feature(thread_sanitizer) && !defined(__SANITIZE_THREAD__)
-#define __SANITIZE_THREAD__ 1
-#endif
-#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
+#include "support/sanitizers.hpp"
 
 #if !defined(__SANITIZE_THREAD__)  // which does not let the child of a program with threads start its own
 

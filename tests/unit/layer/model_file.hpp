@@ -3,7 +3,6 @@
 // Small safetensors files in a directory of their own, which goes with the object.
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -13,28 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include <unistd.h>
+#include "support/temporary_folder.hpp"
 
 namespace larder_tests {
 
-class scratch_directory {
- public:
-  scratch_directory() {
-    static std::atomic<unsigned> counter{0};
-    path_ = std::filesystem::temp_directory_path() / ("larder-layer-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
-    std::filesystem::create_directories(path_);
-  }
-  scratch_directory(const scratch_directory&) = delete;
-  scratch_directory& operator=(const scratch_directory&) = delete;
-  ~scratch_directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
+using scratch_directory = support::temporary_folder;
 
 struct file_tensor {
   std::string name;

@@ -1,7 +1,5 @@
 #include <larder/remote/aws_credentials.hpp>
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -12,9 +10,10 @@
 
 #include <doctest/doctest.h>
 
+#include "support/temporary_folder.hpp"
+
 namespace {
 
-namespace fs = std::filesystem;
 using larder::remote::aws_credentials;
 using larder::remote::aws_environment;
 using larder::remote::aws_profile;
@@ -24,14 +23,9 @@ std::string shown(const larder::secret& s) { return std::string(s.reveal()); }
 /// A home directory and an environment of a test's own.
 class home {
  public:
-  home() : directory_(fs::temp_directory_path() / ("larder-aws-" + std::to_string(getpid()))) {
-    fs::create_directories(directory_ / ".aws");
-    set("HOME", directory_);
-  }
-  home(const home&) = delete;
-  ~home() {
-    std::error_code ignored;
-    fs::remove_all(directory_, ignored);
+  home() {
+    std::filesystem::create_directories(directory_ / ".aws");
+    set("HOME", directory_.path());
   }
   void set(const std::string& name, const std::string& value) { variables_[name] = value; }
   void write(const std::string& name, std::string_view text) const { std::ofstream(directory_ / name, std::ios::binary) << text; }
@@ -56,7 +50,7 @@ class home {
   }
 
  private:
-  fs::path directory_;
+  support::temporary_folder directory_;
   std::map<std::string, std::string> variables_;
 };
 
@@ -89,8 +83,12 @@ TEST_CASE("half a pair in the environment is said, never filled up from elsewher
 
 TEST_CASE("profiles come from the shared files, wherever the environment puts them") {
   home here;
-  here.write(".aws/credentials", "[default]\naws_access_key_id=D\naws_secret_access_key=ds\n[work]\naws_access_key_id=W\naws_secret_access_key=ws\naws_session_token=wt\n");
-  here.write(".aws/config", "[default]\nregion=eu-west-1\n[profile work]\nregion = us-west-2\n[profile keys]\naws_access_key_id=K\naws_secret_access_key=ks\n");
+  here.write(".aws/credentials",
+             "[default]\naws_access_key_id=D\naws_secret_access_key=ds\n[work]\naws_access_key_id=W\naws_secret_access_key="
+             "ws\naws_session_token=wt\n");
+  here.write(".aws/config",
+             "[default]\nregion=eu-west-1\n[profile work]\nregion = us-west-2\n[profile "
+             "keys]\naws_access_key_id=K\naws_secret_access_key=ks\n");
   CHECK(here.environment().credentials().access_key_id == "D");
   CHECK(here.environment().region() == "eu-west-1");
   here.set("AWS_PROFILE", "work");
@@ -112,7 +110,8 @@ TEST_CASE("without keys one sentence says where they were looked for") {
   CHECK(here.complaint().find("no credentials") != std::string::npos);
   CHECK(here.complaint().find("AWS_ACCESS_KEY_ID") != std::string::npos);
   CHECK(here.complaint().find(".aws/credentials") != std::string::npos);
-  here.write(".aws/config", "[profile role]\nrole_arn = arn:planted\nsource_profile = default\n[default]\naws_secret_access_key = planted\n");
+  here.write(".aws/config",
+             "[profile role]\nrole_arn = arn:planted\nsource_profile = default\n[default]\naws_secret_access_key = planted\n");
   CHECK(here.complaint("role").find("roles, processes and sign-on are not followed") != std::string::npos);
   CHECK(here.complaint("role").find("planted") == std::string::npos);
   CHECK(here.complaint().find("has no aws_access_key_id") != std::string::npos);
@@ -124,13 +123,16 @@ TEST_CASE("without keys one sentence says where they were looked for") {
 
 TEST_CASE("a file that cannot be one of profiles is refused, and not shown") {
   home here;
-  here.write(".aws/credentials", "[default]\naws_access_key_id = A\naws_secret_access_key = planted\n" + std::string(aws_environment::max_file, '\n'));
+  here.write(".aws/credentials", "[default]\naws_access_key_id = A\naws_secret_access_key = planted\n" +
+                                     std::string(aws_environment::max_file, '\n'));
   CHECK(here.complaint().find("more than 1048576 bytes") != std::string::npos);
   CHECK(here.complaint().find("planted") == std::string::npos);
 }
 
 TEST_CASE("a profile is read as the vendor's tools read it") {
-  const auto value = [](std::string_view text, const std::string& key = "k", std::string_view name = "p") { return shown(aws_profile::read(text, name).get(key)); };
+  const auto value = [](std::string_view text, const std::string& key = "k", std::string_view name = "p") {
+    return shown(aws_profile::read(text, name).get(key));
+  };
   CHECK(value("[p]\nk=v") == "v");
   CHECK(value("[p]\r\nk = v \r\n") == "v");
   CHECK(value("[ p ]\nk\t=\tv w") == "v w");

@@ -1,6 +1,7 @@
 #include <larder/remote/azure_default_credential.hpp>
 
 #include "azure_fixture.hpp"
+#include "support/eventually.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -26,7 +27,9 @@ using credential = remote::basic_azure_default_credential<remote::curl_transport
 static_assert(std::is_base_of_v<remote::token_source, remote::azure_default_credential>);
 static_assert(remote::token_credential<remote::azure_credential_chain<>>);
 
-std::string reply(const std::string& token) { return R"({"token_type":"Bearer","expires_in":"3600","access_token":")" + token + R"("})"; }
+std::string reply(const std::string& token) {
+  return R"({"token_type":"Bearer","expires_in":"3600","access_token":")" + token + R"("})";
+}
 
 /// A directory service, a metadata service and an az, each of which can be made to fail; the environment has all that they need.
 struct world {
@@ -34,7 +37,8 @@ struct world {
   std::atomic<int> metadata_status{200};
   scratch_folder folder;
   scripted_server directory{[this](const scripted_request& asked) -> scripted_answer {
-    if (directory_status != 200) return {.status = directory_status, .body = R"({"error":"invalid_client","error_description":")" + asked.body + "\"}"};
+    if (directory_status != 200)
+      return {.status = directory_status, .body = R"({"error":"invalid_client","error_description":")" + asked.body + "\"}"};
     return {.body = reply(asked.body.find("client_assertion=") == std::string::npos ? "by-secret" : "by-file")};
   }};
   scripted_server metadata{[this](const scripted_request&) -> scripted_answer {
@@ -138,7 +142,9 @@ TEST_CASE("a credential that is named must be set up, and a name must be known")
   const std::optional<larder::error> unknown = failure_of([&] { w.make(); });
   REQUIRE(unknown);
   CHECK(unknown->cause() == error_cause::invalid_argument);
-  CHECK(says(unknown, "write one of prod, dev, EnvironmentCredential, WorkloadIdentityCredential, ManagedIdentityCredential, AzureCliCredential"));
+  CHECK(says(unknown,
+             "write one of prod, dev, EnvironmentCredential, WorkloadIdentityCredential, ManagedIdentityCredential, "
+             "AzureCliCredential"));
 }
 
 TEST_CASE("settings that cannot work are refused when the credential is made, though another credential might do") {
@@ -167,9 +173,11 @@ TEST_CASE("when none works one error says of each why, and holds no secret") {
   CHECK(message.find("larder: ", 1) == std::string::npos);
   CHECK(says(thrown, "no credential for Azure works"));
   CHECK(says(thrown, "\n  EnvironmentCredential: AZURE_CLIENT_SECRET is not set\n"));
-  CHECK(says(thrown, "\n  WorkloadIdentityCredential: POST " + w.directory.url() + "/tenant-1/oauth2/v2.0/token answered 401 (invalid_client)"));
+  CHECK(says(thrown, "\n  WorkloadIdentityCredential: POST " + w.directory.url() +
+                         "/tenant-1/oauth2/v2.0/token answered 401 (invalid_client)"));
   CHECK(says(thrown, "\n  ManagedIdentityCredential: " + w.metadata.url() + "/metadata/identity/oauth2/token answered 400"));
-  CHECK(says(thrown, "\n  AzureCliCredential: \"" + w.folder.path().string() + "/az account get-access-token\" exited with 1: Please run 'az login'"));
+  CHECK(says(thrown, "\n  AzureCliCredential: \"" + w.folder.path().string() +
+                         "/az account get-access-token\" exited with 1: Please run 'az login'"));
   // The failure is kept for a while: nothing is asked again.
   const std::size_t asked = w.directory.count() + w.metadata.count();
   CHECK(failure_of([&] { subject->token(); }));
@@ -238,7 +246,6 @@ TEST_CASE("destroying the credential ends what it is waiting for") {
   w.az("touch " + file + "; exec /bin/sleep 600");
   const std::unique_ptr<credential> subject = w.make();
   CHECK(failure_of([&] { subject->token_by({}, std::chrono::steady_clock::now()); }));
-  const auto latest = std::chrono::steady_clock::now() + 20s;
-  while (!std::filesystem::exists(file) && std::chrono::steady_clock::now() < latest) std::this_thread::yield();
-  CHECK(std::filesystem::exists(file));  // and the end of this test does not take ten minutes
+  CHECK(
+      support::eventually([&] { return std::filesystem::exists(file); }));  // and the end of this test does not take ten minutes
 }

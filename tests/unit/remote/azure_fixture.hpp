@@ -1,12 +1,11 @@
 #pragma once
 
-// What the tests of Azure's credentials share: an environment that is a map, pauses that only count, and secrets that must show nowhere.
+// What the tests of Azure's credentials share: an environment that is a map, pauses that only count, and secrets that must show
+// nowhere.
 
 #include <larder/core/error.hpp>
 #include <larder/remote/azure_credential_settings.hpp>
 #include <larder/testing/scripted_server.hpp>
-
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -23,6 +22,8 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include "support/temporary_folder.hpp"
 
 namespace larder::azure_tests {
 
@@ -106,23 +107,10 @@ inline bool says(const std::optional<error>& thrown, std::string_view text) {
   return false;
 }
 
-/// A folder that is gone afterwards.
-class scratch_folder {
+class scratch_folder : public support::temporary_folder {
  public:
-  scratch_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "larder-credentials-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-  ~scratch_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const noexcept { return path_; }
   std::string write(const std::string& name, std::string_view text, bool executable = false) const {
-    const std::filesystem::path file = path_ / name;
+    const std::filesystem::path file = *this / name;
     {
       std::ofstream out(file, std::ios::binary | std::ios::trunc);
       out << text;
@@ -130,9 +118,6 @@ class scratch_folder {
     if (executable) std::filesystem::permissions(file, std::filesystem::perms::owner_all);
     return file.string();
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 }  // namespace larder::azure_tests

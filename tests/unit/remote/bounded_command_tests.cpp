@@ -1,6 +1,7 @@
 #include <larder/remote/bounded_command.hpp>
 
 #include "azure_fixture.hpp"
+#include "support/eventually.hpp"
 
 #include <signal.h>
 #include <unistd.h>
@@ -32,14 +33,12 @@ bool ends(const std::string& file) {
   pid_t process = 0;
   std::ifstream(file) >> process;
   if (process <= 0) return false;
-  const auto latest = std::chrono::steady_clock::now() + 20s;
-  while (::kill(process, 0) == 0 && std::chrono::steady_clock::now() < latest) {
+  return support::eventually([&] {
+    if (::kill(process, 0) != 0) return errno == ESRCH;
     std::ifstream state("/proc/" + std::to_string(process) + "/stat");
     std::string number, name, letter;
-    if (state >> number >> name >> letter && letter == "Z") return true;  // dead, not collected by whoever inherits it
-    std::this_thread::yield();
-  }
-  return ::kill(process, 0) != 0 && errno == ESRCH;
+    return state >> number >> name >> letter && letter == "Z";  // dead, not collected by whoever inherits it
+  });
 }
 
 }  // namespace
@@ -97,11 +96,11 @@ TEST_CASE("a stop ends the program") {
   const std::string file = (folder.path() / "self").string();
   std::stop_source stop;
   std::thread stopping([&] {
-    const auto latest = std::chrono::steady_clock::now() + 20s;
-    while (!std::filesystem::exists(file) && std::chrono::steady_clock::now() < latest) std::this_thread::yield();
+    support::eventually([&] { return std::filesystem::exists(file); });
     stop.request_stop();
   });
-  CHECK(shell("echo $$ >" + file + ".new; mv " + file + ".new " + file + "; sleep 600").run(stop.get_token()).how == ending::stopped);
+  CHECK(shell("echo $$ >" + file + ".new; mv " + file + ".new " + file + "; sleep 600").run(stop.get_token()).how ==
+        ending::stopped);
   stopping.join();
   CHECK(ends(file));
 }

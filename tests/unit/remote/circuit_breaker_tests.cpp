@@ -22,17 +22,12 @@ using larder::error_cause;
 using larder::remote_state;
 using larder::test::answer_of;
 using larder::test::manual_timing;
+using larder::test::report_of;
 using larder::test::request_for;
 using larder::test::transport_script;
 using breaker = remote::circuit_breaker<larder::test::scripted_transport, manual_timing>;
 
 static_assert(remote::http_transport<breaker>);
-
-larder::remote_report report_of(const breaker& b) {
-  larder::remote_report out;
-  b.add_to(out);
-  return out;
-}
 
 /// A breaker over a server whose health is a variable.
 struct setup {
@@ -84,7 +79,9 @@ TEST_CASE("five failures in a row open the breaker, which then fails at once and
   s.time.advance(1s);
   CHECK_FALSE(s.ask());
   CHECK(s.last_cause == error_cause::network);
-  CHECK(s.last == "larder: GET http://h/o was not sent: the server failed lately (5 times in a row, at last: answered 503); it is tried again in 4000 ms");
+  CHECK(s.last ==
+        "larder: GET http://h/o was not sent: the server failed lately (5 times in a row, at last: answered 503); it is tried "
+        "again in 4000 ms");
   CHECK(s.script.count() == before);
   CHECK(report_of(s.b).refused_by_breaker == 1);
   CHECK(report_of(s.b).degraded_time == 1s);
@@ -251,8 +248,9 @@ TEST_CASE("it can be switched off, and options that make no sense are refused") 
   for (int i = 0; i < 100; ++i) CHECK(s.ask() == 503);
   transport_script script;
   for (const larder::circuit_breaker_options& bad :
-       {larder::circuit_breaker_options{.failures = 0}, larder::circuit_breaker_options{.window = 0}, larder::circuit_breaker_options{.share = 1.5},
-        larder::circuit_breaker_options{.share = -0.5}, larder::circuit_breaker_options{.pause = 0ms}, larder::circuit_breaker_options{.pause = 10s, .longest_pause = 5s}})
+       {larder::circuit_breaker_options{.failures = 0}, larder::circuit_breaker_options{.window = 0},
+        larder::circuit_breaker_options{.share = 1.5}, larder::circuit_breaker_options{.share = -0.5},
+        larder::circuit_breaker_options{.pause = 0ms}, larder::circuit_breaker_options{.pause = 10s, .longest_pause = 5s}})
     CHECK_THROWS_AS(breaker(manual_timing{}, bad, script), larder::error);
 }
 

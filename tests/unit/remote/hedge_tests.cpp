@@ -28,17 +28,12 @@ using larder::error_cause;
 using larder::test::answer_of;
 using larder::test::eventually;
 using larder::test::manual_timing;
+using larder::test::report_of;
 using larder::test::request_for;
 using larder::test::transport_script;
 using hedging = remote::hedge<larder::test::scripted_transport, manual_timing>;
 
 static_assert(remote::http_transport<hedging>);
-
-larder::remote_report report_of(const hedging& h) {
-  larder::remote_report out;
-  h.add_to(out);
-  return out;
-}
 
 /// Blocks until the request's stop is requested, then fails as the transport does.
 [[noreturn]] void hang(const remote::http_request& request, std::atomic<int>* stopped = nullptr) {
@@ -202,7 +197,7 @@ TEST_CASE("at most one request in twenty is sent twice") {
     if (!first) return answer_of(200);
     const auto hedged_before = report_of(s.h).hedges;
     CHECK(eventually([&] { return s.time.waiting() == 1; }));
-    int calm = 0;  // the watch has no more to watch when it does not come back
+    int calm = 0;           // the watch has no more to watch when it does not come back
     CHECK(eventually([&] {  // late by whatever is usual now
       s.time.advance(1ms);
       calm = s.time.waiting() == 0 ? calm + 1 : 0;
@@ -313,7 +308,8 @@ TEST_CASE("it can be switched off, and options that make no sense are refused") 
   });
   off.h.send(request_for());
   transport_script script;
-  for (const larder::hedge_options& bad : {larder::hedge_options{.quantile = 0}, larder::hedge_options{.quantile = 1}, larder::hedge_options{.factor = 0.5},
-                                           larder::hedge_options{.samples = 513}, larder::hedge_options{.budget = -1}, larder::hedge_options{.budget_window = 0ms}})
+  for (const larder::hedge_options& bad :
+       {larder::hedge_options{.quantile = 0}, larder::hedge_options{.quantile = 1}, larder::hedge_options{.factor = 0.5},
+        larder::hedge_options{.samples = 513}, larder::hedge_options{.budget = -1}, larder::hedge_options{.budget_window = 0ms}})
     CHECK_THROWS_AS(hedging(manual_timing{}, bad, script), larder::error);
 }

@@ -1,6 +1,6 @@
-// What a hostile, broken or wrong server can do to a client, and what must come of it: an error of the right cause or the exact value,
-// never a wrong one, never a secret where it can be read, never a request to a place that the server chose. E1, E2 ... are the lines
-// of the project's list of such cases, by which reviewers look for them; those that http_blob_tests.cpp and
+// What a hostile, broken or wrong server can do to a client, and what must come of it: an error of the right cause or the exact
+// value, never a wrong one, never a secret where it can be read, never a request to a place that the server chose. E1, E2 ... are
+// the lines of the project's list of such cases, by which reviewers look for them; those that http_blob_tests.cpp and
 // http_blob_nginx_tests.cpp hold (settings, names, listings, certificates) are not repeated.
 
 #include <larder/cache.hpp>
@@ -37,9 +37,14 @@
 
 #include <doctest/doctest.h>
 
+#include "support/patient_timeouts.hpp"
+#include "support/refusal.hpp"
+#include "support/temporary_folder.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 namespace remote = larder::remote;
 using larder::error_cause;
 using larder::put_mode;
@@ -48,7 +53,6 @@ using larder::testing::fault;
 using larder::testing::fault_kind;
 using larder::testing::fault_proxy;
 
-constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
 constexpr larder::remote_timeouts quick{.connect = 2'000ms, .first_byte = 200ms, .stall = 200ms, .slowest = 1, .total = 20'000ms};
 
 const std::string planted = "PLANTED-hunter2";
@@ -59,7 +63,11 @@ struct client_over {
   using stack = remote::authorized<Transport, remote::fixed_credentials>;
 
   explicit client_over(const std::string& url, const larder::remote_timeouts& timeouts = patient, const std::string& ca_file = {})
-      : settings{.url = url, .bearer_token = planted, .timeouts = timeouts, .ca_file = ca_file, .max_object = std::uint64_t{1} << 20U},
+      : settings{.url = url,
+                 .bearer_token = planted,
+                 .timeouts = timeouts,
+                 .ca_file = ca_file,
+                 .max_object = std::uint64_t{1} << 20U},
         transport(settings.credentials(), settings.transport()),
         client(settings, transport) {}
 
@@ -82,33 +90,15 @@ struct client_over {
   larder::webdav::client<stack> client;
 };
 
-/// What comes of an operation: its error, or nothing.
-struct outcome {
-  std::optional<error_cause> cause;
-  std::string message;
-};
-
-template <class F>
-outcome outcome_of(F&& f) {
-  try {
-    f();
-  } catch (const larder::error& e) {
-    return {e.cause(), e.what()};
-  }
-  return {};
+bool tells_secret(const std::string& text) {
+  return text.find("PLANTED") != std::string::npos || text.find("hunter2") != std::string::npos;
 }
-template <class F>
-std::optional<error_cause> cause_of(F&& f) {
-  return outcome_of(std::forward<F>(f)).cause;
-}
-
-bool tells_secret(const std::string& text) { return text.find("PLANTED") != std::string::npos || text.find("hunter2") != std::string::npos; }
 
 /// The operations of a store, by the method that each sends first.
 template <class Client>
 std::vector<std::pair<std::string, std::function<void()>>> operations(Client& c) {
-  return {{"GET", [&] { c.get("o"); }}, {"GET", [&] { c.get("o", {1, 2}); }}, {"HEAD", [&] { c.client.head("o"); }}, {"PUT", [&] { c.put("o", "text"); }}, {"DELETE", [&] { c.client.erase("o"); }},
-          {"PROPFIND", [&] { c.list(); }}};
+  return {{"GET", [&] { c.get("o"); }},         {"GET", [&] { c.get("o", {1, 2}); }},     {"HEAD", [&] { c.client.head("o"); }},
+          {"PUT", [&] { c.put("o", "text"); }}, {"DELETE", [&] { c.client.erase("o"); }}, {"PROPFIND", [&] { c.list(); }}};
 }
 
 }  // namespace
@@ -127,7 +117,7 @@ TEST_CASE_TEMPLATE("E1: no failure of any kind repeats a secret, whatever the se
       CAPTURE(static_cast<int>(f.kind));
       CAPTURE(f.status);
       server.inject(f);
-      const outcome came = outcome_of(tried.second);
+      const refusal came = refusal_of(tried.second);
       server.clear_faults();
       server.release();
       CHECK(came.cause);
@@ -137,15 +127,23 @@ TEST_CASE_TEMPLATE("E1: no failure of any kind repeats a secret, whatever the se
   };
   const std::string echo = "X-Echo: Bearer " + planted + "\r\nWWW-Authenticate: Bearer " + planted + "\r\n";
   for (int status = 401; status <= 599; ++status)
-    if (!remote::is_absent(status) && status != 405 && status != 409 && status != 416 && status != 501)  // which have a meaning for some operation
-      fails(client, {.kind = fault_kind::verbatim, .times = 3, .reply = "HTTP/1.1 " + std::to_string(status) + " " + planted + "\r\n" + echo + "Content-Length: " + std::to_string(planted.size()) + "\r\n\r\n" + planted,
+    if (!remote::is_absent(status) && status != 405 && status != 409 && status != 416 &&
+        status != 501)  // which have a meaning for some operation
+      fails(client, {.kind = fault_kind::verbatim,
+                     .times = 3,
+                     .reply = "HTTP/1.1 " + std::to_string(status) + " " + planted + "\r\n" + echo +
+                              "Content-Length: " + std::to_string(planted.size()) + "\r\n\r\n" + planted,
                      .keep_connection = true});
   fails(client, {.kind = fault_kind::close, .times = fault::always});
   fails(client, {.kind = fault_kind::reset, .times = fault::always});
-  fails(client, {.kind = fault_kind::redirect, .times = fault::always, .location = "https://" + planted + "@127.0.0.1/" + planted + "?" + planted});
+  fails(client, {.kind = fault_kind::redirect,
+                 .times = fault::always,
+                 .location = "https://" + planted + "@127.0.0.1/" + planted + "?" + planted});
   fails(client, {.kind = fault_kind::verbatim, .times = fault::always, .reply = planted + "\r\n\r\n"});
   fails(client, {.kind = fault_kind::verbatim, .times = fault::always, .reply = "HTTP/1.1 200 OK\r\n" + planted + "\r\n\r\n"});
-  fails(client, {.kind = fault_kind::verbatim, .times = fault::always, .reply = "HTTP/1.1 200 OK\r\nContent-Length: " + planted + "\r\n\r\n"});
+  fails(client, {.kind = fault_kind::verbatim,
+                 .times = fault::always,
+                 .reply = "HTTP/1.1 200 OK\r\nContent-Length: " + planted + "\r\n\r\n"});
   fails(hasty, {.kind = fault_kind::black_hole, .times = fault::always});
 }
 
@@ -155,13 +153,23 @@ TEST_CASE("E1: nor do a cache's error events, whatever fails below it") {
   std::vector<std::string> messages;
   std::mutex mutex;
   auto cache = larder::make_cache<std::string, std::string>(
-      larder::unbounded{}, larder::http_blob{larder::webdav{.url = proxy.url(), .user = "me", .password = planted, .timeouts = quick}}, larder::error_listener{[&](const larder::error_event& e) {
+      larder::unbounded{},
+      larder::http_blob{larder::webdav{.url = proxy.url(), .user = "me", .password = planted, .timeouts = quick}},
+      larder::error_listener{[&](const larder::error_event& e) {
         const std::lock_guard guard(mutex);
         messages.push_back(e.message);
       }});
   CHECK(cache.put("key", "value"));
-  const std::vector<fault> all{{.status = 401}, {.status = 403}, {.status = 500}, {.kind = fault_kind::reset}, {.kind = fault_kind::close}, {.kind = fault_kind::stall}, {.kind = fault_kind::black_hole},
-                               {.kind = fault_kind::truncate, .after = 0}, {.kind = fault_kind::flip_byte, .after = 3}, {.kind = fault_kind::redirect, .location = "/" + planted}};
+  const std::vector<fault> all{{.status = 401},
+                               {.status = 403},
+                               {.status = 500},
+                               {.kind = fault_kind::reset},
+                               {.kind = fault_kind::close},
+                               {.kind = fault_kind::stall},
+                               {.kind = fault_kind::black_hole},
+                               {.kind = fault_kind::truncate, .after = 0},
+                               {.kind = fault_kind::flip_byte, .after = 3},
+                               {.kind = fault_kind::redirect, .location = "/" + planted}};
   for (fault f : all) {
     CAPTURE(static_cast<int>(f.kind));
     CAPTURE(f.status);
@@ -186,7 +194,8 @@ TEST_CASE_TEMPLATE("E4: no redirect is followed, and none carries credentials an
   elsewhere.store("/o", larder::bytes::copy_of("evil", 4));
   client_over<Transport> client(server.url());
   for (const int status : {301, 302, 303, 307, 308})
-    for (const std::string& to : {elsewhere.url() + "/o", server.url() + "/other", std::string("file:///etc/passwd"), std::string("//127.0.0.2/o"), std::string("http://169.254.169.254/latest/meta-data")})
+    for (const std::string& to : {elsewhere.url() + "/o", server.url() + "/other", std::string("file:///etc/passwd"),
+                                  std::string("//127.0.0.2/o"), std::string("http://169.254.169.254/latest/meta-data")})
       for (const auto& tried : operations(client)) {
         const std::string& method = tried.first;
         CAPTURE(method);
@@ -204,12 +213,17 @@ TEST_CASE_TEMPLATE("E5: no address that an answer names is asked", Transport, TR
   server.store("/o", larder::bytes::copy_of("text", 4));
   server.store("/x", larder::bytes::copy_of("ours", 4));
   client_over<Transport> client(server.url());
-  server.inject({.kind = fault_kind::header_lines, .reply = "Content-Location: " + elsewhere.url() + "/x\r\nLink: <" + elsewhere.url() + "/x>; rel=canonical\r\nRefresh: 0; url=" + elsewhere.url() + "/x\r\nAlt-Svc: h2=\"127.0.0.1:" +
-                                                            std::to_string(elsewhere.port()) + "\"\r\nx-ms-copy-source: " + elsewhere.url() + "/x\r\n"});
+  server.inject({.kind = fault_kind::header_lines,
+                 .reply = "Content-Location: " + elsewhere.url() + "/x\r\nLink: <" + elsewhere.url() +
+                          "/x>; rel=canonical\r\nRefresh: 0; url=" + elsewhere.url() + "/x\r\nAlt-Svc: h2=\"127.0.0.1:" +
+                          std::to_string(elsewhere.port()) + "\"\r\nx-ms-copy-source: " + elsewhere.url() + "/x\r\n"});
   CHECK(client.get("o") == "text");
   CHECK(client.get("o") == "text");
-  const std::string listing = "<a:multistatus xmlns:a='DAV:'><a:response><a:href>" + elsewhere.url() + "/x</a:href><a:propstat><a:prop/><a:status>HTTP/1.1 200 OK</a:status></a:propstat></a:response></a:multistatus>";
-  server.inject({.kind = fault_kind::verbatim, .reply = "HTTP/1.1 207 -\r\nContent-Length: " + std::to_string(listing.size()) + "\r\n\r\n" + listing});
+  const std::string listing =
+      "<a:multistatus xmlns:a='DAV:'><a:response><a:href>" + elsewhere.url() +
+      "/x</a:href><a:propstat><a:prop/><a:status>HTTP/1.1 200 OK</a:status></a:propstat></a:response></a:multistatus>";
+  server.inject({.kind = fault_kind::verbatim,
+                 .reply = "HTTP/1.1 207 -\r\nContent-Length: " + std::to_string(listing.size()) + "\r\n\r\n" + listing});
   CHECK(client.list() == std::vector<std::string>{"x"});  // whose size had to be asked for: of our server
   CHECK(elsewhere.counts().connections == 0);
 }
@@ -235,7 +249,8 @@ class deceiver {
   deceiver() : client(server.url()), hasty(server.url(), quick) { server.store("/o", larder::bytes::copy_of("real", 4)); }
 
   /// The value that came of it, or its error.
-  std::pair<std::optional<std::string>, std::optional<error_cause>> get(const std::string& reply, larder::byte_range range = {}, bool keep = true) {
+  std::pair<std::optional<std::string>, std::optional<error_cause>> get(const std::string& reply, larder::byte_range range = {},
+                                                                        bool keep = true) {
     CHECK(client.get("o") == "real");  // so that a connection stands
     server.inject({.kind = fault_kind::verbatim, .reply = reply, .keep_connection = keep});
     std::optional<std::string> value;
@@ -276,7 +291,8 @@ TEST_CASE_TEMPLATE("E8: heads, chunks and trailers without end are left", Transp
   CHECK(d.refused(ok + flood + "Content-Length: 4\r\n\r\nevil"));
   CHECK(d.refused("HTTP/1.1 200 " + much + "\r\nContent-Length: 4\r\n\r\nevil"));
   CHECK(d.refused(much));
-  CHECK(d.refused_or("text", ok + "Transfer-Encoding: chunked\r\n\r\n4;" + much + "\r\ntext\r\n0\r\n\r\n"));  // is read over, and takes no memory
+  CHECK(d.refused_or("text", ok + "Transfer-Encoding: chunked\r\n\r\n4;" + much +
+                                 "\r\ntext\r\n0\r\n\r\n"));  // is read over, and takes no memory
   CHECK(d.refused(ok + "Transfer-Encoding: chunked\r\n\r\n" + std::string(100, '0') + "4\r\nevil\r\n0\r\n\r\n"));
   CHECK(d.refused(ok + "Transfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\nX: " + much + "\r\n\r\n"));
   std::string trailers;
@@ -287,15 +303,18 @@ TEST_CASE_TEMPLATE("E8: heads, chunks and trailers without end are left", Transp
   CHECK(d.refused(crumbs + "0\r\n\r\n"));
   CHECK(d.refused(ok + "Content-Length: 1048577\r\n\r\n"));  // before a byte of it has come
   CHECK(d.refused(ok + "\r\n" + std::string((1U << 20U) + 1, 'x'), {}, false));
-  d.server.inject({.kind = fault_kind::verbatim, .reply = "HTTP/1.1 207 -\r\nContent-Length: 67108865\r\n\r\n", .keep_connection = true});
+  d.server.inject(
+      {.kind = fault_kind::verbatim, .reply = "HTTP/1.1 207 -\r\nContent-Length: 67108865\r\n\r\n", .keep_connection = true});
   CHECK(cause_of([&] { d.hasty.list(); }) == error_cause::server);  // a listing of more than its limit
 }
 
 TEST_CASE_TEMPLATE("E9: no encoding is undone that nobody asked for", Transport, TRANSPORTS) {
   deceiver<Transport> d;
-  const std::string zipped("\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\x2d\xcb\xcc\x01\x00\x18\xcd\x53\x27\x04\x00\x00\x00", 24);  // gzip of "evil"
+  const std::string zipped("\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\x2d\xcb\xcc\x01\x00\x18\xcd\x53\x27\x04\x00\x00\x00",
+                           24);  // gzip of "evil"
   const std::string length = "Content-Length: " + std::to_string(zipped.size()) + "\r\n\r\n";
-  for (const char* encoding : {"gzip", "x-gzip", "GZip", "deflate", "br", "zstd", "identity, gzip", "gzip, gzip, gzip", "unknown"}) {
+  for (const char* encoding :
+       {"gzip", "x-gzip", "GZip", "deflate", "br", "zstd", "identity, gzip", "gzip, gzip, gzip", "unknown"}) {
     CAPTURE(encoding);
     CHECK(d.refused(ok + "Content-Encoding: " + encoding + "\r\n" + length + zipped));
   }
@@ -310,18 +329,23 @@ TEST_CASE_TEMPLATE("E10: an answer to a range is that range, or refused", Transp
   deceiver<Transport> d;
   const std::string part = "HTTP/1.1 206 Partial Content\r\n";
   const auto range = [&](const std::string& content_range, const std::string& body, larder::byte_range asked = {1, 2}) {
-    return d.get(part + "Content-Range: " + content_range + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body, asked);
+    return d.get(
+        part + "Content-Range: " + content_range + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body,
+        asked);
   };
   CHECK(range("bytes 1-2/4", "ea").first == "ea");
-  for (const char* wrong : {"bytes 0-1/4", "bytes 2-3/4", "bytes 1-3/4", "bytes 1-1/4", "bytes 1-2/2", "bytes 2-1/4", "bytes */4", "bytes 1-2", "1-2/4", "bytes 1-99999999999999999999/4", "bytes -1-2/4", "bytes 1-2/-4", "bytes +1-2/4", "lines 1-2/4", ""}) {
+  for (const char* wrong :
+       {"bytes 0-1/4", "bytes 2-3/4", "bytes 1-3/4", "bytes 1-1/4", "bytes 1-2/2", "bytes 2-1/4", "bytes */4", "bytes 1-2",
+        "1-2/4", "bytes 1-99999999999999999999/4", "bytes -1-2/4", "bytes 1-2/-4", "bytes +1-2/4", "lines 1-2/4", ""}) {
     CAPTURE(wrong);
     CHECK(range(wrong, "ea").second == error_cause::server);
   }
-  CHECK(range("bytes 1-2/4", "e").second == error_cause::server);                       // shorter than it says
-  CHECK(range("bytes 1-2/4", "eal").second == error_cause::server);                     // longer
-  CHECK(range("bytes 1-2/4", "ea", {1, 1}).second == error_cause::server);              // more than was asked for
-  CHECK(range("bytes 1-2/9", "ea", {1, 8}).second == error_cause::server);              // less, and not to the end
-  CHECK(d.get(part + "Content-Range: bytes 1-2/4\r\nContent-Range: bytes 0-1/4\r\nContent-Length: 2\r\n\r\nea", {0, 2}).second == error_cause::server);
+  CHECK(range("bytes 1-2/4", "e").second == error_cause::server);           // shorter than it says
+  CHECK(range("bytes 1-2/4", "eal").second == error_cause::server);         // longer
+  CHECK(range("bytes 1-2/4", "ea", {1, 1}).second == error_cause::server);  // more than was asked for
+  CHECK(range("bytes 1-2/9", "ea", {1, 8}).second == error_cause::server);  // less, and not to the end
+  CHECK(d.get(part + "Content-Range: bytes 1-2/4\r\nContent-Range: bytes 0-1/4\r\nContent-Length: 2\r\n\r\nea", {0, 2}).second ==
+        error_cause::server);
   CHECK(d.refused(part + "Content-Range: bytes 1-2/4\r\nContent-Length: 2\r\n\r\ne", {1, 2}, false));
   d.server.inject({.kind = fault_kind::ignore_range});
   CHECK(d.client.get("o", {1, 2}) == "ea");  // the whole came, the part is cut from it
@@ -330,7 +354,8 @@ TEST_CASE_TEMPLATE("E10: an answer to a range is that range, or refused", Transp
 TEST_CASE("E10: a bit that turns on the way is a counted miss, wherever it is, and never a value") {
   blob_server server;
   fault_proxy proxy(server.port());
-  auto cache = larder::make_cache<std::string, std::string>(larder::unbounded{}, larder::http_blob{larder::webdav{.url = proxy.url(), .timeouts = patient}});
+  auto cache = larder::make_cache<std::string, std::string>(
+      larder::unbounded{}, larder::http_blob{larder::webdav{.url = proxy.url(), .timeouts = patient}});
   const std::string value(300, 'v');
   CHECK(cache.put("key", value));
   REQUIRE(server.paths().size() == 1);
@@ -364,7 +389,8 @@ TEST_CASE_TEMPLATE("E11: only an absent object is absent", Transport, TRANSPORTS
   CHECK_FALSE(client.get("absent"));
 }
 
-TEST_CASE_TEMPLATE("answers that two readers would cut differently are refused or read in one way, and leave nothing behind", Transport, TRANSPORTS) {
+TEST_CASE_TEMPLATE("answers that two readers would cut differently are refused or read in one way, and leave nothing behind",
+                   Transport, TRANSPORTS) {
   deceiver<Transport> d;
   const std::string chunked = "Transfer-Encoding: chunked\r\n";
   const std::string smuggled = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
@@ -383,8 +409,10 @@ TEST_CASE_TEMPLATE("answers that two readers would cut differently are refused o
     CHECK(d.refused_or("text", ok + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntext\r\n0\r\n\r\n"));
   }
   SUBCASE("chunks that are none") {
-    for (const char* body : {"4\r\nevilX\r\n0\r\n\r\n", "-4\r\nevil\r\n0\r\n\r\n", "0x4\r\nevil\r\n0\r\n\r\n", "+4\r\nevil\r\n0\r\n\r\n", "g\r\nevil\r\n0\r\n\r\n", "\r\nevil\r\n0\r\n\r\n", "4\r\nevil0\r\n\r\n",
-                             "10000000000000004\r\nevil\r\n0\r\n\r\n", "ffffffffffffffff\r\nevil\r\n0\r\n\r\n", "7fffffffffffffff\r\nevil\r\n0\r\n\r\n", "4\r\nevil\r\n"}) {
+    for (const char* body :
+         {"4\r\nevilX\r\n0\r\n\r\n", "-4\r\nevil\r\n0\r\n\r\n", "0x4\r\nevil\r\n0\r\n\r\n", "+4\r\nevil\r\n0\r\n\r\n",
+          "g\r\nevil\r\n0\r\n\r\n", "\r\nevil\r\n0\r\n\r\n", "4\r\nevil0\r\n\r\n", "10000000000000004\r\nevil\r\n0\r\n\r\n",
+          "ffffffffffffffff\r\nevil\r\n0\r\n\r\n", "7fffffffffffffff\r\nevil\r\n0\r\n\r\n", "4\r\nevil\r\n"}) {
       CAPTURE(body);
       CHECK(d.refused(ok + chunked + "\r\n" + body, {}, false));
     }
@@ -396,7 +424,10 @@ TEST_CASE_TEMPLATE("answers that two readers would cut differently are refused o
     CHECK(d.refused("HTTP/1.1 204 -\r\nContent-Length: 4\r\n\r\nevil" + smuggled));
     CHECK(d.refused("HTTP/1.1 304 -\r\nContent-Length: 4\r\n\r\nevil" + smuggled));
     CHECK(d.client.client.head("o"));
-    d.server.inject({.kind = fault_kind::verbatim, .method = "HEAD", .reply = ok + "Content-Length: 46\r\n\r\n" + smuggled, .keep_connection = true});
+    d.server.inject({.kind = fault_kind::verbatim,
+                     .method = "HEAD",
+                     .reply = ok + "Content-Length: 46\r\n\r\n" + smuggled,
+                     .keep_connection = true});
     CHECK(d.client.client.head("o")->size == 46);
     CHECK(d.client.get("o") == "real");
   }
@@ -412,8 +443,9 @@ TEST_CASE_TEMPLATE("answers that two readers would cut differently are refused o
     CHECK(d.refused(ok + "no colon\r\nContent-Length: 4\r\n\r\nevil"));
   }
   SUBCASE("a first line that is none") {
-    for (const char* line : {"", "HTTP/1.1 200", "HTTP/1.1  200 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 20 OK", "HTTP/1.1 099 x", "HTTP/1.1 600 x", "HTTP/1.1 -20 x", "HTTP/9.9 200 OK", "HTTP/0.9 200 OK", "ICY 200 OK", "http/1.1 200 OK", "GET /o HTTP/1.1",
-                             "HTTP/1.1 101 Switching", "HTTP/1.1 abc"}) {
+    for (const char* line : {"", "HTTP/1.1 200", "HTTP/1.1  200 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 20 OK", "HTTP/1.1 099 x",
+                             "HTTP/1.1 600 x", "HTTP/1.1 -20 x", "HTTP/9.9 200 OK", "HTTP/0.9 200 OK", "ICY 200 OK",
+                             "http/1.1 200 OK", "GET /o HTTP/1.1", "HTTP/1.1 101 Switching", "HTTP/1.1 abc"}) {
       CAPTURE(line);
       CHECK(d.refused_or("text", std::string(line) + "\r\nContent-Length: 4\r\n\r\ntext", false));
     }
@@ -481,19 +513,10 @@ class child_program {
   int output_ = -1;
 };
 
-/// A folder of its own, gone with this object.
-struct temporary_folder {
-  temporary_folder() : path(std::filesystem::temp_directory_path() / ("larder-hostile-" + std::to_string(::getpid()))) { std::filesystem::create_directories(path); }
-  ~temporary_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::filesystem::path path;
-};
-
 /// `openssl s_server` for localhost, with these options more; it answers any GET with a page.
 struct tls_server {
-  tls_server(const std::string& key, const std::string& certificate, const std::vector<std::string>& options) : program(arguments(key, certificate, options)) {
+  tls_server(const std::string& key, const std::string& certificate, const std::vector<std::string>& options)
+      : program(arguments(key, certificate, options)) {
     for (std::string text = program.line(); !text.empty(); text = program.line())
       if (text.starts_with("ACCEPT ")) {
         port = text.substr(text.rfind(':') + 1);
@@ -501,7 +524,8 @@ struct tls_server {
         return;
       }
   }
-  static std::vector<std::string> arguments(const std::string& key, const std::string& certificate, const std::vector<std::string>& options) {
+  static std::vector<std::string> arguments(const std::string& key, const std::string& certificate,
+                                            const std::vector<std::string>& options) {
     std::vector<std::string> all{openssl_path, "s_server", "-accept", "127.0.0.1:0", "-key", key, "-cert", certificate, "-www"};
     all.insert(all.end(), options.begin(), options.end());
     return all;
@@ -519,15 +543,17 @@ TEST_CASE("E2: TLS is verified, by name too, and nothing older than 1.2 is spoke
     MESSAGE("skipped: no openssl");
     return;
   }
-  const temporary_folder folder;
-  const std::string key = folder.path / "key.pem";
-  const std::string certificate = folder.path / "cert.pem";
-  REQUIRE(child_program({openssl_path, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=other.example", "-addext", "subjectAltName=DNS:localhost"}).wait() == 0);
+  const support::temporary_folder folder;
+  const std::string key = folder / "key.pem";
+  const std::string certificate = folder / "cert.pem";
+  REQUIRE(child_program({openssl_path, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+                         "-days", "2", "-subj", "/CN=other.example", "-addext", "subjectAltName=DNS:localhost"})
+              .wait() == 0);
   const auto ask = [&](const std::string& url, const std::string& ca_file) {
     client_over<remote::curl_transport> client(url, patient, ca_file);
-    return outcome_of([&] { client.get("o"); });
+    return refusal_of([&] { client.get("o"); });
   };
-  const auto refused = [&](const outcome& came) {
+  const auto refused = [&](const refusal& came) {
     CAPTURE(came.message);
     CHECK_FALSE(tells_secret(came.message));  // E1
     return came.cause == error_cause::network;

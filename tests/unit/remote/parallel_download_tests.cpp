@@ -19,9 +19,14 @@
 
 #include <doctest/doctest.h>
 
+#include "support/eventually.hpp"
+#include "support/patient_timeouts.hpp"
+#include "support/pattern.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 using larder::bytes;
 using larder::error_cause;
 using larder::testing::blob_server;
@@ -29,13 +34,6 @@ using larder::testing::fault;
 using larder::testing::fault_kind;
 
 constexpr std::uint64_t MiB = std::uint64_t{1} << 20U;
-constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
-
-bytes pattern(std::size_t size, std::uint32_t seed = 1) {
-  larder::mutable_bytes made(size);
-  for (std::size_t i = 0; i < size; ++i) made.data()[i] = static_cast<std::byte>((seed = seed * 1664525U + 1013904223U) >> 24U);
-  return std::move(made).freeze();
-}
 
 /// Small pieces, so that many take no time; each is refused as often as the test says.
 class strict_target final : public larder::download_target {
@@ -73,11 +71,17 @@ class strict_target final : public larder::download_target {
 class reading {
  public:
   explicit reading(bytes object, larder::transfer_settings settings = {}, std::uint64_t budget_size = 256 * MiB)
-      : object_(std::move(object)), budget(budget_size), streams_(settings.most_threads), client_({.url = server.url(), .timeouts = patient}, transport_), download_(settings, streams_, budget) {
+      : object_(std::move(object)),
+        budget(budget_size),
+        streams_(settings.most_threads),
+        client_({.url = server.url(), .timeouts = patient}, transport_),
+        download_(settings, streams_, budget) {
     server.store("/big", object_);
   }
 
-  bool fetch(larder::download_target& target, const larder::transfer_control& control = {}, std::string_view name = "big") { return download_.fetch(client_, name, target, control); }
+  bool fetch(larder::download_target& target, const larder::transfer_control& control = {}, std::string_view name = "big") {
+    return download_.fetch(client_, name, target, control);
+  }
   bytes whole(const larder::transfer_control& control = {}) {
     larder::memory_download target;
     REQUIRE(fetch(target, control));
@@ -115,22 +119,22 @@ const larder::transfer_settings small_start{.first_request = 1 * MiB};
 }  // namespace
 
 TEST_CASE("an object that fits the first request costs one, a larger one a request per piece more") {
-  reading small(pattern(8 * MiB));
+  reading small(pattern_bytes(8 * MiB));
   CHECK(small.whole() == small.object());
   CHECK(small.gets() == 1);
 
-  reading large(pattern(27 * MiB + 5));
+  reading large(pattern_bytes(27 * MiB + 5));
   CHECK(large.whole() == large.object());
   CHECK(large.gets() == 4);  // 8 MiB and 64 KiB, the rest of the second piece, and two more
   CHECK(large.server.counts()["HEAD"] == 0);
-  CHECK(large.server.counts().body_bytes_out == 27 * MiB + 5);
+  CHECK(eventually([&] { return large.server.counts().body_bytes_out == 27 * MiB + 5; }));
   CHECK(large.budget.in_flight() == 0);
 }
 
 TEST_CASE("an empty object, one that is not there and sizes about the first request's come as they are") {
   for (const std::size_t size : {0UL, 1UL, 4095UL, 4096UL, 4097UL, 8191UL, 8192UL, 8193UL}) {
     CAPTURE(size);
-    reading one(pattern(size), {.first_request = 4096});
+    reading one(pattern_bytes(size), {.first_request = 4096});
     CHECK(one.whole() == one.object());
     larder::memory_download none;
     CHECK_FALSE(one.fetch(none, {}, "absent"));
@@ -138,7 +142,7 @@ TEST_CASE("an empty object, one that is not there and sizes about the first requ
 }
 
 TEST_CASE("an object lands in the caller's room, which must be large enough") {
-  reading one(pattern(3 * MiB + 7), small_start);
+  reading one(pattern_bytes(3 * MiB + 7), small_start);
   larder::mutable_bytes room(4 * MiB);
   larder::memory_download target(room.span());
   CHECK(one.fetch(target));
@@ -149,7 +153,7 @@ TEST_CASE("an object lands in the caller's room, which must be large enough") {
 }
 
 TEST_CASE("a server that ignores ranges is read as one stream") {
-  reading one(pattern(5 * MiB + 3), small_start);
+  reading one(pattern_bytes(5 * MiB + 3), small_start);
   one.server.inject({.kind = fault_kind::ignore_range, .times = 100});
   strict_target target;
   CHECK(one.fetch(target));
@@ -158,7 +162,7 @@ TEST_CASE("a server that ignores ranges is read as one stream") {
 }
 
 TEST_CASE("of what breaks off only the missing tail is asked for again") {
-  reading one(pattern(4 * MiB), small_start);
+  reading one(pattern_bytes(4 * MiB), small_start);
   one.server.inject({.kind = fault_kind::truncate, .after = 300'000, .range_from = 2 * MiB});
   one.server.inject({.kind = fault_kind::truncate, .after = 100'000, .range_from = 2 * MiB + 300'000});
   one.server.inject({.kind = fault_kind::truncate, .after = 200'000, .range_from = 0});  // the first request as well
@@ -169,17 +173,21 @@ TEST_CASE("of what breaks off only the missing tail is asked for again") {
   CHECK(ranges.count(200'000) == 1);
   CHECK(ranges.count(2 * MiB + 300'000) == 1);
   CHECK(ranges.count(2 * MiB + 400'000) == 1);
-  CHECK(one.server.counts().body_bytes_out == 4 * MiB);
+  CHECK(eventually([&] { return one.server.counts().body_bytes_out == 4 * MiB; }));  // it counts after it has sent
 }
 
-TEST_CASE("failures that bring nothing are met three times once a transfer has begun, then thrown; what cannot be helped is thrown at once") {
-  reading one(pattern(4 * MiB), small_start);
+TEST_CASE(
+    "failures that bring nothing are met three times once a transfer has begun, then thrown; what cannot be helped is thrown at "
+    "once") {
+  reading one(pattern_bytes(4 * MiB), small_start);
   one.server.inject({.kind = fault_kind::status, .times = 2, .status = 503, .range_from = 1 * MiB});
   CHECK(one.whole() == one.object());
   one.server.inject({.kind = fault_kind::status, .times = 1, .status = 503, .range_from = 0});
   CHECK(one.failure() == error_cause::server);  // nothing has begun: repeating it is the transport's
   CHECK(one.server.pending_faults() == 0);
-  one.server.inject({.kind = fault_kind::close, .times = 6, .range_from = 1 * MiB});  // the transport sends once more by itself on a kept connection
+  one.server.inject({.kind = fault_kind::close,
+                     .times = 6,
+                     .range_from = 1 * MiB});  // the transport sends once more by itself on a kept connection
   CHECK(one.failure() == error_cause::network);
   one.server.clear_faults();
   one.server.inject({.kind = fault_kind::status, .times = 1, .status = 403, .range_from = 1 * MiB});
@@ -189,20 +197,25 @@ TEST_CASE("failures that bring nothing are met three times once a transfer has b
 }
 
 TEST_CASE("an answer for another range, of another size or longer than its range is never taken") {
-  for (const char* head : {"206 -\r\nContent-Range: bytes 0-1048575/4194304\r\nContent-Length: 1048576\r\n", "206 -\r\nContent-Range: bytes 1048576-2097151/4194305\r\nContent-Length: 1048576\r\n",
-                           "206 -\r\nContent-Length: 1048576\r\n", "206 -\r\nContent-Range: bytes 1048576-2097152/4194304\r\nContent-Length: 1048577\r\n",
+  for (const char* head : {"206 -\r\nContent-Range: bytes 0-1048575/4194304\r\nContent-Length: 1048576\r\n",
+                           "206 -\r\nContent-Range: bytes 1048576-2097151/4194305\r\nContent-Length: 1048576\r\n",
+                           "206 -\r\nContent-Length: 1048576\r\n",
+                           "206 -\r\nContent-Range: bytes 1048576-2097152/4194304\r\nContent-Length: 1048577\r\n",
                            "206 -\r\nContent-Range: bytes 1048576-1048579/4194304\r\nContent-Length: 4\r\n"}) {
     CAPTURE(head);
-    reading one(pattern(4 * MiB), small_start);
+    reading one(pattern_bytes(4 * MiB), small_start);
     const std::string body(1048577, 'x');
-    one.server.inject({.kind = fault_kind::verbatim, .times = 100, .reply = "HTTP/1.1 " + std::string(head) + "ETag: \"1\"\r\nConnection: close\r\n\r\n" + body, .range_from = 1 * MiB});
+    one.server.inject({.kind = fault_kind::verbatim,
+                       .times = 100,
+                       .reply = "HTTP/1.1 " + std::string(head) + "ETag: \"1\"\r\nConnection: close\r\n\r\n" + body,
+                       .range_from = 1 * MiB});
     CHECK(one.failure() == error_cause::server);
   }
 }
 
 TEST_CASE("an object that changes meanwhile is read anew, all of one version") {
-  reading one(pattern(6 * MiB), small_start);
-  const bytes next = pattern(5 * MiB + 9, 7);
+  reading one(pattern_bytes(6 * MiB), small_start);
+  const bytes next = pattern_bytes(5 * MiB + 9, 7);
   int times = 1;
   const larder::transfer_control changing{.progress = [&](std::uint64_t landed, std::uint64_t) {
     if (landed >= 2 * MiB && times != 0) {
@@ -228,7 +241,7 @@ TEST_CASE("an object that changes meanwhile is read anew, all of one version") {
 }
 
 TEST_CASE("a piece that the target refuses is fetched once more, alone; refused again it is corrupt") {
-  reading one(pattern(4 * MiB), small_start);
+  reading one(pattern_bytes(4 * MiB), small_start);
   strict_target target;
   target.refused = 2;
   target.refusals = 1;
@@ -257,17 +270,17 @@ TEST_CASE("a piece that the target refuses is fetched once more, alone; refused 
 }
 
 TEST_CASE("progress counts every byte once, to the end") {
-  reading one(pattern(6 * MiB), small_start);
+  reading one(pattern_bytes(6 * MiB), small_start);
   one.server.inject({.kind = fault_kind::truncate, .after = 5'000, .range_from = 3 * MiB});
   std::uint64_t last = 0;
   bool backwards = false;
   std::uint64_t of = 0;
   strict_target target;
   CHECK(one.fetch(target, {.progress = [&](std::uint64_t landed, std::uint64_t total) {
-    backwards = backwards || landed < last;
-    last = landed;
-    of = total;
-  }}));
+                    backwards = backwards || landed < last;
+                    last = landed;
+                    of = total;
+                  }}));
   CHECK_FALSE(backwards);
   CHECK(last == 6 * MiB);
   CHECK(of == 6 * MiB);
@@ -276,7 +289,7 @@ TEST_CASE("progress counts every byte once, to the end") {
 TEST_CASE("a stop ends a download at once, wherever it is, and gives everything back") {
   for (const std::uint64_t from : {std::uint64_t{0}, 2 * MiB}) {
     CAPTURE(from);
-    reading one(pattern(6 * MiB), small_start);
+    reading one(pattern_bytes(6 * MiB), small_start);
     one.server.inject({.kind = fault_kind::stall, .after = 1000, .range_from = from});
     std::stop_source stop;
     std::atomic<bool> stalls = false;
@@ -289,7 +302,7 @@ TEST_CASE("a stop ends a download at once, wherever it is, and gives everything 
     CHECK(one.budget.in_flight() == 0);
     CHECK(one.budget.waiting() == 0);
   }
-  reading never(pattern(MiB));
+  reading never(pattern_bytes(MiB));
   std::stop_source before;
   before.request_stop();
   CHECK(never.failure({.stop = before.get_token()}) == error_cause::cancelled);
@@ -297,14 +310,18 @@ TEST_CASE("a stop ends a download at once, wherever it is, and gives everything 
 }
 
 TEST_CASE("what a progress callback throws ends the download and reaches the caller") {
-  reading one(pattern(6 * MiB), small_start);
+  reading one(pattern_bytes(6 * MiB), small_start);
   strict_target target;
-  CHECK_THROWS_AS(one.fetch(target, {.progress = [](std::uint64_t landed, std::uint64_t) { if (landed > 3 * MiB) throw 7; }}), int);
+  CHECK_THROWS_AS(one.fetch(target, {.progress =
+                                         [](std::uint64_t landed, std::uint64_t) {
+                                           if (landed > 3 * MiB) throw 7;
+                                         }}),
+                  int);
   CHECK(one.budget.in_flight() == 0);
 }
 
 TEST_CASE("many downloads share a budget smaller than one piece, and all come") {
-  reading one(pattern(3 * MiB), small_start, 64 * 1024);
+  reading one(pattern_bytes(3 * MiB), small_start, 64 * 1024);
   std::vector<std::thread> readers;
   std::atomic<int> right = 0;
   for (int i = 0; i < 6; ++i)

@@ -1,9 +1,9 @@
-// The client against a cluster of three servers, which is put together here. Skipped, with a word, where redis-server is not installed.
+// The client against a cluster of three servers, which is put together here. Skipped, with a word, where redis-server is not
+// installed.
 
 #include <larder/core/concepts.hpp>
 #include <larder/remote/redis_client.hpp>
 #include <larder/storage/redis.hpp>
-#include <support/redis_server.hpp>
 
 #include <algorithm>
 #include <array>
@@ -19,15 +19,21 @@
 
 #include <doctest/doctest.h>
 
+#include "support/blob_objects.hpp"
+#include "support/eventually.hpp"
+#include "support/patient_timeouts.hpp"
+#include "support/pattern.hpp"
+#include "support/redis_missing.hpp"
+#include "support/redis_server.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 using larder::bytes;
 using larder::error_cause;
-using larder::put_mode;
 using larder::remote::redis_reply;
 using larder::remote::redis_slot;
-using support::redis_server;
 using store = larder::redis::store;
 
 struct no_sink final : larder::error_sink {
@@ -41,7 +47,8 @@ struct cluster {
     for (int i = 0; i < 3; ++i) {
       const std::string bus = std::to_string(support::free_port());
       nodes.push_back(std::make_unique<redis_server::tcp>(
-          std::vector<std::string>{"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "30000", "--cluster-port", bus}));
+          std::vector<std::string>{"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout",
+                                   "30000", "--cluster-port", bus}));
       buses.push_back(bus);
     }
     for (std::size_t i = 0; i < 3; ++i) {
@@ -50,7 +57,9 @@ struct cluster {
     }
     formed = support::eventually([&] {
       for (const auto& node : nodes)
-        if (node->ask({"CLUSTER", "INFO"}).text.find("cluster_state:ok") == std::string::npos || node->ask({"CLUSTER", "SLOTS"}).elements.size() != 3) return false;
+        if (node->ask({"CLUSTER", "INFO"}).text.find("cluster_state:ok") == std::string::npos ||
+            node->ask({"CLUSTER", "SLOTS"}).elements.size() != 3)
+          return false;
       return true;
     });
   }
@@ -61,25 +70,11 @@ struct cluster {
   bool formed = false;
 };
 
-std::string pattern(std::size_t size, std::uint32_t seed) {
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
-  return text;
-}
-bool put(store& s, std::string_view name, std::string_view text) {
-  const bytes whole = bytes::copy_of(text);
-  return s.put(name, {&whole, 1}, put_mode::replace);
-}
-
 TEST_CASE("a cluster is followed: every key at its server, its chunks beside it, a listing of all, a slot that moves") {
-  if (!redis_server::installed()) {
-    MESSAGE("skipped: redis-server is not installed");
-    return;
-  }
+  if (support::redis_missing()) return;
   const cluster three;
   REQUIRE(three.formed);
   no_sink sink;
-  const larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
   store s(larder::redis{.host = "127.0.0.1", .port = three.nodes[0]->port(), .chunk_size = 4096, .timeouts = patient}, sink);
 
   std::set<std::size_t> owners;

@@ -1,6 +1,5 @@
 #include <larder/remote/redis_lock.hpp>
 #include <support/redis_script.hpp>
-#include <support/redis_server.hpp>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,28 +13,21 @@
 
 #include <doctest/doctest.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) && !defined(__SANITIZE_THREAD__)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
+#include "support/eventually.hpp"
+#include "support/patient_timeouts.hpp"
+#include "support/redis_missing.hpp"
+#include "support/redis_server.hpp"
+#include "support/sanitizers.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 using larder::remote::redis_client;
 using larder::remote::redis_lock;
 using larder::remote::redis_lock_keeper;
 using larder::remote::redis_settings;
-using support::redis_server;
 
-constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
-
-bool missing() {
-  if (redis_server::installed()) return false;
-  MESSAGE("skipped: redis-server is not installed");
-  return true;
-}
 redis_settings settings_of(const redis_server& server) {
   redis_settings out;
   out.address = server.address();
@@ -45,13 +37,14 @@ redis_settings settings_of(const redis_server& server) {
 
 /// What another machine is to the server.
 struct machine {
-  explicit machine(const redis_server& server, std::chrono::milliseconds time) : client(settings_of(server)), keeper(client, time) {}
+  explicit machine(const redis_server& server, std::chrono::milliseconds time)
+      : client(settings_of(server)), keeper(client, time) {}
   redis_client client;
   redis_lock_keeper keeper;
 };
 
 TEST_CASE("a lock is one holder's until it is released, and the release of another's does nothing") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   machine a(server, 60s);
   machine b(server, 60s);
@@ -81,7 +74,7 @@ TEST_CASE("a lock is one holder's until it is released, and the release of anoth
 }
 
 TEST_CASE("a lock that is held longer than its time is renewed, and one that was revoked is lost and not stolen back") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   machine a(server, 400ms);
   machine b(server, 60s);
@@ -106,7 +99,7 @@ TEST_CASE("a lock that is held longer than its time is renewed, and one that was
 }
 
 TEST_CASE("the lock of a process that was killed ends with its time") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   machine here(server, 60s);
   const pid_t child = ::fork();
@@ -124,7 +117,7 @@ TEST_CASE("the lock of a process that was killed ends with its time") {
 }
 
 TEST_CASE("a wait for a lock ends when a stop is requested") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   machine a(server, 60s);
   machine b(server, 60s);
@@ -138,7 +131,7 @@ TEST_CASE("a wait for a lock ends when a stop is requested") {
 }
 
 TEST_CASE("of many threads and machines one at a time is inside") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   machine a(server, 60s);
   machine b(server, 60s);
@@ -162,7 +155,7 @@ TEST_CASE("of many threads and machines one at a time is inside") {
 }
 
 TEST_CASE("a child of fork holds none of its parent's locks and releases none") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   machine a(server, 60s);
   redis_lock held(a.keeper, "k");
@@ -184,7 +177,7 @@ TEST_CASE("a child of fork holds none of its parent's locks and releases none") 
 }
 
 TEST_CASE("a lock whose server cannot be asked is held until its time is over, not longer") {
-  if (missing()) return;
+  if (redis_missing()) return;
   redis_server server;
   machine a(server, 500ms);
   redis_lock held(a.keeper, "k");

@@ -23,6 +23,7 @@ using larder::error_cause;
 using larder::test::answer_of;
 using larder::test::deliver;
 using larder::test::manual_timing;
+using larder::test::report_of;
 using larder::test::request_for;
 using larder::test::transport_script;
 using retrying = remote::retry<larder::test::scripted_transport, manual_timing>;
@@ -31,12 +32,6 @@ static_assert(remote::http_transport<retrying>);
 
 // As many retries as a test wants; the budget has a test of its own.
 constexpr larder::retry_options generous{.budget = 100};
-
-larder::remote_report report_of(const retrying& r) {
-  larder::remote_report out;
-  r.add_to(out);
-  return out;
-}
 
 struct buffer final : remote::body_target {
   std::span<std::byte> room(const remote::http_response&, std::uint64_t size) override {
@@ -71,7 +66,8 @@ TEST_CASE("what succeeds is sent once and as it is") {
 }
 
 TEST_CASE("passing failures are tried again, and only those") {
-  for (const int status : {200, 204, 206, 304, 400, 401, 403, 404, 405, 409, 412, 416, 501, 505, 507, 408, 429, 500, 502, 503, 504}) {
+  for (const int status :
+       {200, 204, 206, 304, 400, 401, 403, 404, 405, 409, 412, 416, 501, 505, 507, 408, 429, 500, 502, 503, 504}) {
     CAPTURE(status);
     const bool passing = status == 408 || status == 429 || (status >= 500 && status <= 504 && status != 501);
     transport_script script;
@@ -237,7 +233,10 @@ TEST_CASE("only what may be repeated is repeated") {
       remote::http_request request = request_for(method);
       request.repeatable = says_so;
       CHECK(r.send(request).status == 503);
-      CHECK(script.count() == (says_so || method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "PROPFIND" ? 4 : 1));
+      CHECK(script.count() ==
+            (says_so || method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "PROPFIND"
+                 ? 4
+                 : 1));
     }
   transport_script script;
   script.answer([](const auto&, std::size_t) { return answer_of(500); });
@@ -250,7 +249,8 @@ TEST_CASE("only what may be repeated is repeated") {
 
 TEST_CASE("what never left the process is not sent again") {
   transport_script script;
-  script.answer([](const auto&, std::size_t) -> remote::http_response { throw remote::send_error(error_cause::timeout, "in line", 0); });
+  script.answer(
+      [](const auto&, std::size_t) -> remote::http_response { throw remote::send_error(error_cause::timeout, "in line", 0); });
   retrying r(manual_timing{}, generous, script);
   CHECK_THROWS_AS(r.send(request_for()), remote::send_error);
   CHECK(script.count() == 1);
@@ -286,7 +286,9 @@ TEST_CASE("a body that broke off on its way to its room is asked for from there,
   for (const bool part : {false, true}) {
     CAPTURE(part);
     transport_script script;
-    script.answer([&](const auto& request, std::size_t n) { return deliver(request, object, "\"v1\"", n == 0 ? 10 : n == 1 ? 7 : std::string::npos); });
+    script.answer([&](const auto& request, std::size_t n) {
+      return deliver(request, object, "\"v1\"", n == 0 ? 10 : n == 1 ? 7 : std::string::npos);
+    });
     retrying r(manual_timing{}, generous, script);
     buffer to;
     remote::http_request request = request_for();
@@ -319,7 +321,8 @@ TEST_CASE("where it may be another object, everything is asked for anew") {
   for (const std::string etag : {"", "W/\"v1\"", "v1"}) {
     CAPTURE(etag);
     transport_script script;
-    script.answer([&](const auto& request, std::size_t n) { return deliver(request, object, etag, n == 0 ? 10 : std::string::npos); });
+    script.answer(
+        [&](const auto& request, std::size_t n) { return deliver(request, object, etag, n == 0 ? 10 : std::string::npos); });
     retrying r(manual_timing{}, generous, script);
     buffer to;
     remote::http_request request = request_for();
@@ -333,7 +336,9 @@ TEST_CASE("where it may be another object, everything is asked for anew") {
   {  // It changed in between: 412 to the rest, then all of the new one.
     const std::string other = "another and longer object, written while the first one was read";
     transport_script script;
-    script.answer([&](const auto& request, std::size_t n) { return n == 0 ? deliver(request, object, "\"v1\"", 10) : deliver(request, other, "\"v2\""); });
+    script.answer([&](const auto& request, std::size_t n) {
+      return n == 0 ? deliver(request, object, "\"v1\"", 10) : deliver(request, other, "\"v2\"");
+    });
     retrying r(manual_timing{}, generous, script);
     buffer to;
     remote::http_request request = request_for();
@@ -364,7 +369,8 @@ TEST_CASE("where it may be another object, everything is asked for anew") {
   }
   {  // A protocol that names the part in a header of its own is not asked to mix the two.
     transport_script script;
-    script.answer([&](const auto& request, std::size_t n) { return deliver(request, object, "\"v1\"", n == 0 ? 10 : std::string::npos); });
+    script.answer(
+        [&](const auto& request, std::size_t n) { return deliver(request, object, "\"v1\"", n == 0 ? 10 : std::string::npos); });
     retrying r(manual_timing{}, generous, script);
     buffer to;
     remote::http_request request = request_for();
@@ -412,8 +418,9 @@ TEST_CASE("what the room throws ends the request") {
 
 TEST_CASE("retry options that make no sense are refused") {
   transport_script script;
-  for (const larder::retry_options& bad : {larder::retry_options{.tries = 0}, larder::retry_options{.base = -1ms}, larder::retry_options{.longest_pause = -1ms},
-                                           larder::retry_options{.budget = -0.1}, larder::retry_options{.budget_window = 0ms}})
+  for (const larder::retry_options& bad :
+       {larder::retry_options{.tries = 0}, larder::retry_options{.base = -1ms}, larder::retry_options{.longest_pause = -1ms},
+        larder::retry_options{.budget = -0.1}, larder::retry_options{.budget_window = 0ms}})
     CHECK_THROWS_AS(retrying(manual_timing{}, bad, script), larder::error);
   retrying once(manual_timing{}, {.tries = 1}, script);
   script.answer([](const auto&, std::size_t) { return answer_of(503); });

@@ -2,6 +2,7 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/remote/http.hpp>
 
 #include <algorithm>
@@ -19,9 +20,10 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
+
+#include "../../support/eventually.hpp"
 
 namespace larder::test {
 
@@ -57,7 +59,9 @@ class transport_script {
   struct shared {
     std::mutex mutex;
     std::vector<remote::http_request> seen;
-    answerer answers = [](const remote::http_request&, std::size_t) { return remote::http_response{.status = 200, .headers = {}, .body = {}, .landed = {}, .cut = false, .tries = 1}; };
+    answerer answers = [](const remote::http_request&, std::size_t) {
+      return remote::http_response{.status = 200, .headers = {}, .body = {}, .landed = {}, .cut = false, .tries = 1};
+    };
   };
   std::shared_ptr<shared> shared_ = std::make_shared<shared>();
 };
@@ -79,8 +83,8 @@ inline remote::http_response answer_of(int status, std::vector<remote::http_head
   return out;
 }
 
-/// Answers as a server with that object does and as curl_transport hands it on: honours the range, puts the body into `into`, and breaks off after
-/// `break_after` bytes of it.
+/// Answers as a server with that object does and as curl_transport hands it on: honours the range, puts the body into `into`, and
+/// breaks off after `break_after` bytes of it.
 inline remote::http_response deliver(const remote::http_request& request, std::string_view object, std::string_view etag,
                                      std::size_t break_after = static_cast<std::size_t>(-1)) {
   remote::http_response out = answer_of(200);
@@ -92,8 +96,9 @@ inline remote::http_response deliver(const remote::http_request& request, std::s
     part = object.substr(static_cast<std::size_t>(request.range->offset));
     part = part.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(request.range->size, part.size())));
     out.status = 206;
-    out.headers.push_back({"content-range", secret("bytes " + std::to_string(request.range->offset) + "-" + std::to_string(request.range->offset + part.size() - 1) + "/" +
-                                                   std::to_string(object.size()))});
+    out.headers.push_back(
+        {"content-range", secret("bytes " + std::to_string(request.range->offset) + "-" +
+                                 std::to_string(request.range->offset + part.size() - 1) + "/" + std::to_string(object.size()))});
   }
   if (request.into == nullptr) {
     if (break_after < part.size()) core::fail(error_cause::network, "broke off");
@@ -130,7 +135,8 @@ class manual_timing {
 
   time_point now() const { return time_point(std::chrono::steady_clock::duration(shared_->now.load())); }
   std::chrono::system_clock::time_point time_of_day() const {
-    return std::chrono::system_clock::time_point(std::chrono::seconds(1'700'000'000)) + std::chrono::duration_cast<std::chrono::system_clock::duration>(now() - start());
+    return std::chrono::system_clock::time_point(std::chrono::seconds(1'700'000'000)) +
+           std::chrono::duration_cast<std::chrono::system_clock::duration>(now() - start());
   }
   static time_point start() { return time_point(std::chrono::hours(1000)); }
   void advance(std::chrono::steady_clock::duration by) const { shared_->now += by.count(); }
@@ -140,7 +146,8 @@ class manual_timing {
   }
 
   template <class Done>
-  bool wait(std::condition_variable_any& changed, std::unique_lock<std::mutex>& lock, const std::stop_token& stop, time_point until, Done&& done) const {
+  bool wait(std::condition_variable_any& changed, std::unique_lock<std::mutex>& lock, const std::stop_token& stop,
+            time_point until, Done&& done) const {
     if (shared_->how == by_itself && until != time_point::max()) {
       if (done()) return true;
       {
@@ -170,15 +177,14 @@ class manual_timing {
   std::shared_ptr<shared> shared_;
 };
 
-/// Waits, at most half a minute, until `done()`; whether it came so far.
-template <class Done>
-bool eventually(Done&& done) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
+/// What a layer over a transport counted.
+template <class Layer>
+remote_report report_of(const Layer& layer) {
+  remote_report all;
+  layer.add_to(all);
+  return all;
 }
+
+using support::eventually;
 
 }  // namespace larder::test

@@ -18,11 +18,8 @@
 
 #include <doctest/doctest.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) && !defined(__SANITIZE_THREAD__)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
+#include "support/eventually.hpp"
+#include "support/sanitizers.hpp"
 
 namespace {
 
@@ -91,18 +88,11 @@ struct fixture {
   std::string token() { return std::string(cache.token().reveal()); }
   /// Waits until so many fetches have ended, which is later than `wait_for_fetch`.
   bool landed(std::uint64_t number) {
-    const auto latest = std::chrono::steady_clock::now() + 20s;
-    while (cache.fetches() < number && std::chrono::steady_clock::now() < latest) std::this_thread::yield();
-    return cache.fetches() == number;
+    return support::eventually([&] { return cache.fetches() >= number; }) && cache.fetches() == number;
   }
   /// Asks until the token is that one: what a fetch beside brings is there soon, not at once.
   bool comes(const std::string& expected) {
-    const auto latest = std::chrono::steady_clock::now() + 20s;
-    while (std::chrono::steady_clock::now() < latest) {
-      if (token() == expected) return true;
-      std::this_thread::yield();
-    }
-    return false;
+    return support::eventually([&] { return token() == expected; });
   }
 };
 
@@ -243,7 +233,9 @@ TEST_CASE("a service that has nothing newer is not asked again at once") {
 
 TEST_CASE("a token whose life is short is renewed in the second half of it") {
   fixture f;
-  f.service.set([](int number, larder::instant asked_at) { return access_token{.text = "token-" + std::to_string(number), .expires = asked_at + 3min}; });
+  f.service.set([](int number, larder::instant asked_at) {
+    return access_token{.text = "token-" + std::to_string(number), .expires = asked_at + 3min};
+  });
   CHECK(f.token() == "token-1");
   f.clock += 89s;
   CHECK(f.token() == "token-1");
@@ -254,7 +246,9 @@ TEST_CASE("a token whose life is short is renewed in the second half of it") {
 
 TEST_CASE("a token that is over before the pause is does not keep the next from being fetched") {
   fixture f;
-  f.service.set([](int number, larder::instant asked_at) { return access_token{.text = "token-" + std::to_string(number), .expires = asked_at + 1s}; });
+  f.service.set([](int number, larder::instant asked_at) {
+    return access_token{.text = "token-" + std::to_string(number), .expires = asked_at + 1s};
+  });
   CHECK(f.token() == "token-1");
   f.clock += 2s;
   CHECK(f.token() == "token-2");
@@ -306,7 +300,8 @@ TEST_CASE("whoever waits can give up, by a stop or by time, and the fetch goes o
     f.service.wait_for_fetch(1);
     stop.request_stop();
   });
-  const std::optional<larder::error> stopped = failure_of([&] { f.cache.token_by(stop.get_token(), std::chrono::steady_clock::time_point::max()); });
+  const std::optional<larder::error> stopped =
+      failure_of([&] { f.cache.token_by(stop.get_token(), std::chrono::steady_clock::time_point::max()); });
   stopping.join();
   REQUIRE(stopped);
   CHECK(stopped->cause() == error_cause::cancelled);
@@ -373,7 +368,9 @@ TEST_CASE("a child of fork does not wait for the fetch that its parent had begun
 TEST_CASE("spans of renewal that contradict each other are refused") {
   directory service;
   manual_clock clock;
-  const auto make = [&](remote::token_renewal renewal) { cache_type(renewal, larder::time_source<manual_clock>(clock), service); };
+  const auto make = [&](remote::token_renewal renewal) {
+    cache_type(renewal, larder::time_source<manual_clock>(clock), service);
+  };
   CHECK(failure_of([&] { make({.ahead = 1min}); }));
   CHECK(failure_of([&] { make({.ahead = 0s, .least = -1s}); }));
   CHECK(failure_of([&] { make({.pause = -1s}); }));

@@ -22,21 +22,25 @@
 #include <doctest/doctest.h>
 
 #include "support/azurite.hpp"
+#include "support/blob_objects.hpp"
+#include "support/pattern.hpp"
+#include "support/refusal.hpp"
+#include "support/silent_sink.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 using larder::azure;
 using larder::error_cause;
 using larder::put_mode;
 using larder_tests::azurite;
 using store = larder::http_blob<azure>::store;
 
-struct no_sink final : larder::error_sink {
-  void report(error_cause, const std::string&) noexcept override {}
-} sink;
+support::silent_sink sink;
 
-constexpr larder::remote_timeouts patience{.connect = 20'000ms, .first_byte = 60'000ms, .stall = 60'000ms, .slowest = 1, .total = 120'000ms};
+constexpr larder::remote_timeouts patience{
+    .connect = 20'000ms, .first_byte = 60'000ms, .stall = 60'000ms, .slowest = 1, .total = 120'000ms};
 
 /// Settings for a container of that name in the running emulator.
 azure at(const azurite& server, const std::string& container, const std::string& prefix = "") {
@@ -58,21 +62,7 @@ azure fresh(const azurite& server, const std::string& container, const std::stri
   return settings;
 }
 
-std::string pattern(std::size_t size, std::uint32_t seed = 1) {
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
-  return text;
-}
-bool put(store& s, const std::string& name, const std::string& text, put_mode mode = put_mode::replace) {
-  const larder::bytes whole = larder::bytes::copy_of(text);
-  const std::array<larder::bytes, 3> parts{whole.slice(0, whole.size() / 3), larder::bytes{}, whole.slice(whole.size() / 3)};
-  return s.put(name, parts, mode);
-}
-std::optional<std::string> get(store& s, const std::string& name, larder::byte_range range = {}) {
-  const std::optional<larder::bytes> found = s.get(name, range);
-  return found ? std::optional<std::string>(found->text()) : std::nullopt;
-}
-std::map<std::string, std::uint64_t> listed(store& s, const std::string& prefix) {
+std::map<std::string, std::uint64_t> listed_with_tags(store& s, const std::string& prefix) {
   std::map<std::string, std::uint64_t> out;
   s.list(prefix, [&](std::string_view name, const larder::blob_info& info) {
     CHECK_FALSE(info.etag.empty());
@@ -81,37 +71,21 @@ std::map<std::string, std::uint64_t> listed(store& s, const std::string& prefix)
   return out;
 }
 
-/// The error that f throws: its cause; what it says is kept in `said` and must not hold a secret.
-struct refusal {
-  std::optional<error_cause> cause;
-  std::string said;
-};
+/// What f throws, which must hold no secret.
 template <class F>
 refusal refused(F&& f) {
-  try {
-    f();
-  } catch (const larder::error& e) {
-    const std::string said = e.what();
-    for (const std::string_view secret : {larder::remote::azure_emulator::key.substr(0, 20), std::string_view("sig="), std::string_view("hunter2"), std::string_view("eyJ")})
-      CHECK(said.find(secret) == std::string::npos);
-    return {e.cause(), said};
-  }
-  return {};
+  return support::refusal_of(f, {larder::remote::azure_emulator::key.substr(0, 20), "sig=", "hunter2", "eyJ"});
 }
-bool says(const refusal& r, std::string_view words) {
-  INFO(r.said);
-  const bool found = r.said.find(words) != std::string::npos;
-  CHECK(found);
-  return found;
-}
-
 /// A shared access signature for a container of the emulator, good until 2099.
-std::string signature_for(const std::string& container, const std::string& permissions, const std::string& end = "2099-01-01T00:00:00Z") {
-  const std::string text = permissions + "\n\n" + end + "\n/blob/devstoreaccount1/" + container + "\n\n\nhttps,http\n2023-11-03\nc\n\n\n\n\n\n\n";
+std::string signature_for(const std::string& container, const std::string& permissions,
+                          const std::string& end = "2099-01-01T00:00:00Z") {
+  const std::string text =
+      permissions + "\n\n" + end + "\n/blob/devstoreaccount1/" + container + "\n\n\nhttps,http\n2023-11-03\nc\n\n\n\n\n\n\n";
   const larder::secret key(*larder::remote::base64_decoded(larder::remote::azure_emulator::key));
   std::string sig = larder::remote::azure_signature(key, text);
   std::string encoded;
-  for (const char c : sig) encoded += c == '+' ? std::string("%2B") : c == '/' ? std::string("%2F") : c == '=' ? std::string("%3D") : std::string(1, c);
+  for (const char c : sig)
+    encoded += c == '+' ? std::string("%2B") : c == '/' ? std::string("%2F") : c == '=' ? std::string("%3D") : std::string(1, c);
   return "sv=2023-11-03&spr=https%2Chttp&se=" + end.substr(0, 13) + "%3A00%3A00Z&sr=c&sp=" + permissions + "&sig=" + encoded;
 }
 
@@ -123,8 +97,10 @@ std::string token_until(std::int64_t expiry) {
     for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
     return text;
   };
-  return part(R"({"alg":"none","typ":"JWT"})") + "." +
-         part(R"({"aud":"https://storage.azure.com","iss":"https://sts.windows.net/ab1f708d-50f6-404c-a006-d71b2ac7a606/","iat":1511859603,"nbf":1511859603,"exp":)" + std::to_string(expiry) + "}") + ".c2ln";
+  const std::string claims = R"({"aud":"https://storage.azure.com",)"
+                             R"("iss":"https://sts.windows.net/ab1f708d-50f6-404c-a006-d71b2ac7a606/",)"
+                             R"("iat":1511859603,"nbf":1511859603,"exp":)";
+  return part(R"({"alg":"none","typ":"JWT"})") + "." + part(claims + std::to_string(expiry) + "}") + ".c2ln";
 }
 constexpr std::int64_t year_2099 = 4'070'908'800;
 
@@ -159,7 +135,16 @@ TEST_CASE("Azurite: objects of any size come back whole, and ranges are cut to t
     CHECK(get(s, name) == text);
     REQUIRE(s.head(name));
     CHECK(s.head(name)->size == size);
-    for (const larder::byte_range r : {larder::byte_range{0, 1}, {10, 100}, {size / 2, top}, {size, 1}, {size + 5, 5}, {0, size + 1}, {0, 0}, {3, top - 5}, {top - 1, 1}, {top, top}}) {
+    for (const larder::byte_range r : {larder::byte_range{0, 1},
+                                       {10, 100},
+                                       {size / 2, top},
+                                       {size, 1},
+                                       {size + 5, 5},
+                                       {0, size + 1},
+                                       {0, 0},
+                                       {3, top - 5},
+                                       {top - 1, 1},
+                                       {top, top}}) {
       CAPTURE(r.offset);
       CAPTURE(r.size);
       const std::uint64_t from = std::min<std::uint64_t>(r.offset, size);
@@ -183,7 +168,8 @@ TEST_CASE("Azurite: a part says how large the object is and is refused when the 
   CHECK(first->body.text() == pattern(1000).substr(0, 100));
   CHECK(first->head.total == 1000);
   CHECK(first->head.etag == s.head("o")->etag);
-  CHECK(client.read_part("o", {.range = {100, 100}, .if_match = first->head.etag})->body.text() == pattern(1000).substr(100, 100));
+  CHECK(client.read_part("o", {.range = {100, 100}, .if_match = first->head.etag})->body.text() ==
+        pattern(1000).substr(100, 100));
   CHECK(client.read_part("o", {.range = {2000, 100}, .if_match = first->head.etag})->head.total == 1000);
   CHECK(client.read_part("o", {.range = larder::byte_range{}, .if_match = first->head.etag})->head.total == 1000);
   CHECK(put(s, "o", pattern(1000, 2)));
@@ -199,12 +185,14 @@ TEST_CASE("Azurite: parts are put in any order, and are the object once they are
   if (server == nullptr) return;
   store s(fresh(*server, "uploads", "x"), sink);
   auto& client = s.protocol_client();
-  const std::array<larder::bytes, 3> parts{larder::bytes::copy_of("one "), larder::bytes::copy_of("two "), larder::bytes::copy_of("three")};
+  const std::array<larder::bytes, 3> parts{larder::bytes::copy_of("one "), larder::bytes::copy_of("two "),
+                                           larder::bytes::copy_of("three")};
   const std::string upload = client.begin_upload("o");
   std::array<std::string, 3> tags;
-  for (const std::size_t i : {std::size_t{2}, std::size_t{0}, std::size_t{1}, std::size_t{2}}) tags[i] = client.put_part("o", upload, i, {&parts[i], 1});
+  for (const std::size_t i : {std::size_t{2}, std::size_t{0}, std::size_t{1}, std::size_t{2}})
+    tags[i] = client.put_part("o", upload, i, {&parts[i], 1});
   CHECK_FALSE(s.get("o"));  // nobody sees it before
-  CHECK(listed(s, "").empty());
+  CHECK(listed_with_tags(s, "").empty());
   CHECK(client.commit_upload("o", upload, tags, put_mode::create_only));
   CHECK(get(s, "o") == "one two three");
   CHECK(client.commit_upload("o", upload, tags, put_mode::create_only));  // as a transport does that has lost the answer
@@ -215,12 +203,14 @@ TEST_CASE("Azurite: parts are put in any order, and are the object once they are
   const std::string never = larder::remote::base64(late + "0000000");
   const refusal lost = refused([&] { client.commit_upload("o", late, {&never, 1}, put_mode::replace); });
   CHECK(lost.cause == error_cause::server);
-  says(lost, "InvalidBlockList");
+  CHECK(says(lost, "InvalidBlockList"));
   CHECK_FALSE(s.get("o"));
   client.abort_upload("o", late);
   CHECK(refused([&] { client.put_part("o", late, 50'000, parts); }).cause == error_cause::invalid_argument);
   const std::string foreign = "</Latest>";
-  CHECK(refused([&] { client.commit_upload("o", late, {&foreign, 1}, put_mode::replace); }).cause == error_cause::invalid_argument);
+  CHECK(refused([&] {
+          client.commit_upload("o", late, {&foreign, 1}, put_mode::replace);
+        }).cause == error_cause::invalid_argument);
 }
 
 TEST_CASE("Azurite: of sixteen who make one object one wins, and the object is his, whole") {
@@ -252,13 +242,14 @@ TEST_CASE("Azurite: of sixteen who make one object one wins, and the object is h
     CHECK(won == 1);
     CHECK(get(here, name) == pattern(size, winner));
 
-    for (std::uint32_t t = 1; t <= 16; ++t) threads[t - 1] = std::thread([&, t] {
-      try {
-        if (!put(t % 2 == 0 ? here : there, name, pattern(size, t))) ++failed;
-      } catch (const larder::error&) {
-        ++failed;
-      }
-    });
+    for (std::uint32_t t = 1; t <= 16; ++t)
+      threads[t - 1] = std::thread([&, t] {
+        try {
+          if (!put(t % 2 == 0 ? here : there, name, pattern(size, t))) ++failed;
+        } catch (const larder::error&) {
+          ++failed;
+        }
+      });
     for (std::thread& t : threads) t.join();
     CHECK(failed == 0);
     const std::optional<std::string> left = get(here, name);
@@ -284,21 +275,21 @@ TEST_CASE("Azurite: a listing goes over its pages and shows what is ours") {
     CHECK(put(s, name, pattern(i)));
     expected[name] = i;
   }
-  CHECK(listed(s, "") == expected);
+  CHECK(listed_with_tags(s, "") == expected);
   std::map<std::string, std::uint64_t> even;
   for (const auto& [name, size] : expected)
     if (size % 2 == 0) even[name] = size;
-  CHECK(listed(s, "n/") == even);
-  CHECK(listed(s, "n/ev") == even);
-  CHECK(listed(s, "nothing").empty());
-  CHECK(listed(top, "").size() == 11);
-  CHECK(refused([&] { listed(s, "a&b"); }).cause == error_cause::invalid_argument);
+  CHECK(listed_with_tags(s, "n/") == even);
+  CHECK(listed_with_tags(s, "n/ev") == even);
+  CHECK(listed_with_tags(s, "nothing").empty());
+  CHECK(listed_with_tags(top, "").size() == 11);
+  CHECK(refused([&] { listed_with_tags(s, "a&b"); }).cause == error_cause::invalid_argument);
   azure foreign = settings;
   foreign.prefix = "deep/er/n/A B&<c>";  // names that are not ours are not shown
   store other(foreign, sink);
   CHECK(put(other, "z", "1"));
-  CHECK(listed(s, "") == expected);
-  CHECK(listed(other, "") == std::map<std::string, std::uint64_t>{{"z", 1}});
+  CHECK(listed_with_tags(s, "") == expected);
+  CHECK(listed_with_tags(other, "") == std::map<std::string, std::uint64_t>{{"z", 1}});
 }
 
 TEST_CASE("Azurite: a lease is one holder's until he gives it back") {
@@ -313,8 +304,8 @@ TEST_CASE("Azurite: a lease is one holder's until he gives it back") {
   CHECK_FALSE(client.acquire_lease("o", client.until_released));
   const refusal held = refused([&] { put(s, "o", "y"); });
   CHECK(held.cause == error_cause::server);
-  says(held, "LeaseIdMissing");
-  says(held, "request ");
+  CHECK(says(held, "LeaseIdMissing"));
+  CHECK(says(held, "request "));
   CHECK_FALSE(put(s, "o", "y", put_mode::create_only));
   CHECK(client.renew_lease("o", *lease));
   CHECK_FALSE(client.renew_lease("o", "01234567-89ab-cdef-0123-456789abcdef"));
@@ -334,11 +325,15 @@ TEST_CASE("Azurite: a missing container and wrong credentials are failures with 
   if (server == nullptr) return;
   const auto all_fail = [](const azure& settings, error_cause cause, std::string_view words) {
     store s(settings, sink);
-    for (const refusal& r : {refused([&] { s.get("o", {}); }), refused([&] { s.get("o", {0, 0}); }), refused([&] { s.head("o"); }), refused([&] { put(s, "o", "x"); }),
-                             refused([&] { put(s, "o", "x", put_mode::create_only); }), refused([&] { put(s, "o", pattern(3'000'000)); }), refused([&] { s.erase("o"); }),
-                             refused([&] { listed(s, ""); })}) {
+    for (const refusal& r :
+         {refused([&] { s.get("o", {}); }), refused([&] {
+            s.get("o", {0, 0});
+          }),
+          refused([&] { s.head("o"); }), refused([&] { put(s, "o", "x"); }),
+          refused([&] { put(s, "o", "x", put_mode::create_only); }), refused([&] { put(s, "o", pattern(3'000'000)); }),
+          refused([&] { s.erase("o"); }), refused([&] { listed_with_tags(s, ""); })}) {
       CHECK(r.cause == cause);
-      says(r, words);
+      CHECK(says(r, words));
     }
   };
   azure settings = at(*server, "not-there");
@@ -363,11 +358,11 @@ TEST_CASE("Azurite: a container that is missing is made by the first put, where 
     CHECK_FALSE(s.get("o", {}));
     CHECK_FALSE(s.head("o"));
     CHECK_FALSE(s.erase("o"));
-    CHECK(listed(s, "").empty());
+    CHECK(listed_with_tags(s, "").empty());
     CHECK(put(s, "o", pattern(size), put_mode::create_only));
     CHECK(get(s, "o") == pattern(size));
     CHECK_FALSE(put(s, "o", "other", put_mode::create_only));
-    CHECK(listed(s, "") == std::map<std::string, std::uint64_t>{{"o", size}});
+    CHECK(listed_with_tags(s, "") == std::map<std::string, std::uint64_t>{{"o", size}});
   }
 }
 
@@ -383,7 +378,7 @@ TEST_CASE("Azurite: a shared access signature permits what it says") {
   CHECK(put(s, "big", pattern(2'500'000)));
   CHECK(get(s, "big") == pattern(2'500'000));
   CHECK(get(s, "o", {1, 2}) == "ir");
-  CHECK(listed(s, "").size() == 2);
+  CHECK(listed_with_tags(s, "").size() == 2);
   CHECK(s.erase("big"));
   settings.sas = larder::secret(signature_for("signed", "r"));
   store reader(settings, sink);
@@ -406,7 +401,7 @@ TEST_CASE("Azurite: bearer tokens go over https, fixed ones and those of a crede
   store s(settings, sink);
   CHECK(put(s, "o", pattern(2'500'000)));
   CHECK(get(s, "o") == pattern(2'500'000));
-  CHECK(listed(s, "").size() == 1);
+  CHECK(listed_with_tags(s, "").size() == 1);
   settings.bearer_token = larder::secret(token_until(1'600'000'000));
   store late(settings, sink);
   CHECK(refused([&] { get(late, "o"); }).cause == error_cause::unauthorized);
@@ -428,7 +423,8 @@ TEST_CASE("Azurite: a cache keeps its values there, by a connection string") {
   const azurite* server = azurite::shared(azurite::kind::plain);
   if (server == nullptr) return;
   fresh(*server, "values");
-  const std::string text = "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=" + std::string(larder::remote::azure_emulator::key) + ";BlobEndpoint=" + server->endpoint() + "/;";
+  const std::string text = "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=" +
+                           std::string(larder::remote::azure_emulator::key) + ";BlobEndpoint=" + server->endpoint() + "/;";
   azure settings = azure::from_connection_string(larder::secret(text), "values");
   settings.timeouts = patience;
   auto cache = larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, larder::http_blob{settings});

@@ -2,11 +2,11 @@
 
 #include <larder/cache.hpp>
 #include <larder/core/transfer.hpp>
+#include <larder/expiry/time_source.hpp>
 #include <larder/expiry/ttl.hpp>
 #include <larder/format/entry_frame.hpp>
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/unbounded.hpp>
-#include <larder/expiry/time_source.hpp>
 #include <larder/storage/http_blob.hpp>
 #include <larder/storage/mmap_disk.hpp>
 #include <larder/testing/blob_server.hpp>
@@ -23,7 +23,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -36,9 +35,15 @@
 
 #include <doctest/doctest.h>
 
+#include "support/patient_timeouts.hpp"
+#include "support/pattern.hpp"
+#include "support/sanitizers.hpp"
+#include "support/temporary_folder.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 namespace fs = std::filesystem;
 using larder::bytes;
 using larder::error_cause;
@@ -47,19 +52,6 @@ using larder::testing::fault;
 using larder::testing::fault_kind;
 
 constexpr std::uint64_t MiB = std::uint64_t{1} << 20U;
-constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
-
-bytes pattern(std::size_t size, std::uint32_t seed = 1) {
-  larder::mutable_bytes made(size);
-  std::uint64_t state = seed;
-  std::size_t i = 0;
-  for (; i + 8 <= size; i += 8) {
-    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    std::memcpy(made.data() + i, &state, 8);
-  }
-  for (; i < size; ++i) made.data()[i] = std::byte{7};
-  return std::move(made).freeze();
-}
 
 larder::http_blob<larder::webdav> at(const blob_server& server, larder::transfer_settings how = {}) {
   return {larder::webdav{.url = server.url(), .timeouts = patient}, std::move(how)};
@@ -69,41 +61,31 @@ using far_cache = larder::cache<std::string, bytes, larder::unbounded, larder::h
 using disk_cache = larder::cache<std::string, bytes, larder::max_bytes, larder::mmap_disk>;
 using near_cache = larder::cache<std::string, bytes, larder::max_bytes>;
 
+/// As another machine does.
+void publish(const blob_server& server, const bytes& value) {
+  far_cache elsewhere(larder::unbounded{}, at(server));
+  REQUIRE(elsewhere.put("model", value));
+}
+
 /// Where the n-th chunk of the only entry on the server begins in its object.
 std::uint64_t chunk_at(const blob_server& server, std::uint64_t n) {
   const bytes object = *server.object(server.paths().at(0));
   return larder::format::decode_entry_head(object.span(), object.size())->payload_offset + n * 8 * MiB;
 }
 
-class folder {
- public:
-  folder() {
-    std::string name = (fs::temp_directory_path() / "larder-large-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  folder(const folder&) = delete;
-  ~folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
+struct folder : support::temporary_folder {
   std::vector<std::string> staging() const {
     std::vector<std::string> names;
-    for (const auto& each : fs::directory_iterator(path / "staging")) names.push_back(each.path().filename().string());
+    for (const auto& each : fs::directory_iterator(*this / "staging")) names.push_back(each.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   }
-  fs::path path;
 };
 
 /// Bytes of this process's memory that no file backs; 0 where a sanitizer has most of it.
 std::uint64_t anonymous_memory() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return 0;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  return 0;
-#endif
 #endif
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
@@ -113,13 +95,18 @@ std::uint64_t anonymous_memory() {
 
 /// Three tiers over one server.
 struct three_tiers {
-  three_tiers(const blob_server& server, const fs::path& directory, larder::transfer_settings how = {}, std::uint64_t disk_size = 1024 * MiB)
-      : near(larder::max_bytes{512 * MiB}), disk(larder::max_bytes{disk_size}, larder::mmap_disk{directory}), far(larder::unbounded{}, at(server, std::move(how))) {}
+  three_tiers(const blob_server& server, const fs::path& directory, larder::transfer_settings how = {},
+              std::uint64_t disk_size = 1024 * MiB)
+      : near(larder::max_bytes{512 * MiB}),
+        disk(larder::max_bytes{disk_size}, larder::mmap_disk{directory}),
+        far(larder::unbounded{}, at(server, std::move(how))) {}
   near_cache near;
   disk_cache disk;
   far_cache far;
-  larder::tiered<larder::tier<near_cache, larder::tier_mode::write_through>, larder::tier<disk_cache, larder::tier_mode::write_through>, larder::tier<far_cache, larder::tier_mode::write_through>> all{
-      near, disk, far};
+  larder::tiered<larder::tier<near_cache, larder::tier_mode::write_through>,
+                 larder::tier<disk_cache, larder::tier_mode::write_through>,
+                 larder::tier<far_cache, larder::tier_mode::write_through>>
+      all{near, disk, far};
 };
 
 }  // namespace
@@ -129,7 +116,7 @@ TEST_CASE("a large value comes in chunks, as it was put") {
   far_cache cache(larder::unbounded{}, at(server));
   for (const std::uint64_t size : {8 * MiB, 8 * MiB + 64 * 1024 + 1, 24 * MiB, 25 * MiB + 77}) {
     CAPTURE(size);
-    const bytes value = pattern(size);
+    const bytes value = pattern_bytes(size);
     REQUIRE(cache.put("model", value));
     const std::uint64_t before = server.counts()["GET"];
     const std::optional<bytes> found = cache.get("model");
@@ -147,7 +134,7 @@ TEST_CASE("a large value comes in chunks, as it was put") {
 TEST_CASE("a bit that turned in one chunk costs one more request, for that chunk") {
   blob_server server;
   far_cache cache(larder::unbounded{}, at(server));
-  const bytes value = pattern(40 * MiB);
+  const bytes value = pattern_bytes(40 * MiB);
   REQUIRE(cache.put("model", value));
   const std::uint64_t third = chunk_at(server, 3);
   server.inject({.kind = fault_kind::flip_byte, .method = "GET", .after = 12345, .range_from = third});
@@ -157,7 +144,10 @@ TEST_CASE("a bit that turned in one chunk costs one more request, for that chunk
   CHECK(server.counts()["GET"] == 6);
   CHECK(server.counts().ranges.at(third) == 2);
 
-  server.inject({.kind = fault_kind::flip_byte, .method = "GET", .after = 5 * MiB, .range_from = 0});  // in the first chunk, which came with the head
+  server.inject({.kind = fault_kind::flip_byte,
+                 .method = "GET",
+                 .after = 5 * MiB,
+                 .range_from = 0});  // in the first chunk, which came with the head
   CHECK(cache.get("model") == value);
   CHECK(server.counts()["GET"] == 12);
 
@@ -172,7 +162,7 @@ TEST_CASE("a bit that turned in one chunk costs one more request, for that chunk
 
 TEST_CASE("a large entry of version 1 and one with a head longer than the first request are read as before") {
   blob_server server;
-  const bytes value = pattern(20 * MiB);
+  const bytes value = pattern_bytes(20 * MiB);
   far_cache cache(larder::unbounded{}, at(server));
   REQUIRE(cache.put("model", value));
   larder::stored_entry entry;
@@ -198,16 +188,17 @@ TEST_CASE("an entry that is too old, or is another key's, is not fetched beyond 
   blob_server server;
   auto clock = larder::manual_clock{};
   auto cache = larder::make_cache<std::string, bytes>(larder::unbounded{}, larder::ttl{}, larder::time_source{clock}, at(server));
-  REQUIRE(cache.put("model", pattern(20 * MiB), 10s));
+  REQUIRE(cache.put("model", pattern_bytes(20 * MiB), 10s));
   clock.advance(11s);
   CHECK_FALSE(cache.get("model").has_value());
   CHECK(server.counts()["GET"] == 1);
   CHECK(cache.stats().errors.total() == 0);
 
-  REQUIRE(cache.put("other", pattern(20 * MiB)));
+  REQUIRE(cache.put("other", pattern_bytes(20 * MiB)));
   const std::vector<std::string> paths = server.paths();
   REQUIRE(paths.size() == 2);
-  const bool first_is_old = paths[0].find(larder::digest_of(larder::codec<std::string>::encode("model").span()).hex()) != std::string::npos;
+  const bool first_is_old =
+      paths[0].find(larder::digest_of(larder::codec<std::string>::encode("model").span()).hex()) != std::string::npos;
   server.store(paths[first_is_old ? 0 : 1], *server.object(paths[first_is_old ? 1 : 0]));
   CHECK_FALSE(cache.get("model").has_value());
   CHECK(cache.stats().errors[error_cause::corruption] == 1);
@@ -216,14 +207,18 @@ TEST_CASE("an entry that is too old, or is another key's, is not fetched beyond 
 TEST_CASE("a look-up can be followed and given up; then it is a counted miss") {
   blob_server server;
   far_cache cache(larder::unbounded{}, at(server));
-  REQUIRE(cache.put("model", pattern(80 * MiB)));  // more than all streams have in flight
+  REQUIRE(cache.put("model", pattern_bytes(80 * MiB)));  // more than all streams have in flight
   std::stop_source stop;
   std::uint64_t seen = 0;
-  CHECK_FALSE(cache.get("model", {.stop = stop.get_token(), .progress = [&](std::uint64_t landed, std::uint64_t total) {
-                                    CHECK(total > 80 * MiB);
-                                    seen = landed;
-                                    if (landed > 12 * MiB) stop.request_stop();
-                                  }}).has_value());
+  CHECK_FALSE(cache
+                  .get("model", {.stop = stop.get_token(),
+                                 .progress =
+                                     [&](std::uint64_t landed, std::uint64_t total) {
+                                       CHECK(total > 80 * MiB);
+                                       seen = landed;
+                                       if (landed > 12 * MiB) stop.request_stop();
+                                     }})
+                  .has_value());
   CHECK(seen > 12 * MiB);
   CHECK(seen < 80 * MiB);
   CHECK(cache.stats().errors[error_cause::cancelled] == 1);
@@ -232,7 +227,7 @@ TEST_CASE("a look-up can be followed and given up; then it is a counted miss") {
 
 TEST_CASE("256 MiB over a line that fails again and again arrive intact, with the value once in memory") {
   blob_server server;
-  const bytes value = pattern(256 * MiB + 4321);
+  const bytes value = pattern_bytes(256 * MiB + 4321);
   far_cache cache(larder::unbounded{}, at(server, {.barren_tries = 10}));
   REQUIRE(cache.put("model", value));
   for (std::size_t n = 0; n < 6; ++n) {
@@ -243,7 +238,8 @@ TEST_CASE("256 MiB over a line that fails again and again arrive intact, with th
   }
   const std::uint64_t before = anonymous_memory();
   std::uint64_t most = 0;
-  const std::optional<bytes> found = cache.get("model", {.progress = [&](std::uint64_t, std::uint64_t) { most = std::max(most, anonymous_memory()); }});
+  const std::optional<bytes> found =
+      cache.get("model", {.progress = [&](std::uint64_t, std::uint64_t) { most = std::max(most, anonymous_memory()); }});
   REQUIRE(found.has_value());
   CHECK(*found == value);
   CHECK(server.pending_faults() < 12);  // of 24: how many requests there are depends on what breaks
@@ -253,15 +249,13 @@ TEST_CASE("256 MiB over a line that fails again and again arrive intact, with th
 TEST_CASE("in tiers a large value lands in the disk tier's files and is handed out from there, without a copy in memory") {
   blob_server server;
   folder directory;
-  const bytes value = pattern(128 * MiB + 99);
-  {
-    far_cache writer(larder::unbounded{}, at(server));
-    REQUIRE(writer.put("model", value));
-  }
-  three_tiers tiers(server, directory.path);
+  const bytes value = pattern_bytes(128 * MiB + 99);
+  publish(server, value);
+  three_tiers tiers(server, directory.path());
   const std::uint64_t before = anonymous_memory();
   std::uint64_t most = 0;
-  const std::optional<bytes> found = tiers.all.get("model", {.progress = [&](std::uint64_t, std::uint64_t) { most = std::max(most, anonymous_memory()); }});
+  const std::optional<bytes> found =
+      tiers.all.get("model", {.progress = [&](std::uint64_t, std::uint64_t) { most = std::max(most, anonymous_memory()); }});
   most = std::max(most, anonymous_memory());
   REQUIRE(found.has_value());
   CHECK(*found == value);
@@ -284,12 +278,9 @@ TEST_CASE("in tiers a large value lands in the disk tier's files and is handed o
 TEST_CASE("what the disk tier cannot take comes into memory all the same") {
   blob_server server;
   folder directory;
-  const bytes value = pattern(24 * MiB);
-  {
-    far_cache writer(larder::unbounded{}, at(server));
-    REQUIRE(writer.put("model", value));
-  }
-  three_tiers tiers(server, directory.path, {}, 4 * MiB);
+  const bytes value = pattern_bytes(24 * MiB);
+  publish(server, value);
+  three_tiers tiers(server, directory.path(), {}, 4 * MiB);
   CHECK(tiers.all.get("model") == value);
   CHECK(tiers.disk.size() == 0);
   CHECK(tiers.near.size() == 1);
@@ -299,19 +290,22 @@ TEST_CASE("what the disk tier cannot take comes into memory all the same") {
 TEST_CASE("an erase or a put during the download wins over what has landed") {
   blob_server server;
   folder directory;
-  const bytes value = pattern(24 * MiB);
-  const bytes newer = pattern(9 * MiB, 5);
-  three_tiers tiers(server, directory.path);
+  const bytes value = pattern_bytes(24 * MiB);
+  const bytes newer = pattern_bytes(9 * MiB, 5);
+  three_tiers tiers(server, directory.path());
   for (const bool erase : {true, false}) {
     CAPTURE(erase);
     tiers.all.clear();
     REQUIRE(tiers.far.put("model", value));
     bool done = false;
-    const std::optional<bytes> found = tiers.all.get("model", {.progress = [&](std::uint64_t landed, std::uint64_t) {
-      if (landed < 12 * MiB || std::exchange(done, true)) return;
-      std::thread other([&] { erase ? static_cast<void>(tiers.all.erase("model")) : static_cast<void>(tiers.all.put("model", newer)); });
-      other.join();
-    }});
+    const std::optional<bytes> found =
+        tiers.all.get("model", {.progress = [&](std::uint64_t landed, std::uint64_t) {
+                        if (landed < 12 * MiB || std::exchange(done, true)) return;
+                        std::thread other([&] {
+                          erase ? static_cast<void>(tiers.all.erase("model")) : static_cast<void>(tiers.all.put("model", newer));
+                        });
+                        other.join();
+                      }});
     CHECK(done);
     if (erase) {
       CHECK_FALSE(tiers.disk.contains("model"));
@@ -329,13 +323,13 @@ TEST_CASE("an erase or a put during the download wins over what has landed") {
 TEST_CASE("an object that goes during its download is a miss and leaves nothing behind") {
   blob_server server;
   folder directory;
-  three_tiers tiers(server, directory.path);
-  REQUIRE(tiers.far.put("model", pattern(80 * MiB)));
+  three_tiers tiers(server, directory.path());
+  REQUIRE(tiers.far.put("model", pattern_bytes(80 * MiB)));
   bool done = false;
   CHECK_FALSE(tiers.all.get("model", {.progress = [&](std::uint64_t landed, std::uint64_t) {
-    if (landed < 9 * MiB || std::exchange(done, true)) return;
-    server.erase(server.paths().at(0));
-  }}));
+                              if (landed < 9 * MiB || std::exchange(done, true)) return;
+                              server.erase(server.paths().at(0));
+                            }}));
   CHECK(done);
   CHECK(directory.staging().empty());
   CHECK(tiers.far.stats().errors.total() == 0);
@@ -344,12 +338,9 @@ TEST_CASE("an object that goes during its download is a miss and leaves nothing 
 TEST_CASE("threads that miss one key together download it once") {
   blob_server server;
   folder directory;
-  const bytes value = pattern(32 * MiB);
-  {
-    far_cache writer(larder::unbounded{}, at(server));
-    REQUIRE(writer.put("model", value));
-  }
-  three_tiers tiers(server, directory.path);
+  const bytes value = pattern_bytes(32 * MiB);
+  publish(server, value);
+  three_tiers tiers(server, directory.path());
   std::atomic<int> right = 0;
   std::vector<std::thread> readers;
   for (int i = 0; i < 6; ++i)
@@ -364,21 +355,22 @@ TEST_CASE("threads that miss one key together download it once") {
 TEST_CASE("who waits for a look-up that another one gave up does it himself") {
   blob_server server;
   folder directory;
-  const bytes value = pattern(80 * MiB);
-  {
-    far_cache writer(larder::unbounded{}, at(server));
-    REQUIRE(writer.put("model", value));
-  }
-  three_tiers tiers(server, directory.path);
+  const bytes value = pattern_bytes(80 * MiB);
+  publish(server, value);
+  three_tiers tiers(server, directory.path());
   std::stop_source stop;
   std::optional<bytes> waited;
   std::thread waiter;
-  CHECK_FALSE(tiers.all.get("model", {.stop = stop.get_token(), .progress = [&](std::uint64_t landed, std::uint64_t) {
-                                        if (landed < 10 * MiB || waiter.joinable()) return;
-                                        waiter = std::thread([&] { waited = tiers.all.get("model"); });
-                                        while (tiers.all.stats().joined == 0) std::this_thread::yield();
-                                        stop.request_stop();
-                                      }}).has_value());
+  CHECK_FALSE(tiers.all
+                  .get("model", {.stop = stop.get_token(),
+                                 .progress =
+                                     [&](std::uint64_t landed, std::uint64_t) {
+                                       if (landed < 10 * MiB || waiter.joinable()) return;
+                                       waiter = std::thread([&] { waited = tiers.all.get("model"); });
+                                       while (tiers.all.stats().joined == 0) std::this_thread::yield();
+                                       stop.request_stop();
+                                     }})
+                  .has_value());
   waiter.join();
   REQUIRE(waited.has_value());
   CHECK(*waited == value);
@@ -393,16 +385,18 @@ TEST_CASE("killed in the middle of a download, the next run fetches only what is
   if (child == 0) {
     std::uint16_t port = 0;
     if (::read(told[0], &port, sizeof port) != sizeof port) ::_exit(1);
-    disk_cache disk(larder::max_bytes{1024 * MiB}, larder::mmap_disk{directory.path});
-    far_cache far(larder::unbounded{}, larder::http_blob<larder::webdav>(larder::webdav{.url = "http://127.0.0.1:" + std::to_string(port), .timeouts = patient}, {.streams = 1}));
+    disk_cache disk(larder::max_bytes{1024 * MiB}, larder::mmap_disk{directory.path()});
+    far_cache far(larder::unbounded{},
+                  larder::http_blob<larder::webdav>(
+                      larder::webdav{.url = "http://127.0.0.1:" + std::to_string(port), .timeouts = patient}, {.streams = 1}));
     larder::tiered tiers{disk, far};
     tiers.get("model", {.progress = [](std::uint64_t landed, std::uint64_t) {
-      if (landed > 30 * MiB) ::raise(SIGKILL);
-    }});
+                if (landed > 30 * MiB) ::raise(SIGKILL);
+              }});
     ::_exit(1);
   }
   blob_server server;
-  const bytes value = pattern(48 * MiB);
+  const bytes value = pattern_bytes(48 * MiB);
   far_cache(larder::unbounded{}, at(server)).put("model", value);
   const std::uint16_t port = server.port();
   REQUIRE(::write(told[1], &port, sizeof port) == sizeof port);
@@ -415,10 +409,11 @@ TEST_CASE("killed in the middle of a download, the next run fetches only what is
   const std::uint64_t before = server.counts()["GET"];
 
   SUBCASE("as it was") {
-    three_tiers tiers(server, directory.path);
+    three_tiers tiers(server, directory.path());
     CHECK(tiers.all.get("model") == value);
     CHECK(server.counts()["GET"] - before == 4);  // the head, and the three chunks that were not whole
-    CHECK(server.counts().ranges.at(larder::transfer_settings{}.first_request) == 1);  // the second chunk, whose start came with the head
+    CHECK(server.counts().ranges.at(larder::transfer_settings{}.first_request) ==
+          1);  // the second chunk, whose start came with the head
     CHECK(server.counts().ranges.at(chunk_at(server, 2)) == 1);
     CHECK(tiers.disk.size() == 1);
     CHECK(directory.staging().empty());
@@ -426,28 +421,28 @@ TEST_CASE("killed in the middle of a download, the next run fetches only what is
   SUBCASE("damaged meanwhile: what is wrong is fetched as well") {
     for (const std::string& name : directory.staging())
       if (name.ends_with(".partial")) {
-        std::fstream file(directory.path / "staging" / name, std::ios::in | std::ios::out | std::ios::binary);
+        std::fstream file(directory / "staging" / name, std::ios::in | std::ios::out | std::ios::binary);
         file.seekp(9 * MiB);
         file << "damage";
       }
-    three_tiers tiers(server, directory.path);
+    three_tiers tiers(server, directory.path());
     CHECK(tiers.all.get("model") == value);
     CHECK(server.counts()["GET"] - before == 5);
   }
   SUBCASE("the value is another one by now: nothing of the old is used") {
-    far_cache(larder::unbounded{}, at(server)).put("model", pattern(48 * MiB, 9));
-    three_tiers tiers(server, directory.path);
-    CHECK(tiers.all.get("model") == pattern(48 * MiB, 9));
+    far_cache(larder::unbounded{}, at(server)).put("model", pattern_bytes(48 * MiB, 9));
+    three_tiers tiers(server, directory.path());
+    CHECK(tiers.all.get("model") == pattern_bytes(48 * MiB, 9));
     CHECK(directory.staging().empty());
   }
   SUBCASE("somebody else is at it: the file is his") {
-    const std::string partial = directory.path / "staging" / directory.staging().at(1);
+    const std::string partial = directory / "staging" / directory.staging().at(1);
     REQUIRE(partial.ends_with(".partial"));
     const int held = ::open(partial.c_str(), O_RDWR | O_CLOEXEC);
     struct flock all {};
     all.l_type = F_WRLCK;
     REQUIRE(::fcntl(held, F_OFD_SETLK, &all) == 0);
-    three_tiers tiers(server, directory.path);
+    three_tiers tiers(server, directory.path());
     CHECK(tiers.all.get("model") == value);
     CHECK(server.counts()["GET"] - before == 6);
     CHECK(tiers.disk.size() == 1);
@@ -455,18 +450,18 @@ TEST_CASE("killed in the middle of a download, the next run fetches only what is
     ::close(held);
   }
   SUBCASE("it has a second name, so it may be published: it is not written to") {
-    const fs::path partial = directory.path / "staging" / directory.staging().at(1);
-    fs::create_hard_link(partial, directory.path / "entries" / "kept");
+    const fs::path partial = directory / "staging" / directory.staging().at(1);
+    fs::create_hard_link(partial, directory / "entries" / "kept");
     const auto touched = fs::last_write_time(partial);
-    three_tiers tiers(server, directory.path);
+    three_tiers tiers(server, directory.path());
     CHECK(tiers.all.get("model") == value);
-    CHECK(fs::last_write_time(directory.path / "entries" / "kept") == touched);
-    CHECK(fs::hard_link_count(directory.path / "entries" / "kept") == 1);
+    CHECK(fs::last_write_time(directory / "entries" / "kept") == touched);
+    CHECK(fs::hard_link_count(directory / "entries" / "kept") == 1);
   }
   SUBCASE("a day later nobody came: it is gone when the cache is opened") {
     for (const std::string& name : directory.staging())
-      fs::last_write_time(directory.path / "staging" / name, fs::file_time_type::clock::now() - std::chrono::hours(25));
-    disk_cache disk(larder::max_bytes{1024 * MiB}, larder::mmap_disk{directory.path});
+      fs::last_write_time(directory / "staging" / name, fs::file_time_type::clock::now() - std::chrono::hours(25));
+    disk_cache disk(larder::max_bytes{1024 * MiB}, larder::mmap_disk{directory.path()});
     CHECK(directory.staging().empty());
   }
 }

@@ -32,20 +32,28 @@
 
 #include <doctest/doctest.h>
 
+#include "support/blob_objects.hpp"
+#include "support/pattern.hpp"
+#include "support/refusal.hpp"
+#include "support/silent_sink.hpp"
+#include "support/temporary_folder.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 using larder::error_cause;
 using larder::put_mode;
+using support::get;
+using support::listed;
+using support::pattern;
+using support::put;
 using store = larder::http_blob<larder::webdav>::store;
 
 constexpr const char* nginx_path = "/usr/sbin/nginx";
 constexpr const char* module_path = "/usr/lib/nginx/modules/ngx_http_dav_ext_module.so";
 
-struct no_sink final : larder::error_sink {
-  void report(error_cause, const std::string&) noexcept override {}
-} sink;
+support::silent_sink sink;
 
 /// For a child between fork and exec: what it prints is thrown away.
 void silence() {
@@ -73,7 +81,7 @@ int run(std::initializer_list<std::string> arguments) {
 
 class nginx {
  public:
-  nginx() : directory_(fs::temp_directory_path() / ("larder-nginx-" + std::to_string(getpid()))) {
+  nginx() {
     fs::create_directories(directory_ / "files/dav/base");
     fs::create_directories(directory_ / "files/put");
     fs::create_directories(directory_ / "files/secret");
@@ -84,7 +92,7 @@ class nginx {
     const int plain = listen_on(port_);
     const int tls = listen_on(tls_port_);
     write_settings();
-    usable_ = run({nginx_path, "-t", "-c", directory_ / "nginx.conf", "-p", directory_}) == 0;
+    usable_ = run({nginx_path, "-t", "-c", directory_ / "nginx.conf", "-p", directory_.path()}) == 0;
     if (usable_) start(plain, tls);
     close(plain);
     close(tls);
@@ -95,8 +103,6 @@ class nginx {
       kill(process_, SIGTERM);
       waitpid(process_, nullptr, 0);
     }
-    std::error_code ignored;
-    fs::remove_all(directory_, ignored);
   }
 
   bool usable() const { return usable_; }
@@ -121,7 +127,7 @@ class nginx {
   }
 
   void write_settings() {
-    const std::string d = directory_.string();
+    const std::string d = directory_.path().string();
     const std::string locations = "root " + d + "/files; client_max_body_size 64m;"
                                   " location /dav/ { dav_methods PUT DELETE MKCOL COPY MOVE; dav_ext_methods PROPFIND; }"
                                   " location /put/ { dav_methods PUT DELETE; create_full_put_path on; }"
@@ -140,7 +146,7 @@ class nginx {
 
   void start(int plain, int tls) {
     const std::string conf = directory_ / "nginx.conf";
-    const std::string prefix = directory_;
+    const std::string prefix = directory_.path();
     const std::string inherited = "NGINX=" + std::to_string(plain) + ";" + (with_tls_ ? std::to_string(tls) + ";" : "");
     const pid_t parent = getpid();
     process_ = fork();
@@ -153,7 +159,7 @@ class nginx {
     _exit(127);
   }
 
-  fs::path directory_;
+  support::temporary_folder directory_;
   int port_ = 0;
   int tls_port_ = 0;
   bool with_tls_ = false;
@@ -171,35 +177,9 @@ constexpr larder::remote_timeouts patience{.connect = 5'000ms, .first_byte = 20'
 
 larder::http_blob<larder::webdav> at(const std::string& url) { return larder::http_blob{larder::webdav{.url = url, .timeouts = patience}}; }
 
-std::string pattern(std::size_t size, std::uint32_t seed = 1) {
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
-  return text;
-}
-bool put(store& s, const std::string& name, const std::string& text, put_mode mode = put_mode::replace) {
-  const larder::bytes whole = larder::bytes::copy_of(text);
-  const std::array<larder::bytes, 2> parts{whole.slice(0, whole.size() / 2), whole.slice(whole.size() / 2)};
-  return s.put(name, parts, mode);
-}
-std::optional<std::string> get(store& s, const std::string& name, larder::byte_range range = {}) {
-  const std::optional<larder::bytes> found = s.get(name, range);
-  return found ? std::optional<std::string>(found->text()) : std::nullopt;
-}
-std::map<std::string, std::uint64_t> listed(store& s, const std::string& prefix) {
-  std::map<std::string, std::uint64_t> out;
-  s.list(prefix, [&](std::string_view name, const larder::blob_info& info) { out.emplace(name, info.size); });
-  return out;
-}
 template <class F>
 std::optional<error_cause> cause_of(F&& f) {
-  try {
-    f();
-  } catch (const larder::error& e) {
-    CAPTURE(e.what());
-    CHECK(std::string(e.what()).find("hunter2") == std::string::npos);
-    return e.cause();
-  }
-  return std::nullopt;
+  return support::cause_of(f, {"hunter2"});
 }
 
 }  // namespace

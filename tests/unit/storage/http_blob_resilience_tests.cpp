@@ -23,6 +23,10 @@
 
 #include <doctest/doctest.h>
 
+#include "support/eventually.hpp"
+#include "support/patient_timeouts.hpp"
+#include "support/silent_sink.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -33,15 +37,13 @@ using larder::resilience;
 using larder::testing::blob_server;
 using larder::testing::fault;
 using larder::testing::fault_kind;
+using support::patient;
 using store = larder::http_blob<larder::webdav>::store;
 
-static_assert(std::is_same_v<decltype(larder::http_blob{larder::webdav{"http://h"}, resilience{}}), larder::http_blob<larder::webdav>>);
+static_assert(
+    std::is_same_v<decltype(larder::http_blob{larder::webdav{"http://h"}, resilience{}}), larder::http_blob<larder::webdav>>);
 
-struct no_sink final : larder::error_sink {
-  void report(error_cause, const std::string&) noexcept override {}
-} sink;
-
-constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
+support::silent_sink sink;
 
 /// The defaults, patient enough for any machine, and with pauses that take no time.
 resilience quick_pauses() {
@@ -53,7 +55,8 @@ resilience quick_pauses() {
 }
 
 auto cache_on(const std::string& url, const resilience& how) {
-  return larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, larder::http_blob{larder::webdav{.url = url, .timeouts = patient}, how});
+  return larder::make_cache<std::string, larder::bytes>(larder::unbounded{},
+                                                        larder::http_blob{larder::webdav{.url = url, .timeouts = patient}, how});
 }
 
 larder::bytes text(std::string_view t) { return larder::bytes::copy_of(t); }
@@ -117,7 +120,10 @@ TEST_CASE("a failure that passes costs a retry, not a miss") {
   blob_server server;
   auto c = cache_on(server.url() + "/m", quick_pauses());
   CHECK(c.put("a", text("value")));
-  for (const fault& f : std::vector<fault>{{.times = 3}, {.times = 1, .status = 429}, {.kind = fault_kind::close, .times = 3}, {.kind = fault_kind::truncate, .after = 3}}) {
+  for (const fault& f : std::vector<fault>{{.times = 3},
+                                           {.times = 1, .status = 429},
+                                           {.kind = fault_kind::close, .times = 3},
+                                           {.kind = fault_kind::truncate, .after = 3}}) {
     server.inject(f);
     const std::optional<larder::bytes> found = c.get("a");
     REQUIRE(found);
@@ -233,10 +239,7 @@ TEST_CASE("after a failure that opened the breaker the server is used again") {
   server.inject({});
   CHECK_FALSE(c.get("a"));
   CHECK(c.stats().remote->breaker_openings == 1);
-  const auto end = std::chrono::steady_clock::now() + 30s;
-  std::optional<larder::bytes> found;
-  while (!found && std::chrono::steady_clock::now() < end) found = c.get("a");
-  REQUIRE(found);
+  REQUIRE(support::eventually([&] { return c.get("a").has_value(); }));
   CHECK(c.stats().remote->state == remote_state::healthy);
 }
 
@@ -357,11 +360,12 @@ TEST_CASE("no secret shows in what the stack says") {
   std::vector<std::string> texts;
   std::mutex mutex;
   const auto make = [&](const std::string& url, const resilience& how) {
-    return larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, larder::http_blob{larder::webdav{.url = url, .bearer_token = planted, .timeouts = patient}, how},
-                                                          larder::error_listener{[&](const larder::error_event& e) {
-                                                            const std::lock_guard lock(mutex);
-                                                            texts.push_back(e.message);
-                                                          }});
+    return larder::make_cache<std::string, larder::bytes>(
+        larder::unbounded{}, larder::http_blob{larder::webdav{.url = url, .bearer_token = planted, .timeouts = patient}, how},
+        larder::error_listener{[&](const larder::error_event& e) {
+          const std::lock_guard lock(mutex);
+          texts.push_back(e.message);
+        }});
   };
   {
     blob_server server({.authorization = "Bearer " + planted});
@@ -369,9 +373,15 @@ TEST_CASE("no secret shows in what the stack says") {
     how.breaker.failures = 40;
     auto c = make(server.url() + "/m", how);
     CHECK(c.put("a", text("value")));
-    for (const fault& f : std::vector<fault>{{.times = 4, .status = 401}, {.times = 4, .status = 500}, {.times = 4, .status = 429}, {.kind = fault_kind::close, .times = 9},
+    for (const fault& f : std::vector<fault>{{.times = 4, .status = 401},
+                                             {.times = 4, .status = 500},
+                                             {.times = 4, .status = 429},
+                                             {.kind = fault_kind::close, .times = 9},
                                              {.kind = fault_kind::truncate, .times = 4, .after = 0},
-                                             {.kind = fault_kind::verbatim, .times = 4, .reply = "HTTP/1.1 503 " + planted + "\r\nRetry-After: " + planted + "\r\nETag: " + planted + "\r\n\r\n" + planted}}) {
+                                             {.kind = fault_kind::verbatim,
+                                             .times = 4,
+                                             .reply = "HTTP/1.1 503 " + planted + "\r\nRetry-After: " + planted +
+                                                      "\r\nETag: " + planted + "\r\n\r\n" + planted}}) {
       server.inject(f);
       CHECK_FALSE(c.get("a"));
       server.clear_faults();
@@ -400,8 +410,7 @@ TEST_CASE("a forked child has the whole of its limits, whatever its parent had u
   CHECK(c.put("a", text("value")));
   server.inject({.kind = fault_kind::stall, .method = "HEAD"});
   std::thread held([&] { (void)c.contains("a"); });  // has the one place
-  const auto end = std::chrono::steady_clock::now() + 30s;
-  while (server.pending_faults() != 0 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  CHECK(support::eventually([&] { return server.pending_faults() == 0; }));
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) ::_exit(c.get("a") ? 0 : 1);

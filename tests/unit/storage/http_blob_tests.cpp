@@ -2,7 +2,6 @@
 #include <larder/testing/blob_server.hpp>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -17,9 +16,16 @@
 
 #include <doctest/doctest.h>
 
+#include "support/blob_objects.hpp"
+#include "support/patient_timeouts.hpp"
+#include "support/pattern.hpp"
+#include "support/refusal.hpp"
+#include "support/silent_sink.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 using larder::error_cause;
 using larder::put_mode;
 using larder::testing::blob_server;
@@ -31,51 +37,14 @@ static_assert(larder::blob_store<store>);
 static_assert(larder::storage_policy<larder::http_blob<larder::webdav>>);
 static_assert(std::is_same_v<decltype(larder::http_blob{larder::webdav{"http://h"}}), larder::http_blob<larder::webdav>>);
 
-struct no_sink final : larder::error_sink {
-  void report(error_cause, const std::string&) noexcept override {}
-} sink;
+support::silent_sink sink;
 
 // What one request makes of one answer is tested here; what is done about failures, in http_blob_resilience_tests.
 // Stalls are met with the quick limits; whatever has to succeed gets the patient ones, however busy the machine is.
-constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
 constexpr larder::remote_timeouts quick{.connect = 2'000ms, .first_byte = 300ms, .stall = 300ms, .slowest = 1, .total = 20'000ms};
 
 larder::http_blob<larder::webdav> at(const std::string& url, std::uint64_t max_object = std::uint64_t{1} << 30U, const larder::remote_timeouts& timeouts = patient) {
   return larder::http_blob{larder::webdav{.url = url, .timeouts = timeouts, .max_object = max_object}, larder::resilience::none()};
-}
-
-std::string pattern(std::size_t size, std::uint32_t seed = 1) {
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
-  return text;
-}
-
-bool put(store& s, std::string_view name, std::string_view text, put_mode mode = put_mode::replace) {
-  const larder::bytes whole = larder::bytes::copy_of(text);
-  const std::array<larder::bytes, 3> parts{whole.slice(0, whole.size() / 3), larder::bytes{}, whole.slice(whole.size() / 3)};
-  return s.put(name, parts, mode);
-}
-
-std::optional<std::string> get(store& s, std::string_view name, larder::byte_range range = {}) {
-  const std::optional<larder::bytes> found = s.get(name, range);
-  return found ? std::optional<std::string>(found->text()) : std::nullopt;
-}
-
-std::map<std::string, std::uint64_t> listed(store& s, std::string_view prefix) {
-  std::map<std::string, std::uint64_t> out;
-  s.list(prefix, [&](std::string_view name, const larder::blob_info& info) { CHECK(out.emplace(name, info.size).second); });
-  return out;
-}
-
-/// The cause of the error that f throws; nothing when it throws none.
-template <class F>
-std::optional<error_cause> cause_of(F&& f) {
-  try {
-    f();
-  } catch (const larder::error& e) {
-    return e.cause();
-  }
-  return std::nullopt;
 }
 
 }  // namespace

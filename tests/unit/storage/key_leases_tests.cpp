@@ -27,11 +27,7 @@
 
 #include <doctest/doctest.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) && !defined(__SANITIZE_THREAD__)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
+#include "support/sanitizers.hpp"
 
 using namespace store_driver;
 using larder::digest;

@@ -2,13 +2,12 @@
 #include <larder/storage/mmap_disk.hpp>
 
 #include <cstddef>
-#include <filesystem>
 #include <string>
 #include <vector>
 
-#include <unistd.h>
-
 #include <doctest/doctest.h>
+
+#include "support/temporary_folder.hpp"
 
 using namespace larder::literals;
 
@@ -16,23 +15,9 @@ namespace {
 
 constexpr std::size_t today = larder::hit_ratio_curve::today;
 
-class empty_folder {
- public:
-  empty_folder() : path_(std::filesystem::temp_directory_path() / ("larder-observer-" + std::to_string(::getpid()))) {
-    std::filesystem::remove_all(path_);
-  }
-  ~empty_folder() { std::filesystem::remove_all(path_); }
-  empty_folder(const empty_folder&) = delete;
-  empty_folder& operator=(const empty_folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 template <class Value, class Make>
 void is_told_of(const Make& make) {
-  const empty_folder folder;
+  const support::temporary_folder folder;
   {
     larder::cache<std::string, Value, larder::lru, larder::max_bytes, larder::mmap_disk, larder::miss_ratio_curve> cache{
         larder::max_bytes{4_KiB}, larder::mmap_disk{folder.path()}};
@@ -76,7 +61,7 @@ TEST_CASE("a cache on disk says how large it should be, of values that are encod
 }
 
 TEST_CASE("values on disk are counted by their payload") {
-  const empty_folder home;
+  const support::temporary_folder home;
   auto c = larder::make_cache<std::string, larder::bytes>(larder::max_bytes{10'000}, larder::mmap_disk{home.path()});
   const std::string large(20'000, 'x');
   c.get_or_load("a", [](const std::string&) { return larder::bytes::copy_of(std::string(500, 'a').data(), 500); });
@@ -88,7 +73,7 @@ TEST_CASE("values on disk are counted by their payload") {
 }
 
 TEST_CASE("of an eviction that one cache was told of, another one on the directory is not told again") {
-  const empty_folder folder;
+  const support::temporary_folder folder;
   std::vector<std::string> told;
   const auto make = [&](const std::string& name) {
     return larder::make_cache<std::string, larder::bytes>(

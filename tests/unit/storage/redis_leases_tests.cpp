@@ -3,7 +3,6 @@
 #include <larder/cache.hpp>
 #include <larder/limit/unbounded.hpp>
 #include <larder/storage/redis.hpp>
-#include <support/redis_server.hpp>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,18 +18,16 @@
 
 #include <doctest/doctest.h>
 
+#include "support/eventually.hpp"
+#include "support/patient_timeouts.hpp"
+#include "support/redis_missing.hpp"
+#include "support/redis_server.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
-using support::redis_server;
+using namespace support;
 
-constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
-
-bool missing() {
-  if (redis_server::installed()) return false;
-  MESSAGE("skipped: redis-server is not installed");
-  return true;
-}
 using cache_type = larder::cache<std::string, std::string, larder::unbounded, larder::redis>;
 larder::redis at(const redis_server& server, std::chrono::milliseconds lease = 60s) {
   return {.unix_socket = server.socket_file(), .timeouts = patient, .load_lease = lease};
@@ -38,7 +35,7 @@ larder::redis at(const redis_server& server, std::chrono::milliseconds lease = 6
 std::size_t locks(const redis_server& server) { return server.ask({"KEYS", "larder:#lock/*"}).elements.size(); }
 
 TEST_CASE("caches of several machines load a key once, and the others get its value") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   cache_type a(larder::unbounded{}, at(server));
   cache_type b(larder::unbounded{}, at(server));
@@ -70,17 +67,18 @@ TEST_CASE("caches of several machines load a key once, and the others get its va
 }
 
 TEST_CASE("a loader that throws lets the next machine load") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   cache_type a(larder::unbounded{}, at(server));
   cache_type b(larder::unbounded{}, at(server));
-  CHECK_THROWS_AS(a.get_or_load("k", [](const std::string&) -> std::string { throw std::runtime_error("no"); }), std::runtime_error);
+  CHECK_THROWS_AS(a.get_or_load("k", [](const std::string&) -> std::string { throw std::runtime_error("no"); }),
+                  std::runtime_error);
   CHECK(locks(server) == 0);
   CHECK(b.get_or_load("k", [](const std::string&) { return std::string("b"); }) == "b");
 }
 
 TEST_CASE("an erase by another machine during a load wins: the value is returned, not stored") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   cache_type a(larder::unbounded{}, at(server));
   cache_type b(larder::unbounded{}, at(server));
@@ -95,7 +93,7 @@ TEST_CASE("an erase by another machine during a load wins: the value is returned
 }
 
 TEST_CASE("a put by another machine during a load wins") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   cache_type a(larder::unbounded{}, at(server));
   cache_type b(larder::unbounded{}, at(server));
@@ -107,7 +105,7 @@ TEST_CASE("a put by another machine during a load wins") {
 }
 
 TEST_CASE("the load of a process that was killed is followed once its lease is over") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   const pid_t child = ::fork();
   if (child == 0) {
@@ -127,7 +125,7 @@ TEST_CASE("the load of a process that was killed is followed once its lease is o
 }
 
 TEST_CASE("loaders that ask for each other's keys do not wait in a circle") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   cache_type a(larder::unbounded{}, at(server));
   cache_type b(larder::unbounded{}, at(server));
@@ -152,7 +150,7 @@ TEST_CASE("loaders that ask for each other's keys do not wait in a circle") {
 }
 
 TEST_CASE("batches of several machines load each key once") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   cache_type a(larder::unbounded{}, at(server));
   cache_type b(larder::unbounded{}, at(server));
@@ -174,7 +172,7 @@ TEST_CASE("batches of several machines load each key once") {
 }
 
 TEST_CASE("without leases, or without a server, every machine loads for itself") {
-  if (missing()) return;
+  if (redis_missing()) return;
   redis_server server;
   cache_type alone(larder::unbounded{}, at(server, 0ms));
   CHECK(alone.get_or_load("k", [&](const std::string&) {

@@ -7,13 +7,11 @@
 #include <larder/observe/error_listener.hpp>
 #include <larder/storage/redis.hpp>
 #include <larder/testing/storage_conformance.hpp>
-#include <support/redis_server.hpp>
 
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -29,29 +27,29 @@
 
 #include <doctest/doctest.h>
 
+#include "support/blob_objects.hpp"
+#include "support/eventually.hpp"
+#include "support/patient_timeouts.hpp"
+#include "support/pattern.hpp"
+#include "support/redis_missing.hpp"
+#include "support/redis_server.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 using larder::blob_info;
 using larder::byte_range;
 using larder::bytes;
 using larder::error_cause;
 using larder::put_mode;
 using larder::remote::redis_reply;
-using support::redis_server;
 using store = larder::redis::store;
 
 static_assert(larder::blob_store<store>);
 static_assert(larder::storage_policy<larder::redis>);
 
-constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
 constexpr std::uint64_t chunk = 4096;
-
-bool missing() {
-  if (redis_server::installed()) return false;
-  MESSAGE("skipped: redis-server is not installed");
-  return true;
-}
 
 /// Counts what is reported; from many threads.
 struct counting_sink final : larder::error_sink {
@@ -69,20 +67,6 @@ larder::redis at(const redis_server& server, std::uint64_t chunk_size = chunk) {
   return {.unix_socket = server.socket_file(), .chunk_size = chunk_size, .timeouts = patient};
 }
 
-std::string pattern(std::size_t size, std::uint32_t seed = 1) {
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
-  return text;
-}
-bool put(store& s, std::string_view name, std::string_view text, put_mode mode = put_mode::replace) {
-  const bytes whole = bytes::copy_of(text);
-  const std::array<bytes, 3> parts{whole.slice(0, whole.size() / 3), bytes{}, whole.slice(whole.size() / 3)};
-  return s.put(name, parts, mode);
-}
-std::optional<std::string> get(store& s, std::string_view name, byte_range range = {}) {
-  const std::optional<bytes> found = s.get(name, range);
-  return found ? std::optional<std::string>(found->text()) : std::nullopt;
-}
 std::size_t keys(const redis_server& server) { return static_cast<std::size_t>(server.ask({"DBSIZE"}).number); }
 std::vector<std::string> all_keys(const redis_server& server) {
   std::vector<std::string> out;
@@ -92,7 +76,7 @@ std::vector<std::string> all_keys(const redis_server& server) {
 }
 
 TEST_CASE("redis keeps the contract of a blob store, with chunks of any size") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   for (const std::uint64_t size : {std::uint64_t{4096}, std::uint64_t{1} << 20U, std::uint64_t{4} << 20U}) {
     larder::testing::error_log log;
@@ -140,17 +124,21 @@ TEST_CASE("settings that cannot work are refused with a sentence that never hold
 }
 
 TEST_CASE("every range of an object is what it is of the whole, whole or in chunks") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   counting_sink sink;
   store s(at(server), sink);
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4095}, std::size_t{4096}, std::size_t{4097}, std::size_t{8192}, std::size_t{20'000}}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4095}, std::size_t{4096}, std::size_t{4097},
+                                 std::size_t{8192}, std::size_t{20'000}}) {
     const std::string text = pattern(size);
     put(s, "a/b", text);
-    for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4095}, std::uint64_t{4096}, std::uint64_t{8191}, std::uint64_t{19'999}, std::uint64_t{20'000},
-                                       std::uint64_t{1} << 40U, ~std::uint64_t{0}})
-      for (const std::uint64_t n : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4096}, std::uint64_t{5000}, ~std::uint64_t{0}}) {
-        const auto expected = offset >= size ? std::string{} : text.substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(n));
+    for (const std::uint64_t offset :
+         {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4095}, std::uint64_t{4096}, std::uint64_t{8191},
+          std::uint64_t{19'999}, std::uint64_t{20'000}, std::uint64_t{1} << 40U, ~std::uint64_t{0}})
+      for (const std::uint64_t n :
+           {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4096}, std::uint64_t{5000}, ~std::uint64_t{0}}) {
+        const auto expected =
+            offset >= size ? std::string{} : text.substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(n));
         CHECK(get(s, "a/b", {offset, n}) == expected);
       }
   }
@@ -160,11 +148,12 @@ TEST_CASE("every range of an object is what it is of the whole, whole or in chun
 }
 
 TEST_CASE("a replaced object leaves nothing behind, whichever of the two was in chunks") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   counting_sink sink;
   store s(at(server), sink);
-  for (const auto& [size, expected] : {std::pair<std::size_t, std::size_t>{10'000, 4}, {20'000, 6}, {100, 1}, {5000, 3}, {5000, 3}, {0, 1}}) {
+  for (const auto& [size, expected] :
+       {std::pair<std::size_t, std::size_t>{10'000, 4}, {20'000, 6}, {100, 1}, {5000, 3}, {5000, 3}, {0, 1}}) {
     CHECK(put(s, "k", pattern(size)));
     CHECK(keys(server) == expected);
     CHECK(get(s, "k") == pattern(size));
@@ -178,7 +167,7 @@ TEST_CASE("a replaced object leaves nothing behind, whichever of the two was in 
 }
 
 TEST_CASE("an object that lost a chunk or its head is absent, and its rest is cleared away") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   counting_sink sink;
   store s(at(server), sink);
@@ -198,7 +187,7 @@ TEST_CASE("an object that lost a chunk or its head is absent, and its rest is cl
 }
 
 TEST_CASE("what others left under a key is an error, not a value, and a put takes its place") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   counting_sink sink;
   store s(at(server), sink);
@@ -234,7 +223,7 @@ TEST_CASE("what others left under a key is an error, not a value, and a put take
 }
 
 TEST_CASE("a listing names each object once, under its prefix only, however many there are") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   counting_sink sink;
   store s(at(server), sink);
@@ -264,7 +253,7 @@ TEST_CASE("a listing names each object once, under its prefix only, however many
 }
 
 TEST_CASE("entries carry the shorter of the cache's and their own time to live") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   counting_sink sink;
   larder::redis settings = at(server);
@@ -289,7 +278,7 @@ TEST_CASE("entries carry the shorter of the cache's and their own time to live")
 }
 
 TEST_CASE("a server that is full is told apart from a failure, and evictions are misses") {
-  if (missing()) return;
+  if (redis_missing()) return;
   {
     const redis_server server({"--maxmemory", "8mb", "--maxmemory-policy", "noeviction"});
     counting_sink sink;
@@ -334,7 +323,7 @@ TEST_CASE("a server that is full is told apart from a failure, and evictions are
 }
 
 TEST_CASE("a password, a user, a database and a replica are what the settings say") {
-  if (missing()) return;
+  if (redis_missing()) return;
   redis_server::tcp server({"--requirepass", "hunter2"});
   larder::remote::redis_login login;
   login.password = larder::secret("hunter2");
@@ -375,11 +364,12 @@ TEST_CASE("a password, a user, a database and a replica are what the settings sa
 }
 
 TEST_CASE("a server that dies and comes back is failures in between, counted, and works again") {
-  if (missing()) return;
+  if (redis_missing()) return;
   redis_server server;
   std::mutex mutex;
   std::map<error_cause, int> told;
-  auto cache = larder::make_cache<std::string, bytes>(larder::unbounded{}, at(server), larder::error_listener{[&](const larder::error_event& event) {
+  auto cache = larder::make_cache<std::string, bytes>(larder::unbounded{}, at(server),
+                                                      larder::error_listener{[&](const larder::error_event& event) {
                                                         const std::lock_guard guard(mutex);
                                                         ++told[event.cause];
                                                       }});
@@ -400,7 +390,7 @@ TEST_CASE("a server that dies and comes back is failures in between, counted, an
 }
 
 TEST_CASE("a server that is stopped is a timeout, and serves again when it goes on") {
-  if (missing()) return;
+  if (redis_missing()) return;
   redis_server server;
   larder::redis settings = at(server);
   settings.timeouts.first_byte = 200ms;
@@ -414,7 +404,7 @@ TEST_CASE("a server that is stopped is a timeout, and serves again when it goes 
 }
 
 TEST_CASE("sixteen threads that put, get, erase and list meet whole values only") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   counting_sink sink;
   larder::redis settings = at(server);
@@ -435,9 +425,15 @@ TEST_CASE("sixteen threads that put, get, erase and list meet whole values only"
         try {
           switch ((random >> 24U) % 6) {
             case 0:
-            case 1: put(s, key, std::to_string(seed) + pattern(seed * 5000, seed)); break;
-            case 2: put(s, key, std::to_string(seed) + pattern(seed * 5000, seed), put_mode::create_only); break;
-            case 3: s.erase(key); break;
+            case 1:
+              put(s, key, std::to_string(seed) + pattern(seed * 5000, seed));
+              break;
+            case 2:
+              put(s, key, std::to_string(seed) + pattern(seed * 5000, seed), put_mode::create_only);
+              break;
+            case 3:
+              s.erase(key);
+              break;
             default:
               if (const auto got = get(s, key)) {
                 ++hits;
@@ -456,13 +452,15 @@ TEST_CASE("sixteen threads that put, get, erase and list meet whole values only"
   CHECK(sink.of.empty());
   // What is left is whole: nothing but heads and the chunks that they name.
   std::size_t expected = 0;
-  s.list("", [&](std::string_view, const blob_info& info) { expected += info.size > chunk ? 1 + (info.size + chunk - 1) / chunk : 1; });
+  s.list("", [&](std::string_view, const blob_info& info) {
+    expected += info.size > chunk ? 1 + (info.size + chunk - 1) / chunk : 1;
+  });
   CHECK(keys(server) == expected);
   CHECK(server.ask({"INFO", "clients"}).text.find("connected_clients:") != std::string::npos);
 }
 
 TEST_CASE("two stores that race for one name leave one complete object") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   counting_sink sink;
   store a(at(server), sink);
@@ -484,11 +482,13 @@ TEST_CASE("two stores that race for one name leave one complete object") {
 }
 
 TEST_CASE("a cache on redis loads once, lists, expires by its own clock and shares with another cache") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   larder::manual_clock now;
-  auto cache = larder::make_cache<std::string, std::string>(larder::unbounded{}, at(server), larder::ttl{}, larder::time_source{now});
-  auto other = larder::make_cache<std::string, std::string>(larder::unbounded{}, at(server), larder::ttl{}, larder::time_source{now});
+  auto cache =
+      larder::make_cache<std::string, std::string>(larder::unbounded{}, at(server), larder::ttl{}, larder::time_source{now});
+  auto other =
+      larder::make_cache<std::string, std::string>(larder::unbounded{}, at(server), larder::ttl{}, larder::time_source{now});
   const std::string large = pattern(50'000);
   CHECK(cache.get_or_load("a", [&](const std::string&) { return large; }) == large);
   CHECK(other.get_or_load("a", [&](const std::string&) -> std::string { throw std::runtime_error("loaded twice"); }) == large);
@@ -506,7 +506,7 @@ TEST_CASE("a cache on redis loads once, lists, expires by its own clock and shar
 }
 
 TEST_CASE("a child of fork has connections of its own, and the parent's go on") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   counting_sink sink;
   store s(at(server), sink);
@@ -529,7 +529,7 @@ TEST_CASE("a child of fork has connections of its own, and the parent's go on") 
 }
 
 TEST_CASE("names that no cache makes and objects that are too large never reach the server") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   counting_sink sink;
   larder::redis settings = at(server);

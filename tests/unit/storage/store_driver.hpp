@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/temporary_folder.hpp"
+
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
@@ -19,7 +21,6 @@
 #include <utility>
 #include <vector>
 
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,28 +28,7 @@ namespace store_driver {
 
 namespace fs = std::filesystem;
 
-/// A new directory that goes with the test.
-class scratch {
- public:
-  scratch() {
-    std::string name = (fs::temp_directory_path() / "larder-test-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  scratch(const scratch&) = delete;
-  scratch& operator=(const scratch&) = delete;
-  ~scratch() {
-    if (owner_ != ::getpid()) return;
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path path() const { return path_; }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-  pid_t owner_ = ::getpid();
-};
+using scratch = support::temporary_folder;
 
 class sink final : public larder::error_sink {
  public:

@@ -25,14 +25,7 @@
 
 #include <doctest/doctest.h>
 
-#if defined(__has_feature)  // clang says by feature what g++ says by macro
-#if __has_feature(thread_sanitizer) && !defined(__SANITIZE_THREAD__)
-#define __SANITIZE_THREAD__ 1
-#endif
-#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
+#include "support/sanitizers.hpp"
 
 using namespace larder::literals;
 

@@ -2,7 +2,6 @@
 #include <larder/testing/scripted_server.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -10,6 +9,8 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include "support/eventually.hpp"
 
 namespace {
 
@@ -29,7 +30,9 @@ remote::http_request request_to(const scripted_server& server, const std::string
 
 TEST_CASE("a scripted server hands over each request whole and sends what the script returns") {
   scripted_server server([](const scripted_request& asked) -> scripted_answer {
-    return {.status = 201, .headers = {{"X-Echo", asked.header("x-name").value_or("none")}}, .body = asked.method + " " + std::string(asked.path()) + " " + asked.body};
+    return {.status = 201,
+            .headers = {{"X-Echo", asked.header("x-name").value_or("none")}},
+            .body = asked.method + " " + std::string(asked.path()) + " " + asked.body};
   });
   remote::curl_transport transport({});
   remote::http_request request = request_to(server, "POST", "/a/b?c=d");
@@ -51,7 +54,8 @@ TEST_CASE("a scripted server hands over each request whole and sends what the sc
 }
 
 TEST_CASE("a scripted server keeps connections, unless the answer says otherwise") {
-  scripted_server server([](const scripted_request& asked) -> scripted_answer { return {.body = "x", .close = asked.path() == "/last"}; });
+  scripted_server server(
+      [](const scripted_request& asked) -> scripted_answer { return {.body = "x", .close = asked.path() == "/last"}; });
   remote::curl_transport transport({});
   for (const char* path : {"/1", "/2", "/last", "/3"}) CHECK(transport.send(request_to(server, "GET", path)).body.text() == "x");
   CHECK(server.count() == 4);
@@ -85,9 +89,7 @@ TEST_CASE("a scripted server serves connections side by side") {
   std::atomic<int> inside{0};
   scripted_server server([&](const scripted_request&) -> scripted_answer {
     ++inside;
-    const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (inside < 4 && std::chrono::steady_clock::now() < latest) std::this_thread::yield();
-    return {.status = inside < 4 ? 500 : 200};  // 200 only when all four are being answered
+    return {.status = support::eventually([&] { return inside == 4; }) ? 200 : 500};  // 200 only when all four are being answered
   });
   std::vector<std::thread> threads;
   std::atomic<int> answered{0};
