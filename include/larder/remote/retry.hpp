@@ -10,21 +10,20 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/remote_report.hpp>
+#include <larder/core/time.hpp>
 #include <larder/remote/extra_budget.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/resumable_target.hpp>
+#include <larder/remote/time_text.hpp>
 #include <larder/remote/timing.hpp>
 #include <larder/sync/counter.hpp>
 #include <larder/sync/per_process.hpp>
-
-#include <curl/curl.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <ctime>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -47,8 +46,8 @@ struct retry_options {
 
 namespace remote {
 
-/// How long the server asks to be left alone, if it says so: `Retry-After` in seconds or as a date, which is taken by the server's own `Date` where
-/// it is given, or Azure's form in milliseconds. Never negative.
+/// How long the server asks to be left alone, if it says so: `Retry-After` in seconds or as a date of RFC 1123, which is taken by the server's own
+/// `Date` where it is given, or Azure's form in milliseconds. Never negative.
 inline std::optional<std::chrono::milliseconds> asked_pause(const http_response& answer, std::chrono::system_clock::time_point time_of_day) {
   using std::chrono::milliseconds;
   constexpr std::uint64_t most = std::uint64_t{1} << 40U;  // no caller waits longer, and it overflows nothing
@@ -58,16 +57,12 @@ inline std::optional<std::chrono::milliseconds> asked_pause(const http_response&
   const auto text = answer.header("retry-after");
   if (!text) return std::nullopt;
   if (const auto count = parse_count(*text)) return milliseconds(static_cast<std::int64_t>(std::min(*count, most / 1000) * 1000));
-  const auto moment = [](std::string_view date) -> std::optional<std::int64_t> {
-    const std::time_t seconds = curl_getdate(std::string(date).c_str(), nullptr);
-    return seconds < 0 ? std::nullopt : std::optional<std::int64_t>(seconds);
-  };
-  const std::optional<std::int64_t> until = moment(*text);
+  const std::optional<instant> until = parse_rfc1123(*text);
   if (!until) return std::nullopt;
   const std::optional<std::string_view> date = answer.header("date");
-  const std::optional<std::int64_t> told = date ? moment(*date) : std::nullopt;
-  const std::int64_t now = told ? *told : std::chrono::duration_cast<std::chrono::seconds>(time_of_day.time_since_epoch()).count();
-  return milliseconds(std::clamp<std::int64_t>(*until - now, 0, static_cast<std::int64_t>(most / 1000)) * 1000);
+  const std::optional<instant> told = date ? parse_rfc1123(*date) : std::nullopt;
+  const instant now = told ? *told : std::chrono::floor<std::chrono::seconds>(time_of_day.time_since_epoch());
+  return std::chrono::duration_cast<milliseconds>(std::max(*until - now, instant(0)));
 }
 
 /// An `http_transport` that repeats what `is_repeatable`. What `send` gives or throws in the end says after how many tries.
