@@ -10,17 +10,14 @@
 #include <larder/remote/azure_credential_settings.hpp>
 #include <larder/remote/credential_unavailable.hpp>
 #include <larder/remote/curl_transport.hpp>
-#include <larder/remote/environment.hpp>
 #include <larder/remote/form_encoding.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/secret.hpp>
 #include <larder/remote/token_retry.hpp>
 #include <larder/remote/url.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstddef>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -28,28 +25,6 @@
 #include <utility>
 
 namespace larder::remote {
-
-/// The variable by which libcurl would find a proxy for the address, or nothing. An exception in NO_PROXY counts only where it
-/// names the host itself or is `*`.
-inline std::optional<std::string> proxy_variable_for(const url& target, const environment_reader& variables) {
-  if (target.is_loopback()) return std::nullopt;
-  for (const char* const name : {"no_proxy", "NO_PROXY"}) {
-    std::string_view hosts;
-    const std::optional<std::string> value = variables(name);
-    if (value) hosts = *value;
-    if (hosts == "*") return std::nullopt;
-    while (!hosts.empty()) {
-      const std::size_t end = std::min(hosts.find_first_of(", "), hosts.size());
-      if (hosts.substr(0, end) == target.host) return std::nullopt;
-      hosts.remove_prefix(std::min(end + 1, hosts.size()));
-    }
-    if (value) break;  // libcurl reads one of the two
-  }
-  const bool encrypted = target.encrypted();
-  for (const char* const name : {encrypted ? "https_proxy" : "http_proxy", encrypted ? "HTTPS_PROXY" : "http_proxy", "all_proxy", "ALL_PROXY"})
-    if (variables(name)) return std::string(name);
-  return std::nullopt;
-}
 
 /// Whether a machine may be no machine of Azure's at all.
 enum class metadata_probe : bool {
@@ -68,9 +43,6 @@ class managed_identity_credential {
       choose_app_service(settings);
     else
       choose_metadata_service(settings, probe);
-    for (const environment_reader& variables : {settings.variables, environment_reader(process_environment)})  // libcurl reads the latter
-      if (const std::optional<std::string> proxy = proxy_variable_for(target_, variables))
-        throw credential_unavailable(*proxy + " would send what is asked of " + target_.printable() + " through a proxy; add " + target_.host + " to NO_PROXY");
   }
 
   /// The address that is asked; its query holds no secret.
@@ -93,7 +65,9 @@ class managed_identity_credential {
 
  private:
   static transport_settings limits(std::chrono::milliseconds connect) {
-    return {{.connect = connect, .first_byte = std::chrono::seconds(10), .stall = std::chrono::seconds(5), .total = std::chrono::seconds(20)}, {}};
+    return {.timeouts = {.connect = connect, .first_byte = std::chrono::seconds(10), .stall = std::chrono::seconds(5), .total = std::chrono::seconds(20)},
+            .ca_file = {},
+            .use_proxy = false};
   }
 
   /// The first answer of a service of which nobody knows whether it is there.
