@@ -4,18 +4,15 @@
 #include <larder/core/concepts.hpp>
 #include <larder/core/iterable.hpp>
 #include <larder/core/key_view.hpp>
-#include <larder/core/policy_set.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/reservation.hpp>
 #include <larder/storage/adopt_mode.hpp>
+#include <larder/storage/cache_parts.hpp>
 #include <larder/storage/cache_rules.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_lease.hpp>
-#include <larder/storage/indexed_engine.hpp>
 #include <larder/storage/limit_meant.hpp>
-#include <larder/storage/memory.hpp>
-#include <larder/storage/observed_engine.hpp>
 #include <larder/storage/remote_engine.hpp>
 #include <larder/storage/value_range.hpp>
 #include <larder/storage/write_batches.hpp>
@@ -35,28 +32,7 @@
 #include <utility>
 #include <vector>
 
-namespace larder::storage {
-/// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
-template <class Key, class Value, class Context>
-class logged_transfers;
-}  // namespace larder::storage
-
 namespace larder {
-
-namespace detail {
-
-/// What an engine gives as a place where a large value may land that comes from a slower tier.
-template <class Engine>
-struct landing_of {
-  using type = storage::value_landing;
-};
-template <class Engine>
-  requires requires { typename Engine::landing; }
-struct landing_of<Engine> {
-  using type = typename Engine::landing;
-};
-
-}  // namespace detail
 
 template <class Tier>
 class tier_access;
@@ -74,16 +50,11 @@ template <class Key, class Value, class... Policies>
 class cache {
   static_assert(storage::cache_rules<Key, Value, Policies...>::hold);
 
-  using where = typename core::policy_set<Policies...>::template on<axis::storage, memory>;
-  using context_type = storage::engine_context<where, Policies...>;
-  using unobserved_engine =
-      std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
-                         std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
-                         std::conditional_t<core::is_logged_storage<where>, storage::logged_transfers<Key, Value, context_type>,
-                                            storage::indexed_engine<Key, Value, context_type>>>>;
-  using set = core::policy_set<Policies...>;
-  using engine_type = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
-                                         storage::observed_engine<Key, Value, context_type, unobserved_engine>, unobserved_engine>;
+  using parts = storage::cache_parts<Key, Value, Policies...>;
+  using set = typename parts::set;
+  using where = typename parts::where;
+  using context_type = typename parts::context;
+  using engine_type = typename parts::engine;
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;
@@ -227,9 +198,7 @@ class cache {
     static_assert(std::is_same_v<Value, bytes>, "larder: adopt_file makes bytes of a file; read a value of another type and put it");
     static_assert(core::is_logged_storage<where>, "larder: adopt_file is for a storage of files, mmap_disk; elsewhere read the file and put it");
     departures gone;
-    loading_.supersede(key);
-    const bool stored = engine_.adopt(engine_.locate(key), path, how, gone);
-    loading_.supersede(key);
+    const bool stored = superseding(key, [&] { return engine_.adopt(engine_.locate(key), path, how, gone); });
     engine_.tell(gone);
     return stored;
   }
@@ -376,7 +345,7 @@ class cache {
 
   static constexpr bool is_remote = core::is_remote_storage<where>;
   static constexpr bool lands_values = requires { typename engine_type::landing; };
-  using landing = typename detail::landing_of<engine_type>::type;
+  using landing = typename parts::landing;
 
   using room_type = typename detail::room_of<engine_type>::type;
 
@@ -394,6 +363,14 @@ class cache {
     engine_.read(engine_.locate(key), look::use, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
     return found;
   }
+  /// Does a write: loads of the key that are on their way are not stored, nor those that begin meanwhile and may have found the older value.
+  template <class Write>
+  bool superseding(key_view key, Write&& write) {
+    loading_.supersede(key);
+    const bool done = write();
+    loading_.supersede(key);
+    return done;
+  }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {
     departures gone;
     const bool stored = store_untold(key, std::move(value), mode, gone);
@@ -402,10 +379,7 @@ class cache {
   }
   /// The same without telling the listener yet, for callers that hold a lock.
   bool store_untold(key_view key, Value&& value, const storage::write_mode& mode, departures& gone) {
-    loading_.supersede(key);
-    const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
-    loading_.supersede(key);
-    return stored;
+    return superseding(key, [&] { return engine_.write(engine_.locate(key), std::move(value), mode, gone); });
   }
 
   template <class Entries>
@@ -425,22 +399,18 @@ class cache {
 
   bool commit(const Key& key, room_type&& filled) {
     departures gone;
-    loading_.supersede(key);
-    bool stored = false;
-    if constexpr (requires { typename engine_type::room; })
-      stored = engine_.commit(engine_.locate(key), std::move(filled), gone);
-    else
-      stored = engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
-    loading_.supersede(key);
+    const bool stored = superseding(key, [&] {
+      if constexpr (requires { typename engine_type::room; })
+        return engine_.commit(engine_.locate(key), std::move(filled), gone);
+      else
+        return engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
+    });
     engine_.tell(gone);
     return stored;
   }
 
   bool erase_untold(key_view key, departures& gone) {
-    loading_.supersede(key);
-    const bool erased = engine_.erase(engine_.locate(key), gone);
-    loading_.supersede(key);  // a load that began meanwhile may have found the value
-    return erased;
+    return superseding(key, [&] { return engine_.erase(engine_.locate(key), gone); });
   }
 
   /// Drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.

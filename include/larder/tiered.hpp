@@ -9,18 +9,16 @@
 #include <larder/sync/single_flight.hpp>
 #include <larder/sync/write_epochs.hpp>
 #include <larder/tier.hpp>
-#include <larder/tier_access.hpp>
+#include <larder/tier_row.hpp>
 #include <larder/tiered_stats.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <initializer_list>
-#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -42,6 +40,10 @@ template <class... Tiers>
 class tiered {
   static_assert(sizeof...(Tiers) != 0, "larder: tiered needs at least one cache");
   using first_cache = typename std::tuple_element_t<0, std::tuple<Tiers...>>::cache_type;
+  using row = tier_row<Tiers...>;
+  using tier_choice = typename row::choice;
+  using departures = typename row::departures;
+  using landings = typename row::landings;
 
  public:
   using key_type = typename first_cache::key_type;
@@ -56,7 +58,7 @@ class tiered {
   template <class... Arguments>
     requires(sizeof...(Arguments) == sizeof...(Tiers))
   explicit tiered(Arguments&&... arguments)
-      : tiers_(std::forward<Arguments>(arguments)...) {}
+      : row_(std::forward<Arguments>(arguments)...) {}
   tiered(const tiered&) = delete;
   tiered& operator=(const tiered&) = delete;
 
@@ -65,7 +67,7 @@ class tiered {
   std::optional<mapped_type> get(key_view key) { return get(key, transfer_control{}); }
   /// The same, with word of how far a large value has come and a way to give up, which is a miss. Who joins another look-up hears nothing.
   std::optional<mapped_type> get(key_view key, const transfer_control& control) {
-    if (std::optional<mapped_type> value = fastest().get(key)) {
+    if (std::optional<mapped_type> value = row_.fastest().get(key)) {
       hits_.add();
       return value;
     }
@@ -96,14 +98,14 @@ class tiered {
   /// The value without promotion, statistics or effect on any order.
   std::optional<mapped_type> peek(key_view key) {
     std::optional<mapped_type> value;
-    fastest_first([&](auto& tier, auto) {
+    row_.fastest_first([&](auto& tier, auto) {
       value = tier.peek(key);
       return value.has_value();
     });
     return value;
   }
   bool contains(key_view key) {
-    return fastest_first([&](auto& tier, auto) { return tier.contains(key); });
+    return row_.fastest_first([&](auto& tier, auto) { return tier.contains(key); });
   }
   /// For each key of the range, in its order, what `get` gives.
   template <core::iterable Keys>
@@ -118,7 +120,7 @@ class tiered {
 
   /// Stores in every writable tier; whether at least one took it.
   bool put(key_view key, mapped_type value) {
-    return write(key, [&] { return put_in_tiers(key, value, {}); });
+    return write(key, [&] { return row_.put(key, value, {}); });
   }
   /// The same with a time to live of its own, which every writable tier must be able to keep (policy `ttl`).
   template <class Rep, class Period>
@@ -128,26 +130,26 @@ class tiered {
     static_assert(((Tiers::mode == tier_mode::read_only || Tiers::cache_type::template keeps<ttl>) && ...),
                   "larder: put(key, value, ttl) needs the policy larder::ttl in every tier that is written");
     const duration period = core::positive_period(time_to_live, "put(key, value, ttl)");
-    return write(key, [&] { return put_in_tiers(key, value, {.time_to_live = period}); });
+    return write(key, [&] { return row_.put(key, value, {.time_to_live = period}); });
   }
   /// Stores when no tier has the key. The slowest tier that is written at once decides between two that try together.
   bool put_if_absent(key_view key, mapped_type value) {
     if (contains(key)) return false;
     return write(key, [&] {
-      tier_choice decided{};
+      tier_choice taken{};
+      bool decided = false;
       bool present = false;
-      slowest_first([&](auto& tier, auto at) {
+      row_.slowest_first([&](auto& tier, auto at) {
         if constexpr (!std::remove_reference_t<decltype(tier)>::queued) {
-          if (present || any_of(decided) || tier.doubtful(key)) return;
+          if (present || decided || tier.doubtful(key)) return;
           if (tier.put(key, value, {.only_if_absent = true}, nullptr))
-            decided[at()] = true;
+            decided = taken[at()] = true;
           else
             present = tier.cache().contains(key);  // else it has no room for it
         }
       });
       if (present) return false;
-      const bool elsewhere = put_in_tiers(key, value, {}, decided);
-      return elsewhere || any_of(decided);
+      return row_.put(key, value, {}, taken) || decided;
     });
   }
 
@@ -155,7 +157,7 @@ class tiered {
   /// writable tier. A remote tier that takes longer than loading is neither asked nor written, now and then apart (`resilience::bypass`).
   template <class Loader>
   mapped_type get_or_load(key_view key, Loader&& loader, const std::stop_token& stop = {}) {
-    if (std::optional<mapped_type> value = fastest().get(key)) {
+    if (std::optional<mapped_type> value = row_.fastest().get(key)) {
       hits_.add();
       return std::move(*value);
     }
@@ -173,19 +175,14 @@ class tiered {
       }
       bool loaded = false;
       tier_choice without{};
-      fastest_first([&](auto& tier, auto at) {
+      row_.fastest_first([&](auto& tier, auto at) {
         without[at()] = tier.bypasses();
         return false;
       });
       const auto load_it = [&](std::optional<mapped_type>& found) {
         stop_if_asked(stop);
         loaded = true;
-        const instant begun = steady_time::now();
         found.emplace(load(loader, owned, stop));
-        fastest_first([cost = steady_time::now() - begun](auto& tier, auto) {
-          tier.note_load(cost);
-          return false;
-        });
       };
       value = search(owned, flown, transfer_control{stop, {}}, load_it, without);
       (loaded ? misses_ : hits_).add();
@@ -198,7 +195,7 @@ class tiered {
     const sync::write_epochs::write epoch(epochs_, hash(key));
     flights_.supersede(key);
     bool erased = false;
-    slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
+    row_.slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
     flights_.supersede(key);
     return erased;
   }
@@ -218,7 +215,7 @@ class tiered {
     const auto epochs = epochs_.write_all();
     const auto any = [](const key_type&) { return true; };
     flights_.supersede_if(any);
-    slowest_first([](auto& tier, auto) { tier.clear(); });
+    row_.slowest_first([](auto& tier, auto) { tier.clear(); });
     flights_.supersede_if(any);
   }
 
@@ -227,7 +224,7 @@ class tiered {
   bool flush(duration deadline = std::chrono::seconds(5)) {
     const instant end = core::deadline_after(steady_time::now(), deadline);
     bool done = true;
-    slowest_first([&](auto& tier, auto) { done = tier.flush(end - steady_time::now()) && done; });
+    row_.slowest_first([&](auto& tier, auto) { done = tier.flush(end - steady_time::now()) && done; });
     return done;
   }
 
@@ -239,7 +236,7 @@ class tiered {
           snapshot.owed_bytes = (tier.owed_bytes() + ...);
           snapshot.dropped = (tier.dropped() + ...);
         },
-        tiers_);
+        row_.all());
     snapshot.hits = hits_.load();
     snapshot.misses = misses_.load();
     snapshot.promotions = promotions_.load();
@@ -252,7 +249,7 @@ class tiered {
   /// The I-th tier's cache, fastest first.
   template <std::size_t I>
   auto& tier() noexcept {
-    return std::get<I>(tiers_).cache();
+    return row_.template at<I>().cache();
   }
 
  private:
@@ -262,36 +259,10 @@ class tiered {
     std::size_t operator()(key_view key) const { return static_cast<std::size_t>(owner->hash(key)); }
   };
   using flights_type = sync::single_flight<key_type, std::optional<mapped_type>, key_hash>;
-  /// Entries that left the tiers, of which the listeners are told once no lock is held.
-  using departures = std::tuple<typename tier_access<Tiers>::departures...>;
-  /// Where a large value has landed on its way, by tier.
-  using landings = std::tuple<std::unique_ptr<typename tier_access<Tiers>::landing>...>;
-
   static void stop_if_asked(const std::stop_token& stop) {
     if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
   }
-  auto& fastest() noexcept { return std::get<0>(tiers_); }
-  std::uint64_t hash(key_view key) const { return std::get<0>(tiers_).cache().hash_of(key); }
-
-  /// f(tier, index) for tiers, fastest first, until one says true; whether one did.
-  template <class F, std::size_t I = 0>
-  bool fastest_first(F&& f) {
-    if constexpr (I == tier_count)
-      return false;
-    else
-      return f(std::get<I>(tiers_), std::integral_constant<std::size_t, I>{}) || fastest_first<F, I + 1>(std::forward<F>(f));
-  }
-  /// f(tier, index) for each writable tier, slowest first.
-  template <class F, std::size_t I = tier_count>
-  void slowest_first(F&& f) {
-    if constexpr (I != 0) {
-      auto& tier = std::get<I - 1>(tiers_);
-      if constexpr (std::remove_reference_t<decltype(tier)>::writable) f(tier, std::integral_constant<std::size_t, I - 1>{});
-      slowest_first<F, I - 1>(std::forward<F>(f));
-    }
-  }
-
-  using tier_choice = std::array<bool, tier_count>;
+  std::uint64_t hash(key_view key) const { return row_.fastest().cache().hash_of(key); }
 
   /// Leads a flight: looks through the tiers below the first, promotes a hit; `otherwise(value)` may fill in what none had,
   /// which is then stored everywhere. Tiers that it does `without` are neither asked nor written.
@@ -303,12 +274,12 @@ class tiered {
     try {
       const sync::write_epochs::read epoch(epochs_, hash(key));
       std::size_t found_in = 0;
-      value = fastest().peek(key);  // somebody may have landed between the miss and this flight
+      value = row_.fastest().peek(key);  // somebody may have landed between the miss and this flight
       if (!value)
-        fastest_first([&](auto& tier, auto at) {
+        row_.fastest_first([&](auto& tier, auto at) {
           if constexpr (at() != 0) {
             if (without[at()]) return false;
-            value = tier.get(key, control, landing_above<at()>(key, landed));
+            value = tier.get(key, control, row_.template land_above<at()>(key, landed));
             found_in = at();
           }
           return value.has_value();
@@ -322,11 +293,11 @@ class tiered {
           // A write that this flight met at its beginning did not see it then: it must have seen it by now.
           if (!v || !epoch.settled()) return;
           const sync::write_epochs::write mine(epochs_, hash(key));
-          put_in_tiers(key, *v, {}, without, &gone);
-          if (!mine.alone()) keep_slowest_only(key, &gone);
+          row_.put(key, *v, {}, without, &gone);
+          if (!mine.alone()) row_.keep_slowest_only(key, &gone);
         });
       }
-      tell(gone);
+      row_.tell(gone);
     } catch (...) {
       flights_.fail(key, flown, std::current_exception());
       throw;
@@ -334,48 +305,12 @@ class tiered {
     return value;
   }
 
-  /// Room in the nearest faster tier that takes large values as they come, for what the I-th may have.
-  template <std::size_t I>
-  storage::value_landing* landing_above([[maybe_unused]] const key_type& key, [[maybe_unused]] landings& landed) {
-    if constexpr (landing_tier<I>() == tier_count) {
-      return nullptr;
-    } else {
-      constexpr std::size_t above = landing_tier<I>();
-      std::get<above>(landed) = std::get<above>(tiers_).land(key);
-      return std::get<above>(landed).get();
-    }
-  }
-  template <std::size_t I>
-  static constexpr std::size_t landing_tier() {
-    constexpr std::array<bool, tier_count> lands{tier_access<Tiers>::lands_values...};
-    if constexpr (std::tuple_element_t<I, std::tuple<Tiers...>>::cache_type::in_memory) return tier_count;
-    for (std::size_t above = I; above != 0; --above)
-      if (lands[above - 1]) return above - 1;
-    return tier_count;
-  }
-
-  /// Copies a value into the writable tiers faster than the one that had it, or makes it an entry where it has landed. When a write of the
-  /// key came in between, the copies may be older than it and are dropped again.
-  void promote(const key_type& key, mapped_type value, std::size_t found_in, landings& landed, const sync::write_epochs::read& epoch, departures& gone) {
-    std::array<bool, tier_count> copied{};
-    slowest_first([&](auto& tier, auto at) {
-      if (at() >= found_in) return;
-      if constexpr (std::remove_reference_t<decltype(tier)>::lands_values) {
-        if (const auto& whole = std::get<at()>(landed); whole && whole->is_whole()) {
-          copied[at()] = tier.promote(key, *whole, std::get<at()>(gone));
-          if (std::optional<mapped_type> entry = tier.peek(key); copied[at()] && entry) value = std::move(*entry);  // what holds it is counted there
-        } else {
-          copied[at()] = tier.promote(key, value, std::get<at()>(gone));
-        }
-      } else {
-        copied[at()] = tier.promote(key, value, std::get<at()>(gone));
-      }
-      if (copied[at()]) promotions_.add();
-    });
-    if (!epoch.undisturbed())
-      slowest_first([&](auto& tier, auto at) {
-        if (copied[at()]) tier.erase_now(key, &std::get<at()>(gone));
-      });
+  /// Copies a value into the faster tiers. When a write of the key came in between, the copies may be older than it and are dropped again.
+  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, landings& landed, const sync::write_epochs::read& epoch,
+               departures& gone) {
+    const tier_choice copied = row_.promote(key, value, found_in, landed, gone);
+    promotions_.add(static_cast<std::uint64_t>(std::count(copied.begin(), copied.end(), true)));
+    if (!epoch.undisturbed()) row_.erase_now(key, copied, gone);
   }
 
   /// Writes one key: loads that are on their way are not stored, and of writes that overlap one wins in all tiers.
@@ -384,58 +319,36 @@ class tiered {
     const sync::write_epochs::write epoch(epochs_, hash(key));
     flights_.supersede(key);
     const bool stored = put();
-    if (!epoch.alone()) keep_slowest_only(key);
+    if (!epoch.alone()) row_.keep_slowest_only(key);
     flights_.supersede(key);  // those that began meanwhile
     return stored;
   }
-  static bool any_of(const tier_choice& tiers) noexcept { return std::find(tiers.begin(), tiers.end(), true) != tiers.end(); }
-  /// Puts into every writable tier but those `except`, slowest first; whether any took it. With `gone` the listeners are told later.
-  bool put_in_tiers(key_view key, const mapped_type& value, const storage::write_mode& mode, const tier_choice& except = {},
-                    departures* gone = nullptr) {
-    bool stored = false;
-    slowest_first([&](auto& tier, auto at) {
-      if (!except[at()]) stored = tier.put(key, value, mode, of<at()>(gone)) || stored;
-    });
-    return stored;
-  }
-
-  /// Writes of one key overlapped, so the tiers may differ; the slowest, which has one of the values, is right by definition.
-  void keep_slowest_only(key_view key, departures* gone = nullptr) {
-    bool slowest = true;
-    slowest_first([&](auto& tier, auto at) {
-      if (!std::exchange(slowest, false)) tier.erase(key, of<at()>(gone));
-    });
-  }
-
   template <class Which>
   std::size_t erase_everywhere(Which&& which) {
     const auto epochs = epochs_.write_all();
     const auto any = [](const key_type&) { return true; };  // the predicate is the user's and never runs under a lock
     flights_.supersede_if(any);
     std::size_t most = 0;
-    slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); });
+    row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); });
     flights_.supersede_if(any);
     return most;
   }
 
-  template <std::size_t I>
-  static auto* of(departures* gone) noexcept {
-    return gone == nullptr ? nullptr : &std::get<I>(*gone);
-  }
-  void tell(departures& gone) {
-    slowest_first([&](auto& tier, auto at) { tier.tell(std::get<at()>(gone)); });
-  }
-
   template <class Loader>
   mapped_type load(Loader& loader, const key_type& key, const std::stop_token& stop) {
-    const auto begin = std::chrono::steady_clock::now();
+    const instant begun = steady_time::now();
     const auto count = [&](sync::counter<true>& counter) {
+      const duration cost = steady_time::now() - begun;
       counter.add();
-      time_.add(static_cast<std::uint64_t>(std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - begin).count()));
+      time_.add(static_cast<std::uint64_t>(cost.count()));
+      return cost;
     };
     try {
       mapped_type value = sync::call_loader<mapped_type>(loader, key, stop);
-      count(loads_);
+      row_.fastest_first([cost = count(loads_)](auto& tier, auto) {
+        tier.note_load(cost);
+        return false;
+      });
       return value;
     } catch (...) {
       count(failures_);
@@ -443,7 +356,7 @@ class tiered {
     }
   }
 
-  std::tuple<tier_access<Tiers>...> tiers_;
+  row row_;
   sync::counter<true> hits_, misses_, promotions_, loads_, failures_, joined_, time_;
   sync::write_epochs epochs_;
   flights_type flights_{key_hash{this}};

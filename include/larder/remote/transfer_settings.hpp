@@ -24,7 +24,7 @@ struct transfer_settings {
     const auto refuse = [](const std::string& what) { core::fail(error_cause::invalid_argument, "transfer_settings: " + what); };
     if (streams == 0 || streams > 256) refuse("streams is " + std::to_string(streams) + "; set 1 to 256");
     if (first_request < 4096) refuse("first_request is " + std::to_string(first_request) + " bytes; set at least 4096");
-    if (part_size == 0) refuse("part_size is " + std::to_string(part_size) + " bytes; set at least 1");
+    if (part_size < 4096) refuse("part_size is " + std::to_string(part_size) + " bytes; set at least 4096");
     if (barren_tries == 0) refuse("barren_tries is 0; set at least 1");
   }
 };

@@ -31,6 +31,8 @@ class value_landing {
   virtual void keep(std::size_t chunk) noexcept = 0;
   /// The value, once every chunk is right: nothing is written to the room any more.
   virtual bytes whole(std::uint64_t size) = 0;
+  /// What came is of no use: the value is not there any more. The room is given back, and nothing is kept for another time.
+  virtual void discard() noexcept = 0;
 };
 
 /// Takes an entry's object as it comes: what fits one request as a whole, a larger one of version 2 chunk by chunk, each checked as it lands, straight into
@@ -82,6 +84,11 @@ class entry_download final : public download_target {
     return true;
   }
 
+  /// There is no such object, or none any more.
+  void discard() noexcept {
+    if (landed_outside_) landing_->discard();
+    forget();
+  }
   /// After the download: the entry's frame, or nothing when the object is damaged or is not the key's.
   const std::optional<format::entry_frame>& finish() {
     if (frame_) return frame_;

@@ -95,6 +95,7 @@ struct file_identity {
   std::int64_t modified = 0;  // ns
   std::int64_t accessed = 0;  // ns
   bool regular = false;
+  nlink_t links = 0;  // names
 
   bool same_file(const file_identity& other) const noexcept { return device == other.device && inode == other.inode; }
 };
@@ -128,7 +129,8 @@ inline file_identity identity_of(const struct stat& answer) noexcept {
           answer.st_size < 0 ? 0 : static_cast<std::uint64_t>(answer.st_size),
           nanoseconds_of(answer.st_mtim),
           nanoseconds_of(answer.st_atim),
-          S_ISREG(answer.st_mode)};
+          S_ISREG(answer.st_mode),
+          answer.st_nlink};
 }
 
 }  // namespace posix

@@ -67,7 +67,10 @@ class remote_engine {
       const instant now = context_.now();
       const auto living = [&](const format::entry_frame& frame) { return !context_.too_old(frame.written, frame.written, frame.expires, now); };
       entry_download target(at.id, at.key, living, landing);
-      if (!unless_absent(at, [&] { return bring(at.name, target, control); })) return std::nullopt;
+      if (!unless_absent(at, [&] { return bring(at.name, target, control); })) {
+        target.discard();
+        return std::nullopt;
+      }
       const std::optional<format::entry_frame>& frame = target.finish();
       if (!frame) {
         context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");

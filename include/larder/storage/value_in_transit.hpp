@@ -33,7 +33,6 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace larder::storage {
@@ -79,6 +78,8 @@ class value_in_transit final : public value_landing {
     return bytes::adopt(mapping_, mapping_->data(), static_cast<std::size_t>(size));
   }
 
+  void discard() noexcept override { let_go(true); }
+
   /// Whether the value is whole, in a file of this name.
   bool is_whole() const noexcept { return whole_; }
   const std::string& path() const noexcept { return path_; }
@@ -120,6 +121,11 @@ class value_in_transit final : public value_landing {
     return ::fcntl(file.get(), F_OFD_SETLK, &wanted) == 0;
   }
 
+  static bool is_named(const file_identity& file, const std::string& path) {
+    const std::optional<file_identity> named = identify(path);
+    return named && named->same_file(file);
+  }
+
   /// The file that all processes would take for this value, or one of our own.
   void open(std::uint64_t size, const digest& content, std::size_t chunks) {
     if (open_shared(size, content, chunks)) return;
@@ -134,18 +140,16 @@ class value_in_transit final : public value_landing {
       if (!file) fail_file("create", shared_path_, errno);
       if (!lock(file)) return false;
       // Who had it before may have let go of the name, or published it, between our open and our lock.
-      struct stat opened {};
-      struct stat named {};
-      if (::fstat(file.get(), &opened) != 0) fail_file("look at", shared_path_, errno);
-      if (::lstat(shared_path_.c_str(), &named) != 0 || named.st_ino != opened.st_ino || named.st_dev != opened.st_dev) continue;
-      if (!S_ISREG(opened.st_mode) || opened.st_nlink != 1 || (opened.st_size != 0 && (static_cast<std::uint64_t>(opened.st_size) != size || !read_journal(size, content, chunks)))) {
+      const file_identity opened = identify(file, shared_path_);
+      if (!is_named(opened, shared_path_)) continue;
+      if (!opened.regular || opened.links != 1 || (opened.size != 0 && (opened.size != size || !read_journal(size, content, chunks)))) {
         ::unlink(shared_path_.c_str());
         known_.clear();
         continue;
       }
       path_ = shared_path_;
       file_ = std::move(file);
-      if (opened.st_size == 0) known_.clear();
+      if (opened.size == 0) known_.clear();
       journal_ = open_journal(size, content, chunks);
       return true;
     }
@@ -176,11 +180,12 @@ class value_in_transit final : public value_landing {
   /// Closes the files, and removes them or lets them lie. The name goes before the lock does.
   void let_go(bool remove) noexcept {
     if (file_ && remove) {
-      struct stat opened {};
-      struct stat named {};
       if (path_ == shared_path_) ::unlink(journal_path_.c_str());
-      // Somebody may have taken the name away from us; what it names by now is not ours then.
-      if (::fstat(file_.get(), &opened) == 0 && ::lstat(path_.c_str(), &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev) ::unlink(path_.c_str());
+      try {
+        // Somebody may have taken the name away from us; what it names by now is not ours then.
+        if (is_named(identify(file_, path_), path_)) ::unlink(path_.c_str());
+      } catch (const error&) {  // it lies there until it is a day old
+      }
     }
     mapping_.reset();
     journal_.reset();

@@ -194,7 +194,7 @@ TEST_CASE("a store puts small objects plainly, large ones in parts where the cli
   CHECK(service.plain == 1);
   CHECK(service.begun == 1);
   CHECK(service.objects["large"] == large.text());
-  for (const larder::transfer_settings& wrong : {larder::transfer_settings{.streams = 0}, larder::transfer_settings{.first_request = 1}, larder::transfer_settings{.part_size = 0},
+  for (const larder::transfer_settings& wrong : {larder::transfer_settings{.streams = 0}, larder::transfer_settings{.first_request = 1}, larder::transfer_settings{.part_size = 1},
                                                  larder::transfer_settings{.barren_tries = 0}})
     CHECK_THROWS_AS(larder::remote::object_transfers{wrong}, larder::error);
 }

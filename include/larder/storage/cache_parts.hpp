@@ -1,0 +1,56 @@
+#pragma once
+
+#include <larder/core/concepts.hpp>
+#include <larder/core/policy_set.hpp>
+#include <larder/observe/miss_ratio_curve.hpp>
+#include <larder/storage/engine_context.hpp>
+#include <larder/storage/entry_download.hpp>
+#include <larder/storage/indexed_engine.hpp>
+#include <larder/storage/memory.hpp>
+#include <larder/storage/observed_engine.hpp>
+#include <larder/storage/remote_engine.hpp>
+
+#include <type_traits>
+
+namespace larder::storage {
+
+/// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
+template <class Key, class Value, class Context>
+class logged_transfers;
+
+namespace detail {
+
+/// What an engine gives as a place where a large value may land that comes from a slower tier.
+template <class Engine>
+struct landing_of {
+  using type = value_landing;
+};
+template <class Engine>
+  requires requires { typename Engine::landing; }
+struct landing_of<Engine> {
+  using type = typename Engine::landing;
+};
+
+}  // namespace detail
+
+/// What a cache of these policies is made of: which storage, the engine for it, and what the policies mean to the engine.
+template <class Key, class Value, class... Policies>
+struct cache_parts {
+  using set = core::policy_set<Policies...>;
+  using where = typename set::template on<axis::storage, memory>;
+  using context = engine_context<where, Policies...>;
+
+ private:
+  using unobserved_engine =
+      std::conditional_t<core::is_memory_storage<where>, memory_engine<Key, Value, context>,
+                         std::conditional_t<core::is_remote_storage<where>, remote_engine<Key, Value, context>,
+                         std::conditional_t<core::is_logged_storage<where>, logged_transfers<Key, Value, context>,
+                                            indexed_engine<Key, Value, context>>>>;
+
+ public:
+  using engine = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
+                                    observed_engine<Key, Value, context, unobserved_engine>, unobserved_engine>;
+  using landing = typename detail::landing_of<engine>::type;
+};
+
+}  // namespace larder::storage
