@@ -52,7 +52,8 @@ class byte_budget {
   lease take(std::uint64_t bytes, const std::stop_token& stop = {}) {
     line& mine = line_.get();
     const auto wait = [&stop](auto& changed, auto& lock, auto&& admitted) { changed.wait(lock, stop, admitted); };
-    if (!mine.enter(bytes, wait)) core::fail(error_cause::cancelled, "a transfer was given up while it waited for its turn because a stop was requested");
+    if (!mine.enter(bytes, wait))
+      core::fail(error_cause::cancelled, "a transfer was given up while it waited for its turn because a stop was requested");
     return lease(mine, bytes);
   }
   /// A share at once, beyond the budget if need be: those who wait then wait longer.

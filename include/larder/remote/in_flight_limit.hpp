@@ -20,8 +20,8 @@ namespace larder {
 /// How much may be on the way to and from one remote store at once. Zero means no limit.
 struct in_flight_options {
   std::size_t requests = 64;
-  std::uint64_t bytes = std::uint64_t{256} << 20U;         ///< of bodies: that are sent, or of the ranges that are asked for
-  std::uint64_t unknown_body = std::uint64_t{1} << 20U;    ///< what a GET without a range is taken to bring
+  std::uint64_t bytes = std::uint64_t{256} << 20U;       ///< of bodies: that are sent, or of the ranges that are asked for
+  std::uint64_t unknown_body = std::uint64_t{1} << 20U;  ///< what a GET without a range is taken to bring
 };
 
 namespace remote {
@@ -71,11 +71,15 @@ class in_flight_limit {
   class passage {
    public:
     passage(in_flight_limit& owner, const http_request& request) : line_(owner.line_.get()), bytes_(owner.expected(request)) {
-      const auto wait = [&](auto& changed, auto& lock, auto&& admitted) { owner.timing_.wait(changed, lock, request.stop, request.answer_by, admitted); };
+      const auto wait = [&](auto& changed, auto& lock, auto&& admitted) {
+        owner.timing_.wait(changed, lock, request.stop, request.answer_by, admitted);
+      };
       if (line_.enter(bytes_, wait)) return;
       if (request.stop.stop_requested())
         throw send_error(error_cause::cancelled, subject_of(request) + " was given up in line because a stop was requested", 0);
-      throw send_error(error_cause::timeout, subject_of(request) + " waited in line until its time was over; raise in_flight, or ask for less at once", 0);
+      throw send_error(error_cause::timeout,
+                       subject_of(request) + " waited in line until its time was over; raise in_flight, or ask for less at once",
+                       0);
     }
     passage(const passage&) = delete;
     passage& operator=(const passage&) = delete;
@@ -90,7 +94,9 @@ class in_flight_limit {
     if (options_.bytes == 0) return 0;  // they are not counted
     if (request.has_body) return request.body_size();
     if (request.method != "GET") return 0;
-    return std::min(request.max_body, request.range && !request.range->whole() && last_known(*request.range) ? request.range->size : options_.unknown_body);
+    return std::min(request.max_body, request.range && !request.range->whole() && last_known(*request.range)
+                                          ? request.range->size
+                                          : options_.unknown_body);
   }
   /// Whether the range ends before the largest number, which means the object's end.
   static bool last_known(const byte_range& range) noexcept { return range.size <= ~std::uint64_t{0} - range.offset; }

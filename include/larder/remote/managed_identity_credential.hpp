@@ -57,15 +57,20 @@ class managed_identity_credential {
     std::optional<http_response> first;
     if (!answered_.load(std::memory_order_relaxed)) first = probe(request);
     const http_response answer = retry_.send(patient_, request, pause_, std::move(first));
-    if (answer.status == 200) return access_token_reader::read(answer.body.text(), "the reply of " + target_.printable(), asked_at);
+    if (answer.status == 200)
+      return access_token_reader::read(answer.body.text(), "the reply of " + target_.printable(), asked_at);
     if (answer.status == 400 || answer.status == 401 || answer.status == 403)
-      throw credential_unavailable(target_.printable() + " answered " + std::to_string(answer.status) + "; is this identity assigned to this machine?");
+      throw credential_unavailable(target_.printable() + " answered " + std::to_string(answer.status) +
+                                   "; is this identity assigned to this machine?");
     fail_status(request, answer.status);
   }
 
  private:
   static transport_settings limits(std::chrono::milliseconds connect) {
-    return {.timeouts = {.connect = connect, .first_byte = std::chrono::seconds(10), .stall = std::chrono::seconds(5), .total = std::chrono::seconds(20)},
+    return {.timeouts = {.connect = connect,
+                         .first_byte = std::chrono::seconds(10),
+                         .stall = std::chrono::seconds(5),
+                         .total = std::chrono::seconds(20)},
             .ca_file = {},
             .use_proxy = false};
   }
@@ -83,19 +88,26 @@ class managed_identity_credential {
       throw;
     } catch (const error& thrown) {
       if (thrown.cause() != error_cause::network && thrown.cause() != error_cause::timeout) throw;
-      throw credential_unavailable("no metadata service answers at " + target_.printable() + " (" + std::string(to_string(thrown.cause())) + ")");
+      throw credential_unavailable("no metadata service answers at " + target_.printable() + " (" +
+                                   std::string(to_string(thrown.cause())) + ")");
     }
   }
 
   void choose_app_service(const azure_credential_settings& settings) {
     const std::optional<std::string> password = settings.variables("IDENTITY_HEADER");
     if (!password)
-      throw credential_unavailable("IDENTITY_ENDPOINT is set without IDENTITY_HEADER, as on Azure Arc, which is not supported; name a client secret instead");
+      throw credential_unavailable(
+          "IDENTITY_ENDPOINT is set without IDENTITY_HEADER, as on Azure Arc, which is not supported; name a client secret "
+          "instead");
     if (settings.variables("IDENTITY_SERVER_THUMBPRINT"))
-      throw credential_unavailable("IDENTITY_SERVER_THUMBPRINT is set, as in Service Fabric, which is not supported; name a client secret instead");
-    if (!is_header_token(*password)) core::fail(error_cause::invalid_argument, "IDENTITY_HEADER has characters that no header may have");
+      throw credential_unavailable(
+          "IDENTITY_SERVER_THUMBPRINT is set, as in Service Fabric, which is not supported; name a client secret instead");
+    if (!is_header_token(*password))
+      core::fail(error_cause::invalid_argument, "IDENTITY_HEADER has characters that no header may have");
     target_ = parse_url(*settings.variables("IDENTITY_ENDPOINT"), "IDENTITY_ENDPOINT");
-    if (!target_.query.empty()) core::fail(error_cause::invalid_argument, "IDENTITY_ENDPOINT: \"" + target_.printable() + "\" has a query; give the address alone");
+    if (!target_.query.empty())
+      core::fail(error_cause::invalid_argument,
+                 "IDENTITY_ENDPOINT: \"" + target_.printable() + "\" has a query; give the address alone");
     target_.query = "api-version=2019-08-01" + question(settings, "principal_id", "mi_res_id");
     header_ = {"X-IDENTITY-HEADER", *password};
     retry_ = {};
@@ -105,7 +117,9 @@ class managed_identity_credential {
   void choose_metadata_service(const azure_credential_settings& settings, metadata_probe probe) {
     constexpr const char* variable = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
     const url host = parse_url(settings.variables(variable).value_or("http://169.254.169.254"), variable);
-    if (!host.query.empty()) core::fail(error_cause::invalid_argument, std::string(variable) + ": \"" + host.printable() + "\" has a query; give the host alone");
+    if (!host.query.empty())
+      core::fail(error_cause::invalid_argument,
+                 std::string(variable) + ": \"" + host.printable() + "\" has a query; give the host alone");
     target_ = host.child("metadata/identity/oauth2/token");
     target_.query = "api-version=2018-02-01" + question(settings, "object_id", "msi_res_id");
     header_ = {"Metadata", "true"};
@@ -122,7 +136,8 @@ class managed_identity_credential {
     const managed_identity& which = settings.identity;
     const int given = (which.client_id.empty() ? 0 : 1) + (which.object_id.empty() ? 0 : 1) + (which.resource_id.empty() ? 0 : 1);
     if (given > 1)
-      core::fail(error_cause::invalid_argument, "managed_identity: client_id, object_id and resource_id name the same thing; give one of them");
+      core::fail(error_cause::invalid_argument,
+                 "managed_identity: client_id, object_id and resource_id name the same thing; give one of them");
     const auto add = [&out](const char* name, const std::string& value) {
       if (value.empty()) return;
       out += '&';

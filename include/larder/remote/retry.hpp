@@ -36,11 +36,11 @@ namespace larder {
 
 /// How often and when a request that failed for a passing reason is sent again.
 struct retry_options {
-  unsigned tries = 4;                             ///< in all; 1: no second one
-  std::chrono::milliseconds base{200};            ///< the first pause is drawn from [0, base], each next one from twice as much
-  std::chrono::milliseconds longest_pause{10'000};///< drawn, or asked for by the server
-  double budget = 0.1;                            ///< retries as a share of the requests in a sliding window
-  unsigned budget_floor = 10;                     ///< retries in such a window that are always allowed
+  unsigned tries = 4;                               ///< in all; 1: no second one
+  std::chrono::milliseconds base{200};              ///< the first pause is drawn from [0, base], each next one from twice as much
+  std::chrono::milliseconds longest_pause{10'000};  ///< drawn, or asked for by the server
+  double budget = 0.1;                              ///< retries as a share of the requests in a sliding window
+  unsigned budget_floor = 10;                       ///< retries in such a window that are always allowed
   std::chrono::milliseconds budget_window{10'000};
 };
 
@@ -48,7 +48,8 @@ namespace remote {
 
 /// How long the server asks to be left alone, if it says so: `Retry-After` in seconds or as a date of RFC 1123, which is taken by the server's own
 /// `Date` where it is given, or Azure's form in milliseconds. Never negative.
-inline std::optional<std::chrono::milliseconds> asked_pause(const http_response& answer, std::chrono::system_clock::time_point time_of_day) {
+inline std::optional<std::chrono::milliseconds> asked_pause(const http_response& answer,
+                                                            std::chrono::system_clock::time_point time_of_day) {
   using std::chrono::milliseconds;
   constexpr std::uint64_t most = std::uint64_t{1} << 40U;  // no caller waits longer, and it overflows nothing
   for (const std::string_view name : {"retry-after-ms", "x-ms-retry-after-ms"})
@@ -111,7 +112,8 @@ class retry {
       }
       std::chrono::steady_clock::duration pause = drawn_pause(tries);
       if (answer)
-        if (const auto asked = asked_pause(*answer, timing_.time_of_day())) pause = std::max(pause, std::chrono::steady_clock::duration(*asked));
+        if (const auto asked = asked_pause(*answer, timing_.time_of_day()))
+          pause = std::max(pause, std::chrono::steady_clock::duration(*asked));
       pause = std::min(pause, std::chrono::steady_clock::duration(options_.longest_pause));
       const typename Timing::time_point now = timing_.now();
       if (target && target->began() && request.answer_by != std::chrono::steady_clock::time_point::max())
@@ -137,7 +139,8 @@ class retry {
 
  private:
   struct state {
-    explicit state(const retry_options& options) : budget(options.budget, options.budget_floor, options.budget_window), random(std::random_device{}()) {}
+    explicit state(const retry_options& options)
+        : budget(options.budget, options.budget_floor, options.budget_window), random(std::random_device{}()) {}
     std::mutex mutex;
     extra_budget budget;
     std::minstd_rand random;
@@ -146,8 +149,10 @@ class retry {
   static const retry_options& checked(const retry_options& options) {
     if (options.tries == 0) core::fail(error_cause::invalid_argument, "retry: tries is 0; 1 sends once and never again");
     if (options.base.count() < 0 || options.longest_pause.count() < 0 || options.budget_window.count() <= 0)
-      core::fail(error_cause::invalid_argument, "retry: base and longest_pause must not be negative, budget_window must be longer than zero");
-    if (!(options.budget >= 0)) core::fail(error_cause::invalid_argument, "retry: budget must be 0 or a share above it, such as 0.1");
+      core::fail(error_cause::invalid_argument,
+                 "retry: base and longest_pause must not be negative, budget_window must be longer than zero");
+    if (!(options.budget >= 0))
+      core::fail(error_cause::invalid_argument, "retry: budget must be 0 or a share above it, such as 0.1");
     return options;
   }
   static bool passes(error_cause cause) noexcept { return cause == error_cause::network || cause == error_cause::timeout; }

@@ -28,15 +28,18 @@ struct bounded_sum {
 template <class Room>
 concept admission_room = std::copy_constructible<Room> && requires(Room room, const Room& now, std::uint64_t n) {
   { now.fits(n) } -> std::same_as<bool>;
-  { room.take(n) } noexcept;
-  { room.give_back(n) } noexcept;
+  { room.take(n) }
+  noexcept;
+  { room.give_back(n) }
+  noexcept;
 };
 
 /// The line before a `Room`. Safe from many threads.
 template <class Room = bounded_sum>
 class admission_line {
   static_assert(admission_room<Room>,
-                "larder: the room of an admission_line needs fits(amount) -> bool, take(amount) and give_back(amount) that are noexcept, and copies");
+                "larder: the room of an admission_line needs fits(amount) -> bool, take(amount) and give_back(amount) that are "
+                "noexcept, and copies");
 
  public:
   explicit admission_line(const Room& room) : room_(room) {}

@@ -82,7 +82,8 @@ TEST_CASE("the metadata service is asked as its manual says, and its texts are r
 TEST_CASE("without a variable the metadata service is the link-local one") {
   const variables values;
   pauses waited;
-  CHECK(credential(settings_of(values, waited)).endpoint().printable() == "http://169.254.169.254/metadata/identity/oauth2/token");
+  CHECK(credential(settings_of(values, waited)).endpoint().printable() ==
+        "http://169.254.169.254/metadata/identity/oauth2/token");
 }
 
 TEST_CASE("one of a machine's identities is named by the field that is given, or by AZURE_CLIENT_ID") {
@@ -146,7 +147,8 @@ TEST_CASE("where nobody answers the service is asked once, with a second to conn
   remote::managed_identity_credential<nobody> subject(settings_of(values, waited));
   for (int i = 0; i < 2; ++i) {
     CHECK_THROWS_AS(subject.fetch({}, asked_at), remote::credential_unavailable);
-    CHECK(says(failure_of([&] { subject.fetch({}, asked_at); }), "no metadata service answers at http://169.254.169.254/metadata/identity/oauth2/token (timeout)"));
+    CHECK(says(failure_of([&] { subject.fetch({}, asked_at); }),
+               "no metadata service answers at http://169.254.169.254/metadata/identity/oauth2/token (timeout)"));
   }
   CHECK(nobody::limits() == std::vector<std::chrono::milliseconds>(4, 1s));
   CHECK(waited.spans().empty());
@@ -212,11 +214,12 @@ TEST_CASE("a stop ends the asking in a pause") {
 }
 
 TEST_CASE("a machine without an identity, and one of another cloud, make the credential unavailable at once") {
-  for (const scripted_answer& answer : std::vector<scripted_answer>{{.status = 400, .body = R"({"error":"invalid_request","error_description":"PLANTED Identity not found"})"},
-                                                                    {.status = 401},
-                                                                    {.status = 403, .body = planted},
-                                                                    {.status = 404, .headers = {{"Server", "EC2ws"}}},
-                                                                    {.status = 404, .headers = {{"Metadata-Flavor", "Google"}}}}) {
+  for (const scripted_answer& answer : std::vector<scripted_answer>{
+           {.status = 400, .body = R"({"error":"invalid_request","error_description":"PLANTED Identity not found"})"},
+           {.status = 401},
+           {.status = 403, .body = planted},
+           {.status = 404, .headers = {{"Server", "EC2ws"}}},
+           {.status = 404, .headers = {{"Metadata-Flavor", "Google"}}}}) {
     CAPTURE(answer.status);
     metadata_service service;
     credential subject(service.settings());
@@ -238,7 +241,11 @@ TEST_CASE("a machine without an identity, and one of another cloud, make the cre
 TEST_CASE("replies that cannot be used are failures without their words") {
   metadata_service service;
   credential subject(service.settings());
-  for (const scripted_answer& answer : std::vector<scripted_answer>{{.body = planted}, {.body = R"({"access_token":"PLANTED"})"}, {.status = 302, .headers = {{"Location", "http://127.0.0.1/PLANTED"}}}, {.body = std::string(70'000, 'x')}}) {
+  for (const scripted_answer& answer :
+       std::vector<scripted_answer>{{.body = planted},
+                                    {.body = R"({"access_token":"PLANTED"})"},
+                                    {.status = 302, .headers = {{"Location", "http://127.0.0.1/PLANTED"}}},
+                                    {.body = std::string(70'000, 'x')}}) {
     service.lay_down(1, answer);
     CHECK(failure_of([&] { subject.fetch({}, asked_at); }));
   }

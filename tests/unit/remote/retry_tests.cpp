@@ -71,7 +71,8 @@ TEST_CASE("what succeeds is sent once and as it is") {
 }
 
 TEST_CASE("passing failures are tried again, and only those") {
-  for (const int status : {200, 204, 206, 304, 400, 401, 403, 404, 405, 409, 412, 416, 501, 505, 507, 408, 429, 500, 502, 503, 504}) {
+  for (const int status :
+       {200, 204, 206, 304, 400, 401, 403, 404, 405, 409, 412, 416, 501, 505, 507, 408, 429, 500, 502, 503, 504}) {
     CAPTURE(status);
     const bool passing = status == 408 || status == 429 || (status >= 500 && status <= 504 && status != 501);
     transport_script script;
@@ -178,7 +179,8 @@ TEST_CASE("a server that says when is not asked sooner, nor waited for longer th
   CHECK(pause_after({{"retry-after", "Tue, 14 Nov 2023 22:13:25 GMT"}}) == 5s);
   CHECK(pause_after({{"retry-after", "Tue, 14 Nov 2023 22:13:25 GMT"}, {"date", "not a date"}}) == 5s);
   CHECK(pause_after({{"retry-after", "Tue, 14 Nov 2033 22:13:25 GMT"}}) == 10s);
-  CHECK(pause_after({{"retry-after", "Tuesday, 14-Nov-23 22:13:25 GMT"}}) == 0ms);  // a form that no server may send any more: not read
+  CHECK(pause_after({{"retry-after", "Tuesday, 14-Nov-23 22:13:25 GMT"}}) ==
+        0ms);  // a form that no server may send any more: not read
 }
 
 TEST_CASE("a pause that would end after the time for the answer is not begun") {
@@ -238,7 +240,10 @@ TEST_CASE("only what may be repeated is repeated") {
       remote::http_request request = request_for(method);
       request.repeatable = says_so;
       CHECK(r.send(request).status == 503);
-      CHECK(script.count() == (says_so || method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "PROPFIND" ? 4 : 1));
+      CHECK(script.count() ==
+            (says_so || method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "PROPFIND"
+                 ? 4
+                 : 1));
     }
   transport_script script;
   script.answer([](const auto&, std::size_t) { return answer_of(500); });
@@ -251,7 +256,8 @@ TEST_CASE("only what may be repeated is repeated") {
 
 TEST_CASE("what never left the process is not sent again") {
   transport_script script;
-  script.answer([](const auto&, std::size_t) -> remote::http_response { throw remote::send_error(error_cause::timeout, "in line", 0); });
+  script.answer(
+      [](const auto&, std::size_t) -> remote::http_response { throw remote::send_error(error_cause::timeout, "in line", 0); });
   retrying r(manual_timing{}, generous, script);
   CHECK_THROWS_AS(r.send(request_for()), remote::send_error);
   CHECK(script.count() == 1);
@@ -287,7 +293,9 @@ TEST_CASE("a body that broke off on its way to its room is asked for from there,
   for (const bool part : {false, true}) {
     CAPTURE(part);
     transport_script script;
-    script.answer([&](const auto& request, std::size_t n) { return deliver(request, object, "\"v1\"", n == 0 ? 10 : n == 1 ? 7 : std::string::npos); });
+    script.answer([&](const auto& request, std::size_t n) {
+      return deliver(request, object, "\"v1\"", n == 0 ? 10 : n == 1 ? 7 : std::string::npos);
+    });
     retrying r(manual_timing{}, generous, script);
     buffer to;
     remote::http_request request = request_for();
@@ -320,7 +328,8 @@ TEST_CASE("where it may be another object, everything is asked for anew") {
   for (const std::string etag : {"", "W/\"v1\"", "v1"}) {
     CAPTURE(etag);
     transport_script script;
-    script.answer([&](const auto& request, std::size_t n) { return deliver(request, object, etag, n == 0 ? 10 : std::string::npos); });
+    script.answer(
+        [&](const auto& request, std::size_t n) { return deliver(request, object, etag, n == 0 ? 10 : std::string::npos); });
     retrying r(manual_timing{}, generous, script);
     buffer to;
     remote::http_request request = request_for();
@@ -334,7 +343,9 @@ TEST_CASE("where it may be another object, everything is asked for anew") {
   {  // It changed in between: 412 to the rest, then all of the new one.
     const std::string other = "another and longer object, written while the first one was read";
     transport_script script;
-    script.answer([&](const auto& request, std::size_t n) { return n == 0 ? deliver(request, object, "\"v1\"", 10) : deliver(request, other, "\"v2\""); });
+    script.answer([&](const auto& request, std::size_t n) {
+      return n == 0 ? deliver(request, object, "\"v1\"", 10) : deliver(request, other, "\"v2\"");
+    });
     retrying r(manual_timing{}, generous, script);
     buffer to;
     remote::http_request request = request_for();
@@ -365,7 +376,8 @@ TEST_CASE("where it may be another object, everything is asked for anew") {
   }
   {  // A protocol that names the part in a header of its own is not asked to mix the two.
     transport_script script;
-    script.answer([&](const auto& request, std::size_t n) { return deliver(request, object, "\"v1\"", n == 0 ? 10 : std::string::npos); });
+    script.answer(
+        [&](const auto& request, std::size_t n) { return deliver(request, object, "\"v1\"", n == 0 ? 10 : std::string::npos); });
     retrying r(manual_timing{}, generous, script);
     buffer to;
     remote::http_request request = request_for();
@@ -413,8 +425,9 @@ TEST_CASE("what the room throws ends the request") {
 
 TEST_CASE("retry options that make no sense are refused") {
   transport_script script;
-  for (const larder::retry_options& bad : {larder::retry_options{.tries = 0}, larder::retry_options{.base = -1ms}, larder::retry_options{.longest_pause = -1ms},
-                                           larder::retry_options{.budget = -0.1}, larder::retry_options{.budget_window = 0ms}})
+  for (const larder::retry_options& bad :
+       {larder::retry_options{.tries = 0}, larder::retry_options{.base = -1ms}, larder::retry_options{.longest_pause = -1ms},
+        larder::retry_options{.budget = -0.1}, larder::retry_options{.budget_window = 0ms}})
     CHECK_THROWS_AS(retrying(manual_timing{}, bad, script), larder::error);
   retrying once(manual_timing{}, {.tries = 1}, script);
   script.answer([](const auto&, std::size_t) { return answer_of(503); });

@@ -112,7 +112,9 @@ TEST_CASE("who gives up leaves the line, and those behind come up") {
   REQUIRE(line.enter(5, patiently));
   std::stop_source stop;
   std::atomic<bool> gave_up = false;
-  std::thread large([&] { gave_up = !line.enter(9, [&](auto& changed, auto& lock, auto&& admitted) { changed.wait(lock, stop.get_token(), admitted); }); });
+  std::thread large([&] {
+    gave_up = !line.enter(9, [&](auto& changed, auto& lock, auto&& admitted) { changed.wait(lock, stop.get_token(), admitted); });
+  });
   until_waiting(line, 1);
   std::thread small([&] { line.enter(5, patiently); });
   until_waiting(line, 2);
