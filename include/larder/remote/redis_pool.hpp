@@ -60,8 +60,10 @@ class redis_pool {
       core::fail(error_cause::timeout, address_.printable() + ": all " + std::to_string(most_) + " connections were busy for " +
                                            std::to_string(patience.count()) + " ms; allow more connections");
     }
-    if (stop.stop_requested())
+    if (stop.stop_requested()) {
+      returned_.notify_one();  // what woke this thread may be there for another one
       core::fail(error_cause::cancelled, "a request to " + address_.printable() + " was given up because a stop was requested");
+    }
     while (!idle_.empty()) {
       std::unique_ptr<redis_connection> last = std::move(idle_.back());
       idle_.pop_back();
