@@ -37,14 +37,14 @@ namespace larder::remote {
 struct redis_settings {
   redis_address address;
   redis_login login;
-  std::size_t connections = 16;                        ///< per server, at most
-  std::uint64_t pipeline = std::uint64_t{16} << 20U;   ///< bytes of requests and answers under way in one exchange
+  std::size_t connections = 16;                       ///< per server, at most
+  std::uint64_t pipeline = std::uint64_t{16} << 20U;  ///< bytes of requests and answers under way in one exchange
 };
 
 /// How an exchange is meant.
 struct redis_exchange {
-  bool repeatable = true;   ///< sent again when the server closed an idle connection just then
-  bool tolerant = false;    ///< commands that the server refuses are left out
+  bool repeatable = true;  ///< sent again when the server closed an idle connection just then
+  bool tolerant = false;   ///< commands that the server refuses are left out
   std::stop_token stop{};
 };
 
@@ -67,7 +67,8 @@ class redis_client {
   /// One command, one reply.
   redis_reply ask(std::string_view key, const redis_command& command, const redis_exchange& how = {}) {
     redis_reply answer;
-    run(key, {&command, 1}, [&](std::size_t, redis_connection& connection) { answer = connection.reply(); }, how);
+    run(
+        key, {&command, 1}, [&](std::size_t, redis_connection& connection) { answer = connection.reply(); }, how);
     return answer;
   }
 
@@ -166,7 +167,8 @@ class redis_client {
         if (each->address() == address) return *each;
       constexpr std::size_t most_servers = 1000;  // a cluster is recommended to have at most so many
       if (pools_.size() >= most_servers)
-        core::fail(error_cause::server, settings_.address.printable() + " named more than " + std::to_string(most_servers) + " servers of its cluster");
+        core::fail(error_cause::server, settings_.address.printable() + " named more than " + std::to_string(most_servers) +
+                                            " servers of its cluster");
       return *pools_.emplace_back(std::make_unique<redis_pool>(address, settings_.login, settings_.connections));
     }
     /// Asks a server who serves the slots; false when it is not one of a cluster.
@@ -195,7 +197,8 @@ class redis_client {
   };
 
   template <class Take>
-  static void run_groups(servers& mine, group first, std::span<const redis_command> commands, Take& take, const redis_exchange& how) {
+  static void run_groups(servers& mine, group first, std::span<const redis_command> commands, Take& take,
+                         const redis_exchange& how) {
     std::vector<group> now;
     now.push_back(std::move(first));
     for (int redirected = 0; !now.empty(); ++redirected) {
@@ -211,8 +214,8 @@ class redis_client {
 
   /// The exchange with one server; what it redirects goes to `next`, and the last MOVED is told.
   template <class Take>
-  static std::optional<redis_redirection> run_group(servers& mine, const group& what, std::span<const redis_command> commands, Take& take, const redis_exchange& how,
-                                                    std::vector<group>& next) {
+  static std::optional<redis_redirection> run_group(servers& mine, const group& what, std::span<const redis_command> commands,
+                                                    Take& take, const redis_exchange& how, std::vector<group>& next) {
     for (bool fresh = false;; fresh = true) {
       bool answered = false;
       bool used = false;
@@ -232,8 +235,8 @@ class redis_client {
 
   template <class Take>
   static std::optional<redis_redirection> converse(servers& mine, redis_connection& connection, const group& what,
-                                                   std::span<const redis_command> commands, Take& take, const redis_exchange& how, bool& answered,
-                                                   std::vector<group>& next) {
+                                                   std::span<const redis_command> commands, Take& take, const redis_exchange& how,
+                                                   bool& answered, std::vector<group>& next) {
     const redis_command asking{"ASKING"};
     std::optional<redis_redirection> moved;
     std::string refused;
@@ -242,7 +245,8 @@ class redis_client {
     std::size_t sent = 0;
     for (std::size_t taken = 0; taken < what.commands.size(); ++taken) {
       bool more = false;
-      while (sent < what.commands.size() && (sent == taken || under_way + commands[what.commands[sent]].weight() <= mine.settings().pipeline)) {
+      while (sent < what.commands.size() &&
+             (sent == taken || under_way + commands[what.commands[sent]].weight() <= mine.settings().pipeline)) {
         const redis_command& each = commands[what.commands[sent++]];
         if (what.asking) connection.queue(asking);
         connection.queue(each);

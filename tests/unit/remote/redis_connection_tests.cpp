@@ -32,7 +32,8 @@ using larder::remote::redis_reply;
 using larder::remote::redis_settings;
 using support::redis_script;
 
-constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
+constexpr larder::remote_timeouts patient{
+    .connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
 constexpr larder::remote_timeouts quick{.connect = 5'000ms, .first_byte = 200ms, .stall = 200ms, .slowest = 1, .total = 20'000ms};
 
 redis_settings at(std::uint16_t port, const larder::remote_timeouts& timeouts = patient) {
@@ -52,13 +53,15 @@ outcome get(redis_client& client, std::uint64_t most = 1000, const std::stop_tok
   outcome out;
   const redis_command command{"GET", "k"};
   try {
-    client.run("k", {&command, 1}, [&](std::size_t, redis_connection& connection) {
-      const auto size = connection.begin_bulk(most);
-      if (!size) return;
-      out.value.resize(static_cast<std::size_t>(*size));
-      connection.read(std::as_writable_bytes(std::span(out.value)));
-      connection.end_bulk();
-    }, {.stop = stop});
+    client.run("k", {&command, 1},
+               [&](std::size_t, redis_connection& connection) {
+                 const auto size = connection.begin_bulk(most);
+                 if (!size) return;
+                 out.value.resize(static_cast<std::size_t>(*size));
+                 connection.read(std::as_writable_bytes(std::span(out.value)));
+                 connection.end_bulk();
+               },
+               {.stop = stop});
   } catch (const larder::error& failure) {
     out.message = failure.what();
     out.cause = failure.cause();
@@ -262,7 +265,8 @@ TEST_CASE("a redirection is followed, five in a row at most, and one that goes t
   });
   for (const std::string_view kind : {"MOVED", "ASK"}) {
     redis_script first([&](redis_script::peer& peer) {
-      while (!peer.command().empty()) peer.say("-" + std::string(kind) + " 7629 127.0.0.1:" + std::to_string(target.port()) + "\r\n");
+      while (!peer.command().empty())
+        peer.say("-" + std::string(kind) + " 7629 127.0.0.1:" + std::to_string(target.port()) + "\r\n");
     });
     redis_client client(at(first.port()));
     CHECK(get(client).value == "there");

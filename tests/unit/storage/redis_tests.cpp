@@ -44,7 +44,8 @@ using store = larder::redis::store;
 static_assert(larder::blob_store<store>);
 static_assert(larder::storage_policy<larder::redis>);
 
-constexpr larder::remote_timeouts patient{.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
+constexpr larder::remote_timeouts patient{
+    .connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
 constexpr std::uint64_t chunk = 4096;
 
 bool missing() {
@@ -144,13 +145,17 @@ TEST_CASE("every range of an object is what it is of the whole, whole or in chun
   const redis_server server;
   counting_sink sink;
   store s(at(server), sink);
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4095}, std::size_t{4096}, std::size_t{4097}, std::size_t{8192}, std::size_t{20'000}}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4095}, std::size_t{4096}, std::size_t{4097},
+                                 std::size_t{8192}, std::size_t{20'000}}) {
     const std::string text = pattern(size);
     put(s, "a/b", text);
-    for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4095}, std::uint64_t{4096}, std::uint64_t{8191}, std::uint64_t{19'999}, std::uint64_t{20'000},
-                                       std::uint64_t{1} << 40U, ~std::uint64_t{0}})
-      for (const std::uint64_t n : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4096}, std::uint64_t{5000}, ~std::uint64_t{0}}) {
-        const auto expected = offset >= size ? std::string{} : text.substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(n));
+    for (const std::uint64_t offset :
+         {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4095}, std::uint64_t{4096}, std::uint64_t{8191},
+          std::uint64_t{19'999}, std::uint64_t{20'000}, std::uint64_t{1} << 40U, ~std::uint64_t{0}})
+      for (const std::uint64_t n :
+           {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4096}, std::uint64_t{5000}, ~std::uint64_t{0}}) {
+        const auto expected =
+            offset >= size ? std::string{} : text.substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(n));
         CHECK(get(s, "a/b", {offset, n}) == expected);
       }
   }
@@ -164,7 +169,8 @@ TEST_CASE("a replaced object leaves nothing behind, whichever of the two was in 
   const redis_server server;
   counting_sink sink;
   store s(at(server), sink);
-  for (const auto& [size, expected] : {std::pair<std::size_t, std::size_t>{10'000, 4}, {20'000, 6}, {100, 1}, {5000, 3}, {5000, 3}, {0, 1}}) {
+  for (const auto& [size, expected] :
+       {std::pair<std::size_t, std::size_t>{10'000, 4}, {20'000, 6}, {100, 1}, {5000, 3}, {5000, 3}, {0, 1}}) {
     CHECK(put(s, "k", pattern(size)));
     CHECK(keys(server) == expected);
     CHECK(get(s, "k") == pattern(size));
@@ -379,7 +385,8 @@ TEST_CASE("a server that dies and comes back is failures in between, counted, an
   redis_server server;
   std::mutex mutex;
   std::map<error_cause, int> told;
-  auto cache = larder::make_cache<std::string, bytes>(larder::unbounded{}, at(server), larder::error_listener{[&](const larder::error_event& event) {
+  auto cache = larder::make_cache<std::string, bytes>(larder::unbounded{}, at(server),
+                                                      larder::error_listener{[&](const larder::error_event& event) {
                                                         const std::lock_guard guard(mutex);
                                                         ++told[event.cause];
                                                       }});
@@ -435,9 +442,15 @@ TEST_CASE("sixteen threads that put, get, erase and list meet whole values only"
         try {
           switch ((random >> 24U) % 6) {
             case 0:
-            case 1: put(s, key, std::to_string(seed) + pattern(seed * 5000, seed)); break;
-            case 2: put(s, key, std::to_string(seed) + pattern(seed * 5000, seed), put_mode::create_only); break;
-            case 3: s.erase(key); break;
+            case 1:
+              put(s, key, std::to_string(seed) + pattern(seed * 5000, seed));
+              break;
+            case 2:
+              put(s, key, std::to_string(seed) + pattern(seed * 5000, seed), put_mode::create_only);
+              break;
+            case 3:
+              s.erase(key);
+              break;
             default:
               if (const auto got = get(s, key)) {
                 ++hits;
@@ -456,7 +469,9 @@ TEST_CASE("sixteen threads that put, get, erase and list meet whole values only"
   CHECK(sink.of.empty());
   // What is left is whole: nothing but heads and the chunks that they name.
   std::size_t expected = 0;
-  s.list("", [&](std::string_view, const blob_info& info) { expected += info.size > chunk ? 1 + (info.size + chunk - 1) / chunk : 1; });
+  s.list("", [&](std::string_view, const blob_info& info) {
+    expected += info.size > chunk ? 1 + (info.size + chunk - 1) / chunk : 1;
+  });
   CHECK(keys(server) == expected);
   CHECK(server.ask({"INFO", "clients"}).text.find("connected_clients:") != std::string::npos);
 }
@@ -487,8 +502,10 @@ TEST_CASE("a cache on redis loads once, lists, expires by its own clock and shar
   if (missing()) return;
   const redis_server server;
   larder::manual_clock now;
-  auto cache = larder::make_cache<std::string, std::string>(larder::unbounded{}, at(server), larder::ttl{}, larder::time_source{now});
-  auto other = larder::make_cache<std::string, std::string>(larder::unbounded{}, at(server), larder::ttl{}, larder::time_source{now});
+  auto cache =
+      larder::make_cache<std::string, std::string>(larder::unbounded{}, at(server), larder::ttl{}, larder::time_source{now});
+  auto other =
+      larder::make_cache<std::string, std::string>(larder::unbounded{}, at(server), larder::ttl{}, larder::time_source{now});
   const std::string large = pattern(50'000);
   CHECK(cache.get_or_load("a", [&](const std::string&) { return large; }) == large);
   CHECK(other.get_or_load("a", [&](const std::string&) -> std::string { throw std::runtime_error("loaded twice"); }) == large);
