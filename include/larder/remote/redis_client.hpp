@@ -8,6 +8,7 @@
 // which is why it leaves this machine only when the settings allow it.
 
 #include <larder/core/error.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/remote/redis_address.hpp>
 #include <larder/remote/redis_command.hpp>
 #include <larder/remote/redis_connection.hpp>
@@ -15,6 +16,7 @@
 #include <larder/remote/redis_pool.hpp>
 #include <larder/remote/redis_reply.hpp>
 #include <larder/remote/redis_slots.hpp>
+#include <larder/sync/counter.hpp>
 #include <larder/sync/per_process.hpp>
 
 #include <algorithm>
@@ -78,11 +80,17 @@ class redis_client {
   void for_each_server(F&& f) {
     servers& mine = servers_.get();
     for (redis_pool* const pool : mine.all())
-      f([&mine, pool](std::span<const redis_command> commands, auto&& take, const redis_exchange& how) {
+      f([this, &mine, pool](std::span<const redis_command> commands, auto&& take, const redis_exchange& how) {
         group all{pool, false, std::vector<std::size_t>(commands.size())};
         std::iota(all.commands.begin(), all.commands.end(), std::size_t{0});
         run_groups(mine, std::move(all), commands, take, how);
       });
+  }
+
+  /// An exchange with one server counts as one request, however many commands it has; each try for itself.
+  void add_to(remote_report& report) const {
+    report.requests += requests_.load();
+    report.retries += retries_.load();
   }
 
  private:
@@ -197,8 +205,7 @@ class redis_client {
   };
 
   template <class Take>
-  static void run_groups(servers& mine, group first, std::span<const redis_command> commands, Take& take,
-                         const redis_exchange& how) {
+  void run_groups(servers& mine, group first, std::span<const redis_command> commands, Take& take, const redis_exchange& how) {
     std::vector<group> now;
     now.push_back(std::move(first));
     for (int redirected = 0; !now.empty(); ++redirected) {
@@ -214,11 +221,13 @@ class redis_client {
 
   /// The exchange with one server; what it redirects goes to `next`, and the last MOVED is told.
   template <class Take>
-  static std::optional<redis_redirection> run_group(servers& mine, const group& what, std::span<const redis_command> commands,
-                                                    Take& take, const redis_exchange& how, std::vector<group>& next) {
+  std::optional<redis_redirection> run_group(servers& mine, const group& what, std::span<const redis_command> commands,
+                                             Take& take, const redis_exchange& how, std::vector<group>& next) {
     for (bool fresh = false;; fresh = true) {
       bool answered = false;
       bool used = false;
+      requests_.add();
+      if (fresh) retries_.add();
       try {
         const redis_pool::lease connection = what.server->take(fresh, how.stop);
         used = connection.is_used();
@@ -284,6 +293,7 @@ class redis_client {
 
   const redis_settings settings_;
   sync::per_process<servers, const redis_settings*> servers_{&settings_};
+  sync::counter<true> requests_, retries_;
 };
 
 }  // namespace larder::remote

@@ -8,6 +8,7 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/core/time.hpp>
 #include <larder/remote/blob_name.hpp>
 #include <larder/remote/range.hpp>
@@ -17,6 +18,7 @@
 #include <larder/remote/redis_error.hpp>
 #include <larder/remote/redis_object.hpp>
 #include <larder/remote/redis_reply.hpp>
+#include <larder/sync/counter.hpp>
 
 #include <algorithm>
 #include <array>
@@ -140,6 +142,12 @@ class redis_objects {
     });
   }
 
+  /// What came and went of the objects themselves, their heads apart.
+  void add_to(remote_report& report) const {
+    report.bytes_received += received_.load();
+    report.bytes_sent += sent_.load();
+  }
+
  private:
   static constexpr int most_looks = 4;
   static constexpr std::size_t commands_at_once = 256;
@@ -233,10 +241,11 @@ class redis_objects {
     if (foreign || misfit) fail_foreign(std::string_view(key).substr(settings_.key_prefix.size()));
   }
   /// The rest of the bulk string, when it is the part that is asked for.
-  static void take_part(redis_connection& connection, const byte_range& range, std::uint64_t size, opened& out) {
+  void take_part(redis_connection& connection, const byte_range& range, std::uint64_t size, opened& out) {
     if (out.object && !out.object->in_chunks() && size == cut(range, out.object->size).size) {
       mutable_bytes room(static_cast<std::size_t>(size));
       connection.read(room.span());
+      received_.add(size);
       out.value = std::move(room).freeze();
     }
     connection.end_bulk();
@@ -278,6 +287,7 @@ class redis_objects {
       });
     }
     if (missing) return std::nullopt;
+    received_.add(part.size);
     return std::move(room).freeze();
   }
 
@@ -294,6 +304,7 @@ class redis_objects {
       }
       client_.run(key, commands, [](std::size_t, redis_connection& connection) { static_cast<void>(connection.reply()); });
     }
+    sent_.add(made.size);
   }
 
   static std::string_view text_of(const redis_object::head_type& head) noexcept {
@@ -306,6 +317,7 @@ class redis_objects {
     redis_command put{"EVAL", put_script, "1", key};
     put.value(text_of(head), parts, 0, made.in_chunks() ? 0 : made.size).word(expiry);
     const redis_reply was = client_.ask(key, put);
+    if (!made.in_chunks()) sent_.add(made.size);
     const std::optional<redis_object> old = redis_object::decode(was.text);
     if (old && old->version != made.version) drop_chunks(key, name, *old);
     return true;
@@ -315,7 +327,9 @@ class redis_objects {
     redis_command set{"SET", key};
     set.value(text_of(head), parts, 0, made.in_chunks() ? 0 : made.size).word("NX");
     if (!expiry.empty()) set.word("PX").word(expiry);
-    return !client_.ask(key, set, {.repeatable = false}).is(redis_reply::type::nil);
+    const redis_reply answer = client_.ask(key, set, {.repeatable = false});
+    if (!made.in_chunks()) sent_.add(made.size);
+    return !answer.is(redis_reply::type::nil);
   }
 
   // --------------------------------------------------------------------------------------------------- drop
@@ -400,6 +414,7 @@ class redis_objects {
   error_sink& errors_;
   const redis_object_settings settings_;
   std::atomic<bool> looked_{false};
+  sync::counter<true> received_, sent_;
 };
 
 }  // namespace larder::remote

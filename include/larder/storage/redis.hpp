@@ -12,6 +12,7 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/core/time.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/redis_address.hpp>
@@ -127,6 +128,13 @@ class redis::store {
   template <class F>
   void list(std::string_view prefix, F&& f) {
     objects_.list(prefix, std::forward<F>(f));
+  }
+  /// What the requests so far have cost. A server that failed is asked again each time, so it counts as healthy always.
+  remote_report report() const {
+    remote_report out;
+    client_.add_to(out);
+    objects_.add_to(out);
+    return out;
   }
   /// By which `get_or_load` agrees with other machines.
   storage::redis_leases& leases() noexcept { return leases_; }
