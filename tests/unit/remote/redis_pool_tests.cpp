@@ -119,6 +119,7 @@ TEST_CASE("one that is owed an answer, or has unread ones, goes no further") {
     (*owed)->queue(command);
     (*owed)->flush();
   }
+  CHECK(support::eventually([&] { return server.gone == 1; }));  // closed at once
   {
     const auto next = lend(pool);
     CHECK_FALSE(next->is_used());
@@ -143,10 +144,12 @@ TEST_CASE("one that the server closes is not lent again, whether it was lent or 
     auto lent = lend(pool);
     number_of(**lent);
     if (idle) {
+      const redis_connection& kept = **lent;
       lent.reset();
       CHECK(lend(pool)->is_used());
       close = true;
-      CHECK(support::eventually([&] { return !lend(pool)->is_used(); }));
+      CHECK(support::eventually([&] { return !kept.is_reusable(); }));
+      CHECK_FALSE(lend(pool)->is_used());
     } else {
       close = true;
       CHECK(support::eventually([&] { return !(*lent)->is_reusable(); }));
