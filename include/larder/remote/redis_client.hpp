@@ -83,7 +83,7 @@ class redis_client {
       f([this, &mine, pool](std::span<const redis_command> commands, auto&& take, const redis_exchange& how) {
         group all{pool, false, std::vector<std::size_t>(commands.size())};
         std::iota(all.commands.begin(), all.commands.end(), std::size_t{0});
-        run_groups(mine, std::move(all), commands, take, how);
+        this->run_groups(mine, std::move(all), commands, take, how);
       });
   }
 

@@ -76,7 +76,7 @@ TEST_CASE("those in line are let in in the order of coming, as many as fit at on
     threads.emplace_back([&, n] { line.enter(n, patiently); });
     until_waiting(line, threads.size());
   };
-  for (const std::uint64_t n : {8, 3, 4, 7}) come(n);
+  for (const std::uint64_t n : std::vector<std::uint64_t>{8, 3, 4, 7}) come(n);
   line.leave(10);
   until_waiting(line, 3);  // 8 is in, and 3 does not fit beside it
   CHECK(line.room().used == 8);
