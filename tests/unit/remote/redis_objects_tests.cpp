@@ -1,6 +1,7 @@
-// Objects against a real redis-server, which is started here. Skipped, with a word, where it is not installed.
+// Objects against a real redis-server, which is started here (else skipped, with a word), and against a scripted one.
 
 #include <larder/remote/redis_objects.hpp>
+#include <support/redis_script.hpp>
 #include <support/redis_server.hpp>
 
 #include <algorithm>
@@ -252,6 +253,30 @@ TEST_CASE("a listing tells the objects under a prefix, each once, and nothing th
   CHECK(at.list("b").empty());
   expected["ab"] = 1;
   CHECK(at.list("") == expected);
+}
+
+TEST_CASE("a key that the server names twice, in a page or in two, is told once") {
+  const redis_object::head_type head = redis_object::make(7, chunk).encode();
+  support::redis_script server([&](support::redis_script::peer& peer) {
+    for (std::vector<std::string> words = peer.command(); !words.empty(); words = peer.command()) {
+      if (words[0] == "SCAN")
+        peer.say(std::string("*2\r\n$1\r\n") + (words[1] == "0" ? "5" : "0") + "\r\n*2\r\n$4\r\np*:a\r\n$4\r\np*:a\r\n");
+      else if (words[0] == "GETRANGE")
+        peer.say("$32\r\n" + std::string(reinterpret_cast<const char*>(head.data()), head.size()) + "\r\n");
+      else
+        peer.say("-ERR This instance has cluster support disabled\r\n");
+    }
+  });
+  redis_settings settings;
+  settings.address = {"127.0.0.1", server.port(), {}};
+  redis_client client(settings);
+  keeping_sink sink;
+  redis_objects objects(client, sink, {std::string(prefix), chunk, 0ms, largest});
+  std::vector<std::string> told;
+  objects.list("", [&](std::string_view name, const blob_info& info) {
+    told.push_back(std::string(name) + ':' + std::to_string(info.size));
+  });
+  CHECK(told == std::vector<std::string>{"a:7"});
 }
 
 TEST_CASE("what others left under a key is corrupt, and gives way to a put") {
