@@ -265,6 +265,13 @@ class bytes {
   core::byte_owner* owner_ = nullptr;
 };
 
+/// How many bytes the parts have together.
+inline std::uint64_t total_size(std::span<const bytes> parts) noexcept {
+  std::uint64_t sum = 0;
+  for (const bytes& part : parts) sum += part.size();
+  return sum;
+}
+
 /// Memory to fill once, on the heap and aligned to 64; `freeze()` turns it into `bytes` without a copy.
 class mutable_bytes {
  public:
@@ -4778,13 +4785,22 @@ struct no_lease {
 
 /// An engine whose loads are agreed on with other processes.
 template <class Engine>
-concept leasing = requires(Engine& engine, const typename Engine::address& at) { engine.lease(at); };
+concept leasing = requires(Engine& engine) { engine.leases(); };
 
 /// The lease of the key, as far as it can be had without waiting.
 template <class Engine>
 auto lease_of(Engine& engine, const typename Engine::address& at) {
   if constexpr (leasing<Engine>)
-    return engine.lease(at);
+    return engine.leases().take(at.id);
+  else
+    return no_lease{};
+}
+
+/// While it lives, nobody waits for another process for the sake of the calling thread, when others wait for that.
+template <class Engine>
+auto haste_of(Engine& engine) {
+  if constexpr (leasing<Engine>)
+    return typename std::remove_cvref_t<decltype(engine.leases())>::haste(engine.leases());
   else
     return no_lease{};
 }
@@ -8166,125 +8182,360 @@ enum class adopt_mode : std::uint8_t {
 
 }  // namespace larder
 
-// ---- larder/storage/cache_rules.hpp --------------------------------------------------------------------------------
+// ---- larder/format/entry_frame.hpp ---------------------------------------------------------------------------------
 
-namespace larder::storage {
+// How one entry lies in a file or a remote object: an 80-byte header, the encoded key, zero padding, the payload.
+// All numbers little-endian.
+//
+//   0  8  magic "LARDER\x1a\n"          40  8  written, ns by the writer's time source
+//   8  4  version (1)                   48  8  expires of its own, ns; 2^63-1 for never
+//  12  4  size of the key               56 16  XXH3-128 of the payload, seeded with the low half of the key's digest
+//  16  8  size of the payload           72  8  XXH3-64 of bytes 0..71 and the key
+//  24  4  offset of the payload         80     the key
+//  28  4  flags (0)                      .     zeros, then the payload: at a multiple of 64, of 4096 from 256 KiB up
+//  32  8  reserved (0)
+//
+// The seed ties a payload to its key, so an object that is served under another name is noticed.
+//
+// Version 2 is for what comes in pieces: behind the key, at the next multiple of 8, stands a table of checksums, so that each chunk of the payload
+// is checked by itself. What differs:
+//
+//   8  4  version (2)                   56 16  XXH3-128 of the table, seeded with the low half of the key's digest
+//  32  8  size of a chunk, a power      72  8  XXH3-64 of bytes 0..71, the key and the table
+//         of two from 4096 to 2^30       .  8 n  of each chunk XXH3-64, seeded with the low half of the key's digest plus the chunk's number
+//
+// The last chunk may be shorter. 8 MiB are written.
 
-/// The composition rules of a cache, each a sentence when it is broken. Instantiating this checks them.
-template <class Key, class Value, class... Policies>
-struct cache_rules {
-  using set = core::policy_set<Policies...>;
-  using where = typename set::template on<axis::storage, memory>;
-  using order = typename set::template on<axis::eviction, default_order<set>>;
-  using hasher = typename set::template on<axis::hasher, xxh3>;
-  using locking = typename set::template on<axis::locking, sharded<>>;
+namespace larder::format {
 
-  template <class Axis>
-  static constexpr std::size_t count = core::axis_count<Axis, Policies...>;
+static_assert(std::endian::native == std::endian::little, "larder: byte storages are written for little-endian machines");
 
-  static_assert((policy<Policies> && ...),
-                "larder: every argument after the value type must be a policy, which says its axis with policy_axis");
-  static_assert(((core::type_count<Policies, Policies...> == 1) && ...), "larder: the same policy is named twice; name each once");
-  static_assert(count<axis::eviction> <= 1, "larder: a cache has one eviction order; name one of lru, fifo, clock, ...");
-  static_assert(count<axis::storage> <= 1, "larder: a cache has one storage; combine storages with tiered{...}");
-  static_assert(count<axis::hasher> <= 1, "larder: a cache has one key hasher");
-  static_assert(count<axis::locking> <= 1, "larder: a cache has one locking policy; name sharded<> or unsynchronized");
-  static_assert(count<axis::time> <= 1, "larder: a cache has one time_source");
-  static_assert(count<axis::weigher> <= 1, "larder: a cache has one weigher");
-  static_assert(count<axis::watermark> <= 1, "larder: a cache has one watermark");
-  static_assert(count<axis::refresh> <= 1, "larder: a cache has one refresh policy");
-  static_assert(count<axis::removal_listener> <= 1, "larder: a cache has one removal_listener");
-  static_assert(count<axis::error_listener> <= 1, "larder: a cache has one error_listener");
+/// The fixed part of an entry, once its checksum was found right.
+struct entry_frame {
+  static constexpr std::size_t header_size = 80;
+  static constexpr std::array<char, 8> magic{'L', 'A', 'R', 'D', 'E', 'R', '\x1a', '\n'};
+  static constexpr std::uint32_t version = 1;
+  static constexpr std::uint32_t chunked_version = 2;
+  static constexpr std::uint64_t usual_chunk = std::uint64_t{8} << 20U;  ///< larger payloads are worth version 2
+  static constexpr std::uint64_t page_aligned_from = 256 * 1024;
 
-  static_assert(count<axis::compression> <= 1, "larder: a cache has one compression policy");
-  static_assert(count<axis::observer> <= 1, "larder: a cache has one observer");
-  static_assert(count<axis::observer> == 0 || set::template has<miss_ratio_curve>, "larder: the observer of a cache is miss_ratio_curve");
+  std::uint32_t key_size = 0;
+  std::uint64_t payload_size = 0;
+  std::uint32_t payload_offset = 0;
+  instant written{0};
+  instant expires = no_deadline;
+  digest payload_digest;         ///< of the table in version 2
+  std::uint64_t chunk_size = 0;  ///< 0 in version 1
 
-  static_assert(count<axis::limit> != 0,
-                "larder: a cache needs a limit; name max_entries, max_bytes or max_weight, or say unbounded");
-  static_assert(!set::template has<unbounded> || count<axis::limit> == 1, "larder: unbounded cannot be combined with a limit");
-  static_assert(count<axis::watermark> == 0 || !set::template has<unbounded>, "larder: watermark needs a limit to be a share of");
-  static_assert(!set::template has<max_weight> || count<axis::weigher> == 1,
-                "larder: max_weight needs a weigher{f} that says what an entry weighs");
-  static_assert(count<axis::weigher> == 0 || set::template has<max_weight>, "larder: weigher needs max_weight, the limit that it counts for");
-
-  static_assert(eviction_policy<order>,
-                "larder: the eviction policy must model larder::eviction_policy: a default-constructible state and an "
-                "order<States> whose on_insert, on_hit, on_erase, on_evict and victim are noexcept");
-  static_assert(hasher_for<hasher, core::key_view<Key>>,
-                "larder: the hasher cannot hash this key type; name std_hash or hash_with{f}, or give the key a form that it takes");
-  static_assert(storage_policy<where>,
-                "larder: the storage policy must have a nested store that models larder::indexed_store or larder::blob_store");
-  static_assert(std::equality_comparable<Key> && std::copy_constructible<Key>, "larder: keys must be copyable and comparable with ==");
-  static_assert(!std::is_same_v<std::remove_cv_t<std::remove_pointer_t<Key>>, char> || !std::is_pointer_v<Key>,
-                "larder: char pointers compare by address, not by text; use std::string keys, which are looked up by string_view");
-  static_assert(std::is_object_v<Value> && !std::is_const_v<Value> && std::move_constructible<Value>,
-                "larder: values must be movable objects, not references or const");
-
-  static constexpr bool on_bytes = !core::is_memory_storage<where>;
-  static_assert(!on_bytes || encodable<Key>, "larder: a byte storage needs codec<Key>: specialise larder::codec for the key type");
-  static_assert(!on_bytes || encodable<Value>, "larder: a byte storage needs codec<Value>: specialise larder::codec for the value type");
-  static_assert(!(core::is_indexed_storage<where> || core::is_logged_storage<where>) || !set::template has<max_weight>,
-                "larder: max_weight is for caches in memory; limit a byte storage with max_bytes or max_entries");
-
-  using compressing = typename set::template on<axis::compression>;
-  static constexpr bool compresses = count<axis::compression> != 0;
-  static_assert(!compresses || compression_policy<compressing>,
-                "larder: the compression policy must model larder::compression_policy: a name of 1 to 8 characters, from, saving, and a "
-                "compressor made from it");
-  static_assert(!compresses || on_bytes || core::byte_run<Value>,
-                "larder: in memory only bytes, std::string and vectors of trivially copyable elements are compressed; keep the value as one of them");
-  static_assert(!compresses || !on_bytes || core::is_logged_storage<where>,
-                "larder: compression is for caches in memory and on mmap_disk; other storages keep values as they are");
-
-  static constexpr bool remote = core::is_remote_storage<where>;
-  static_assert(!remote || count<axis::eviction> == 0, "larder: a remote storage keeps no index, so it takes no eviction order");
-  static_assert(!remote || set::template has<unbounded>, "larder: a remote storage keeps no index, so its only limit is unbounded");
-  static_assert(!remote || !set::template has<expire_after_access>,
-                "larder: a remote storage keeps the time of writing only; use expire_after_write or ttl");
-  static_assert(!remote || count<axis::removal_listener> == 0,
-                "larder: a remote storage is not told who leaves, so it takes no removal_listener");
-
-  static_assert(!remote || count<axis::observer> == 0,
-                "larder: a remote storage has no capacity, so it takes no miss_ratio_curve; name it for the cache in front of it");
-  static_assert(remote || count<axis::observer> == 0 || !set::template has<unbounded>,
-                "larder: miss_ratio_curve tells of multiples of the capacity, and an unbounded cache has none; name a limit");
-
-  static_assert(count<axis::refresh> == 0 || locking::synchronized,
-                "larder: refresh_after_write loads in the background, which an unsynchronized cache does not allow");
-
-  static constexpr bool hold = true;
+  std::uint64_t total_size() const noexcept { return payload_offset + payload_size; }
+  std::uint64_t chunk_count() const noexcept { return chunk_size == 0 ? 0 : payload_size / chunk_size + (payload_size % chunk_size != 0 ? 1 : 0); }
+  /// Where the table stands; it has `8 * chunk_count()` bytes.
+  std::uint64_t table_offset() const noexcept { return (header_size + std::uint64_t{key_size} + 7) / 8 * 8; }
+  stored_info info() const noexcept { return {payload_size, written, written, expires}; }
 };
 
-}  // namespace larder::storage
+/// Where the payload of an entry lies, so that it is aligned for use in place; `head_size` is what stands before it.
+constexpr std::uint64_t payload_offset_behind(std::uint64_t head_size, std::uint64_t payload_size) noexcept {
+  const std::uint64_t alignment = payload_size >= entry_frame::page_aligned_from ? 4096 : 64;
+  return (head_size + alignment - 1) / alignment * alignment;
+}
 
-// ---- larder/storage/entry_lease.hpp --------------------------------------------------------------------------------
+/// What the checksum of a chunk is seeded with.
+constexpr std::uint64_t chunk_seed(const digest& id, std::uint64_t number) noexcept { return id.low + number; }
 
-namespace larder::storage {
+namespace entry_head {
 
-/// Keeps an entry from being evicted while it lives; erase, clear, expiry and put still work. False in a condition when
-/// the key was not there. Must not outlive the cache.
-template <class Engine>
-class entry_lease {
- public:
-  entry_lease() noexcept = default;
-  /// For caches: gives the claim back to the engine at the end.
-  entry_lease(Engine& engine, const pin_claim& claim) noexcept : engine_(&engine), claim_(claim) {}
-  entry_lease(entry_lease&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)), claim_(other.claim_) {}
-  entry_lease& operator=(entry_lease&& other) noexcept {
-    std::swap(engine_, other.engine_);
-    std::swap(claim_, other.claim_);
-    return *this;
+/// The part that both versions share: room for the whole head with the header's numbers and the key in it.
+inline mutable_bytes begin(const stored_entry& entry, std::uint32_t version, std::uint64_t table_bytes, std::uint64_t chunk_size) {
+  if (entry.key.size() > std::numeric_limits<std::uint32_t>::max() - 8192)
+    core::fail(error_cause::invalid_argument, "a key of " + std::to_string(entry.key.size()) + " bytes is too long for a byte storage");
+  const std::uint64_t unpadded = entry_frame::header_size + entry.key.size();
+  const std::uint64_t offset = payload_offset_behind(table_bytes == 0 ? unpadded : (unpadded + 7) / 8 * 8 + table_bytes, entry.payload.size());
+  mutable_bytes head(offset);
+  std::byte* const at = head.data();
+  std::memset(at, 0, offset);
+  const auto put = [at](std::size_t where, auto value) { std::memcpy(at + where, &value, sizeof value); };
+  std::memcpy(at, entry_frame::magic.data(), entry_frame::magic.size());
+  put(8, version);
+  put(12, static_cast<std::uint32_t>(entry.key.size()));
+  put(16, static_cast<std::uint64_t>(entry.payload.size()));
+  put(24, static_cast<std::uint32_t>(offset));
+  put(32, chunk_size);
+  put(40, static_cast<std::int64_t>(entry.info.written.count()));
+  put(48, static_cast<std::int64_t>(entry.info.expires.count()));
+  if (!entry.key.empty()) std::memcpy(at + entry_frame::header_size, entry.key.data(), entry.key.size());
+  return head;
+}
+
+/// The checksum of a head, over the header, the key and the table of version 2.
+inline std::uint64_t checksum(const std::byte* head, std::span<const std::byte> key, std::span<const std::byte> table) noexcept {
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  XXH3_64bits_update(&state, head, 72);
+  XXH3_64bits_update(&state, key.data(), key.size());
+  if (!table.empty()) XXH3_64bits_update(&state, table.data(), table.size());
+  return XXH3_64bits_digest(&state);
+}
+
+inline bytes finish(mutable_bytes head, const stored_entry& entry, const digest& sum, std::span<const std::byte> table) {
+  std::memcpy(head.data() + 56, &sum.low, 8);
+  std::memcpy(head.data() + 64, &sum.high, 8);
+  const std::uint64_t whole = checksum(head.data(), entry.key.span(), table);
+  std::memcpy(head.data() + 72, &whole, 8);
+  return std::move(head).freeze();
+}
+
+}  // namespace entry_head
+
+/// Everything of an entry that stands before its payload: header, key, padding. Throws `larder::error` for a key of 4 GiB and more.
+inline bytes encode_entry_head(const stored_entry& entry) {
+  return entry_head::finish(entry_head::begin(entry, entry_frame::version, 0, 0), entry, digest_of(entry.payload.data(), entry.payload.size(), entry.id.low), {});
+}
+
+/// The same in version 2, which says how to check the payload chunk by chunk.
+inline bytes encode_chunked_head(const stored_entry& entry, std::uint64_t chunk_size = entry_frame::usual_chunk) {
+  entry_frame frame;
+  frame.key_size = static_cast<std::uint32_t>(entry.key.size());
+  frame.payload_size = entry.payload.size();
+  frame.chunk_size = chunk_size;
+  const std::uint64_t count = frame.chunk_count();
+  mutable_bytes head = entry_head::begin(entry, entry_frame::chunked_version, 8 * count, chunk_size);
+  const std::span<std::byte> table = head.span().subspan(static_cast<std::size_t>(frame.table_offset()), static_cast<std::size_t>(8 * count));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t from = i * chunk_size;
+    const std::uint64_t sum = XXH3_64bits_withSeed(entry.payload.data() + from, static_cast<std::size_t>(std::min(chunk_size, entry.payload.size() - from)), chunk_seed(entry.id, i));
+    std::memcpy(table.data() + 8 * i, &sum, 8);
   }
-  ~entry_lease() { release(); }
-  explicit operator bool() const noexcept { return engine_ != nullptr; }
-  void release() noexcept {
-    if (engine_ != nullptr) std::exchange(engine_, nullptr)->unpin(claim_);
+  return entry_head::finish(std::move(head), entry, digest_of(table.data(), table.size(), entry.id.low), table);
+}
+
+/// How many bytes from the start are needed to check an entry's head, read from its first `header_size` bytes; nothing
+/// when they are not a header at all. Never trust it beyond the size of the object.
+inline std::optional<std::uint64_t> entry_head_size(std::span<const std::byte> start) noexcept {
+  if (start.size() < entry_frame::header_size || std::memcmp(start.data(), entry_frame::magic.data(), 8) != 0) return std::nullopt;
+  entry_frame frame;
+  std::uint32_t version = 0;
+  std::memcpy(&version, start.data() + 8, 4);
+  std::memcpy(&frame.key_size, start.data() + 12, 4);
+  if (version != entry_frame::chunked_version) return entry_frame::header_size + static_cast<std::uint64_t>(frame.key_size);
+  std::memcpy(&frame.payload_size, start.data() + 16, 8);
+  std::memcpy(&frame.chunk_size, start.data() + 32, 8);
+  if (!std::has_single_bit(frame.chunk_size) || frame.chunk_size < 4096 || frame.chunk_size > (std::uint64_t{1} << 30U)) return std::nullopt;
+  return frame.table_offset() + 8 * frame.chunk_count();
+}
+
+/// The frame at the start of `object` (at least header, key and table; the payload may be missing), or nothing when it is not
+/// whole and right. `object_size` is the size of all of it, which must match.
+inline std::optional<entry_frame> decode_entry_head(std::span<const std::byte> object, std::uint64_t object_size) noexcept {
+  const std::optional<std::uint64_t> head = entry_head_size(object);
+  if (!head || *head > object.size()) return std::nullopt;
+  const auto get = [&](std::size_t where, auto& value) { std::memcpy(&value, object.data() + where, sizeof value); };
+  entry_frame frame;
+  std::uint32_t version = 0;
+  std::uint32_t flags = 0;
+  std::int64_t written = 0;
+  std::int64_t expires = 0;
+  std::uint64_t checksum = 0;
+  get(8, version);
+  get(12, frame.key_size);
+  get(16, frame.payload_size);
+  get(24, frame.payload_offset);
+  get(28, flags);
+  get(40, written);
+  get(48, expires);
+  get(56, frame.payload_digest.low);
+  get(64, frame.payload_digest.high);
+  get(72, checksum);
+  const bool chunked = version == entry_frame::chunked_version;
+  if (chunked) get(32, frame.chunk_size);
+  frame.written = instant{written};
+  frame.expires = instant{expires};
+  const std::span<const std::byte> table =
+      chunked ? object.subspan(static_cast<std::size_t>(frame.table_offset()), static_cast<std::size_t>(8 * frame.chunk_count())) : std::span<const std::byte>{};
+  if (entry_head::checksum(object.data(), object.subspan(entry_frame::header_size, frame.key_size), table) != checksum) return std::nullopt;
+  if ((!chunked && version != entry_frame::version) || flags != 0) return std::nullopt;
+  if (frame.payload_offset != payload_offset_behind(*head, frame.payload_size)) return std::nullopt;
+  if (frame.payload_size > object_size || frame.total_size() != object_size) return std::nullopt;
+  return frame;
+}
+
+/// The key that stands behind the header.
+inline std::span<const std::byte> entry_key(std::span<const std::byte> object, const entry_frame& frame) noexcept {
+  return object.subspan(entry_frame::header_size, frame.key_size);
+}
+
+/// Whether the payload is the one that was written under the key with this digest.
+inline bool payload_matches(const entry_frame& frame, const digest& id, const void* payload) noexcept {
+  if (frame.chunk_size == 0) return digest_of(payload, frame.payload_size, id.low) == frame.payload_digest;
+  XXH3_state_t state{};  // the reset looks at what it held
+  XXH3_128bits_reset_withSeed(&state, id.low);
+  for (std::uint64_t i = 0; i < frame.chunk_count(); ++i) {
+    const std::uint64_t from = i * frame.chunk_size;
+    const std::uint64_t sum = XXH3_64bits_withSeed(static_cast<const std::byte*>(payload) + from, static_cast<std::size_t>(std::min(frame.chunk_size, frame.payload_size - from)), chunk_seed(id, i));
+    XXH3_128bits_update(&state, &sum, sizeof sum);
+  }
+  const XXH128_hash_t whole = XXH3_128bits_digest(&state);
+  return digest{whole.low64, whole.high64} == frame.payload_digest;
+}
+
+/// The checksums of a chunked entry, once its head was found right.
+class chunk_table {
+ public:
+  chunk_table() = default;
+  chunk_table(std::span<const std::byte> head, const entry_frame& frame, const digest& id)
+      : sums_(static_cast<std::size_t>(frame.chunk_count())), chunk_size_(frame.chunk_size), size_(frame.payload_size), id_(id) {
+    if (!sums_.empty()) std::memcpy(sums_.data(), head.data() + frame.table_offset(), sums_.size() * 8);
+  }
+
+  std::size_t count() const noexcept { return sums_.size(); }
+  std::uint64_t offset_of(std::size_t number) const noexcept { return number * chunk_size_; }
+  std::size_t size_of(std::size_t number) const noexcept { return static_cast<std::size_t>(std::min(chunk_size_, size_ - offset_of(number))); }
+  bool matches(std::size_t number, std::span<const std::byte> chunk) const noexcept {
+    return XXH3_64bits_withSeed(chunk.data(), chunk.size(), chunk_seed(id_, number)) == sums_[number];
   }
 
  private:
-  Engine* engine_ = nullptr;
-  pin_claim claim_;
+  std::vector<std::uint64_t> sums_;
+  std::uint64_t chunk_size_ = 0;
+  std::uint64_t size_ = 0;
+  digest id_{};
+};
+
+}  // namespace larder::format
+
+// ---- larder/storage/entry_download.hpp -----------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Where a large value lands that is on its way to a faster tier too: that tier's files, say, instead of memory. It may know parts of
+/// the value from a download that was broken off; they are checked before they are believed.
+class value_landing {
+ public:
+  virtual ~value_landing() = default;
+  /// Room for a value of so many bytes in so many chunks, `content` being the checksum of their checksums; empty when there is none, and then the value comes into
+  /// memory. Asked anew when the object changed: what was lent before is given back. Never throws.
+  virtual std::span<std::byte> room(std::uint64_t size, const digest& content, std::size_t chunks) noexcept = 0;
+  /// Whether the chunk may be in the room already.
+  virtual bool may_have(std::size_t chunk) const noexcept = 0;
+  /// The chunk is in the room, and right. Called from several threads.
+  virtual void keep(std::size_t chunk) noexcept = 0;
+  /// The value, once every chunk is right: nothing is written to the room any more.
+  virtual bytes whole(std::uint64_t size) = 0;
+  /// What came is of no use: the value is not there any more. The room is given back, and nothing is kept for another time.
+  virtual void discard() noexcept = 0;
+};
+
+/// Takes an entry's object as it comes: what fits one request as a whole, a larger one of version 2 chunk by chunk, each checked as it lands, straight into
+/// the room of its value. Larger ones that have no chunks come as a whole too, and are checked at their end.
+class entry_download final : public download_target {
+ public:
+  /// `wanted(frame)` says whether a value is worth fetching whose head is known; the key and what else is named are borrowed.
+  entry_download(const digest& id, const bytes& key, std::function<bool(const format::entry_frame&)> wanted, value_landing* landing = nullptr)
+      : id_(id), key_(&key), wanted_(std::move(wanted)), landing_(landing) {}
+
+  void take(const blob_info&, bytes whole) override {
+    forget();
+    object_ = std::move(whole);
+  }
+
+  std::optional<std::vector<download_piece>> plan(const blob_info& info, const bytes& beginning) override {
+    forget();
+    const std::optional<std::uint64_t> head = format::entry_head_size(beginning.span());
+    if (!head || *head > info.size) return std::nullopt;
+    std::optional<format::entry_frame> found;
+    if (*head <= beginning.size()) {
+      found = format::decode_entry_head(beginning.span(), info.size);
+      if (!found || !has_key(beginning.span(), *found)) return std::nullopt;
+      if (!wanted_(*found)) {
+        frame_ = found;
+        return std::vector<download_piece>{};
+      }
+    }
+    if (!found || found->chunk_size == 0) {
+      memory_ = mutable_bytes(static_cast<std::size_t>(info.size));
+      return memory_download::pieces_of(memory_.span(), 0, beginning);
+    }
+    frame_ = found;
+    table_ = format::chunk_table(beginning.span(), *found, id_);
+    if (landing_ != nullptr) room_ = landing_->room(found->payload_size, found->payload_digest, table_.count());
+    landed_outside_ = !room_.empty();
+    if (!landed_outside_) {
+      memory_ = mutable_bytes(static_cast<std::size_t>(found->payload_size));
+      room_ = memory_.span();
+    }
+    return missing_chunks(beginning);
+  }
+
+  bool landed(std::size_t piece) override {
+    if (table_.count() == 0) return true;  // checked at the end
+    const std::size_t chunk = chunks_[piece];
+    if (!table_.matches(chunk, room_of(chunk))) return false;
+    if (landed_outside_) landing_->keep(chunk);
+    return true;
+  }
+
+  /// There is no such object, or none any more.
+  void discard() noexcept {
+    if (landed_outside_) landing_->discard();
+    forget();
+  }
+  /// After the download: the entry's frame, or nothing when the object is damaged or is not the key's.
+  const std::optional<format::entry_frame>& finish() {
+    if (frame_) return frame_;
+    if (memory_.size() != 0) object_ = std::move(memory_).freeze();
+    std::optional<format::entry_frame> found = format::decode_entry_head(object_.span(), object_.size());
+    if (found && has_key(object_.span(), *found) && format::payload_matches(*found, id_, object_.data() + found->payload_offset)) frame_ = found;
+    return frame_;
+  }
+  /// The value of an entry whose frame `finish` gave and `wanted` wants.
+  bytes payload() {
+    if (table_.count() == 0) return object_.slice(frame_->payload_offset);
+    return landed_outside_ ? landing_->whole(frame_->payload_size) : std::move(memory_).freeze();
+  }
+
+ private:
+  void forget() {
+    frame_.reset();
+    table_ = {};
+    chunks_.clear();
+    room_ = {};
+    landed_outside_ = false;
+    memory_ = mutable_bytes{};
+    object_ = {};
+  }
+  bool has_key(std::span<const std::byte> object, const format::entry_frame& frame) const noexcept {
+    const auto stored = format::entry_key(object, frame);
+    return stored.size() == key_->size() && (stored.empty() || std::memcmp(stored.data(), key_->data(), stored.size()) == 0);
+  }
+  std::span<std::byte> room_of(std::size_t chunk) const noexcept { return room_.subspan(static_cast<std::size_t>(table_.offset_of(chunk)), table_.size_of(chunk)); }
+
+  std::vector<download_piece> missing_chunks(const bytes& beginning) {
+    std::vector<download_piece> pieces;
+    for (std::size_t chunk = 0; chunk < table_.count(); ++chunk) {
+      const std::span<std::byte> room = room_of(chunk);
+      if (landed_outside_ && landing_->may_have(chunk) && table_.matches(chunk, room)) continue;
+      download_piece piece{frame_->payload_offset + table_.offset_of(chunk), room, 0};
+      if (piece.offset < beginning.size()) {
+        piece.filled = std::min<std::uint64_t>(room.size(), beginning.size() - piece.offset);
+        std::memcpy(room.data(), beginning.data() + piece.offset, static_cast<std::size_t>(piece.filled));
+      }
+      pieces.push_back(piece);
+      chunks_.push_back(chunk);
+    }
+    return pieces;
+  }
+
+  digest id_;
+  const bytes* key_;
+  std::function<bool(const format::entry_frame&)> wanted_;
+  value_landing* landing_;
+  std::optional<format::entry_frame> frame_;
+  format::chunk_table table_;
+  std::vector<std::size_t> chunks_;  // of the pieces
+  std::span<std::byte> room_;        // of the value
+  bool landed_outside_ = false;
+  mutable_bytes memory_;  // the room when it is not outside, or all of an object without chunks
+  bytes object_;
 };
 
 }  // namespace larder::storage
@@ -8940,34 +9191,6 @@ class indexed_engine {
   table_type& table_;
   sync::doubted_keys<std::uint64_t> doubts_;
 };
-
-}  // namespace larder::storage
-
-// ---- larder/storage/limit_meant.hpp --------------------------------------------------------------------------------
-
-namespace larder::storage {
-
-namespace detail {
-
-template <class Set, class Limit>
-struct named_limit {
-  static_assert(Set::template has<Limit>, "larder: the cache has no such limit");
-  using type = Limit;
-};
-template <class Set>
-struct only_limit {
-  static_assert(Set::template count<axis::limit> == 1,
-                "larder: the cache has several limits; say which, as in set_capacity(max_bytes{n}) or capacity<max_bytes>()");
-  static_assert(!Set::template has<unbounded>, "larder: an unbounded cache has no capacity to set");
-  using type = typename Set::template on<axis::limit>;
-};
-
-}  // namespace detail
-
-/// The limit of a cache that is named, or its only one when none is (`void`).
-template <class Set, class Limit>
-using limit_meant = typename std::conditional_t<std::is_void_v<Limit>, std::type_identity<detail::only_limit<Set>>,
-                                                std::type_identity<detail::named_limit<Set, Limit>>>::type::type;
 
 }  // namespace larder::storage
 
@@ -10157,357 +10380,6 @@ class observed_engine : public Engine {
 
 }  // namespace larder::storage
 
-// ---- larder/format/entry_frame.hpp ---------------------------------------------------------------------------------
-
-// How one entry lies in a file or a remote object: an 80-byte header, the encoded key, zero padding, the payload.
-// All numbers little-endian.
-//
-//   0  8  magic "LARDER\x1a\n"          40  8  written, ns by the writer's time source
-//   8  4  version (1)                   48  8  expires of its own, ns; 2^63-1 for never
-//  12  4  size of the key               56 16  XXH3-128 of the payload, seeded with the low half of the key's digest
-//  16  8  size of the payload           72  8  XXH3-64 of bytes 0..71 and the key
-//  24  4  offset of the payload         80     the key
-//  28  4  flags (0)                      .     zeros, then the payload: at a multiple of 64, of 4096 from 256 KiB up
-//  32  8  reserved (0)
-//
-// The seed ties a payload to its key, so an object that is served under another name is noticed.
-//
-// Version 2 is for what comes in pieces: behind the key, at the next multiple of 8, stands a table of checksums, so that each chunk of the payload
-// is checked by itself. What differs:
-//
-//   8  4  version (2)                   56 16  XXH3-128 of the table, seeded with the low half of the key's digest
-//  32  8  size of a chunk, a power      72  8  XXH3-64 of bytes 0..71, the key and the table
-//         of two from 4096 to 2^30       .  8 n  of each chunk XXH3-64, seeded with the low half of the key's digest plus the chunk's number
-//
-// The last chunk may be shorter. 8 MiB are written.
-
-namespace larder::format {
-
-static_assert(std::endian::native == std::endian::little, "larder: byte storages are written for little-endian machines");
-
-/// The fixed part of an entry, once its checksum was found right.
-struct entry_frame {
-  static constexpr std::size_t header_size = 80;
-  static constexpr std::array<char, 8> magic{'L', 'A', 'R', 'D', 'E', 'R', '\x1a', '\n'};
-  static constexpr std::uint32_t version = 1;
-  static constexpr std::uint32_t chunked_version = 2;
-  static constexpr std::uint64_t usual_chunk = std::uint64_t{8} << 20U;  ///< larger payloads are worth version 2
-  static constexpr std::uint64_t page_aligned_from = 256 * 1024;
-
-  std::uint32_t key_size = 0;
-  std::uint64_t payload_size = 0;
-  std::uint32_t payload_offset = 0;
-  instant written{0};
-  instant expires = no_deadline;
-  digest payload_digest;         ///< of the table in version 2
-  std::uint64_t chunk_size = 0;  ///< 0 in version 1
-
-  std::uint64_t total_size() const noexcept { return payload_offset + payload_size; }
-  std::uint64_t chunk_count() const noexcept { return chunk_size == 0 ? 0 : payload_size / chunk_size + (payload_size % chunk_size != 0 ? 1 : 0); }
-  /// Where the table stands; it has `8 * chunk_count()` bytes.
-  std::uint64_t table_offset() const noexcept { return (header_size + std::uint64_t{key_size} + 7) / 8 * 8; }
-  stored_info info() const noexcept { return {payload_size, written, written, expires}; }
-};
-
-/// Where the payload of an entry lies, so that it is aligned for use in place; `head_size` is what stands before it.
-constexpr std::uint64_t payload_offset_behind(std::uint64_t head_size, std::uint64_t payload_size) noexcept {
-  const std::uint64_t alignment = payload_size >= entry_frame::page_aligned_from ? 4096 : 64;
-  return (head_size + alignment - 1) / alignment * alignment;
-}
-
-/// What the checksum of a chunk is seeded with.
-constexpr std::uint64_t chunk_seed(const digest& id, std::uint64_t number) noexcept { return id.low + number; }
-
-namespace entry_head {
-
-/// The part that both versions share: room for the whole head with the header's numbers and the key in it.
-inline mutable_bytes begin(const stored_entry& entry, std::uint32_t version, std::uint64_t table_bytes, std::uint64_t chunk_size) {
-  if (entry.key.size() > std::numeric_limits<std::uint32_t>::max() - 8192)
-    core::fail(error_cause::invalid_argument, "a key of " + std::to_string(entry.key.size()) + " bytes is too long for a byte storage");
-  const std::uint64_t unpadded = entry_frame::header_size + entry.key.size();
-  const std::uint64_t offset = payload_offset_behind(table_bytes == 0 ? unpadded : (unpadded + 7) / 8 * 8 + table_bytes, entry.payload.size());
-  mutable_bytes head(offset);
-  std::byte* const at = head.data();
-  std::memset(at, 0, offset);
-  const auto put = [at](std::size_t where, auto value) { std::memcpy(at + where, &value, sizeof value); };
-  std::memcpy(at, entry_frame::magic.data(), entry_frame::magic.size());
-  put(8, version);
-  put(12, static_cast<std::uint32_t>(entry.key.size()));
-  put(16, static_cast<std::uint64_t>(entry.payload.size()));
-  put(24, static_cast<std::uint32_t>(offset));
-  put(32, chunk_size);
-  put(40, static_cast<std::int64_t>(entry.info.written.count()));
-  put(48, static_cast<std::int64_t>(entry.info.expires.count()));
-  if (!entry.key.empty()) std::memcpy(at + entry_frame::header_size, entry.key.data(), entry.key.size());
-  return head;
-}
-
-/// The checksum of a head, over the header, the key and the table of version 2.
-inline std::uint64_t checksum(const std::byte* head, std::span<const std::byte> key, std::span<const std::byte> table) noexcept {
-  XXH3_state_t state;
-  XXH3_64bits_reset(&state);
-  XXH3_64bits_update(&state, head, 72);
-  XXH3_64bits_update(&state, key.data(), key.size());
-  if (!table.empty()) XXH3_64bits_update(&state, table.data(), table.size());
-  return XXH3_64bits_digest(&state);
-}
-
-inline bytes finish(mutable_bytes head, const stored_entry& entry, const digest& sum, std::span<const std::byte> table) {
-  std::memcpy(head.data() + 56, &sum.low, 8);
-  std::memcpy(head.data() + 64, &sum.high, 8);
-  const std::uint64_t whole = checksum(head.data(), entry.key.span(), table);
-  std::memcpy(head.data() + 72, &whole, 8);
-  return std::move(head).freeze();
-}
-
-}  // namespace entry_head
-
-/// Everything of an entry that stands before its payload: header, key, padding. Throws `larder::error` for a key of 4 GiB and more.
-inline bytes encode_entry_head(const stored_entry& entry) {
-  return entry_head::finish(entry_head::begin(entry, entry_frame::version, 0, 0), entry, digest_of(entry.payload.data(), entry.payload.size(), entry.id.low), {});
-}
-
-/// The same in version 2, which says how to check the payload chunk by chunk.
-inline bytes encode_chunked_head(const stored_entry& entry, std::uint64_t chunk_size = entry_frame::usual_chunk) {
-  entry_frame frame;
-  frame.key_size = static_cast<std::uint32_t>(entry.key.size());
-  frame.payload_size = entry.payload.size();
-  frame.chunk_size = chunk_size;
-  const std::uint64_t count = frame.chunk_count();
-  mutable_bytes head = entry_head::begin(entry, entry_frame::chunked_version, 8 * count, chunk_size);
-  const std::span<std::byte> table = head.span().subspan(static_cast<std::size_t>(frame.table_offset()), static_cast<std::size_t>(8 * count));
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::uint64_t from = i * chunk_size;
-    const std::uint64_t sum = XXH3_64bits_withSeed(entry.payload.data() + from, static_cast<std::size_t>(std::min(chunk_size, entry.payload.size() - from)), chunk_seed(entry.id, i));
-    std::memcpy(table.data() + 8 * i, &sum, 8);
-  }
-  return entry_head::finish(std::move(head), entry, digest_of(table.data(), table.size(), entry.id.low), table);
-}
-
-/// How many bytes from the start are needed to check an entry's head, read from its first `header_size` bytes; nothing
-/// when they are not a header at all. Never trust it beyond the size of the object.
-inline std::optional<std::uint64_t> entry_head_size(std::span<const std::byte> start) noexcept {
-  if (start.size() < entry_frame::header_size || std::memcmp(start.data(), entry_frame::magic.data(), 8) != 0) return std::nullopt;
-  entry_frame frame;
-  std::uint32_t version = 0;
-  std::memcpy(&version, start.data() + 8, 4);
-  std::memcpy(&frame.key_size, start.data() + 12, 4);
-  if (version != entry_frame::chunked_version) return entry_frame::header_size + static_cast<std::uint64_t>(frame.key_size);
-  std::memcpy(&frame.payload_size, start.data() + 16, 8);
-  std::memcpy(&frame.chunk_size, start.data() + 32, 8);
-  if (!std::has_single_bit(frame.chunk_size) || frame.chunk_size < 4096 || frame.chunk_size > (std::uint64_t{1} << 30U)) return std::nullopt;
-  return frame.table_offset() + 8 * frame.chunk_count();
-}
-
-/// The frame at the start of `object` (at least header, key and table; the payload may be missing), or nothing when it is not
-/// whole and right. `object_size` is the size of all of it, which must match.
-inline std::optional<entry_frame> decode_entry_head(std::span<const std::byte> object, std::uint64_t object_size) noexcept {
-  const std::optional<std::uint64_t> head = entry_head_size(object);
-  if (!head || *head > object.size()) return std::nullopt;
-  const auto get = [&](std::size_t where, auto& value) { std::memcpy(&value, object.data() + where, sizeof value); };
-  entry_frame frame;
-  std::uint32_t version = 0;
-  std::uint32_t flags = 0;
-  std::int64_t written = 0;
-  std::int64_t expires = 0;
-  std::uint64_t checksum = 0;
-  get(8, version);
-  get(12, frame.key_size);
-  get(16, frame.payload_size);
-  get(24, frame.payload_offset);
-  get(28, flags);
-  get(40, written);
-  get(48, expires);
-  get(56, frame.payload_digest.low);
-  get(64, frame.payload_digest.high);
-  get(72, checksum);
-  const bool chunked = version == entry_frame::chunked_version;
-  if (chunked) get(32, frame.chunk_size);
-  frame.written = instant{written};
-  frame.expires = instant{expires};
-  const std::span<const std::byte> table =
-      chunked ? object.subspan(static_cast<std::size_t>(frame.table_offset()), static_cast<std::size_t>(8 * frame.chunk_count())) : std::span<const std::byte>{};
-  if (entry_head::checksum(object.data(), object.subspan(entry_frame::header_size, frame.key_size), table) != checksum) return std::nullopt;
-  if ((!chunked && version != entry_frame::version) || flags != 0) return std::nullopt;
-  if (frame.payload_offset != payload_offset_behind(*head, frame.payload_size)) return std::nullopt;
-  if (frame.payload_size > object_size || frame.total_size() != object_size) return std::nullopt;
-  return frame;
-}
-
-/// The key that stands behind the header.
-inline std::span<const std::byte> entry_key(std::span<const std::byte> object, const entry_frame& frame) noexcept {
-  return object.subspan(entry_frame::header_size, frame.key_size);
-}
-
-/// Whether the payload is the one that was written under the key with this digest.
-inline bool payload_matches(const entry_frame& frame, const digest& id, const void* payload) noexcept {
-  if (frame.chunk_size == 0) return digest_of(payload, frame.payload_size, id.low) == frame.payload_digest;
-  XXH3_state_t state{};  // the reset looks at what it held
-  XXH3_128bits_reset_withSeed(&state, id.low);
-  for (std::uint64_t i = 0; i < frame.chunk_count(); ++i) {
-    const std::uint64_t from = i * frame.chunk_size;
-    const std::uint64_t sum = XXH3_64bits_withSeed(static_cast<const std::byte*>(payload) + from, static_cast<std::size_t>(std::min(frame.chunk_size, frame.payload_size - from)), chunk_seed(id, i));
-    XXH3_128bits_update(&state, &sum, sizeof sum);
-  }
-  const XXH128_hash_t whole = XXH3_128bits_digest(&state);
-  return digest{whole.low64, whole.high64} == frame.payload_digest;
-}
-
-/// The checksums of a chunked entry, once its head was found right.
-class chunk_table {
- public:
-  chunk_table() = default;
-  chunk_table(std::span<const std::byte> head, const entry_frame& frame, const digest& id)
-      : sums_(static_cast<std::size_t>(frame.chunk_count())), chunk_size_(frame.chunk_size), size_(frame.payload_size), id_(id) {
-    if (!sums_.empty()) std::memcpy(sums_.data(), head.data() + frame.table_offset(), sums_.size() * 8);
-  }
-
-  std::size_t count() const noexcept { return sums_.size(); }
-  std::uint64_t offset_of(std::size_t number) const noexcept { return number * chunk_size_; }
-  std::size_t size_of(std::size_t number) const noexcept { return static_cast<std::size_t>(std::min(chunk_size_, size_ - offset_of(number))); }
-  bool matches(std::size_t number, std::span<const std::byte> chunk) const noexcept {
-    return XXH3_64bits_withSeed(chunk.data(), chunk.size(), chunk_seed(id_, number)) == sums_[number];
-  }
-
- private:
-  std::vector<std::uint64_t> sums_;
-  std::uint64_t chunk_size_ = 0;
-  std::uint64_t size_ = 0;
-  digest id_{};
-};
-
-}  // namespace larder::format
-
-// ---- larder/storage/entry_download.hpp -----------------------------------------------------------------------------
-
-namespace larder::storage {
-
-/// Where a large value lands that is on its way to a faster tier too: that tier's files, say, instead of memory. It may know parts of
-/// the value from a download that was broken off; they are checked before they are believed.
-class value_landing {
- public:
-  virtual ~value_landing() = default;
-  /// Room for a value of so many bytes in so many chunks, `content` being the checksum of their checksums; empty when there is none, and then the value comes into
-  /// memory. Asked anew when the object changed: what was lent before is given back. Never throws.
-  virtual std::span<std::byte> room(std::uint64_t size, const digest& content, std::size_t chunks) noexcept = 0;
-  /// Whether the chunk may be in the room already.
-  virtual bool may_have(std::size_t chunk) const noexcept = 0;
-  /// The chunk is in the room, and right. Called from several threads.
-  virtual void keep(std::size_t chunk) noexcept = 0;
-  /// The value, once every chunk is right: nothing is written to the room any more.
-  virtual bytes whole(std::uint64_t size) = 0;
-};
-
-/// Takes an entry's object as it comes: what fits one request as a whole, a larger one of version 2 chunk by chunk, each checked as it lands, straight into
-/// the room of its value. Larger ones that have no chunks come as a whole too, and are checked at their end.
-class entry_download final : public download_target {
- public:
-  /// `wanted(frame)` says whether a value is worth fetching whose head is known; the key and what else is named are borrowed.
-  entry_download(const digest& id, const bytes& key, std::function<bool(const format::entry_frame&)> wanted, value_landing* landing = nullptr)
-      : id_(id), key_(&key), wanted_(std::move(wanted)), landing_(landing) {}
-
-  void take(const blob_info&, bytes whole) override {
-    forget();
-    object_ = std::move(whole);
-  }
-
-  std::optional<std::vector<download_piece>> plan(const blob_info& info, const bytes& beginning) override {
-    forget();
-    const std::optional<std::uint64_t> head = format::entry_head_size(beginning.span());
-    if (!head || *head > info.size) return std::nullopt;
-    std::optional<format::entry_frame> found;
-    if (*head <= beginning.size()) {
-      found = format::decode_entry_head(beginning.span(), info.size);
-      if (!found || !has_key(beginning.span(), *found)) return std::nullopt;
-      if (!wanted_(*found)) {
-        frame_ = found;
-        return std::vector<download_piece>{};
-      }
-    }
-    if (!found || found->chunk_size == 0) {
-      memory_ = mutable_bytes(static_cast<std::size_t>(info.size));
-      return memory_download::pieces_of(memory_.span(), 0, beginning);
-    }
-    frame_ = found;
-    table_ = format::chunk_table(beginning.span(), *found, id_);
-    if (landing_ != nullptr) room_ = landing_->room(found->payload_size, found->payload_digest, table_.count());
-    landed_outside_ = !room_.empty();
-    if (!landed_outside_) {
-      memory_ = mutable_bytes(static_cast<std::size_t>(found->payload_size));
-      room_ = memory_.span();
-    }
-    return missing_chunks(beginning);
-  }
-
-  bool landed(std::size_t piece) override {
-    if (table_.count() == 0) return true;  // checked at the end
-    const std::size_t chunk = chunks_[piece];
-    if (!table_.matches(chunk, room_of(chunk))) return false;
-    if (landed_outside_) landing_->keep(chunk);
-    return true;
-  }
-
-  /// After the download: the entry's frame, or nothing when the object is damaged or is not the key's.
-  const std::optional<format::entry_frame>& finish() {
-    if (frame_) return frame_;
-    if (memory_.size() != 0) object_ = std::move(memory_).freeze();
-    std::optional<format::entry_frame> found = format::decode_entry_head(object_.span(), object_.size());
-    if (found && has_key(object_.span(), *found) && format::payload_matches(*found, id_, object_.data() + found->payload_offset)) frame_ = found;
-    return frame_;
-  }
-  /// The value of an entry whose frame `finish` gave and `wanted` wants.
-  bytes payload() {
-    if (table_.count() == 0) return object_.slice(frame_->payload_offset);
-    return landed_outside_ ? landing_->whole(frame_->payload_size) : std::move(memory_).freeze();
-  }
-
- private:
-  void forget() {
-    frame_.reset();
-    table_ = {};
-    chunks_.clear();
-    room_ = {};
-    landed_outside_ = false;
-    memory_ = mutable_bytes{};
-    object_ = {};
-  }
-  bool has_key(std::span<const std::byte> object, const format::entry_frame& frame) const noexcept {
-    const auto stored = format::entry_key(object, frame);
-    return stored.size() == key_->size() && (stored.empty() || std::memcmp(stored.data(), key_->data(), stored.size()) == 0);
-  }
-  std::span<std::byte> room_of(std::size_t chunk) const noexcept { return room_.subspan(static_cast<std::size_t>(table_.offset_of(chunk)), table_.size_of(chunk)); }
-
-  std::vector<download_piece> missing_chunks(const bytes& beginning) {
-    std::vector<download_piece> pieces;
-    for (std::size_t chunk = 0; chunk < table_.count(); ++chunk) {
-      const std::span<std::byte> room = room_of(chunk);
-      if (landed_outside_ && landing_->may_have(chunk) && table_.matches(chunk, room)) continue;
-      download_piece piece{frame_->payload_offset + table_.offset_of(chunk), room, 0};
-      if (piece.offset < beginning.size()) {
-        piece.filled = std::min<std::uint64_t>(room.size(), beginning.size() - piece.offset);
-        std::memcpy(room.data(), beginning.data() + piece.offset, static_cast<std::size_t>(piece.filled));
-      }
-      pieces.push_back(piece);
-      chunks_.push_back(chunk);
-    }
-    return pieces;
-  }
-
-  digest id_;
-  const bytes* key_;
-  std::function<bool(const format::entry_frame&)> wanted_;
-  value_landing* landing_;
-  std::optional<format::entry_frame> frame_;
-  format::chunk_table table_;
-  std::vector<std::size_t> chunks_;  // of the pieces
-  std::span<std::byte> room_;        // of the value
-  bool landed_outside_ = false;
-  mutable_bytes memory_;  // the room when it is not outside, or all of an object without chunks
-  bytes object_;
-};
-
-}  // namespace larder::storage
-
 // ---- larder/sync/absent_keys.hpp -----------------------------------------------------------------------------------
 
 namespace larder {
@@ -10727,7 +10599,10 @@ class remote_engine {
       const instant now = context_.now();
       const auto living = [&](const format::entry_frame& frame) { return !context_.too_old(frame.written, frame.written, frame.expires, now); };
       entry_download target(at.id, at.key, living, landing);
-      if (!unless_absent(at, [&] { return bring(at.name, target, control); })) return std::nullopt;
+      if (!unless_absent(at, [&] { return bring(at.name, target, control); })) {
+        target.discard();
+        return std::nullopt;
+      }
       const std::optional<format::entry_frame>& frame = target.finish();
       if (!frame) {
         context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
@@ -10852,16 +10727,11 @@ class remote_engine {
   }
   void note_load(duration cost) noexcept { gate_.note_load(cost); }
 
-  /// The lease of the key among the processes and machines that share the store.
-  auto lease(const address& at)
+  /// The leases of loads, among the processes and machines that share the storage.
+  auto& leases()
     requires leases_loads
   {
-    return store_.leases().take(at.id);
-  }
-  auto haste()
-    requires leases_loads
-  {
-    return typename std::remove_cvref_t<decltype(store_.leases())>::haste(store_.leases());
+    return store_.leases();
   }
 
   bool admits(const address&, std::uint64_t) const noexcept { return true; }
@@ -11019,6 +10889,202 @@ class remote_engine {
   mutable std::mutex reset_mutex_;
   remote_report at_reset_;  // what had happened then; under reset_mutex_
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/cache_parts.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
+template <class Key, class Value, class Context>
+class logged_transfers;
+
+namespace detail {
+
+/// What an engine gives as a place where a large value may land that comes from a slower tier.
+template <class Engine>
+struct landing_of {
+  using type = value_landing;
+};
+template <class Engine>
+  requires requires { typename Engine::landing; }
+struct landing_of<Engine> {
+  using type = typename Engine::landing;
+};
+
+}  // namespace detail
+
+/// What a cache of these policies is made of: which storage, the engine for it, and what the policies mean to the engine.
+template <class Key, class Value, class... Policies>
+struct cache_parts {
+  using set = core::policy_set<Policies...>;
+  using where = typename set::template on<axis::storage, memory>;
+  using context = engine_context<where, Policies...>;
+
+ private:
+  using unobserved_engine =
+      std::conditional_t<core::is_memory_storage<where>, memory_engine<Key, Value, context>,
+                         std::conditional_t<core::is_remote_storage<where>, remote_engine<Key, Value, context>,
+                         std::conditional_t<core::is_logged_storage<where>, logged_transfers<Key, Value, context>,
+                                            indexed_engine<Key, Value, context>>>>;
+
+ public:
+  using engine = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
+                                    observed_engine<Key, Value, context, unobserved_engine>, unobserved_engine>;
+  using landing = typename detail::landing_of<engine>::type;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/cache_rules.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// The composition rules of a cache, each a sentence when it is broken. Instantiating this checks them.
+template <class Key, class Value, class... Policies>
+struct cache_rules {
+  using set = core::policy_set<Policies...>;
+  using where = typename set::template on<axis::storage, memory>;
+  using order = typename set::template on<axis::eviction, default_order<set>>;
+  using hasher = typename set::template on<axis::hasher, xxh3>;
+  using locking = typename set::template on<axis::locking, sharded<>>;
+
+  template <class Axis>
+  static constexpr std::size_t count = core::axis_count<Axis, Policies...>;
+
+  static_assert((policy<Policies> && ...),
+                "larder: every argument after the value type must be a policy, which says its axis with policy_axis");
+  static_assert(((core::type_count<Policies, Policies...> == 1) && ...), "larder: the same policy is named twice; name each once");
+  static_assert(count<axis::eviction> <= 1, "larder: a cache has one eviction order; name one of lru, fifo, clock, ...");
+  static_assert(count<axis::storage> <= 1, "larder: a cache has one storage; combine storages with tiered{...}");
+  static_assert(count<axis::hasher> <= 1, "larder: a cache has one key hasher");
+  static_assert(count<axis::locking> <= 1, "larder: a cache has one locking policy; name sharded<> or unsynchronized");
+  static_assert(count<axis::time> <= 1, "larder: a cache has one time_source");
+  static_assert(count<axis::weigher> <= 1, "larder: a cache has one weigher");
+  static_assert(count<axis::watermark> <= 1, "larder: a cache has one watermark");
+  static_assert(count<axis::refresh> <= 1, "larder: a cache has one refresh policy");
+  static_assert(count<axis::removal_listener> <= 1, "larder: a cache has one removal_listener");
+  static_assert(count<axis::error_listener> <= 1, "larder: a cache has one error_listener");
+
+  static_assert(count<axis::compression> <= 1, "larder: a cache has one compression policy");
+  static_assert(count<axis::observer> <= 1, "larder: a cache has one observer");
+  static_assert(count<axis::observer> == 0 || set::template has<miss_ratio_curve>, "larder: the observer of a cache is miss_ratio_curve");
+
+  static_assert(count<axis::limit> != 0,
+                "larder: a cache needs a limit; name max_entries, max_bytes or max_weight, or say unbounded");
+  static_assert(!set::template has<unbounded> || count<axis::limit> == 1, "larder: unbounded cannot be combined with a limit");
+  static_assert(count<axis::watermark> == 0 || !set::template has<unbounded>, "larder: watermark needs a limit to be a share of");
+  static_assert(!set::template has<max_weight> || count<axis::weigher> == 1,
+                "larder: max_weight needs a weigher{f} that says what an entry weighs");
+  static_assert(count<axis::weigher> == 0 || set::template has<max_weight>, "larder: weigher needs max_weight, the limit that it counts for");
+
+  static_assert(eviction_policy<order>,
+                "larder: the eviction policy must model larder::eviction_policy: a default-constructible state and an "
+                "order<States> whose on_insert, on_hit, on_erase, on_evict and victim are noexcept");
+  static_assert(hasher_for<hasher, core::key_view<Key>>,
+                "larder: the hasher cannot hash this key type; name std_hash or hash_with{f}, or give the key a form that it takes");
+  static_assert(storage_policy<where>,
+                "larder: the storage policy must have a nested store that models larder::indexed_store or larder::blob_store");
+  static_assert(std::equality_comparable<Key> && std::copy_constructible<Key>, "larder: keys must be copyable and comparable with ==");
+  static_assert(!std::is_same_v<std::remove_cv_t<std::remove_pointer_t<Key>>, char> || !std::is_pointer_v<Key>,
+                "larder: char pointers compare by address, not by text; use std::string keys, which are looked up by string_view");
+  static_assert(std::is_object_v<Value> && !std::is_const_v<Value> && std::move_constructible<Value>,
+                "larder: values must be movable objects, not references or const");
+
+  static constexpr bool on_bytes = !core::is_memory_storage<where>;
+  static_assert(!on_bytes || encodable<Key>, "larder: a byte storage needs codec<Key>: specialise larder::codec for the key type");
+  static_assert(!on_bytes || encodable<Value>, "larder: a byte storage needs codec<Value>: specialise larder::codec for the value type");
+  static_assert(!(core::is_indexed_storage<where> || core::is_logged_storage<where>) || !set::template has<max_weight>,
+                "larder: max_weight is for caches in memory; limit a byte storage with max_bytes or max_entries");
+
+  using compressing = typename set::template on<axis::compression>;
+  static constexpr bool compresses = count<axis::compression> != 0;
+  static_assert(!compresses || compression_policy<compressing>,
+                "larder: the compression policy must model larder::compression_policy: a name of 1 to 8 characters, from, saving, and a "
+                "compressor made from it");
+  static_assert(!compresses || on_bytes || core::byte_run<Value>,
+                "larder: in memory only bytes, std::string and vectors of trivially copyable elements are compressed; keep the value as one of them");
+  static_assert(!compresses || !on_bytes || core::is_logged_storage<where>,
+                "larder: compression is for caches in memory and on mmap_disk; other storages keep values as they are");
+
+  static constexpr bool remote = core::is_remote_storage<where>;
+  static_assert(!remote || count<axis::eviction> == 0, "larder: a remote storage keeps no index, so it takes no eviction order");
+  static_assert(!remote || set::template has<unbounded>, "larder: a remote storage keeps no index, so its only limit is unbounded");
+  static_assert(!remote || !set::template has<expire_after_access>,
+                "larder: a remote storage keeps the time of writing only; use expire_after_write or ttl");
+  static_assert(!remote || count<axis::removal_listener> == 0,
+                "larder: a remote storage is not told who leaves, so it takes no removal_listener");
+
+  static_assert(!remote || count<axis::observer> == 0,
+                "larder: a remote storage has no capacity, so it takes no miss_ratio_curve; name it for the cache in front of it");
+  static_assert(remote || count<axis::observer> == 0 || !set::template has<unbounded>,
+                "larder: miss_ratio_curve tells of multiples of the capacity, and an unbounded cache has none; name a limit");
+
+  static_assert(count<axis::refresh> == 0 || locking::synchronized,
+                "larder: refresh_after_write loads in the background, which an unsynchronized cache does not allow");
+
+  static constexpr bool hold = true;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/entry_lease.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Keeps an entry from being evicted while it lives; erase, clear, expiry and put still work. False in a condition when
+/// the key was not there. Must not outlive the cache.
+template <class Engine>
+class entry_lease {
+ public:
+  entry_lease() noexcept = default;
+  /// For caches: gives the claim back to the engine at the end.
+  entry_lease(Engine& engine, const pin_claim& claim) noexcept : engine_(&engine), claim_(claim) {}
+  entry_lease(entry_lease&& other) noexcept : engine_(std::exchange(other.engine_, nullptr)), claim_(other.claim_) {}
+  entry_lease& operator=(entry_lease&& other) noexcept {
+    std::swap(engine_, other.engine_);
+    std::swap(claim_, other.claim_);
+    return *this;
+  }
+  ~entry_lease() { release(); }
+  explicit operator bool() const noexcept { return engine_ != nullptr; }
+  void release() noexcept {
+    if (engine_ != nullptr) std::exchange(engine_, nullptr)->unpin(claim_);
+  }
+
+ private:
+  Engine* engine_ = nullptr;
+  pin_claim claim_;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/limit_meant.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+namespace detail {
+
+template <class Set, class Limit>
+struct named_limit {
+  static_assert(Set::template has<Limit>, "larder: the cache has no such limit");
+  using type = Limit;
+};
+template <class Set>
+struct only_limit {
+  static_assert(Set::template count<axis::limit> == 1,
+                "larder: the cache has several limits; say which, as in set_capacity(max_bytes{n}) or capacity<max_bytes>()");
+  static_assert(!Set::template has<unbounded>, "larder: an unbounded cache has no capacity to set");
+  using type = typename Set::template on<axis::limit>;
+};
+
+}  // namespace detail
+
+/// The limit of a cache that is named, or its only one when none is (`void`).
+template <class Set, class Limit>
+using limit_meant = typename std::conditional_t<std::is_void_v<Limit>, std::type_identity<detail::only_limit<Set>>,
+                                                std::type_identity<detail::named_limit<Set, Limit>>>::type::type;
 
 }  // namespace larder::storage
 
@@ -11886,12 +11952,8 @@ class loading {
 
   /// Waits for somebody else's flight. Other processes are not waited for meanwhile, if that would keep a lease of the caller's.
   Value wait(Cache& cache, const flight& flown, const std::stop_token& stop) {
-    if constexpr (leasing<decltype(Cache::engine_)>) {
-      const auto haste = cache.engine_.haste();
-      return flights_.wait(flown, stop);
-    } else {
-      return flights_.wait(flown, stop);
-    }
+    [[maybe_unused]] const auto haste = haste_of(cache.engine_);
+    return flights_.wait(flown, stop);
   }
 
   /// Leads a flight: looks once more (somebody may just have landed, here or in another process), loads, stores, tells the waiters.
@@ -12179,28 +12241,7 @@ class loading_alone {
 
 // ---- larder/cache.hpp ----------------------------------------------------------------------------------------------
 
-namespace larder::storage {
-/// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
-template <class Key, class Value, class Context>
-class logged_transfers;
-}  // namespace larder::storage
-
 namespace larder {
-
-namespace detail {
-
-/// What an engine gives as a place where a large value may land that comes from a slower tier.
-template <class Engine>
-struct landing_of {
-  using type = storage::value_landing;
-};
-template <class Engine>
-  requires requires { typename Engine::landing; }
-struct landing_of<Engine> {
-  using type = typename Engine::landing;
-};
-
-}  // namespace detail
 
 template <class Tier>
 class tier_access;
@@ -12218,16 +12259,11 @@ template <class Key, class Value, class... Policies>
 class cache {
   static_assert(storage::cache_rules<Key, Value, Policies...>::hold);
 
-  using where = typename core::policy_set<Policies...>::template on<axis::storage, memory>;
-  using context_type = storage::engine_context<where, Policies...>;
-  using unobserved_engine =
-      std::conditional_t<core::is_memory_storage<where>, storage::memory_engine<Key, Value, context_type>,
-                         std::conditional_t<core::is_remote_storage<where>, storage::remote_engine<Key, Value, context_type>,
-                         std::conditional_t<core::is_logged_storage<where>, storage::logged_transfers<Key, Value, context_type>,
-                                            storage::indexed_engine<Key, Value, context_type>>>>;
-  using set = core::policy_set<Policies...>;
-  using engine_type = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
-                                         storage::observed_engine<Key, Value, context_type, unobserved_engine>, unobserved_engine>;
+  using parts = storage::cache_parts<Key, Value, Policies...>;
+  using set = typename parts::set;
+  using where = typename parts::where;
+  using context_type = typename parts::context;
+  using engine_type = typename parts::engine;
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;
@@ -12371,9 +12407,7 @@ class cache {
     static_assert(std::is_same_v<Value, bytes>, "larder: adopt_file makes bytes of a file; read a value of another type and put it");
     static_assert(core::is_logged_storage<where>, "larder: adopt_file is for a storage of files, mmap_disk; elsewhere read the file and put it");
     departures gone;
-    loading_.supersede(key);
-    const bool stored = engine_.adopt(engine_.locate(key), path, how, gone);
-    loading_.supersede(key);
+    const bool stored = superseding(key, [&] { return engine_.adopt(engine_.locate(key), path, how, gone); });
     engine_.tell(gone);
     return stored;
   }
@@ -12520,7 +12554,7 @@ class cache {
 
   static constexpr bool is_remote = core::is_remote_storage<where>;
   static constexpr bool lands_values = requires { typename engine_type::landing; };
-  using landing = typename detail::landing_of<engine_type>::type;
+  using landing = typename parts::landing;
 
   using room_type = typename detail::room_of<engine_type>::type;
 
@@ -12538,6 +12572,14 @@ class cache {
     engine_.read(engine_.locate(key), look::use, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
     return found;
   }
+  /// Does a write: loads of the key that are on their way are not stored, nor those that begin meanwhile and may have found the older value.
+  template <class Write>
+  bool superseding(key_view key, Write&& write) {
+    loading_.supersede(key);
+    const bool done = write();
+    loading_.supersede(key);
+    return done;
+  }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {
     departures gone;
     const bool stored = store_untold(key, std::move(value), mode, gone);
@@ -12546,10 +12588,7 @@ class cache {
   }
   /// The same without telling the listener yet, for callers that hold a lock.
   bool store_untold(key_view key, Value&& value, const storage::write_mode& mode, departures& gone) {
-    loading_.supersede(key);
-    const bool stored = engine_.write(engine_.locate(key), std::move(value), mode, gone);
-    loading_.supersede(key);
-    return stored;
+    return superseding(key, [&] { return engine_.write(engine_.locate(key), std::move(value), mode, gone); });
   }
 
   template <class Entries>
@@ -12569,22 +12608,18 @@ class cache {
 
   bool commit(const Key& key, room_type&& filled) {
     departures gone;
-    loading_.supersede(key);
-    bool stored = false;
-    if constexpr (requires { typename engine_type::room; })
-      stored = engine_.commit(engine_.locate(key), std::move(filled), gone);
-    else
-      stored = engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
-    loading_.supersede(key);
+    const bool stored = superseding(key, [&] {
+      if constexpr (requires { typename engine_type::room; })
+        return engine_.commit(engine_.locate(key), std::move(filled), gone);
+      else
+        return engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
+    });
     engine_.tell(gone);
     return stored;
   }
 
   bool erase_untold(key_view key, departures& gone) {
-    loading_.supersede(key);
-    const bool erased = engine_.erase(engine_.locate(key), gone);
-    loading_.supersede(key);  // a load that began meanwhile may have found the value
-    return erased;
+    return superseding(key, [&] { return engine_.erase(engine_.locate(key), gone); });
   }
 
   /// Drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
@@ -13375,6 +13410,131 @@ class tier_access {
 
 }  // namespace larder
 
+// ---- larder/tier_row.hpp -------------------------------------------------------------------------------------------
+
+namespace larder {
+
+/// The tiers of a `tiered` in their order, and what is done to several of them at once. It knows nothing of loads, nor of who writes meanwhile.
+template <class... Tiers>
+class tier_row {
+  using first_cache = typename std::tuple_element_t<0, std::tuple<Tiers...>>::cache_type;
+
+ public:
+  using key_type = typename first_cache::key_type;
+  using mapped_type = typename first_cache::mapped_type;
+  using key_view = core::key_view<key_type>;
+  static constexpr std::size_t count = sizeof...(Tiers);
+
+  /// Some of the tiers.
+  using choice = std::array<bool, count>;
+  /// Entries that left the tiers, of which the listeners are told once no lock is held.
+  using departures = std::tuple<typename tier_access<Tiers>::departures...>;
+  /// Where a large value has landed on its way, by tier.
+  using landings = std::tuple<std::unique_ptr<typename tier_access<Tiers>::landing>...>;
+
+  template <class... Arguments>
+    requires(sizeof...(Arguments) == count)
+  explicit tier_row(Arguments&&... arguments) : tiers_(std::forward<Arguments>(arguments)...) {}
+  tier_row(const tier_row&) = delete;
+  tier_row& operator=(const tier_row&) = delete;
+
+  auto& fastest() noexcept { return std::get<0>(tiers_); }
+  const auto& fastest() const noexcept { return std::get<0>(tiers_); }
+  template <std::size_t I>
+  auto& at() noexcept {
+    return std::get<I>(tiers_);
+  }
+  const auto& all() const noexcept { return tiers_; }
+
+  /// f(tier, index) for tiers, fastest first, until one says true; whether one did.
+  template <class F, std::size_t I = 0>
+  bool fastest_first(F&& f) {
+    if constexpr (I == count)
+      return false;
+    else
+      return f(std::get<I>(tiers_), std::integral_constant<std::size_t, I>{}) || fastest_first<F, I + 1>(std::forward<F>(f));
+  }
+  /// f(tier, index) for each writable tier, slowest first.
+  template <class F, std::size_t I = count>
+  void slowest_first(F&& f) {
+    if constexpr (I != 0) {
+      auto& tier = std::get<I - 1>(tiers_);
+      if constexpr (std::remove_reference_t<decltype(tier)>::writable) f(tier, std::integral_constant<std::size_t, I - 1>{});
+      slowest_first<F, I - 1>(std::forward<F>(f));
+    }
+  }
+
+  /// Puts into every writable tier but those `except`, slowest first; whether any took it. With `gone` the listeners are told later.
+  bool put(key_view key, const mapped_type& value, const storage::write_mode& mode, const choice& except = {}, departures* gone = nullptr) {
+    bool stored = false;
+    slowest_first([&](auto& tier, auto at) {
+      if (!except[at()]) stored = tier.put(key, value, mode, of<at()>(gone)) || stored;
+    });
+    return stored;
+  }
+  /// Writes of one key overlapped, so the tiers may differ; the slowest, which has one of the values, is right by definition.
+  void keep_slowest_only(key_view key, departures* gone = nullptr) {
+    bool slowest = true;
+    slowest_first([&](auto& tier, auto at) {
+      if (!std::exchange(slowest, false)) tier.erase(key, of<at()>(gone));
+    });
+  }
+  /// Copies a value into the writable tiers faster than the one that had it, or makes it an entry where it has landed; which took it.
+  choice promote(const key_type& key, mapped_type value, std::size_t found_in, landings& landed, departures& gone) {
+    choice copied{};
+    slowest_first([&](auto& tier, auto at) {
+      if (at() >= found_in) return;
+      if constexpr (std::remove_reference_t<decltype(tier)>::lands_values) {
+        if (const auto& whole = std::get<at()>(landed); whole && whole->is_whole()) {
+          copied[at()] = tier.promote(key, *whole, std::get<at()>(gone));
+          if (std::optional<mapped_type> entry = tier.peek(key); copied[at()] && entry) value = std::move(*entry);  // what holds it is counted there
+          return;
+        }
+      }
+      copied[at()] = tier.promote(key, value, std::get<at()>(gone));
+    });
+    return copied;
+  }
+  void erase_now(const key_type& key, const choice& from, departures& gone) {
+    slowest_first([&](auto& tier, auto at) {
+      if (from[at()]) tier.erase_now(key, &std::get<at()>(gone));
+    });
+  }
+  void tell(departures& gone) {
+    slowest_first([&](auto& tier, auto at) { tier.tell(std::get<at()>(gone)); });
+  }
+
+  /// Room in the nearest faster tier that takes large values as they come, for what the I-th may have; null where there is none.
+  template <std::size_t I>
+  storage::value_landing* land_above([[maybe_unused]] const key_type& key, [[maybe_unused]] landings& landed) {
+    if constexpr (landing_tier<I>() == count) {
+      return nullptr;
+    } else {
+      constexpr std::size_t above = landing_tier<I>();
+      std::get<above>(landed) = std::get<above>(tiers_).land(key);
+      return std::get<above>(landed).get();
+    }
+  }
+
+ private:
+  template <std::size_t I>
+  static constexpr std::size_t landing_tier() {
+    constexpr choice lands{tier_access<Tiers>::lands_values...};
+    if constexpr (std::tuple_element_t<I, std::tuple<Tiers...>>::cache_type::in_memory) return count;
+    for (std::size_t above = I; above != 0; --above)
+      if (lands[above - 1]) return above - 1;
+    return count;
+  }
+  template <std::size_t I>
+  static auto* of(departures* gone) noexcept {
+    return gone == nullptr ? nullptr : &std::get<I>(*gone);
+  }
+
+  std::tuple<tier_access<Tiers>...> tiers_;
+};
+
+}  // namespace larder
+
 // ---- larder/tiered_stats.hpp ---------------------------------------------------------------------------------------
 
 namespace larder {
@@ -13416,6 +13576,10 @@ template <class... Tiers>
 class tiered {
   static_assert(sizeof...(Tiers) != 0, "larder: tiered needs at least one cache");
   using first_cache = typename std::tuple_element_t<0, std::tuple<Tiers...>>::cache_type;
+  using row = tier_row<Tiers...>;
+  using tier_choice = typename row::choice;
+  using departures = typename row::departures;
+  using landings = typename row::landings;
 
  public:
   using key_type = typename first_cache::key_type;
@@ -13430,7 +13594,7 @@ class tiered {
   template <class... Arguments>
     requires(sizeof...(Arguments) == sizeof...(Tiers))
   explicit tiered(Arguments&&... arguments)
-      : tiers_(std::forward<Arguments>(arguments)...) {}
+      : row_(std::forward<Arguments>(arguments)...) {}
   tiered(const tiered&) = delete;
   tiered& operator=(const tiered&) = delete;
 
@@ -13439,7 +13603,7 @@ class tiered {
   std::optional<mapped_type> get(key_view key) { return get(key, transfer_control{}); }
   /// The same, with word of how far a large value has come and a way to give up, which is a miss. Who joins another look-up hears nothing.
   std::optional<mapped_type> get(key_view key, const transfer_control& control) {
-    if (std::optional<mapped_type> value = fastest().get(key)) {
+    if (std::optional<mapped_type> value = row_.fastest().get(key)) {
       hits_.add();
       return value;
     }
@@ -13470,14 +13634,14 @@ class tiered {
   /// The value without promotion, statistics or effect on any order.
   std::optional<mapped_type> peek(key_view key) {
     std::optional<mapped_type> value;
-    fastest_first([&](auto& tier, auto) {
+    row_.fastest_first([&](auto& tier, auto) {
       value = tier.peek(key);
       return value.has_value();
     });
     return value;
   }
   bool contains(key_view key) {
-    return fastest_first([&](auto& tier, auto) { return tier.contains(key); });
+    return row_.fastest_first([&](auto& tier, auto) { return tier.contains(key); });
   }
   /// For each key of the range, in its order, what `get` gives.
   template <core::iterable Keys>
@@ -13492,7 +13656,7 @@ class tiered {
 
   /// Stores in every writable tier; whether at least one took it.
   bool put(key_view key, mapped_type value) {
-    return write(key, [&] { return put_in_tiers(key, value, {}); });
+    return write(key, [&] { return row_.put(key, value, {}); });
   }
   /// The same with a time to live of its own, which every writable tier must be able to keep (policy `ttl`).
   template <class Rep, class Period>
@@ -13502,26 +13666,26 @@ class tiered {
     static_assert(((Tiers::mode == tier_mode::read_only || Tiers::cache_type::template keeps<ttl>) && ...),
                   "larder: put(key, value, ttl) needs the policy larder::ttl in every tier that is written");
     const duration period = core::positive_period(time_to_live, "put(key, value, ttl)");
-    return write(key, [&] { return put_in_tiers(key, value, {.time_to_live = period}); });
+    return write(key, [&] { return row_.put(key, value, {.time_to_live = period}); });
   }
   /// Stores when no tier has the key. The slowest tier that is written at once decides between two that try together.
   bool put_if_absent(key_view key, mapped_type value) {
     if (contains(key)) return false;
     return write(key, [&] {
-      tier_choice decided{};
+      tier_choice taken{};
+      bool decided = false;
       bool present = false;
-      slowest_first([&](auto& tier, auto at) {
+      row_.slowest_first([&](auto& tier, auto at) {
         if constexpr (!std::remove_reference_t<decltype(tier)>::queued) {
-          if (present || any_of(decided) || tier.doubtful(key)) return;
+          if (present || decided || tier.doubtful(key)) return;
           if (tier.put(key, value, {.only_if_absent = true}, nullptr))
-            decided[at()] = true;
+            decided = taken[at()] = true;
           else
             present = tier.cache().contains(key);  // else it has no room for it
         }
       });
       if (present) return false;
-      const bool elsewhere = put_in_tiers(key, value, {}, decided);
-      return elsewhere || any_of(decided);
+      return row_.put(key, value, {}, taken) || decided;
     });
   }
 
@@ -13529,7 +13693,7 @@ class tiered {
   /// writable tier. A remote tier that takes longer than loading is neither asked nor written, now and then apart (`resilience::bypass`).
   template <class Loader>
   mapped_type get_or_load(key_view key, Loader&& loader, const std::stop_token& stop = {}) {
-    if (std::optional<mapped_type> value = fastest().get(key)) {
+    if (std::optional<mapped_type> value = row_.fastest().get(key)) {
       hits_.add();
       return std::move(*value);
     }
@@ -13547,19 +13711,14 @@ class tiered {
       }
       bool loaded = false;
       tier_choice without{};
-      fastest_first([&](auto& tier, auto at) {
+      row_.fastest_first([&](auto& tier, auto at) {
         without[at()] = tier.bypasses();
         return false;
       });
       const auto load_it = [&](std::optional<mapped_type>& found) {
         stop_if_asked(stop);
         loaded = true;
-        const instant begun = steady_time::now();
         found.emplace(load(loader, owned, stop));
-        fastest_first([cost = steady_time::now() - begun](auto& tier, auto) {
-          tier.note_load(cost);
-          return false;
-        });
       };
       value = search(owned, flown, transfer_control{stop, {}}, load_it, without);
       (loaded ? misses_ : hits_).add();
@@ -13572,7 +13731,7 @@ class tiered {
     const sync::write_epochs::write epoch(epochs_, hash(key));
     flights_.supersede(key);
     bool erased = false;
-    slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
+    row_.slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
     flights_.supersede(key);
     return erased;
   }
@@ -13592,7 +13751,7 @@ class tiered {
     const auto epochs = epochs_.write_all();
     const auto any = [](const key_type&) { return true; };
     flights_.supersede_if(any);
-    slowest_first([](auto& tier, auto) { tier.clear(); });
+    row_.slowest_first([](auto& tier, auto) { tier.clear(); });
     flights_.supersede_if(any);
   }
 
@@ -13601,7 +13760,7 @@ class tiered {
   bool flush(duration deadline = std::chrono::seconds(5)) {
     const instant end = core::deadline_after(steady_time::now(), deadline);
     bool done = true;
-    slowest_first([&](auto& tier, auto) { done = tier.flush(end - steady_time::now()) && done; });
+    row_.slowest_first([&](auto& tier, auto) { done = tier.flush(end - steady_time::now()) && done; });
     return done;
   }
 
@@ -13613,7 +13772,7 @@ class tiered {
           snapshot.owed_bytes = (tier.owed_bytes() + ...);
           snapshot.dropped = (tier.dropped() + ...);
         },
-        tiers_);
+        row_.all());
     snapshot.hits = hits_.load();
     snapshot.misses = misses_.load();
     snapshot.promotions = promotions_.load();
@@ -13626,7 +13785,7 @@ class tiered {
   /// The I-th tier's cache, fastest first.
   template <std::size_t I>
   auto& tier() noexcept {
-    return std::get<I>(tiers_).cache();
+    return row_.template at<I>().cache();
   }
 
  private:
@@ -13636,36 +13795,10 @@ class tiered {
     std::size_t operator()(key_view key) const { return static_cast<std::size_t>(owner->hash(key)); }
   };
   using flights_type = sync::single_flight<key_type, std::optional<mapped_type>, key_hash>;
-  /// Entries that left the tiers, of which the listeners are told once no lock is held.
-  using departures = std::tuple<typename tier_access<Tiers>::departures...>;
-  /// Where a large value has landed on its way, by tier.
-  using landings = std::tuple<std::unique_ptr<typename tier_access<Tiers>::landing>...>;
-
   static void stop_if_asked(const std::stop_token& stop) {
     if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
   }
-  auto& fastest() noexcept { return std::get<0>(tiers_); }
-  std::uint64_t hash(key_view key) const { return std::get<0>(tiers_).cache().hash_of(key); }
-
-  /// f(tier, index) for tiers, fastest first, until one says true; whether one did.
-  template <class F, std::size_t I = 0>
-  bool fastest_first(F&& f) {
-    if constexpr (I == tier_count)
-      return false;
-    else
-      return f(std::get<I>(tiers_), std::integral_constant<std::size_t, I>{}) || fastest_first<F, I + 1>(std::forward<F>(f));
-  }
-  /// f(tier, index) for each writable tier, slowest first.
-  template <class F, std::size_t I = tier_count>
-  void slowest_first(F&& f) {
-    if constexpr (I != 0) {
-      auto& tier = std::get<I - 1>(tiers_);
-      if constexpr (std::remove_reference_t<decltype(tier)>::writable) f(tier, std::integral_constant<std::size_t, I - 1>{});
-      slowest_first<F, I - 1>(std::forward<F>(f));
-    }
-  }
-
-  using tier_choice = std::array<bool, tier_count>;
+  std::uint64_t hash(key_view key) const { return row_.fastest().cache().hash_of(key); }
 
   /// Leads a flight: looks through the tiers below the first, promotes a hit; `otherwise(value)` may fill in what none had,
   /// which is then stored everywhere. Tiers that it does `without` are neither asked nor written.
@@ -13677,12 +13810,12 @@ class tiered {
     try {
       const sync::write_epochs::read epoch(epochs_, hash(key));
       std::size_t found_in = 0;
-      value = fastest().peek(key);  // somebody may have landed between the miss and this flight
+      value = row_.fastest().peek(key);  // somebody may have landed between the miss and this flight
       if (!value)
-        fastest_first([&](auto& tier, auto at) {
+        row_.fastest_first([&](auto& tier, auto at) {
           if constexpr (at() != 0) {
             if (without[at()]) return false;
-            value = tier.get(key, control, landing_above<at()>(key, landed));
+            value = tier.get(key, control, row_.template land_above<at()>(key, landed));
             found_in = at();
           }
           return value.has_value();
@@ -13696,11 +13829,11 @@ class tiered {
           // A write that this flight met at its beginning did not see it then: it must have seen it by now.
           if (!v || !epoch.settled()) return;
           const sync::write_epochs::write mine(epochs_, hash(key));
-          put_in_tiers(key, *v, {}, without, &gone);
-          if (!mine.alone()) keep_slowest_only(key, &gone);
+          row_.put(key, *v, {}, without, &gone);
+          if (!mine.alone()) row_.keep_slowest_only(key, &gone);
         });
       }
-      tell(gone);
+      row_.tell(gone);
     } catch (...) {
       flights_.fail(key, flown, std::current_exception());
       throw;
@@ -13708,48 +13841,12 @@ class tiered {
     return value;
   }
 
-  /// Room in the nearest faster tier that takes large values as they come, for what the I-th may have.
-  template <std::size_t I>
-  storage::value_landing* landing_above([[maybe_unused]] const key_type& key, [[maybe_unused]] landings& landed) {
-    if constexpr (landing_tier<I>() == tier_count) {
-      return nullptr;
-    } else {
-      constexpr std::size_t above = landing_tier<I>();
-      std::get<above>(landed) = std::get<above>(tiers_).land(key);
-      return std::get<above>(landed).get();
-    }
-  }
-  template <std::size_t I>
-  static constexpr std::size_t landing_tier() {
-    constexpr std::array<bool, tier_count> lands{tier_access<Tiers>::lands_values...};
-    if constexpr (std::tuple_element_t<I, std::tuple<Tiers...>>::cache_type::in_memory) return tier_count;
-    for (std::size_t above = I; above != 0; --above)
-      if (lands[above - 1]) return above - 1;
-    return tier_count;
-  }
-
-  /// Copies a value into the writable tiers faster than the one that had it, or makes it an entry where it has landed. When a write of the
-  /// key came in between, the copies may be older than it and are dropped again.
-  void promote(const key_type& key, mapped_type value, std::size_t found_in, landings& landed, const sync::write_epochs::read& epoch, departures& gone) {
-    std::array<bool, tier_count> copied{};
-    slowest_first([&](auto& tier, auto at) {
-      if (at() >= found_in) return;
-      if constexpr (std::remove_reference_t<decltype(tier)>::lands_values) {
-        if (const auto& whole = std::get<at()>(landed); whole && whole->is_whole()) {
-          copied[at()] = tier.promote(key, *whole, std::get<at()>(gone));
-          if (std::optional<mapped_type> entry = tier.peek(key); copied[at()] && entry) value = std::move(*entry);  // what holds it is counted there
-        } else {
-          copied[at()] = tier.promote(key, value, std::get<at()>(gone));
-        }
-      } else {
-        copied[at()] = tier.promote(key, value, std::get<at()>(gone));
-      }
-      if (copied[at()]) promotions_.add();
-    });
-    if (!epoch.undisturbed())
-      slowest_first([&](auto& tier, auto at) {
-        if (copied[at()]) tier.erase_now(key, &std::get<at()>(gone));
-      });
+  /// Copies a value into the faster tiers. When a write of the key came in between, the copies may be older than it and are dropped again.
+  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, landings& landed, const sync::write_epochs::read& epoch,
+               departures& gone) {
+    const tier_choice copied = row_.promote(key, value, found_in, landed, gone);
+    promotions_.add(static_cast<std::uint64_t>(std::count(copied.begin(), copied.end(), true)));
+    if (!epoch.undisturbed()) row_.erase_now(key, copied, gone);
   }
 
   /// Writes one key: loads that are on their way are not stored, and of writes that overlap one wins in all tiers.
@@ -13758,58 +13855,36 @@ class tiered {
     const sync::write_epochs::write epoch(epochs_, hash(key));
     flights_.supersede(key);
     const bool stored = put();
-    if (!epoch.alone()) keep_slowest_only(key);
+    if (!epoch.alone()) row_.keep_slowest_only(key);
     flights_.supersede(key);  // those that began meanwhile
     return stored;
   }
-  static bool any_of(const tier_choice& tiers) noexcept { return std::find(tiers.begin(), tiers.end(), true) != tiers.end(); }
-  /// Puts into every writable tier but those `except`, slowest first; whether any took it. With `gone` the listeners are told later.
-  bool put_in_tiers(key_view key, const mapped_type& value, const storage::write_mode& mode, const tier_choice& except = {},
-                    departures* gone = nullptr) {
-    bool stored = false;
-    slowest_first([&](auto& tier, auto at) {
-      if (!except[at()]) stored = tier.put(key, value, mode, of<at()>(gone)) || stored;
-    });
-    return stored;
-  }
-
-  /// Writes of one key overlapped, so the tiers may differ; the slowest, which has one of the values, is right by definition.
-  void keep_slowest_only(key_view key, departures* gone = nullptr) {
-    bool slowest = true;
-    slowest_first([&](auto& tier, auto at) {
-      if (!std::exchange(slowest, false)) tier.erase(key, of<at()>(gone));
-    });
-  }
-
   template <class Which>
   std::size_t erase_everywhere(Which&& which) {
     const auto epochs = epochs_.write_all();
     const auto any = [](const key_type&) { return true; };  // the predicate is the user's and never runs under a lock
     flights_.supersede_if(any);
     std::size_t most = 0;
-    slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); });
+    row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); });
     flights_.supersede_if(any);
     return most;
   }
 
-  template <std::size_t I>
-  static auto* of(departures* gone) noexcept {
-    return gone == nullptr ? nullptr : &std::get<I>(*gone);
-  }
-  void tell(departures& gone) {
-    slowest_first([&](auto& tier, auto at) { tier.tell(std::get<at()>(gone)); });
-  }
-
   template <class Loader>
   mapped_type load(Loader& loader, const key_type& key, const std::stop_token& stop) {
-    const auto begin = std::chrono::steady_clock::now();
+    const instant begun = steady_time::now();
     const auto count = [&](sync::counter<true>& counter) {
+      const duration cost = steady_time::now() - begun;
       counter.add();
-      time_.add(static_cast<std::uint64_t>(std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - begin).count()));
+      time_.add(static_cast<std::uint64_t>(cost.count()));
+      return cost;
     };
     try {
       mapped_type value = sync::call_loader<mapped_type>(loader, key, stop);
-      count(loads_);
+      row_.fastest_first([cost = count(loads_)](auto& tier, auto) {
+        tier.note_load(cost);
+        return false;
+      });
       return value;
     } catch (...) {
       count(failures_);
@@ -13817,7 +13892,7 @@ class tiered {
     }
   }
 
-  std::tuple<tier_access<Tiers>...> tiers_;
+  row row_;
   sync::counter<true> hits_, misses_, promotions_, loads_, failures_, joined_, time_;
   sync::write_epochs epochs_;
   flights_type flights_{key_hash{this}};

@@ -131,7 +131,7 @@ class curl_transport {
     if (settings_.timeouts.connect.count() > 0)
       set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings_.timeouts.connect.count()));
     if (!settings_.ca_file.empty()) set(CURLOPT_CAINFO, settings_.ca_file.c_str());
-    if (request.target.is_loopback()) set(CURLOPT_PROXY, "");  // a proxy would reach its own loopback, not ours
+    if (!settings_.use_proxy || request.target.is_loopback()) set(CURLOPT_PROXY, "");  // of loopback a proxy would reach its own, not ours
     if (request.method == "HEAD")
       set(CURLOPT_NOBODY, 1L);
     else if (request.method != "GET")

@@ -40,7 +40,8 @@ namespace remote {
 /// What a transport needs to know once, whatever the protocol.
 struct transport_settings {
   remote_timeouts timeouts;
-  std::string ca_file;  ///< PEM file of the authorities to trust instead of the system's
+  std::string ca_file;    ///< PEM file of the authorities to trust instead of the system's
+  bool use_proxy = true;  ///< one that the environment names; never for this machine itself
 };
 
 struct http_header {

@@ -10,16 +10,13 @@
 #include <larder/remote/azure_credential_settings.hpp>
 #include <larder/remote/credential_unavailable.hpp>
 #include <larder/remote/curl_transport.hpp>
-#include <larder/remote/environment.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/secret.hpp>
 #include <larder/remote/token_retry.hpp>
 #include <larder/remote/url.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstddef>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -27,28 +24,6 @@
 #include <utility>
 
 namespace larder::remote {
-
-/// The variable by which libcurl would find a proxy for the address, or nothing. An exception in NO_PROXY counts only where it
-/// names the host itself or is `*`.
-inline std::optional<std::string> proxy_variable_for(const url& target, const environment_reader& variables) {
-  if (target.is_loopback()) return std::nullopt;
-  for (const char* const name : {"no_proxy", "NO_PROXY"}) {
-    std::string_view hosts;
-    const std::optional<std::string> value = variables(name);
-    if (value) hosts = *value;
-    if (hosts == "*") return std::nullopt;
-    while (!hosts.empty()) {
-      const std::size_t end = std::min(hosts.find_first_of(", "), hosts.size());
-      if (hosts.substr(0, end) == target.host) return std::nullopt;
-      hosts.remove_prefix(std::min(end + 1, hosts.size()));
-    }
-    if (value) break;  // libcurl reads one of the two
-  }
-  const bool encrypted = target.encrypted();
-  for (const char* const name : {encrypted ? "https_proxy" : "http_proxy", encrypted ? "HTTPS_PROXY" : "http_proxy", "all_proxy", "ALL_PROXY"})
-    if (variables(name)) return std::string(name);
-  return std::nullopt;
-}
 
 /// Whether a machine may be no machine of Azure's at all.
 enum class metadata_probe : bool {
@@ -67,9 +42,6 @@ class managed_identity_credential {
       choose_app_service(settings);
     else
       choose_metadata_service(settings, probe);
-    for (const environment_reader& variables : {settings.variables, environment_reader(process_environment)})  // libcurl reads the latter
-      if (const std::optional<std::string> proxy = proxy_variable_for(target_, variables))
-        throw credential_unavailable(*proxy + " would send what is asked of " + target_.printable() + " through a proxy; add " + target_.host + " to NO_PROXY");
   }
 
   /// The address that is asked; its query holds no secret.
@@ -84,15 +56,22 @@ class managed_identity_credential {
     std::optional<http_response> first;
     if (!answered_.load(std::memory_order_relaxed)) first = probe(request);
     const http_response answer = retry_.send(patient_, request, pause_, std::move(first));
-    if (answer.status == 200) return access_token_reader::read(answer.body.text(), "the reply of " + target_.printable(), asked_at);
+    if (answer.status == 200)
+      return access_token_reader::read(answer.body.text(), "the reply of " + target_.printable(), asked_at);
     if (answer.status == 400 || answer.status == 401 || answer.status == 403)
-      throw credential_unavailable(target_.printable() + " answered " + std::to_string(answer.status) + "; is this identity assigned to this machine?");
+      throw credential_unavailable(target_.printable() + " answered " + std::to_string(answer.status) +
+                                   "; is this identity assigned to this machine?");
     fail_status(request, answer.status);
   }
 
  private:
   static transport_settings limits(std::chrono::milliseconds connect) {
-    return {{.connect = connect, .first_byte = std::chrono::seconds(10), .stall = std::chrono::seconds(5), .total = std::chrono::seconds(20)}, {}};
+    return {.timeouts = {.connect = connect,
+                         .first_byte = std::chrono::seconds(10),
+                         .stall = std::chrono::seconds(5),
+                         .total = std::chrono::seconds(20)},
+            .ca_file = {},
+            .use_proxy = false};
   }
 
   /// The first answer of a service of which nobody knows whether it is there.
@@ -108,19 +87,26 @@ class managed_identity_credential {
       throw;
     } catch (const error& thrown) {
       if (thrown.cause() != error_cause::network && thrown.cause() != error_cause::timeout) throw;
-      throw credential_unavailable("no metadata service answers at " + target_.printable() + " (" + std::string(to_string(thrown.cause())) + ")");
+      throw credential_unavailable("no metadata service answers at " + target_.printable() + " (" +
+                                   std::string(to_string(thrown.cause())) + ")");
     }
   }
 
   void choose_app_service(const azure_credential_settings& settings) {
     const std::optional<std::string> password = settings.variables("IDENTITY_HEADER");
     if (!password)
-      throw credential_unavailable("IDENTITY_ENDPOINT is set without IDENTITY_HEADER, as on Azure Arc, which is not supported; name a client secret instead");
+      throw credential_unavailable(
+          "IDENTITY_ENDPOINT is set without IDENTITY_HEADER, as on Azure Arc, which is not supported; name a client secret "
+          "instead");
     if (settings.variables("IDENTITY_SERVER_THUMBPRINT"))
-      throw credential_unavailable("IDENTITY_SERVER_THUMBPRINT is set, as in Service Fabric, which is not supported; name a client secret instead");
-    if (!is_header_token(*password)) core::fail(error_cause::invalid_argument, "IDENTITY_HEADER has characters that no header may have");
+      throw credential_unavailable(
+          "IDENTITY_SERVER_THUMBPRINT is set, as in Service Fabric, which is not supported; name a client secret instead");
+    if (!is_header_token(*password))
+      core::fail(error_cause::invalid_argument, "IDENTITY_HEADER has characters that no header may have");
     target_ = parse_url(*settings.variables("IDENTITY_ENDPOINT"), "IDENTITY_ENDPOINT");
-    if (!target_.query.empty()) core::fail(error_cause::invalid_argument, "IDENTITY_ENDPOINT: \"" + target_.printable() + "\" has a query; give the address alone");
+    if (!target_.query.empty())
+      core::fail(error_cause::invalid_argument,
+                 "IDENTITY_ENDPOINT: \"" + target_.printable() + "\" has a query; give the address alone");
     target_.query = "api-version=2019-08-01" + question(settings, "principal_id", "mi_res_id");
     header_ = {"X-IDENTITY-HEADER", *password};
     retry_ = {};
@@ -130,7 +116,9 @@ class managed_identity_credential {
   void choose_metadata_service(const azure_credential_settings& settings, metadata_probe probe) {
     constexpr const char* variable = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
     const url host = parse_url(settings.variables(variable).value_or("http://169.254.169.254"), variable);
-    if (!host.query.empty()) core::fail(error_cause::invalid_argument, std::string(variable) + ": \"" + host.printable() + "\" has a query; give the host alone");
+    if (!host.query.empty())
+      core::fail(error_cause::invalid_argument,
+                 std::string(variable) + ": \"" + host.printable() + "\" has a query; give the host alone");
     target_ = host.child("metadata/identity/oauth2/token");
     target_.query = "api-version=2018-02-01" + question(settings, "object_id", "msi_res_id");
     header_ = {"Metadata", "true"};
@@ -146,7 +134,8 @@ class managed_identity_credential {
     const managed_identity& which = settings.identity;
     const int given = (which.client_id.empty() ? 0 : 1) + (which.object_id.empty() ? 0 : 1) + (which.resource_id.empty() ? 0 : 1);
     if (given > 1)
-      core::fail(error_cause::invalid_argument, "managed_identity: client_id, object_id and resource_id name the same thing; give one of them");
+      core::fail(error_cause::invalid_argument,
+                 "managed_identity: client_id, object_id and resource_id name the same thing; give one of them");
     const auto add = [&out](const char* name, const std::string& value) {
       if (!value.empty()) out += std::string("&") + name + "=" + percent_encoded_value(value);
     };

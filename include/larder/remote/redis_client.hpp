@@ -8,6 +8,7 @@
 // which is why it leaves this machine only when the settings allow it.
 
 #include <larder/core/error.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/remote/redis_address.hpp>
 #include <larder/remote/redis_command.hpp>
 #include <larder/remote/redis_connection.hpp>
@@ -15,6 +16,7 @@
 #include <larder/remote/redis_pool.hpp>
 #include <larder/remote/redis_reply.hpp>
 #include <larder/remote/redis_slots.hpp>
+#include <larder/sync/counter.hpp>
 #include <larder/sync/per_process.hpp>
 
 #include <algorithm>
@@ -37,14 +39,14 @@ namespace larder::remote {
 struct redis_settings {
   redis_address address;
   redis_login login;
-  std::size_t connections = 16;                        ///< per server, at most
-  std::uint64_t pipeline = std::uint64_t{16} << 20U;   ///< bytes of requests and answers under way in one exchange
+  std::size_t connections = 16;                       ///< per server, at most
+  std::uint64_t pipeline = std::uint64_t{16} << 20U;  ///< bytes of requests and answers under way in one exchange
 };
 
 /// How an exchange is meant.
 struct redis_exchange {
-  bool repeatable = true;   ///< sent again when the server closed an idle connection just then
-  bool tolerant = false;    ///< commands that the server refuses are left out
+  bool repeatable = true;  ///< sent again when the server closed an idle connection just then
+  bool tolerant = false;   ///< commands that the server refuses are left out
   std::stop_token stop{};
 };
 
@@ -67,7 +69,8 @@ class redis_client {
   /// One command, one reply.
   redis_reply ask(std::string_view key, const redis_command& command, const redis_exchange& how = {}) {
     redis_reply answer;
-    run(key, {&command, 1}, [&](std::size_t, redis_connection& connection) { answer = connection.reply(); }, how);
+    run(
+        key, {&command, 1}, [&](std::size_t, redis_connection& connection) { answer = connection.reply(); }, how);
     return answer;
   }
 
@@ -77,11 +80,17 @@ class redis_client {
   void for_each_server(F&& f) {
     servers& mine = servers_.get();
     for (redis_pool* const pool : mine.all())
-      f([&mine, pool](std::span<const redis_command> commands, auto&& take, const redis_exchange& how) {
+      f([this, &mine, pool](std::span<const redis_command> commands, auto&& take, const redis_exchange& how) {
         group all{pool, false, std::vector<std::size_t>(commands.size())};
         std::iota(all.commands.begin(), all.commands.end(), std::size_t{0});
-        run_groups(mine, std::move(all), commands, take, how);
+        this->run_groups(mine, std::move(all), commands, take, how);
       });
+  }
+
+  /// An exchange with one server counts as one request, however many commands it has; each try for itself.
+  void add_to(remote_report& report) const {
+    report.requests += requests_.load();
+    report.retries += retries_.load();
   }
 
  private:
@@ -166,7 +175,8 @@ class redis_client {
         if (each->address() == address) return *each;
       constexpr std::size_t most_servers = 1000;  // a cluster is recommended to have at most so many
       if (pools_.size() >= most_servers)
-        core::fail(error_cause::server, settings_.address.printable() + " named more than " + std::to_string(most_servers) + " servers of its cluster");
+        core::fail(error_cause::server, settings_.address.printable() + " named more than " + std::to_string(most_servers) +
+                                            " servers of its cluster");
       return *pools_.emplace_back(std::make_unique<redis_pool>(address, settings_.login, settings_.connections));
     }
     /// Asks a server who serves the slots; false when it is not one of a cluster.
@@ -195,7 +205,7 @@ class redis_client {
   };
 
   template <class Take>
-  static void run_groups(servers& mine, group first, std::span<const redis_command> commands, Take& take, const redis_exchange& how) {
+  void run_groups(servers& mine, group first, std::span<const redis_command> commands, Take& take, const redis_exchange& how) {
     std::vector<group> now;
     now.push_back(std::move(first));
     for (int redirected = 0; !now.empty(); ++redirected) {
@@ -211,11 +221,13 @@ class redis_client {
 
   /// The exchange with one server; what it redirects goes to `next`, and the last MOVED is told.
   template <class Take>
-  static std::optional<redis_redirection> run_group(servers& mine, const group& what, std::span<const redis_command> commands, Take& take, const redis_exchange& how,
-                                                    std::vector<group>& next) {
+  std::optional<redis_redirection> run_group(servers& mine, const group& what, std::span<const redis_command> commands,
+                                             Take& take, const redis_exchange& how, std::vector<group>& next) {
     for (bool fresh = false;; fresh = true) {
       bool answered = false;
       bool used = false;
+      requests_.add();
+      if (fresh) retries_.add();
       try {
         const redis_pool::lease connection = what.server->take(fresh, how.stop);
         used = connection.is_used();
@@ -232,8 +244,8 @@ class redis_client {
 
   template <class Take>
   static std::optional<redis_redirection> converse(servers& mine, redis_connection& connection, const group& what,
-                                                   std::span<const redis_command> commands, Take& take, const redis_exchange& how, bool& answered,
-                                                   std::vector<group>& next) {
+                                                   std::span<const redis_command> commands, Take& take, const redis_exchange& how,
+                                                   bool& answered, std::vector<group>& next) {
     const redis_command asking{"ASKING"};
     std::optional<redis_redirection> moved;
     std::string refused;
@@ -242,7 +254,8 @@ class redis_client {
     std::size_t sent = 0;
     for (std::size_t taken = 0; taken < what.commands.size(); ++taken) {
       bool more = false;
-      while (sent < what.commands.size() && (sent == taken || under_way + commands[what.commands[sent]].weight() <= mine.settings().pipeline)) {
+      while (sent < what.commands.size() &&
+             (sent == taken || under_way + commands[what.commands[sent]].weight() <= mine.settings().pipeline)) {
         const redis_command& each = commands[what.commands[sent++]];
         if (what.asking) connection.queue(asking);
         connection.queue(each);
@@ -280,6 +293,7 @@ class redis_client {
 
   const redis_settings settings_;
   sync::per_process<servers, const redis_settings*> servers_{&settings_};
+  sync::counter<true> requests_, retries_;
 };
 
 }  // namespace larder::remote

@@ -8,6 +8,7 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/core/time.hpp>
 #include <larder/remote/blob_name.hpp>
 #include <larder/remote/range.hpp>
@@ -17,6 +18,7 @@
 #include <larder/remote/redis_error.hpp>
 #include <larder/remote/redis_object.hpp>
 #include <larder/remote/redis_reply.hpp>
+#include <larder/sync/counter.hpp>
 
 #include <algorithm>
 #include <array>
@@ -82,12 +84,13 @@ class redis_objects {
     std::uint64_t size = 0;
     for (const bytes& part : parts) size += part.size();
     if (size > settings_.max_object)
-      core::fail(error_cause::invalid_argument,
-                 "an object of " + std::to_string(size) + " bytes is larger than max_object, " + std::to_string(settings_.max_object));
+      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
+                                                    std::to_string(settings_.max_object));
     look_at_memory(key);
     const std::string expiry = expiry_of(useful);
     const redis_object made = redis_object::make(size, settings_.chunk_size);
-    if (!made.in_chunks()) return mode == put_mode::replace ? replace(key, name, made, parts, expiry) : create(key, made, parts, expiry);
+    if (!made.in_chunks())
+      return mode == put_mode::replace ? replace(key, name, made, parts, expiry) : create(key, made, parts, expiry);
     if (mode == put_mode::create_only && client_.ask(key, {"EXISTS", key}).number != 0) return false;
     try {
       put_chunks(key, name, made, parts, expiry);
@@ -120,19 +123,29 @@ class redis_objects {
       do {
         const redis_command scan{"SCAN", cursor, "MATCH", pattern, "COUNT", "1000"};
         redis_reply page;
-        run(std::span(&scan, 1), [&](std::size_t, redis_connection& connection) { page = connection.reply(); }, redis_exchange{});
+        run(
+            std::span(&scan, 1), [&](std::size_t, redis_connection& connection) { page = connection.reply(); }, redis_exchange{});
         std::vector<std::string> keys;
         cursor = read_page(page, prefix, told, keys);
         std::vector<redis_command> asked;
         asked.reserve(keys.size());
         for (const std::string& key : keys) asked.push_back({"GETRANGE", key, "0", last_of_head});
         std::vector<std::optional<redis_object>> found(keys.size());
-        const auto take = [&](std::size_t i, redis_connection& connection) { found[i] = redis_object::decode(connection.reply().text); };
+        const auto take = [&](std::size_t i, redis_connection& connection) {
+          found[i] = redis_object::decode(connection.reply().text);
+        };
         if (!keys.empty()) run(std::span<const redis_command>(asked), take, redis_exchange{.tolerant = true});
         for (std::size_t i = 0; i < keys.size(); ++i)  // what has no head has gone, or is not ours
-          if (found[i] && told.insert(keys[i]).second) f(std::string_view(keys[i]).substr(settings_.key_prefix.size()), blob_info{found[i]->size, found[i]->tag()});
+          if (found[i] && told.insert(keys[i]).second)
+            f(std::string_view(keys[i]).substr(settings_.key_prefix.size()), blob_info{found[i]->size, found[i]->tag()});
       } while (cursor != "0");
     });
+  }
+
+  /// What came and went of the objects themselves, their heads apart.
+  void add_to(remote_report& report) const {
+    report.bytes_received += received_.load();
+    report.bytes_sent += sent_.load();
   }
 
  private:
@@ -192,7 +205,9 @@ class redis_objects {
       commands.push_back({"GETRANGE", key, "0", end});
     } else {
       commands.push_back({"GETRANGE", key, "0", last_of_head});
-      commands.push_back({"GETRANGE", key, std::to_string(redis_object::head_size + std::min<std::uint64_t>(range.offset, redis_object::largest_chunk)), end});
+      commands.push_back(
+          {"GETRANGE", key,
+           std::to_string(redis_object::head_size + std::min<std::uint64_t>(range.offset, redis_object::largest_chunk)), end});
     }
     client_.run(key, commands, [&](std::size_t i, redis_connection& connection) {
       const std::optional<std::uint64_t> size = connection.begin_bulk(redis_object::head_size + redis_object::largest_chunk);
@@ -204,10 +219,12 @@ class redis_objects {
     });
     if (out.object && out.object->size > settings_.max_object && cut(range, out.object->size).size > settings_.max_object)
       core::fail(error_cause::server, "the object " + key + " has " + std::to_string(out.object->size) + " bytes where at most " +
-                                          std::to_string(settings_.max_object) + " are taken; raise max_object if it may be that large");
+                                          std::to_string(settings_.max_object) +
+                                          " are taken; raise max_object if it may be that large");
     return out;
   }
-  void take_head(redis_connection& connection, const std::string& key, const byte_range& range, std::uint64_t size, opened& out, bool with_value) {
+  void take_head(redis_connection& connection, const std::string& key, const byte_range& range, std::uint64_t size, opened& out,
+                 bool with_value) {
     redis_object::head_type head{};
     if (size >= head.size()) {
       connection.read(head);
@@ -219,14 +236,16 @@ class redis_objects {
       connection.end_bulk();
     }
     const bool foreign = size != 0 && !out.object;  // an absent key has an empty range
-    const bool misfit = out.object && ((with_value && !out.object->in_chunks()) ? !out.value : size != head.size() && range.whole());
+    const bool misfit =
+        out.object && ((with_value && !out.object->in_chunks()) ? !out.value : size != head.size() && range.whole());
     if (foreign || misfit) fail_foreign(std::string_view(key).substr(settings_.key_prefix.size()));
   }
   /// The rest of the bulk string, when it is the part that is asked for.
-  static void take_part(redis_connection& connection, const byte_range& range, std::uint64_t size, opened& out) {
+  void take_part(redis_connection& connection, const byte_range& range, std::uint64_t size, opened& out) {
     if (out.object && !out.object->in_chunks() && size == cut(range, out.object->size).size) {
       mutable_bytes room(static_cast<std::size_t>(size));
       connection.read(room.span());
+      received_.add(size);
       out.value = std::move(room).freeze();
     }
     connection.end_bulk();
@@ -268,12 +287,14 @@ class redis_objects {
       });
     }
     if (missing) return std::nullopt;
+    received_.add(part.size);
     return std::move(room).freeze();
   }
 
   // ---------------------------------------------------------------------------------------------------- put
 
-  void put_chunks(const std::string& key, std::string_view name, const redis_object& made, std::span<const bytes> parts, const std::string& expiry) {
+  void put_chunks(const std::string& key, std::string_view name, const redis_object& made, std::span<const bytes> parts,
+                  const std::string& expiry) {
     for (std::uint64_t first = 0; first < made.chunks(); first += commands_at_once) {
       std::vector<redis_command> commands;
       for (std::uint64_t i = first; i < std::min<std::uint64_t>(made.chunks(), first + commands_at_once); ++i) {
@@ -283,15 +304,20 @@ class redis_objects {
       }
       client_.run(key, commands, [](std::size_t, redis_connection& connection) { static_cast<void>(connection.reply()); });
     }
+    sent_.add(made.size);
   }
 
-  static std::string_view text_of(const redis_object::head_type& head) noexcept { return {reinterpret_cast<const char*>(head.data()), head.size()}; }
+  static std::string_view text_of(const redis_object::head_type& head) noexcept {
+    return {reinterpret_cast<const char*>(head.data()), head.size()};
+  }
 
-  bool replace(const std::string& key, std::string_view name, const redis_object& made, std::span<const bytes> parts, const std::string& expiry) {
+  bool replace(const std::string& key, std::string_view name, const redis_object& made, std::span<const bytes> parts,
+               const std::string& expiry) {
     const redis_object::head_type head = made.encode();
     redis_command put{"EVAL", put_script, "1", key};
     put.value(text_of(head), parts, 0, made.in_chunks() ? 0 : made.size).word(expiry);
     const redis_reply was = client_.ask(key, put);
+    if (!made.in_chunks()) sent_.add(made.size);
     const std::optional<redis_object> old = redis_object::decode(was.text);
     if (old && old->version != made.version) drop_chunks(key, name, *old);
     return true;
@@ -301,7 +327,9 @@ class redis_objects {
     redis_command set{"SET", key};
     set.value(text_of(head), parts, 0, made.in_chunks() ? 0 : made.size).word("NX");
     if (!expiry.empty()) set.word("PX").word(expiry);
-    return !client_.ask(key, set, {.repeatable = false}).is(redis_reply::type::nil);
+    const redis_reply answer = client_.ask(key, set, {.repeatable = false});
+    if (!made.in_chunks()) sent_.add(made.size);
+    return !answer.is(redis_reply::type::nil);
   }
 
   // --------------------------------------------------------------------------------------------------- drop
@@ -317,7 +345,8 @@ class redis_objects {
         client_.run(key, commands, [](std::size_t, redis_connection& connection) { static_cast<void>(connection.reply()); });
       }
     } catch (const error& failure) {
-      errors_.report(failure.cause(), std::string("chunks of an older object stay until the server evicts them: ") + failure.what());
+      errors_.report(failure.cause(),
+                     std::string("chunks of an older object stay until the server evicts them: ") + failure.what());
     } catch (const std::exception&) {
       errors_.report(error_cause::io, "chunks of an older object stay until the server evicts them: out of memory");
     }
@@ -325,15 +354,19 @@ class redis_objects {
   /// An object some chunks of which were evicted: the rest goes, unless it was replaced meanwhile.
   void drop_incomplete(const std::string& key, std::string_view name, const redis_object& object) {
     const redis_object::head_type head = object.encode();
-    if (!client_.ask(key, {"EVAL", drop_script, "1", key, text_of(head)}).is(redis_reply::type::nil)) drop_chunks(key, name, object);
+    if (!client_.ask(key, {"EVAL", drop_script, "1", key, text_of(head)}).is(redis_reply::type::nil))
+      drop_chunks(key, name, object);
   }
 
   // --------------------------------------------------------------------------------------------------- list
 
   /// The keys of a page that can be objects under the prefix and were not told yet; returns the next cursor.
-  std::string read_page(redis_reply& page, std::string_view prefix, const std::unordered_set<std::string>& told, std::vector<std::string>& keys) const {
+  std::string read_page(redis_reply& page, std::string_view prefix, const std::unordered_set<std::string>& told,
+                        std::vector<std::string>& keys) const {
     using type = redis_reply::type;
-    if (!page.is(type::array) || page.elements.size() != 2 || !page.elements[0].is(type::text) || !page.elements[1].is(type::array)) fail_unexpected();
+    if (!page.is(type::array) || page.elements.size() != 2 || !page.elements[0].is(type::text) ||
+        !page.elements[1].is(type::array))
+      fail_unexpected();
     if (!parse_count(page.elements[0].text)) fail_unexpected();
     for (redis_reply& key : page.elements[1].elements) {
       if (!key.text.starts_with(settings_.key_prefix) || told.count(key.text) != 0) continue;
@@ -364,20 +397,24 @@ class redis_objects {
     const std::string_view policy = field("maxmemory_policy");
     const bool stuck = policy == "noeviction" || (policy.starts_with("volatile-") && settings_.time_to_live.count() == 0);
     if (most.empty() || most == "0" || !stuck) return;
-    errors_.report(error_cause::no_space, client_.settings().address.printable() + " will refuse puts when it is full: its maxmemory-policy evicts " +
-                                              "nothing of this cache; set it to allkeys-lru" + (policy == "noeviction" ? "" : ", or give time_to_live"));
+    errors_.report(error_cause::no_space,
+                   client_.settings().address.printable() + " will refuse puts when it is full: its maxmemory-policy evicts " +
+                       "nothing of this cache; set it to allkeys-lru" + (policy == "noeviction" ? "" : ", or give time_to_live"));
   }
   [[noreturn]] void fail_unexpected() const {
-    core::fail(error_cause::server, client_.settings().address.printable() + " gave an answer of another kind than the command has; is it a Redis server?");
+    core::fail(error_cause::server, client_.settings().address.printable() +
+                                        " gave an answer of another kind than the command has; is it a Redis server?");
   }
   [[noreturn]] void fail_foreign(std::string_view name) const {
-    core::fail(error_cause::corruption, "what lies under " + settings_.key_prefix + std::string(name) + " is not a whole object of larder's; it is not used");
+    core::fail(error_cause::corruption, "what lies under " + settings_.key_prefix + std::string(name) +
+                                            " is not a whole object of larder's; it is not used");
   }
 
   redis_client& client_;
   error_sink& errors_;
   const redis_object_settings settings_;
   std::atomic<bool> looked_{false};
+  sync::counter<true> received_, sent_;
 };
 
 }  // namespace larder::remote

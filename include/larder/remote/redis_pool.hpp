@@ -21,7 +21,8 @@ namespace larder::remote {
 /// idle and the server may close them. Safe from many threads of one process.
 class redis_pool {
  public:
-  redis_pool(redis_address address, const redis_login& login, std::size_t most) : address_(std::move(address)), login_(login), most_(most) {
+  redis_pool(redis_address address, const redis_login& login, std::size_t most)
+      : address_(std::move(address)), login_(login), most_(most) {
     idle_.reserve(most);
   }
   redis_pool(const redis_pool&) = delete;
@@ -59,7 +60,10 @@ class redis_pool {
       core::fail(error_cause::timeout, address_.printable() + ": all " + std::to_string(most_) + " connections were busy for " +
                                            std::to_string(patience.count()) + " ms; allow more connections");
     }
-    if (stop.stop_requested()) core::fail(error_cause::cancelled, "a request to " + address_.printable() + " was given up because a stop was requested");
+    if (stop.stop_requested()) {
+      returned_.notify_one();  // what woke this thread may be there for another one
+      core::fail(error_cause::cancelled, "a request to " + address_.printable() + " was given up because a stop was requested");
+    }
     while (!idle_.empty()) {
       std::unique_ptr<redis_connection> last = std::move(idle_.back());
       idle_.pop_back();

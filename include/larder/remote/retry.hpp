@@ -10,21 +10,20 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/remote_report.hpp>
+#include <larder/core/time.hpp>
 #include <larder/remote/extra_budget.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/resumable_target.hpp>
+#include <larder/remote/time_text.hpp>
 #include <larder/remote/timing.hpp>
 #include <larder/sync/counter.hpp>
 #include <larder/sync/per_process.hpp>
-
-#include <curl/curl.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <ctime>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -37,19 +36,20 @@ namespace larder {
 
 /// How often and when a request that failed for a passing reason is sent again.
 struct retry_options {
-  unsigned tries = 4;                             ///< in all; 1: no second one
-  std::chrono::milliseconds base{200};            ///< the first pause is drawn from [0, base], each next one from twice as much
-  std::chrono::milliseconds longest_pause{10'000};///< drawn, or asked for by the server
-  double budget = 0.1;                            ///< retries as a share of the requests in a sliding window
-  unsigned budget_floor = 10;                     ///< retries in such a window that are always allowed
+  unsigned tries = 4;                               ///< in all; 1: no second one
+  std::chrono::milliseconds base{200};              ///< the first pause is drawn from [0, base], each next one from twice as much
+  std::chrono::milliseconds longest_pause{10'000};  ///< drawn, or asked for by the server
+  double budget = 0.1;                              ///< retries as a share of the requests in a sliding window
+  unsigned budget_floor = 10;                       ///< retries in such a window that are always allowed
   std::chrono::milliseconds budget_window{10'000};
 };
 
 namespace remote {
 
-/// How long the server asks to be left alone, if it says so: `Retry-After` in seconds or as a date, which is taken by the server's own `Date` where
-/// it is given, or Azure's form in milliseconds. Never negative.
-inline std::optional<std::chrono::milliseconds> asked_pause(const http_response& answer, std::chrono::system_clock::time_point time_of_day) {
+/// How long the server asks to be left alone, if it says so: `Retry-After` in seconds or as a date of RFC 1123, which is taken by the server's own
+/// `Date` where it is given, or Azure's form in milliseconds. Never negative.
+inline std::optional<std::chrono::milliseconds> asked_pause(const http_response& answer,
+                                                            std::chrono::system_clock::time_point time_of_day) {
   using std::chrono::milliseconds;
   constexpr std::uint64_t most = std::uint64_t{1} << 40U;  // no caller waits longer, and it overflows nothing
   for (const std::string_view name : {"retry-after-ms", "x-ms-retry-after-ms"})
@@ -58,16 +58,12 @@ inline std::optional<std::chrono::milliseconds> asked_pause(const http_response&
   const auto text = answer.header("retry-after");
   if (!text) return std::nullopt;
   if (const auto count = parse_count(*text)) return milliseconds(static_cast<std::int64_t>(std::min(*count, most / 1000) * 1000));
-  const auto moment = [](std::string_view date) -> std::optional<std::int64_t> {
-    const std::time_t seconds = curl_getdate(std::string(date).c_str(), nullptr);
-    return seconds < 0 ? std::nullopt : std::optional<std::int64_t>(seconds);
-  };
-  const std::optional<std::int64_t> until = moment(*text);
+  const std::optional<instant> until = parse_rfc1123(*text);
   if (!until) return std::nullopt;
   const std::optional<std::string_view> date = answer.header("date");
-  const std::optional<std::int64_t> told = date ? moment(*date) : std::nullopt;
-  const std::int64_t now = told ? *told : std::chrono::duration_cast<std::chrono::seconds>(time_of_day.time_since_epoch()).count();
-  return milliseconds(std::clamp<std::int64_t>(*until - now, 0, static_cast<std::int64_t>(most / 1000)) * 1000);
+  const std::optional<instant> told = date ? parse_rfc1123(*date) : std::nullopt;
+  const instant now = told ? *told : std::chrono::floor<std::chrono::seconds>(time_of_day.time_since_epoch());
+  return std::chrono::duration_cast<milliseconds>(std::max(*until - now, instant(0)));
 }
 
 /// An `http_transport` that repeats what `is_repeatable`. What `send` gives or throws in the end says after how many tries.
@@ -116,7 +112,8 @@ class retry {
       }
       std::chrono::steady_clock::duration pause = drawn_pause(tries);
       if (answer)
-        if (const auto asked = asked_pause(*answer, timing_.time_of_day())) pause = std::max(pause, std::chrono::steady_clock::duration(*asked));
+        if (const auto asked = asked_pause(*answer, timing_.time_of_day()))
+          pause = std::max(pause, std::chrono::steady_clock::duration(*asked));
       pause = std::min(pause, std::chrono::steady_clock::duration(options_.longest_pause));
       const typename Timing::time_point now = timing_.now();
       if (target && target->began() && request.answer_by != std::chrono::steady_clock::time_point::max())
@@ -142,7 +139,8 @@ class retry {
 
  private:
   struct state {
-    explicit state(const retry_options& options) : budget(options.budget, options.budget_floor, options.budget_window), random(std::random_device{}()) {}
+    explicit state(const retry_options& options)
+        : budget(options.budget, options.budget_floor, options.budget_window), random(std::random_device{}()) {}
     std::mutex mutex;
     extra_budget budget;
     std::minstd_rand random;
@@ -151,8 +149,10 @@ class retry {
   static const retry_options& checked(const retry_options& options) {
     if (options.tries == 0) core::fail(error_cause::invalid_argument, "retry: tries is 0; 1 sends once and never again");
     if (options.base.count() < 0 || options.longest_pause.count() < 0 || options.budget_window.count() <= 0)
-      core::fail(error_cause::invalid_argument, "retry: base and longest_pause must not be negative, budget_window must be longer than zero");
-    if (!(options.budget >= 0)) core::fail(error_cause::invalid_argument, "retry: budget must be 0 or a share above it, such as 0.1");
+      core::fail(error_cause::invalid_argument,
+                 "retry: base and longest_pause must not be negative, budget_window must be longer than zero");
+    if (!(options.budget >= 0))
+      core::fail(error_cause::invalid_argument, "retry: budget must be 0 or a share above it, such as 0.1");
     return options;
   }
   static bool passes(error_cause cause) noexcept { return cause == error_cause::network || cause == error_cause::timeout; }

@@ -201,17 +201,11 @@ class logged_engine {
     if (table_.budget().over()) index_.shrink();
   }
 
-  /// The right to load the key, among the processes that share the storage.
-  auto lease(const address& at)
+  /// The leases of loads, among the processes that share the storage.
+  auto& leases()
     requires leases_loads
   {
-    return store_.leases().take(at.id);
-  }
-  /// While it lives, nobody waits for another process for the sake of the calling thread, when others wait for that.
-  auto haste()
-    requires leases_loads
-  {
-    return typename std::remove_cvref_t<decltype(store_.leases())>::haste(store_.leases());
+    return store_.leases();
   }
 
   void count_join(const address& at) noexcept { table_.count_join(at.id.low); }

@@ -12,6 +12,7 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/core/time.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/redis_address.hpp>
@@ -37,17 +38,19 @@ struct redis {
   using policy_axis = axis::storage;
   class store;
 
-  std::string url{};          ///< `redis://[user@]host[:port][/database]`, without the password; instead of host, port, user and database
-  std::string host{};         ///< this machine, when nothing else is given
+  std::string url{};  ///< `redis://[user@]host[:port][/database]`, without the password; instead of host, port, user and database
+  std::string host{};  ///< this machine, when nothing else is given
   std::uint16_t port = remote::redis_address::usual_port;
   std::string unix_socket{};  ///< path of a socket file; instead of a host
   unsigned database = 0;
-  std::string user{};         ///< the server's default user, when empty
-  secret password{};          ///< never sent unencrypted to another machine, unless `allow_unencrypted_credentials`
-  std::string key_prefix = "larder:";  ///< what all keys begin with: caches that share a server and shall not share values differ in it
+  std::string user{};  ///< the server's default user, when empty
+  secret password{};   ///< never sent unencrypted to another machine, unless `allow_unencrypted_credentials`
+  std::string key_prefix =
+      "larder:";  ///< what all keys begin with: caches that share a server and shall not share values differ in it
   std::uint64_t chunk_size = std::uint64_t{4} << 20U;  ///< bytes, 4 KiB to 4 MiB
   std::chrono::milliseconds time_to_live{0};           ///< the server drops an entry so long after it was put; 0: never
-  remote_timeouts timeouts{std::chrono::seconds(1), std::chrono::seconds(2), std::chrono::seconds(5), 1024, std::chrono::milliseconds(0)};
+  remote_timeouts timeouts{std::chrono::seconds(1), std::chrono::seconds(2), std::chrono::seconds(5), 1024,
+                           std::chrono::milliseconds(0)};
   std::uint64_t max_object = std::uint64_t{16} << 30U;  ///< bytes; a larger value is refused, a larger answer is an error
   unsigned connections = 16;                            ///< kept per server, at most; more threads wait
   bool allow_unencrypted_credentials = false;           ///< send the password unencrypted to other machines, too
@@ -59,7 +62,8 @@ struct redis {
   remote::redis_settings checked() const {
     const auto refuse = [](const std::string& why) { core::fail(error_cause::invalid_argument, "redis: " + why); };
     remote::redis_settings out;
-    if (!url.empty() + !host.empty() + !unix_socket.empty() > 1) refuse("url, host and unix_socket exclude each other; give one of them");
+    if (!url.empty() + !host.empty() + !unix_socket.empty() > 1)
+      refuse("url, host and unix_socket exclude each other; give one of them");
     out.login = {user, password, database, timeouts, allow_unencrypted_credentials};
     if (!url.empty()) {
       remote::redis_url read = remote::parse_redis_url(url);
@@ -72,16 +76,20 @@ struct redis {
       out.address.socket_path = unix_socket;
     } else {
       out.address = {host.empty() ? "127.0.0.1" : host, port, {}};
-      if (!remote::is_redis_host(out.address.host)) refuse("host is not the name or number of a machine; an address with a port is a url");
+      if (!remote::is_redis_host(out.address.host))
+        refuse("host is not the name or number of a machine; an address with a port is a url");
       if (port == 0) refuse("port is 0; give 1 to 65535");
     }
     if (!out.login.user.empty() && password.empty()) refuse("a user without a password; set password");
     if (!password.empty() && !out.address.is_local() && !allow_unencrypted_credentials)
-      refuse("the password for " + out.address.printable() + " would travel unencrypted; use a tunnel on this machine, or set allow_unencrypted_credentials");
+      refuse("the password for " + out.address.printable() +
+             " would travel unencrypted; use a tunnel on this machine, or set allow_unencrypted_credentials");
     constexpr std::size_t longest_prefix = 200;
-    if (key_prefix.empty() || key_prefix.size() > longest_prefix) refuse("key_prefix has 1 to " + std::to_string(longest_prefix) + " characters");
+    if (key_prefix.empty() || key_prefix.size() > longest_prefix)
+      refuse("key_prefix has 1 to " + std::to_string(longest_prefix) + " characters");
     for (const char c : key_prefix)
-      if (c <= 0x20 || c >= 0x7f || c == '{' || c == '}') refuse("key_prefix holds a brace, a space or a foreign character; use letters, digits and : . - _ /");
+      if (c <= 0x20 || c >= 0x7f || c == '{' || c == '}')
+        refuse("key_prefix holds a brace, a space or a foreign character; use letters, digits and : . - _ /");
     if (chunk_size < remote::redis_object::smallest_chunk || chunk_size > remote::redis_object::largest_chunk)
       refuse("chunk_size is " + std::to_string(chunk_size) + "; give 4 KiB to 4 MiB");
     if (time_to_live.count() < 0) refuse("time_to_live is negative; give 0 for none");
@@ -100,21 +108,33 @@ class redis::store {
  public:
   store(const redis& policy, error_sink& errors)
       : client_(policy.checked()),
-        objects_(client_, errors, {policy.key_prefix, static_cast<std::uint32_t>(policy.chunk_size), policy.time_to_live, policy.max_object}),
+        objects_(client_, errors,
+                 {policy.key_prefix, static_cast<std::uint32_t>(policy.chunk_size), policy.time_to_live, policy.max_object}),
         leases_(client_, policy.key_prefix, policy.load_lease) {}
   store(const store&) = delete;
   store& operator=(const store&) = delete;
 
   std::optional<bytes> get(std::string_view name, const byte_range& range = {}) { return objects_.get(name, range); }
   std::optional<blob_info> head(std::string_view name) { return objects_.head(name); }
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) { return objects_.put(name, parts, mode, duration::max()); }
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) {
+    return objects_.put(name, parts, mode, duration::max());
+  }
   /// The same for an object that is of no use any more after so long: the server drops it then.
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, duration useful) { return objects_.put(name, parts, mode, useful); }
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, duration useful) {
+    return objects_.put(name, parts, mode, useful);
+  }
   bool erase(std::string_view name) { return objects_.erase(name); }
   /// Objects that come or go meanwhile may be missed.
   template <class F>
   void list(std::string_view prefix, F&& f) {
     objects_.list(prefix, std::forward<F>(f));
+  }
+  /// What the requests so far have cost. A server that failed is asked again each time, so it counts as healthy always.
+  remote_report report() const {
+    remote_report out;
+    client_.add_to(out);
+    objects_.add_to(out);
+    return out;
   }
   /// By which `get_or_load` agrees with other machines.
   storage::redis_leases& leases() noexcept { return leases_; }

@@ -195,16 +195,11 @@ class remote_engine {
   }
   void note_load(duration cost) noexcept { gate_.note_load(cost); }
 
-  /// The lease of the key among the processes and machines that share the store.
-  auto lease(const address& at)
+  /// The leases of loads, among the processes and machines that share the storage.
+  auto& leases()
     requires leases_loads
   {
-    return store_.leases().take(at.id);
-  }
-  auto haste()
-    requires leases_loads
-  {
-    return typename std::remove_cvref_t<decltype(store_.leases())>::haste(store_.leases());
+    return store_.leases();
   }
 
   bool admits(const address&, std::uint64_t) const noexcept { return true; }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <stop_token>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -32,13 +33,22 @@ struct no_lease {
 
 /// An engine whose loads are agreed on with other processes.
 template <class Engine>
-concept leasing = requires(Engine& engine, const typename Engine::address& at) { engine.lease(at); };
+concept leasing = requires(Engine& engine) { engine.leases(); };
 
 /// The lease of the key, as far as it can be had without waiting.
 template <class Engine>
 auto lease_of(Engine& engine, const typename Engine::address& at) {
   if constexpr (leasing<Engine>)
-    return engine.lease(at);
+    return engine.leases().take(at.id);
+  else
+    return no_lease{};
+}
+
+/// While it lives, nobody waits for another process for the sake of the calling thread, when others wait for that.
+template <class Engine>
+auto haste_of(Engine& engine) {
+  if constexpr (leasing<Engine>)
+    return typename std::remove_cvref_t<decltype(engine.leases())>::haste(engine.leases());
   else
     return no_lease{};
 }

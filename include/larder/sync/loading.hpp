@@ -148,12 +148,8 @@ class loading {
 
   /// Waits for somebody else's flight. Other processes are not waited for meanwhile, if that would keep a lease of the caller's.
   Value wait(Cache& cache, const flight& flown, const std::stop_token& stop) {
-    if constexpr (leasing<decltype(Cache::engine_)>) {
-      const auto haste = cache.engine_.haste();
-      return flights_.wait(flown, stop);
-    } else {
-      return flights_.wait(flown, stop);
-    }
+    [[maybe_unused]] const auto haste = haste_of(cache.engine_);
+    return flights_.wait(flown, stop);
   }
 
   /// Leads a flight: looks once more (somebody may just have landed, here or in another process), loads, stores, tells the waiters.

@@ -1,6 +1,8 @@
 #include <larder/remote/curl_transport.hpp>
 #include <larder/testing/blob_server.hpp>
 
+#include "closed_proxy.hpp"
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
@@ -148,6 +150,18 @@ TEST_CASE("a connection that closes between a head and its body costs the reques
     CHECK(transport.send(request).status == 204);
     CHECK(sends_left == -1);
   }
+}
+
+TEST_CASE("the proxy that the environment names is used, unless the settings say otherwise or the address is this machine's own") {
+  const larder::test::closed_proxy proxy;
+  blob_server server;
+  remote::transport_settings settings = patient();
+  remote::http_request request;
+  request.target = remote::parse_url(larder::test::closed_proxy::unlike_loopback(server.port())).child("o");
+  CHECK_THROWS_AS(remote::curl_transport(settings).send(request), larder::error);
+  CHECK(remote::curl_transport(settings).send(request_to(server, "GET", "o")).status == 404);
+  settings.use_proxy = false;
+  CHECK(remote::curl_transport(settings).send(request).status == 404);
 }
 
 TEST_CASE("any status is an answer, with its headers and the beginning of its body") {

@@ -1,7 +1,9 @@
+#include <larder/remote/curl_transport.hpp>
 #include <larder/remote/managed_identity_credential.hpp>
 #include <larder/remote/token_cache.hpp>
 
 #include "azure_fixture.hpp"
+#include "closed_proxy.hpp"
 
 #include <atomic>
 #include <deque>
@@ -80,7 +82,8 @@ TEST_CASE("the metadata service is asked as its manual says, and its texts are r
 TEST_CASE("without a variable the metadata service is the link-local one") {
   const variables values;
   pauses waited;
-  CHECK(credential(settings_of(values, waited)).endpoint().printable() == "http://169.254.169.254/metadata/identity/oauth2/token");
+  CHECK(credential(settings_of(values, waited)).endpoint().printable() ==
+        "http://169.254.169.254/metadata/identity/oauth2/token");
 }
 
 TEST_CASE("one of a machine's identities is named by the field that is given, or by AZURE_CLIENT_ID") {
@@ -144,7 +147,8 @@ TEST_CASE("where nobody answers the service is asked once, with a second to conn
   remote::managed_identity_credential<nobody> subject(settings_of(values, waited));
   for (int i = 0; i < 2; ++i) {
     CHECK_THROWS_AS(subject.fetch({}, asked_at), remote::credential_unavailable);
-    CHECK(says(failure_of([&] { subject.fetch({}, asked_at); }), "no metadata service answers at http://169.254.169.254/metadata/identity/oauth2/token (timeout)"));
+    CHECK(says(failure_of([&] { subject.fetch({}, asked_at); }),
+               "no metadata service answers at http://169.254.169.254/metadata/identity/oauth2/token (timeout)"));
   }
   CHECK(nobody::limits() == std::vector<std::chrono::milliseconds>(4, 1s));
   CHECK(waited.spans().empty());
@@ -210,11 +214,12 @@ TEST_CASE("a stop ends the asking in a pause") {
 }
 
 TEST_CASE("a machine without an identity, and one of another cloud, make the credential unavailable at once") {
-  for (const scripted_answer& answer : std::vector<scripted_answer>{{.status = 400, .body = R"({"error":"invalid_request","error_description":"PLANTED Identity not found"})"},
-                                                                    {.status = 401},
-                                                                    {.status = 403, .body = planted},
-                                                                    {.status = 404, .headers = {{"Server", "EC2ws"}}},
-                                                                    {.status = 404, .headers = {{"Metadata-Flavor", "Google"}}}}) {
+  for (const scripted_answer& answer : std::vector<scripted_answer>{
+           {.status = 400, .body = R"({"error":"invalid_request","error_description":"PLANTED Identity not found"})"},
+           {.status = 401},
+           {.status = 403, .body = planted},
+           {.status = 404, .headers = {{"Server", "EC2ws"}}},
+           {.status = 404, .headers = {{"Metadata-Flavor", "Google"}}}}) {
     CAPTURE(answer.status);
     metadata_service service;
     credential subject(service.settings());
@@ -236,32 +241,33 @@ TEST_CASE("a machine without an identity, and one of another cloud, make the cre
 TEST_CASE("replies that cannot be used are failures without their words") {
   metadata_service service;
   credential subject(service.settings());
-  for (const scripted_answer& answer : std::vector<scripted_answer>{{.body = planted}, {.body = R"({"access_token":"PLANTED"})"}, {.status = 302, .headers = {{"Location", "http://127.0.0.1/PLANTED"}}}, {.body = std::string(70'000, 'x')}}) {
+  for (const scripted_answer& answer :
+       std::vector<scripted_answer>{{.body = planted},
+                                    {.body = R"({"access_token":"PLANTED"})"},
+                                    {.status = 302, .headers = {{"Location", "http://127.0.0.1/PLANTED"}}},
+                                    {.body = std::string(70'000, 'x')}}) {
     service.lay_down(1, answer);
     CHECK(failure_of([&] { subject.fetch({}, asked_at); }));
   }
 }
 
-TEST_CASE("a proxy that would see the request makes the credential unavailable, unless NO_PROXY names the host") {
-  const remote::url service = remote::parse_url("http://169.254.169.254/a");
-  const auto found = [&](const variables::map& set, const remote::url& target) {
-    const variables values(set);
-    return remote::proxy_variable_for(target, [&](const std::string& name) { return values[name]; });
-  };
-  CHECK(found({}, service) == std::nullopt);
-  CHECK(found({{"http_proxy", "http://p"}}, service) == "http_proxy");
-  CHECK(found({{"HTTP_PROXY", "http://p"}}, service) == std::nullopt);  // libcurl does not read it: a CGI client could set it
-  CHECK(found({{"https_proxy", "http://p"}}, service) == std::nullopt);
-  CHECK(found({{"ALL_PROXY", "http://p"}}, service) == "ALL_PROXY");
-  CHECK(found({{"all_proxy", "http://p"}}, remote::parse_url("http://127.0.0.1:5")) == std::nullopt);
-  CHECK(found({{"HTTPS_PROXY", "http://p"}}, remote::parse_url("https://h")) == "HTTPS_PROXY");
-  CHECK(found({{"http_proxy", "http://p"}, {"NO_PROXY", "a, 169.254.169.254"}}, service) == std::nullopt);
-  CHECK(found({{"http_proxy", "http://p"}, {"no_proxy", "*"}}, service) == std::nullopt);
-  CHECK(found({{"http_proxy", "http://p"}, {"no_proxy", "a"}, {"NO_PROXY", "169.254.169.254"}}, service) == "http_proxy");
-  CHECK(found({{"http_proxy", "http://p"}, {"no_proxy", "169.254.169.25,1169.254.169.254"}}, service) == "http_proxy");
+TEST_CASE("neither the metadata service nor App Service is asked through the proxy that the environment names") {
+  const larder::test::closed_proxy proxy;
+  metadata_service service;
+  const std::string address = larder::test::closed_proxy::unlike_loopback(service.server.port());
+  remote::http_request other;
+  other.target = remote::parse_url(address);
+  CHECK(failure_of([&] { remote::curl_transport({}).send(other); }));  // what goes through it does not come
+  CHECK(service.server.count() == 0);
 
-  variables values(variables::map{{"http_proxy", "http://user:PLANTED@proxy.example"}});
-  pauses waited;
-  CHECK_THROWS_AS(credential{settings_of(values, waited)}, remote::credential_unavailable);
-  CHECK(says(failure_of([&] { credential{settings_of(values, waited)}; }), "add 169.254.169.254 to NO_PROXY"));
+  service.values.set("AZURE_POD_IDENTITY_AUTHORITY_HOST", address);
+  credential machine(service.settings());
+  CHECK(machine.fetch({}, asked_at).text.reveal() == "ey.token");  // probing
+  CHECK(machine.fetch({}, asked_at).text.reveal() == "ey.token");  // patiently
+  service.values.set("IDENTITY_ENDPOINT", address + "/msi/token");
+  service.values.set("IDENTITY_HEADER", planted);
+  CHECK(credential(service.settings()).fetch({}, asked_at).text.reveal() == "ey.token");
+  const std::vector<scripted_request> seen = service.server.requests();
+  REQUIRE(seen.size() == 3);
+  for (const scripted_request& each : seen) CHECK(each.target.starts_with("/m"));  // a proxy would be asked for the whole address
 }

@@ -1,5 +1,6 @@
 // A connection, and the client over it, against servers that are silent, cut, lie or log in oddly.
 
+#include <larder/core/remote_report.hpp>
 #include <larder/remote/redis_client.hpp>
 #include <larder/remote/redis_connection.hpp>
 #include <support/redis_script.hpp>
@@ -187,6 +188,22 @@ TEST_CASE("an idle connection that the server closed is replaced without a failu
   redis_client client(at(server.port()));
   for (int i = 0; i < 5; ++i) CHECK(get(client).value == "hello");
   CHECK(server.connections() == 5);
+}
+
+TEST_CASE("what a connection lost that others had used is asked for again, and reported so") {
+  std::atomic<int> served{0};
+  redis_script server([&](redis_script::peer& peer) {
+    const bool first = ++served == 1;
+    peer.command();
+    peer.say("$5\r\nhello\r\n");
+    if (first) peer.command();  // and not a word
+  });
+  redis_client client(at(server.port()));
+  larder::remote_report report;
+  for (int i = 0; i < 2; ++i) CHECK(get(client).value == "hello");
+  client.add_to(report);
+  CHECK(report.requests == 3);
+  CHECK(report.retries == 1);
 }
 
 TEST_CASE("what was asked for ahead is bounded by bytes") {

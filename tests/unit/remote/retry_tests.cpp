@@ -174,6 +174,8 @@ TEST_CASE("a server that says when is not asked sooner, nor waited for longer th
   CHECK(pause_after({{"retry-after", "Tue, 14 Nov 2023 22:13:25 GMT"}}) == 5s);
   CHECK(pause_after({{"retry-after", "Tue, 14 Nov 2023 22:13:25 GMT"}, {"date", "not a date"}}) == 5s);
   CHECK(pause_after({{"retry-after", "Tue, 14 Nov 2033 22:13:25 GMT"}}) == 10s);
+  CHECK(pause_after({{"retry-after", "Tuesday, 14-Nov-23 22:13:25 GMT"}}) ==
+        0ms);  // a form that no server may send any more: not read
 }
 
 TEST_CASE("a pause that would end after the time for the answer is not begun") {

@@ -1,6 +1,7 @@
 // redis against a real redis-server, which is started here. Skipped, with a word, where it is not installed.
 
 #include <larder/cache.hpp>
+#include <larder/core/remote_report.hpp>
 #include <larder/expiry/expire_after_write.hpp>
 #include <larder/expiry/ttl.hpp>
 #include <larder/limit/unbounded.hpp>
@@ -382,11 +383,34 @@ TEST_CASE("a server that dies and comes back is failures in between, counted, an
   CHECK(!cache.contains("a"));
   CHECK(cache.stats().errors[error_cause::network] == 3);
   CHECK(told[error_cause::network] == 3);
+  REQUIRE(cache.stats().remote);
+  CHECK(cache.stats().remote->requests >= 8);  // asked while it is dead, too
   server.start();
   CHECK(!cache.get("a"));
   CHECK(cache.put("a", value));
   CHECK(cache.get("a") == value);
   CHECK(cache.stats().errors[error_cause::network] == 3);
+}
+
+TEST_CASE("the report counts exchanges with the server, and bytes of objects whole and in part") {
+  if (redis_missing()) return;
+  const redis_server server;
+  counting_sink sink;
+  store s(at(server), sink);
+  const auto cost = [&](auto&& f) {
+    const larder::remote_report before = s.report();
+    f();
+    const larder::remote_report of = s.report().since(before);
+    return std::array{of.requests, of.bytes_sent, of.bytes_received};
+  };
+  using figures = std::array<std::uint64_t, 3>;
+  put(s, "a", "x");  // the first put asks how the server evicts
+  CHECK(cost([&] { put(s, "small", pattern(100)); }) == figures{1, 100, 0});
+  CHECK(cost([&] { put(s, "small", pattern(70), put_mode::create_only); }) == figures{1, 70, 0});  // it went all the same
+  CHECK(cost([&] { get(s, "small", {90, 20}); }) == figures{1, 0, 10});
+  CHECK(cost([&] { put(s, "large", pattern(2 * chunk + 5)); }) == figures{2, 2 * chunk + 5, 0});
+  CHECK(cost([&] { get(s, "large", {chunk - 10, 30}); }) == figures{2, 0, 30});
+  CHECK(cost([&] { s.head("large"); }) == figures{1, 0, 0});
 }
 
 TEST_CASE("a server that is stopped is a timeout, and serves again when it goes on") {
