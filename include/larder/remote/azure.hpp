@@ -10,6 +10,7 @@
 #include <larder/core/error.hpp>
 #include <larder/remote/azure_client.hpp>
 #include <larder/remote/azure_connection_string.hpp>
+#include <larder/remote/azure_credential_settings.hpp>
 #include <larder/remote/azure_default_credential.hpp>
 #include <larder/remote/azure_signer.hpp>
 #include <larder/remote/http.hpp>
@@ -39,7 +40,7 @@ struct azure {
   std::string endpoint{};    ///< empty: `https://<account>.blob.core.windows.net`; of an emulator, with the account: `http://127.0.0.1:10000/devstoreaccount1`
   std::string prefix{};      ///< a folder in the container, below which all names go
   remote_timeouts timeouts{};
-  std::string ca_file{};     ///< PEM file of the authorities to trust instead of the system's
+  std::string ca_file{};     ///< PEM file of the authorities to trust instead of the system's, by the default credentials as well
   std::uint64_t max_object = std::uint64_t{16} << 30U;  ///< bytes; a longer answer is an error, never a short value
   std::uint64_t block_size = std::uint64_t{8} << 20U;   ///< bytes; larger objects are put in blocks of this size
   std::size_t page_size = 5'000;                        ///< names that are asked for in one page of a listing
@@ -109,7 +110,10 @@ struct azure {
     if (!key.empty()) return signer::shared_key(account, key);
     if (!sas.empty()) return signer::sas(sas);
     if (!bearer_token.empty()) return signer::bearer(bearer_token);
-    return signer::tokens(credential ? credential : std::make_shared<remote::azure_default_credential>());
+    if (credential) return signer::tokens(credential);
+    remote::azure_credential_settings chain;
+    chain.transport.ca_file = ca_file;
+    return signer::tokens(std::make_shared<remote::azure_default_credential>(chain));
   }
 
   remote::transport_settings transport() const { return {timeouts, ca_file}; }

@@ -28,7 +28,7 @@ struct azure_credential_settings {
   std::string scope = "https://storage.azure.com/.default";  ///< what the token is for
   std::string tenant{};        ///< instead of AZURE_TENANT_ID, and the tenant that `az` is asked about; empty: its own choice
   managed_identity identity{};
-  transport_settings transport{{.total = std::chrono::seconds(30)}, {}};  ///< for the directory service; others are nearer and have limits of their own
+  transport_settings transport{{.total = std::chrono::seconds(30)}, {}};  ///< for the directory service; others are nearer and have limits of their own, but `ca_file`
   std::chrono::milliseconds command_time{13'000};  ///< for one run of `az`
   bool unencrypted_loopback = false;  ///< for tests: AZURE_AUTHORITY_HOST may be http:// on this machine
   environment_reader variables = process_environment;

@@ -37,7 +37,9 @@ class managed_identity_credential {
  public:
   /// Sends nothing. Throws `credential_unavailable` on platforms that are known and not supported, `larder::error` for settings that cannot work.
   explicit managed_identity_credential(const azure_credential_settings& settings, metadata_probe probe = metadata_probe::on)
-      : pause_(checked(settings).pause), patient_(limits(std::chrono::seconds(5))), probing_(limits(std::chrono::seconds(1))) {
+      : pause_(checked(settings).pause),
+        patient_(limits(settings, std::chrono::seconds(5))),
+        probing_(limits(settings, std::chrono::seconds(1))) {
     if (settings.variables("IDENTITY_ENDPOINT"))
       choose_app_service(settings);
     else
@@ -65,12 +67,12 @@ class managed_identity_credential {
   }
 
  private:
-  static transport_settings limits(std::chrono::milliseconds connect) {
+  static transport_settings limits(const azure_credential_settings& settings, std::chrono::milliseconds connect) {
     return {.timeouts = {.connect = connect,
                          .first_byte = std::chrono::seconds(10),
                          .stall = std::chrono::seconds(5),
                          .total = std::chrono::seconds(20)},
-            .ca_file = {},
+            .ca_file = settings.transport.ca_file,
             .use_proxy = false};
   }
 

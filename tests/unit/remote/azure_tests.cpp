@@ -2,12 +2,19 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <doctest/doctest.h>
+
+#include "support/refusal.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/tls_server.hpp"
 
 using larder::azure;
 using larder::error_cause;
@@ -41,6 +48,30 @@ bool refused(const azure& settings, std::string_view words) {
   CHECK(found);
   return found;
 }
+
+/// Variables of the environment for as long as this lives; an empty one is not set.
+class environment_variables {
+ public:
+  explicit environment_variables(std::initializer_list<std::pair<const char*, std::string>> values) {
+    for (const auto& [name, value] : values) {
+      const char* const was = std::getenv(name);
+      before_[name] = was == nullptr ? "" : was;
+      assign(name, value);
+    }
+  }
+  environment_variables(const environment_variables&) = delete;
+  environment_variables& operator=(const environment_variables&) = delete;
+  ~environment_variables() {
+    for (const auto& [name, value] : before_) assign(name, value);
+  }
+
+ private:
+  static void assign(const std::string& name, const std::string& value) {
+    value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
+  }
+
+  std::map<std::string, std::string> before_;
+};
 
 }  // namespace
 
@@ -129,15 +160,43 @@ TEST_CASE("one kind of credentials, and never over the open network") {
 TEST_CASE("without credentials the default chain is asked, at the first request") {
   const azure settings{.account = "acct", .container = "models"};
   const char* const name = "AZURE_TOKEN_CREDENTIALS";
-  const std::optional<std::string> before = std::getenv(name) == nullptr ? std::nullopt : std::optional<std::string>(std::getenv(name));
-  unsetenv(name);
-  CHECK_FALSE(refusal(settings));
-  setenv(name, "NoSuchCredential", 1);
+  {
+    const environment_variables without{{name, ""}};
+    CHECK_FALSE(refusal(settings));
+  }
+  const environment_variables wrong{{name, "NoSuchCredential"}};
   refused(settings, name);
-  if (before)
-    setenv(name, before->c_str(), 1);
-  else
-    unsetenv(name);
+}
+
+TEST_CASE("the default chain trusts whom the settings name, where its directory service has a certificate of its own") {
+  if (!support::has_openssl()) return;
+  const support::temporary_folder folder;
+  const support::self_signed identity(folder.path());
+  const support::tls_server directory(identity, {});
+  if (directory.port.empty()) {
+    MESSAGE("skipped: this openssl s_server does not tell its port");
+    return;
+  }
+  const std::string body = R"({"token_type":"Bearer","expires_in":3599,"access_token":"by-secret"})";
+  directory.program.write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  const environment_variables set{{"AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential"},
+                                   {"AZURE_TENANT_ID", "tenant-1"},
+                                   {"AZURE_CLIENT_ID", "client-1"},
+                                   {"AZURE_CLIENT_SECRET", "hunter2"},
+                                   {"AZURE_AUTHORITY_HOST", directory.url("localhost")}};
+  larder::remote::http_request request;
+  azure settings{.account = "acct", .container = "models"};
+  SUBCASE("named") {
+    settings.ca_file = identity.certificate;
+    settings.credentials().sign(request);
+    REQUIRE(request.headers.size() == 2);
+    CHECK(request.headers[1].value.reveal() == "Bearer by-secret");
+  }
+  SUBCASE("not named") {
+    const support::refusal came = support::refusal_of([&] { settings.credentials().sign(request); }, {"hunter2"});
+    CHECK(came.cause == error_cause::network);
+    CHECK(support::says(came, "localhost"));
+  }
 }
 
 TEST_CASE("an endpoint with a query is refused without it, and a key needs its account") {

@@ -11,18 +11,10 @@
 #include <larder/testing/blob_server.hpp>
 #include <larder/testing/fault_proxy.hpp>
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
 #include <chrono>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -40,6 +32,7 @@
 #include "support/patient_timeouts.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/tls_server.hpp"
 
 namespace {
 
@@ -453,102 +446,11 @@ TEST_CASE_TEMPLATE("answers that two readers would cut differently are refused o
   }
 }
 
-namespace {
-
-constexpr const char* openssl_path = "/usr/bin/openssl";
-
-/// A child with what it prints on a pipe; ended with this object.
-class child_program {
- public:
-  child_program(std::vector<std::string> arguments) {
-    std::array<int, 2> in{};
-    std::array<int, 2> out{};
-    REQUIRE(::pipe2(in.data(), O_CLOEXEC) == 0);
-    REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, in[0], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&files, out[1], STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&files, out[1], STDERR_FILENO);
-    std::vector<char*> argv;
-    for (std::string& a : arguments) argv.push_back(a.data());
-    argv.push_back(nullptr);
-    started_ = ::posix_spawn(&process_, argv[0], &files, nullptr, argv.data(), environ) == 0;
-    posix_spawn_file_actions_destroy(&files);
-    ::close(in[0]);
-    ::close(out[1]);
-    input_ = in[1];
-    output_ = out[0];
-  }
-  child_program(const child_program&) = delete;
-  ~child_program() {
-    ::close(input_);
-    if (started_) {
-      ::kill(process_, SIGKILL);
-      ::waitpid(process_, nullptr, 0);
-    }
-    ::close(output_);
-  }
-  /// What it printed up to a line break, with it; empty at the end.
-  std::string line() {
-    std::string text;
-    for (char c = 0; c != '\n' && ::read(output_, &c, 1) == 1;) text += c;
-    return text;
-  }
-  /// It has nothing to read any more; its exit status.
-  int wait() {
-    ::close(std::exchange(input_, -1));
-    while (!line().empty()) {
-    }
-    int status = -1;
-    if (started_) ::waitpid(process_, &status, 0);
-    started_ = false;
-    return status;
-  }
-
- private:
-  pid_t process_ = -1;
-  bool started_ = false;
-  int input_ = -1;
-  int output_ = -1;
-};
-
-/// `openssl s_server` for localhost, with these options more; it answers any GET with a page.
-struct tls_server {
-  tls_server(const std::string& key, const std::string& certificate, const std::vector<std::string>& options)
-      : program(arguments(key, certificate, options)) {
-    for (std::string text = program.line(); !text.empty(); text = program.line())
-      if (text.starts_with("ACCEPT ")) {
-        port = text.substr(text.rfind(':') + 1);
-        while (!port.empty() && (port.back() == '\n' || port.back() == '\r')) port.pop_back();
-        return;
-      }
-  }
-  static std::vector<std::string> arguments(const std::string& key, const std::string& certificate,
-                                            const std::vector<std::string>& options) {
-    std::vector<std::string> all{openssl_path, "s_server", "-accept", "127.0.0.1:0", "-key", key, "-cert", certificate, "-www"};
-    all.insert(all.end(), options.begin(), options.end());
-    return all;
-  }
-  std::string url(const std::string& host) const { return "https://" + host + ":" + port; }
-
-  child_program program;
-  std::string port;
-};
-
-}  // namespace
-
 TEST_CASE("E2: TLS is verified, by name too, and nothing older than 1.2 is spoken") {
-  if (!std::filesystem::exists(openssl_path)) {
-    MESSAGE("skipped: no openssl");
-    return;
-  }
+  if (!has_openssl()) return;
   const support::temporary_folder folder;
-  const std::string key = folder / "key.pem";
-  const std::string certificate = folder / "cert.pem";
-  REQUIRE(child_program({openssl_path, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
-                         "-days", "2", "-subj", "/CN=other.example", "-addext", "subjectAltName=DNS:localhost"})
-              .wait() == 0);
+  const self_signed identity(folder.path());
+  const std::string& certificate = identity.certificate;
   const auto ask = [&](const std::string& url, const std::string& ca_file) {
     client_over<remote::curl_transport> client(url, patient, ca_file);
     return refusal_of([&] { client.get("o"); });
@@ -559,7 +461,7 @@ TEST_CASE("E2: TLS is verified, by name too, and nothing older than 1.2 is spoke
     return came.cause == error_cause::network;
   };
   {
-    const tls_server server(key, certificate, {"-tls1_2"});
+    const tls_server server(identity, {"-www", "-tls1_2"});
     if (server.port.empty()) {
       MESSAGE("skipped: this openssl s_server does not tell its port");
       return;
@@ -570,7 +472,9 @@ TEST_CASE("E2: TLS is verified, by name too, and nothing older than 1.2 is spoke
     CHECK_FALSE(ask(server.url("localhost"), certificate).cause);
   }
   const std::vector<std::string> old{"-tls1_1", "-cipher", "ALL:@SECLEVEL=0"};
-  const tls_server server(key, certificate, old);
+  std::vector<std::string> served{"-www"};
+  served.insert(served.end(), old.begin(), old.end());
+  const tls_server server(identity, served);
   std::vector<std::string> control{openssl_path, "s_client", "-connect", "127.0.0.1:" + server.port};
   control.insert(control.end(), old.begin(), old.end());
   if (server.port.empty() || child_program(control).wait() != 0) {
