@@ -153,6 +153,11 @@ class cache {
     static_assert(context_type::template has<ttl>, "larder: put(key, value, ttl) needs the policy larder::ttl");
     return store(key, std::move(value), {.time_to_live = core::positive_period(time_to_live, "put(key, value, ttl)")});
   }
+  /// The same into a remote storage, with word of how far a large value has come, and a way to give it up, which is a counted refusal.
+  bool put(key_view key, Value value, const transfer_control& control) {
+    static_assert(core::is_remote_storage<where>, "larder: put(key, value, control) follows a transfer, which only a remote storage has; use put(key, value)");
+    return store(key, std::move(value), {.control = &control});
+  }
   /// Stores when the key is not there; false when it is, or when the put was refused.
   bool put_if_absent(key_view key, Value value) { return store(key, std::move(value), {.only_if_absent = true}); }
 
@@ -357,10 +362,17 @@ class cache {
     engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); });
     return found;
   }
+  /// A look-up that can be given up where it takes time: in a remote storage.
+  std::optional<Value> find(key_view key, look how, const std::stop_token& stop) {
+    if constexpr (is_remote)
+      return find_far(key, transfer_control{stop, {}}, nullptr, how);
+    else
+      return find(key, how);
+  }
   /// A look-up in a remote storage whose value may land in a faster tier.
-  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* room) {
+  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* room, look how = look::use) {
     std::optional<Value> found;
-    engine_.read(engine_.locate(key), look::use, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
+    engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
     return found;
   }
   /// Does a write: loads of the key that are on their way are not stored, nor those that begin meanwhile and may have found the older value.

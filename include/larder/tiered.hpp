@@ -132,6 +132,11 @@ class tiered {
     const duration period = core::positive_period(time_to_live, "put(key, value, ttl)");
     return write(key, [&] { return row_.put(key, value, {.time_to_live = period}); });
   }
+  /// The same with word of how far a large value has come on its way to a remote tier that is written at once, and a way to give that up:
+  /// that tier then refuses the value, the others take it.
+  bool put(key_view key, mapped_type value, const transfer_control& control) {
+    return write(key, [&] { return row_.put(key, value, {.control = &control}); });
+  }
   /// Stores when no tier has the key. The slowest tier that is written at once decides between two that try together.
   bool put_if_absent(key_view key, mapped_type value) {
     if (contains(key)) return false;

@@ -326,6 +326,13 @@ concept expiring_blob_store =
 class download_target;    // core/transfer.hpp
 struct transfer_control;
 
+/// A blob store whose puts can be followed and given up: `put(name, parts, mode, control) -> bool`.
+template <class S>
+concept followed_store = blob_store<S> && requires(S store, const std::string_view name, const std::span<const bytes> parts, const put_mode mode,
+                                                   const transfer_control& control) {
+  { store.put(name, parts, mode, control) } -> std::same_as<bool>;
+};
+
 /// A blob store that brings large objects in pieces: `fetch(name, target, control) -> bool` lets the object land in the target, or says
 /// that there is none. The engine over it then has the whole of an entry in one allocation, or on a disk, each chunk checked as it comes;
 /// over other stores a value is one answer of `get`.

@@ -2,6 +2,7 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
+#include <larder/core/error.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/remote/byte_budget.hpp>
 #include <larder/remote/parallel_download.hpp>
@@ -37,7 +38,8 @@ class object_transfers {
     return download_.fetch(client, name, target, control);
   }
   /// In one request, or in parts side by side where the object is larger than a part and the client takes parts. A client
-  /// that can say beforehand that an object cannot be put has `admits(name, size, mode) -> bool`.
+  /// that can say beforehand that an object cannot be put has `admits(name, size, mode) -> bool`; one whose put can be given up
+  /// while it is under way takes a `std::stop_token` after the mode.
   template <class Client>
   bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode,
            const transfer_control& control = {}) {
@@ -48,10 +50,27 @@ class object_transfers {
         return upload_.put(client, name, content, mode, control);
       }
     }
-    return client.put(name, content, mode);
+    const std::uint64_t size = total_size(content);
+    stop_if_asked(control);
+    if (control.progress) control.progress(0, size);
+    const bool stored = put_at_once(client, name, content, mode, control);
+    if (stored && control.progress) control.progress(size, size);
+    return stored;
   }
 
  private:
+  static void stop_if_asked(const transfer_control& control) {
+    if (control.stop.stop_requested()) core::fail(error_cause::cancelled, "a put was not begun because a stop was requested");
+  }
+  template <class Client>
+  static bool put_at_once(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode,
+                          const transfer_control& control) {
+    if constexpr (requires { client.put(name, content, mode, control.stop); })
+      return client.put(name, content, mode, control.stop);
+    else
+      return client.put(name, content, mode);
+  }
+
   static const transfer_settings& checked(const transfer_settings& settings) {
     settings.check();
     return settings;

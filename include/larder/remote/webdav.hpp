@@ -103,7 +103,7 @@ class webdav::client {
     return blob_info{*size, std::string(answer.header("etag").value_or(""))};
   }
 
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) {
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop = {}) {
     remote::check_blob_name(name);
     if (const std::uint64_t size = total_size(parts); size > max_object_)
       core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
@@ -112,12 +112,12 @@ class webdav::client {
     if (!plain_.load(std::memory_order_relaxed)) {
       // Nobody else writes there: `~` is in no object's name.
       const std::string beside = std::string(name) + "~" + remote::random_mark();
-      write(beside, parts, false);
+      write(beside, parts, false, stop);
       if (const std::optional<bool> moved = move(beside, name, parts, mode)) return *moved;
       plain_.store(true, std::memory_order_relaxed);
       erase_quietly(beside);
     }
-    return write(name, parts, mode == put_mode::create_only);
+    return write(name, parts, mode == put_mode::create_only, stop);
   }
 
   bool erase(std::string_view name) {
@@ -187,10 +187,11 @@ class webdav::client {
   }
 
   /// PUT, making the collections above when they are missing; false when `only_new` met an object.
-  bool write(std::string_view name, std::span<const bytes> parts, bool only_new) {
+  bool write(std::string_view name, std::span<const bytes> parts, bool only_new, const std::stop_token& stop) {
     remote::http_request request = request_to("PUT", base_.child(name));
     request.body = parts;
     request.has_body = true;
+    request.stop = stop;
     request.headers.push_back({"Content-Type", "application/octet-stream"});
     if (only_new) request.headers.push_back({"If-None-Match", "*"});
     if (may_lack_collection(500)) request.handled_status = 500;

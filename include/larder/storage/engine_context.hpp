@@ -39,6 +39,7 @@ struct write_mode {
   std::optional<duration> time_to_live = std::nullopt;
   bool only_if_absent = false;
   const sync::load_lease* lease = nullptr;  ///< under which it was loaded, where processes agree on that
+  const transfer_control* control = nullptr;  ///< how the caller follows it on its way to a remote storage, until the write is over
 };
 
 /// The policies of one cache and what every engine does with them: tell the time, expire, report, notify.

@@ -74,7 +74,10 @@ class http_blob<Protocol>::store {
 
   std::optional<bytes> get(std::string_view name, const byte_range& range = {}) { return client_.get(name, range); }
   std::optional<blob_info> head(std::string_view name) { return client_.head(name); }
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) { return transfers_.put(client_, name, parts, mode); }
+  /// `control` follows the object on its way, and ends that.
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const transfer_control& control = {}) {
+    return transfers_.put(client_, name, parts, mode, control);
+  }
   /// Lets an object land where the target says, in ranges side by side when it is large; false when there is none.
   bool fetch(std::string_view name, download_target& target, const transfer_control& control)
     requires remote::part_reading_client<client>

@@ -4,6 +4,7 @@
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
+#include <larder/core/transfer.hpp>
 #include <larder/expiry/refresh_after_write.hpp>
 #include <larder/sync/context_hash.hpp>
 #include <larder/sync/cost_gate.hpp>
@@ -44,7 +45,7 @@ class loading {
     const auto at = cache.engine_.locate(key);
     const bool without_storage = bypasses(cache.engine_);
     if (!without_storage)
-      cache.engine_.read(at, Cache::look::use, [&](const Value& value, instant written) {
+      look(cache, at, Cache::look::use, stop, [&](const Value& value, instant written) {
         found.emplace(value);
         stale = refresh_due(cache, written);
       });
@@ -139,10 +140,18 @@ class loading {
       return false;
   }
 
+  /// A look-up, which a stop ends where it takes time: in a remote storage.
+  template <class Address, class F>
+  static void look(Cache& cache, const Address& at, typename Cache::look how, [[maybe_unused]] const std::stop_token& stop, F&& f) {
+    if constexpr (Cache::is_remote)
+      cache.engine_.read(at, how, f, transfer_control{stop, {}});
+    else
+      cache.engine_.read(at, how, f);
+  }
   template <class Address>
-  static std::optional<Value> look_once_more(Cache& cache, const Address& at) {
+  static std::optional<Value> look_once_more(Cache& cache, const Address& at, const std::stop_token& stop = {}) {
     std::optional<Value> value;
-    cache.engine_.read(at, Cache::look::peek, [&](const Value& v, instant) { value.emplace(v); });
+    look(cache, at, Cache::look::peek, stop, [&](const Value& v, instant) { value.emplace(v); });
     return value;
   }
 
@@ -159,11 +168,12 @@ class loading {
       const auto at = cache.engine_.locate(key);
       auto lease = lease_of(cache.engine_, at);
       std::optional<Value> value;
-      const auto look = [&] { return look_once_more(cache, at); };
+      const auto look_again = [&] { return look_once_more(cache, at, stop); };
       if constexpr (leasing<decltype(Cache::engine_)>)
-        value = wait_for_turn(lease, stop, look, [&] { cache.engine_.count_join(at); });
+        value = wait_for_turn(lease, stop, look_again, [&] { cache.engine_.count_join(at); });
       else
-        value = look();
+        value = look_again();
+      if (!value) refuse_when_stopped(stop);
       if (value) {
         flights_.land(key, flown, *value, [](const Value&) {});
       } else {
