@@ -6,7 +6,9 @@
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/sync/counter.hpp>
+#include <larder/sync/load_runner.hpp>
 #include <larder/sync/single_flight.hpp>
+#include <larder/sync/worker_pool.hpp>
 #include <larder/sync/write_epochs.hpp>
 #include <larder/tier.hpp>
 #include <larder/tier_row.hpp>
@@ -18,7 +20,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <future>
 #include <initializer_list>
+#include <iterator>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -94,6 +99,13 @@ class tiered {
     }
     (value ? hits_ : misses_).add();
     return value;
+  }
+  /// f(const Value&) on the value when some tier has it, as `get` finds it.
+  template <std::invocable<const mapped_type&> F>
+  bool visit(key_view key, F&& f) {
+    const std::optional<mapped_type> value = get(key);
+    if (value) f(*value);
+    return value.has_value();
   }
   /// The value without promotion, statistics or effect on any order.
   std::optional<mapped_type> peek(key_view key) {
@@ -179,20 +191,91 @@ class tiered {
         return std::move(*value);
       }
       bool loaded = false;
-      tier_choice without{};
-      row_.fastest_first([&](auto& tier, auto at) {
-        without[at()] = tier.bypasses();
-        return false;
-      });
       const auto load_it = [&](std::optional<mapped_type>& found) {
         stop_if_asked(stop);
         loaded = true;
-        found.emplace(load(loader, owned, stop));
+        found.emplace(measured(1, [&] { return runner_.template one<mapped_type>(loader, owned, stop); }));
       };
-      value = search(owned, flown, transfer_control{stop, {}}, load_it, without);
+      value = search(owned, flown, transfer_control{stop, {}}, load_it, bypassed());
       (loaded ? misses_ : hits_).add();
       return std::move(*value);
     }
+  }
+  /// The same on a thread of its own. The future never blocks in its destructor; the destructor of the tiers waits for loads that run
+  /// and breaks the promises of those that have not begun.
+  template <class Loader>
+  std::future<mapped_type> get_or_load_async(key_type key, Loader loader) {
+    auto promise = std::make_shared<std::promise<mapped_type>>();
+    std::future<mapped_type> future = promise->get_future();
+    workers_.post([this, promise, key = std::move(key), loader = std::make_shared<Loader>(std::move(loader))] {
+      try {
+        promise->set_value(get_or_load(key, *loader));
+      } catch (...) {
+        promise->set_exception(std::current_exception());
+      }
+    });
+    return future;
+  }
+  /// For each key of the range, in its order, its value; those that no tier has are loaded together by
+  /// `batch_loader(const std::vector<key_type>&)`, which returns as many values in the same order, and go to every writable tier.
+  template <core::iterable Keys, class BatchLoader>
+  std::vector<mapped_type> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
+    using flight = typename flights_type::handle;
+    struct led_flight {
+      flight flown;
+      sync::write_epochs::read epoch;
+    };
+    std::vector<std::optional<mapped_type>> found;
+    std::vector<std::pair<std::size_t, flight>> awaited;  // places in `found`, and who brings their values
+    std::vector<key_type> asked;                          // of those
+    std::vector<key_type> mine;
+    std::vector<led_flight> led;
+    try {
+      const tier_choice without = bypassed();
+      for (const auto& key : keys) {
+        found.push_back(row_.fastest().get(key));
+        if (found.back()) continue;
+        const key_type owned(key);
+        const auto [flown, leads] = flights_.join_or_lead(owned);
+        if (leads) {
+          mine.push_back(owned);
+          led.push_back({flown, sync::write_epochs::read(epochs_, hash(owned))});
+          found_below below = look_below(owned, {}, without);
+          if (below.value) {
+            land_found(owned, flown, below, led.back().epoch);
+            found.back() = std::move(below.value);
+            mine.pop_back();
+            led.pop_back();
+            continue;
+          }
+        }
+        awaited.emplace_back(found.size() - 1, flown);
+        asked.push_back(owned);
+      }
+      if (!mine.empty()) {
+        std::size_t i = 0;
+        for (auto&& each : measured(mine.size(), [&] { return runner_.batch(batch_loader, mine); })) {
+          land_loaded(mine[i], led[i].flown, std::optional<mapped_type>(std::forward<decltype(each)>(each)), led[i].epoch, without);
+          ++i;
+        }
+      }
+    } catch (...) {
+      for (std::size_t i = 0; i < led.size(); ++i) flights_.fail(mine[i], led[i].flown, std::current_exception());
+      throw;
+    }
+    hits_.add(found.size() - awaited.size());
+    misses_.add(mine.size());
+    joined_.add(awaited.size() - mine.size());
+    for (std::size_t i = 0; i < awaited.size(); ++i) {
+      std::optional<mapped_type>& value = found[awaited[i].first];
+      value = flights_.wait(awaited[i].second, {});
+      if (!value)  // that was a search which found nothing
+        value = get_or_load(asked[i], [&](const key_type& key) { return mapped_type(*std::begin(batch_loader(std::vector<key_type>{key}))); });
+    }
+    std::vector<mapped_type> values;
+    values.reserve(found.size());
+    for (std::optional<mapped_type>& value : found) values.push_back(std::move(*value));
+    return values;
   }
 
   /// Drops the key from every writable tier; whether any had it.
@@ -214,6 +297,12 @@ class tiered {
   template <std::predicate<const key_type&> Predicate>
   std::size_t erase_if(Predicate&& predicate) {
     return erase_everywhere(predicate);
+  }
+  /// Drops what is too old now from every tier that is written; the largest number that one tier dropped.
+  std::size_t purge_expired() {
+    std::size_t most = 0;
+    row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.cache().purge_expired()); });
+    return most;
   }
   /// Drops everything from every writable tier.
   void clear() {
@@ -245,11 +334,26 @@ class tiered {
     snapshot.hits = hits_.load();
     snapshot.misses = misses_.load();
     snapshot.promotions = promotions_.load();
-    snapshot.loads = loads_.load();
-    snapshot.load_failures = failures_.load();
     snapshot.joined = joined_.load();
-    snapshot.load_time = duration{static_cast<duration::rep>(time_.load())};
+    snapshot.dropped -= dropped_at_reset_.load();
+    cache_stats loaded;
+    runner_.add_to(loaded);
+    snapshot.loads = loaded.loads;
+    snapshot.load_failures = loaded.load_failures;
+    snapshot.load_time = loaded.load_time;
     return snapshot;
+  }
+  /// Counts anew, in the tiers as well.
+  void reset_stats() {
+    std::uint64_t dropped = 0;
+    row_.fastest_first([&](auto& tier, auto) {
+      tier.cache().reset_stats();
+      dropped += tier.dropped();
+      return false;
+    });
+    dropped_at_reset_.store(dropped);
+    runner_.reset();
+    for (sync::counter<true>* c : {&hits_, &misses_, &promotions_, &joined_}) c->store(0);
   }
   /// The I-th tier's cache, fastest first.
   template <std::size_t I>
@@ -264,50 +368,80 @@ class tiered {
     std::size_t operator()(key_view key) const { return static_cast<std::size_t>(owner->hash(key)); }
   };
   using flights_type = sync::single_flight<key_type, std::optional<mapped_type>, key_hash>;
+  static constexpr std::size_t most_workers = 64;
   static void stop_if_asked(const std::stop_token& stop) {
     if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
   }
   std::uint64_t hash(key_view key) const { return row_.fastest().cache().hash_of(key); }
 
-  /// Leads a flight: looks through the tiers below the first, promotes a hit; `otherwise(value)` may fill in what none had,
-  /// which is then stored everywhere. Tiers that it does `without` are neither asked nor written.
+  /// What the tiers below the first have of a key: the value, in which tier, and where it has landed on its way.
+  struct found_below {
+    std::optional<mapped_type> value;
+    std::size_t tier = 0;
+    landings landed;
+  };
+  /// Looks through the tiers for the leader of a flight, but those that it does `without`.
+  found_below look_below(const key_type& key, const transfer_control& control, const tier_choice& without) {
+    found_below found;
+    found.value = row_.fastest().peek(key);  // somebody may have landed between the miss and this flight
+    if (!found.value)
+      row_.fastest_first([&](auto& tier, auto at) {
+        if constexpr (at() != 0) {
+          if (without[at()]) return false;
+          found.value = tier.get(key, control, row_.template land_above<at()>(key, found.landed));
+          found.tier = at();
+        }
+        return found.value.has_value();
+      });
+    return found;
+  }
+  /// Ends a flight with what a tier had, which is promoted.
+  void land_found(const key_type& key, const typename flights_type::handle& flown, found_below& found, const sync::write_epochs::read& epoch) {
+    departures gone;
+    flights_.land(key, flown, found.value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found.tier, found.landed, epoch, gone); });
+    row_.tell(gone);
+  }
+  /// Ends a flight with what was loaded, or with nothing; a value is stored in every writable tier but those `without`.
+  void land_loaded(const key_type& key, const typename flights_type::handle& flown, const std::optional<mapped_type>& value,
+                   const sync::write_epochs::read& epoch, const tier_choice& without) {
+    departures gone;
+    flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) {
+      // A write that this flight met at its beginning did not see it then: it must have seen it by now.
+      if (!v || !epoch.settled()) return;
+      const sync::write_epochs::write mine(epochs_, hash(key));
+      row_.put(key, *v, {}, without, &gone);
+      if (!mine.alone()) row_.keep_slowest_only(key, &gone);
+    });
+    row_.tell(gone);
+  }
+  /// Leads a flight: looks through the tiers below the first; `otherwise(value)` may fill in what none had. Tiers that it does
+  /// `without` are neither asked nor written.
   template <class Otherwise>
   std::optional<mapped_type> search(const key_type& key, const typename flights_type::handle& flown, const transfer_control& control, Otherwise&& otherwise,
                                     const tier_choice& without = {}) {
-    std::optional<mapped_type> value;
-    landings landed;
     try {
       const sync::write_epochs::read epoch(epochs_, hash(key));
-      std::size_t found_in = 0;
-      value = row_.fastest().peek(key);  // somebody may have landed between the miss and this flight
-      if (!value)
-        row_.fastest_first([&](auto& tier, auto at) {
-          if constexpr (at() != 0) {
-            if (without[at()]) return false;
-            value = tier.get(key, control, row_.template land_above<at()>(key, landed));
-            found_in = at();
-          }
-          return value.has_value();
-        });
-      departures gone;
-      if (value) {
-        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, landed, epoch, gone); });
+      found_below found = look_below(key, control, without);
+      if (found.value) {
+        land_found(key, flown, found, epoch);
       } else {
-        otherwise(value);
-        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) {
-          // A write that this flight met at its beginning did not see it then: it must have seen it by now.
-          if (!v || !epoch.settled()) return;
-          const sync::write_epochs::write mine(epochs_, hash(key));
-          row_.put(key, *v, {}, without, &gone);
-          if (!mine.alone()) row_.keep_slowest_only(key, &gone);
-        });
+        otherwise(found.value);
+        land_loaded(key, flown, found.value, epoch, without);
       }
-      row_.tell(gone);
+      return std::move(found.value);
     } catch (...) {
       flights_.fail(key, flown, std::current_exception());
       throw;
     }
-    return value;
+  }
+  /// The tiers that loads do without for now, as they take longer than loading.
+  tier_choice bypassed() {
+    tier_choice without{};
+    row_.fastest_first([&](auto& tier, auto at) {
+      without[at()] = tier.bypasses();
+      return false;
+    });
+    return without;
   }
 
   /// Copies a value into the faster tiers. When a write of the key came in between, the copies may be older than it and are dropped again.
@@ -339,32 +473,24 @@ class tiered {
     return most;
   }
 
-  template <class Loader>
-  mapped_type load(Loader& loader, const key_type& key, const std::stop_token& stop) {
+  /// Runs what loads so many keys, and lets the tiers know what a key has cost.
+  template <class Load>
+  auto measured(std::size_t keys, Load&& load) {
     const instant begun = steady_time::now();
-    const auto count = [&](sync::counter<true>& counter) {
-      const duration cost = steady_time::now() - begun;
-      counter.add();
-      time_.add(static_cast<std::uint64_t>(cost.count()));
-      return cost;
-    };
-    try {
-      mapped_type value = sync::call_loader<mapped_type>(loader, key, stop);
-      row_.fastest_first([cost = count(loads_)](auto& tier, auto) {
-        tier.note_load(cost);
-        return false;
-      });
-      return value;
-    } catch (...) {
-      count(failures_);
-      throw;
-    }
+    auto loaded = load();
+    row_.fastest_first([cost = (steady_time::now() - begun) / static_cast<duration::rep>(keys)](auto& tier, auto) {
+      tier.note_load(cost);
+      return false;
+    });
+    return loaded;
   }
 
   row row_;
-  sync::counter<true> hits_, misses_, promotions_, loads_, failures_, joined_, time_;
+  sync::counter<true> hits_, misses_, promotions_, joined_, dropped_at_reset_;
+  sync::load_runner<true> runner_;
   sync::write_epochs epochs_;
   flights_type flights_{key_hash{this}};
+  sync::worker_pool<> workers_{most_workers};  // last: its threads load
 };
 
 template <class... Arguments>

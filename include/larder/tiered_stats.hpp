@@ -24,6 +24,9 @@ struct tiered_stats {
   std::uint64_t dropped = 0;     ///< acknowledged values that they never took, as they owed too much (`full_queue::drop_oldest`)
 
   const cache_stats& operator[](std::size_t tier) const noexcept { return tiers[tier]; }
+  static constexpr std::size_t size() noexcept { return Tiers; }
+  auto begin() const noexcept { return tiers.begin(); }
+  auto end() const noexcept { return tiers.end(); }
   double hit_rate() const noexcept {
     return hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses);
   }
