@@ -1,8 +1,9 @@
-// The programs of the design page as printed, as far as their parts exist (azure and the later specializations do not
-// yet). They compile with both compilers; what needs no model file or server is run too.
+// The programs of the design page as printed, as far as their parts exist (the later specializations do not yet). They compile with
+// both compilers; what needs no model file or server is run too.
 #include <larder/larder.hpp>
 
 #include <larder/layer/layer_cache.hpp>
+#include <larder/presets.hpp>
 #include <larder/storage/http_blob.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
@@ -11,6 +12,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 using namespace larder::literals;  // 4_GiB, 64_KiB; brings std::chrono_literals (24h)
 
@@ -57,6 +59,25 @@ struct mru {
   auto layer = layers.get(3);  // a lease: valid while it lives
   layers.set_capacity(larder::max_bytes{512_MiB});
 }
+
+/// Compiled, not run: it would need accounts.
+template <class Memory, class Weights>
+[[maybe_unused]] void shares(Memory& memory_cache, Weights& weights) {
+  auto shared = larder::make_cache<std::string, larder::bytes>(
+      larder::unbounded{}, larder::http_blob{larder::azure{.account = "acct", .container = "models"}});
+
+  // Tiers, fastest first. A hit is promoted; a put goes to each tier by that tier's write mode.
+  larder::tiered models{memory_cache, weights, larder::read_only(shared)};
+
+  auto bucket = larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, larder::http_blob{larder::s3{.bucket = "models"}});
+  larder::tiered others{memory_cache, larder::write_through(weights), larder::write_back(bucket)};
+  others.flush(1s);
+  others.get_or_load_many(std::vector<std::string>{"a"}, [](const std::vector<std::string>& keys) { return std::vector<larder::bytes>(keys.size()); });
+  auto home = larder::presets::model_weights(".cache/weights", 4_GiB, "https://host/models");
+}
+using near_cache = larder::cache<std::string, larder::bytes, larder::max_bytes>;
+using disk_cache = larder::cache<std::string, larder::bytes, larder::max_bytes, larder::expire_after_access, larder::mmap_disk>;
+[[maybe_unused]] constexpr auto* shared_by_tiers = &shares<near_cache, disk_cache>;
 
 }  // namespace
 

@@ -289,7 +289,7 @@ struct byte_range {
 /// What a blob store knows of an object without its bytes.
 struct blob_info {
   std::uint64_t size = 0;
-  std::string etag;
+  std::string etag{};
 };
 
 enum class put_mode : std::uint8_t { replace, create_only };

@@ -1,15 +1,26 @@
 // What a hostile, broken or wrong server can do to a client, and what must come of it: an error of the right cause or the exact
 // value, never a wrong one, never a secret where it can be read, never a request to a place that the server chose. E1, E2 ... are
-// the lines of the project's list of such cases, by which reviewers look for them; those that http_blob_tests.cpp and
-// http_blob_nginx_tests.cpp hold (settings, names, listings, certificates) are not repeated.
+// the lines of the project's list of such cases, by which reviewers look for them. Those that are not here, or not here alone:
+//
+//   E1   each protocol's client and credential for itself; http_blob_resilience, redis, azure_default_credential_tests.cpp
+//   E2   http_blob_nginx_tests.cpp (a custom authority, another name), azure_tests.cpp (token services)
+//   E3   azure, s3, credentials, redis_connection, azure_authority_tests.cpp: credentials go unencrypted to this machine only
+//   E6   blob_name, http_blob_tests.cpp: names; azure_client, s3_client, multistatus, redis_objects: what listings say
+//   E7   redis_command_tests.cpp: words with their lengths
+//   E8   access_token, azure_listing, s3_answer, multistatus, redis_reply_tests.cpp: documents and replies
+//   E11  azure_answer, azure_client, s3_client, http_blob_resilience_tests.cpp
+//   E12  azure_cli_credential, bounded_command, workload_identity_credential_tests.cpp
+//   E15  support/: the servers of tests listen on 127.0.0.1
 
 #include <larder/cache.hpp>
+#include <larder/limit/max_entries.hpp>
 #include <larder/limit/unbounded.hpp>
 #include <larder/observe/error_listener.hpp>
 #include <larder/remote/curl_transport.hpp>
 #include <larder/storage/http_blob.hpp>
 #include <larder/testing/blob_server.hpp>
 #include <larder/testing/fault_proxy.hpp>
+#include <larder/tiered.hpp>
 
 
 #include <chrono>
@@ -482,4 +493,38 @@ TEST_CASE("E2: TLS is verified, by name too, and nothing older than 1.2 is spoke
     return;
   }
   CHECK(refused(ask(server.url("localhost"), certificate)));
+}
+
+TEST_CASE("E14: nothing that writes leaves the process for a tier that is only read, whatever is done to the tiers") {
+  blob_server server;
+  const larder::http_blob policy{larder::webdav{.url = server.url(), .timeouts = patient}};
+  auto elsewhere = larder::make_cache<std::string, std::string>(larder::unbounded{}, policy);
+  CHECK(elsewhere.put("there", "value"));
+  const std::vector<std::string> before = server.paths();
+  const auto writes = [&] {
+    std::uint64_t all = 0;
+    for (const auto& [method, count] : server.counts().requests)
+      if (method != "GET" && method != "HEAD" && method != "PROPFIND") all += count;
+    return all;
+  };
+  const std::uint64_t written = writes();
+  auto near = larder::make_cache<std::string, std::string>(larder::max_entries{100});
+  auto far = larder::make_cache<std::string, std::string>(larder::unbounded{}, policy);
+  larder::tiered tiers{near, larder::read_only(far)};
+  CHECK(tiers.get("there") == "value");
+  CHECK_FALSE(tiers.get("absent"));
+  CHECK(tiers.put("there", "other"));
+  CHECK(tiers.put_if_absent("new", "value"));
+  CHECK(tiers.get_or_load("loaded", [] { return std::string("value"); }) == "value");
+  tiers.get_or_load_many(std::vector<std::string>{"a", "b"},
+                         [](const std::vector<std::string>& keys) { return std::vector<std::string>(keys.size()); });
+  tiers.erase("there");
+  tiers.erase_prefix("t");
+  tiers.erase_if([](const std::string&) { return true; });
+  tiers.purge_expired();
+  tiers.clear();
+  CHECK(tiers.flush());
+  CHECK(writes() == written);
+  CHECK(server.paths() == before);
+  CHECK(far.stats().errors.total() == 0);
 }

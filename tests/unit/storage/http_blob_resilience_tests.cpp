@@ -329,6 +329,20 @@ TEST_CASE("a remote tier that is slower than loading is left out of loads, and f
   CHECK(loads == 13);
   CHECK(memory.size() == 13);
   memory.clear();
+  const auto batch = [&](const std::vector<std::string>& keys) {
+    loads += static_cast<int>(keys.size());
+    return std::vector<larder::bytes>(keys.size(), text("batch"));
+  };
+  SUBCASE("in batches, too") {
+    CHECK(tiers.get_or_load_many(std::vector<std::string>{"k0", "k20"}, batch)[0].text() == "k0");  // the tenth asks
+    CHECK(loads == 14);
+    const std::uint64_t asked = remote.stats().remote->requests;
+    CHECK(tiers.get_or_load_many(std::vector<std::string>{"k21", "k22"}, batch)[1].text() == "batch");
+    CHECK(remote.stats().remote->bypassed == 10);  // of loads, however many keys they are for
+    CHECK(remote.stats().remote->requests == asked);
+    CHECK(memory.contains("k22"));
+    return;
+  }
   CHECK(tiers.get_or_load("k0", load).text() == "k0");  // the tenth asks
   CHECK(loads == 13);
   memory.clear();
