@@ -7,10 +7,10 @@
 #include <larder/core/transfer.hpp>
 #include <larder/sync/counter.hpp>
 #include <larder/sync/load_runner.hpp>
-#include <larder/sync/single_flight.hpp>
 #include <larder/sync/worker_pool.hpp>
 #include <larder/sync/write_epochs.hpp>
 #include <larder/tier.hpp>
+#include <larder/tier_flights.hpp>
 #include <larder/tier_row.hpp>
 #include <larder/tiered_stats.hpp>
 
@@ -47,8 +47,6 @@ class tiered {
   using first_cache = typename std::tuple_element_t<0, std::tuple<Tiers...>>::cache_type;
   using row = tier_row<Tiers...>;
   using tier_choice = typename row::choice;
-  using departures = typename row::departures;
-  using landings = typename row::landings;
 
  public:
   using key_type = typename first_cache::key_type;
@@ -84,7 +82,7 @@ class tiered {
         given_up = false;
         try {
           if (led) {
-            value = search(owned, flown, control, [&](auto&) { stop_if_asked(control.stop); });
+            value = flights_.search(owned, flown, control, [&](auto&) { stop_if_asked(control.stop); });
           } else {
             joined_.add();
             value = flights_.wait(flown, control.stop);
@@ -196,7 +194,7 @@ class tiered {
         loaded = true;
         found.emplace(measured(1, [&] { return runner_.template one<mapped_type>(loader, owned, stop); }));
       };
-      value = search(owned, flown, transfer_control{stop, {}}, load_it, bypassed());
+      value = flights_.search(owned, flown, transfer_control{stop, {}}, load_it, bypassed());
       (loaded ? misses_ : hits_).add();
       return std::move(*value);
     }
@@ -220,7 +218,7 @@ class tiered {
   /// `batch_loader(const std::vector<key_type>&)`, which returns as many values in the same order, and go to every writable tier.
   template <core::iterable Keys, class BatchLoader>
   std::vector<mapped_type> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
-    using flight = typename flights_type::handle;
+    using flight = typename tier_flights<row>::handle;
     struct led_flight {
       flight flown;
       sync::write_epochs::read epoch;
@@ -239,10 +237,10 @@ class tiered {
         const auto [flown, leads] = flights_.join_or_lead(owned);
         if (leads) {
           mine.push_back(owned);
-          led.push_back({flown, sync::write_epochs::read(epochs_, hash(owned))});
-          found_below below = look_below(owned, {}, without);
+          led.push_back({flown, flights_.epoch_of(owned)});
+          auto below = flights_.look_below(owned, {}, without);
           if (below.value) {
-            land_found(owned, flown, below, led.back().epoch);
+            flights_.land_found(owned, flown, below, led.back().epoch);
             found.back() = std::move(below.value);
             mine.pop_back();
             led.pop_back();
@@ -255,7 +253,7 @@ class tiered {
       if (!mine.empty()) {
         std::size_t i = 0;
         for (auto&& each : measured(mine.size(), [&] { return runner_.batch(batch_loader, mine); })) {
-          land_loaded(mine[i], led[i].flown, std::optional<mapped_type>(std::forward<decltype(each)>(each)), led[i].epoch, without);
+          flights_.land_loaded(mine[i], led[i].flown, std::optional<mapped_type>(std::forward<decltype(each)>(each)), led[i].epoch, without);
           ++i;
         }
       }
@@ -280,12 +278,11 @@ class tiered {
 
   /// Drops the key from every writable tier; whether any had it.
   bool erase(key_view key) {
-    const sync::write_epochs::write epoch(epochs_, hash(key));
-    flights_.supersede(key);
-    bool erased = false;
-    row_.slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
-    flights_.supersede(key);
-    return erased;
+    return flights_.change(key, [&](const sync::write_epochs::write&) {
+      bool erased = false;
+      row_.slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
+      return erased;
+    });
   }
   /// Drops each key that starts with the text from every writable tier; the largest number that one tier dropped.
   std::size_t erase_prefix(std::string_view text)
@@ -306,11 +303,7 @@ class tiered {
   }
   /// Drops everything from every writable tier.
   void clear() {
-    const auto epochs = epochs_.write_all();
-    const auto any = [](const key_type&) { return true; };
-    flights_.supersede_if(any);
-    row_.slowest_first([](auto& tier, auto) { tier.clear(); });
-    flights_.supersede_if(any);
+    flights_.change_all([&] { row_.slowest_first([](auto& tier, auto) { tier.clear(); }); });
   }
 
   /// Waits until what `write_back` tiers still owe is written, at most so long; whether that was reached. The destructor
@@ -333,7 +326,7 @@ class tiered {
         row_.all());
     snapshot.hits = hits_.load();
     snapshot.misses = misses_.load();
-    snapshot.promotions = promotions_.load();
+    snapshot.promotions = flights_.promotions();
     snapshot.joined = joined_.load();
     snapshot.dropped -= dropped_at_reset_.load();
     cache_stats loaded;
@@ -353,7 +346,8 @@ class tiered {
     });
     dropped_at_reset_.store(dropped);
     runner_.reset();
-    for (sync::counter<true>* c : {&hits_, &misses_, &promotions_, &joined_}) c->store(0);
+    flights_.reset_promotions();
+    for (sync::counter<true>* c : {&hits_, &misses_, &joined_}) c->store(0);
   }
   /// The I-th tier's cache, fastest first.
   template <std::size_t I>
@@ -362,77 +356,9 @@ class tiered {
   }
 
  private:
-  struct key_hash {
-    using is_transparent = void;
-    const tiered* owner;
-    std::size_t operator()(key_view key) const { return static_cast<std::size_t>(owner->hash(key)); }
-  };
-  using flights_type = sync::single_flight<key_type, std::optional<mapped_type>, key_hash>;
   static constexpr std::size_t most_workers = 64;
   static void stop_if_asked(const std::stop_token& stop) {
     if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
-  }
-  std::uint64_t hash(key_view key) const { return row_.fastest().cache().hash_of(key); }
-
-  /// What the tiers below the first have of a key: the value, in which tier, and where it has landed on its way.
-  struct found_below {
-    std::optional<mapped_type> value;
-    std::size_t tier = 0;
-    landings landed;
-  };
-  /// Looks through the tiers for the leader of a flight, but those that it does `without`.
-  found_below look_below(const key_type& key, const transfer_control& control, const tier_choice& without) {
-    found_below found;
-    found.value = row_.fastest().peek(key);  // somebody may have landed between the miss and this flight
-    if (!found.value)
-      row_.fastest_first([&](auto& tier, auto at) {
-        if constexpr (at() != 0) {
-          if (without[at()]) return false;
-          found.value = tier.get(key, control, row_.template land_above<at()>(key, found.landed));
-          found.tier = at();
-        }
-        return found.value.has_value();
-      });
-    return found;
-  }
-  /// Ends a flight with what a tier had, which is promoted.
-  void land_found(const key_type& key, const typename flights_type::handle& flown, found_below& found, const sync::write_epochs::read& epoch) {
-    departures gone;
-    flights_.land(key, flown, found.value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found.tier, found.landed, epoch, gone); });
-    row_.tell(gone);
-  }
-  /// Ends a flight with what was loaded, or with nothing; a value is stored in every writable tier but those `without`.
-  void land_loaded(const key_type& key, const typename flights_type::handle& flown, const std::optional<mapped_type>& value,
-                   const sync::write_epochs::read& epoch, const tier_choice& without) {
-    departures gone;
-    flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) {
-      // A write that this flight met at its beginning did not see it then: it must have seen it by now.
-      if (!v || !epoch.settled()) return;
-      const sync::write_epochs::write mine(epochs_, hash(key));
-      row_.put(key, *v, {}, without, &gone);
-      if (!mine.alone()) row_.keep_slowest_only(key, &gone);
-    });
-    row_.tell(gone);
-  }
-  /// Leads a flight: looks through the tiers below the first; `otherwise(value)` may fill in what none had. Tiers that it does
-  /// `without` are neither asked nor written.
-  template <class Otherwise>
-  std::optional<mapped_type> search(const key_type& key, const typename flights_type::handle& flown, const transfer_control& control, Otherwise&& otherwise,
-                                    const tier_choice& without = {}) {
-    try {
-      const sync::write_epochs::read epoch(epochs_, hash(key));
-      found_below found = look_below(key, control, without);
-      if (found.value) {
-        land_found(key, flown, found, epoch);
-      } else {
-        otherwise(found.value);
-        land_loaded(key, flown, found.value, epoch, without);
-      }
-      return std::move(found.value);
-    } catch (...) {
-      flights_.fail(key, flown, std::current_exception());
-      throw;
-    }
   }
   /// The tiers that loads do without for now, as they take longer than loading.
   tier_choice bypassed() {
@@ -444,32 +370,19 @@ class tiered {
     return without;
   }
 
-  /// Copies a value into the faster tiers. When a write of the key came in between, the copies may be older than it and are dropped again.
-  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, landings& landed, const sync::write_epochs::read& epoch,
-               departures& gone) {
-    const tier_choice copied = row_.promote(key, value, found_in, landed, gone);
-    promotions_.add(static_cast<std::uint64_t>(std::count(copied.begin(), copied.end(), true)));
-    if (!epoch.undisturbed()) row_.erase_now(key, copied, gone);
-  }
-
   /// Writes one key: loads that are on their way are not stored, and of writes that overlap one wins in all tiers.
   template <class Put>
   bool write(key_view key, Put&& put) {
-    const sync::write_epochs::write epoch(epochs_, hash(key));
-    flights_.supersede(key);
-    const bool stored = put();
-    if (!epoch.alone()) row_.keep_slowest_only(key);
-    flights_.supersede(key);  // those that began meanwhile
-    return stored;
+    return flights_.change(key, [&](const sync::write_epochs::write& epoch) {
+      const bool stored = put();
+      if (!epoch.alone()) row_.keep_slowest_only(key);
+      return stored;
+    });
   }
   template <class Which>
   std::size_t erase_everywhere(Which&& which) {
-    const auto epochs = epochs_.write_all();
-    const auto any = [](const key_type&) { return true; };  // the predicate is the user's and never runs under a lock
-    flights_.supersede_if(any);
     std::size_t most = 0;
-    row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); });
-    flights_.supersede_if(any);
+    flights_.change_all([&] { row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); }); });
     return most;
   }
 
@@ -486,10 +399,9 @@ class tiered {
   }
 
   row row_;
-  sync::counter<true> hits_, misses_, promotions_, joined_, dropped_at_reset_;
+  sync::counter<true> hits_, misses_, joined_, dropped_at_reset_;
   sync::load_runner<true> runner_;
-  sync::write_epochs epochs_;
-  flights_type flights_{key_hash{this}};
+  tier_flights<row> flights_{row_};
   sync::worker_pool<> workers_{most_workers};  // last: its threads load
 };
 
