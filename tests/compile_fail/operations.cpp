@@ -110,6 +110,16 @@ auto file_into_memory(larder::cache<std::string, larder::bytes, larder::max_byte
 auto file_as_a_number(counted& c) { return c.adopt_file("a", "file"); }
 #endif
 
+// expect 17: larder: put(key, value, control) follows a transfer, which only a remote storage has; use put(key, value)
+#if LARDER_COMPILE_FAIL == 17
+auto followed_put(counted& c) { return c.put("a", 1, larder::transfer_control{}); }
+#endif
+
+// expect 18: larder: get(key, control) follows a transfer, which only a remote storage has; use get(key)
+#if LARDER_COMPILE_FAIL == 18
+auto followed_get(counted& c) { return c.get("a", larder::transfer_control{}); }
+#endif
+
 // expect 10: larder: get_or_load_async shares the loaded value, so it must be copyable
 #if LARDER_COMPILE_FAIL == 10
 auto load_move_only_later(owning& c) {

@@ -4,7 +4,7 @@
 //
 //   E1   each protocol's client and credential for itself; http_blob_resilience, redis, azure_default_credential_tests.cpp
 //   E2   http_blob_nginx_tests.cpp (a custom authority, another name), azure_tests.cpp (token services)
-//   E3   azure, s3, credentials, redis_connection, azure_authority_tests.cpp: credentials go unencrypted to this machine only
+//   E3   azure, s3, webdav, redis_connection, azure_authority_tests.cpp: credentials go unencrypted to this machine only
 //   E6   blob_name, http_blob_tests.cpp: names; azure_client, s3_client, multistatus, redis_objects: what listings say
 //   E7   redis_command_tests.cpp: words with their lengths
 //   E8   access_token, azure_listing, s3_answer, multistatus, redis_reply_tests.cpp: documents and replies
