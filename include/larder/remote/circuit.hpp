@@ -1,11 +1,11 @@
 #pragma once
 
 // Stops asking a server that keeps failing, so that it costs its callers nothing while it is down and is not pressed while it
-// recovers. Source: M. Nygard, "Release It!", 2007. After a pause one request at a time tries whether it is well again; each probe
-// that fails doubles the pause.
+// recovers. Source: M. Nygard, "Release It!", 2007. After a pause one request at a time tries whether it is well again; each
+// probe that fails doubles the pause.
 //
-// It knows no protocol: who sends asks before and tells afterwards how it went. `circuit_breaker` does so for HTTP, `redis_client`
-// for Redis.
+// It knows no protocol: who sends asks before and tells afterwards how it went. `circuit_breaker` does so for HTTP,
+// `redis_client` for Redis.
 
 #include <larder/core/error.hpp>
 #include <larder/core/remote_report.hpp>
@@ -37,8 +37,8 @@ struct circuit_breaker_options {
 
 namespace remote {
 
-/// What is believed of one server. Each request that was admitted is either concluded or withdrawn, once. Safe from many threads; a
-/// child of `fork` begins with a healthy server.
+/// What is believed of one server. Each request that was admitted is either concluded or withdrawn, once. Safe from many
+/// threads; a child of `fork` begins with a healthy server.
 template <class Timing = steady_timing>
 class circuit {
  public:
@@ -52,11 +52,6 @@ class circuit {
   /// Throws `larder::error` for options that make no sense.
   circuit(Timing timing, const circuit_breaker_options& options)
       : timing_(std::move(timing)), options_(checked(options)), state_(options_) {}
-
-  /// Whether a failure of this cause is the server's, as opposed to the request's or the caller's.
-  static bool blames_server(error_cause cause) noexcept {
-    return cause == error_cause::network || cause == error_cause::timeout || cause == error_cause::server;
-  }
 
   /// Asked before each request; a refusal is counted and needs no conclusion.
   admission admit() {
@@ -89,10 +84,7 @@ class circuit {
       mine.probing = false;
       const time_point now = timing_.now();
       if (failures == 0) {
-        degraded_.add(static_cast<std::uint64_t>(std::chrono::duration_cast<duration>(now - mine.opened_at).count()));
-        mine.open = false;
-        mine.pause = options_.pause;
-        begin_turn(mine);
+        close(mine, now);
       } else {
         mine.pause = std::min(mine.pause * 2, options_.longest_pause);
         mine.closed_until = now + mine.pause;
@@ -115,12 +107,27 @@ class circuit {
     mine.closed_until = mine.opened_at + mine.pause;
     begin_turn(mine);
   }
+  /// A request failed with this cause after so many tries: concluded, when that says something about the server, else withdrawn.
+  void fail(const admission& entry, error_cause cause, unsigned tries) {
+    if (tries == 0 || (cause != error_cause::network && cause != error_cause::timeout && cause != error_cause::server))
+      withdraw(entry);
+    else
+      conclude(entry, tries, std::string(to_string(cause)) + " failure");
+  }
   /// The outcome says nothing about the server; if it was a probe, the next request is one.
   void withdraw(const admission& entry) {
     if (!entry.probe) return;
     state& mine = state_.get();
     const std::lock_guard lock(mine.mutex);
     if (entry.turn == mine.turn) mine.probing = false;
+  }
+
+  /// The server is not asked any more: it is not degraded any longer, and begins anew should it ever be asked again.
+  void forget() {
+    state* const mine = state_.find();
+    if (mine == nullptr) return;
+    const std::lock_guard lock(mine->mutex);
+    if (mine->open) close(*mine, timing_.now());
   }
 
   /// Into the report of several servers, too: its state is the worst of theirs, its times are added.
@@ -179,6 +186,12 @@ class circuit {
       ++mine.seen;
     mine.recent[mine.at] = failed;
     mine.at = (mine.at + 1) % options_.window;
+  }
+  void close(state& mine, time_point now) {
+    degraded_.add(static_cast<std::uint64_t>(std::chrono::duration_cast<duration>(now - mine.opened_at).count()));
+    mine.open = mine.probing = false;
+    mine.pause = options_.pause;
+    begin_turn(mine);
   }
   static void begin_turn(state& mine) {
     ++mine.turn;

@@ -3,8 +3,8 @@
 // Leaves an HTTP server alone that keeps failing, as a transport around a transport; when and for how long says `circuit`.
 //
 // A failure is no answer, or one that says the server is busy or ill (`is_transient`). Any other status, 401, 403, 404 and 412
-// among them, shows that it is alive. What never left this process and what was cancelled says nothing. It stands outside `retry`:
-// a request that failed four times counts as four failures in a row.
+// among them, shows that it is alive. What never left this process and what was cancelled says nothing. It stands outside
+// `retry`: a request that failed four times counts as four failures in a row.
 
 #include <larder/core/error.hpp>
 #include <larder/core/remote_report.hpp>
@@ -41,10 +41,10 @@ class circuit_breaker {
         server_.conclude(entry, 0, {});
       return answer;
     } catch (const send_error& e) {
-      conclude(entry, e.cause(), e.tries());
+      server_.fail(entry, e.cause(), e.tries());
       throw;
     } catch (const error& e) {
-      conclude(entry, e.cause(), 1);
+      server_.fail(entry, e.cause(), 1);
       throw;
     } catch (...) {
       server_.withdraw(entry);
@@ -58,13 +58,6 @@ class circuit_breaker {
   }
 
  private:
-  void conclude(const typename circuit<Timing>::admission& entry, error_cause cause, unsigned tries) {
-    if (tries == 0 || !circuit<Timing>::blames_server(cause))
-      server_.withdraw(entry);
-    else
-      server_.conclude(entry, tries, std::string(to_string(cause)) + " failure");
-  }
-
   circuit<Timing> server_;
   Transport inner_;
 };

@@ -127,12 +127,37 @@ TEST_CASE("options that make no sense are refused") {
     CHECK_THROWS_AS(circuit(manual_timing{}, bad), larder::error);
 }
 
-TEST_CASE("only no answer, silence and a server that says it is ill are the server's fault") {
+TEST_CASE("of failures only no answer, silence and a server's own are held against it, and only when it was asked") {
   for (std::size_t i = 0; i < larder::error_cause_count; ++i) {
     const auto cause = static_cast<error_cause>(i);
     const bool blamed = cause == error_cause::network || cause == error_cause::timeout || cause == error_cause::server;
-    CHECK(circuit::blames_server(cause) == blamed);
+    circuit c(manual_timing{}, {});
+    c.fail(c.admit(), cause, 0);
+    c.fail(c.admit(), cause, 4);
+    CHECK(c.admit().refusal.empty());
+    c.fail(c.admit(), cause, 1);
+    CHECK(c.admit().refusal.empty() != blamed);
   }
+}
+
+TEST_CASE("a server that is not asked any more is not degraded any longer, and begins anew when it is") {
+  const manual_timing time;
+  circuit c(time, {});
+  c.forget();  // it was never asked
+  fail(c, 5);
+  time.advance(5s);
+  const circuit::admission probe = c.admit();
+  c.forget();
+  time.advance(100s);
+  CHECK(report_of(c).state == remote_state::healthy);
+  CHECK(report_of(c).degraded_time == 5s);
+  c.conclude(probe, 100, "network failure");  // from before
+  fail(c, 4);
+  CHECK(c.admit().refusal.empty());
+  c.forget();  // what is well stays as it is
+  fail(c, 1);
+  CHECK_FALSE(c.admit().refusal.empty());
+  CHECK(report_of(c).degraded_time == 5s);
 }
 
 TEST_CASE("the report of several servers has the worst state and the sum of the rest") {
