@@ -8,6 +8,9 @@
 // A server executes one command at a time, so large values go in chunks of at most 4 MiB, pipelined, and their manifest last:
 // readers meet the old value, the new one, or none. What the server evicted of a value makes it a miss. A cluster is followed
 // to where its keys are. The connection is not encrypted.
+//
+// A server that is down or ill costs a few failures, then it is left alone and tried now and then (`breaker`); the answer to a
+// look-up begins within `lookup_budget`, or the look-up fails. A failure is never taken for absence; `stats().remote` says more.
 
 #include <larder/core/axis.hpp>
 #include <larder/core/bytes.hpp>
@@ -54,7 +57,7 @@ struct redis {
   remote_timeouts timeouts{std::chrono::seconds(1), std::chrono::seconds(2), std::chrono::seconds(5), 1024,
                            std::chrono::milliseconds(0)};
   /// For each request of a look-up until its answer begins: waiting for a connection, connecting and a second try included; 0:
-  /// as long as the timeouts allow.
+  /// as long as the timeouts allow. When a server of a cluster cannot be reached, asking the others has as long again.
   std::chrono::milliseconds lookup_budget{2'000};
   circuit_breaker_options breaker{};  ///< when a server that keeps failing is left alone, each of a cluster for itself
   std::uint64_t max_object = std::uint64_t{16} << 30U;  ///< bytes; a larger value is refused, a larger answer is an error
