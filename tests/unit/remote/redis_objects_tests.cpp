@@ -328,7 +328,7 @@ TEST_CASE("each request of a look-up has the look-up's time, also the one for th
   redis_settings settings;
   settings.address = {"127.0.0.1", server.port(), {}};
   settings.login.timeouts = {.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
-  settings.lookup_budget = 1s;
+  settings.lookup_budget = 2s;
   redis_client client(settings);
   keeping_sink sink;
   redis_objects objects(client, sink, {std::string(prefix), chunk, 0ms, largest});

@@ -434,11 +434,11 @@ TEST_CASE("a server that stays stopped is left alone after some look-ups, and no
   redis_server server;
   counting_sink sink;
   larder::redis settings = at(server);
+  store before_that(settings, sink);
+  put(before_that, "a", "x");
   settings.timeouts.first_byte = 100ms;
   settings.breaker = {.failures = 2, .pause = 1h, .longest_pause = 1h};
   store s(settings, sink);
-  put(s, "a", "x");
-  REQUIRE(get(s, "a") == "x");
   const auto failure = [](auto&& f) {
     try {
       static_cast<void>(f());
@@ -466,7 +466,7 @@ TEST_CASE("a server that stays stopped is left alone after some look-ups, and no
     return true;
   }));
   CHECK(s.report().since(before).requests == 0);
-  CHECK(s.report().since(before).refused_by_breaker == 8);
+  CHECK(s.report().since(before).refused_by_breaker == 9);  // the first put would have asked how the server evicts
   CHECK(sink.of.empty());
   server.go_on();
 }
