@@ -1,43 +1,24 @@
 #pragma once
 
-// Stops asking a server that keeps failing, so that it costs its callers nothing while it is down and is not pressed while it recovers. Source:
-// M. Nygard, "Release It!", 2007. After a pause one request at a time tries whether it is well again; each probe that fails doubles the pause.
+// Leaves an HTTP server alone that keeps failing, as a transport around a transport; when and for how long says `circuit`.
 //
-// A failure is no answer, or one that says the server is busy or ill (`is_transient`). Any other status, 401, 403, 404 and 412 among them, shows that
-// it is alive. What never left this process and what was cancelled says nothing. It stands outside `retry`: a request that failed four times counts
-// as four failures in a row.
+// A failure is no answer, or one that says the server is busy or ill (`is_transient`). Any other status, 401, 403, 404 and 412
+// among them, shows that it is alive. What never left this process and what was cancelled says nothing. It stands outside
+// `retry`: a request that failed four times counts as four failures in a row.
 
 #include <larder/core/error.hpp>
 #include <larder/core/remote_report.hpp>
+#include <larder/remote/circuit.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/timing.hpp>
-#include <larder/sync/counter.hpp>
-#include <larder/sync/per_process.hpp>
 
-#include <algorithm>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <mutex>
 #include <string>
 #include <utility>
-#include <vector>
 
-namespace larder {
+namespace larder::remote {
 
-/// When a server that fails is not asked any more, and for how long.
-struct circuit_breaker_options {
-  bool on = true;
-  unsigned failures = 5;                          ///< in a row, retries counted, open it
-  unsigned window = 20;                           ///< of so many requests of late, more than `share` failed: that opens it, too
-  double share = 0.5;
-  std::chrono::milliseconds pause{5'000};         ///< until the first probe; doubled by each that fails
-  std::chrono::milliseconds longest_pause{60'000};
-};
-
-namespace remote {
-
-/// An `http_transport` that fails at once with `error_cause::network` while the server is taken to be down. Safe from many threads.
+/// An `http_transport` that fails at once with `error_cause::network` while the server is taken to be down. Safe from many
+/// threads.
 template <class Transport, class Timing = steady_timing>
 class circuit_breaker {
   static_assert(http_transport<Transport>, "larder: circuit_breaker needs a transport with send(http_request) -> http_response");
@@ -46,165 +27,39 @@ class circuit_breaker {
   /// `inner`: what the transport inside is made of. Throws `larder::error` for options that make no sense.
   template <class... Inner>
   circuit_breaker(Timing timing, const circuit_breaker_options& options, Inner&&... inner)
-      : timing_(std::move(timing)), options_(checked(options)), state_(options_), inner_(std::forward<Inner>(inner)...) {}
+      : server_(std::move(timing), options), inner_(std::forward<Inner>(inner)...) {}
 
   http_response send(const http_request& request) {
-    if (!options_.on) return inner_.send(request);
-    const admission entry = admit(request);
+    const typename circuit<Timing>::admission entry = server_.admit();
+    if (!entry.refusal.empty())
+      throw send_error(error_cause::network, subject_of(request) + " was not sent: " + entry.refusal, 0);
     try {
       http_response answer = inner_.send(request);
       if (is_transient(request, answer.status))
-        conclude(entry, answer.tries, "answered " + std::to_string(answer.status));
+        server_.conclude(entry, answer.tries, "answered " + std::to_string(answer.status));
       else
-        conclude(entry, 0, {});
+        server_.conclude(entry, 0, {});
       return answer;
     } catch (const send_error& e) {
-      if (!blames_server(e.cause()) || e.tries() == 0)
-        withdraw(entry);
-      else
-        conclude(entry, e.tries(), std::string(to_string(e.cause())) + " failure");
+      server_.fail(entry, e.cause(), e.tries());
       throw;
     } catch (const error& e) {
-      if (!blames_server(e.cause()))
-        withdraw(entry);
-      else
-        conclude(entry, 1, std::string(to_string(e.cause())) + " failure");
+      server_.fail(entry, e.cause(), 1);
       throw;
     } catch (...) {
-      withdraw(entry);
+      server_.withdraw(entry);
       throw;
     }
   }
 
   void add_to(remote_report& report) const {
-    report.refused_by_breaker += refused_.load();
-    report.breaker_openings += openings_.load();
-    report.degraded_time += duration(static_cast<duration::rep>(degraded_.load()));
-    if (state* const mine = state_.find()) {
-      const std::lock_guard lock(mine->mutex);
-      if (mine->open) {
-        report.state = mine->probing ? remote_state::probed : remote_state::degraded;
-        report.degraded_time += timing_.now() - mine->opened_at;
-      }
-    }
+    server_.add_to(report);
     if constexpr (requires { inner_.add_to(report); }) inner_.add_to(report);
   }
 
  private:
-  using time_point = std::chrono::steady_clock::time_point;
-
-  struct state {
-    explicit state(const circuit_breaker_options& options) : recent(options.window, false), pause(options.pause) {}
-    std::mutex mutex;
-    std::vector<bool> recent;  // a ring of outcomes, true for a failure; `seen` of them have come
-    std::size_t at = 0;
-    std::size_t seen = 0;
-    std::size_t failed = 0;    // of those in the ring
-    unsigned in_a_row = 0;
-    bool open = false;
-    bool probing = false;
-    std::uint64_t turn = 0;    // changes as it opens and closes: outcomes of requests from before do not count
-    time_point opened_at{};
-    time_point closed_until{};  // to all requests
-    std::chrono::milliseconds pause;
-    std::string reason;
-  };
-  struct admission {
-    std::uint64_t turn;
-    bool probe;
-  };
-
-  static const circuit_breaker_options& checked(const circuit_breaker_options& options) {
-    if (options.failures == 0 || options.window == 0)
-      core::fail(error_cause::invalid_argument, "circuit_breaker: failures and window must be above 0; to do without a breaker, set on to false");
-    if (!(options.share >= 0 && options.share <= 1)) core::fail(error_cause::invalid_argument, "circuit_breaker: share must be in [0, 1]");
-    if (options.pause.count() <= 0 || options.longest_pause < options.pause)
-      core::fail(error_cause::invalid_argument, "circuit_breaker: pause must be longer than zero and at most longest_pause");
-    return options;
-  }
-  static bool blames_server(error_cause cause) noexcept {
-    return cause == error_cause::network || cause == error_cause::timeout || cause == error_cause::server;
-  }
-
-  admission admit(const http_request& request) {
-    state& mine = state_.get();
-    std::unique_lock lock(mine.mutex);
-    if (!mine.open) return {mine.turn, false};
-    const time_point now = timing_.now();
-    if (now >= mine.closed_until && !mine.probing) {
-      mine.probing = true;
-      return {mine.turn, true};
-    }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::max(mine.closed_until - now, time_point::duration::zero()));
-    const std::string until = mine.probing ? "a request that tries it is under way" : "it is tried again in " + std::to_string(left.count()) + " ms";
-    const std::string message = subject_of(request) + " was not sent: the server failed lately (" + mine.reason + "); " + until;
-    lock.unlock();
-    refused_.add();
-    throw send_error(error_cause::network, message, 0);
-  }
-
-  /// `failures` of one request; 0 when it went well. `how`: what the last failure was.
-  void conclude(const admission& entry, unsigned failures, const std::string& how) {
-    state& mine = state_.get();
-    const std::lock_guard lock(mine.mutex);
-    if (entry.turn != mine.turn) return;
-    if (mine.open) {
-      mine.probing = false;
-      const time_point now = timing_.now();
-      if (failures == 0) {
-        degraded_.add(static_cast<std::uint64_t>(std::chrono::duration_cast<duration>(now - mine.opened_at).count()));
-        mine.open = false;
-        mine.pause = options_.pause;
-        begin_turn(mine);
-      } else {
-        mine.pause = std::min(mine.pause * 2, options_.longest_pause);
-        mine.closed_until = now + mine.pause;
-        mine.reason = "it " + how + " to a request that tried it";
-      }
-      return;
-    }
-    record(mine, failures != 0);
-    mine.in_a_row = failures == 0 ? 0 : mine.in_a_row + failures;
-    const bool too_many = mine.seen == options_.window && static_cast<double>(mine.failed) > options_.share * static_cast<double>(options_.window);
-    if (mine.in_a_row < options_.failures && !too_many) return;
-    const bool row = mine.in_a_row >= options_.failures;
-    mine.reason = row ? std::to_string(mine.in_a_row) + " times in a row" : std::to_string(mine.failed) + " of " + std::to_string(mine.seen) + " requests";
-    mine.reason += ", at last: " + how;
-    openings_.add();
-    mine.open = true;
-    mine.opened_at = timing_.now();
-    mine.closed_until = mine.opened_at + mine.pause;
-    begin_turn(mine);
-  }
-  /// The outcome says nothing about the server; if it was a probe, the next request is one.
-  void withdraw(const admission& entry) {
-    if (!entry.probe) return;
-    state& mine = state_.get();
-    const std::lock_guard lock(mine.mutex);
-    if (entry.turn == mine.turn) mine.probing = false;
-  }
-
-  void record(state& mine, bool failed) const {
-    mine.failed += static_cast<std::size_t>(failed);
-    if (mine.seen == options_.window)
-      mine.failed -= static_cast<std::size_t>(mine.recent[mine.at]);
-    else
-      ++mine.seen;
-    mine.recent[mine.at] = failed;
-    mine.at = (mine.at + 1) % options_.window;
-  }
-  static void begin_turn(state& mine) {
-    ++mine.turn;
-    mine.seen = mine.failed = mine.at = 0;
-    mine.in_a_row = 0;
-  }
-
-  Timing timing_;
-  const circuit_breaker_options options_;
-  sync::per_process<state, circuit_breaker_options> state_;
-  sync::counter<true> refused_, openings_, degraded_;
+  circuit<Timing> server_;
   Transport inner_;
 };
 
-}  // namespace remote
-}  // namespace larder
+}  // namespace larder::remote

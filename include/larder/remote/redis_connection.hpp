@@ -1,7 +1,7 @@
 #pragma once
 
-// One connection that speaks RESP2: commands are queued and sent together, replies are pulled in their order. A bulk string is received
-// straight to where it will lie (redis_reply.hpp says why not through hiredis); every other reply is read by hiredis.
+// One connection that speaks RESP2: commands are queued and sent together, replies are pulled in their order. A bulk string is
+// received straight to where it will lie (redis_reply.hpp says why not through hiredis); every other reply is read by hiredis.
 
 #include <larder/core/error.hpp>
 #include <larder/remote/http.hpp>
@@ -37,17 +37,24 @@ struct redis_login {
   bool allow_unencrypted_credentials = false;
 };
 
-/// Used by one thread at a time. Every failure is a `larder::error`; after one that is not the server's own answer, or with replies left
-/// unread, it is of no more use.
+/// Used by one thread at a time. Every failure is a `larder::error`; after one that is not the server's own answer, or with
+/// replies left unread, it is of no more use.
 class redis_connection {
  public:
-  /// Connects and logs in. Refuses to send a password in clear to another machine unless the settings allow it.
-  redis_connection(const redis_address& to, const redis_login& login, const std::stop_token& stop) : address_(to) {
+  using time_point = redis_socket::clock::time_point;
+
+  /// Connects and logs in, before `answer_by`. Refuses to send a password in clear to another machine unless the settings allow
+  /// it.
+  redis_connection(const redis_address& to, const redis_login& login, const std::stop_token& stop,
+                   time_point answer_by = time_point::max())
+      : address_(to) {
     if (!login.password.empty() && !to.is_local() && !login.allow_unencrypted_credentials)
-      core::fail(error_cause::invalid_argument, to.printable() + ": the password would travel unencrypted; use a tunnel on this machine or a Unix socket, "
-                                                                 "or set allow_unencrypted_credentials");
-    socket_ = std::make_unique<redis_socket>(to, login.timeouts, stop);
-    begin(stop);
+      core::fail(error_cause::invalid_argument,
+                 to.printable() +
+                     ": the password would travel unencrypted; use a tunnel on this machine or a Unix socket, "
+                     "or set allow_unencrypted_credentials");
+    socket_ = std::make_unique<redis_socket>(to, login.timeouts, stop, answer_by);
+    begin(stop, answer_by);
     log_in(login);
   }
   redis_connection(const redis_connection&) = delete;
@@ -59,7 +66,8 @@ class redis_connection {
   /// Whether it can be used for the next exchange: nothing is owed, and the server has not closed it.
   bool is_reusable() const noexcept { return owed_ == 0 && begin_ == end_ && queued_.empty() && !socket_->is_stale(); }
 
-  void begin(const std::stop_token& stop) { socket_->begin(stop); }
+  /// An exchange begins, whose first answer must do so before `answer_by`.
+  void begin(const std::stop_token& stop, time_point answer_by = time_point::max()) { socket_->begin(stop, answer_by); }
 
   /// A command to be sent; borrowed until `flush`.
   void queue(const redis_command& command) { queued_.push_back(&command); }
@@ -97,7 +105,8 @@ class redis_connection {
     }
   }
 
-  /// The size of the next reply, a bulk string of at most `most` bytes, which `read` and `end_bulk` then take; nothing when it is nil.
+  /// The size of the next reply, a bulk string of at most `most` bytes, which `read` and `end_bulk` then take; nothing when it
+  /// is nil.
   std::optional<std::uint64_t> begin_bulk(std::uint64_t most) {
     const std::string line = bulk_head();
     if (line == "$-1") {
@@ -107,7 +116,8 @@ class redis_connection {
     const std::optional<std::uint64_t> size = line.front() == '$' ? parse_count(std::string_view(line).substr(1)) : std::nullopt;
     if (!size) core::fail(error_cause::server, name() + " answered something else than a value");
     if (*size > most)
-      core::fail(error_cause::server, name() + " answered with a value of " + std::to_string(*size) + " bytes where at most " + std::to_string(most) + " are taken");
+      core::fail(error_cause::server, name() + " answered with a value of " + std::to_string(*size) + " bytes where at most " +
+                                          std::to_string(most) + " are taken");
     left_ = *size;
     return size;
   }
@@ -137,7 +147,8 @@ class redis_connection {
     }
     for (const char expected : {'\r', '\n'}) {
       if (begin_ == end_) fill();
-      if (buffer_[begin_++] != expected) core::fail(error_cause::server, name() + " sent a value that does not end where it should");
+      if (buffer_[begin_++] != expected)
+        core::fail(error_cause::server, name() + " sent a value that does not end where it should");
     }
     --owed_;
   }

@@ -56,21 +56,23 @@ struct redis_failure {
   std::string_view code;
   error_cause cause;
   std::string_view advice;
+  bool is_down = false;  ///< the server as a whole is of no use for a while
 };
 
-/// Looks the error up by its code; for those without one of their own by what servers are known to write. Old servers (before 7) hide the code
-/// of what fails inside a script behind their own words.
+/// Looks the error up by its code; for those without one of their own by what servers are known to write. Old servers (before
+/// 7) hide the code of what fails inside a script behind their own words.
 inline redis_failure meaning_of_redis_error(std::string_view error) noexcept {
   static constexpr std::array<redis_failure, 15> known{{
       {"NOAUTH", error_cause::unauthorized, "the server asks for a password: set password (and user)"},
       {"WRONGPASS", error_cause::unauthorized, "the user or password is not the server's"},
       {"NOPERM", error_cause::unauthorized, "the user may not run this command or use this key; see ACL SETUSER"},
-      {"OOM", error_cause::no_space, "the server has reached its maxmemory; set its maxmemory-policy to allkeys-lru, or give it more memory"},
-      {"LOADING", error_cause::server, "the server is still loading its data, try later"},
-      {"BUSY", error_cause::server, "the server is busy with a script, try later"},
-      {"CLUSTERDOWN", error_cause::server, "the cluster does not serve all of its slots"},
-      {"TRYAGAIN", error_cause::server, "the cluster is moving the keys, try later"},
-      {"MASTERDOWN", error_cause::server, "the replica has lost its master"},
+      {"OOM", error_cause::no_space,
+       "the server has reached its maxmemory; set its maxmemory-policy to allkeys-lru, or give it more memory"},
+      {"LOADING", error_cause::server, "the server is still loading its data, try later", true},
+      {"BUSY", error_cause::server, "the server is busy with a script, try later", true},
+      {"CLUSTERDOWN", error_cause::server, "the cluster does not serve all of its slots", true},
+      {"TRYAGAIN", error_cause::server, "the cluster is moving the keys, try later", true},
+      {"MASTERDOWN", error_cause::server, "the replica has lost its master", true},
       {"READONLY", error_cause::server, "this server is a replica and takes no writes; give the master's address"},
       {"NOREPLICAS", error_cause::server, "too few replicas are connected for the server to take writes"},
       {"MISCONF", error_cause::server, "the server takes no writes because it cannot save to its disk; see its log"},

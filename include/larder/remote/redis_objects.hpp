@@ -1,9 +1,9 @@
 #pragma once
 
-// The five operations of a `blob_store` as commands of Redis. Round trips: get, head and erase 1, of an object in chunks one more; put 1, of an
-// object in chunks one more. A put writes the chunks under a version that nobody knows, then the head in one step with learning the old one,
-// then drops the old one's chunks. A writer that dies in between leaves chunks behind which nobody will ask for: the server evicts them, or
-// drops them after time_to_live.
+// The five operations of a `blob_store` as commands of Redis. Round trips: get, head and erase 1, of an object in chunks one
+// more; put 1, of an object in chunks one more. A put writes the chunks under a version that nobody knows, then the head in one
+// step with learning the old one, then drops the old one's chunks. A writer that dies in between leaves chunks behind which
+// nobody will ask for: the server evicts them, or drops them after time_to_live.
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
@@ -70,7 +70,7 @@ class redis_objects {
 
   std::optional<blob_info> head(std::string_view name) {
     const std::string key = key_of(name);
-    const redis_reply answer = client_.ask(key, {"GETRANGE", key, "0", last_of_head});
+    const redis_reply answer = client_.ask(key, {"GETRANGE", key, "0", last_of_head}, {.lookup = true});
     if (!answer.is(redis_reply::type::text)) fail_unexpected();
     if (answer.text.empty()) return std::nullopt;
     const std::optional<redis_object> found = redis_object::decode(answer.text);
@@ -154,7 +154,8 @@ class redis_objects {
   static constexpr std::string_view last_of_head = "31";
   static_assert(redis_object::head_size == 32);
 
-  // EVAL with the script itself, not EVALSHA: a hundred bytes on the way of a value, and no second round trip when the server forgot it.
+  // EVAL with the script itself, not EVALSHA: a hundred bytes on the way of a value, and no second round trip when the server
+  // forgot it.
   static constexpr std::string_view put_script =
       "local old=redis.pcall('GETRANGE',KEYS[1],0,31) "
       "if ARGV[2]=='' then redis.call('SET',KEYS[1],ARGV[1]) else redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2]) end "
@@ -209,14 +210,15 @@ class redis_objects {
           {"GETRANGE", key,
            std::to_string(redis_object::head_size + std::min<std::uint64_t>(range.offset, redis_object::largest_chunk)), end});
     }
-    client_.run(key, commands, [&](std::size_t i, redis_connection& connection) {
+    const auto take = [&](std::size_t i, redis_connection& connection) {
       const std::optional<std::uint64_t> size = connection.begin_bulk(redis_object::head_size + redis_object::largest_chunk);
       if (!size) return;
       if (i == 0)
         take_head(connection, key, range, *size, out, commands.size() == 1);
       else
         take_part(connection, range, *size, out);
-    });
+    };
+    client_.run(key, commands, take, {.lookup = true});
     if (out.object && out.object->size > settings_.max_object && cut(range, out.object->size).size > settings_.max_object)
       core::fail(error_cause::server, "the object " + key + " has " + std::to_string(out.object->size) + " bytes where at most " +
                                           std::to_string(settings_.max_object) +
@@ -273,7 +275,7 @@ class redis_objects {
           commands.push_back({"GETRANGE", key, std::to_string(from - begins), std::to_string(to - begins - 1)});
         commands.back().expects(to - from);
       }
-      client_.run(settings_.key_prefix + std::string(name), commands, [&](std::size_t i, redis_connection& connection) {
+      const auto take = [&](std::size_t i, redis_connection& connection) {
         const std::optional<std::uint64_t> size = connection.begin_bulk(redis_object::largest_chunk);
         if (!size) {
           missing = true;
@@ -284,7 +286,8 @@ class redis_objects {
         connection.end_bulk();
         if (*size == 0) missing = true;  // a range of an absent key
         if (!fits && *size != 0) fail_foreign(name);
-      });
+      };
+      client_.run(settings_.key_prefix + std::string(name), commands, take, {.lookup = true});
     }
     if (missing) return std::nullopt;
     received_.add(part.size);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <larder/core/error.hpp>
+#include <larder/remote/http.hpp>
 #include <larder/remote/redis_address.hpp>
 #include <larder/remote/redis_connection.hpp>
+#include <larder/remote/redis_socket.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -17,8 +19,8 @@
 
 namespace larder::remote {
 
-/// The connections to one server, at most so many at once; the most recently used is used first, so that those which are not needed fall
-/// idle and the server may close them. Safe from many threads of one process.
+/// The connections to one server, at most so many at once; the most recently used is used first, so that those which are not
+/// needed fall idle and the server may close them. Safe from many threads of one process.
 class redis_pool {
  public:
   redis_pool(redis_address address, const redis_login& login, std::size_t most)
@@ -48,17 +50,25 @@ class redis_pool {
     bool used_;
   };
 
-  /// A connection that is there, or a new one (`fresh`: in any case). Waits for another thread's when there are as many as may be, for as
-  /// long as an answer may take.
-  lease take(bool fresh, const std::stop_token& stop) {
+  using time_point = redis_connection::time_point;
+
+  /// A connection that is there, or a new one (`fresh`: in any case). Waits for another thread's when there are as many as may
+  /// be, for as long as an answer may take but not beyond `answer_by`: who waited in vain meets a `send_error` that was sent 0
+  /// times.
+  lease take(bool fresh, const std::stop_token& stop, time_point answer_by = time_point::max()) {
     std::unique_lock guard(mutex_);
     const auto free = [&] { return !idle_.empty() || open_ < most_; };
     const std::chrono::milliseconds patience = login_.timeouts.first_byte;
-    if (patience.count() <= 0) {
+    const time_point latest = patience.count() > 0 ? redis_socket::clock::now() + patience : time_point::max();
+    const time_point by = std::min(latest, answer_by);
+    if (by == time_point::max()) {
       returned_.wait(guard, stop, free);
-    } else if (!returned_.wait_for(guard, stop, patience, free) && !stop.stop_requested()) {
-      core::fail(error_cause::timeout, address_.printable() + ": all " + std::to_string(most_) + " connections were busy for " +
-                                           std::to_string(patience.count()) + " ms; allow more connections");
+    } else if (!returned_.wait_until(guard, stop, by, free) && !stop.stop_requested()) {
+      const std::string span = answer_by < latest ? "as long as the look-up had" : std::to_string(patience.count()) + " ms";
+      throw send_error(error_cause::timeout,
+                       address_.printable() + ": all " + std::to_string(most_) + " connections were busy for " + span +
+                           "; allow more connections",
+                       0);
     }
     if (stop.stop_requested()) {
       returned_.notify_one();  // what woke this thread may be there for another one
@@ -73,7 +83,7 @@ class redis_pool {
     ++open_;
     guard.unlock();
     try {
-      return {*this, std::make_unique<redis_connection>(address_, login_, stop), false};
+      return {*this, std::make_unique<redis_connection>(address_, login_, stop, answer_by), false};
     } catch (...) {
       give_back(nullptr);
       throw;

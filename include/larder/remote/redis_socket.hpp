@@ -1,7 +1,7 @@
 #pragma once
 
-// A connected stream socket whose every wait has a limit and can be stopped. hiredis has sockets of its own, but those raise SIGPIPE, know
-// one time limit for all, and cannot be woken.
+// A connected stream socket whose every wait has a limit and can be stopped. hiredis has sockets of its own, but those raise
+// SIGPIPE, know one time limit for all, and cannot be woken.
 
 #include <larder/core/error.hpp>
 #include <larder/remote/http.hpp>
@@ -67,16 +67,20 @@ class stop_signal {
   std::optional<std::stop_callback<wake>> waking_;
 };
 
-/// A connection to a server. Used by one thread at a time; after a failure it is of no more use. Failures are `larder::error`: `network`,
-/// `timeout`, `cancelled`. Looking up a host's name has only the limits of the system's resolver.
+/// A connection to a server. Used by one thread at a time; after a failure it is of no more use. Failures are `larder::error`:
+/// `network`, `timeout`, `cancelled`. Looking up a host's name has only the limits of the system's resolver.
 class redis_socket {
  public:
   using clock = std::chrono::steady_clock;
 
-  /// Connects within `limits.connect`.
-  redis_socket(const redis_address& to, const remote_timeouts& limits, const std::stop_token& stop) : name_(to.printable()), limits_(limits) {
+  /// Connects within `limits.connect`, and before `answer_by`.
+  redis_socket(const redis_address& to, const remote_timeouts& limits, const std::stop_token& stop,
+               clock::time_point answer_by = clock::time_point::max())
+      : name_(to.printable()), limits_(limits) {
     const stop_signal signal(stop);
-    const clock::time_point by = limits.connect.count() > 0 ? clock::now() + limits.connect : clock::time_point::max();
+    const clock::time_point latest = limits.connect.count() > 0 ? clock::now() + limits.connect : clock::time_point::max();
+    const connect_limit by{std::min(latest, answer_by),
+                           answer_by < latest ? "the time that the look-up had" : std::to_string(limits.connect.count()) + " ms"};
     if (to.socket_path.empty())
       connect_host(to, by, signal);
     else
@@ -93,10 +97,11 @@ class redis_socket {
     return ::poll(&one, 1, 0) != 0;
   }
 
-  /// An exchange begins: its time is counted from here on, and `stop` ends its waits.
-  void begin(const std::stop_token& stop) {
+  /// An exchange begins: its time is counted from here on, its first answer must begin before `answer_by`, and `stop` ends its
+  /// waits.
+  void begin(const std::stop_token& stop, clock::time_point answer_by = clock::time_point::max()) {
     signal_.emplace(stop);
-    watch_.emplace(limits_, clock::now());
+    watch_.emplace(limits_, clock::now(), answer_by);
     at_ = {};
   }
   /// More was asked for: the time until an answer begins is counted anew.
@@ -143,6 +148,7 @@ class redis_socket {
       if (n > 0) {
         at_.moved += static_cast<std::uint64_t>(n);
         at_.answered = true;
+        watch_->answer_began();
         return static_cast<std::size_t>(n);
       }
       if (n == 0) core::fail(error_cause::network, name_ + " closed the connection before its answer was whole");
@@ -168,34 +174,42 @@ class redis_socket {
     int number_;
   };
 
-  void connect_file(const std::string& path, clock::time_point by, const stop_signal& signal) {
+  struct connect_limit {
+    clock::time_point moment;
+    std::string span;  // how long that is
+  };
+
+  void connect_file(const std::string& path, const connect_limit& by, const stop_signal& signal) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path)
-      core::fail(error_cause::invalid_argument, name_ + ": the path of a socket has at most " + std::to_string(sizeof address.sun_path - 1) + " bytes");
+      core::fail(error_cause::invalid_argument,
+                 name_ + ": the path of a socket has at most " + std::to_string(sizeof address.sun_path - 1) + " bytes");
     std::memcpy(address.sun_path, path.data(), path.size());
     const std::string failure = try_connect(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address, by, signal);
     if (!failure.empty()) core::fail(error_cause::network, name_ + " cannot be reached: " + failure);
   }
 
-  void connect_host(const redis_address& to, clock::time_point by, const stop_signal& signal) {
+  void connect_host(const redis_address& to, const connect_limit& by, const stop_signal& signal) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV;
     addrinfo* found = nullptr;
     const int code = ::getaddrinfo(to.host.c_str(), std::to_string(to.port).c_str(), &hints, &found);
-    if (code != 0) core::fail(error_cause::network, name_ + " cannot be reached: the name is not known (" + ::gai_strerror(code) + ")");
+    if (code != 0)
+      core::fail(error_cause::network, name_ + " cannot be reached: the name is not known (" + ::gai_strerror(code) + ")");
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(found, &::freeaddrinfo);
     std::string failure;
     for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
       // One that swallows everything must leave time for the rest.
       const clock::time_point now = clock::now();
-      const clock::time_point its = by == clock::time_point::max() || each->ai_next == nullptr ? by : now + (by - now) / 2;
+      connect_limit its = by;
+      if (by.moment != clock::time_point::max() && each->ai_next != nullptr) its.moment = now + (by.moment - now) / 2;
       failure = try_connect(each->ai_family, each->ai_addr, each->ai_addrlen, its, signal);
       if (failure.empty()) return prepare_tcp();
     }
-    core::fail(clock::now() >= by ? error_cause::timeout : error_cause::network, name_ + " cannot be reached: " + failure);
+    core::fail(clock::now() >= by.moment ? error_cause::timeout : error_cause::network, name_ + " cannot be reached: " + failure);
   }
 
   void prepare_tcp() const noexcept {  // both are improvements only
@@ -205,7 +219,8 @@ class redis_socket {
   }
 
   /// Empty, or why not.
-  std::string try_connect(int family, const sockaddr* address, socklen_t size, clock::time_point by, const stop_signal& signal) {
+  std::string try_connect(int family, const sockaddr* address, socklen_t size, const connect_limit& by,
+                          const stop_signal& signal) {
     socket_ = descriptor(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (socket_.number() < 0) return std::generic_category().message(errno);
     if (::connect(socket_.number(), address, size) == 0) return {};
@@ -213,8 +228,9 @@ class redis_socket {
     if (errno != EINPROGRESS && errno != EINTR) return std::generic_category().message(errno);
     for (;;) {
       if (signal.requested()) fail_stopped();
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::min<clock::duration>(by - clock::now(), std::chrono::seconds(1)));
-      if (left.count() <= 0) return "no connection stood within " + std::to_string(limits_.connect.count()) + " ms";
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+          std::min<clock::duration>(by.moment - clock::now(), std::chrono::seconds(1)));
+      if (left.count() <= 0) return "no connection stood within " + by.span;
       std::array<pollfd, 2> watched{{{socket_.number(), POLLOUT, 0}, {signal.number(), POLLIN, 0}}};
       if (::poll(watched.data(), watched.size(), static_cast<int>(left.count())) <= 0 || watched[0].revents == 0) continue;
       int failed = 0;
@@ -237,7 +253,9 @@ class redis_socket {
       if (::poll(watched.data(), watched.size(), *patience) > 0 && watched[0].revents != 0) return;
     }
   }
-  [[noreturn]] void fail_stopped() const { core::fail(error_cause::cancelled, "a request to " + name_ + " was given up because a stop was requested"); }
+  [[noreturn]] void fail_stopped() const {
+    core::fail(error_cause::cancelled, "a request to " + name_ + " was given up because a stop was requested");
+  }
 
   const std::string name_;
   const remote_timeouts limits_;

@@ -61,6 +61,8 @@ class transfer_watch {
     return static_cast<int>(std::clamp<std::int64_t>(wait, 1, 1000));
   }
   const std::string& reason() const noexcept { return reason_; }
+  /// An answer has begun in time: what is asked for after it in the same exchange has no such time any more.
+  void answer_began() noexcept { answer_by_ = clock::time_point::max(); }
 
  private:
   bool over(clock::time_point since, std::chrono::milliseconds limit, clock::time_point now) {

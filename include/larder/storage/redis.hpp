@@ -1,12 +1,16 @@
 #pragma once
 
-// Values in Redis, or in what speaks its protocol (Valkey, KeyDB, Dragonfly): 5.0 or newer, 6.0 for a user besides a password. Choose it to
-// share small and middling values between machines at the price of one round trip (2 for values above chunk_size); what is large and seldom
-// read is better kept in a blob store. The server must be allowed to evict: set its maxmemory and `maxmemory-policy allkeys-lru`.
+// Values in Redis, or in what speaks its protocol (Valkey, KeyDB, Dragonfly): 5.0 or newer, 6.0 for a user besides a password.
+// Choose it to share small and middling values between machines at the price of one round trip (2 for values above chunk_size);
+// what is large and seldom read is better kept in a blob store. The server must be allowed to evict: set its maxmemory and
+// `maxmemory-policy allkeys-lru`.
 //
-// A server executes one command at a time, so large values go in chunks of at most 4 MiB, pipelined, and their manifest last: readers meet the
-// old value, the new one, or none. What the server evicted of a value makes it a miss. A cluster is followed to where its keys are. The
-// connection is not encrypted.
+// A server executes one command at a time, so large values go in chunks of at most 4 MiB, pipelined, and their manifest last:
+// readers meet the old value, the new one, or none. What the server evicted of a value makes it a miss. A cluster is followed
+// to where its keys are. The connection is not encrypted.
+//
+// A server that is down or ill costs a few failures, then it is left alone and tried now and then (`breaker`); the answer to a
+// look-up begins within `lookup_budget`, or the look-up fails. A failure is never taken for absence; `stats().remote` says more.
 
 #include <larder/core/axis.hpp>
 #include <larder/core/bytes.hpp>
@@ -14,6 +18,7 @@
 #include <larder/core/error.hpp>
 #include <larder/core/remote_report.hpp>
 #include <larder/core/time.hpp>
+#include <larder/remote/circuit.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/redis_address.hpp>
 #include <larder/remote/redis_client.hpp>
@@ -51,11 +56,16 @@ struct redis {
   std::chrono::milliseconds time_to_live{0};           ///< the server drops an entry so long after it was put; 0: never
   remote_timeouts timeouts{std::chrono::seconds(1), std::chrono::seconds(2), std::chrono::seconds(5), 1024,
                            std::chrono::milliseconds(0)};
+  /// For each request of a look-up until its answer begins: waiting for a connection, connecting and a second try included; 0:
+  /// as long as the timeouts allow. When a server of a cluster cannot be reached, asking the others has as long again.
+  std::chrono::milliseconds lookup_budget{2'000};
+  circuit_breaker_options breaker{};  ///< when a server that keeps failing is left alone, each of a cluster for itself
   std::uint64_t max_object = std::uint64_t{16} << 30U;  ///< bytes; a larger value is refused, a larger answer is an error
   unsigned connections = 16;                            ///< kept per server, at most; more threads wait
   bool allow_unencrypted_credentials = false;           ///< send the password unencrypted to other machines, too
-  /// `get_or_load` loads a key on one machine at a time, and the others wait for its value: for so long a holder that died is waited for,
-  /// one that lives for as long as it takes. 0: every machine loads for itself, and a miss costs two round trips less.
+  /// `get_or_load` loads a key on one machine at a time, and the others wait for its value: for so long a holder that died is
+  /// waited for, one that lives for as long as it takes. 0: every machine loads for itself, and a miss costs two round trips
+  /// less.
   std::chrono::milliseconds load_lease = std::chrono::seconds(10);
 
   /// Throws `larder::error` for settings that cannot work.
@@ -92,6 +102,7 @@ struct redis {
         refuse("key_prefix holds a brace, a space or a foreign character; use letters, digits and : . - _ /");
     if (chunk_size < remote::redis_object::smallest_chunk || chunk_size > remote::redis_object::largest_chunk)
       refuse("chunk_size is " + std::to_string(chunk_size) + "; give 4 KiB to 4 MiB");
+    if (lookup_budget.count() < 0) refuse("lookup_budget is negative; give 0 for none");
     if (time_to_live.count() < 0) refuse("time_to_live is negative; give 0 for none");
     if (load_lease.count() < 0 || (load_lease.count() > 0 && load_lease.count() < 100))
       refuse("load_lease is " + std::to_string(load_lease.count()) + " ms; give 100 ms or more, or 0 for none");
@@ -99,6 +110,8 @@ struct redis {
     if (connections == 0 || connections > most_connections)
       refuse("connections is " + std::to_string(connections) + "; give 1 to " + std::to_string(most_connections));
     out.connections = connections;
+    out.lookup_budget = lookup_budget;
+    out.breaker = breaker;
     return out;
   }
 };
@@ -129,7 +142,8 @@ class redis::store {
   void list(std::string_view prefix, F&& f) {
     objects_.list(prefix, std::forward<F>(f));
   }
-  /// What the requests so far have cost. A server that failed is asked again each time, so it counts as healthy always.
+  /// What the requests so far have cost. Of a cluster the state is that of its worst server, and each one's degraded time is
+  /// added.
   remote_report report() const {
     remote_report out;
     client_.add_to(out);

@@ -317,6 +317,28 @@ TEST_CASE(
   CHECK(left(day.key("week")) <= 24h);
 }
 
+TEST_CASE("each request of a look-up has the look-up's time, also the one for the chunks") {
+  const redis_object object = redis_object::make(3 * chunk, chunk);
+  const redis_object::head_type head = object.encode();
+  support::redis_script server([&](support::redis_script::peer& peer) {
+    if (peer.command().empty()) return;
+    peer.say("$32\r\n" + std::string(reinterpret_cast<const char*>(head.data()), head.size()) + "\r\n");
+    peer.linger_on();  // not a word about the chunks
+  });
+  redis_settings settings;
+  settings.address = {"127.0.0.1", server.port(), {}};
+  settings.login.timeouts = {.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
+  settings.lookup_budget = 2s;
+  redis_client client(settings);
+  keeping_sink sink;
+  redis_objects objects(client, sink, {std::string(prefix), chunk, 0ms, largest});
+  CHECK(cause_of([&] { objects.get("a", {}); }) == error_cause::timeout);
+  larder::remote_report report;
+  client.add_to(report);
+  CHECK(report.requests == 2);
+  CHECK(report.lookups_over_budget == 1);
+}
+
 TEST_CASE("an object beyond the largest is neither sent nor taken, and a name that is none is not asked for") {
   if (missing()) return;
   const redis_server server;

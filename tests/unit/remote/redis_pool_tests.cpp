@@ -178,6 +178,26 @@ TEST_CASE("when as many as may be are lent a further one is waited for, as long 
   CHECK(server.script.connections() <= 2);
 }
 
+TEST_CASE("a further one is waited for no longer than a look-up has, and who waited in vain was not sent") {
+  const counting_server server;
+  redis_pool pool(server.address(), patient, 1);
+  const auto mine = lend(pool);
+  try {
+    static_cast<void>(pool.take(false, {}, redis_pool::time_point::clock::now() + 50ms));
+    FAIL("there was one");
+  } catch (const larder::remote::send_error& failure) {
+    CHECK(failure.cause() == error_cause::timeout);
+    CHECK(failure.tries() == 0);
+    CHECK(std::string(failure.what()) ==
+          "larder: redis at 127.0.0.1:" + std::to_string(server.script.port()) +
+              ": all 1 connections were busy for as long as the look-up had; allow more connections");
+  }
+  const redis_login short_of_patience = login_of(50ms);
+  redis_pool other(server.address(), short_of_patience, 1);
+  const auto its = lend(other);
+  CHECK_THROWS_AS(other.take(false, {}), larder::remote::send_error);
+}
+
 TEST_CASE("who waits gets the one that comes back, be it of use or not") {
   for (const bool of_use : {true, false}) {
     CAPTURE(of_use);

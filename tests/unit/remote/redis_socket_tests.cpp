@@ -375,6 +375,16 @@ TEST_CASE("a connection that does not come to stand ends with its limit") {
       failure.says("redis at 127.0.0.1:" + std::to_string(full.port()) + " cannot be reached: no connection stood within 80 ms"));
 }
 
+TEST_CASE("a connection that does not come to stand ends with the time that a look-up has, when that is shorter") {
+  const full_listener full;
+  const outcome failure = outcome_of([&] {
+    redis_socket({"127.0.0.1", full.port(), {}}, endless, {}, redis_socket::clock::now() + 80ms);
+  });
+  CHECK(failure.cause == error_cause::timeout);
+  CHECK(failure.says("redis at 127.0.0.1:" + std::to_string(full.port()) +
+                     " cannot be reached: no connection stood within the time that the look-up had"));
+}
+
 TEST_CASE("a socket file is connected to, and one that is too long, not there or too much in demand is a failure that says so") {
   const folder here;
   const auto failure_at = [](const std::string& path) { return outcome_of([&] { redis_socket({{}, 0, path}, patient, {}); }); };

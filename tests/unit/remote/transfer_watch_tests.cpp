@@ -26,6 +26,17 @@ TEST_CASE("an answer has to begin in time, counted from the last byte that was s
   CHECK(watch.reason().find("no answer") != std::string::npos);
 }
 
+TEST_CASE("an answer that began in time makes the time that it had void, for what is asked for next as well") {
+  transfer_watch late(limits, start, start + 1s);
+  CHECK(late.look({}, start + 999ms) == 1);
+  CHECK_FALSE(late.look({}, start + 1s));
+  CHECK(late.reason() == "no answer began within the time that the look-up had");
+  transfer_watch watch(limits, start, start + 1s);
+  watch.answer_began();
+  CHECK(watch.look({.moved = 10, .answered = true}, start + 1s));
+  CHECK(watch.look({.moved = 20}, start + 2s));
+}
+
 TEST_CASE("a gap ends a transfer in either direction") {
   transfer_watch upload(limits, start);
   CHECK(upload.look({.moved = 10, .sending = true}, start + 500ms));

@@ -30,7 +30,7 @@ using namespace support;
 
 using cache_type = larder::cache<std::string, std::string, larder::unbounded, larder::redis>;
 larder::redis at(const redis_server& server, std::chrono::milliseconds lease = 60s) {
-  return {.unix_socket = server.socket_file(), .timeouts = patient, .load_lease = lease};
+  return {.unix_socket = server.socket_file(), .timeouts = patient, .lookup_budget = patient.first_byte, .load_lease = lease};
 }
 std::size_t locks(const redis_server& server) { return server.ask({"KEYS", "larder:#lock/*"}).elements.size(); }
 
@@ -169,6 +169,46 @@ TEST_CASE("batches of several machines load each key once") {
   CHECK(other == std::vector<std::string>{"v6", "v5", "v4", "v3", "v2", "v1"});
   CHECK(loads == 6);
   CHECK(locks(server) == 0);
+}
+
+TEST_CASE("while the server is left alone every machine loads for itself, also who loads or waits as it goes") {
+  if (redis_missing()) return;
+  redis_server server;
+  larder::redis calm = at(server);
+  calm.breaker = {.failures = 1, .pause = 1h, .longest_pause = 1h};
+  cache_type a(larder::unbounded{}, calm);
+  cache_type b(larder::unbounded{}, calm);
+  std::promise<void> loading;
+  std::promise<void> gone;
+  auto holder = std::async(std::launch::async, [&] {
+    return a.get_or_load("k", [&](const std::string&) {
+      loading.set_value();
+      gone.get_future().wait();
+      return std::string("of a");
+    });
+  });
+  loading.get_future().wait();
+  auto waiter =
+      std::async(std::launch::async, [&] { return b.get_or_load("k", [](const std::string&) { return std::string("of b"); }); });
+  CHECK(support::eventually([&] { return b.stats().remote->requests >= 3; }));  // it waits for a
+  server.kill();
+  CHECK(waiter.get() == "of b");
+  gone.set_value();
+  CHECK(holder.get() == "of a");
+  CHECK(support::eventually([&] {
+    static_cast<void>(a.get("k"));
+    return a.stats().remote->state == larder::remote_state::degraded;
+  }));
+  int loads = 0;
+  for (cache_type* each : {&a, &b})
+    for (int i = 0; i < 5; ++i)
+      CHECK(each->get_or_load("k" + std::to_string(i), [&](const std::string& key) {
+        ++loads;
+        return key;
+      }) == "k" + std::to_string(i));
+  CHECK(loads == 10);
+  CHECK(a.stats().remote->refused_by_breaker > 0);
+  CHECK(b.stats().remote->refused_by_breaker > 0);
 }
 
 TEST_CASE("without leases, or without a server, every machine loads for itself") {

@@ -65,7 +65,8 @@ struct counting_sink final : larder::error_sink {
 };
 
 larder::redis at(const redis_server& server, std::uint64_t chunk_size = chunk) {
-  return {.unix_socket = server.socket_file(), .chunk_size = chunk_size, .timeouts = patient};
+  return {
+      .unix_socket = server.socket_file(), .chunk_size = chunk_size, .timeouts = patient, .lookup_budget = patient.first_byte};
 }
 
 std::size_t keys(const redis_server& server) { return static_cast<std::size_t>(server.ask({"DBSIZE"}).number); }
@@ -331,7 +332,8 @@ TEST_CASE("a password, a user, a database and a replica are what the settings sa
   server.ask({"ACL", "SETUSER", "cache", "on", ">hunter3", "~larder:*", "+@all"}, login);
   server.ask({"ACL", "SETUSER", "reader", "on", ">hunter4", "~larder:*", "+@read", "+select"}, login);
   counting_sink sink;
-  larder::redis settings{.host = "127.0.0.1", .port = server.port(), .chunk_size = chunk, .timeouts = patient};
+  larder::redis settings{
+      .host = "127.0.0.1", .port = server.port(), .chunk_size = chunk, .timeouts = patient, .lookup_budget = patient.first_byte};
   const auto cause = [&](const larder::redis& with) {
     try {
       store s(with, sink);
@@ -425,6 +427,98 @@ TEST_CASE("a server that is stopped is a timeout, and serves again when it goes 
   CHECK(cache.stats().errors[error_cause::timeout] == 1);
   server.go_on();
   CHECK(support::eventually([&] { return cache.get("a") == "x"; }));
+}
+
+TEST_CASE("a server that stays stopped is left alone after some look-ups, and nothing is taken for absent") {
+  if (redis_missing()) return;
+  redis_server server;
+  counting_sink sink;
+  larder::redis settings = at(server);
+  store before_that(settings, sink);
+  put(before_that, "a", "x");
+  settings.timeouts.first_byte = 100ms;
+  settings.breaker = {.failures = 2, .pause = 1h, .longest_pause = 1h};
+  store s(settings, sink);
+  const auto failure = [](auto&& f) {
+    try {
+      static_cast<void>(f());
+    } catch (const larder::error& thrown) {
+      return std::string(thrown.what());
+    }
+    return std::string("it did not fail");
+  };
+  const auto refused = [&](auto&& f) { return failure(f).find("was not sent: the server failed lately") != std::string::npos; };
+  server.suspend();
+  CHECK(failure([&] { return s.get("a"); }).find("no answer began within 100 ms") != std::string::npos);
+  CHECK(failure([&] { return s.head("a"); }).find("no answer began within 100 ms") != std::string::npos);
+  const larder::remote_report before = s.report();
+  CHECK(before.state == larder::remote_state::degraded);
+  CHECK(before.breaker_openings == 1);
+  CHECK(refused([&] { return s.get("a"); }));
+  CHECK(refused([&] { return s.get("nothing"); }));
+  CHECK(refused([&] { return s.get("a", byte_range{0, 1}); }));
+  CHECK(refused([&] { return s.head("nothing"); }));
+  CHECK(refused([&] { return s.erase("a"); }));
+  CHECK(refused([&] { return put(s, "b", "x"); }));
+  CHECK(refused([&] { return put(s, "b", pattern(3 * chunk), put_mode::create_only); }));
+  CHECK(refused([&] {
+    s.list("", [](std::string_view, const blob_info&) {});
+    return true;
+  }));
+  CHECK(s.report().since(before).requests == 0);
+  CHECK(s.report().since(before).refused_by_breaker == 9);  // the first put would have asked how the server evicts
+  CHECK(sink.of.empty());
+  server.go_on();
+}
+
+TEST_CASE("a server that was left alone is asked again after a pause, and its values are there") {
+  if (redis_missing()) return;
+  redis_server server;
+  larder::redis settings = at(server);
+  settings.breaker = {.failures = 1, .pause = 1ms, .longest_pause = 2ms};
+  auto cache = larder::make_cache<std::string, std::string>(larder::unbounded{}, settings);
+  CHECK(cache.put("a", "x"));
+  server.kill();
+  std::uint64_t failed = 0;
+  while (failed < 3 || (cache.stats().remote->refused_by_breaker == 0 && failed < 100'000)) {
+    CHECK_FALSE(cache.get("a"));
+    ++failed;
+  }
+  CHECK(cache.stats().errors[error_cause::network] == failed);  // each one is said, none is a plain miss
+  CHECK(cache.stats().remote->refused_by_breaker > 0);
+  server.start();
+  CHECK(support::eventually([&] { return cache.put("a", "y"); }));
+  CHECK(cache.get("a") == "y");
+  CHECK(cache.stats().remote->state == larder::remote_state::healthy);
+  CHECK(cache.stats().remote->degraded_time.count() > 0);
+}
+
+TEST_CASE("a look-up has its budget whatever the time limits say, and settings of calm that make no sense are refused") {
+  if (redis_missing()) return;
+  redis_server server;
+  counting_sink sink;
+  larder::redis settings = at(server);
+  settings.lookup_budget = 100ms;
+  store s(settings, sink);
+  CHECK(put(s, "a", "x"));
+  server.suspend();
+  for (const bool whole : {true, false}) {
+    try {
+      if (whole)
+        s.get("a");
+      else
+        s.head("a");
+      FAIL("a server that is stopped answered");
+    } catch (const larder::error& failure) {
+      CHECK(failure.cause() == error_cause::timeout);
+      CHECK(std::string(failure.what()).find("within the time that the look-up had") != std::string::npos);
+    }
+  }
+  CHECK(s.report().lookups_over_budget == 2);
+  server.go_on();
+  settings.lookup_budget = -1ms;
+  CHECK_THROWS_AS(store(settings, sink), larder::error);
+  CHECK_THROWS_AS(store(larder::redis{.breaker = {.failures = 0}}, sink), larder::error);
 }
 
 TEST_CASE("sixteen threads that put, get, erase and list meet whole values only") {
