@@ -92,7 +92,7 @@ class parallel_download {
 
     std::span<std::byte> room(const http_response& answer, std::uint64_t size) override {
       part_head now = describe_part(answer);
-      if (start_ != 0 && (now.etag != head.etag || (now.total && head.total && *now.total != *head.total))) throw object_changed{};
+      if (start_ != 0 && !goes_on_with(now)) throw object_changed{};
       if (buffer_.size() < start_ + size) {
         mutable_bytes larger(static_cast<std::size_t>(start_ + size));
         if (start_ != 0) std::memcpy(larger.data(), buffer_.data(), static_cast<std::size_t>(start_));
@@ -111,6 +111,8 @@ class parallel_download {
       start_ = is_strong_etag(head.etag) ? filled_ : 0;
       return start_;
     }
+    /// Whether a later answer is of the version that came first. One without a length comes here, one with a length to `room` before.
+    bool goes_on_with(const part_head& later) const { return later.etag == head.etag && (!later.total || !head.total || *later.total == *head.total); }
     std::uint64_t filled() const noexcept { return filled_; }
     /// All of what came.
     bytes take(part_read&& answer) {
@@ -240,7 +242,7 @@ class parallel_download {
       try {
         const std::string tag = from == 0 ? std::string{} : start.head.etag;
         std::optional<part_read> answer = client.read_part(name, {{from, settings_.first_request - from}, tag, &start, stop});
-        if (answer && (answer->changed || (from != 0 && answer->head.total && start.head.total && *answer->head.total != *start.head.total))) throw object_changed{};
+        if (answer && (answer->changed || (from != 0 && !start.goes_on_with(answer->head)))) throw object_changed{};
         return answer;
       } catch (const error& e) {
         if (start.filled() == 0) throw;  // what never began is the transport's to repeat, and the look-up's time is short
