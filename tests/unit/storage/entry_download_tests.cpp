@@ -122,6 +122,25 @@ TEST_CASE("a value lands chunk by chunk, where it is lent room or in memory, wha
     }
 }
 
+TEST_CASE("what came with the head is in its place and not asked for again") {
+  const std::string object = chunked(five);
+  const std::size_t head = object.size() - five.payload.size();
+  for (const std::size_t more : {std::size_t{0}, std::size_t{1}, chunk, chunk + 1, 5 * chunk + 99}) {
+    CAPTURE(more);
+    noting_landing landing;
+    entry_download target(five.id, five.key, any, &landing);
+    const auto pieces = target.plan({object.size(), {}}, bytes::copy_of(object.substr(0, head + more)));
+    REQUIRE(pieces);
+    std::uint64_t filled = 0;
+    for (const larder::download_piece& piece : *pieces) {
+      CHECK(piece.filled <= piece.room.size());
+      filled += piece.filled;
+    }
+    CHECK(filled == more);
+    CHECK(landing.memory.substr(0, more) == five.payload.text().substr(0, more));
+  }
+}
+
 TEST_CASE("a chunk that is not right is refused and not kept, then taken") {
   const std::string object = chunked(five);
   const std::size_t head = object.size() - five.payload.size();
@@ -263,6 +282,13 @@ TEST_CASE("a plan is made anew for a version that changed, and nothing of the ea
     CHECK(bring(target, plain(five), 4096, planned).empty());  // and one without chunks
     CHECK(target.finish());
     CHECK(target.payload() == five.payload);
+
+    landing.memory = std::string(two.payload.text());
+    landing.known = {0};
+    landing.kept.clear();
+    CHECK(bring(target, chunked(two), 200, planned).empty());
+    CHECK(landing.kept == (outside ? std::vector<std::size_t>{1} : std::vector<std::size_t>{}));
+    CHECK(target.payload() == two.payload);
 
     CHECK_FALSE(target.plan({9000, {}}, bytes::copy_of(std::string(4096, 'x'))));
     target.discard();

@@ -128,6 +128,11 @@ TEST_CASE("nothing is known of another value, whatever makes it one, and its byt
     folder.leave('a');
     finds_nothing(size - 1, content);
   }
+  SUBCASE("a file as long as it should be beside a journal of a longer one") {
+    folder.leave('a', size + 1);
+    fs::resize_file(folder.partial(), size);
+    finds_nothing(size, content);
+  }
   SUBCASE("a journal that is none") {
     folder.leave('a');
     write_at(folder.journal(), 7, "2");
