@@ -246,7 +246,7 @@ class parallel_download {
         return answer;
       } catch (const error& e) {
         if (start.filled() == 0) throw;  // what never began is the transport's to repeat, and the look-up's time is short
-        if (start.filled() > from) barren = 0;
+        if (start.resume() > from) barren = 0;
         if (!may_be_repeated(e) || ++barren >= settings_.barren_tries) throw;
       }
     }

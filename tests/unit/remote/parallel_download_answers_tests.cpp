@@ -327,6 +327,18 @@ TEST_CASE("three failures in a row that bring nothing are the end, and what come
   }
 }
 
+TEST_CASE("a first answer that always breaks off ends in an error, also where nothing can be kept of it") {
+  for (const std::string etag : {"W/\"v1\"", ""}) {
+    CAPTURE(etag);
+    downloading one;
+    one.script.answer(
+        [&](const auto& request, std::size_t n) { return deliver(request, first_version, etag, n > 100 ? 4 * KiB : 100); });
+    CHECK(one.failure() == error_cause::network);
+    CHECK(one.script.count() == 3);
+    CHECK(one.budget.in_flight() == 0);
+  }
+}
+
 TEST_CASE("a server that ignores ranges sends what lies side by side as one, and each piece of it is looked at") {
   const auto whole = [](remote::http_request request) {
     const std::size_t from = request.range ? static_cast<std::size_t>(request.range->offset) : 0;
