@@ -82,6 +82,8 @@ TEST_CASE("the layout of version 2 is the documented one") {
   CHECK(object.substr(80, 8) == std::string("key\0\0\0\0\0", 8));
   const std::uint64_t first = XXH3_64bits_withSeed(object.data() + 128, 4096, larder::digest_of("key").low);
   CHECK(std::memcmp(object.data() + 88, &first, 8) == 0);
+  const std::uint64_t second = XXH3_64bits_withSeed(object.data() + 128 + 4096, 904, larder::digest_of("key").low + 1);
+  CHECK(std::memcmp(object.data() + 96, &second, 8) == 0);
   CHECK(object.substr(104, 24) == std::string(24, '\0'));
   CHECK(encode_chunked_head(entry_of("key", 5000)).size() == 128);  // one chunk of 8 MiB
 }

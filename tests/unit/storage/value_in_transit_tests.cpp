@@ -211,6 +211,18 @@ TEST_CASE("who comes second takes a file of his own, which nobody goes on with")
   CHECK(letters(held) == "a");
 }
 
+TEST_CASE("a name of his own that is somebody's is not taken either") {
+  staging folder;
+  value_in_transit holder = folder.landing();
+  CHECK_FALSE(holder.room(size, content, chunks).empty());
+  std::ofstream(folder.own()) << "kept";
+  {
+    value_in_transit second = folder.landing();
+    CHECK(second.room(size, content, chunks).empty());
+  }
+  CHECK(text_of(folder.own()) == "kept");
+}
+
 TEST_CASE("a file with a second name is left alone, and another one is begun") {
   staging folder;
   folder.leave('a');
