@@ -144,12 +144,10 @@ class value_in_transit final : public value_landing {
       if (!is_named(opened, shared_path_)) continue;
       if (!opened.regular || opened.links != 1 || (opened.size != 0 && (opened.size != size || !read_journal(size, content, chunks)))) {
         ::unlink(shared_path_.c_str());
-        known_.clear();
         continue;
       }
       path_ = shared_path_;
       file_ = std::move(file);
-      if (opened.size == 0) known_.clear();
       journal_ = open_journal(size, content, chunks);
       return true;
     }

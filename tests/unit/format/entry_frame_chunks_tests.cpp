@@ -139,3 +139,11 @@ TEST_CASE("hostile chunked heads are refused without reading beyond the object")
   }
   CHECK(whole > 100);
 }
+
+TEST_CASE("a chunk has a size that is a power of two, within the documented bounds") {
+  const larder::stored_entry entry = entry_of("key", 20'000);
+  for (const std::uint64_t size : {std::uint64_t{4096}, std::uint64_t{8192}, std::uint64_t{1} << 30U})
+    CHECK(decode(std::string(encode_chunked_head(entry, size).text()) + std::string(entry.payload.text())));
+  for (const std::uint64_t size : {std::uint64_t{2048}, std::uint64_t{4097}, std::uint64_t{12'288}, std::uint64_t{1} << 31U})
+    CHECK_FALSE(decode(std::string(encode_chunked_head(entry, size).text()) + std::string(entry.payload.text())));
+}

@@ -119,3 +119,15 @@ TEST_CASE("a size so large that the sum with the offset wraps around is no size"
   CHECK(offset + size == object.size());
   CHECK_FALSE(decode(object));
 }
+
+TEST_CASE("a head with flags, or of a later version, is not read, though its checksum is right") {
+  for (const std::size_t at : {8U, 28U}) {
+    std::string object = object_of(entry_of("key", "payload"));
+    const std::uint32_t number = 4;
+    std::memcpy(object.data() + at, &number, 4);
+    const std::string summed = object.substr(0, 72) + object.substr(80, 3);
+    const std::uint64_t checksum = XXH3_64bits(summed.data(), summed.size());
+    std::memcpy(object.data() + 72, &checksum, 8);
+    CHECK_FALSE(decode(object));
+  }
+}
