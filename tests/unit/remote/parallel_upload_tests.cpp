@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -159,6 +160,7 @@ TEST_CASE("a part that the service did not take is sent again; what cannot be he
   uploading up;
   up.service.failures[2] = {error_cause::network, 2};
   up.service.failures[4] = {error_cause::server, 1};
+  up.service.failures[5] = {error_cause::timeout, 2};
   CHECK_FALSE(up.failure(text));
   CHECK(up.service.objects["x"] == text);
 
@@ -252,6 +254,35 @@ TEST_CASE("a store puts small objects plainly, large ones in parts where the cli
        {larder::transfer_settings{.streams = 0}, larder::transfer_settings{.first_request = 1},
         larder::transfer_settings{.part_size = 1}, larder::transfer_settings{.barren_tries = 0}})
     CHECK_THROWS_AS(larder::remote::object_transfers{wrong}, larder::error);
+}
+
+TEST_CASE("a store hands on the caller's control, in both directions, and takes what it moves from the shared budget") {
+  struct reading_service : part_service {
+    std::optional<larder::remote::part_read> read_part(std::string_view, const larder::remote::part_wanted& wanted) {
+      stop = wanted.stop;
+      return larder::remote::part_read{.head = {true, 3, "e"}, .body = bytes::copy_of("abc"), .landed = {}};
+    }
+    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
+    std::stop_token stop;
+  } service;
+  const auto budget = std::make_shared<larder::remote::byte_budget>();
+  larder::remote::object_transfers transfers({.first_request = 4096, .part_size = 4096, .budget = budget});
+  std::stop_source stop;
+  std::uint64_t told = 0;
+  const larder::transfer_control control{.stop = stop.get_token(),
+                                         .progress = [&](std::uint64_t now, std::uint64_t) { told = now; }};
+  larder::memory_download target;
+  CHECK(transfers.fetch(service, "o", target, control));
+  CHECK(std::move(target).result().text() == "abc");
+  CHECK(told == 3);
+  service.on_part = [&](std::size_t) { CHECK(budget->in_flight() != 0); };
+  const bytes large = bytes::copy_of(text_of(5000));
+  CHECK(transfers.put(service, "large", {&large, 1}, put_mode::replace, control));
+  CHECK(told == 5000);
+  CHECK(budget->in_flight() == 0);
+  stop.request_stop();
+  CHECK(service.stop.stop_requested());
+  CHECK_THROWS_AS(transfers.put(service, "large", {&large, 1}, put_mode::replace, control), larder::error);
 }
 
 TEST_CASE("the size of a part decides what goes in parts, and the client may refuse before anything is sent") {
