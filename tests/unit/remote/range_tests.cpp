@@ -70,6 +70,7 @@ TEST_CASE("a 206 is taken when it is the part that was asked for, cut by nothing
     CHECK(taken(asked, "bytes 10-12/13", 3, lands));  // the object ends there
     CHECK(taken(to_the_end, "bytes 10-99/100", 90, lands));
     CHECK_FALSE(taken(std::nullopt, "bytes 10-14/100", 5, lands));
+    CHECK_FALSE(taken(std::nullopt, "bytes 0-4/5", 5, lands));
     CHECK_FALSE(taken(asked, "", 5, lands));
     CHECK_FALSE(taken(asked, "bytes 10-x/100", 5, lands));
     CHECK_FALSE(taken(asked, "bytes 9-13/100", 5, lands));
