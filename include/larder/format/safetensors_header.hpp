@@ -12,6 +12,7 @@
 
 #include <larder/core/error.hpp>
 #include <larder/format/tensor.hpp>
+#include <larder/format/tensor_name.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -48,36 +49,8 @@ namespace safetensors_rules {
   core::fail(error_cause::corruption, std::string(file) + ": not a valid safetensors file: " + why);
 }
 
-/// The name as it can be printed: control characters and quotes as \xNN, long names cut.
-inline std::string printable(std::string_view name) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text = "\"";
-  for (const char c : name.substr(0, 200)) {
-    const auto u = static_cast<unsigned char>(c);
-    if (u < 0x20 || u == 0x7f || c == '"' || c == '\\') {
-      text += "\\x";
-      text += digits[u >> 4U];
-      text += digits[u & 15U];
-    } else {
-      text += c;
-    }
-  }
-  if (name.size() > 200) text += "...";
-  return text + '"';
-}
-
 inline void check_name(std::string_view file, std::string_view name) {
-  if (name.empty()) refuse(file, "a tensor has an empty name");
-  for (const char c : name)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) refuse(file, "tensor " + printable(name) + ": the name holds a control character");
-  std::size_t begin = 0;
-  while (begin <= name.size()) {
-    const std::size_t end = std::min(name.find_first_of("/\\", begin), name.size());
-    const std::string_view component = name.substr(begin, end - begin);
-    if (component == "." || component == "..")
-      refuse(file, "tensor " + printable(name) + ": the name holds the path component \"" + std::string(component) + "\"");
-    begin = end + 1;
-  }
+  if (const std::string why = tensor_name_fault(name); !why.empty()) refuse(file, "tensor " + printable_name(name) + ": " + why);
 }
 
 /// A number that every JSON reader takes for the same non-negative integer.
@@ -145,7 +118,7 @@ inline std::string range_text(std::uint64_t begin, std::uint64_t end) {
 
 inline tensor_info read_tensor(std::string_view file, std::string_view name, const simdjson::dom::element& value) {
   check_name(file, name);
-  const std::string tensor = "tensor " + printable(name);
+  const std::string tensor = "tensor " + printable_name(name);
   simdjson::dom::object object;
   if (value.get(object) != simdjson::SUCCESS) refuse(file, tensor + " is not described by an object");
   tensor_info info;
@@ -164,7 +137,7 @@ inline tensor_info read_tensor(std::string_view file, std::string_view name, con
       std::string_view text;
       if (field.value.get(text) != simdjson::SUCCESS) refuse(file, tensor + ": dtype is not a string");
       const auto type = dtype_named(text);
-      if (!type) refuse(file, tensor + ": unknown dtype " + printable(text));
+      if (!type || is_blocked(*type)) refuse(file, tensor + ": unknown dtype " + printable_name(text));
       info.dtype = *type;
     } else if (field.key == "shape") {
       once(has_shape, "shape");
@@ -173,7 +146,7 @@ inline tensor_info read_tensor(std::string_view file, std::string_view name, con
       once(has_offsets, "data_offsets");
       std::tie(info.offset, end) = read_offsets(file, tensor, field.value);
     } else {
-      refuse(file, tensor + " has the unknown field " + printable(field.key));
+      refuse(file, tensor + " has the unknown field " + printable_name(field.key));
     }
   }
   if (!has_dtype) refuse(file, tensor + " has no dtype");
@@ -194,9 +167,9 @@ inline std::map<std::string, std::string> read_metadata(std::string_view file, c
   std::map<std::string, std::string> metadata;
   for (const auto field : object) {
     std::string_view text;
-    if (field.value.get(text) != simdjson::SUCCESS) refuse(file, "__metadata__: the value of " + printable(field.key) + " is not a string");
+    if (field.value.get(text) != simdjson::SUCCESS) refuse(file, "__metadata__: the value of " + printable_name(field.key) + " is not a string");
     if (!metadata.emplace(std::string(field.key), std::string(text)).second)
-      refuse(file, "__metadata__ gives " + printable(field.key) + " twice");
+      refuse(file, "__metadata__ gives " + printable_name(field.key) + " twice");
   }
   return metadata;
 }
@@ -207,7 +180,7 @@ inline void check_layout(std::string_view file, std::vector<tensor_info>& tensor
   for (const tensor_info& t : tensors) by_name.push_back(&t);
   std::sort(by_name.begin(), by_name.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
   for (std::size_t i = 1; i < by_name.size(); ++i)
-    if (by_name[i - 1]->name == by_name[i]->name) refuse(file, "two tensors are named " + printable(by_name[i]->name));
+    if (by_name[i - 1]->name == by_name[i]->name) refuse(file, "two tensors are named " + printable_name(by_name[i]->name));
 
   std::sort(tensors.begin(), tensors.end(), [](const tensor_info& a, const tensor_info& b) {
     if (a.offset != b.offset) return a.offset < b.offset;
@@ -216,7 +189,7 @@ inline void check_layout(std::string_view file, std::vector<tensor_info>& tensor
   });
   std::uint64_t expected = 0;
   for (const tensor_info& t : tensors) {
-    const std::string where = "tensor " + printable(t.name) + ": data_offsets " + range_text(t.offset, t.offset + t.size);
+    const std::string where = "tensor " + printable_name(t.name) + ": data_offsets " + range_text(t.offset, t.offset + t.size);
     if (t.offset > data_size || t.size > data_size - t.offset)
       refuse(file, where + " pass the end of the file's " + std::to_string(data_size) + " bytes of data");
     if (t.offset < expected) refuse(file, where + " overlap the tensor before, which ends at " + std::to_string(expected));

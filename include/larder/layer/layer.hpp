@@ -39,6 +39,10 @@ class tensor {
   template <class T>
   std::span<const T> as_span() const {
     constexpr bool raw = std::is_same_v<T, std::byte> || std::is_same_v<T, unsigned char> || std::is_same_v<T, char>;
+    if (!raw && is_blocked(dtype()))
+      core::fail(error_cause::invalid_argument, "tensor \"" + info_->name + "\" holds blocks of " + std::string(to_string(dtype())) + ", " +
+                                                    std::to_string(block_of(dtype()).elements) + " elements in " +
+                                                    std::to_string(block_of(dtype()).bytes) + " bytes each; read it as std::byte");
     if (!raw && sizeof(T) * 8 != bits_of(dtype()))
       core::fail(error_cause::invalid_argument, "tensor \"" + info_->name + "\" holds " + std::string(to_string(dtype())) + ", " +
                                                     std::to_string(bits_of(dtype())) + " bits each, and cannot be read as elements of " +

@@ -10,6 +10,7 @@
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/expiry/time_source.hpp>
+#include <larder/layer/gguf.hpp>
 #include <larder/layer/layer.hpp>
 #include <larder/layer/layer_engine.hpp>
 #include <larder/layer/layer_pass.hpp>

@@ -10,12 +10,11 @@
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/readable_file.hpp>
+#include <larder/layer/tensor_layout.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -50,26 +49,11 @@ class safetensors {
     lay_out(layers::group_tensors(header_.tensors, list, file_.path().string()));
   }
 
-  std::span<const layer_info> layers() const noexcept { return layers_; }
+  std::span<const layer_info> layers() const noexcept { return layout_.layers(); }
 
   /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when the file changed.
   void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
-    const std::uint64_t end = offset + destination.size();
-    std::uint64_t at = offset;
-    const auto clear_up_to = [&](std::uint64_t limit) {  // a gap that aligns the next tensor
-      if (at >= limit) return;
-      std::memset(destination.data() + (at - offset), 0, static_cast<std::size_t>(limit - at));
-      at = limit;
-    };
-    for (const extent& piece : extents_[index]) {
-      if (piece.memory + piece.size <= at) continue;
-      if (piece.memory >= end) break;
-      clear_up_to(piece.memory);
-      const std::uint64_t n = std::min(end, piece.memory + piece.size) - at;
-      file_.read(piece.file + (at - piece.memory), destination.subspan(static_cast<std::size_t>(at - offset), static_cast<std::size_t>(n)));
-      at += n;
-    }
-    clear_up_to(end);
+    layout_.read(file_, index, offset, destination);
     file_.check_unchanged();
   }
 
@@ -80,12 +64,6 @@ class safetensors {
   const std::filesystem::path& path() const noexcept { return file_.path(); }
 
  private:
-  struct extent {
-    std::uint64_t memory;
-    std::uint64_t file;
-    std::uint64_t size;
-  };
-
   void read_header() {
     const std::string name = file_.path().string();
     std::array<std::byte, format::safetensors_prefix> prefix{};
@@ -97,36 +75,12 @@ class safetensors {
   }
 
   void lay_out(const std::vector<layers::tensor_group>& groups) {
-    layers_.reserve(groups.size());
-    extents_.reserve(groups.size());
-    for (const layers::tensor_group& group : groups) {
-      layer_info layer;
-      layer.name = group.name;
-      std::vector<extent> pieces;
-      std::uint64_t at = 0;
-      for (const std::size_t i : group.tensors) {
-        tensor_info tensor = header_.tensors[i];
-        const std::uint64_t file_offset = header_.data_begin + tensor.offset;
-        const std::uint64_t alignment = alignment_of(tensor.dtype);
-        at = (at + alignment - 1) / alignment * alignment;
-        if (!pieces.empty() && pieces.back().memory + pieces.back().size == at && pieces.back().file + pieces.back().size == file_offset)
-          pieces.back().size += tensor.size;
-        else if (tensor.size != 0)
-          pieces.push_back({at, file_offset, tensor.size});
-        tensor.offset = at;
-        at += tensor.size;
-        layer.tensors.push_back(std::move(tensor));
-      }
-      layer.size = at;
-      layers_.push_back(std::move(layer));
-      extents_.push_back(std::move(pieces));
-    }
+    layout_ = layers::tensor_layout(groups, header_.tensors, header_.data_begin, [](const tensor_info& t) { return alignment_of(t.dtype); });
   }
 
   layers::readable_file file_;
   format::safetensors_header header_;
-  std::vector<layer_info> layers_;
-  std::vector<std::vector<extent>> extents_;
+  layers::tensor_layout layout_;
 };
 
 static_assert(layer_source<safetensors>);

@@ -82,6 +82,7 @@ TEST_CASE("L18 what the format allows is not refused") {
   CHECK(parse(one("\"dtype\":\"U8\",\"shape\":" + dimensions_64 + ",\"data_offsets\":[0,1]"), 1).tensors[0].shape.size() == 64);
   for (std::size_t i = 0; i < larder::dtype_count; ++i) {
     const auto type = static_cast<larder::dtype>(i);
+    if (larder::is_blocked(type)) continue;  // safetensors has none of these
     const std::uint64_t size = larder::bits_of(type);  // eight elements
     const auto header =
         parse(one("\"dtype\":\"" + std::string(larder::to_string(type)) + "\",\"shape\":[8],\"data_offsets\":[0," + std::to_string(size) + "]"), size);
@@ -134,6 +135,7 @@ TEST_CASE("L18 malformed headers are refused with the reason") {
       {one(ok + ",\"data_offsets\":[0,4]"), 4, "its data_offsets twice"},
       {one(R"("dtype":"U128","shape":[4],"data_offsets":[0,4])"), 4, "unknown dtype \"U128\""},
       {one(R"("dtype":"u8","shape":[4],"data_offsets":[0,4])"), 4, "unknown dtype"},
+      {one(R"("dtype":"Q4_K","shape":[256],"data_offsets":[0,144])"), 144, "unknown dtype \"Q4_K\""},
       {one(R"("dtype":8,"shape":[4],"data_offsets":[0,4])"), 4, "dtype is not a string"},
       {one(R"("dtype":"U8","shape":4,"data_offsets":[0,4])"), 4, "shape is not an array"},
       {one(R"("dtype":"U8","shape":[-4],"data_offsets":[0,4])"), 4, "negative"},

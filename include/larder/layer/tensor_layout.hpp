@@ -1,0 +1,100 @@
+#pragma once
+
+// Where the tensors of a file lie in their layers' memory: one after the other in file order, each where it may begin. Neighbours
+// in the file are read by one call straight to their place.
+
+#include <larder/format/tensor.hpp>
+#include <larder/layer/layer_grouping.hpp>
+#include <larder/layer/layer_source.hpp>
+#include <larder/layer/readable_file.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace larder::layers {
+
+class tensor_layout {
+ public:
+  tensor_layout() = default;
+
+  /// `tensors` in file order, whose offsets count from `data_begin` in the file; `alignment(tensor) -> bytes` in memory.
+  template <class Alignment>
+  tensor_layout(const std::vector<tensor_group>& groups, std::span<const tensor_info> tensors, std::uint64_t data_begin,
+                Alignment alignment) {
+    layers_.reserve(groups.size());
+    extents_.reserve(groups.size());
+    for (const tensor_group& group : groups) {
+      layer_info layer;
+      layer.name = group.name;
+      std::vector<extent> pieces;
+      std::uint64_t at = 0;
+      for (const std::size_t i : group.tensors) {
+        tensor_info tensor = tensors[i];
+        const std::uint64_t multiple = alignment(tensor);
+        at = (at + multiple - 1) / multiple * multiple;
+        add(pieces, {at, data_begin + tensor.offset, tensor.size}, multiple);
+        tensor.offset = at;
+        at += tensor.size;
+        layer.tensors.push_back(std::move(tensor));
+      }
+      layer.size = at;
+      layers_.push_back(std::move(layer));
+      extents_.push_back(std::move(pieces));
+    }
+  }
+
+  std::span<const layer_info> layers() const noexcept { return layers_; }
+
+  /// Fills `destination` with the bytes of layer `index` from `offset`; gaps between tensors that are not next to each other in the
+  /// file are zeros.
+  void read(const readable_file& file, std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
+    const std::uint64_t end = offset + destination.size();
+    std::uint64_t at = offset;
+    const auto clear_up_to = [&](std::uint64_t place) {  // a gap that aligns the next tensor
+      if (at >= place) return;
+      std::memset(destination.data() + (at - offset), 0, static_cast<std::size_t>(place - at));
+      at = place;
+    };
+    for (const extent& piece : extents_[index]) {
+      if (piece.memory + piece.size <= at) continue;
+      if (piece.memory >= end) break;
+      clear_up_to(piece.memory);
+      const std::uint64_t n = std::min(end, piece.memory + piece.size) - at;
+      file.read(piece.file + (at - piece.memory),
+                destination.subspan(static_cast<std::size_t>(at - offset), static_cast<std::size_t>(n)));
+      at += n;
+    }
+    clear_up_to(end);
+  }
+
+ private:
+  struct extent {
+    std::uint64_t memory;
+    std::uint64_t file;
+    std::uint64_t size;
+  };
+
+  /// Joins what lies as far apart in the file as in memory, the padding of a format that aligns its tensors included.
+  static void add(std::vector<extent>& pieces, const extent& next, std::uint64_t multiple) {
+    if (next.size == 0) return;
+    if (!pieces.empty()) {
+      extent& last = pieces.back();
+      const std::uint64_t gap = next.memory - (last.memory + last.size);
+      if (gap < multiple && next.file - last.file == next.memory - last.memory) {
+        last.size = next.memory + next.size - last.memory;
+        return;
+      }
+    }
+    pieces.push_back(next);
+  }
+
+  std::vector<layer_info> layers_;
+  std::vector<std::vector<extent>> extents_;
+};
+
+}  // namespace larder::layers
