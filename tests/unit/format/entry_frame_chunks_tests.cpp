@@ -31,7 +31,9 @@ larder::stored_entry entry_of(std::string_view key, std::size_t size) {
   return entry;
 }
 
-std::string object_of(const larder::stored_entry& entry) { return std::string(encode_chunked_head(entry, chunk).text()) + std::string(entry.payload.text()); }
+std::string object_of(const larder::stored_entry& entry) {
+  return std::string(encode_chunked_head(entry, chunk).text()) + std::string(entry.payload.text());
+}
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 std::optional<entry_frame> decode(std::string_view object) { return decode_entry_head(bytes_of(object), object.size()); }
 
@@ -54,7 +56,8 @@ TEST_CASE("a chunked head says what was encoded, and checks each chunk by itself
       const std::span<const std::byte> stored = entry_key(bytes_of(object), *frame);
       CHECK(std::string_view(reinterpret_cast<const char*>(stored.data()), stored.size()) == key);
       CHECK(payload_matches(*frame, entry.id, object.data() + frame->payload_offset));
-      if (size != 0) CHECK_FALSE(payload_matches(*frame, larder::digest_of("another key"), object.data() + frame->payload_offset));
+      if (size != 0)
+        CHECK_FALSE(payload_matches(*frame, larder::digest_of("another key"), object.data() + frame->payload_offset));
 
       const chunk_table table(bytes_of(object), *frame, entry.id);
       const chunk_table foreign(bytes_of(object), *frame, larder::digest_of("another key"));
@@ -117,7 +120,9 @@ TEST_CASE("hostile chunked heads are refused without reading beyond the object")
     std::string object = object_of(entry_of("key", 5000)).substr(0, 200 + random() % 8000);
     for (std::size_t at = 8; at < 72; at += 4)
       if (random() % 4 == 0) {
-        const auto number = static_cast<std::uint32_t>(random() % 4 == 0 ? random() : random() % 3 == 0 ? 4096U << random() % 20 : random() % 6000);
+        const auto number = static_cast<std::uint32_t>(random() % 4 == 0   ? random()
+                                                       : random() % 3 == 0 ? 4096U << random() % 20
+                                                                           : random() % 6000);
         std::memcpy(object.data() + at, &number, 4);
       }
     if (const std::optional<std::uint64_t> head = entry_head_size(bytes_of(object)); head && *head <= object.size()) {
@@ -126,8 +131,10 @@ TEST_CASE("hostile chunked heads are refused without reading beyond the object")
       const std::string_view text = object;
       std::uint32_t version = 0;
       std::memcpy(&version, object.data() + 8, 4);
-      const std::string_view table = version == 2 ? text.substr(numbers.table_offset(), *head - numbers.table_offset()) : std::string_view{};
-      const std::string summed = std::string(text.substr(0, 72)) + std::string(text.substr(80, numbers.key_size)) + std::string(table);
+      const std::string_view table =
+          version == 2 ? text.substr(numbers.table_offset(), *head - numbers.table_offset()) : std::string_view{};
+      const std::string summed =
+          std::string(text.substr(0, 72)) + std::string(text.substr(80, numbers.key_size)) + std::string(table);
       const std::uint64_t checksum = XXH3_64bits(summed.data(), summed.size());
       std::memcpy(object.data() + 72, &checksum, 8);
     }

@@ -1,5 +1,5 @@
-// What a download takes from answers that a well-behaved server never gives, one by one and by script: other versions of the object where
-// `If-Match` is ignored, bodies without a length, numbers that contradict each other.
+// What a download takes from answers that a well-behaved server never gives, one by one and by script: other versions of the
+// object where `If-Match` is ignored, bodies without a length, numbers that contradict each other.
 
 #include <larder/core/error.hpp>
 #include <larder/core/transfer.hpp>

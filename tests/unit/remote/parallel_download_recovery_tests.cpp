@@ -64,8 +64,8 @@ TEST_CASE("64 MiB in 1024 pieces arrive intact with one request in a hundred fai
   larder::testing::blob_server server;
   server.store("/big", object);
   larder::testing::fault_proxy proxy(server.port());
-  // Spaced, not drawn: two flips could otherwise meet in one piece, which is corruption and not bad luck. The first request is spared: what
-  // never began is the transport's to repeat. `skip` differs, so that the kinds take turns.
+  // Spaced, not drawn: two flips could otherwise meet in one piece, which is corruption and not bad luck. The first request is
+  // spared: what never began is the transport's to repeat. `skip` differs, so that the kinds take turns.
   constexpr std::size_t every = 400;
   proxy.inject({.kind = fault_kind::status, .method = "GET", .status = 503, .skip = 50, .of = every});
   proxy.inject({.kind = fault_kind::reset, .method = "GET", .after = 20 * KiB, .skip = 150, .of = every});

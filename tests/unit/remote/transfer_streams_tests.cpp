@@ -20,7 +20,8 @@ TEST_CASE("every piece is done once, by at most so many at a time") {
   std::atomic<int> most = 0;
   streams.run(done.size(), 3, {}, [&](std::size_t i, const std::stop_token&) {
     const int now = ++at_once;
-    for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {}
+    for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+    }
     for (int n = 0; n < 20; ++n) std::this_thread::yield();  // one too many can come in between
     ++done[i];
     --at_once;
