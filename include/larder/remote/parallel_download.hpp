@@ -52,7 +52,8 @@ class parallel_download {
       } catch (const object_changed&) {
       }
     }
-    core::fail(error_cause::server, "the object " + std::string(name) + " changed " + std::to_string(most_changes + 1) + " times while it was read; it is written too often to be read in parts");
+    core::fail(error_cause::server, "the object " + std::string(name) + " changed " + std::to_string(most_changes + 1) +
+                                        " times while it was read; it is written too often to be read in parts");
   }
 
  private:
@@ -92,7 +93,7 @@ class parallel_download {
 
     std::span<std::byte> room(const http_response& answer, std::uint64_t size) override {
       part_head now = describe_part(answer);
-      if (start_ != 0 && (now.etag != head.etag || (now.total && head.total && *now.total != *head.total))) throw object_changed{};
+      if (start_ != 0 && !goes_on_with(now)) throw object_changed{};
       if (buffer_.size() < start_ + size) {
         mutable_bytes larger(static_cast<std::size_t>(start_ + size));
         if (start_ != 0) std::memcpy(larger.data(), buffer_.data(), static_cast<std::size_t>(start_));
@@ -110,6 +111,11 @@ class parallel_download {
     std::uint64_t resume() {
       start_ = is_strong_etag(head.etag) ? filled_ : 0;
       return start_;
+    }
+    /// Whether a later answer is of the version that came first. One without a length is looked at here alone, since `room`
+    /// was not asked for it.
+    bool goes_on_with(const part_head& later) const {
+      return later.etag == head.etag && (!later.total || !head.total || *later.total == *head.total);
     }
     std::uint64_t filled() const noexcept { return filled_; }
     /// All of what came.
@@ -145,7 +151,8 @@ class parallel_download {
   /// Lends a section's room for what is missing of it, to the version that is wanted and to nothing else.
   class section_target final : public body_target {
    public:
-    section_target(section& of, const blob_info& object, meter& progress) : of_(&of), object_(&object), progress_(&progress), start_(of.filled) {}
+    section_target(section& of, const blob_info& object, meter& progress)
+        : of_(&of), object_(&object), progress_(&progress), start_(of.filled) {}
 
     std::span<std::byte> room(const http_response& answer, std::uint64_t size) override {
       const part_head head = describe_part(answer);
@@ -156,7 +163,8 @@ class parallel_download {
         if (!range || range->first != of_->offset + start_ || range->last - range->first + 1 != size)
           core::fail(error_cause::server, "a range was answered with another one; a proxy on the way may mishandle ranges");
       }
-      if (size != of_->room.size() - start_) core::fail(error_cause::server, "a range was answered with less than all of it; a proxy on the way may mishandle ranges");
+      if (size != of_->room.size() - start_)
+        core::fail(error_cause::server, "a range was answered with less than all of it; a proxy on the way may mishandle ranges");
       move_to(start_);
       return of_->room.subspan(static_cast<std::size_t>(start_));
     }
@@ -209,14 +217,16 @@ class parallel_download {
         total = info->size;
       }
       transfer<Client> work{&client, name, &target, {*total, etag}, {}, &progress};
-      if (beginning.size() > *total) core::fail(error_cause::server, "the object " + std::string(name) + " came with more bytes than it has");
+      if (beginning.size() > *total)
+        core::fail(error_cause::server, "the object " + std::string(name) + " came with more bytes than it has");
       if (beginning.size() == *total) {
         target.take(work.object, std::move(beginning));
         progress.begin(*total, *total);
         return true;
       }
       std::optional<std::vector<download_piece>> pieces = target.plan(work.object, beginning);
-      if (!pieces && again) core::fail(error_cause::corruption, "the object " + std::string(name) + " is damaged at its beginning, twice");
+      if (!pieces && again)
+        core::fail(error_cause::corruption, "the object " + std::string(name) + " is damaged at its beginning, twice");
       if (!pieces) continue;
       work.pieces = std::move(*pieces);
       std::uint64_t missing = 0;
@@ -226,7 +236,8 @@ class parallel_download {
       const std::size_t side_by_side = ranged ? settings_.streams : 1;
       beginning = {};
       start = opening(*budget_);
-      streams_->run(sections.size(), side_by_side, control.stop, [&](std::size_t i, const std::stop_token& stop) { complete(work, sections[i], stop); });
+      streams_->run(sections.size(), side_by_side, control.stop,
+                    [&](std::size_t i, const std::stop_token& stop) { complete(work, sections[i], stop); });
       return true;
     }
   }
@@ -240,11 +251,11 @@ class parallel_download {
       try {
         const std::string tag = from == 0 ? std::string{} : start.head.etag;
         std::optional<part_read> answer = client.read_part(name, {{from, settings_.first_request - from}, tag, &start, stop});
-        if (answer && (answer->changed || (from != 0 && answer->head.total && start.head.total && *answer->head.total != *start.head.total))) throw object_changed{};
+        if (answer && (answer->changed || (from != 0 && !start.goes_on_with(answer->head)))) throw object_changed{};
         return answer;
       } catch (const error& e) {
         if (start.filled() == 0) throw;  // what never began is the transport's to repeat, and the look-up's time is short
-        if (start.filled() > from) barren = 0;
+        if (start.resume() > from) barren = 0;
         if (!may_be_repeated(e) || ++barren >= settings_.barren_tries) throw;
       }
     }
@@ -278,7 +289,8 @@ class parallel_download {
       section once_more{i, 1, piece.offset, piece.room, 0};
       fill(work, once_more, stop);
       if (!work.target->landed(i))
-        core::fail(error_cause::corruption, "bytes " + std::to_string(piece.offset) + " to " + std::to_string(piece.offset + piece.room.size()) + " of the object " +
+        core::fail(error_cause::corruption, "bytes " + std::to_string(piece.offset) + " to " +
+                                                std::to_string(piece.offset + piece.room.size()) + " of the object " +
                                                 std::string(work.name) + " came damaged twice");
     }
   }
@@ -291,7 +303,8 @@ class parallel_download {
       try {
         section_target into(part, work.object, *work.progress);
         const std::string_view tag = is_strong_etag(work.object.etag) ? std::string_view(work.object.etag) : std::string_view{};
-        std::optional<part_read> answer = work.client->read_part(work.name, {{part.offset + from, part.room.size() - from}, tag, &into, stop});
+        std::optional<part_read> answer =
+            work.client->read_part(work.name, {{part.offset + from, part.room.size() - from}, tag, &into, stop});
         if (!answer || answer->changed) throw object_changed{};
         if (answer->landed && *answer->landed == part.room.size() - from) continue;
         if (answer->landed || answer->body.size() != part.room.size() - from) throw object_changed{};  // it ends before its end

@@ -42,7 +42,8 @@ class value_in_transit final : public value_landing {
  public:
   static constexpr std::string_view suffix = ".partial";
   static constexpr std::string_view journal_suffix = ".chunks";
-  static constexpr std::int64_t kept_for = std::int64_t{86'400} * 1'000'000'000;  ///< ns since the last change, when nobody has it
+  static constexpr std::int64_t kept_for =
+      std::int64_t{86'400} * 1'000'000'000;  ///< ns since the last change, when nobody has it
 
   /// In `folder`; `own_path` is a name in it that nobody else makes, for when another process is at the same value. `fits(size)` says whether
   /// the storage would take a value so large.
@@ -70,7 +71,10 @@ class value_in_transit final : public value_landing {
   bool may_have(std::size_t chunk) const noexcept override { return chunk < known_.size() && known_[chunk] == 1; }
   void keep(std::size_t chunk) noexcept override {
     constexpr char there = 1;
-    if (journal_) uninterrupted([&] { return ::pwrite(journal_.get(), &there, 1, static_cast<off_t>(header_size + chunk)); });  // if that fails, it is fetched again after a crash
+    if (journal_)
+      uninterrupted([&] {
+        return ::pwrite(journal_.get(), &there, 1, static_cast<off_t>(header_size + chunk));
+      });  // if that fails, it is fetched again after a crash
   }
   bytes whole(std::uint64_t size) override {
     whole_ = true;
@@ -142,14 +146,13 @@ class value_in_transit final : public value_landing {
       // Who had it before may have let go of the name, or published it, between our open and our lock.
       const file_identity opened = identify(file, shared_path_);
       if (!is_named(opened, shared_path_)) continue;
-      if (!opened.regular || opened.links != 1 || (opened.size != 0 && (opened.size != size || !read_journal(size, content, chunks)))) {
+      if (!opened.regular || opened.links != 1 ||
+          (opened.size != 0 && (opened.size != size || !read_journal(size, content, chunks)))) {
         ::unlink(shared_path_.c_str());
-        known_.clear();
         continue;
       }
       path_ = shared_path_;
       file_ = std::move(file);
-      if (opened.size == 0) known_.clear();
       journal_ = open_journal(size, content, chunks);
       return true;
     }
@@ -160,7 +163,8 @@ class value_in_transit final : public value_landing {
     const file_descriptor journal = open_file(journal_path_, O_RDONLY | O_NONBLOCK);
     if (!journal) return false;
     header found{};
-    if (read_at(journal, found.data(), found.size(), 0, journal_path_) != found.size() || found != header_of(size, content)) return false;
+    if (read_at(journal, found.data(), found.size(), 0, journal_path_) != found.size() || found != header_of(size, content))
+      return false;
     known_.resize(chunks);
     known_.resize(read_at(journal, known_.data(), known_.size(), header_size, journal_path_));
     return true;

@@ -31,7 +31,9 @@ larder::stored_entry entry_of(std::string_view key, std::size_t size) {
   return entry;
 }
 
-std::string object_of(const larder::stored_entry& entry) { return std::string(encode_chunked_head(entry, chunk).text()) + std::string(entry.payload.text()); }
+std::string object_of(const larder::stored_entry& entry) {
+  return std::string(encode_chunked_head(entry, chunk).text()) + std::string(entry.payload.text());
+}
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 std::optional<entry_frame> decode(std::string_view object) { return decode_entry_head(bytes_of(object), object.size()); }
 
@@ -54,7 +56,8 @@ TEST_CASE("a chunked head says what was encoded, and checks each chunk by itself
       const std::span<const std::byte> stored = entry_key(bytes_of(object), *frame);
       CHECK(std::string_view(reinterpret_cast<const char*>(stored.data()), stored.size()) == key);
       CHECK(payload_matches(*frame, entry.id, object.data() + frame->payload_offset));
-      if (size != 0) CHECK_FALSE(payload_matches(*frame, larder::digest_of("another key"), object.data() + frame->payload_offset));
+      if (size != 0)
+        CHECK_FALSE(payload_matches(*frame, larder::digest_of("another key"), object.data() + frame->payload_offset));
 
       const chunk_table table(bytes_of(object), *frame, entry.id);
       const chunk_table foreign(bytes_of(object), *frame, larder::digest_of("another key"));
@@ -82,6 +85,8 @@ TEST_CASE("the layout of version 2 is the documented one") {
   CHECK(object.substr(80, 8) == std::string("key\0\0\0\0\0", 8));
   const std::uint64_t first = XXH3_64bits_withSeed(object.data() + 128, 4096, larder::digest_of("key").low);
   CHECK(std::memcmp(object.data() + 88, &first, 8) == 0);
+  const std::uint64_t second = XXH3_64bits_withSeed(object.data() + 128 + 4096, 904, larder::digest_of("key").low + 1);
+  CHECK(std::memcmp(object.data() + 96, &second, 8) == 0);
   CHECK(object.substr(104, 24) == std::string(24, '\0'));
   CHECK(encode_chunked_head(entry_of("key", 5000)).size() == 128);  // one chunk of 8 MiB
 }
@@ -115,7 +120,9 @@ TEST_CASE("hostile chunked heads are refused without reading beyond the object")
     std::string object = object_of(entry_of("key", 5000)).substr(0, 200 + random() % 8000);
     for (std::size_t at = 8; at < 72; at += 4)
       if (random() % 4 == 0) {
-        const auto number = static_cast<std::uint32_t>(random() % 4 == 0 ? random() : random() % 3 == 0 ? 4096U << random() % 20 : random() % 6000);
+        const auto number = static_cast<std::uint32_t>(random() % 4 == 0   ? random()
+                                                       : random() % 3 == 0 ? 4096U << random() % 20
+                                                                           : random() % 6000);
         std::memcpy(object.data() + at, &number, 4);
       }
     if (const std::optional<std::uint64_t> head = entry_head_size(bytes_of(object)); head && *head <= object.size()) {
@@ -124,8 +131,10 @@ TEST_CASE("hostile chunked heads are refused without reading beyond the object")
       const std::string_view text = object;
       std::uint32_t version = 0;
       std::memcpy(&version, object.data() + 8, 4);
-      const std::string_view table = version == 2 ? text.substr(numbers.table_offset(), *head - numbers.table_offset()) : std::string_view{};
-      const std::string summed = std::string(text.substr(0, 72)) + std::string(text.substr(80, numbers.key_size)) + std::string(table);
+      const std::string_view table =
+          version == 2 ? text.substr(numbers.table_offset(), *head - numbers.table_offset()) : std::string_view{};
+      const std::string summed =
+          std::string(text.substr(0, 72)) + std::string(text.substr(80, numbers.key_size)) + std::string(table);
       const std::uint64_t checksum = XXH3_64bits(summed.data(), summed.size());
       std::memcpy(object.data() + 72, &checksum, 8);
     }
@@ -136,4 +145,12 @@ TEST_CASE("hostile chunked heads are refused without reading beyond the object")
     CHECK(frame->payload_offset <= object.size());
   }
   CHECK(whole > 100);
+}
+
+TEST_CASE("a chunk has a size that is a power of two, within the documented bounds") {
+  const larder::stored_entry entry = entry_of("key", 20'000);
+  for (const std::uint64_t size : {std::uint64_t{4096}, std::uint64_t{8192}, std::uint64_t{1} << 30U})
+    CHECK(decode(std::string(encode_chunked_head(entry, size).text()) + std::string(entry.payload.text())));
+  for (const std::uint64_t size : {std::uint64_t{2048}, std::uint64_t{4097}, std::uint64_t{12'288}, std::uint64_t{1} << 31U})
+    CHECK_FALSE(decode(std::string(encode_chunked_head(entry, size).text()) + std::string(entry.payload.text())));
 }

@@ -106,3 +106,28 @@ TEST_CASE("hostile heads are refused without reading beyond the object") {
     CHECK(entry_frame::header_size + frame->key_size <= frame->payload_offset);
   }
 }
+
+TEST_CASE("a size so large that the sum with the offset wraps around is no size") {
+  std::string object = object_of(entry_of("key", "payload")).substr(0, 100);
+  const std::uint64_t size = ~std::uint64_t{0} - 4096 + 1 + object.size();  // with the offset 4096, as large as the object
+  const std::uint32_t offset = 4096;
+  std::memcpy(object.data() + 16, &size, 8);
+  std::memcpy(object.data() + 24, &offset, 4);
+  const std::string summed = object.substr(0, 72) + object.substr(80, 3);
+  const std::uint64_t checksum = XXH3_64bits(summed.data(), summed.size());
+  std::memcpy(object.data() + 72, &checksum, 8);
+  CHECK(offset + size == object.size());
+  CHECK_FALSE(decode(object));
+}
+
+TEST_CASE("a head with flags, or of a later version, is not read, though its checksum is right") {
+  for (const std::size_t at : {8U, 28U}) {
+    std::string object = object_of(entry_of("key", "payload"));
+    const std::uint32_t number = 4;
+    std::memcpy(object.data() + at, &number, 4);
+    const std::string summed = object.substr(0, 72) + object.substr(80, 3);
+    const std::uint64_t checksum = XXH3_64bits(summed.data(), summed.size());
+    std::memcpy(object.data() + 72, &checksum, 8);
+    CHECK_FALSE(decode(object));
+  }
+}

@@ -7,16 +7,20 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include "support/eventually.hpp"
 
 namespace {
 
@@ -142,7 +146,9 @@ TEST_CASE("there are never more parts than a service takes, and they are whole M
   constexpr std::uint64_t GiB = std::uint64_t{1} << 30U;
   CHECK(up.upload.part_size_for(1) == 8 << 20U);
   CHECK(up.upload.part_size_for(70 * GiB) == 8 << 20U);
-  for (const std::uint64_t size : {80 * GiB, 1000 * GiB, 5 * 1024 * GiB}) {
+  constexpr std::uint64_t most = std::uint64_t{10'000} * (8 << 20U);
+  CHECK(up.upload.part_size_for(most - 1) == 8 << 20U);
+  for (const std::uint64_t size : {most, most + 1, 80 * GiB, 1000 * GiB, 5 * 1024 * GiB}) {
     const std::uint64_t part = up.upload.part_size_for(size);
     CHECK(part % (1 << 20U) == 0);
     CHECK((size + part - 1) / part <= 10'000);
@@ -154,6 +160,7 @@ TEST_CASE("a part that the service did not take is sent again; what cannot be he
   uploading up;
   up.service.failures[2] = {error_cause::network, 2};
   up.service.failures[4] = {error_cause::server, 1};
+  up.service.failures[5] = {error_cause::timeout, 2};
   CHECK_FALSE(up.failure(text));
   CHECK(up.service.objects["x"] == text);
 
@@ -185,6 +192,53 @@ TEST_CASE("a stop ends an upload and drops its parts; progress counts every byte
   CHECK(up.service.uploads.empty());
 }
 
+TEST_CASE("a stop ends the tries of a part, and the wait for its turn") {
+  struct failing_service : part_service {
+    std::string put_part(std::string_view, const std::string&, std::size_t, std::span<const bytes>) {
+      ++tries;
+      stop.request_stop();
+      throw larder::error(error_cause::network, "a part was not taken");
+    }
+    std::atomic<int> tries = 0;
+    std::stop_source stop;
+  } failing;
+  uploading up({.streams = 1, .part_size = 4096});
+  const bytes whole = bytes::copy_of(text_of(4096 * 3));
+  const auto cause_of_put = [&](auto& service, const std::stop_token& stop) -> std::optional<error_cause> {
+    try {
+      up.upload.put(service, "x", {&whole, 1}, put_mode::replace, {.stop = stop});
+    } catch (const larder::error& e) {
+      return e.cause();
+    }
+    return std::nullopt;
+  };
+  CHECK(cause_of_put(failing, failing.stop.get_token()) == error_cause::cancelled);
+  CHECK(failing.tries == 1);
+  CHECK(failing.aborted == 1);
+
+  std::stop_source stop;
+  const larder::remote::byte_budget::lease others = up.budget.take(10'000);
+  std::jthread stopping([&] {
+    CHECK(support::eventually([&] { return up.budget.waiting() != 0; }));
+    stop.request_stop();
+  });
+  CHECK(cause_of_put(up.service, stop.get_token()) == error_cause::cancelled);
+  CHECK(up.service.aborted == 1);
+  CHECK(up.service.uploads.empty());
+  CHECK(up.budget.waiting() == 0);
+}
+
+TEST_CASE("every part on its way is in the budget, and the first word of progress is that nothing is there") {
+  uploading up({.streams = 3, .part_size = 4096});
+  up.service.on_part = [&](std::size_t) { CHECK(up.budget.in_flight() >= 4096); };
+  std::vector<std::uint64_t> seen;
+  CHECK_FALSE(up.failure(text_of(4096 * 6), {.progress = [&](std::uint64_t done, std::uint64_t) { seen.push_back(done); }}));
+  REQUIRE(seen.size() == 7);
+  CHECK(seen.front() == 0);
+  CHECK(up.service.most_at_once <= 2);  // the budget is 10'000 bytes
+  CHECK(up.budget.in_flight() == 0);
+}
+
 TEST_CASE("a store puts small objects plainly, large ones in parts where the client takes them") {
   larder::remote::object_transfers transfers({.first_request = 4096, .part_size = 4096});
   part_service service;
@@ -200,6 +254,35 @@ TEST_CASE("a store puts small objects plainly, large ones in parts where the cli
        {larder::transfer_settings{.streams = 0}, larder::transfer_settings{.first_request = 1},
         larder::transfer_settings{.part_size = 1}, larder::transfer_settings{.barren_tries = 0}})
     CHECK_THROWS_AS(larder::remote::object_transfers{wrong}, larder::error);
+}
+
+TEST_CASE("a store hands on the caller's control, in both directions, and takes what it moves from the shared budget") {
+  struct reading_service : part_service {
+    std::optional<larder::remote::part_read> read_part(std::string_view, const larder::remote::part_wanted& wanted) {
+      stop = wanted.stop;
+      return larder::remote::part_read{.head = {true, 3, "e"}, .body = bytes::copy_of("abc"), .landed = {}};
+    }
+    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
+    std::stop_token stop;
+  } service;
+  const auto budget = std::make_shared<larder::remote::byte_budget>();
+  larder::remote::object_transfers transfers({.first_request = 4096, .part_size = 4096, .budget = budget});
+  std::stop_source stop;
+  std::uint64_t told = 0;
+  const larder::transfer_control control{.stop = stop.get_token(),
+                                         .progress = [&](std::uint64_t now, std::uint64_t) { told = now; }};
+  larder::memory_download target;
+  CHECK(transfers.fetch(service, "o", target, control));
+  CHECK(std::move(target).result().text() == "abc");
+  CHECK(told == 3);
+  service.on_part = [&](std::size_t) { CHECK(budget->in_flight() != 0); };
+  const bytes large = bytes::copy_of(text_of(5000));
+  CHECK(transfers.put(service, "large", {&large, 1}, put_mode::replace, control));
+  CHECK(told == 5000);
+  CHECK(budget->in_flight() == 0);
+  stop.request_stop();
+  CHECK(service.stop.stop_requested());
+  CHECK_THROWS_AS(transfers.put(service, "large", {&large, 1}, put_mode::replace, control), larder::error);
 }
 
 TEST_CASE("the size of a part decides what goes in parts, and the client may refuse before anything is sent") {

@@ -369,6 +369,66 @@ TEST_CASE("where it may be another object, everything is asked for anew") {
     CHECK(r.send(request).landed == other.size());
     CHECK(to.text() == other);
   }
+  for (const std::string& other :
+       {object + " and on", object.substr(0, 20)}) {  // Nor is the ETag believed when the size is another.
+    transport_script script;
+    script.answer([&](remote::http_request request, std::size_t n) {
+      if (n == 1) request.range->size = 1000;
+      return deliver(request, n == 1 ? other : object, "\"v1\"", n == 0 ? 10 : std::string::npos);
+    });
+    retrying r(manual_timing{}, generous, script);
+    buffer to;
+    remote::http_request request = request_for();
+    request.into = &to;
+    CHECK(r.send(request).landed == object.size());
+    CHECK(to.text() == object);
+    CHECK(script.count() == 3);
+  }
+  {  // A part that lies elsewhere is not the rest.
+    transport_script script;
+    script.answer([&](remote::http_request request, std::size_t n) {
+      if (n == 1) request.range->offset -= 5;
+      return deliver(request, object, "\"v1\"", n == 0 ? 10 : std::string::npos);
+    });
+    retrying r(manual_timing{}, generous, script);
+    buffer to;
+    remote::http_request request = request_for();
+    request.into = &to;
+    CHECK(r.send(request).landed == object.size());
+    CHECK(to.text() == object);
+    CHECK(script.count() == 3);
+  }
+  {  // Of another object that breaks off, too, the rest is asked for from where that one broke.
+    const std::string other = "another and longer object, written while the first one was read";
+    transport_script script;
+    script.answer([&](const auto& request, std::size_t n) {
+      return n == 0 ? deliver(request, object, "\"v1\"", 10) : deliver(request, other, "\"v2\"", n == 2 ? 6 : std::string::npos);
+    });
+    retrying r(manual_timing{}, generous, script);
+    buffer to;
+    remote::http_request request = request_for();
+    request.into = &to;
+    CHECK(r.send(request).landed == other.size());
+    CHECK(to.text() == other);
+    REQUIRE(script.count() == 4);
+    CHECK(script.seen()[3].range->offset == 6);
+  }
+  {  // Of a body that failed behind its last byte there is no rest to ask for.
+    transport_script script;
+    script.answer([&](const auto& request, std::size_t n) {
+      remote::http_response answer = deliver(request, object, "\"v1\"");
+      if (n == 0) larder::core::fail(larder::error_cause::network, "broke off behind the body");
+      return answer;
+    });
+    retrying r(manual_timing{}, generous, script);
+    buffer to;
+    remote::http_request request = request_for();
+    request.into = &to;
+    CHECK(r.send(request).landed == object.size());
+    CHECK(to.text() == object);
+    REQUIRE(script.count() == 2);
+    CHECK_FALSE(script.seen()[1].range);
+  }
   {  // A protocol that names the part in a header of its own is not asked to mix the two.
     transport_script script;
     script.answer(

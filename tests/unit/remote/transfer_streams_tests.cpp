@@ -20,7 +20,9 @@ TEST_CASE("every piece is done once, by at most so many at a time") {
   std::atomic<int> most = 0;
   streams.run(done.size(), 3, {}, [&](std::size_t i, const std::stop_token&) {
     const int now = ++at_once;
-    for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {}
+    for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+    }
+    for (int n = 0; n < 20; ++n) std::this_thread::yield();  // one too many can come in between
     ++done[i];
     --at_once;
   });
@@ -41,6 +43,24 @@ TEST_CASE("pieces run side by side") {
     changed.wait(lock, [&] { return here == 3; });
   });
   CHECK(here == 3);
+}
+
+TEST_CASE("nothing of the work is touched any more when it is over, also for who comes late") {
+  transfer_streams streams(2);
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<bool> other_began = false;
+    std::atomic<int> ended = 0;
+    streams.run(2, 2, {}, [&, caller = std::this_thread::get_id()](std::size_t, const std::stop_token&) {
+      if (std::this_thread::get_id() == caller) {
+        while (!other_began) std::this_thread::yield();
+      } else {
+        other_began = true;
+        for (int n = 0; n < 200; ++n) std::this_thread::yield();  // the caller is done first
+      }
+      ++ended;
+    });
+    CHECK(ended == 2);
+  }
 }
 
 TEST_CASE("the caller does all of it when no thread is free") {

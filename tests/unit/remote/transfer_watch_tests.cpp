@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 
 #include <doctest/doctest.h>
 
@@ -74,4 +75,32 @@ TEST_CASE("the next look comes no later than the next deadline") {
   CHECK(watch.look({}, start) == 1000);
   CHECK(watch.look({}, start + 2500ms) == 500);
   CHECK(watch.look({}, start + 2999999us) == 1);
+}
+
+TEST_CASE("a transfer that was fast at first ends when it trickles, however much came before") {
+  transfer_watch watch(limits, start);
+  CHECK(watch.look({.moved = 1'000'000, .answered = true}, start + 1s));
+  CHECK(watch.look({.moved = 1'000'001, .answered = true}, start + 2s));
+  CHECK(watch.look({.moved = 1'000'002, .answered = true}, start + 3s));
+  CHECK_FALSE(watch.look({.moved = 1'000'003, .answered = true}, start + 4s));
+}
+
+TEST_CASE("the wait for an answer does not count against how fast it comes") {
+  transfer_watch watch(limits, start);
+  CHECK(watch.look({.moved = 50}, start + 2900ms));
+  CHECK(watch.look({.moved = 60, .answered = true}, start + 2950ms));
+  CHECK(watch.look({.moved = 250, .answered = true}, start + 4800ms));
+}
+
+TEST_CASE("an answer that is needed by some time must have begun by then, and may go on after it") {
+  transfer_watch waiting(limits, start, start + 1500ms);
+  CHECK(waiting.look({}, start + 1s) == 500);
+  CHECK(waiting.look({}, start + 1499ms) == 1);
+  CHECK_FALSE(waiting.look({}, start + 1500ms));
+  CHECK(waiting.reason().find("look-up") != std::string::npos);
+  transfer_watch sending(limits, start, start + 1500ms);
+  CHECK_FALSE(sending.look({.moved = 1000, .sending = true}, start + 1500ms));
+  transfer_watch begun(limits, start, start + 1500ms);
+  CHECK(begun.look({.moved = 1000, .answered = true}, start + 1400ms));
+  CHECK(begun.look({.moved = 2000, .answered = true}, start + 1600ms));
 }
