@@ -15,7 +15,8 @@ struct silent_sink final : larder::error_sink {
 class blob_store_of {
  public:
   explicit blob_store_of(const std::string& url, std::size_t streams = 1)
-      : store(larder::http_blob<larder::webdav>(larder::webdav{.url = url}, larder::transfer_settings{.streams = streams}), sink_) {}
+      : store(larder::http_blob<larder::webdav>(larder::webdav{.url = url}, larder::transfer_settings{.streams = streams}),
+              sink_) {}
 
  private:
   silent_sink sink_;

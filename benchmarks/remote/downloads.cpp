@@ -23,7 +23,8 @@ namespace {
 
 constexpr double mebi = 1024.0 * 1024.0;
 
-const std::vector<metric> metrics{{"throughput", "MiB/s", 0}, {"cpu", "s/GiB", 2}, {"wall", "ms", 0}, {"memory beyond the object", "MiB", 1, false}};
+const std::vector<metric> metrics{
+    {"throughput", "MiB/s", 0}, {"cpu", "s/GiB", 2}, {"wall", "ms", 0}, {"memory beyond the object", "MiB", 1, false}};
 
 std::vector<double> numbers_of(std::size_t size, const cost& c) {
   const double mib = static_cast<double>(size) / mebi;
@@ -43,7 +44,8 @@ std::vector<double> raw_turn(const site& where, std::size_t streams) {
                             const std::size_t first = i * share;
                             const std::size_t last = std::min(first + share, where.large) - 1;
                             raw_socket socket(where.port);
-                            const std::string range = "Range: bytes=" + std::to_string(first) + "-" + std::to_string(last) + "\r\n";
+                            const std::string range =
+                                "Range: bytes=" + std::to_string(first) + "-" + std::to_string(last) + "\r\n";
                             socket.send("GET /large HTTP/1.1\r\nHost: x\r\n" + (streams == 1 ? "" : range) + "\r\n");
                             receive_answer(socket, streams == 1 ? 200 : 206, whole.span().subspan(first, last - first + 1));
                           } catch (...) {

@@ -34,10 +34,12 @@ int listening_socket(std::uint16_t& port) {
 
 void write_settings(const std::string& folder, std::uint16_t port) {
   std::ofstream conf(folder + "/nginx.conf");
-  conf << "daemon off; worker_processes 1; " << (::geteuid() == 0 ? "user root; " : "") << "pid " << folder << "/pid; error_log " << folder << "/error.log;\n"
+  conf << "daemon off; worker_processes 1; " << (::geteuid() == 0 ? "user root; " : "") << "pid " << folder << "/pid; error_log "
+       << folder << "/error.log;\n"
        << "events { worker_connections 256; }\n"
        << "http { access_log off; sendfile on; tcp_nodelay on; keepalive_requests 100000000;";
-  for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) conf << " " << kind << "_temp_path " << folder << "/" << kind << ";";
+  for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+    conf << " " << kind << "_temp_path " << folder << "/" << kind << ";";
   conf << "\nserver { listen 127.0.0.1:" << port << "; root " << folder << "/files; client_max_body_size 0;"
        << " dav_methods PUT DELETE MKCOL MOVE; create_full_put_path on; } }\n";
   if (!conf.flush()) throw std::runtime_error("the settings for nginx cannot be written to \"" + folder + "\"");

@@ -23,7 +23,8 @@ raw_socket::raw_socket(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM |
   to.sin_port = htons(port);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int on = 1;
-  if (fd_ < 0 || ::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) fail_system("connect to a loopback port");
+  if (fd_ < 0 || ::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+    fail_system("connect to a loopback port");
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
@@ -69,7 +70,8 @@ void receive_answer(raw_socket& from, int status, std::span<std::byte> room) {
   constexpr std::string_view name = "\r\nContent-Length: ";
   const std::size_t at = head.find(name);
   const std::size_t length = at == std::string::npos ? 0 : std::strtoull(head.c_str() + at + name.size(), nullptr, 10);
-  if (head.substr(9, 3) != std::to_string(status) || length != room.size()) throw std::runtime_error("another answer than expected: " + head.substr(0, head.find('\r')));
+  if (head.substr(9, 3) != std::to_string(status) || length != room.size())
+    throw std::runtime_error("another answer than expected: " + head.substr(0, head.find('\r')));
   from.receive(room);
 }
 

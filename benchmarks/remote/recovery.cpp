@@ -24,7 +24,8 @@ using larder::testing::fault_kind;
 /// Silence ends after a second here, not after the 15 of a user who has not said how long to wait.
 auto cache_at(const std::string& url) {
   constexpr larder::remote_timeouts timeouts{.first_byte = 1s, .stall = 1s};
-  larder::http_blob<larder::webdav> storage(larder::webdav{.url = url, .timeouts = timeouts}, larder::transfer_settings{.streams = 4});
+  larder::http_blob<larder::webdav> storage(larder::webdav{.url = url, .timeouts = timeouts},
+                                            larder::transfer_settings{.streams = 4});
   return larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, std::move(storage));
 }
 
@@ -42,7 +43,10 @@ std::vector<double> turn(const site& where, double probability, std::uint64_t se
   larder::testing::fault_proxy proxy(where.port, {.seed = seed});
   if (probability > 0)
     for (const fault_kind kind : {fault_kind::status, fault_kind::stall, fault_kind::flip_byte, fault_kind::reset})
-      proxy.inject({.kind = kind, .times = fault::always, .after = kind == fault_kind::status ? std::size_t{0} : std::size_t{100'000}, .probability = probability / 4});
+      proxy.inject({.kind = kind,
+                    .times = fault::always,
+                    .after = kind == fault_kind::status ? std::size_t{0} : std::size_t{100'000},
+                    .probability = probability / 4});
   auto cache = cache_at(proxy.url() + "/values");
   double lookups = 0;
   const cost c = cost_of([&] {

@@ -40,7 +40,8 @@ std::vector<double> raw_turn(std::uint16_t port) {
   raw_socket socket(port);
   const larder::bytes whole = value();
   for (std::size_t i = 0; i < chunks; ++i) {
-    socket.send("*3\r\n$3\r\nSET\r\n$" + std::to_string(std::to_string(i).size() + 3) + "\r\nraw" + std::to_string(i) + "\r\n$" + std::to_string(chunk) + "\r\n");
+    socket.send("*3\r\n$3\r\nSET\r\n$" + std::to_string(std::to_string(i).size() + 3) + "\r\nraw" + std::to_string(i) + "\r\n$" +
+                std::to_string(chunk) + "\r\n");
     socket.send(whole.span().subspan(i * chunk, chunk));
     socket.send(std::string_view("\r\n"));
     if (socket.receive_until("\r\n") != "+OK\r\n") throw std::runtime_error("SET is refused");
@@ -53,7 +54,8 @@ std::vector<double> raw_turn(std::uint16_t port) {
     for (std::size_t i = 0; i < ahead; ++i) ask(i);
     for (std::size_t i = 0; i < chunks; ++i) {
       ask(i + ahead);
-      if (socket.receive_until("\r\n") != "$" + std::to_string(chunk) + "\r\n") throw std::runtime_error("GET finds another value");
+      if (socket.receive_until("\r\n") != "$" + std::to_string(chunk) + "\r\n")
+        throw std::runtime_error("GET finds another value");
       socket.receive(room.span().subspan(i * chunk, chunk));
       socket.receive_until("\r\n");
     }

@@ -78,8 +78,8 @@ int measure(const bench::options& wanted) {
     if (std::find(std::begin(bench::case_names), std::end(bench::case_names), name) == std::end(bench::case_names))
       throw std::invalid_argument("no case \"" + name + "\" (--help lists them)");
   bench::stop_children_on_signals();
-  std::printf("%zu rounds, in each of which every contender has its turn; the large object has %zu MiB%s\n", wanted.rounds, wanted.large >> 20U,
-              wanted.quick ? "; --quick: too short and too small to be a figure" : "");
+  std::printf("%zu rounds, in each of which every contender has its turn; the large object has %zu MiB%s\n", wanted.rounds,
+              wanted.large >> 20U, wanted.quick ? "; --quick: too short and too small to be a figure" : "");
   bench::figure_list figures;
   const bool http_right = measure_http(wanted, figures);
   const bool redis_right = measure_redis(wanted, figures);

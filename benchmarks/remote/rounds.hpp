@@ -38,9 +38,9 @@ bool run(const contest& c, const options& wanted, figure_list& all);
 
 /// Time and memory of a piece of work in this process.
 struct cost {
-  double wall;       ///< seconds
-  double cpu;        ///< seconds, of all threads
-  double peak_bytes; ///< the most that was resident at once
+  double wall;        ///< seconds
+  double cpu;         ///< seconds, of all threads
+  double peak_bytes;  ///< the most that was resident at once
 };
 cost cost_of(const std::function<void()>& work);
 

@@ -71,7 +71,9 @@ std::vector<double> larder_turn(const site& where) {
 std::vector<contest> small_objects(const site& where) {
   return {{"small",
            {{"requests", "1/s", 0}, {"cpu", "us/request", 1}},
-           {{"raw", [where] { return raw_turn(where); }}, {"libcurl", [where] { return curl_turn(where); }}, {"larder", [where] { return larder_turn(where); }}}}};
+           {{"raw", [where] { return raw_turn(where); }},
+            {"libcurl", [where] { return curl_turn(where); }},
+            {"larder", [where] { return larder_turn(where); }}}}};
 }
 
 }  // namespace bench

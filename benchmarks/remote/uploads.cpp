@@ -26,7 +26,8 @@ std::vector<double> raw_turn(const site& where) {
   const larder::bytes body = object();
   return numbers_of(cost_of([&] {
     raw_socket socket(where.port);
-    socket.send("PUT /uploads/raw HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(size) + "\r\nConnection: close\r\n\r\n");
+    socket.send("PUT /uploads/raw HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(size) +
+                "\r\nConnection: close\r\n\r\n");
     socket.send(body.span());
     const std::string head = socket.receive_until("\r\n\r\n");
     if (!head.starts_with("HTTP/1.1 20")) throw std::runtime_error("PUT is answered " + head.substr(9, 3));

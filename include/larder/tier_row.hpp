@@ -67,7 +67,8 @@ class tier_row {
   }
 
   /// Puts into every writable tier but those `except`, slowest first; whether any took it. With `gone` the listeners are told later.
-  bool put(key_view key, const mapped_type& value, const storage::write_mode& mode, const choice& except = {}, departures* gone = nullptr) {
+  bool put(key_view key, const mapped_type& value, const storage::write_mode& mode, const choice& except = {},
+           departures* gone = nullptr) {
     bool stored = false;
     slowest_first([&](auto& tier, auto at) {
       if (!except[at()]) stored = tier.put(key, value, mode, of<at()>(gone)) || stored;
@@ -89,7 +90,8 @@ class tier_row {
       if constexpr (std::remove_reference_t<decltype(tier)>::lands_values) {
         if (const auto& whole = std::get<at()>(landed); whole && whole->is_whole()) {
           copied[at()] = tier.promote(key, *whole, std::get<at()>(gone));
-          if (std::optional<mapped_type> entry = tier.peek(key); copied[at()] && entry) value = std::move(*entry);  // what holds it is counted there
+          if (std::optional<mapped_type> entry = tier.peek(key); copied[at()] && entry)
+            value = std::move(*entry);  // what holds it is counted there
           return;
         }
       }

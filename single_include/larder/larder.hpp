@@ -798,7 +798,7 @@ struct byte_range {
 /// What a blob store knows of an object without its bytes.
 struct blob_info {
   std::uint64_t size = 0;
-  std::string etag;
+  std::string etag{};
 };
 
 enum class put_mode : std::uint8_t { replace, create_only };
@@ -834,6 +834,13 @@ concept expiring_blob_store =
 
 class download_target;    // core/transfer.hpp
 struct transfer_control;
+
+/// A blob store whose puts can be followed and given up: `put(name, parts, mode, control) -> bool`.
+template <class S>
+concept followed_store = blob_store<S> && requires(S store, const std::string_view name, const std::span<const bytes> parts, const put_mode mode,
+                                                   const transfer_control& control) {
+  { store.put(name, parts, mode, control) } -> std::same_as<bool>;
+};
 
 /// A blob store that brings large objects in pieces: `fetch(name, target, control) -> bool` lets the object land in the target, or says
 /// that there is none. The engine over it then has the whole of an entry in one allocation, or on a disk, each chunk checked as it comes;
@@ -1222,19 +1229,19 @@ constexpr std::string_view to_string(remote_state state) noexcept {
 /// What a remote store costs and how it fares. Failures by cause are in `cache_stats::errors`.
 struct remote_report {
   remote_state state = remote_state::healthy;  ///< at present
-  std::uint64_t requests = 0;             ///< sent, each try and each hedge for itself
-  std::uint64_t retries = 0;              ///< tries after the first
-  std::uint64_t retries_forgone = 0;      ///< that the budget of retries did not allow
-  std::uint64_t hedges = 0;               ///< second requests for answers that were late
-  std::uint64_t hedge_wins = 0;           ///< that answered first
-  std::uint64_t refused_by_breaker = 0;   ///< requests that were not sent because the server had failed lately
-  std::uint64_t breaker_openings = 0;     ///< how often it was found to have failed
-  duration degraded_time{0};              ///< in which it was not taken to be healthy
-  std::uint64_t lookups_over_budget = 0;  ///< given up because no answer began within the look-up's budget
-  std::uint64_t known_absent = 0;         ///< look-ups that were not sent because the key was absent a moment ago
-  std::uint64_t bypassed = 0;             ///< loads that did without the remote store because it is slower than loading
-  std::uint64_t bytes_received = 0;       ///< of the bodies of answers that came whole
-  std::uint64_t bytes_sent = 0;           ///< of the bodies of requests that were answered
+  std::uint64_t requests = 0;                  ///< sent, each try and each hedge for itself
+  std::uint64_t retries = 0;                   ///< tries after the first
+  std::uint64_t retries_forgone = 0;           ///< that the budget of retries did not allow
+  std::uint64_t hedges = 0;                    ///< second requests for answers that were late
+  std::uint64_t hedge_wins = 0;                ///< that answered first
+  std::uint64_t refused_by_breaker = 0;        ///< requests that were not sent because the server had failed lately
+  std::uint64_t breaker_openings = 0;          ///< how often it was found to have failed
+  duration degraded_time{0};                   ///< in which it was not taken to be healthy
+  std::uint64_t lookups_over_budget = 0;       ///< given up because no answer began within the look-up's budget
+  std::uint64_t known_absent = 0;              ///< look-ups that were not sent because the key was absent a moment ago
+  std::uint64_t bypassed = 0;                  ///< loads that did without the remote store because it is slower than loading
+  std::uint64_t bytes_received = 0;            ///< of the bodies of answers that came whole
+  std::uint64_t bytes_sent = 0;                ///< of the bodies of requests that were answered
 
   /// What has happened since an earlier report of the same store; the state is the present one.
   remote_report since(const remote_report& earlier) const noexcept {
@@ -4985,6 +4992,7 @@ struct write_mode {
   std::optional<duration> time_to_live = std::nullopt;
   bool only_if_absent = false;
   const sync::load_lease* lease = nullptr;  ///< under which it was loaded, where processes agree on that
+  const transfer_control* control = nullptr;  ///< how the caller follows it on its way to a remote storage, until the write is over
 };
 
 /// The policies of one cache and what every engine does with them: tell the time, expire, report, notify.
@@ -8069,7 +8077,8 @@ class memory_download final : public download_target {
   bytes result() && { return room_.size() != 0 ? std::move(room_).freeze() : std::move(whole_); }
 
   /// The pieces of a room for the object's bytes from `offset` on, with what the beginning has of them already.
-  static std::vector<download_piece> pieces_of(std::span<std::byte> room, std::uint64_t offset, const bytes& beginning, std::size_t size = piece_size) {
+  static std::vector<download_piece> pieces_of(std::span<std::byte> room, std::uint64_t offset, const bytes& beginning,
+                                               std::size_t size = piece_size) {
     std::vector<download_piece> pieces;
     for (std::size_t at = 0; at < room.size(); at += size) {
       download_piece piece{offset + at, room.subspan(at, std::min(size, room.size() - at)), 0};
@@ -8087,7 +8096,8 @@ class memory_download final : public download_target {
 
   void check(std::uint64_t size) const {
     if (lends_ && size > lent_.size())
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes does not fit the room of " + std::to_string(lent_.size()) + " that was given for it");
+      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes does not fit the room of " +
+                                                    std::to_string(lent_.size()) + " that was given for it");
   }
 
   std::span<std::byte> lent_;
@@ -8430,7 +8440,8 @@ class value_landing {
 class entry_download final : public download_target {
  public:
   /// `wanted(frame)` says whether a value is worth fetching whose head is known; the key and what else is named are borrowed.
-  entry_download(const digest& id, const bytes& key, std::function<bool(const format::entry_frame&)> wanted, value_landing* landing = nullptr)
+  entry_download(const digest& id, const bytes& key, std::function<bool(const format::entry_frame&)> wanted,
+                 value_landing* landing = nullptr)
       : id_(id), key_(&key), wanted_(std::move(wanted)), landing_(landing) {}
 
   void take(const blob_info&, bytes whole) override {
@@ -8484,7 +8495,8 @@ class entry_download final : public download_target {
     if (frame_) return frame_;
     if (memory_.size() != 0) object_ = std::move(memory_).freeze();
     std::optional<format::entry_frame> found = format::decode_entry_head(object_.span(), object_.size());
-    if (found && has_key(object_.span(), *found) && format::payload_matches(*found, id_, object_.data() + found->payload_offset)) frame_ = found;
+    if (found && has_key(object_.span(), *found) && format::payload_matches(*found, id_, object_.data() + found->payload_offset))
+      frame_ = found;
     return frame_;
   }
   /// The value of an entry whose frame `finish` gave and `wanted` wants.
@@ -8507,7 +8519,9 @@ class entry_download final : public download_target {
     const auto stored = format::entry_key(object, frame);
     return stored.size() == key_->size() && (stored.empty() || std::memcmp(stored.data(), key_->data(), stored.size()) == 0);
   }
-  std::span<std::byte> room_of(std::size_t chunk) const noexcept { return room_.subspan(static_cast<std::size_t>(table_.offset_of(chunk)), table_.size_of(chunk)); }
+  std::span<std::byte> room_of(std::size_t chunk) const noexcept {
+    return room_.subspan(static_cast<std::size_t>(table_.offset_of(chunk)), table_.size_of(chunk));
+  }
 
   std::vector<download_piece> missing_chunks(const bytes& beginning) {
     std::vector<download_piece> pieces;
@@ -10397,8 +10411,10 @@ namespace sync {
 /// of the key is not remembered. Safe from many threads; no memory while the period is 0.
 class absent_keys {
  public:
-  explicit absent_keys(const absent_keys_options& options) : period_(options.period), size_(std::bit_ceil(std::max<std::size_t>(options.most, 1))) {
-    if (options.period.count() < 0) core::fail(error_cause::invalid_argument, "absent_keys: the period must not be negative; 0 is none");
+  explicit absent_keys(const absent_keys_options& options)
+      : period_(options.period), size_(std::bit_ceil(std::max<std::size_t>(options.most, 1))) {
+    if (options.period.count() < 0)
+      core::fail(error_cause::invalid_argument, "absent_keys: the period must not be negative; 0 is none");
     if (period_.count() > 0) places_ = std::make_unique<place[]>(size_);
   }
 
@@ -10461,10 +10477,11 @@ namespace larder {
 /// When `get_or_load` does without a remote store because loading is quicker.
 struct cost_gate_options {
   bool on = true;
-  std::chrono::milliseconds tolerated{50};      ///< a store whose look-ups take less is always asked: what it shares is worth that much
-  std::uint32_t samples = 8;                    ///< look-ups and loads that must have been measured first
-  std::uint32_t probe_every = 32;               ///< of so many loads that could do without, one asks all the same
-  std::chrono::milliseconds probe_after{5'000}; ///< and one when the store was not asked for so long
+  std::chrono::milliseconds tolerated{
+      50};                         ///< a store whose look-ups take less is always asked: what it shares is worth that much
+  std::uint32_t samples = 8;       ///< look-ups and loads that must have been measured first
+  std::uint32_t probe_every = 32;  ///< of so many loads that could do without, one asks all the same
+  std::chrono::milliseconds probe_after{5'000};  ///< and one when the store was not asked for so long
 };
 
 namespace sync {
@@ -10494,7 +10511,8 @@ class cost_gate {
   explicit cost_gate(const cost_gate_options& options) : options_(options) {
     if (options.probe_every == 0) core::fail(error_cause::invalid_argument, "cost_gate: probe_every is 0; 1 asks always");
     if (options.tolerated.count() < 0 || options.probe_after.count() <= 0)
-      core::fail(error_cause::invalid_argument, "cost_gate: tolerated must not be negative and probe_after must be longer than zero");
+      core::fail(error_cause::invalid_argument,
+                 "cost_gate: tolerated must not be negative and probe_after must be longer than zero");
   }
 
   bool on() const noexcept { return options_.on; }
@@ -10644,7 +10662,7 @@ class remote_engine {
       }
       const bool in_chunks = fetching_store<store_type> && entry.payload.size() > format::entry_frame::usual_chunk;
       const std::array<bytes, 2> parts{in_chunks ? format::encode_chunked_head(entry) : format::encode_entry_head(entry), entry.payload};
-      const auto put = [&](put_mode how) { return put_until(at.name, parts, how, entry.info.expires, now); };
+      const auto put = [&](put_mode how) { return put_until(at.name, parts, how, entry.info.expires, now, mode.control); };
       if (mode.only_if_absent && !doubts_.about(at.id.low)) {
         if (put(put_mode::create_only)) return true;
         absent_.drop(at.id.low);
@@ -10810,8 +10828,13 @@ class remote_engine {
     const std::string hex = id.hex();
     return std::string(folder) + hex.substr(0, 2) + "/" + hex;
   }
-  /// Stores an object that is of no use after `expires`, which the store is told if it can drop it by itself.
-  bool put_until(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now) {
+  /// Stores an object that is of no use after `expires`, which the store is told if it can drop it by itself. One whose way cannot be
+  /// followed is given up before it begins, or not at all.
+  bool put_until(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now, const transfer_control* control) {
+    if (control != nullptr) {
+      if constexpr (followed_store<store_type>) return store_.put(name, parts, how, *control);
+      if (control->stop.stop_requested()) core::fail(error_cause::cancelled, "a put was not begun because a stop was requested");
+    }
     if constexpr (expiring_blob_store<store_type>) {
       if (expires != no_deadline) return store_.put(name, parts, how, expires - now);
     }
@@ -10923,9 +10946,9 @@ struct cache_parts {
   using context = engine_context<where, Policies...>;
 
  private:
-  using unobserved_engine =
-      std::conditional_t<core::is_memory_storage<where>, memory_engine<Key, Value, context>,
-                         std::conditional_t<core::is_remote_storage<where>, remote_engine<Key, Value, context>,
+  using unobserved_engine = std::conditional_t<
+      core::is_memory_storage<where>, memory_engine<Key, Value, context>,
+      std::conditional_t<core::is_remote_storage<where>, remote_engine<Key, Value, context>,
                          std::conditional_t<core::is_logged_storage<where>, logged_transfers<Key, Value, context>,
                                             indexed_engine<Key, Value, context>>>>;
 
@@ -11848,7 +11871,7 @@ class loading {
     const auto at = cache.engine_.locate(key);
     const bool without_storage = bypasses(cache.engine_);
     if (!without_storage)
-      cache.engine_.read(at, Cache::look::use, [&](const Value& value, instant written) {
+      look(cache, at, Cache::look::use, stop, [&](const Value& value, instant written) {
         found.emplace(value);
         stale = refresh_due(cache, written);
       });
@@ -11943,10 +11966,18 @@ class loading {
       return false;
   }
 
+  /// A look-up, which a stop ends where it takes time: in a remote storage.
+  template <class Address, class F>
+  static void look(Cache& cache, const Address& at, typename Cache::look how, [[maybe_unused]] const std::stop_token& stop, F&& f) {
+    if constexpr (Cache::is_remote)
+      cache.engine_.read(at, how, f, transfer_control{stop, {}});
+    else
+      cache.engine_.read(at, how, f);
+  }
   template <class Address>
-  static std::optional<Value> look_once_more(Cache& cache, const Address& at) {
+  static std::optional<Value> look_once_more(Cache& cache, const Address& at, const std::stop_token& stop = {}) {
     std::optional<Value> value;
-    cache.engine_.read(at, Cache::look::peek, [&](const Value& v, instant) { value.emplace(v); });
+    look(cache, at, Cache::look::peek, stop, [&](const Value& v, instant) { value.emplace(v); });
     return value;
   }
 
@@ -11963,11 +11994,12 @@ class loading {
       const auto at = cache.engine_.locate(key);
       auto lease = lease_of(cache.engine_, at);
       std::optional<Value> value;
-      const auto look = [&] { return look_once_more(cache, at); };
+      const auto look_again = [&] { return look_once_more(cache, at, stop); };
       if constexpr (leasing<decltype(Cache::engine_)>)
-        value = wait_for_turn(lease, stop, look, [&] { cache.engine_.count_join(at); });
+        value = wait_for_turn(lease, stop, look_again, [&] { cache.engine_.count_join(at); });
       else
-        value = look();
+        value = look_again();
+      if (!value) refuse_when_stopped(stop);
       if (value) {
         flights_.land(key, flown, *value, [](const Value&) {});
       } else {
@@ -12098,7 +12130,7 @@ class loading_alone {
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
     const bool without_storage = bypasses(cache.engine_);
     if (!without_storage)
-      if (std::optional<Value> found = cache.find(key, Cache::look::use)) return std::move(*found);
+      if (std::optional<Value> found = cache.find(key, Cache::look::use, stop)) return std::move(*found);
     return fly(cache, key, loader, stop, without_storage);
   }
 
@@ -12186,7 +12218,7 @@ class loading_alone {
     auto lease = lease_of(cache.engine_, at);
     if constexpr (leasing<decltype(Cache::engine_)>)
       if (std::optional<Value> found = wait_for_turn(
-              lease, stop, [&] { return cache.find(owned, Cache::look::peek); }, [&] { cache.engine_.count_join(at); }))
+              lease, stop, [&] { return cache.find(owned, Cache::look::peek, stop); }, [&] { cache.engine_.count_join(at); }))
         return std::move(*found);
     Value value = measured_load(cache.engine_, [&] { return runner_.template one<Value>(loader, owned, stop); });
     if (!without_storage) land(cache, mine, at, owned, value, lease);
@@ -12361,6 +12393,11 @@ class cache {
   bool put(key_view key, Value value, std::chrono::duration<Rep, Period> time_to_live) {
     static_assert(context_type::template has<ttl>, "larder: put(key, value, ttl) needs the policy larder::ttl");
     return store(key, std::move(value), {.time_to_live = core::positive_period(time_to_live, "put(key, value, ttl)")});
+  }
+  /// The same into a remote storage, with word of how far a large value has come, and a way to give it up, which is a counted refusal.
+  bool put(key_view key, Value value, const transfer_control& control) {
+    static_assert(core::is_remote_storage<where>, "larder: put(key, value, control) follows a transfer, which only a remote storage has; use put(key, value)");
+    return store(key, std::move(value), {.control = &control});
   }
   /// Stores when the key is not there; false when it is, or when the put was refused.
   bool put_if_absent(key_view key, Value value) { return store(key, std::move(value), {.only_if_absent = true}); }
@@ -12566,10 +12603,17 @@ class cache {
     engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); });
     return found;
   }
+  /// A look-up that can be given up where it takes time: in a remote storage.
+  std::optional<Value> find(key_view key, look how, const std::stop_token& stop) {
+    if constexpr (is_remote)
+      return find_far(key, transfer_control{stop, {}}, nullptr, how);
+    else
+      return find(key, how);
+  }
   /// A look-up in a remote storage whose value may land in a faster tier.
-  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* room) {
+  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* room, look how = look::use) {
     std::optional<Value> found;
-    engine_.read(engine_.locate(key), look::use, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
+    engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
     return found;
   }
   /// Does a write: loads of the key that are on their way are not stored, nor those that begin meanwhile and may have found the older value.
@@ -12800,14 +12844,16 @@ namespace larder {
 
 /// What a put does when a `write_back` tier owes as much as it may.
 enum class full_queue : std::uint8_t {
-  wait,         ///< until enough of it is written
+  wait,  ///< until enough of it is written
   drop_oldest,  ///< lets the oldest values go unwritten: the tier then has no value for their keys until it takes one, and they are counted
 };
 
 /// How a `write_back` tier keeps what it still has to write.
 struct write_back_options {
-  std::uint64_t most_bytes = std::uint64_t{256} << 20U;  ///< of values; one that is larger waits alone, and with `drop_oldest` the value that is just being written comes on top
-  duration flush_deadline = std::chrono::seconds(5);     ///< how long the destructor goes on writing; what is left then is dropped
+  std::uint64_t most_bytes =
+      std::uint64_t{256}
+      << 20U;  ///< of values; one that is larger waits alone, and with `drop_oldest` the value that is just being written comes on top
+  duration flush_deadline = std::chrono::seconds(5);  ///< how long the destructor goes on writing; what is left then is dropped
   full_queue when_full = full_queue::wait;
 };
 
@@ -13465,7 +13511,8 @@ class tier_row {
   }
 
   /// Puts into every writable tier but those `except`, slowest first; whether any took it. With `gone` the listeners are told later.
-  bool put(key_view key, const mapped_type& value, const storage::write_mode& mode, const choice& except = {}, departures* gone = nullptr) {
+  bool put(key_view key, const mapped_type& value, const storage::write_mode& mode, const choice& except = {},
+           departures* gone = nullptr) {
     bool stored = false;
     slowest_first([&](auto& tier, auto at) {
       if (!except[at()]) stored = tier.put(key, value, mode, of<at()>(gone)) || stored;
@@ -13487,7 +13534,8 @@ class tier_row {
       if constexpr (std::remove_reference_t<decltype(tier)>::lands_values) {
         if (const auto& whole = std::get<at()>(landed); whole && whole->is_whole()) {
           copied[at()] = tier.promote(key, *whole, std::get<at()>(gone));
-          if (std::optional<mapped_type> entry = tier.peek(key); copied[at()] && entry) value = std::move(*entry);  // what holds it is counted there
+          if (std::optional<mapped_type> entry = tier.peek(key); copied[at()] && entry)
+            value = std::move(*entry);  // what holds it is counted there
           return;
         }
       }
@@ -13535,6 +13583,152 @@ class tier_row {
 
 }  // namespace larder
 
+// ---- larder/tier_flights.hpp ---------------------------------------------------------------------------------------
+
+namespace larder {
+
+/// Searches and loads through a row of tiers, one per key at a time, and what keeps them from undoing the writes that they overlap. Of
+/// those who ask for one key together one leads the flight and lands it, the others wait for what it brings.
+template <class Row>
+class tier_flights {
+  using choice = typename Row::choice;
+  using departures = typename Row::departures;
+  using landings = typename Row::landings;
+
+ public:
+  using key_type = typename Row::key_type;
+  using mapped_type = typename Row::mapped_type;
+  using key_view = typename Row::key_view;
+
+ private:
+  using optional_value = std::optional<mapped_type>;
+  struct key_hash {
+    using is_transparent = void;
+    const Row* row;
+    std::size_t operator()(key_view key) const { return static_cast<std::size_t>(row->fastest().cache().hash_of(key)); }
+  };
+  using flights_type = sync::single_flight<key_type, optional_value, key_hash>;
+
+ public:
+  using handle = typename flights_type::handle;
+
+  /// The row must outlive it.
+  explicit tier_flights(Row& row) : row_(&row), flights_(key_hash{&row}) {}
+  tier_flights(const tier_flights&) = delete;
+  tier_flights& operator=(const tier_flights&) = delete;
+
+  /// The flight to a key, and whether it is the caller's to lead: to end by a landing, `search` or `fail`.
+  auto join_or_lead(const key_type& key) { return flights_.join_or_lead(key); }
+  optional_value wait(const handle& flown, const std::stop_token& stop) { return flights_.wait(flown, stop); }
+  void fail(const key_type& key, const handle& flown, std::exception_ptr failure) {
+    flights_.fail(key, flown, std::move(failure));
+  }
+  /// Tells later whether the key was written since now.
+  sync::write_epochs::read epoch_of(const key_type& key) { return sync::write_epochs::read(epochs_, hash(key)); }
+
+  /// What the tiers below the first have of a key: the value, in which tier, and where it has landed on its way.
+  struct found_below {
+    optional_value value;
+    std::size_t tier = 0;
+    landings landed;
+  };
+  /// Looks through the tiers for the leader of a flight, but those that it does `without`.
+  found_below look_below(const key_type& key, const transfer_control& control, const choice& without) {
+    found_below found;
+    found.value = row_->fastest().peek(key);  // somebody may have landed between the miss and this flight
+    if (!found.value)
+      row_->fastest_first([&](auto& tier, auto at) {
+        if constexpr (at() != 0) {
+          if (without[at()]) return false;
+          found.value = tier.get(key, control, row_->template land_above<at()>(key, found.landed));
+          found.tier = at();
+        }
+        return found.value.has_value();
+      });
+    return found;
+  }
+  /// Ends a flight with what a tier had, which is promoted.
+  void land_found(const key_type& key, const handle& flown, found_below& found, const sync::write_epochs::read& epoch) {
+    departures gone;
+    flights_.land(key, flown, found.value,
+                  [&](const optional_value& v) { promote(key, *v, found.tier, found.landed, epoch, gone); });
+    row_->tell(gone);
+  }
+  /// Ends a flight with what was loaded, or with nothing; a value is stored in every writable tier but those `without`.
+  void land_loaded(const key_type& key, const handle& flown, const optional_value& value, const sync::write_epochs::read& epoch,
+                   const choice& without) {
+    departures gone;
+    flights_.land(key, flown, value, [&](const optional_value& v) {
+      // A write that this flight met at its beginning did not see it then: it must have seen it by now.
+      if (!v || !epoch.settled()) return;
+      const sync::write_epochs::write mine(epochs_, hash(key));
+      row_->put(key, *v, {}, without, &gone);
+      if (!mine.alone()) row_->keep_slowest_only(key, &gone);
+    });
+    row_->tell(gone);
+  }
+  /// Leads a flight: looks through the tiers below the first; `otherwise(value)` may fill in what none had. Tiers that it does
+  /// `without` are neither asked nor written.
+  template <class Otherwise>
+  optional_value search(const key_type& key, const handle& flown, const transfer_control& control, Otherwise&& otherwise,
+                        const choice& without = {}) {
+    try {
+      const sync::write_epochs::read epoch(epochs_, hash(key));
+      found_below found = look_below(key, control, without);
+      if (found.value) {
+        land_found(key, flown, found, epoch);
+      } else {
+        otherwise(found.value);
+        land_loaded(key, flown, found.value, epoch, without);
+      }
+      return std::move(found.value);
+    } catch (...) {
+      flights_.fail(key, flown, std::current_exception());
+      throw;
+    }
+  }
+  /// Runs a change of one key: loads that are on their way are not stored. `f(epoch)` can ask whether other writes overlap it.
+  template <class F>
+  auto change(key_view key, F&& f) {
+    const sync::write_epochs::write epoch(epochs_, hash(key));
+    flights_.supersede(key);
+    const auto result = f(epoch);
+    flights_.supersede(key);  // those that began meanwhile
+    return result;
+  }
+  /// The same for changes of any keys.
+  template <class F>
+  void change_all(F&& f) {
+    const auto epochs = epochs_.write_all();
+    const auto any = [](const key_type&) { return true; };  // a predicate of the user's never runs under a lock
+    flights_.supersede_if(any);
+    f();
+    flights_.supersede_if(any);
+  }
+
+  /// How many copies were made in faster tiers.
+  std::uint64_t promotions() const noexcept { return promotions_.load(); }
+  void reset_promotions() noexcept { promotions_.store(0); }
+
+ private:
+  std::uint64_t hash(key_view key) const { return row_->fastest().cache().hash_of(key); }
+
+  /// Copies a value into the faster tiers. When a write of the key came in between, the copies may be older than it and are dropped again.
+  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, landings& landed,
+               const sync::write_epochs::read& epoch, departures& gone) {
+    const choice copied = row_->promote(key, value, found_in, landed, gone);
+    promotions_.add(static_cast<std::uint64_t>(std::count(copied.begin(), copied.end(), true)));
+    if (!epoch.undisturbed()) row_->erase_now(key, copied, gone);
+  }
+
+  Row* row_;
+  sync::write_epochs epochs_;
+  flights_type flights_;
+  sync::counter<true> promotions_;
+};
+
+}  // namespace larder
+
 // ---- larder/tiered_stats.hpp ---------------------------------------------------------------------------------------
 
 namespace larder {
@@ -13554,6 +13748,9 @@ struct tiered_stats {
   std::uint64_t dropped = 0;     ///< acknowledged values that they never took, as they owed too much (`full_queue::drop_oldest`)
 
   const cache_stats& operator[](std::size_t tier) const noexcept { return tiers[tier]; }
+  static constexpr std::size_t size() noexcept { return Tiers; }
+  auto begin() const noexcept { return tiers.begin(); }
+  auto end() const noexcept { return tiers.end(); }
   double hit_rate() const noexcept {
     return hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses);
   }
@@ -13578,8 +13775,6 @@ class tiered {
   using first_cache = typename std::tuple_element_t<0, std::tuple<Tiers...>>::cache_type;
   using row = tier_row<Tiers...>;
   using tier_choice = typename row::choice;
-  using departures = typename row::departures;
-  using landings = typename row::landings;
 
  public:
   using key_type = typename first_cache::key_type;
@@ -13615,7 +13810,7 @@ class tiered {
         given_up = false;
         try {
           if (led) {
-            value = search(owned, flown, control, [&](auto&) { stop_if_asked(control.stop); });
+            value = flights_.search(owned, flown, control, [&](auto&) { stop_if_asked(control.stop); });
           } else {
             joined_.add();
             value = flights_.wait(flown, control.stop);
@@ -13630,6 +13825,13 @@ class tiered {
     }
     (value ? hits_ : misses_).add();
     return value;
+  }
+  /// f(const Value&) on the value when some tier has it, as `get` finds it.
+  template <std::invocable<const mapped_type&> F>
+  bool visit(key_view key, F&& f) {
+    const std::optional<mapped_type> value = get(key);
+    if (value) f(*value);
+    return value.has_value();
   }
   /// The value without promotion, statistics or effect on any order.
   std::optional<mapped_type> peek(key_view key) {
@@ -13667,6 +13869,11 @@ class tiered {
                   "larder: put(key, value, ttl) needs the policy larder::ttl in every tier that is written");
     const duration period = core::positive_period(time_to_live, "put(key, value, ttl)");
     return write(key, [&] { return row_.put(key, value, {.time_to_live = period}); });
+  }
+  /// The same with word of how far a large value has come on its way to a remote tier that is written at once, and a way to give that up:
+  /// that tier then refuses the value, the others take it.
+  bool put(key_view key, mapped_type value, const transfer_control& control) {
+    return write(key, [&] { return row_.put(key, value, {.control = &control}); });
   }
   /// Stores when no tier has the key. The slowest tier that is written at once decides between two that try together.
   bool put_if_absent(key_view key, mapped_type value) {
@@ -13710,30 +13917,100 @@ class tiered {
         return std::move(*value);
       }
       bool loaded = false;
-      tier_choice without{};
-      row_.fastest_first([&](auto& tier, auto at) {
-        without[at()] = tier.bypasses();
-        return false;
-      });
       const auto load_it = [&](std::optional<mapped_type>& found) {
         stop_if_asked(stop);
         loaded = true;
-        found.emplace(load(loader, owned, stop));
+        found.emplace(measured(1, [&] { return runner_.template one<mapped_type>(loader, owned, stop); }));
       };
-      value = search(owned, flown, transfer_control{stop, {}}, load_it, without);
+      value = flights_.search(owned, flown, transfer_control{stop, {}}, load_it, bypassed());
       (loaded ? misses_ : hits_).add();
       return std::move(*value);
     }
   }
+  /// The same on a thread of its own. The future never blocks in its destructor; the destructor of the tiers waits for loads that run
+  /// and breaks the promises of those that have not begun.
+  template <class Loader>
+  std::future<mapped_type> get_or_load_async(key_type key, Loader loader) {
+    auto promise = std::make_shared<std::promise<mapped_type>>();
+    std::future<mapped_type> future = promise->get_future();
+    workers_.post([this, promise, key = std::move(key), loader = std::make_shared<Loader>(std::move(loader))] {
+      try {
+        promise->set_value(get_or_load(key, *loader));
+      } catch (...) {
+        promise->set_exception(std::current_exception());
+      }
+    });
+    return future;
+  }
+  /// For each key of the range, in its order, its value; those that no tier has are loaded together by
+  /// `batch_loader(const std::vector<key_type>&)`, which returns as many values in the same order, and go to every writable tier.
+  template <core::iterable Keys, class BatchLoader>
+  std::vector<mapped_type> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
+    using flight = typename tier_flights<row>::handle;
+    struct led_flight {
+      flight flown;
+      sync::write_epochs::read epoch;
+    };
+    std::vector<std::optional<mapped_type>> found;
+    std::vector<std::pair<std::size_t, flight>> awaited;  // places in `found`, and who brings their values
+    std::vector<key_type> asked;                          // of those
+    std::vector<key_type> mine;
+    std::vector<led_flight> led;
+    try {
+      const tier_choice without = bypassed();
+      for (const auto& key : keys) {
+        found.push_back(row_.fastest().get(key));
+        if (found.back()) continue;
+        const key_type owned(key);
+        const auto [flown, leads] = flights_.join_or_lead(owned);
+        if (leads) {
+          mine.push_back(owned);
+          led.push_back({flown, flights_.epoch_of(owned)});
+          auto below = flights_.look_below(owned, {}, without);
+          if (below.value) {
+            flights_.land_found(owned, flown, below, led.back().epoch);
+            found.back() = std::move(below.value);
+            mine.pop_back();
+            led.pop_back();
+            continue;
+          }
+        }
+        awaited.emplace_back(found.size() - 1, flown);
+        asked.push_back(owned);
+      }
+      if (!mine.empty()) {
+        std::size_t i = 0;
+        for (auto&& each : measured(mine.size(), [&] { return runner_.batch(batch_loader, mine); })) {
+          flights_.land_loaded(mine[i], led[i].flown, std::optional<mapped_type>(std::forward<decltype(each)>(each)), led[i].epoch, without);
+          ++i;
+        }
+      }
+    } catch (...) {
+      for (std::size_t i = 0; i < led.size(); ++i) flights_.fail(mine[i], led[i].flown, std::current_exception());
+      throw;
+    }
+    hits_.add(found.size() - awaited.size());
+    misses_.add(mine.size());
+    joined_.add(awaited.size() - mine.size());
+    for (std::size_t i = 0; i < awaited.size(); ++i) {
+      std::optional<mapped_type>& value = found[awaited[i].first];
+      value = flights_.wait(awaited[i].second, {});
+      if (!value)  // that was a search which found nothing
+        value = get_or_load(asked[i], [&](const key_type& key) { return mapped_type(*std::begin(batch_loader(std::vector<key_type>{key}))); });
+    }
+    std::vector<mapped_type> values;
+    values.reserve(found.size());
+    for (std::optional<mapped_type>& value : found) values.push_back(std::move(*value));
+    return values;
+  }
 
   /// Drops the key from every writable tier; whether any had it.
   bool erase(key_view key) {
-    const sync::write_epochs::write epoch(epochs_, hash(key));
-    flights_.supersede(key);
-    bool erased = false;
-    row_.slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
-    flights_.supersede(key);
-    return erased;
+    return flights_.change(key, [&](const sync::write_epochs::write&) {
+      bool erased = false;
+      row_.slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
+      return erased;
+    });
   }
   /// Drops each key that starts with the text from every writable tier; the largest number that one tier dropped.
   std::size_t erase_prefix(std::string_view text)
@@ -13746,13 +14023,15 @@ class tiered {
   std::size_t erase_if(Predicate&& predicate) {
     return erase_everywhere(predicate);
   }
+  /// Drops what is too old now from every tier that is written; the largest number that one tier dropped.
+  std::size_t purge_expired() {
+    std::size_t most = 0;
+    row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.cache().purge_expired()); });
+    return most;
+  }
   /// Drops everything from every writable tier.
   void clear() {
-    const auto epochs = epochs_.write_all();
-    const auto any = [](const key_type&) { return true; };
-    flights_.supersede_if(any);
-    row_.slowest_first([](auto& tier, auto) { tier.clear(); });
-    flights_.supersede_if(any);
+    flights_.change_all([&] { row_.slowest_first([](auto& tier, auto) { tier.clear(); }); });
   }
 
   /// Waits until what `write_back` tiers still owe is written, at most so long; whether that was reached. The destructor
@@ -13775,12 +14054,28 @@ class tiered {
         row_.all());
     snapshot.hits = hits_.load();
     snapshot.misses = misses_.load();
-    snapshot.promotions = promotions_.load();
-    snapshot.loads = loads_.load();
-    snapshot.load_failures = failures_.load();
+    snapshot.promotions = flights_.promotions();
     snapshot.joined = joined_.load();
-    snapshot.load_time = duration{static_cast<duration::rep>(time_.load())};
+    snapshot.dropped -= dropped_at_reset_.load();
+    cache_stats loaded;
+    runner_.add_to(loaded);
+    snapshot.loads = loaded.loads;
+    snapshot.load_failures = loaded.load_failures;
+    snapshot.load_time = loaded.load_time;
     return snapshot;
+  }
+  /// Counts anew, in the tiers as well.
+  void reset_stats() {
+    std::uint64_t dropped = 0;
+    row_.fastest_first([&](auto& tier, auto) {
+      tier.cache().reset_stats();
+      dropped += tier.dropped();
+      return false;
+    });
+    dropped_at_reset_.store(dropped);
+    runner_.reset();
+    flights_.reset_promotions();
+    for (sync::counter<true>* c : {&hits_, &misses_, &joined_}) c->store(0);
   }
   /// The I-th tier's cache, fastest first.
   template <std::size_t I>
@@ -13789,113 +14084,53 @@ class tiered {
   }
 
  private:
-  struct key_hash {
-    using is_transparent = void;
-    const tiered* owner;
-    std::size_t operator()(key_view key) const { return static_cast<std::size_t>(owner->hash(key)); }
-  };
-  using flights_type = sync::single_flight<key_type, std::optional<mapped_type>, key_hash>;
+  static constexpr std::size_t most_workers = 64;
   static void stop_if_asked(const std::stop_token& stop) {
     if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
   }
-  std::uint64_t hash(key_view key) const { return row_.fastest().cache().hash_of(key); }
-
-  /// Leads a flight: looks through the tiers below the first, promotes a hit; `otherwise(value)` may fill in what none had,
-  /// which is then stored everywhere. Tiers that it does `without` are neither asked nor written.
-  template <class Otherwise>
-  std::optional<mapped_type> search(const key_type& key, const typename flights_type::handle& flown, const transfer_control& control, Otherwise&& otherwise,
-                                    const tier_choice& without = {}) {
-    std::optional<mapped_type> value;
-    landings landed;
-    try {
-      const sync::write_epochs::read epoch(epochs_, hash(key));
-      std::size_t found_in = 0;
-      value = row_.fastest().peek(key);  // somebody may have landed between the miss and this flight
-      if (!value)
-        row_.fastest_first([&](auto& tier, auto at) {
-          if constexpr (at() != 0) {
-            if (without[at()]) return false;
-            value = tier.get(key, control, row_.template land_above<at()>(key, landed));
-            found_in = at();
-          }
-          return value.has_value();
-        });
-      departures gone;
-      if (value) {
-        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) { promote(key, *v, found_in, landed, epoch, gone); });
-      } else {
-        otherwise(value);
-        flights_.land(key, flown, value, [&](const std::optional<mapped_type>& v) {
-          // A write that this flight met at its beginning did not see it then: it must have seen it by now.
-          if (!v || !epoch.settled()) return;
-          const sync::write_epochs::write mine(epochs_, hash(key));
-          row_.put(key, *v, {}, without, &gone);
-          if (!mine.alone()) row_.keep_slowest_only(key, &gone);
-        });
-      }
-      row_.tell(gone);
-    } catch (...) {
-      flights_.fail(key, flown, std::current_exception());
-      throw;
-    }
-    return value;
-  }
-
-  /// Copies a value into the faster tiers. When a write of the key came in between, the copies may be older than it and are dropped again.
-  void promote(const key_type& key, const mapped_type& value, std::size_t found_in, landings& landed, const sync::write_epochs::read& epoch,
-               departures& gone) {
-    const tier_choice copied = row_.promote(key, value, found_in, landed, gone);
-    promotions_.add(static_cast<std::uint64_t>(std::count(copied.begin(), copied.end(), true)));
-    if (!epoch.undisturbed()) row_.erase_now(key, copied, gone);
+  /// The tiers that loads do without for now, as they take longer than loading.
+  tier_choice bypassed() {
+    tier_choice without{};
+    row_.fastest_first([&](auto& tier, auto at) {
+      without[at()] = tier.bypasses();
+      return false;
+    });
+    return without;
   }
 
   /// Writes one key: loads that are on their way are not stored, and of writes that overlap one wins in all tiers.
   template <class Put>
   bool write(key_view key, Put&& put) {
-    const sync::write_epochs::write epoch(epochs_, hash(key));
-    flights_.supersede(key);
-    const bool stored = put();
-    if (!epoch.alone()) row_.keep_slowest_only(key);
-    flights_.supersede(key);  // those that began meanwhile
-    return stored;
+    return flights_.change(key, [&](const sync::write_epochs::write& epoch) {
+      const bool stored = put();
+      if (!epoch.alone()) row_.keep_slowest_only(key);
+      return stored;
+    });
   }
   template <class Which>
   std::size_t erase_everywhere(Which&& which) {
-    const auto epochs = epochs_.write_all();
-    const auto any = [](const key_type&) { return true; };  // the predicate is the user's and never runs under a lock
-    flights_.supersede_if(any);
     std::size_t most = 0;
-    row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); });
-    flights_.supersede_if(any);
+    flights_.change_all([&] { row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); }); });
     return most;
   }
 
-  template <class Loader>
-  mapped_type load(Loader& loader, const key_type& key, const std::stop_token& stop) {
+  /// Runs what loads so many keys, and lets the tiers know what a key has cost.
+  template <class Load>
+  auto measured(std::size_t keys, Load&& load) {
     const instant begun = steady_time::now();
-    const auto count = [&](sync::counter<true>& counter) {
-      const duration cost = steady_time::now() - begun;
-      counter.add();
-      time_.add(static_cast<std::uint64_t>(cost.count()));
-      return cost;
-    };
-    try {
-      mapped_type value = sync::call_loader<mapped_type>(loader, key, stop);
-      row_.fastest_first([cost = count(loads_)](auto& tier, auto) {
-        tier.note_load(cost);
-        return false;
-      });
-      return value;
-    } catch (...) {
-      count(failures_);
-      throw;
-    }
+    auto loaded = load();
+    row_.fastest_first([cost = (steady_time::now() - begun) / static_cast<duration::rep>(keys)](auto& tier, auto) {
+      tier.note_load(cost);
+      return false;
+    });
+    return loaded;
   }
 
   row row_;
-  sync::counter<true> hits_, misses_, promotions_, loads_, failures_, joined_, time_;
-  sync::write_epochs epochs_;
-  flights_type flights_{key_hash{this}};
+  sync::counter<true> hits_, misses_, joined_, dropped_at_reset_;
+  sync::load_runner<true> runner_;
+  tier_flights<row> flights_{row_};
+  sync::worker_pool<> workers_{most_workers};  // last: its threads load
 };
 
 template <class... Arguments>

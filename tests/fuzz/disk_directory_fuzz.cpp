@@ -129,7 +129,8 @@ void use(const fs::path& directory) {
   try {
     disk_cache cache = open_cache(directory);
     for (int i = 0; i < pattern::keys; ++i)
-      if (const std::optional<std::string> value = cache.get(pattern::key(i))) must(*value == value_of(i) || *value == "an older value");
+      if (const std::optional<std::string> value = cache.get(pattern::key(i)))
+        must(*value == value_of(i) || *value == "an older value");
     if (cache.put("fresh", "a fresh value")) must(cache.get("fresh") == "a fresh value");
   } catch (const larder::error&) {
   }

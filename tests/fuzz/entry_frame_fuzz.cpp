@@ -37,7 +37,9 @@ void check(std::span<const std::byte> object) {
   std::uint64_t covered = 0;
   for (std::size_t i = 0; i < table.count(); ++i) {
     covered += table.size_of(i);
-    all = table.matches(i, object.subspan(static_cast<std::size_t>(frame->payload_offset + table.offset_of(i)), table.size_of(i))) && all;
+    all = table.matches(i,
+                        object.subspan(static_cast<std::size_t>(frame->payload_offset + table.offset_of(i)), table.size_of(i))) &&
+          all;
   }
   must(covered == frame->payload_size);
   must(right || !all || digest_of_table(object, *frame, id) != frame->payload_digest);
@@ -64,9 +66,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::memcpy(object.data() + 24, &payload_offset, 4);
   }
   const std::span<const std::byte> whole(object);
-  const std::span<const std::byte> table = version == entry_frame::chunked_version ? whole.subspan(static_cast<std::size_t>(numbers.table_offset()), static_cast<std::size_t>(*head - numbers.table_offset()))
-                                                                                   : std::span<const std::byte>{};
-  const std::uint64_t checksum = entry_head::checksum(object.data(), whole.subspan(entry_frame::header_size, numbers.key_size), table);
+  const std::span<const std::byte> table = version == entry_frame::chunked_version
+                                               ? whole.subspan(static_cast<std::size_t>(numbers.table_offset()),
+                                                               static_cast<std::size_t>(*head - numbers.table_offset()))
+                                               : std::span<const std::byte>{};
+  const std::uint64_t checksum =
+      entry_head::checksum(object.data(), whole.subspan(entry_frame::header_size, numbers.key_size), table);
   std::memcpy(object.data() + 72, &checksum, 8);
   check(object);
   return 0;

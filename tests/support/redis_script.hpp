@@ -91,7 +91,8 @@ class redis_script {
   };
 
   /// `serve` is called for each connection, in a thread of its own.
-  explicit redis_script(std::function<void(peer&)> serve) : serve_(std::move(serve)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit redis_script(std::function<void(peer&)> serve)
+      : serve_(std::move(serve)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

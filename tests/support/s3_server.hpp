@@ -49,7 +49,8 @@ class s3_server {
       return nullptr;
     }
     const std::string packages = servers_folder() + "/node_modules";
-    if (!std::filesystem::exists(packages + "/@smithy/signature-v4") || !std::filesystem::exists(packages + "/@aws-crypto/sha256-js")) {
+    if (!std::filesystem::exists(packages + "/@smithy/signature-v4") ||
+        !std::filesystem::exists(packages + "/@aws-crypto/sha256-js")) {
       MESSAGE("skipped: AWS's signer for node is not installed; scripts/servers install does it");
       return nullptr;
     }
@@ -72,12 +73,17 @@ class s3_server {
   std::uint16_t port() const noexcept { return port_; }
 
  private:
-  s3_server(const std::string& node, const std::string& packages, const s3_server_options& options) : encrypted_(!options.cert.empty()) {
-    const auto text = [](std::string_view name, const std::string& value) { return "\"" + std::string(name) + "\": \"" + value + "\", "; };
-    const std::string settings = "{" + text("packages", packages) + text("keyId", options.key_id) + text("secret", options.secret) + text("token", options.token) +
-                                 text("region", options.region) + text("conditions", options.conditions) + text("dialect", options.dialect) + text("cert", options.cert) +
-                                 text("key", options.key) + text("publicBucket", "public") + "\"page\": " + std::to_string(options.page) +
-                                 ", \"minPart\": " + std::to_string(options.min_part) + ", \"clockOffset\": " + std::to_string(options.clock_offset) + "}";
+  s3_server(const std::string& node, const std::string& packages, const s3_server_options& options)
+      : encrypted_(!options.cert.empty()) {
+    const auto text = [](std::string_view name, const std::string& value) {
+      return "\"" + std::string(name) + "\": \"" + value + "\", ";
+    };
+    const std::string settings =
+        "{" + text("packages", packages) + text("keyId", options.key_id) + text("secret", options.secret) +
+        text("token", options.token) + text("region", options.region) + text("conditions", options.conditions) +
+        text("dialect", options.dialect) + text("cert", options.cert) + text("key", options.key) +
+        text("publicBucket", "public") + "\"page\": " + std::to_string(options.page) +
+        ", \"minPart\": " + std::to_string(options.min_part) + ", \"clockOffset\": " + std::to_string(options.clock_offset) + "}";
     const std::string script = std::filesystem::absolute(std::filesystem::path(__FILE__).parent_path() / "s3_server.js");
     const std::array<const char*, 4> arguments{node.c_str(), script.c_str(), settings.c_str(), nullptr};
     std::array<int, 2> to{};

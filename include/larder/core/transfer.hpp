@@ -80,7 +80,8 @@ class memory_download final : public download_target {
   bytes result() && { return room_.size() != 0 ? std::move(room_).freeze() : std::move(whole_); }
 
   /// The pieces of a room for the object's bytes from `offset` on, with what the beginning has of them already.
-  static std::vector<download_piece> pieces_of(std::span<std::byte> room, std::uint64_t offset, const bytes& beginning, std::size_t size = piece_size) {
+  static std::vector<download_piece> pieces_of(std::span<std::byte> room, std::uint64_t offset, const bytes& beginning,
+                                               std::size_t size = piece_size) {
     std::vector<download_piece> pieces;
     for (std::size_t at = 0; at < room.size(); at += size) {
       download_piece piece{offset + at, room.subspan(at, std::min(size, room.size() - at)), 0};
@@ -98,7 +99,8 @@ class memory_download final : public download_target {
 
   void check(std::uint64_t size) const {
     if (lends_ && size > lent_.size())
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes does not fit the room of " + std::to_string(lent_.size()) + " that was given for it");
+      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes does not fit the room of " +
+                                                    std::to_string(lent_.size()) + " that was given for it");
   }
 
   std::span<std::byte> lent_;

@@ -45,23 +45,29 @@ inline bool is_header_token(std::string_view text) noexcept {
 class access_token_reader {
  public:
   /// Reads a reply that was asked for at `asked_at`. `subject` names the reply in the `larder::error` (server) for one that cannot be used.
-  static access_token read(std::string_view reply, std::string_view subject, instant asked_at, token_words words = token_words::service) {
+  static access_token read(std::string_view reply, std::string_view subject, instant asked_at,
+                           token_words words = token_words::service) {
     return access_token_reader(subject, asked_at, words).parse(reply);
   }
 
  private:
   using element = simdjson::dom::element;
 
-  access_token_reader(std::string_view subject, instant asked_at, token_words words) : subject_(subject), asked_at_(asked_at), words_(words) {}
+  access_token_reader(std::string_view subject, instant asked_at, token_words words)
+      : subject_(subject), asked_at_(asked_at), words_(words) {}
 
-  [[noreturn]] void refuse(const std::string& why) const { core::fail(error_cause::server, std::string(subject_) + " cannot be used: " + why); }
+  [[noreturn]] void refuse(const std::string& why) const {
+    core::fail(error_cause::server, std::string(subject_) + " cannot be used: " + why);
+  }
 
   access_token parse(std::string_view reply) const {
     constexpr std::size_t deepest = 8;
     if (reply.empty()) refuse("it is empty");
-    if (reply.size() > token_reply_limit) refuse("it has " + std::to_string(reply.size()) + " bytes, the limit is " + std::to_string(token_reply_limit));
+    if (reply.size() > token_reply_limit)
+      refuse("it has " + std::to_string(reply.size()) + " bytes, the limit is " + std::to_string(token_reply_limit));
     simdjson::dom::parser parser;
-    if (parser.allocate(reply.size(), deepest) != simdjson::SUCCESS) core::fail(error_cause::io, "no memory to read " + std::string(subject_));
+    if (parser.allocate(reply.size(), deepest) != simdjson::SUCCESS)
+      core::fail(error_cause::io, "no memory to read " + std::string(subject_));
     element root;
     simdjson::dom::object object;
     if (parser.parse(reply.data(), reply.size(), true).get(root) != simdjson::SUCCESS) refuse("it is not JSON");
@@ -70,12 +76,18 @@ class access_token_reader {
     std::optional<element> token, kind, expires_in, expires_on, local_end, refresh_in;
     const bool service = words_ == token_words::service;
     for (const auto field : object) {
-      if (field.key == (service ? "access_token" : "accessToken")) keep(token, field.value);
-      else if (field.key == (service ? "token_type" : "tokenType")) keep(kind, field.value);
-      else if (field.key == "expires_on") keep(expires_on, field.value);
-      else if (service && field.key == "expires_in") keep(expires_in, field.value);
-      else if (service && field.key == "refresh_in") keep(refresh_in, field.value);
-      else if (!service && field.key == "expiresOn") keep(local_end, field.value);
+      if (field.key == (service ? "access_token" : "accessToken"))
+        keep(token, field.value);
+      else if (field.key == (service ? "token_type" : "tokenType"))
+        keep(kind, field.value);
+      else if (field.key == "expires_on")
+        keep(expires_on, field.value);
+      else if (service && field.key == "expires_in")
+        keep(expires_in, field.value);
+      else if (service && field.key == "refresh_in")
+        keep(refresh_in, field.value);
+      else if (!service && field.key == "expiresOn")
+        keep(local_end, field.value);
     }
 
     std::string_view text;
@@ -107,7 +119,8 @@ class access_token_reader {
   static bool is_bearer(const element& kind) {
     constexpr std::string_view wanted = "bearer";
     std::string_view text;
-    return kind.get(text) == simdjson::SUCCESS && std::equal(text.begin(), text.end(), wanted.begin(), wanted.end(), [](char given, char lower) {
+    return kind.get(text) == simdjson::SUCCESS &&
+           std::equal(text.begin(), text.end(), wanted.begin(), wanted.end(), [](char given, char lower) {
              return given == lower || (given >= 'A' && given <= 'Z' && given - 'A' + 'a' == lower);
            });
   }

@@ -41,8 +41,10 @@ class aws_profile {
       if (line.front() == '[') {
         inside = names(line, name);
         out.found_ = out.found_ || inside;
-      } else if (const std::size_t equals = line.find('='); inside && equals != std::string_view::npos && !is_space(line.front())) {
-        out.values_.insert_or_assign(std::string(trimmed(line.substr(0, equals))), secret(without_comment(line.substr(equals + 1))));
+      } else if (const std::size_t equals = line.find('=');
+                 inside && equals != std::string_view::npos && !is_space(line.front())) {
+        out.values_.insert_or_assign(std::string(trimmed(line.substr(0, equals))),
+                                     secret(without_comment(line.substr(equals + 1))));
       }
     }
     return out;
@@ -73,7 +75,8 @@ class aws_profile {
     std::string_view inside = trimmed(line.substr(1, close - 1));
     if (inside == name) return true;
     constexpr std::string_view word = "profile";
-    return inside.starts_with(word) && inside.size() > word.size() && is_space(inside[word.size()]) && trimmed(inside.substr(word.size())) == name;
+    return inside.starts_with(word) && inside.size() > word.size() && is_space(inside[word.size()]) &&
+           trimmed(inside.substr(word.size())) == name;
   }
 
   std::map<std::string, secret> values_;
@@ -86,7 +89,8 @@ class aws_environment {
   static constexpr std::size_t max_file = std::size_t{1} << 20U;
 
   /// `profile` names one to be taken from the files, whatever keys the environment holds; empty: AWS_PROFILE, then `default`.
-  explicit aws_environment(environment_reader environment, std::string profile = {}) : environment_(std::move(environment)), profile_(std::move(profile)) {}
+  explicit aws_environment(environment_reader environment, std::string profile = {})
+      : environment_(std::move(environment)), profile_(std::move(profile)) {}
 
   /// Throws `larder::error` that says where it looked when there are no keys.
   aws_credentials credentials() const {
@@ -94,7 +98,10 @@ class aws_environment {
       const std::string id = variable("AWS_ACCESS_KEY_ID");
       const secret key(variable("AWS_SECRET_ACCESS_KEY"));
       if (id.empty() != key.empty())
-        core::fail(error_cause::invalid_argument, std::string("s3: the environment has ") + (id.empty() ? "AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID" : "AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY") + "; set both or neither");
+        core::fail(error_cause::invalid_argument, std::string("s3: the environment has ") +
+                                                      (id.empty() ? "AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID"
+                                                                  : "AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY") +
+                                                      "; set both or neither");
       if (!id.empty()) return {id, key, secret(variable("AWS_SESSION_TOKEN"))};
     }
     const std::string name = profile_name();
@@ -107,10 +114,13 @@ class aws_environment {
     }
     const std::string where = "profile \"" + name + "\" of " + shown(credentials_file()) + " and " + shown(config_file());
     if (keys.found() || settings.found())
-      core::fail(error_cause::invalid_argument, "s3: the " + where + " has no aws_access_key_id with its aws_secret_access_key (roles, processes and sign-on are not followed); "
-                                                "put keys there, or give them in the settings or the environment");
-    core::fail(error_cause::invalid_argument, "s3: there are no credentials: none in the settings, in AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or in the " + where +
-                                                  "; give them in one of these places, or set anonymous for a public bucket");
+      core::fail(error_cause::invalid_argument,
+                 "s3: the " + where +
+                     " has no aws_access_key_id with its aws_secret_access_key (roles, processes and sign-on are not followed); "
+                     "put keys there, or give them in the settings or the environment");
+    core::fail(error_cause::invalid_argument,
+               "s3: there are no credentials: none in the settings, in AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or in the " +
+                   where + "; give them in one of these places, or set anonymous for a public bucket");
   }
 
   /// The region that the environment or the profile names; empty when none does.
@@ -149,7 +159,10 @@ class aws_environment {
     } const wiped_at_the_end{&text};
     stream.read(text.data(), static_cast<std::streamsize>(text.size()));
     const auto size = static_cast<std::size_t>(std::max<std::streamsize>(stream.gcount(), 0));
-    if (size > max_file) core::fail(error_cause::invalid_argument, "s3: " + path + " has more than " + std::to_string(max_file) + " bytes and is no file of profiles; check AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE");
+    if (size > max_file)
+      core::fail(error_cause::invalid_argument,
+                 "s3: " + path + " has more than " + std::to_string(max_file) +
+                     " bytes and is no file of profiles; check AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE");
     return aws_profile::read(std::string_view(text).substr(0, size), name);
   }
 

@@ -31,9 +31,9 @@ class azure_cli_credential {
 
   /// Runs nothing. Throws `larder::error` for settings that cannot work.
   explicit azure_cli_credential(const azure_credential_settings& settings)
-      : variables_(checked(settings).variables),
-        most_time_(settings.command_time),
-        arguments_{"account", "get-access-token", "--output", "json", "--scope", settings.scope} {
+      : variables_(checked(settings).variables), most_time_(settings.command_time), arguments_{"account",  "get-access-token",
+                                                                                               "--output", "json",
+                                                                                               "--scope",  settings.scope} {
     if (!settings.tenant.empty()) arguments_.insert(arguments_.end(), {"--tenant", settings.tenant});
   }
 
@@ -48,15 +48,18 @@ class azure_cli_credential {
     const std::string subject = "\"" + command.program + " account get-access-token\"";
     switch (got.how) {
       case bounded_command::ending::late:
-        core::fail(error_cause::timeout, subject + " was stopped after " + std::to_string(most_time_.count()) + " ms; see whether it waits for something");
+        core::fail(error_cause::timeout, subject + " was stopped after " + std::to_string(most_time_.count()) +
+                                             " ms; see whether it waits for something");
       case bounded_command::ending::too_long:
-        core::fail(error_cause::server, subject + " wrote more than " + std::to_string(token_reply_limit) + " bytes; is this az the Azure CLI?");
+        core::fail(error_cause::server,
+                   subject + " wrote more than " + std::to_string(token_reply_limit) + " bytes; is this az the Azure CLI?");
       case bounded_command::ending::stopped:
         core::fail(error_cause::cancelled, subject + " was ended because a stop was requested");
       case bounded_command::ending::exited:
         break;
     }
-    if (got.status.value_or(0) == 0) return access_token_reader::read(got.output.reveal(), "what " + subject + " wrote", asked_at, token_words::command_line);
+    if (got.status.value_or(0) == 0)
+      return access_token_reader::read(got.output.reveal(), "what " + subject + " wrote", asked_at, token_words::command_line);
     const std::string message = subject + " exited with " + std::to_string(*got.status) + ": " + printable(got.complaints);
     if (got.complaints.find("az login") != std::string::npos) throw credential_unavailable(message);
     core::fail(error_cause::unauthorized, message + "; run it by hand");
@@ -72,7 +75,8 @@ class azure_cli_credential {
       rest.remove_prefix(std::min(end + 1, rest.size()));
       struct stat about {};
       const bool absolute = candidate.front() == '/' && candidate != "/az";
-      if (absolute && ::stat(candidate.c_str(), &about) == 0 && S_ISREG(about.st_mode) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+      if (absolute && ::stat(candidate.c_str(), &about) == 0 && S_ISREG(about.st_mode) && ::access(candidate.c_str(), X_OK) == 0)
+        return candidate;
     }
     throw credential_unavailable("there is no az (the Azure CLI) in PATH");
   }
@@ -85,7 +89,8 @@ class azure_cli_credential {
       const auto blank = [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; };
       const auto end = static_cast<std::size_t>(std::find_if(complaints.begin(), complaints.end(), blank) - complaints.begin());
       if (end != 0 && !out.empty()) out += ' ';
-      for (const char c : complaints.substr(0, end > longest_word ? 0 : end)) out += static_cast<unsigned char>(c) < 0x7f ? c : '?';
+      for (const char c : complaints.substr(0, end > longest_word ? 0 : end))
+        out += static_cast<unsigned char>(c) < 0x7f ? c : '?';
       if (end > longest_word) out += "...";
       complaints.remove_prefix(std::min(end + 1, complaints.size()));
     }

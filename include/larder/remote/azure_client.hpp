@@ -88,11 +88,12 @@ class azure_client {
     return blob_info{object_size(request, answer), std::string(answer.header("etag").value_or(""))};
   }
 
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) {
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop = {}) {
     const std::uint64_t size = total_size(parts);
     check_size(size);
-    if (size <= where_.block_size) return put_whole(name, parts, mode);
-    return admits(name, size, mode) && put_in_parts(*this, name, parts, mode, where_.block_size, azure_container::most_blocks);
+    if (size <= where_.block_size) return put_whole(name, parts, mode, stop);
+    return admits(name, size, mode) &&
+           put_in_parts(*this, name, parts, mode, {where_.block_size, azure_container::most_blocks}, stop);
   }
 
   bool erase(std::string_view name) {
@@ -261,8 +262,9 @@ class azure_client {
     request.headers.push_back({"Content-MD5", base64({reinterpret_cast<const char*>(digest.data()), digest.size()})});
   }
 
-  bool put_whole(std::string_view name, std::span<const bytes> parts, put_mode mode) {
+  bool put_whole(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop) {
     http_request request = at("PUT", name);
+    request.stop = stop;
     request.headers.push_back({"x-ms-blob-type", "BlockBlob"});
     carry(request, parts);
     return publish(request, name, random_mark(), mode);

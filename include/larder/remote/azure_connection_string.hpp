@@ -12,7 +12,8 @@ namespace larder::remote {
 /// Azurite and its predecessors listen here, with an account and a key that are published and no secret.
 namespace azure_emulator {
 inline constexpr std::string_view account = "devstoreaccount1";
-inline constexpr std::string_view key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+inline constexpr std::string_view key =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 inline constexpr std::string_view endpoint = "http://127.0.0.1:10000/devstoreaccount1";
 }  // namespace azure_emulator
 
@@ -29,7 +30,8 @@ struct azure_connection {
 /// which never repeats a value.
 inline azure_connection parse_azure_connection(const secret& text) {
   const auto refuse = [](const std::string& why) {
-    core::fail(error_cause::invalid_argument, "azure: the connection string " + why + "; copy it whole from the account's access keys (Name=value;Name=value;...)");
+    core::fail(error_cause::invalid_argument, "azure: the connection string " + why +
+                                                  "; copy it whole from the account's access keys (Name=value;Name=value;...)");
   };
   azure_connection out;
   std::string protocol = "https";

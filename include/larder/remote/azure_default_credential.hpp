@@ -92,7 +92,8 @@ class azure_credential_chain {
 
  private:
   static constexpr std::size_t nobody = ~std::size_t{0};
-  static constexpr std::array<std::string_view, 4> names{"EnvironmentCredential", "WorkloadIdentityCredential", "ManagedIdentityCredential", "AzureCliCredential"};
+  static constexpr std::array<std::string_view, 4> names{"EnvironmentCredential", "WorkloadIdentityCredential",
+                                                         "ManagedIdentityCredential", "AzureCliCredential"};
 
   struct link {
     std::string_view name;
@@ -120,7 +121,9 @@ class azure_credential_chain {
       found = found || out.taken[i];
       known += ", " + std::string(names[i]);
     }
-    if (!found) core::fail(error_cause::invalid_argument, "AZURE_TOKEN_CREDENTIALS names no credential that is known here; write one of " + known);
+    if (!found)
+      core::fail(error_cause::invalid_argument,
+                 "AZURE_TOKEN_CREDENTIALS names no credential that is known here; write one of " + known);
     return out;
   }
 
@@ -147,12 +150,15 @@ template <http_transport Transport = curl_transport, class Clock = wall_time>
 class basic_azure_default_credential final : public token_source {
  public:
   /// Sends nothing; throws `larder::error` for settings that cannot work.
-  explicit basic_azure_default_credential(const azure_credential_settings& settings = {}, token_renewal renewal = {}, time_source<Clock> clock = time_source<Clock>())
+  explicit basic_azure_default_credential(const azure_credential_settings& settings = {}, token_renewal renewal = {},
+                                          time_source<Clock> clock = time_source<Clock>())
       : cache_(renewal, clock, settings) {}
 
   secret token() override { return cache_.token(); }
   /// As `token()`, for callers that have a stop or a time of their own (`http_request::stop`, `answer_by`); see `token_cache`.
-  secret token_by(const std::stop_token& stop, std::chrono::steady_clock::time_point give_up) override { return cache_.token_by(stop, give_up); }
+  secret token_by(const std::stop_token& stop, std::chrono::steady_clock::time_point give_up) override {
+    return cache_.token_by(stop, give_up);
+  }
   void reject(const secret& stale) override { cache_.reject(stale); }
 
   /// The name of the credential that works; empty until one has.

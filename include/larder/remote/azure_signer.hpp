@@ -25,7 +25,8 @@ class azure_signer {
   static azure_signer shared_key(std::string account, const secret& key) {
     std::optional<std::string> decoded = base64_decoded(key.reveal());
     if (!decoded || decoded->empty())
-      core::fail(error_cause::invalid_argument, "azure: the key of account " + account + " is not base64; copy it whole, with the = at its end");
+      core::fail(error_cause::invalid_argument,
+                 "azure: the key of account " + account + " is not base64; copy it whole, with the = at its end");
     azure_signer out;
     out.account_ = std::move(account);
     out.key_ = secret(*decoded);
@@ -38,10 +39,12 @@ class azure_signer {
     std::string_view text = query.reveal();
     if (text.starts_with('?')) text.remove_prefix(1);
     constexpr std::string_view foreign = "#?\"<>\\";
-    const bool clean = std::all_of(text.begin(), text.end(), [&](char c) { return c > 0x20 && c < 0x7f && foreign.find(c) == std::string_view::npos; });
+    const bool clean = std::all_of(text.begin(), text.end(),
+                                   [&](char c) { return c > 0x20 && c < 0x7f && foreign.find(c) == std::string_view::npos; });
     if (!clean || ("&" + std::string(text)).find("&sig=") == std::string::npos)
       core::fail(error_cause::invalid_argument,
-                 "azure: sas is not a shared access signature; give its query string (sv=...&sig=...), percent-encoded as it was issued");
+                 "azure: sas is not a shared access signature; give its query string (sv=...&sig=...), percent-encoded as it was "
+                 "issued");
     azure_signer out;
     out.sas_ = secret(text);
     return out;
@@ -72,7 +75,8 @@ class azure_signer {
     }
     request.headers.push_back({"x-ms-date", azure_date(now)});
     if (!key_.empty()) {
-      request.headers.push_back({"Authorization", "SharedKey " + account_ + ":" + azure_signature(key_, azure_string_to_sign(request, account_))});
+      request.headers.push_back(
+          {"Authorization", "SharedKey " + account_ + ":" + azure_signature(key_, azure_string_to_sign(request, account_))});
       return;
     }
     const secret token = source_ ? source_->token_by(request.stop, request.answer_by) : token_;
@@ -86,7 +90,8 @@ class azure_signer {
   bool rejected(const http_request& sent) const {
     if (!source_) return false;
     for (const http_header& h : sent.headers)
-      if (h.name == "Authorization" && h.value.reveal().starts_with(scheme)) source_->reject(secret(h.value.reveal().substr(scheme.size())));
+      if (h.name == "Authorization" && h.value.reveal().starts_with(scheme))
+        source_->reject(secret(h.value.reveal().substr(scheme.size())));
     return true;
   }
 

@@ -31,13 +31,16 @@ namespace larder::remote {
 /// A point in time as the header `x-ms-date` says it (RFC 1123): `Fri, 20 Nov 2026 16:45:57 GMT`. No locale takes part.
 inline std::string azure_date(std::chrono::system_clock::time_point when) {
   static constexpr std::array<const char*, 7> days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr std::array<const char*, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  static constexpr std::array<const char*, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
   std::tm parts{};
-  if (gmtime_r(&seconds, &parts) == nullptr) core::fail(error_cause::invalid_argument, "the clock shows a time that no calendar has; set it");
+  if (gmtime_r(&seconds, &parts) == nullptr)
+    core::fail(error_cause::invalid_argument, "the clock shows a time that no calendar has; set it");
   const auto two = [](int number) { return std::string(number < 10 ? "0" : "") + std::to_string(number); };
-  return std::string(days[static_cast<std::size_t>(parts.tm_wday)]) + ", " + two(parts.tm_mday) + " " + months[static_cast<std::size_t>(parts.tm_mon)] + " " +
-         std::to_string(1900 + parts.tm_year) + " " + two(parts.tm_hour) + ":" + two(parts.tm_min) + ":" + two(parts.tm_sec) + " GMT";
+  return std::string(days[static_cast<std::size_t>(parts.tm_wday)]) + ", " + two(parts.tm_mday) + " " +
+         months[static_cast<std::size_t>(parts.tm_mon)] + " " + std::to_string(1900 + parts.tm_year) + " " + two(parts.tm_hour) +
+         ":" + two(parts.tm_min) + ":" + two(parts.tm_sec) + " GMT";
 }
 
 /// The last lines of what is signed: the account, the path as it is sent, the query's parameters in order, decoded.
@@ -83,8 +86,8 @@ inline std::string azure_string_to_sign(const http_request& request, std::string
   if (request.range) headers["range"] = range_header(*request.range);
 
   std::string out = request.method + "\n";
-  for (const char* name : {"content-encoding", "content-language", "content-length", "content-md5", "content-type", "date", "if-modified-since", "if-match",
-                           "if-none-match", "if-unmodified-since", "range"}) {
+  for (const char* name : {"content-encoding", "content-language", "content-length", "content-md5", "content-type", "date",
+                           "if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range"}) {
     if (const auto found = headers.find(name); found != headers.end()) out += found->second;
     out += '\n';
   }

@@ -34,9 +34,10 @@ class bounded_command {
 
   struct result {
     ending how = ending::exited;
-    std::optional<int> status{};  ///< of `exited`: the exit status, 128 + the signal's number, or nothing when the host program collected it
-    secret output{};              ///< all that it wrote to its standard output, of `exited`
-    std::string complaints{};     ///< the beginning of what it wrote to its standard error
+    std::optional<int>
+        status{};     ///< of `exited`: the exit status, 128 + the signal's number, or nothing when the host program collected it
+    secret output{};  ///< all that it wrote to its standard output, of `exited`
+    std::string complaints{};  ///< the beginning of what it wrote to its standard error
   };
 
   std::string program{};                 ///< the path of an executable file
@@ -68,7 +69,8 @@ class bounded_command {
       if (std::chrono::steady_clock::now() >= end) out.how = ending::late;
       if (out.how != ending::exited) break;
       constexpr int look_again = 20;  // milliseconds, for the exit, the stop and the time
-      std::array<pollfd, 2> watched{pollfd{more_output ? output.reading.get() : -1, POLLIN, 0}, pollfd{more_complaints ? complaints.reading.get() : -1, POLLIN, 0}};
+      std::array<pollfd, 2> watched{pollfd{more_output ? output.reading.get() : -1, POLLIN, 0},
+                                    pollfd{more_complaints ? complaints.reading.get() : -1, POLLIN, 0}};
       ::poll(watched.data(), watched.size(), look_again);
     }
     if (out.how == ending::exited) {
@@ -165,7 +167,8 @@ class bounded_command {
 
   struct spawn_plan {
     spawn_plan() {
-      if (::posix_spawn_file_actions_init(&actions) != 0 || ::posix_spawnattr_init(&attributes) != 0) core::fail(error_cause::io, "out of memory to run a program");
+      if (::posix_spawn_file_actions_init(&actions) != 0 || ::posix_spawnattr_init(&attributes) != 0)
+        core::fail(error_cause::io, "out of memory to run a program");
     }
     spawn_plan(const spawn_plan&) = delete;
     spawn_plan& operator=(const spawn_plan&) = delete;
@@ -191,7 +194,9 @@ class bounded_command {
     if (wrong == 0) wrong = ::posix_spawnattr_setsigmask(&plan.attributes, &none);
     if (wrong == 0) wrong = ::posix_spawnattr_setsigdefault(&plan.attributes, &defaults);
     if (wrong == 0) wrong = ::posix_spawnattr_setpgroup(&plan.attributes, 0);
-    if (wrong == 0) wrong = ::posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    if (wrong == 0)
+      wrong =
+          ::posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     std::vector<std::string> words{program};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;

@@ -88,7 +88,7 @@ class circuit {
       } else {
         mine.pause = std::min(mine.pause * 2, options_.longest_pause);
         mine.closed_until = now + mine.pause;
-        mine.reason = "it " + how + " to a request that tried it";
+        mine.reason = "a request that tried it: " + how;
       }
       return;
     }

@@ -13,7 +13,8 @@ using environment_reader = std::function<std::optional<std::string>(const std::s
 
 /// The environment of this process.
 inline std::optional<std::string> process_environment(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): a program that calls setenv beside threads has lost already
+  const char* const value =
+      std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): a program that calls setenv beside threads has lost already
   if (value == nullptr || *value == '\0') return std::nullopt;
   return std::string(value);
 }

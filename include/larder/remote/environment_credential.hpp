@@ -20,7 +20,8 @@ class environment_credential {
  public:
   /// Sends nothing. Throws `credential_unavailable` when a variable is not set, `larder::error` when one cannot be used.
   explicit environment_credential(const azure_credential_settings& settings)
-      : environment_credential(settings, needed_variables(checked(settings), {"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"})) {}
+      : environment_credential(
+            settings, needed_variables(checked(settings), {"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"})) {}
 
   access_token fetch(const std::stop_token& stop, instant asked_at) {
     return authority_.exchange({{"client_id", client_}, {"client_secret", secret_.reveal()}}, stop, asked_at);

@@ -16,7 +16,9 @@ class extra_budget {
 
   /// A share of 0.1 is one extra request per ten.
   extra_budget(double share, unsigned floor, std::chrono::steady_clock::duration window) noexcept
-      : share_(share), floor_(floor), slice_(window / slices > window.zero() ? window / slices : std::chrono::steady_clock::duration(1)) {}
+      : share_(share),
+        floor_(floor),
+        slice_(window / slices > window.zero() ? window / slices : std::chrono::steady_clock::duration(1)) {}
 
   void note_request(time_point now) noexcept { ++at(now).requests; }
   /// Whether one more may be sent; it counts at once.

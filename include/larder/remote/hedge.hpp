@@ -38,12 +38,14 @@ namespace larder {
 /// When a GET that is late is sent a second time.
 struct hedge_options {
   bool on = true;
-  double quantile = 0.95;                               ///< of the recent latencies, in (0, 1)
-  double factor = 1.3;                                  ///< later than the quantile times this is late; at least 1
-  std::size_t samples = 200;                            ///< latencies that must be known first; at most 512
-  double budget = 0.05;                                 ///< second requests as a share of the requests in a sliding window
+  double quantile = 0.95;     ///< of the recent latencies, in (0, 1)
+  double factor = 1.3;        ///< later than the quantile times this is late; at least 1
+  std::size_t samples = 200;  ///< latencies that must be known first; at most 512
+  double budget = 0.05;       ///< second requests as a share of the requests in a sliding window
   std::chrono::milliseconds budget_window{60'000};
-  std::uint64_t largest = (std::uint64_t{8} << 20U) + (std::uint64_t{64} << 10U);  ///< bytes of a range, as `transfer_settings::first_request`; larger ones are sent once
+  std::uint64_t largest =
+      (std::uint64_t{8} << 20U) +
+      (std::uint64_t{64} << 10U);  ///< bytes of a range, as `transfer_settings::first_request`; larger ones are sent once
 };
 
 namespace remote {
@@ -160,7 +162,9 @@ class hedge {
   class crew {
    public:
     explicit crew(hedge* owner)
-        : owner_(owner), latencies_(owner->options_.quantile, owner->options_.samples), budget_(owner->options_.budget, 0, owner->options_.budget_window) {}
+        : owner_(owner),
+          latencies_(owner->options_.quantile, owner->options_.samples),
+          budget_(owner->options_.budget, 0, owner->options_.budget_window) {}
     crew(const crew&) = delete;
     crew& operator=(const crew&) = delete;
     ~crew() { closing_.request_stop(); }
@@ -171,7 +175,8 @@ class hedge {
       budget_.note_request(now);
       const auto usual = latencies_.value();
       if (!usual) return std::nullopt;
-      return now + std::chrono::duration_cast<time_point::duration>(std::chrono::duration<double, time_point::period>(*usual) * owner_->options_.factor);
+      return now + std::chrono::duration_cast<time_point::duration>(std::chrono::duration<double, time_point::period>(*usual) *
+                                                                    owner_->options_.factor);
     }
     void note_latency(time_point::duration latency) {
       const std::lock_guard lock(mutex_);
@@ -203,7 +208,8 @@ class hedge {
         if (both->is_over()) {
           watched_.erase(next);
         } else if (now < late) {
-          owner_->timing_.wait(changed_, lock, closing_.get_token(), late, [&] { return !watched_.empty() && watched_.begin()->first < late; });
+          owner_->timing_.wait(changed_, lock, closing_.get_token(), late,
+                               [&] { return !watched_.empty() && watched_.begin()->first < late; });
         } else {
           watched_.erase(next);
           if (!budget_.take(now)) continue;
@@ -230,9 +236,11 @@ class hedge {
   static constexpr std::size_t most_at_once = 8;
 
   static const hedge_options& checked(const hedge_options& options) {
-    if (!(options.quantile > 0 && options.quantile < 1)) core::fail(error_cause::invalid_argument, "hedge: quantile must be between 0 and 1, such as 0.95");
+    if (!(options.quantile > 0 && options.quantile < 1))
+      core::fail(error_cause::invalid_argument, "hedge: quantile must be between 0 and 1, such as 0.95");
     if (!(options.factor >= 1)) core::fail(error_cause::invalid_argument, "hedge: factor must be at least 1");
-    if (options.samples > 512) core::fail(error_cause::invalid_argument, "hedge: samples must be at most 512, which is how many are kept");
+    if (options.samples > 512)
+      core::fail(error_cause::invalid_argument, "hedge: samples must be at most 512, which is how many are kept");
     if (!(options.budget >= 0) || options.budget_window.count() <= 0)
       core::fail(error_cause::invalid_argument, "hedge: budget must not be negative and budget_window must be longer than zero");
     return options;
@@ -247,7 +255,8 @@ class hedge {
     if (request.into == nullptr || answer.status >= 300) return answer;
     const std::span<std::byte> room = request.into->room(answer, answer.body.size());
     if (room.size() < answer.body.size())
-      core::fail(error_cause::invalid_argument, subject_of(request) + ": room for " + std::to_string(room.size()) + " bytes was lent for an answer of " + std::to_string(answer.body.size()));
+      core::fail(error_cause::invalid_argument, subject_of(request) + ": room for " + std::to_string(room.size()) +
+                                                    " bytes was lent for an answer of " + std::to_string(answer.body.size()));
     if (!answer.body.empty()) std::memcpy(room.data(), answer.body.data(), answer.body.size());
     answer.landed = answer.body.size();
     answer.body = {};

@@ -14,7 +14,8 @@ class latency_window {
   using duration = std::chrono::steady_clock::duration;
 
   /// `quantile` is in (0, 1]; nothing is said before `samples` latencies have come (at most 512).
-  latency_window(double quantile, std::size_t samples) noexcept : quantile_(quantile), samples_(std::min(std::max<std::size_t>(samples, 1), size)) {}
+  latency_window(double quantile, std::size_t samples) noexcept
+      : quantile_(quantile), samples_(std::min(std::max<std::size_t>(samples, 1), size)) {}
 
   void add(duration latency) {
     ring_[at_] = latency;

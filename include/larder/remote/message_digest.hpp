@@ -25,13 +25,15 @@ using sha256_digest = std::array<std::byte, 32>;
 /// A digest over parts that come one after the other; `take` once, at the end.
 template <class Digest>
 class message_digest {
-  static_assert(std::is_same_v<Digest, md5_digest> || std::is_same_v<Digest, sha256_digest>, "larder: message_digest makes an md5_digest or a sha256_digest");
+  static_assert(std::is_same_v<Digest, md5_digest> || std::is_same_v<Digest, sha256_digest>,
+                "larder: message_digest makes an md5_digest or a sha256_digest");
 
  public:
   message_digest() : context_(EVP_MD_CTX_new()) {
     const EVP_MD* const kind = std::is_same_v<Digest, md5_digest> ? EVP_md5() : EVP_sha256();
     if (!context_ || EVP_DigestInit_ex(context_.get(), kind, nullptr) != 1)
-      core::fail(error_cause::invalid_argument, "OpenSSL gives no " + std::string(std::is_same_v<Digest, md5_digest> ? "MD5" : "SHA-256") +
+      core::fail(error_cause::invalid_argument, "OpenSSL gives no " +
+                                                    std::string(std::is_same_v<Digest, md5_digest> ? "MD5" : "SHA-256") +
                                                     "; is it configured to permit it (a FIPS provider refuses MD5)?");
   }
   void add(std::span<const std::byte> part) {
@@ -71,8 +73,8 @@ Digest digest_of_parts(std::span<const bytes> parts) {
 inline sha256_digest hmac_sha256(std::span<const std::byte> key, std::string_view text) {
   sha256_digest out;
   unsigned size = 0;
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-           reinterpret_cast<unsigned char*>(out.data()), &size) == nullptr ||
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+           text.size(), reinterpret_cast<unsigned char*>(out.data()), &size) == nullptr ||
       size != out.size())
     core::fail(error_cause::io, "OpenSSL cannot compute an HMAC");
   return out;

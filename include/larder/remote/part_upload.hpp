@@ -2,12 +2,14 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
+#include <larder/core/error.hpp>
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,18 +54,26 @@ inline std::vector<std::vector<bytes>> parts_of(std::span<const bytes> content, 
   return parts;
 }
 
-/// Stores the content in parts of `part_size` bytes, larger ones where it would be more than `most_parts`, one after the
-/// other; false when `create_only` found an object there. Gives the upload up and throws what the client throws.
+/// How an upload is cut: into parts of so many bytes, or larger ones where there would be more than `most`.
+struct part_sizes {
+  std::uint64_t size;
+  std::uint64_t most;
+};
+
+/// Stores the content in parts, one after the other; false when `create_only` found an object there. Gives the upload up and
+/// throws what the client throws, or `error_cause::cancelled` when a stop is requested between two parts.
 template <part_uploading_client Client>
-bool put_in_parts(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, std::uint64_t part_size,
-                  std::uint64_t most_parts) {
+bool put_in_parts(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode, const part_sizes& sizes,
+                  const std::stop_token& stop = {}) {
   const std::uint64_t size = total_size(content);
-  const std::uint64_t least = size / most_parts + (size % most_parts == 0 ? 0 : 1);
+  const std::uint64_t least = size / sizes.most + (size % sizes.most == 0 ? 0 : 1);
   const std::string id = client.begin_upload(name);
   try {
     std::vector<std::string> tags;
-    for (const std::vector<bytes>& part : parts_of(content, std::max(part_size, least)))
+    for (const std::vector<bytes>& part : parts_of(content, std::max(sizes.size, least))) {
+      if (stop.stop_requested()) core::fail(error_cause::cancelled, "an upload was given up because a stop was requested");
       tags.push_back(client.put_part(name, id, tags.size(), part));
+    }
     return client.commit_upload(name, id, tags, mode);
   } catch (...) {
     client.abort_upload(name, id);

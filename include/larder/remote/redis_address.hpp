@@ -49,7 +49,8 @@ inline std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
 inline bool is_redis_host(std::string_view text) noexcept {
   constexpr std::size_t longest = 255;
   return !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == ':';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' ||
+           c == ':';
   });
 }
 
@@ -63,18 +64,21 @@ struct redis_url {
 /// Reads a `redis://` address; throws `larder::error` for what cannot be used, a password in it included.
 inline redis_url parse_redis_url(std::string_view text) {
   const auto refuse = [&](std::string_view why) {
-    core::fail(error_cause::invalid_argument,
-               "redis url: \"" + printable_url(text) + "\" " + std::string(why) + "; write redis://[user@]host[:port][/database]");
+    core::fail(error_cause::invalid_argument, "redis url: \"" + printable_url(text) + "\" " + std::string(why) +
+                                                  "; write redis://[user@]host[:port][/database]");
   };
   constexpr std::string_view scheme = "redis://";
-  if (text.starts_with("rediss://")) refuse("asks for TLS, which is not spoken here: use a tunnel on this machine, or a network that is trusted");
+  if (text.starts_with("rediss://"))
+    refuse("asks for TLS, which is not spoken here: use a tunnel on this machine, or a network that is trusted");
   if (!text.starts_with(scheme)) refuse("does not begin with redis://");
   std::string_view rest = text.substr(scheme.size());
-  if (std::any_of(rest.begin(), rest.end(), [](char c) { return c <= 0x20 || c >= 0x7f; })) refuse("has a space, a control or a foreign character");
+  if (std::any_of(rest.begin(), rest.end(), [](char c) { return c <= 0x20 || c >= 0x7f; }))
+    refuse("has a space, a control or a foreign character");
   redis_url out;
   if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
     const std::string_view user = rest.substr(0, at);
-    if (user.find_first_of(":@/") != std::string_view::npos) refuse("seems to carry a password: give it in the setting for it, never in the address");
+    if (user.find_first_of(":@/") != std::string_view::npos)
+      refuse("seems to carry a password: give it in the setting for it, never in the address");
     const std::optional<std::string> decoded = percent_decoded(user);
     if (!decoded || decoded->empty()) refuse("has a user name that cannot be read");
     out.user = *decoded;

@@ -47,9 +47,11 @@ class redis_lock_keeper {
   };
 
   /// `time`: how long a lock lives that nobody renews; at least 30 ms.
-  redis_lock_keeper(redis_client& client, std::chrono::milliseconds time) : client_(client), time_(time), beating_(setting{&client, time}) {
+  redis_lock_keeper(redis_client& client, std::chrono::milliseconds time)
+      : client_(client), time_(time), beating_(setting{&client, time}) {
     if (time < std::chrono::milliseconds(30))
-      core::fail(error_cause::invalid_argument, "a lock of " + std::to_string(time.count()) + " ms cannot be renewed in time; give 30 ms or more");
+      core::fail(error_cause::invalid_argument,
+                 "a lock of " + std::to_string(time.count()) + " ms cannot be renewed in time; give 30 ms or more");
   }
 
   redis_client& client() const noexcept { return client_; }
@@ -61,7 +63,8 @@ class redis_lock_keeper {
     mine->key = key;
     mine->token = fresh_token();
     const clock::time_point asked = clock::now();
-    const redis_command set = redis_command{"SET", mine->key, mine->token, "NX", "PX"}.number(static_cast<std::uint64_t>(time_.count()));
+    const redis_command set =
+        redis_command{"SET", mine->key, mine->token, "NX", "PX"}.number(static_cast<std::uint64_t>(time_.count()));
     const redis_reply answer = client_.ask(mine->key, set, {.repeatable = false});
     if (answer.is(redis_reply::type::nil)) return nullptr;
     mine->valid_until.store((asked + time_).time_since_epoch().count());
@@ -91,7 +94,8 @@ class redis_lock_keeper {
   };
   static constexpr std::string_view renew_script =
       "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('PEXPIRE',KEYS[1],ARGV[2]) end return 0";
-  static constexpr std::string_view release_script = "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0";
+  static constexpr std::string_view release_script =
+      "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0";
 
   static std::string fresh_token() {
     constexpr std::string_view digits = "0123456789abcdef";

@@ -38,7 +38,9 @@ struct redis_object {
 
   bool in_chunks() const noexcept { return chunk_size != 0; }
   std::uint64_t chunks() const noexcept { return in_chunks() ? (size + chunk_size - 1) / chunk_size : 0; }
-  std::uint64_t size_of_chunk(std::uint64_t i) const noexcept { return std::min<std::uint64_t>(chunk_size, size - i * chunk_size); }
+  std::uint64_t size_of_chunk(std::uint64_t i) const noexcept {
+    return std::min<std::uint64_t>(chunk_size, size - i * chunk_size);
+  }
 
   /// An object that is about to be written, with a version that no other has.
   static redis_object make(std::uint64_t size, std::uint32_t most) {
@@ -64,7 +66,8 @@ struct redis_object {
     if (head.size() < head_size || std::memcmp(head.data(), magic.data(), magic.size()) != 0) return std::nullopt;
     redis_object out{static_cast<std::uint32_t>(number(head, 4, 4)), number(head, 8, 8), {}};
     std::copy_n(head.begin() + 16, out.version.size(), out.version.begin());
-    if (out.in_chunks() ? out.chunk_size < smallest_chunk || out.chunk_size > largest_chunk || out.size <= out.chunk_size : out.size > largest_chunk)
+    if (out.in_chunks() ? out.chunk_size < smallest_chunk || out.chunk_size > largest_chunk || out.size <= out.chunk_size
+                        : out.size > largest_chunk)
       return std::nullopt;
     return out;
   }

@@ -55,13 +55,17 @@ class redis_reply_parser {
   progress parse(std::string_view piece) {
     if (piece.size() > most_bytes - fed_) {
       const std::size_t room = most_bytes - fed_;
-      if (room == 0) core::fail(error_cause::server, "a reply of redis is longer than " + std::to_string(most_bytes) + " bytes where none should be");
+      if (room == 0)
+        core::fail(error_cause::server,
+                   "a reply of redis is longer than " + std::to_string(most_bytes) + " bytes where none should be");
       piece = piece.substr(0, room);
     }
     fed_ += piece.size();
     void* whole = nullptr;
-    if (::redisReaderFeed(reader_.get(), piece.data(), piece.size()) != REDIS_OK || ::redisReaderGetReply(reader_.get(), &whole) != REDIS_OK) {
-      if (state_->too_many) core::fail(error_cause::server, "a reply of redis has more than " + std::to_string(most_elements) + " elements");
+    if (::redisReaderFeed(reader_.get(), piece.data(), piece.size()) != REDIS_OK ||
+        ::redisReaderGetReply(reader_.get(), &whole) != REDIS_OK) {
+      if (state_->too_many)
+        core::fail(error_cause::server, "a reply of redis has more than " + std::to_string(most_elements) + " elements");
       core::fail(error_cause::server, "what came is no reply of redis; does another service listen there?");
     }
     if (whole == nullptr) return {piece.size(), std::nullopt};

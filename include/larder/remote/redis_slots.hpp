@@ -35,7 +35,8 @@ constexpr std::uint16_t crc16(std::string_view text) noexcept {
 /// The slot of a key.
 constexpr std::uint16_t redis_slot(std::string_view key) noexcept {
   if (const std::size_t open = key.find('{'); open != std::string_view::npos)
-    if (const std::size_t close = key.find('}', open + 1); close != std::string_view::npos && close != open + 1) key = key.substr(open + 1, close - open - 1);
+    if (const std::size_t close = key.find('}', open + 1); close != std::string_view::npos && close != open + 1)
+      key = key.substr(open + 1, close - open - 1);
   return static_cast<std::uint16_t>(crc16(key) % redis_slot_count);
 }
 
@@ -68,7 +69,9 @@ class redis_slots {
   }
 
   /// Nothing when nobody is known.
-  const redis_address* find(std::uint16_t slot) const noexcept { return of_[slot] == 0 ? nullptr : &masters_[of_[slot] - std::size_t{1}]; }
+  const redis_address* find(std::uint16_t slot) const noexcept {
+    return of_[slot] == 0 ? nullptr : &masters_[of_[slot] - std::size_t{1}];
+  }
   const std::vector<redis_address>& masters() const noexcept { return masters_; }
 
  private:

@@ -31,7 +31,8 @@ namespace larder {
 
 /// What a remote store does about failures, slowness and load: `http_blob{webdav{...}, resilience{.retry = {.tries = 2}}}`.
 struct resilience {
-  std::chrono::milliseconds lookup_budget{2'000};  ///< until the answer to a look-up begins, retries included; 0: as long as it takes
+  std::chrono::milliseconds lookup_budget{
+      2'000};  ///< until the answer to a look-up begins, retries included; 0: as long as it takes
   circuit_breaker_options breaker{};
   retry_options retry{};
   hedge_options hedge{};
@@ -68,8 +69,8 @@ class resilient {
   /// `inner`: what the transport inside is made of. Throws `larder::error` for options that make no sense.
   template <class... Inner>
   resilient(const Timing& timing, const resilience& options, Inner&&... inner)
-      : stack_(timing, options.lookup_budget, timing, options.breaker, timing, options.retry, timing, options.hedge, timing, options.in_flight,
-               std::forward<Inner>(inner)...) {}
+      : stack_(timing, options.lookup_budget, timing, options.breaker, timing, options.retry, timing, options.hedge, timing,
+               options.in_flight, std::forward<Inner>(inner)...) {}
 
   http_response send(const http_request& request) { return stack_.send(request); }
 

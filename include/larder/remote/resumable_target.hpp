@@ -71,8 +71,9 @@ class resumable_target final : public body_target {
   bool can_resume() const {
     if (!head_ || filled_ == 0 || filled_ >= size_ || room_.size() < size_) return false;
     const std::optional<std::string_view> etag = head_->header("etag");
-    if (!etag || etag->size() < 2 || etag->front() != '"') return false;  // none, or a weak one, which does not promise the same bytes
-    return !has_header("range") && !has_header("x-ms-range");             // where the protocol names the part itself
+    if (!etag || etag->size() < 2 || etag->front() != '"')
+      return false;                                            // none, or a weak one, which does not promise the same bytes
+    return !has_header("range") && !has_header("x-ms-range");  // where the protocol names the part itself
   }
   bool has_header(std::string_view lower_case) const {
     return std::any_of(request_->headers.begin(), request_->headers.end(), [&](const http_header& h) {

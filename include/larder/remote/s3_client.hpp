@@ -76,14 +76,14 @@ class s3_client {
     return blob_info{*size, std::string(answer->header("etag").value_or(""))};
   }
 
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) {
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop = {}) {
     check_blob_name(name);
     const std::uint64_t size = total_size(parts);
     check_size(size);
     if (size > where_.part_size)
-      return admits(name, size, mode) && put_in_parts(*this, name, parts, mode, where_.part_size, max_parts);
+      return admits(name, size, mode) && put_in_parts(*this, name, parts, mode, {where_.part_size, max_parts}, stop);
     if (mode == put_mode::create_only && where_.condition != s3_conditional_put::yes && head(name)) return false;
-    return put_whole(name, parts, mode);
+    return put_whole(name, parts, mode, stop);
   }
 
   /// Whether there was one: by a HEAD just before, so that two who erase at once may both be told yes.
@@ -324,13 +324,14 @@ class s3_client {
     return false;
   }
 
-  bool put_whole(std::string_view name, std::span<const bytes> parts, put_mode mode) {
+  bool put_whole(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop) {
     const bool only_new = mode == put_mode::create_only;
     const std::string writer = only_new ? random_mark() : "";
     for (int conflicts = 0;;) {
       http_request request = at("PUT", name);
       request.body = parts;
       request.has_body = true;
+      request.stop = stop;
       describe(request, writer);
       const bool conditional = only_new && says_condition();
       if (conditional)

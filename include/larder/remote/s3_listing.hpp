@@ -52,7 +52,8 @@ class s3_listing_reader {
 
   void start(std::string_view full) {
     const std::string_view name = s3_document::local_name(full);
-    if (depth_++ == 0 && name != "ListBucketResult") core::fail(error_cause::server, std::string(subject) + " is XML, but no ListBucketResult; " + std::string(advice));
+    if (depth_++ == 0 && name != "ListBucketResult")
+      core::fail(error_cause::server, std::string(subject) + " is XML, but no ListBucketResult; " + std::string(advice));
     if (depth_ == 2 && name == "Contents") {
       page_.objects.emplace_back();
       inside_ = true;

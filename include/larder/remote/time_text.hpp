@@ -27,12 +27,14 @@ struct calendar_time {
   int second = 0;
 
   bool valid() const noexcept {
-    return year >= 1970 && year < 2200 && std::chrono::year_month_day(std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)).ok() &&
+    return year >= 1970 && year < 2200 &&
+           std::chrono::year_month_day(std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)).ok() &&
            hour < 24 && minute < 60 && second <= 60;  // 60: a leap second
   }
   /// As time since 1970, taken for UTC.
   instant utc() const noexcept {
-    const std::chrono::sys_days date = std::chrono::year_month_day(std::chrono::year(year), std::chrono::month(month), std::chrono::day(day));
+    const std::chrono::sys_days date =
+        std::chrono::year_month_day(std::chrono::year(year), std::chrono::month(month), std::chrono::day(day));
     return date.time_since_epoch() + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
   }
 };
@@ -55,11 +57,14 @@ inline bool take(std::string_view& text, std::string_view expected) noexcept {
   return true;
 }
 inline bool take_clock(std::string_view& text, calendar_time& time) noexcept {
-  return take_number(text, 2, time.hour) && take(text, ":") && take_number(text, 2, time.minute) && take(text, ":") && take_number(text, 2, time.second);
+  return take_number(text, 2, time.hour) && take(text, ":") && take_number(text, 2, time.minute) && take(text, ":") &&
+         take_number(text, 2, time.second);
 }
 /// `2026-11-20`, one of the separators, `16:45:57` and perhaps a fraction, which is passed over.
 inline bool take_date_and_clock(std::string_view& text, std::string_view separators, calendar_time& time) noexcept {
-  if (!take_number(text, 4, time.year) || !take(text, "-") || !take_number(text, 2, time.month) || !take(text, "-") || !take_number(text, 2, time.day)) return false;
+  if (!take_number(text, 4, time.year) || !take(text, "-") || !take_number(text, 2, time.month) || !take(text, "-") ||
+      !take_number(text, 2, time.day))
+    return false;
   if (text.empty() || separators.find(text.front()) == std::string_view::npos) return false;
   text.remove_prefix(1);
   if (!take_clock(text, time)) return false;
@@ -83,7 +88,9 @@ inline std::optional<instant> parse_rfc3339(std::string_view text) noexcept {
   const bool east = text.front() == '+';
   text.remove_prefix(1);
   calendar_time offset;
-  if (!take_number(text, 2, offset.hour) || !take(text, ":") || !take_number(text, 2, offset.minute) || offset.hour > 23 || offset.minute > 59) return std::nullopt;
+  if (!take_number(text, 2, offset.hour) || !take(text, ":") || !take_number(text, 2, offset.minute) || offset.hour > 23 ||
+      offset.minute > 59)
+    return std::nullopt;
   const auto ahead = std::chrono::hours(offset.hour) + std::chrono::minutes(offset.minute);
   return east ? time.utc() - ahead : time.utc() + ahead;
 }
@@ -92,7 +99,8 @@ inline std::optional<instant> parse_rfc3339(std::string_view text) noexcept {
 inline std::optional<instant> parse_rfc1123(std::string_view text) noexcept {
   using namespace time_text_rules;
   constexpr std::array<std::string_view, 7> days{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-  constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   calendar_time time;
   if (std::find(days.begin(), days.end(), text.substr(0, 3)) == days.end()) return std::nullopt;
   text.remove_prefix(3);
@@ -101,7 +109,9 @@ inline std::optional<instant> parse_rfc1123(std::string_view text) noexcept {
   if (month == months.end()) return std::nullopt;
   time.month = static_cast<unsigned>(month - months.begin()) + 1;
   text.remove_prefix(3);
-  if (!take(text, " ") || !take_number(text, 4, time.year) || !take(text, " ") || !take_clock(text, time) || text != " GMT" || !time.valid()) return std::nullopt;
+  if (!take(text, " ") || !take_number(text, 4, time.year) || !take(text, " ") || !take_clock(text, time) || text != " GMT" ||
+      !time.valid())
+    return std::nullopt;
   return time.utc();
 }
 

@@ -19,7 +19,8 @@ struct steady_timing {
   /// Waits until `done()`, which is asked under the lock whenever `changed` is notified, or until that moment, or until a stop is requested.
   /// What `done()` says in the end.
   template <class Done>
-  static bool wait(std::condition_variable_any& changed, std::unique_lock<std::mutex>& lock, const std::stop_token& stop, time_point until, Done&& done) {
+  static bool wait(std::condition_variable_any& changed, std::unique_lock<std::mutex>& lock, const std::stop_token& stop,
+                   time_point until, Done&& done) {
     if (until == time_point::max()) return changed.wait(lock, stop, std::forward<Done>(done));
     return changed.wait_until(lock, stop, until, std::forward<Done>(done));
   }

@@ -46,14 +46,15 @@ concept token_credential = requires(C& credential, std::stop_token stop, instant
 struct token_renewal {
   std::chrono::seconds ahead = std::chrono::minutes(5);  ///< so long before its end, beside its use
   std::chrono::seconds least = std::chrono::minutes(2);  ///< with less left, whoever asks waits for the next
-  std::chrono::seconds pause{30};                        ///< between two fetches of which the first failed, or brought nothing newer
+  std::chrono::seconds pause{30};  ///< between two fetches of which the first failed, or brought nothing newer
 };
 
 /// Implements `token_source` over any credential. Safe from many threads; a child of `fork` fetches its own. Destroying it stops a fetch
 /// that is on its way.
 template <class Credential, class Clock = wall_time>
 class token_cache final : public token_source {
-  static_assert(token_credential<Credential>, "larder: token_cache needs a credential with access_token fetch(std::stop_token, larder::instant)");
+  static_assert(token_credential<Credential>,
+                "larder: token_cache needs a credential with access_token fetch(std::stop_token, larder::instant)");
 
  public:
   /// The credential is made from `arguments`. `clock` tells the time of day.
@@ -65,7 +66,9 @@ class token_cache final : public token_source {
 
   /// As `token()`, for callers that have a stop or a time of their own: they get `larder::error` (cancelled, timeout) then, and the
   /// fetch goes on for the others.
-  secret token_by(const std::stop_token& stop, std::chrono::steady_clock::time_point give_up) override { return keepers_.get().token(stop, give_up); }
+  secret token_by(const std::stop_token& stop, std::chrono::steady_clock::time_point give_up) override {
+    return keepers_.get().token(stop, give_up);
+  }
 
   /// The token is given up unless another has come since. When a fetch has just brought the same token again it is kept: the
   /// service has no other.
@@ -80,8 +83,9 @@ class token_cache final : public token_source {
  private:
   static token_renewal checked(token_renewal renewal) {
     if (renewal.ahead < renewal.least || renewal.least.count() < 0 || renewal.pause.count() < 0)
-      core::fail(error_cause::invalid_argument, "token_renewal: the spans must not be negative, nor ahead (" + std::to_string(renewal.ahead.count()) +
-                                                    " s) shorter than least (" + std::to_string(renewal.least.count()) + " s)");
+      core::fail(error_cause::invalid_argument, "token_renewal: the spans must not be negative, nor ahead (" +
+                                                    std::to_string(renewal.ahead.count()) + " s) shorter than least (" +
+                                                    std::to_string(renewal.least.count()) + " s)");
     return renewal;
   }
 
@@ -101,8 +105,10 @@ class token_cache final : public token_source {
         if (!fetching_) throw error(*failure_);
         const waiting end = wait(lock, stop, give_up);
         if (end != waiting::landed && held_ && owner_->clock_.now() < held_->expires) return held_->text;
-        if (end == waiting::stopped) core::fail(error_cause::cancelled, "waiting for a token was given up because a stop was requested");
-        if (end == waiting::late) core::fail(error_cause::timeout, "no token came within the time that the request had; the fetch goes on");
+        if (end == waiting::stopped)
+          core::fail(error_cause::cancelled, "waiting for a token was given up because a stop was requested");
+        if (end == waiting::late)
+          core::fail(error_cause::timeout, "no token came within the time that the request had; the fetch goes on");
         if (failure_ && !(held_ && owner_->clock_.now() < held_->expires)) throw error(*failure_);
         if (held_) return held_->text;  // also one that ends at once: the service gives no better
       }
@@ -125,13 +131,15 @@ class token_cache final : public token_source {
     enum class waiting : std::uint8_t { landed, stopped, late };
 
     bool within_pause(instant now) const {
-      return ended_at_ && now >= *ended_at_ && now < *ended_at_ + owner_->renewal_.pause;  // a clock that was set back ends the pause
+      return ended_at_ && now >= *ended_at_ &&
+             now < *ended_at_ + owner_->renewal_.pause;  // a clock that was set back ends the pause
     }
 
     waiting wait(std::unique_lock<std::mutex>& lock, const std::stop_token& stop, std::chrono::steady_clock::time_point give_up) {
       const std::uint64_t round = round_;
       const auto landed = [&] { return round_ != round; };
-      const bool done = give_up == std::chrono::steady_clock::time_point::max() ? landed_.wait(lock, stop, landed) : landed_.wait_until(lock, stop, give_up, landed);
+      const bool done = give_up == std::chrono::steady_clock::time_point::max() ? landed_.wait(lock, stop, landed)
+                                                                                : landed_.wait_until(lock, stop, give_up, landed);
       if (done) return waiting::landed;
       return stop.stop_requested() ? waiting::stopped : waiting::late;
     }
@@ -189,7 +197,7 @@ class token_cache final : public token_source {
     secret rejected_;          // the token that the service refused last, until the next has come
     bool came_again_ = false;  // the held one is what was rejected before
     bool fetching_ = false;
-    std::uint64_t round_ = 0;  // how many fetches have ended
+    std::uint64_t round_ = 0;       // how many fetches have ended
     std::optional<error> failure_;  // of the last fetch
     std::optional<instant> ended_at_;
     std::jthread worker_;  // last: stopped and joined while the rest is there

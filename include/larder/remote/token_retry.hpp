@@ -34,10 +34,10 @@ inline void pause_unless_stopped(std::chrono::milliseconds span, const std::stop
 /// Which answers of a token service are asked about again, and for how long.
 struct token_retry {
   unsigned more_tries = 5;
-  std::chrono::milliseconds first_pause{800};  ///< then doubled each time
+  std::chrono::milliseconds first_pause{800};       ///< then doubled each time
   std::chrono::milliseconds longest_pause{15'000};  ///< also where the service asks for a longer one
   std::chrono::milliseconds gone_for{0};  ///< 410 is asked about until the pauses have come to this, whatever `more_tries` says
-  bool absent_may_pass = false;  ///< 404 and 410 come while the service starts or is updated
+  bool absent_may_pass = false;           ///< 404 and 410 come while the service starts or is updated
 
   /// Sends; the last answer, whatever it is. A connection that breaks or times out counts as a busy answer; the last such failure is thrown.
   /// The request must do no harm when it is sent twice; `first` is an answer to it that has already come. Throws `larder::error` (cancelled) when a stop is requested between two tries.
@@ -59,13 +59,16 @@ struct token_retry {
       const std::chrono::milliseconds span = std::min(longest_pause, answer ? std::max(next, asked_for(*answer)) : next);
       pause(span, request.stop);
       if (request.stop.stop_requested())
-        core::fail(error_cause::cancelled, request.method + " " + request.target.printable() + " was given up because a stop was requested");
+        core::fail(error_cause::cancelled,
+                   request.method + " " + request.target.printable() + " was given up because a stop was requested");
       paused += span;
       next = std::min(next * 2, longest_pause);
     }
   }
 
-  bool may_pass(int status) const noexcept { return status == 408 || status == 429 || status >= 500 || (absent_may_pass && is_absent(status)); }
+  bool may_pass(int status) const noexcept {
+    return status == 408 || status == 429 || status >= 500 || (absent_may_pass && is_absent(status));
+  }
 
  private:
   /// What `Retry-After` says in seconds; its form as a date is not used by these services.

@@ -12,12 +12,17 @@ namespace larder {
 
 /// How a store moves what is too large for one request.
 struct transfer_settings {
-  std::size_t streams = 4;           ///< requests side by side for one object, 1 to 256
-  std::size_t most_threads = 16;     ///< for all objects of the store, beside the callers' own
-  std::uint64_t first_request = (std::uint64_t{8} << 20U) + (std::uint64_t{64} << 10U);  ///< bytes: what a look-up asks for; 64 KiB are for the entry's head
-  std::uint64_t part_size = std::uint64_t{8} << 20U;  ///< bytes of an upload's parts, where the protocol does not say (`azure::block_size`, `s3::part_size`); more where they would be too many
-  unsigned barren_tries = 3;         ///< requests in a row that bring nothing until a transfer that has begun fails; pauses between tries are the transport's
-  std::shared_ptr<remote::byte_budget> budget{};  ///< of what is on its way at once; share one among all stores of a process. None: 256 MiB of its own
+  std::size_t streams = 4;        ///< requests side by side for one object, 1 to 256
+  std::size_t most_threads = 16;  ///< for all objects of the store, beside the callers' own
+  std::uint64_t first_request = (std::uint64_t{8} << 20U) +
+                                (std::uint64_t{64} << 10U);  ///< bytes: what a look-up asks for; 64 KiB are for the entry's head
+  std::uint64_t part_size =
+      std::uint64_t{8}
+      << 20U;  ///< bytes of an upload's parts, where the protocol does not say (`azure::block_size`, `s3::part_size`); more where they would be too many
+  unsigned barren_tries =
+      3;  ///< requests in a row that bring nothing until a transfer that has begun fails; pauses between tries are the transport's
+  std::shared_ptr<remote::byte_budget>
+      budget{};  ///< of what is on its way at once; share one among all stores of a process. None: 256 MiB of its own
 
   /// Throws `larder::error` for numbers that cannot work.
   void check() const {

@@ -34,7 +34,9 @@ class workload_identity_credential {
 
   /// Sends and reads nothing. Throws `credential_unavailable` when a variable is not set, `larder::error` when one cannot be used.
   explicit workload_identity_credential(const azure_credential_settings& settings)
-      : workload_identity_credential(settings, needed_variables(checked(settings), {"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"})) {}
+      : workload_identity_credential(
+            settings, needed_variables(checked(settings), {"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"})) {
+  }
 
   access_token fetch(const std::stop_token& stop, instant asked_at) {
     const secret assertion = read_file();
@@ -52,7 +54,8 @@ class workload_identity_credential {
 
   secret read_file() const {
     struct descriptor {
-      explicit descriptor(const std::string& path) : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}  // a pipe must not hold us
+      explicit descriptor(const std::string& path)
+          : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}  // a pipe must not hold us
       descriptor(const descriptor&) = delete;
       descriptor& operator=(const descriptor&) = delete;
       ~descriptor() {
@@ -67,7 +70,8 @@ class workload_identity_credential {
       core::fail(error_cause::io, message);
     }
     struct stat about {};
-    if (::fstat(file.number, &about) != 0 || !S_ISREG(about.st_mode)) core::fail(error_cause::invalid_argument, named() + "is not a regular file");
+    if (::fstat(file.number, &about) != 0 || !S_ISREG(about.st_mode))
+      core::fail(error_cause::invalid_argument, named() + "is not a regular file");
     std::string room(largest_file + 1, '\0');
     std::size_t size = 0;
     while (size < room.size()) {
@@ -77,12 +81,15 @@ class workload_identity_credential {
       if (n == 0) break;
       size += static_cast<std::size_t>(n);
     }
-    if (size > largest_file) core::fail(error_cause::invalid_argument, named() + "is longer than " + std::to_string(largest_file) + " bytes; a token is much shorter");
+    if (size > largest_file)
+      core::fail(error_cause::invalid_argument,
+                 named() + "is longer than " + std::to_string(largest_file) + " bytes; a token is much shorter");
     std::string_view text(room.data(), size);
     constexpr std::string_view blank = " \t\r\n";
     while (!text.empty() && blank.find(text.back()) != std::string_view::npos) text.remove_suffix(1);
     while (!text.empty() && blank.find(text.front()) != std::string_view::npos) text.remove_prefix(1);
-    if (!is_header_token(text)) core::fail(error_cause::invalid_argument, named() + "holds no token: it is empty, or has characters that no token has");
+    if (!is_header_token(text))
+      core::fail(error_cause::invalid_argument, named() + "holds no token: it is empty, or has characters that no token has");
     secret token(text);
     std::fill(room.begin(), room.end(), '\0');
     return token;

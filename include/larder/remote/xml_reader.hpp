@@ -51,7 +51,8 @@ class xml_reader {
     void operator()(XML_Parser parser) const noexcept { XML_ParserFree(parser); }
   };
 
-  xml_reader(Handler& handler, std::string_view subject, std::string_view advice) : handler_(&handler), subject_(subject), advice_(advice) {}
+  xml_reader(Handler& handler, std::string_view subject, std::string_view advice)
+      : handler_(&handler), subject_(subject), advice_(advice) {}
 
   [[noreturn]] void refuse(const std::string& why) const {
     core::fail(error_cause::server, std::string(subject_) + " " + why + "; " + std::string(advice_));

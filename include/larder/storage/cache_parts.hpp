@@ -41,9 +41,9 @@ struct cache_parts {
   using context = engine_context<where, Policies...>;
 
  private:
-  using unobserved_engine =
-      std::conditional_t<core::is_memory_storage<where>, memory_engine<Key, Value, context>,
-                         std::conditional_t<core::is_remote_storage<where>, remote_engine<Key, Value, context>,
+  using unobserved_engine = std::conditional_t<
+      core::is_memory_storage<where>, memory_engine<Key, Value, context>,
+      std::conditional_t<core::is_remote_storage<where>, remote_engine<Key, Value, context>,
                          std::conditional_t<core::is_logged_storage<where>, logged_transfers<Key, Value, context>,
                                             indexed_engine<Key, Value, context>>>>;
 

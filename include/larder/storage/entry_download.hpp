@@ -40,7 +40,8 @@ class value_landing {
 class entry_download final : public download_target {
  public:
   /// `wanted(frame)` says whether a value is worth fetching whose head is known; the key and what else is named are borrowed.
-  entry_download(const digest& id, const bytes& key, std::function<bool(const format::entry_frame&)> wanted, value_landing* landing = nullptr)
+  entry_download(const digest& id, const bytes& key, std::function<bool(const format::entry_frame&)> wanted,
+                 value_landing* landing = nullptr)
       : id_(id), key_(&key), wanted_(std::move(wanted)), landing_(landing) {}
 
   void take(const blob_info&, bytes whole) override {
@@ -94,7 +95,8 @@ class entry_download final : public download_target {
     if (frame_) return frame_;
     if (memory_.size() != 0) object_ = std::move(memory_).freeze();
     std::optional<format::entry_frame> found = format::decode_entry_head(object_.span(), object_.size());
-    if (found && has_key(object_.span(), *found) && format::payload_matches(*found, id_, object_.data() + found->payload_offset)) frame_ = found;
+    if (found && has_key(object_.span(), *found) && format::payload_matches(*found, id_, object_.data() + found->payload_offset))
+      frame_ = found;
     return frame_;
   }
   /// The value of an entry whose frame `finish` gave and `wanted` wants.
@@ -117,7 +119,9 @@ class entry_download final : public download_target {
     const auto stored = format::entry_key(object, frame);
     return stored.size() == key_->size() && (stored.empty() || std::memcmp(stored.data(), key_->data(), stored.size()) == 0);
   }
-  std::span<std::byte> room_of(std::size_t chunk) const noexcept { return room_.subspan(static_cast<std::size_t>(table_.offset_of(chunk)), table_.size_of(chunk)); }
+  std::span<std::byte> room_of(std::size_t chunk) const noexcept {
+    return room_.subspan(static_cast<std::size_t>(table_.offset_of(chunk)), table_.size_of(chunk));
+  }
 
   std::vector<download_piece> missing_chunks(const bytes& beginning) {
     std::vector<download_piece> pieces;

@@ -34,7 +34,8 @@ class redis_leases {
   class lease;
 
   /// `time`: how long a dead holder is waited for; 0: there are no leases, and every machine loads for itself.
-  redis_leases(remote::redis_client& client, std::string key_prefix, std::chrono::milliseconds time) : prefix_(std::move(key_prefix) + "#lock/") {
+  redis_leases(remote::redis_client& client, std::string key_prefix, std::chrono::milliseconds time)
+      : prefix_(std::move(key_prefix) + "#lock/") {
     if (time.count() > 0) keeper_.emplace(client, time);
   }
   redis_leases(const redis_leases&) = delete;
@@ -79,7 +80,8 @@ class redis_leases {
   bool holds_any() noexcept {
     roll& mine = mine_.get();
     const std::lock_guard guard(mine.mutex);
-    return std::any_of(mine.held.begin(), mine.held.end(), [](const holding& each) { return each.by == std::this_thread::get_id(); });
+    return std::any_of(mine.held.begin(), mine.held.end(),
+                       [](const holding& each) { return each.by == std::this_thread::get_id(); });
   }
   bool holds(const std::string& key) noexcept {
     roll& mine = mine_.get();

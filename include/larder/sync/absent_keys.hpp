@@ -27,8 +27,10 @@ namespace sync {
 /// of the key is not remembered. Safe from many threads; no memory while the period is 0.
 class absent_keys {
  public:
-  explicit absent_keys(const absent_keys_options& options) : period_(options.period), size_(std::bit_ceil(std::max<std::size_t>(options.most, 1))) {
-    if (options.period.count() < 0) core::fail(error_cause::invalid_argument, "absent_keys: the period must not be negative; 0 is none");
+  explicit absent_keys(const absent_keys_options& options)
+      : period_(options.period), size_(std::bit_ceil(std::max<std::size_t>(options.most, 1))) {
+    if (options.period.count() < 0)
+      core::fail(error_cause::invalid_argument, "absent_keys: the period must not be negative; 0 is none");
     if (period_.count() > 0) places_ = std::make_unique<place[]>(size_);
   }
 

@@ -17,10 +17,11 @@ namespace larder {
 /// When `get_or_load` does without a remote store because loading is quicker.
 struct cost_gate_options {
   bool on = true;
-  std::chrono::milliseconds tolerated{50};      ///< a store whose look-ups take less is always asked: what it shares is worth that much
-  std::uint32_t samples = 8;                    ///< look-ups and loads that must have been measured first
-  std::uint32_t probe_every = 32;               ///< of so many loads that could do without, one asks all the same
-  std::chrono::milliseconds probe_after{5'000}; ///< and one when the store was not asked for so long
+  std::chrono::milliseconds tolerated{
+      50};                         ///< a store whose look-ups take less is always asked: what it shares is worth that much
+  std::uint32_t samples = 8;       ///< look-ups and loads that must have been measured first
+  std::uint32_t probe_every = 32;  ///< of so many loads that could do without, one asks all the same
+  std::chrono::milliseconds probe_after{5'000};  ///< and one when the store was not asked for so long
 };
 
 namespace sync {
@@ -50,7 +51,8 @@ class cost_gate {
   explicit cost_gate(const cost_gate_options& options) : options_(options) {
     if (options.probe_every == 0) core::fail(error_cause::invalid_argument, "cost_gate: probe_every is 0; 1 asks always");
     if (options.tolerated.count() < 0 || options.probe_after.count() <= 0)
-      core::fail(error_cause::invalid_argument, "cost_gate: tolerated must not be negative and probe_after must be longer than zero");
+      core::fail(error_cause::invalid_argument,
+                 "cost_gate: tolerated must not be negative and probe_after must be longer than zero");
   }
 
   bool on() const noexcept { return options_.on; }

@@ -10,10 +10,10 @@
 #include <larder/testing/message_framing.hpp>
 #include <larder/testing/paced_line.hpp>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <poll.h>
 #include <sys/socket.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include <algorithm>
 #include <array>
@@ -42,7 +42,9 @@ struct fault_proxy_options {
 class fault_proxy {
  public:
   explicit fault_proxy(std::uint16_t upstream_port, fault_proxy_options options = {})
-      : upstream_port_(upstream_port), faults_(options.seed), server_([this](tcp::socket& client) { serve(client); }, options.max_connections) {}
+      : upstream_port_(upstream_port),
+        faults_(options.seed),
+        server_([this](tcp::socket& client) { serve(client); }, options.max_connections) {}
   fault_proxy(const fault_proxy&) = delete;
   fault_proxy& operator=(const fault_proxy&) = delete;
 
@@ -194,7 +196,8 @@ class fault_proxy {
       if (meets(fault_kind::flip_byte)) plan.flipped = met->after;
       if (meets(fault_kind::slow)) plan.line.bytes_per_second = met->bytes_per_second;
       while (!answer.is_done() && plan.passed < plan.last)
-        if (!pass_piece(l, answer, [&](std::span<char> raw) { return send_damaged(l, raw, answer.content(), plan); })) return false;
+        if (!pass_piece(l, answer, [&](std::span<char> raw) { return send_damaged(l, raw, answer.content(), plan); }))
+          return false;
     }
     if (meets(fault_kind::stall)) server_.stall(l.client);
     if (meets(fault_kind::reset)) server_.reset(l.client);
@@ -229,7 +232,8 @@ class fault_proxy {
     for (const std::string_view piece : content) {
       const auto at = static_cast<std::size_t>(piece.data() - raw.data());
       const std::uint64_t first = plan.passed + sum;
-      if (plan.flipped >= first && plan.flipped - first < piece.size()) raw[at + static_cast<std::size_t>(plan.flipped - first)] ^= 1;
+      if (plan.flipped >= first && plan.flipped - first < piece.size())
+        raw[at + static_cast<std::size_t>(plan.flipped - first)] ^= 1;
       if (plan.last - first <= piece.size()) {  // later pieces are not reached
         end = at + static_cast<std::size_t>(plan.last - first);
         sum = plan.last - plan.passed;
@@ -250,7 +254,8 @@ class fault_proxy {
 
   /// A whole head into `head`. While it waits for a request it also notices that the server goes.
   template <class Framing>
-  bool read_head(link& l, Framing& message, tcp::socket& from, std::vector<char>& buffer, std::vector<char>& head, bool watches_upstream) {
+  bool read_head(link& l, Framing& message, tcp::socket& from, std::vector<char>& buffer, std::vector<char>& head,
+                 bool watches_upstream) {
     for (;;) {
       bool failed = false;
       const std::size_t taken = buffer.empty() ? 0 : message.take(buffer, failed);
@@ -282,7 +287,8 @@ class fault_proxy {
 
   static bool send(link& l, tcp::socket& to, std::span<const char> text) {
     while (!text.empty()) {
-      const ssize_t sent = ::send(to.native_handle(), text.data(), text.size(), MSG_NOSIGNAL | (&to == &l.upstream ? MSG_DONTWAIT : 0));
+      const ssize_t sent =
+          ::send(to.native_handle(), text.data(), text.size(), MSG_NOSIGNAL | (&to == &l.upstream ? MSG_DONTWAIT : 0));
       if (sent >= 0)
         text = text.subspan(static_cast<std::size_t>(sent));
       else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -312,7 +318,8 @@ class fault_proxy {
       if (begin.size() <= name.size() || begin.back() != ':' ||
           !std::equal(name.begin(), name.end(), begin.begin(), [&](char a, char b) { return a == lower(b); }))
         continue;
-      head.erase(head.begin() + static_cast<std::ptrdiff_t>(line), head.begin() + static_cast<std::ptrdiff_t>(text.find('\n', line) + 1));
+      head.erase(head.begin() + static_cast<std::ptrdiff_t>(line),
+                 head.begin() + static_cast<std::ptrdiff_t>(text.find('\n', line) + 1));
       return;
     }
   }

@@ -52,7 +52,8 @@ class message_framing final : public boost::beast::http::basic_parser<IsRequest>
   bool expects_continue() const noexcept { return expects_continue_; }
 
  private:
-  void on_request_impl(boost::beast::http::verb, boost::beast::string_view method, boost::beast::string_view, int, code&) override {
+  void on_request_impl(boost::beast::http::verb, boost::beast::string_view method, boost::beast::string_view, int,
+                       code&) override {
     method_.assign(method.data(), method.size());
   }
   void on_response_impl(int status, boost::beast::string_view, int, code&) override { status_ = status; }

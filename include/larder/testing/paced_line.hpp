@@ -21,8 +21,9 @@ class paced_line {
     if (bytes_per_second == 0) return {};  // long ago
     // A sender that was woken late catches up, so that the bandwidth is kept on a busy machine too.
     constexpr std::chrono::milliseconds catch_up{50};
-    free_ = std::max(free_, clock::now() - catch_up) +
-            std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 * static_cast<double>(n) / static_cast<double>(bytes_per_second)));
+    free_ =
+        std::max(free_, clock::now() - catch_up) +
+        std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 * static_cast<double>(n) / static_cast<double>(bytes_per_second)));
     return free_;
   }
 

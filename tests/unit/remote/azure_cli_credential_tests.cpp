@@ -35,12 +35,15 @@ struct fixture {
   pauses waited;
 };
 
-constexpr const char* reply = R"(echo '{"accessToken":"ey.cli","expiresOn":"2001-01-01 00:00:00.000000","expires_on":1700003600,"subscription":"s","tenant":"t","tokenType":"Bearer"}')";
+constexpr const char* reply =
+    R"(echo '{"accessToken":"ey.cli","expiresOn":"2001-01-01 00:00:00.000000","expires_on":1700003600,"subscription":"s","tenant":"t","tokenType":"Bearer"}')";
 
 }  // namespace
 
 TEST_CASE("az is asked for a token of the scope, and its expires_on is believed before its local time") {
-  fixture f(R"(printf '%s\n' "$@" >"$(dirname "$0")/arguments")" "\n" + std::string(reply));
+  fixture f(R"(printf '%s\n' "$@" >"$(dirname "$0")/arguments")"
+            "\n" +
+            std::string(reply));
   const remote::access_token token = f.fetch();
   CHECK(token.text.reveal() == "ey.cli");
   CHECK(token.expires == asked_at + 1h);
@@ -91,7 +94,9 @@ TEST_CASE("nobody logged in makes the credential unavailable, and az's advice is
 }
 
 TEST_CASE("other complaints are a failure: their beginning in one line, never what went to the standard output") {
-  fixture f("echo PLANTED; printf 'AADSTS50076: \\033[31mred\\n\\n\\303\\251 key PLANTEDPLANTEDPLANTEDPLANTEDPLANTEDPLANTED end' >&2; exit 2");
+  fixture f(
+      "echo PLANTED; printf 'AADSTS50076: \\033[31mred\\n\\n\\303\\251 key PLANTEDPLANTEDPLANTEDPLANTEDPLANTEDPLANTED end' >&2; "
+      "exit 2");
   const std::optional<larder::error> thrown = failure_of([&] { f.fetch(); });
   REQUIRE(thrown);
   CHECK(thrown->cause() == error_cause::unauthorized);
@@ -101,7 +106,8 @@ TEST_CASE("other complaints are a failure: their beginning in one line, never wh
   REQUIRE(longer);
   const std::string message = longer->what();
   CHECK(message.find("word word") != std::string::npos);
-  CHECK(message.size() - message.find("word") == azure_cli_credential::longest_complaint + std::string("; run it by hand").size());
+  CHECK(message.size() - message.find("word") ==
+        azure_cli_credential::longest_complaint + std::string("; run it by hand").size());
   f.folder.write("az", "#!/bin/sh\nexit 5\n", true);
   CHECK(says(failure_of([&] { f.fetch(); }), "exited with 5: it gives no reason"));
 }
@@ -116,14 +122,17 @@ TEST_CASE("an az that hangs is ended when its time is up, and when a stop is req
   CHECK(says(late, "was stopped after 100 ms"));
   std::stop_source stop;
   stop.request_stop();
-  const std::optional<larder::error> stopped = failure_of([&] { azure_cli_credential(f.settings()).fetch(stop.get_token(), asked_at); });
+  const std::optional<larder::error> stopped =
+      failure_of([&] { azure_cli_credential(f.settings()).fetch(stop.get_token(), asked_at); });
   REQUIRE(stopped);
   CHECK(stopped->cause() == error_cause::cancelled);
 }
 
 TEST_CASE("an az that writes garbage, nothing, or a megabyte is refused without a word of it") {
-  for (const char* script : {"echo PLANTED", "printf ''", R"(echo '{"accessToken":"PLANTED"}')", R"(echo '{"accessToken":"PLANTED","expires_on":1}')",
-                             R"(echo 'WARNING: PLANTED'; echo '{"accessToken":"PLANTED","expires_on":1700003600}')", "head -c 1000000 /dev/zero | tr '\\0' P"}) {
+  for (const char* script :
+       {"echo PLANTED", "printf ''", R"(echo '{"accessToken":"PLANTED"}')", R"(echo '{"accessToken":"PLANTED","expires_on":1}')",
+        R"(echo 'WARNING: PLANTED'; echo '{"accessToken":"PLANTED","expires_on":1700003600}')",
+        "head -c 1000000 /dev/zero | tr '\\0' P"}) {
     CAPTURE(script);
     fixture f(script);
     const std::optional<larder::error> thrown = failure_of([&] { f.fetch(); });

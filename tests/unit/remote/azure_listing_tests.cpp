@@ -28,7 +28,8 @@ TEST_CASE("a page has the objects with their sizes, and what asks for the next")
 }
 
 TEST_CASE("the last page has no next, and the byte order mark that the service sends does no harm") {
-  const azure_page page = azure_page_reader::read("\xEF\xBB\xBF<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults><Blobs /><NextMarker /></EnumerationResults>");
+  const azure_page page = azure_page_reader::read(
+      "\xEF\xBB\xBF<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults><Blobs /><NextMarker /></EnumerationResults>");
   CHECK(page.objects.empty());
   CHECK(page.next.empty());
   CHECK(azure_page_reader::read("<EnumerationResults/>").next.empty());
@@ -38,6 +39,7 @@ TEST_CASE("every prefix of a page is refused, and so is what is none") {
   const std::string text = "<EnumerationResults><Blobs><Blob><Name>a</Name></Blob></Blobs></EnumerationResults>";
   CHECK(azure_page_reader::read(text).objects.size() == 1);
   for (std::size_t n = 0; n < text.size(); ++n) CHECK_THROWS_AS(azure_page_reader::read(text.substr(0, n)), larder::error);
-  for (const char* other : {"<Error><Code>x</Code></Error>", "<!DOCTYPE a [<!ENTITY b 'c'>]><EnumerationResults/>", "{}", "<EnumerationResults>&b;</EnumerationResults>"})
+  for (const char* other : {"<Error><Code>x</Code></Error>", "<!DOCTYPE a [<!ENTITY b 'c'>]><EnumerationResults/>", "{}",
+                            "<EnumerationResults>&b;</EnumerationResults>"})
     CHECK_THROWS_AS(azure_page_reader::read(other), larder::error);
 }

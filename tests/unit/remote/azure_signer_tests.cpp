@@ -52,7 +52,8 @@ TEST_CASE("a key signs each try with the time of that try") {
   signer.sign(first, clock::time_point(std::chrono::seconds(1795193157)));
   CHECK(header(first, "x-ms-date") == "Fri, 20 Nov 2026 16:45:57 GMT");
   const std::string text =
-      "GET\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:Fri, 20 Nov 2026 16:45:57 GMT\nx-ms-version:2023-11-03\n/devstoreaccount1/devstoreaccount1/cache/o";
+      "GET\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:Fri, 20 Nov 2026 16:45:57 "
+      "GMT\nx-ms-version:2023-11-03\n/devstoreaccount1/devstoreaccount1/cache/o";
   const larder::secret key(*larder::remote::base64_decoded(larder::remote::azure_emulator::key));
   CHECK(header(first, "Authorization") == "SharedKey devstoreaccount1:" + larder::remote::azure_signature(key, text));
   http_request second = at("http://127.0.0.1:10000/devstoreaccount1/cache/o");
@@ -121,7 +122,9 @@ TEST_CASE("what is neither a key nor a signature is refused, and not repeated") 
     }
     return false;
   };
-  for (const char* key : {"hunter2", "hunter2=hunter2", "", "aHVudGVyMg=\n"}) CHECK(refused([&] { azure_signer::shared_key("acct", key); }));
-  for (const char* sas : {"hunter2", "?", "sv=1&sig=hunter2 x", "sv=1&sig=hunter2\r\nX: y", "sv=1&sig=hunter2#", "https://a.blob.core.windows.net/c?sig=hunter2", "sv=1&nosig=hunter2"})
+  for (const char* key : {"hunter2", "hunter2=hunter2", "", "aHVudGVyMg=\n"})
+    CHECK(refused([&] { azure_signer::shared_key("acct", key); }));
+  for (const char* sas : {"hunter2", "?", "sv=1&sig=hunter2 x", "sv=1&sig=hunter2\r\nX: y", "sv=1&sig=hunter2#",
+                          "https://a.blob.core.windows.net/c?sig=hunter2", "sv=1&nosig=hunter2"})
     CHECK(refused([&] { azure_signer::sas(sas); }));
 }

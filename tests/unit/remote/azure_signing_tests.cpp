@@ -17,7 +17,9 @@ using larder::remote::parse_url;
 
 namespace {
 larder::secret emulator_key() { return larder::secret(*larder::remote::base64_decoded(larder::remote::azure_emulator::key)); }
-std::string resource(const std::string& address, const std::string& account) { return azure_canonical_resource(parse_url(address), account); }
+std::string resource(const std::string& address, const std::string& account) {
+  return azure_canonical_resource(parse_url(address), account);
+}
 }  // namespace
 
 TEST_CASE("the key signs as Microsoft's own client does") {
@@ -41,7 +43,8 @@ TEST_CASE("what a Put Blob signs is what the emulator has accepted, in whatever 
                      {"content-md5", "d7BI/EKi9fb2czjYPjWmqw=="},
                      {"User-Agent", "not signed"}};
   CHECK(azure_string_to_sign(request, "devstoreaccount1") ==
-        "PUT\n\n\n10\nd7BI/EKi9fb2czjYPjWmqw==\napplication/octet-stream\n\n\n\n\n\n\nx-ms-blob-content-md5:d7BI/EKi9fb2czjYPjWmqw==\nx-ms-blob-type:BlockBlob\n"
+        "PUT\n\n\n10\nd7BI/EKi9fb2czjYPjWmqw==\napplication/octet-stream\n\n\n\n\n\n\nx-ms-blob-content-md5:d7BI/"
+        "EKi9fb2czjYPjWmqw==\nx-ms-blob-type:BlockBlob\n"
         "x-ms-date:Fri, 20 Nov 2026 16:45:57 GMT\nx-ms-meta-fp:abc123\nx-ms-meta-producer:mlcache\nx-ms-version:2023-11-03\n"
         "/devstoreaccount1/devstoreaccount1/cache/dir/small.bin");
 }
@@ -64,13 +67,16 @@ TEST_CASE("a length of nothing is an empty line, and the range and conditions ha
 TEST_CASE("the resource is the path as it is sent and the parameters decoded, by their names") {
   CHECK(resource("https://a.blob.core.windows.net", "a") == "/a/");
   CHECK(azure_canonical_resource(parse_url("https://a.blob.core.windows.net/c").child("a b%+"), "a") == "/a/c/a%20b%25%2B");
-  CHECK(resource("https://a.blob.core.windows.net/c?restype=container&prefix=x%2Fy%2b%20z&comp=list&MaxResults=5&empty&=&&", "a") ==
-        "/a/c\n:\ncomp:list\nempty:\nmaxresults:5\nprefix:x/y+ z\nrestype:container");
-  CHECK(resource("https://a.blob.core.windows.net/c?include=snapshots&include=metadata&comp=list", "a") == "/a/c\ncomp:list\ninclude:metadata,snapshots");
+  CHECK(resource("https://a.blob.core.windows.net/c?restype=container&prefix=x%2Fy%2b%20z&comp=list&MaxResults=5&empty&=&&",
+                 "a") == "/a/c\n:\ncomp:list\nempty:\nmaxresults:5\nprefix:x/y+ z\nrestype:container");
+  CHECK(resource("https://a.blob.core.windows.net/c?include=snapshots&include=metadata&comp=list", "a") ==
+        "/a/c\ncomp:list\ninclude:metadata,snapshots");
 }
 
 TEST_CASE("dates are those of RFC 1123, in any year") {
-  const auto at = [](std::int64_t seconds) { return azure_date(std::chrono::system_clock::time_point(std::chrono::seconds(seconds))); };
+  const auto at = [](std::int64_t seconds) {
+    return azure_date(std::chrono::system_clock::time_point(std::chrono::seconds(seconds)));
+  };
   CHECK(at(0) == "Thu, 01 Jan 1970 00:00:00 GMT");
   CHECK(at(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT");
   CHECK(at(951782399) == "Mon, 28 Feb 2000 23:59:59 GMT");

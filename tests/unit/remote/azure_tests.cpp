@@ -178,12 +178,13 @@ TEST_CASE("the default chain trusts whom the settings name, where its directory 
     return;
   }
   const std::string body = R"({"token_type":"Bearer","expires_in":3599,"access_token":"by-secret"})";
-  directory.program.write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  directory.program.write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                          body);
   const environment_variables set{{"AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential"},
-                                   {"AZURE_TENANT_ID", "tenant-1"},
-                                   {"AZURE_CLIENT_ID", "client-1"},
-                                   {"AZURE_CLIENT_SECRET", "hunter2"},
-                                   {"AZURE_AUTHORITY_HOST", directory.url("localhost")}};
+                                  {"AZURE_TENANT_ID", "tenant-1"},
+                                  {"AZURE_CLIENT_ID", "client-1"},
+                                  {"AZURE_CLIENT_SECRET", "hunter2"},
+                                  {"AZURE_AUTHORITY_HOST", directory.url("localhost")}};
   larder::remote::http_request request;
   azure settings{.account = "acct", .container = "models"};
   SUBCASE("named") {

@@ -65,7 +65,7 @@ TEST_CASE("after the pause one request is let go, and its outcome decides") {
         "the server failed lately (5 times in a row, at last: network failure); a request that tries it is under way");
   c.conclude(first, 1, "answered BUSY");
   time.advance(9'999ms);  // twice as long now
-  CHECK(c.admit().refusal == "the server failed lately (it answered BUSY to a request that tried it); it is tried again in 1 ms");
+  CHECK(c.admit().refusal == "the server failed lately (a request that tried it: answered BUSY); it is tried again in 1 ms");
   time.advance(1ms);
   const circuit::admission second = c.admit();
   CHECK(second.probe);

@@ -24,14 +24,18 @@ using credential = remote::environment_credential<>;
 static_assert(remote::token_credential<credential>);
 
 variables environment_for(const scripted_server& directory) {
-  return variables({{"AZURE_TENANT_ID", "tenant-1"}, {"AZURE_CLIENT_ID", "client 1"}, {"AZURE_CLIENT_SECRET", planted}, {"AZURE_AUTHORITY_HOST", directory.url() + "/"}});
+  return variables({{"AZURE_TENANT_ID", "tenant-1"},
+                    {"AZURE_CLIENT_ID", "client 1"},
+                    {"AZURE_CLIENT_SECRET", planted},
+                    {"AZURE_AUTHORITY_HOST", directory.url() + "/"}});
 }
 
 }  // namespace
 
 TEST_CASE("the directory service is asked as RFC 6749 says, and its token is given") {
   scripted_server directory([](const scripted_request&) -> scripted_answer {
-    return {.headers = {{"Content-Type", "application/json"}}, .body = R"({"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":"ey.token"})"};
+    return {.headers = {{"Content-Type", "application/json"}},
+            .body = R"({"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":"ey.token"})"};
   });
   const variables values = environment_for(directory);
   pauses waited;
@@ -46,11 +50,13 @@ TEST_CASE("the directory service is asked as RFC 6749 says, and its token is giv
   CHECK(seen[0].target == "/tenant-1/oauth2/v2.0/token");
   CHECK(seen[0].header("content-type") == "application/x-www-form-urlencoded");
   CHECK(seen[0].body ==
-        "grant_type=client_credentials&scope=https%3A%2F%2Fstorage.azure.com%2F.default&client_id=client%201&client_secret=PLANTED-SECRET~%2B%2F%3D%26%25");
+        "grant_type=client_credentials&scope=https%3A%2F%2Fstorage.azure.com%2F.default&client_id=client%201&client_secret="
+        "PLANTED-SECRET~%2B%2F%3D%26%25");
 }
 
 TEST_CASE("the settings' tenant and scope are used in place of the environment's and the default") {
-  scripted_server directory([](const scripted_request&) -> scripted_answer { return {.body = R"({"expires_in":60,"access_token":"t"})"}; });
+  scripted_server directory(
+      [](const scripted_request&) -> scripted_answer { return {.body = R"({"expires_in":60,"access_token":"t"})"}; });
   const variables values = environment_for(directory);
   pauses waited;
   remote::azure_credential_settings settings = settings_of(values, waited);
@@ -82,7 +88,8 @@ TEST_CASE("settings that cannot work, or would send the secret unencrypted, are 
     const std::optional<larder::error> thrown = failure_of([&] { credential{settings}; });
     return thrown && thrown->cause() == error_cause::invalid_argument;
   };
-  const std::map<std::string, std::string> right{{"AZURE_TENANT_ID", "t"}, {"AZURE_CLIENT_ID", "c"}, {"AZURE_CLIENT_SECRET", planted}};
+  const std::map<std::string, std::string> right{
+      {"AZURE_TENANT_ID", "t"}, {"AZURE_CLIENT_ID", "c"}, {"AZURE_CLIENT_SECRET", planted}};
   const auto with = [&](const char* name, const char* value) {
     auto changed = right;
     changed[name] = value;
@@ -91,7 +98,8 @@ TEST_CASE("settings that cannot work, or would send the secret unencrypted, are 
   CHECK(!refused(with("AZURE_AUTHORITY_HOST", "https://login.example")));
   CHECK(!refused(with("AZURE_AUTHORITY_HOST", "http://127.0.0.1:1")));
   CHECK(refused(with("AZURE_AUTHORITY_HOST", "http://127.0.0.1:1"), false));
-  for (const char* host : {"http://login.example", "http://127.0.0.1.example", "login.example", "ftp://login.example", "https://", "https://u:PLANTED@login.example", "https://login.example?PLANTED"}) {
+  for (const char* host : {"http://login.example", "http://127.0.0.1.example", "login.example", "ftp://login.example", "https://",
+                           "https://u:PLANTED@login.example", "https://login.example?PLANTED"}) {
     CAPTURE(host);
     CHECK(refused(with("AZURE_AUTHORITY_HOST", host)));
   }
@@ -110,7 +118,9 @@ TEST_CASE("settings that cannot work, or would send the secret unencrypted, are 
 
 TEST_CASE("a refusal says the service's code and number, and none of its sentences") {
   scripted_server directory([](const scripted_request& asked) -> scripted_answer {
-    return {.status = 401, .body = R"({"error":"invalid_client","error_description":"AADSTS7000215: Invalid secret )" + asked.body + R"(","error_codes":[7000215],"trace_id":"x"})"};
+    return {.status = 401,
+            .body = R"({"error":"invalid_client","error_description":"AADSTS7000215: Invalid secret )" + asked.body +
+                    R"(","error_codes":[7000215],"trace_id":"x"})"};
   });
   const variables values = environment_for(directory);
   pauses waited;
@@ -128,7 +138,8 @@ TEST_CASE("refusals and answers of every kind become failures that hold no secre
   scripted_server directory([&](const scripted_request& asked) -> scripted_answer {
     const std::lock_guard guard(mutex);
     scripted_answer answer = next;
-    if (const std::size_t at = answer.body.find("ECHO"); at != std::string::npos) answer.body.replace(at, 4, std::string(planted) + asked.body);
+    if (const std::size_t at = answer.body.find("ECHO"); at != std::string::npos)
+      answer.body.replace(at, 4, std::string(planted) + asked.body);
     return answer;
   });
   const variables values = environment_for(directory);
@@ -196,7 +207,8 @@ TEST_CASE("nobody listening is a failure of the network, after three tries") {
     const scripted_server gone([](const scripted_request&) -> scripted_answer { return {}; });
     nowhere = gone.url();
   }
-  const variables values({{"AZURE_TENANT_ID", "t"}, {"AZURE_CLIENT_ID", "c"}, {"AZURE_CLIENT_SECRET", planted}, {"AZURE_AUTHORITY_HOST", nowhere}});
+  const variables values(
+      {{"AZURE_TENANT_ID", "t"}, {"AZURE_CLIENT_ID", "c"}, {"AZURE_CLIENT_SECRET", planted}, {"AZURE_AUTHORITY_HOST", nowhere}});
   pauses waited;
   credential subject(settings_of(values, waited));
   const std::optional<larder::error> thrown = failure_of([&] { subject.fetch({}, asked_at); });

@@ -22,7 +22,6 @@
 #include <larder/testing/fault_proxy.hpp>
 #include <larder/tiered.hpp>
 
-
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

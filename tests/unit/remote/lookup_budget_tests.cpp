@@ -55,7 +55,8 @@ TEST_CASE("a look-up that ran out of time is counted, another that failed is not
     b.add_to(report);
     return report.lookups_over_budget;
   };
-  script.answer([](const auto&, std::size_t) -> remote::http_response { larder::core::fail(error_cause::timeout, "a limit of its own"); });
+  script.answer(
+      [](const auto&, std::size_t) -> remote::http_response { larder::core::fail(error_cause::timeout, "a limit of its own"); });
   CHECK_THROWS_AS(b.send(request_for()), larder::error);
   CHECK(over() == 0);
   script.answer([&](const auto&, std::size_t) -> remote::http_response {

@@ -30,7 +30,8 @@ TEST_CASE("a digest of parts is that of the whole") {
 }
 
 TEST_CASE("HMAC agrees with RFC 4231") {
-  CHECK(hex_of(hmac_sha256(raw("Jefe"), "what do ya want for nothing?")) == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  CHECK(hex_of(hmac_sha256(raw("Jefe"), "what do ya want for nothing?")) ==
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   const std::string key(20, '\x0b');
   CHECK(hex_of(hmac_sha256(raw(key), "Hi There")) == "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
   CHECK(hex_of(hmac_sha256({}, "")) == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");

@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include "support/refusal.hpp"
 
 namespace {
 
@@ -28,6 +31,7 @@ struct noting_client {
     std::string text;
     for (const bytes& piece : part) text += piece.text();
     said.push_back(id + std::to_string(index) + " " + text);
+    if (stopped_at_first != nullptr) stopped_at_first->request_stop();
     return "t" + std::to_string(index);
   }
   bool commit_upload(std::string_view, const std::string& id, std::span<const std::string> tags, put_mode mode) {
@@ -44,13 +48,14 @@ struct noting_client {
   std::vector<std::string> said{};
   std::optional<std::size_t> bad_part{};
   bool bad_commit = false;
+  std::stop_source* stopped_at_first = nullptr;
 };
 
 std::vector<std::string> said_of(noting_client client, std::span<const bytes> content, std::uint64_t part_size,
                                  std::uint64_t most_parts = 100, std::optional<error_cause> fails = {}) {
   std::optional<error_cause> failed;
   try {
-    const bool stored = larder::remote::put_in_parts(client, "o", content, put_mode::replace, part_size, most_parts);
+    const bool stored = larder::remote::put_in_parts(client, "o", content, put_mode::replace, {part_size, most_parts});
     CHECK(stored);
   } catch (const larder::error& e) {
     failed = e.cause();
@@ -91,7 +96,7 @@ TEST_CASE("an object goes part after part and is committed by their tags, in ord
   CHECK(said_of({}, content, 3) == lines{"begin o", "u0 abc", "u1 def", "u2 g", "commit u t0 t1 t2"});
   CHECK(said_of({}, content, 7) == lines{"begin o", "u0 abcdefg", "commit u t0"});
   noting_client client;
-  CHECK_FALSE(larder::remote::put_in_parts(client, "o", content, put_mode::create_only, 7, 100));
+  CHECK_FALSE(larder::remote::put_in_parts(client, "o", content, put_mode::create_only, {7, 100}));
   CHECK(client.said.back() == "commit u t0");  // a commit that met an object has cleared up by itself
 }
 
@@ -107,4 +112,14 @@ TEST_CASE("what fails gives the upload up, and the failure is the client's") {
   CHECK(said_of({.bad_part = 1}, content, 3, 100, error_cause::network) == lines{"begin o", "u0 abc", "abort o u"});
   CHECK(said_of({.bad_commit = true}, content, 4, 100, error_cause::server) ==
         lines{"begin o", "u0 abcd", "u1 efg", "abort o u"});
+}
+
+TEST_CASE("an upload is given up where a stop is requested between two parts") {
+  const bytes content = bytes::copy_of("abcdefg");
+  std::stop_source stop;
+  noting_client client{.stopped_at_first = &stop};
+  CHECK(support::cause_of([&] {
+          larder::remote::put_in_parts(client, "o", {&content, 1}, put_mode::replace, {3, 100}, stop.get_token());
+        }) == error_cause::cancelled);
+  CHECK(client.said == lines{"begin o", "u0 abc", "abort o u"});
 }

@@ -35,7 +35,8 @@ TEST_CASE("a redis url names host, port, database and user, and has defaults for
 }
 
 TEST_CASE("a redis url with a password is refused and the password is not repeated") {
-  for (const std::string_view text : {"redis://user:hunter2@host", "redis://:hunter2@host", "redis://user:hunter2@x@host", "redis://hunter2/@host/"}) {
+  for (const std::string_view text :
+       {"redis://user:hunter2@host", "redis://:hunter2@host", "redis://user:hunter2@x@host", "redis://hunter2/@host/"}) {
     const std::string why = refusal(text);
     CHECK(why.find("password") != std::string::npos);
     CHECK(why.find("hunter2") == std::string::npos);
@@ -44,9 +45,28 @@ TEST_CASE("a redis url with a password is refused and the password is not repeat
 
 TEST_CASE("a redis url that cannot be used is refused with a sentence") {
   CHECK(refusal("rediss://h").find("TLS") != std::string::npos);
-  for (const std::string_view text : {"", "h:6379", "http://h", "redis://", "redis://:6379", "redis://h:0", "redis://h:65536", "redis://h:x", "redis://h:", "redis://h/x",
-                                      "redis://h/1/2", "redis://h/-1", "redis://h?x=1", "redis://h#f", "redis://h h", "redis://h\r\nx", "redis://[::1", "redis://[::1]x",
-                                      "redis://@h", "redis://%zz@h", "redis://h/99999", "redis://a$b"})
+  for (const std::string_view text : {"",
+                                      "h:6379",
+                                      "http://h",
+                                      "redis://",
+                                      "redis://:6379",
+                                      "redis://h:0",
+                                      "redis://h:65536",
+                                      "redis://h:x",
+                                      "redis://h:",
+                                      "redis://h/x",
+                                      "redis://h/1/2",
+                                      "redis://h/-1",
+                                      "redis://h?x=1",
+                                      "redis://h#f",
+                                      "redis://h h",
+                                      "redis://h\r\nx",
+                                      "redis://[::1",
+                                      "redis://[::1]x",
+                                      "redis://@h",
+                                      "redis://%zz@h",
+                                      "redis://h/99999",
+                                      "redis://a$b"})
     CHECK_MESSAGE(!refusal(text).empty(), text);
 }
 

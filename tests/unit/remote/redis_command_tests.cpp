@@ -30,7 +30,8 @@ TEST_CASE("a command is an array of words with their lengths, whatever they hold
 
 TEST_CASE("a value is borrowed from any place of its parts and words may follow it") {
   const std::array<bytes, 4> parts{bytes::copy_of("abc"), bytes{}, bytes::copy_of("defg"), bytes::copy_of("h")};
-  CHECK(sent(redis_command{"SET", "k"}.value("<>", parts, 0, 8).word("NX")) == "*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$10\r\n<>abcdefgh\r\n$2\r\nNX\r\n");
+  CHECK(sent(redis_command{"SET", "k"}.value("<>", parts, 0, 8).word("NX")) ==
+        "*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$10\r\n<>abcdefgh\r\n$2\r\nNX\r\n");
   CHECK(sent(redis_command{"SET"}.value({}, parts, 2, 3)) == "*2\r\n$3\r\nSET\r\n$3\r\ncde\r\n");
   CHECK(sent(redis_command{"SET"}.value({}, parts, 7, 1)) == "*2\r\n$3\r\nSET\r\n$1\r\nh\r\n");
   CHECK(sent(redis_command{"SET"}.value("x", parts, 0, 0).word("NX")) == "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$2\r\nNX\r\n");

@@ -38,9 +38,9 @@ TEST_CASE("bytes that cannot be a head are none") {
     return !redis_object::decode(head);
   };
   CHECK(refused(0, 'x'));
-  CHECK(refused(5, 0x01));   // chunks of 256 bytes
-  CHECK(refused(6, 0x41));   // above 4 MiB
-  CHECK(refused(9, 0x00));   // not more than a chunk
+  CHECK(refused(5, 0x01));  // chunks of 256 bytes
+  CHECK(refused(6, 0x41));  // above 4 MiB
+  CHECK(refused(9, 0x00));  // not more than a chunk
   CHECK(!refused(9, 0x28));
   redis_object::head_type whole = redis_object::make(1, 4096).encode();
   whole[12] = std::byte{1};  // 4 GiB behind the head

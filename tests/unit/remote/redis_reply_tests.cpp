@@ -50,7 +50,8 @@ TEST_CASE("every type of reply is read, in pieces of any size, and what follows 
 }
 
 TEST_CASE("what is no reply, too deep, too many or too long is refused") {
-  for (const std::string_view text : {"hello\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "$x\r\n", "$-2\r\n", "*-2\r\n", ":x\r\n", "$99999999999999999999\r\n", "*99999999999\r\n"})
+  for (const std::string_view text : {"hello\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "$x\r\n", "$-2\r\n", "*-2\r\n", ":x\r\n",
+                                      "$99999999999999999999\r\n", "*99999999999\r\n"})
     CHECK_THROWS_AS(read(text, 1000), larder::error);
   std::string deep;
   for (int i = 0; i < 20; ++i) deep += "*1\r\n";
@@ -58,12 +59,12 @@ TEST_CASE("what is no reply, too deep, too many or too long is refused") {
   std::string many = "*1000000\r\n";
   for (int i = 0; i < 300'000; ++i) many += ":1\r\n";
   CHECK_THROWS_WITH_AS(read(many, 65536), doctest::Contains("elements"), larder::error);
-  CHECK_THROWS_WITH_AS(read("$1000000000\r\n" + std::string(redis_reply_parser::most_bytes + 1000, 'x'), 65536), doctest::Contains("longer"), larder::error);
-  CHECK_THROWS_WITH_AS(read("+" + std::string(redis_reply_parser::most_bytes + 1000, 'x'), 65536), doctest::Contains("longer"), larder::error);
+  CHECK_THROWS_WITH_AS(read("$1000000000\r\n" + std::string(redis_reply_parser::most_bytes + 1000, 'x'), 65536),
+                       doctest::Contains("longer"), larder::error);
+  CHECK_THROWS_WITH_AS(read("+" + std::string(redis_reply_parser::most_bytes + 1000, 'x'), 65536), doctest::Contains("longer"),
+                       larder::error);
 }
 
-TEST_CASE("an announced number of elements costs nothing before they come") {
-  CHECK(!read("*2147483647\r\n:1\r\n", 1000));
-}
+TEST_CASE("an announced number of elements costs nothing before they come") { CHECK(!read("*2147483647\r\n:1\r\n", 1000)); }
 
 }  // namespace

@@ -25,11 +25,11 @@ redis_reply reply_of(const std::string& text) { return *redis_reply_parser().par
 const redis_address asked{"10.0.0.9", 6379, {}};
 
 TEST_CASE("the masters of a cluster are read with their slots") {
-  const auto slots = redis_slots::read(
-      reply_of("*3\r\n*3\r\n:0\r\n:5460\r\n*3\r\n$8\r\n10.0.0.1\r\n:7000\r\n$2\r\nid\r\n"
-               "*4\r\n:5461\r\n:16383\r\n*2\r\n$0\r\n\r\n:7001\r\n*2\r\n$8\r\n10.0.0.3\r\n:7002\r\n"
-               "*3\r\n:16000\r\n:16000\r\n*2\r\n$1\r\n?\r\n:7003\r\n"),
-      asked);
+  const auto slots =
+      redis_slots::read(reply_of("*3\r\n*3\r\n:0\r\n:5460\r\n*3\r\n$8\r\n10.0.0.1\r\n:7000\r\n$2\r\nid\r\n"
+                                 "*4\r\n:5461\r\n:16383\r\n*2\r\n$0\r\n\r\n:7001\r\n*2\r\n$8\r\n10.0.0.3\r\n:7002\r\n"
+                                 "*3\r\n:16000\r\n:16000\r\n*2\r\n$1\r\n?\r\n:7003\r\n"),
+                        asked);
   REQUIRE(slots);
   CHECK(slots->masters().size() == 2);
   CHECK(*slots->find(0) == redis_address{"10.0.0.1", 7000, {}});
@@ -49,9 +49,10 @@ TEST_CASE("one slot can change hands, and an unknown one has none") {
 }
 
 TEST_CASE("a map of slots that makes no sense is not used") {
-  for (const char* text : {"-ERR This instance has cluster support disabled\r\n", "+OK\r\n", "*1\r\n:1\r\n", "*1\r\n*3\r\n:0\r\n:16384\r\n*2\r\n$1\r\nh\r\n:1\r\n",
-                           "*1\r\n*3\r\n:-1\r\n:3\r\n*2\r\n$1\r\nh\r\n:1\r\n", "*1\r\n*3\r\n:5\r\n:3\r\n*2\r\n$1\r\nh\r\n:1\r\n", "*1\r\n*3\r\n:0\r\n:3\r\n*2\r\n$1\r\nh\r\n:0\r\n",
-                           "*1\r\n*3\r\n:0\r\n:3\r\n*1\r\n$1\r\nh\r\n"})
+  for (const char* text : {"-ERR This instance has cluster support disabled\r\n", "+OK\r\n", "*1\r\n:1\r\n",
+                           "*1\r\n*3\r\n:0\r\n:16384\r\n*2\r\n$1\r\nh\r\n:1\r\n",
+                           "*1\r\n*3\r\n:-1\r\n:3\r\n*2\r\n$1\r\nh\r\n:1\r\n", "*1\r\n*3\r\n:5\r\n:3\r\n*2\r\n$1\r\nh\r\n:1\r\n",
+                           "*1\r\n*3\r\n:0\r\n:3\r\n*2\r\n$1\r\nh\r\n:0\r\n", "*1\r\n*3\r\n:0\r\n:3\r\n*1\r\n$1\r\nh\r\n"})
     CHECK_MESSAGE(!redis_slots::read(reply_of(text), asked), text);
 }
 

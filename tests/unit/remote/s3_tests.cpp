@@ -25,7 +25,9 @@ environment_reader with(std::map<std::string, std::string> variables = {}) {
     return at == variables.end() ? std::nullopt : std::optional<std::string>(at->second);
   };
 }
-std::string address(const s3& settings, const environment_reader& environment = with()) { return settings.address(environment).text(); }
+std::string address(const s3& settings, const environment_reader& environment = with()) {
+  return settings.address(environment).text();
+}
 
 /// The Authorization and the other headers that a request to the bucket gets.
 std::string headers(const s3& settings, const environment_reader& environment = with()) {
@@ -67,7 +69,8 @@ TEST_CASE("a bucket stands before AWS's host, unless no host can be called so, a
   CHECK(address(changed([](s3& s) { s.bucket = "my.models"; })) == "https://s3.eu-west-1.amazonaws.com/my.models");
   CHECK(address(changed([](s3& s) { s.bucket = "Old_Models"; })) == "https://s3.eu-west-1.amazonaws.com/Old_Models");
   CHECK(address(changed([](s3& s) { s.addressing = s3_addressing::path; })) == "https://s3.eu-west-1.amazonaws.com/models");
-  CHECK(address(changed([](s3& s) { s.endpoint = "https://minio.example.org:9000/s3/"; })) == "https://minio.example.org:9000/s3/models");
+  CHECK(address(changed([](s3& s) { s.endpoint = "https://minio.example.org:9000/s3/"; })) ==
+        "https://minio.example.org:9000/s3/models");
   const auto before_host = [](const std::string& endpoint) {
     return changed([&](s3& s) {
       s.endpoint = endpoint;
@@ -112,14 +115,15 @@ TEST_CASE("Google is known by its host, and create_only trusts AWS and Google on
   CHECK(at("https://minio.example.org").condition() == s3_conditional_put::automatic);
   CHECK(changed([](s3& s) { s.conditional_put = s3_conditional_put::no; }).condition() == s3_conditional_put::no);
   CHECK(has(complaint(changed([](s3& s) {
-    s.dialect = s3_dialect::google;
-    s.session_token = "planted";
-  })),
+              s.dialect = s3_dialect::google;
+              s.session_token = "planted";
+            })),
             "have no session token"));
 }
 
 TEST_CASE("keys come from the settings, else from where AWS's tools have them, and only for whom they are meant") {
-  const environment_reader environment = with({{"AWS_ACCESS_KEY_ID", "AKENV"}, {"AWS_SECRET_ACCESS_KEY", "planted"}, {"AWS_SESSION_TOKEN", "the-token"}});
+  const environment_reader environment =
+      with({{"AWS_ACCESS_KEY_ID", "AKENV"}, {"AWS_SECRET_ACCESS_KEY", "planted"}, {"AWS_SESSION_TOKEN", "the-token"}});
   CHECK(has(headers(keyed, environment), "Credential=AKID/"));
   CHECK_FALSE(has(headers(keyed, environment), "the-token"));  // the environment's token belongs to the environment's key
   const s3 open = changed([](s3& s) {
@@ -166,20 +170,25 @@ TEST_CASE("settings that cannot work are said to be, before anything is sent") {
     CHECK(has(complaint(changed([&](s3& s) { s.bucket = bucket; })), "bucket's name"));
   }
   CHECK(has(complaint(changed([](s3& s) {
-    s.bucket = "Models";
-    s.addressing = s3_addressing::virtual_hosted;
-  })),
+              s.bucket = "Models";
+              s.addressing = s3_addressing::virtual_hosted;
+            })),
             "host's name"));
-  for (const char* endpoint : {"minio:9000", "ftp://minio", "https://user:planted@minio", "https://minio/a//b", "https://minio/%2e%2e", "https://minio?x=planted"}) {
+  for (const char* endpoint : {"minio:9000", "ftp://minio", "https://user:planted@minio", "https://minio/a//b",
+                               "https://minio/%2e%2e", "https://minio?x=planted"}) {
     CAPTURE(endpoint);
     CHECK(has(complaint(changed([&](s3& s) { s.endpoint = endpoint; })), "s3 endpoint"));
   }
-  for (const std::string& prefix : {std::string("/"), std::string("/a"), std::string("a//b"), std::string("a//"), std::string("../a"), std::string("a/./b"), std::string("a\nb"), std::string("a\0b", 3), std::string(513, 'a')}) {
+  for (const std::string& prefix :
+       {std::string("/"), std::string("/a"), std::string("a//b"), std::string("a//"), std::string("../a"), std::string("a/./b"),
+        std::string("a\nb"), std::string("a\0b", 3), std::string(513, 'a')}) {
     CAPTURE(prefix);
     CHECK(has(complaint(changed([&](s3& s) { s.prefix = prefix; })), "prefix"));
   }
-  for (const char* prefix : {"", "a", "a/", "a/b c/+%", "...", "a..b"}) CHECK(complaint(changed([&](s3& s) { s.prefix = prefix; })).empty());
-  for (const std::uint64_t size : {std::uint64_t{0}, s3::min_part_size - 1, s3::max_part_size + 1}) CHECK(has(complaint(changed([&](s3& s) { s.part_size = size; })), "part_size"));
+  for (const char* prefix : {"", "a", "a/", "a/b c/+%", "...", "a..b"})
+    CHECK(complaint(changed([&](s3& s) { s.prefix = prefix; })).empty());
+  for (const std::uint64_t size : {std::uint64_t{0}, s3::min_part_size - 1, s3::max_part_size + 1})
+    CHECK(has(complaint(changed([&](s3& s) { s.part_size = size; })), "part_size"));
 }
 
 TEST_CASE("the client is told what the settings say") {

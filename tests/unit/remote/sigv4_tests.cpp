@@ -24,10 +24,12 @@ const aws_credentials documented{"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/
 const aws_credentials general{"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", {}};
 
 larder::instant at(int year, unsigned month, unsigned day, int seconds) {
-  return std::chrono::sys_days(std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day)).time_since_epoch() + std::chrono::seconds(seconds);
+  return std::chrono::sys_days(std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day)).time_since_epoch() +
+         std::chrono::seconds(seconds);
 }
 sigv4_settings settings(aws_credentials key = documented, bool hash_bodies = true) {
-  return {std::move(key), "us-east-1", hash_bodies, larder::remote::aws_dialect, [] { return at(2026, 1, 2, 3 * 3600 + 4 * 60 + 5); }};
+  return {std::move(key), "us-east-1", hash_bodies, larder::remote::aws_dialect,
+          [] { return at(2026, 1, 2, 3 * 3600 + 4 * 60 + 5); }};
 }
 std::string header(const http_request& request, std::string_view name) {
   std::string found;
@@ -56,7 +58,8 @@ TEST_CASE("a GET of a range is signed as AWS's own signer signs it") {
   CHECK(header(request, "x-amz-date") == "20260102T030405Z");
   CHECK(header(request, "x-amz-content-sha256") == "UNSIGNED-PAYLOAD");
   CHECK(header(request, "Authorization") ==
-        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260102/us-east-1/s3/aws4_request, SignedHeaders=host;range;x-amz-content-sha256;x-amz-date, "
+        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260102/us-east-1/s3/aws4_request, "
+        "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date, "
         "Signature=4fc43007adc7c9be66d5f8b6a51aa0b76caeb2f8f845b8578138fa28444ff2a8");
 }
 
@@ -99,7 +102,8 @@ TEST_CASE("a body is hashed part by part, over http always and over https unless
       put.target = parse_url(std::string(scheme) + "://examplebucket.s3.amazonaws.com/test%24file.text");
       sigv4(settings(documented, hash)).sign(put);
       const bool hashed = hash || std::string_view(scheme) == "http";
-      CHECK(header(put, "x-amz-content-sha256") == (hashed ? "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072" : "UNSIGNED-PAYLOAD"));
+      CHECK(header(put, "x-amz-content-sha256") ==
+            (hashed ? "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072" : "UNSIGNED-PAYLOAD"));
       CHECK(put.target.path == "/test%24file.text");
     }
 }
@@ -174,8 +178,9 @@ TEST_CASE("Google's dialect differs in its words") {
   request.target = parse_url("https://storage.googleapis.com/bucket/k");
   request.headers.push_back({"x-goog-if-generation-match", "0"});
   sigv4(with).sign(request);
-  CHECK(header(request, "Authorization").starts_with("GOOG4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260102/auto/storage/goog4_request, "
-                                                     "SignedHeaders=host;x-goog-content-sha256;x-goog-date;x-goog-if-generation-match, Signature="));
+  CHECK(header(request, "Authorization")
+            .starts_with("GOOG4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260102/auto/storage/goog4_request, "
+                         "SignedHeaders=host;x-goog-content-sha256;x-goog-date;x-goog-if-generation-match, Signature="));
   for (const auto& h : request.headers) CHECK_FALSE(h.name.starts_with("x-amz-"));  // the service refuses a mixture
 }
 

@@ -23,9 +23,13 @@ static_assert(remote::token_credential<credential>);
 
 struct fixture {
   scratch_folder folder;
-  scripted_server directory{[](const scripted_request&) -> scripted_answer { return {.body = R"({"access_token":"ey.token","expires_in":3600})"}; }};
+  scripted_server directory{
+      [](const scripted_request&) -> scripted_answer { return {.body = R"({"access_token":"ey.token","expires_in":3600})"}; }};
   pauses waited;
-  variables values{{{"AZURE_TENANT_ID", "tenant-1"}, {"AZURE_CLIENT_ID", "client-1"}, {"AZURE_FEDERATED_TOKEN_FILE", (folder.path() / "token").string()}, {"AZURE_AUTHORITY_HOST", directory.url()}}};
+  variables values{{{"AZURE_TENANT_ID", "tenant-1"},
+                    {"AZURE_CLIENT_ID", "client-1"},
+                    {"AZURE_FEDERATED_TOKEN_FILE", (folder.path() / "token").string()},
+                    {"AZURE_AUTHORITY_HOST", directory.url()}}};
 
   remote::azure_credential_settings settings() { return settings_of(values, waited); }
 };
@@ -42,7 +46,8 @@ TEST_CASE("the file's token is sent as an assertion, without the blanks around i
   CHECK(f.directory.requests()[0].target == "/tenant-1/oauth2/v2.0/token");
   CHECK(f.directory.requests()[0].body ==
         "grant_type=client_credentials&scope=https%3A%2F%2Fstorage.azure.com%2F.default&client_id=client-1"
-        "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=head.PLANTED-body.sig");
+        "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=head.PLANTED-"
+        "body.sig");
 }
 
 TEST_CASE("the file is read anew for each fetch, since the platform replaces it") {
@@ -72,7 +77,8 @@ TEST_CASE("a file that is not there makes the credential unavailable, until it i
   fixture f;
   credential subject(f.settings());
   CHECK_THROWS_AS(subject.fetch({}, asked_at), remote::credential_unavailable);
-  CHECK(says(failure_of([&] { subject.fetch({}, asked_at); }), "AZURE_FEDERATED_TOKEN_FILE: \"" + (f.folder.path() / "token").string() + "\" cannot be opened"));
+  CHECK(says(failure_of([&] { subject.fetch({}, asked_at); }),
+             "AZURE_FEDERATED_TOKEN_FILE: \"" + (f.folder.path() / "token").string() + "\" cannot be opened"));
   f.folder.write("token", "t");
   CHECK(subject.fetch({}, asked_at).text.reveal() == "ey.token");
 }
@@ -84,7 +90,8 @@ TEST_CASE("what is no token file is refused, and nothing of it is sent or repeat
     const std::optional<larder::error> thrown = failure_of([&] { subject.fetch({}, asked_at); });
     return says(thrown, why) && thrown->cause() == error_cause::invalid_argument;
   };
-  for (const std::string& text : std::vector<std::string>{"", " \n", "PLANTED SECRET", "PLANTED\nSECRET", std::string("PLANTED\0SECRET", 14), "PLANTED\xff"}) {
+  for (const std::string& text : std::vector<std::string>{"", " \n", "PLANTED SECRET", "PLANTED\nSECRET",
+                                                          std::string("PLANTED\0SECRET", 14), "PLANTED\xff"}) {
     CAPTURE(text);
     f.folder.write("token", text);
     CHECK(refused("holds no token"));

@@ -126,10 +126,13 @@ TEST_CASE("what meets no fault goes through unchanged, many requests on a connec
 
 TEST_CASE("bodies of chunks, and those that the connection's end ends, go through and are counted by their content") {
   pair p;
-  p.server.inject({.kind = fault_kind::verbatim, .reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n4\r\ndefg\r\n0\r\nT: v\r\n\r\n"});
+  p.server.inject(
+      {.kind = fault_kind::verbatim,
+       .reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n4\r\ndefg\r\n0\r\nT: v\r\n\r\n"});
   p.proxy.inject({.kind = fault_kind::flip_byte, .after = 4});
   CHECK(body(ask(p.proxy, get)) == "3;x=y\r\nabc\r\n4\r\nddfg\r\n0\r\nT: v\r\n\r\n");
-  p.server.inject({.kind = fault_kind::verbatim, .reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"});
+  p.server.inject({.kind = fault_kind::verbatim,
+                   .reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"});
   p.proxy.inject({.kind = fault_kind::truncate, .after = 5});
   CHECK(body(ask(p.proxy, get)) == "3\r\nabc\r\n4\r\nde");
   p.server.inject({.kind = fault_kind::verbatim, .reply = "HTTP/1.1 200 OK\r\n\r\nto the end"});
@@ -171,9 +174,9 @@ TEST_CASE("answers of the proxy's own never reach the server, and keep the conne
   client.say(get);
   const std::string all = client.hear();
   std::size_t at = 0;
-  for (const char* expected : {"503 -\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n",
-                               "429 -\r\nRetry-After: Fri, 20 Nov 2026 16:45:57 GMT\r\n", "302 -\r\nLocation: http://127.0.0.2/x\r\n",
-                               "307 -\r\nLocation: /y\r\n", "200 -\r\n"}) {
+  for (const char* expected :
+       {"503 -\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", "429 -\r\nRetry-After: Fri, 20 Nov 2026 16:45:57 GMT\r\n",
+        "302 -\r\nLocation: http://127.0.0.2/x\r\n", "307 -\r\nLocation: /y\r\n", "200 -\r\n"}) {
     CAPTURE(expected);
     at = all.find(expected, at);
     REQUIRE(at != std::string::npos);
@@ -220,13 +223,16 @@ TEST_CASE("a delay, a slow line, a stall and a black hole keep a client waiting 
   const auto before = std::chrono::steady_clock::now();
   CHECK(body(ask(p.proxy, get)) == p.text);
   CHECK(std::chrono::steady_clock::now() - before >= 30ms);  // as below a lower bound, which no busy machine breaks
-  p.proxy.inject({.kind = fault_kind::slow, .bytes_per_second = 3'000'000});  // 300,000 bytes: a tenth of a second less what may be caught up
+  p.proxy.inject({.kind = fault_kind::slow,
+                  .bytes_per_second = 3'000'000});  // 300,000 bytes: a tenth of a second less what may be caught up
   const auto slow = std::chrono::steady_clock::now();
   CHECK(body(ask(p.proxy, get)) == p.text);
   CHECK(std::chrono::steady_clock::now() - slow >= 40ms);
 
   for (const fault& f : std::vector<fault>{{.kind = fault_kind::delay, .pause = std::chrono::hours(1)},
-                                           {.kind = fault_kind::slow, .bytes_per_second = 1}, {.kind = fault_kind::stall}, {.kind = fault_kind::black_hole}}) {
+                                           {.kind = fault_kind::slow, .bytes_per_second = 1},
+                                           {.kind = fault_kind::stall},
+                                           {.kind = fault_kind::black_hole}}) {
     p.proxy.inject(f);
     const std::uint64_t met = p.proxy.faults_met();
     talk leaves(p.proxy.port());
@@ -234,7 +240,8 @@ TEST_CASE("a delay, a slow line, a stall and a black hole keep a client waiting 
     while (p.proxy.faults_met() == met) std::this_thread::yield();
     if (f.kind != fault_kind::slow) CHECK_FALSE(leaves.hears_something());
   }
-  for (const fault& f : std::vector<fault>{{.kind = fault_kind::stall, .after = 1000}, {.kind = fault_kind::stall}, {.kind = fault_kind::black_hole}}) {
+  for (const fault& f : std::vector<fault>{
+           {.kind = fault_kind::stall, .after = 1000}, {.kind = fault_kind::stall}, {.kind = fault_kind::black_hole}}) {
     p.proxy.inject(f);
     talk client(p.proxy.port());
     client.say(get);
