@@ -73,6 +73,12 @@ class redis_client {
 
   const redis_settings& settings() const noexcept { return settings_; }
 
+  /// Throws for an answer of a type that the command does not have.
+  [[noreturn]] void fail_unexpected() const {
+    core::fail(error_cause::server, settings_.address.printable() +
+                                        " gave an answer of another kind than the command has; is it a Redis server?");
+  }
+
   /// Sends commands about one key (or keys of its slot) and gives each answer to `take(index, connection)`, which reads exactly
   /// one reply; answers of one server come in the commands' order. What the server refuses is thrown when all answers were
   /// taken.

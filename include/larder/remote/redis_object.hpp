@@ -27,6 +27,7 @@ namespace larder::remote {
 
 struct redis_object {
   static constexpr std::size_t head_size = 32;
+  static constexpr std::string_view last_of_head = "31";  ///< as commands say it
   static constexpr std::uint32_t smallest_chunk = 4096;
   static constexpr std::uint32_t largest_chunk = std::uint32_t{4} << 20U;
   using head_type = std::array<std::byte, head_size>;

@@ -10,12 +10,14 @@
 #include <larder/core/error.hpp>
 #include <larder/core/remote_report.hpp>
 #include <larder/core/time.hpp>
+#include <larder/core/transfer.hpp>
 #include <larder/remote/blob_name.hpp>
 #include <larder/remote/range.hpp>
 #include <larder/remote/redis_client.hpp>
 #include <larder/remote/redis_command.hpp>
 #include <larder/remote/redis_connection.hpp>
 #include <larder/remote/redis_error.hpp>
+#include <larder/remote/redis_listing.hpp>
 #include <larder/remote/redis_object.hpp>
 #include <larder/remote/redis_reply.hpp>
 #include <larder/sync/counter.hpp>
@@ -30,7 +32,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -49,20 +50,24 @@ class redis_objects {
   redis_objects(redis_client& client, error_sink& errors, redis_object_settings settings)
       : client_(client), errors_(errors), settings_(std::move(settings)) {}
 
-  std::optional<bytes> get(std::string_view name, const byte_range& range) {
+  /// `control` is told of each chunk of an object in chunks.
+  std::optional<bytes> get(std::string_view name, const byte_range& range, const transfer_control& control = {}) {
     const std::string key = key_of(name);
     // What was replaced or evicted between two requests is looked at again, as it is by then.
     std::optional<redis_object> incomplete;
     for (int look = 0; look < most_looks; ++look) {
-      opened first = open(key, range);
+      opened first = open(key, range, control.stop);
       if (!first.object) return std::nullopt;
-      if (first.value) return std::move(first.value);
+      if (first.value) {
+        tell(control, first.value->size(), first.value->size());
+        return std::move(first.value);
+      }
       if (!first.object->in_chunks()) continue;
       if (incomplete && incomplete->version == first.object->version) {
         drop_incomplete(key, name, *incomplete);
         return std::nullopt;
       }
-      if (std::optional<bytes> value = chunks(name, *first.object, range)) return value;
+      if (std::optional<bytes> value = chunks(name, *first.object, range, control)) return value;
       incomplete = first.object;
     }
     return std::nullopt;  // it is being replaced all the time
@@ -78,9 +83,12 @@ class redis_objects {
     return blob_info{found->size, found->tag()};
   }
 
-  /// The server may drop the object once it is of no use, so long after now.
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, duration useful) {
+  /// The server may drop the object once it is of no use, so long after now. A stop ends the put until its chunks are there; then
+  /// it is a matter of one answer.
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, duration useful,
+           const transfer_control& control = {}) {
     const std::string key = key_of(name);
+    stop_if_asked(control, "a put was not begun");
     std::uint64_t size = 0;
     for (const bytes& part : parts) size += part.size();
     if (size > settings_.max_object)
@@ -89,16 +97,24 @@ class redis_objects {
     look_at_memory(key);
     const std::string expiry = expiry_of(useful);
     const redis_object made = redis_object::make(size, settings_.chunk_size);
-    if (!made.in_chunks())
-      return mode == put_mode::replace ? replace(key, name, made, parts, expiry) : create(key, made, parts, expiry);
+    tell(control, 0, size);
+    if (!made.in_chunks()) {
+      const bool stored = mode == put_mode::replace ? replace(key, name, made, parts, expiry) : create(key, made, parts, expiry);
+      if (stored) tell(control, size, size);
+      return stored;
+    }
     if (mode == put_mode::create_only && client_.ask(key, {"EXISTS", key}).number != 0) return false;
     try {
-      put_chunks(key, name, made, parts, expiry);
+      put_chunks(key, name, made, parts, expiry, control);
+      stop_if_asked(control, "a put was given up");
       if (mode == put_mode::replace) return replace(key, name, made, {}, expiry);
       if (create(key, made, {}, expiry)) return true;
     } catch (const error& failure) {
       // Where the server cannot be asked it may have taken the head: then the chunks must stay.
       if (failure.cause() != error_cause::network && failure.cause() != error_cause::timeout) drop_chunks(key, name, made);
+      throw;
+    } catch (...) {  // out of what is told of the progress
+      drop_chunks(key, name, made);
       throw;
     }
     drop_chunks(key, name, made);
@@ -116,30 +132,7 @@ class redis_objects {
   /// f(name, blob_info) for each object whose name starts so, once; f runs while no connection is held.
   template <class F>
   void list(std::string_view prefix, F&& f) {
-    const std::string pattern = redis_pattern_of(settings_.key_prefix + std::string(prefix)) + '*';
-    std::unordered_set<std::string> told;
-    client_.for_each_server([&](auto&& run) {
-      std::string cursor = "0";
-      do {
-        const redis_command scan{"SCAN", cursor, "MATCH", pattern, "COUNT", "1000"};
-        redis_reply page;
-        run(
-            std::span(&scan, 1), [&](std::size_t, redis_connection& connection) { page = connection.reply(); }, redis_exchange{});
-        std::vector<std::string> keys;
-        cursor = read_page(page, prefix, told, keys);
-        std::vector<redis_command> asked;
-        asked.reserve(keys.size());
-        for (const std::string& key : keys) asked.push_back({"GETRANGE", key, "0", last_of_head});
-        std::vector<std::optional<redis_object>> found(keys.size());
-        const auto take = [&](std::size_t i, redis_connection& connection) {
-          found[i] = redis_object::decode(connection.reply().text);
-        };
-        if (!keys.empty()) run(std::span<const redis_command>(asked), take, redis_exchange{.tolerant = true});
-        for (std::size_t i = 0; i < keys.size(); ++i)  // what has no head has gone, or is not ours
-          if (found[i] && told.insert(keys[i]).second)
-            f(std::string_view(keys[i]).substr(settings_.key_prefix.size()), blob_info{found[i]->size, found[i]->tag()});
-      } while (cursor != "0");
-    });
+    redis_listing(client_, settings_.key_prefix).list(prefix, std::forward<F>(f));
   }
 
   /// What came and went of the objects themselves, their heads apart.
@@ -151,8 +144,7 @@ class redis_objects {
  private:
   static constexpr int most_looks = 4;
   static constexpr std::size_t commands_at_once = 256;
-  static constexpr std::string_view last_of_head = "31";
-  static_assert(redis_object::head_size == 32);
+  static constexpr std::string_view last_of_head = redis_object::last_of_head;
 
   // EVAL with the script itself, not EVALSHA: a hundred bytes on the way of a value, and no second round trip when the server
   // forgot it.
@@ -165,6 +157,13 @@ class redis_objects {
       "local old=redis.pcall('GETRANGE',KEYS[1],0,31) if type(old)~='string' then old='' end "
       "if ARGV[1]~='' and ARGV[1]~=old then return false end "
       "redis.call('UNLINK',KEYS[1]) return old";
+
+  static void tell(const transfer_control& control, std::uint64_t landed, std::uint64_t total) {
+    if (control.progress) control.progress(landed, total);
+  }
+  static void stop_if_asked(const transfer_control& control, const char* what) {
+    if (control.stop.stop_requested()) core::fail(error_cause::cancelled, std::string(what) + " because a stop was requested");
+  }
 
   std::string key_of(std::string_view name) const {
     check_blob_name(name);
@@ -193,7 +192,7 @@ class redis_objects {
   }
 
   /// The head, and the part that is asked for as far as it lies behind it.
-  opened open(const std::string& key, const byte_range& range) {
+  opened open(const std::string& key, const byte_range& range, const std::stop_token& stop) {
     opened out;
     std::vector<redis_command> commands;
     const std::uint64_t last = range.size == 0 ? 0 : std::min<std::uint64_t>(last_byte(range), redis_object::largest_chunk);
@@ -218,7 +217,7 @@ class redis_objects {
       else
         take_part(connection, range, *size, out);
     };
-    client_.run(key, commands, take, {.lookup = true});
+    client_.run(key, commands, take, {.lookup = true, .stop = stop});
     if (out.object && out.object->size > settings_.max_object && cut(range, out.object->size).size > settings_.max_object)
       core::fail(error_cause::server, "the object " + key + " has " + std::to_string(out.object->size) + " bytes where at most " +
                                           std::to_string(settings_.max_object) +
@@ -254,12 +253,14 @@ class redis_objects {
   }
 
   /// The part of an object in chunks; nothing when one of them is gone.
-  std::optional<bytes> chunks(std::string_view name, const redis_object& object, const byte_range& range) {
+  std::optional<bytes> chunks(std::string_view name, const redis_object& object, const byte_range& range,
+                              const transfer_control& control) {
     const byte_range part = cut(range, object.size);
     if (part.size == 0) return bytes{};
     mutable_bytes room(static_cast<std::size_t>(part.size));
     const std::uint64_t end = (part.offset + part.size - 1) / object.chunk_size + 1;
     bool missing = false;
+    std::uint64_t landed = 0;
     for (std::uint64_t first = part.offset / object.chunk_size; first < end && !missing; first += commands_at_once) {
       std::vector<redis_command> commands;
       std::vector<std::span<std::byte>> rooms;
@@ -286,8 +287,9 @@ class redis_objects {
         connection.end_bulk();
         if (*size == 0) missing = true;  // a range of an absent key
         if (!fits && *size != 0) fail_foreign(name);
+        if (fits) tell(control, landed += *size, part.size);
       };
-      client_.run(settings_.key_prefix + std::string(name), commands, take, {.lookup = true});
+      client_.run(settings_.key_prefix + std::string(name), commands, take, {.lookup = true, .stop = control.stop});
     }
     if (missing) return std::nullopt;
     received_.add(part.size);
@@ -297,7 +299,8 @@ class redis_objects {
   // ---------------------------------------------------------------------------------------------------- put
 
   void put_chunks(const std::string& key, std::string_view name, const redis_object& made, std::span<const bytes> parts,
-                  const std::string& expiry) {
+                  const std::string& expiry, const transfer_control& control) {
+    std::uint64_t landed = 0;
     for (std::uint64_t first = 0; first < made.chunks(); first += commands_at_once) {
       std::vector<redis_command> commands;
       for (std::uint64_t i = first; i < std::min<std::uint64_t>(made.chunks(), first + commands_at_once); ++i) {
@@ -305,7 +308,11 @@ class redis_objects {
         set.value({}, parts, i * made.chunk_size, made.size_of_chunk(i));
         if (!expiry.empty()) set.word("PX").word(expiry);
       }
-      client_.run(key, commands, [](std::size_t, redis_connection& connection) { static_cast<void>(connection.reply()); });
+      const auto take = [&](std::size_t i, redis_connection& connection) {
+        static_cast<void>(connection.reply());
+        tell(control, landed += made.size_of_chunk(first + i), made.size);
+      };
+      client_.run(key, commands, take, {.stop = control.stop});
     }
     sent_.add(made.size);
   }
@@ -361,24 +368,6 @@ class redis_objects {
       drop_chunks(key, name, object);
   }
 
-  // --------------------------------------------------------------------------------------------------- list
-
-  /// The keys of a page that can be objects under the prefix and were not told yet; returns the next cursor.
-  std::string read_page(redis_reply& page, std::string_view prefix, const std::unordered_set<std::string>& told,
-                        std::vector<std::string>& keys) const {
-    using type = redis_reply::type;
-    if (!page.is(type::array) || page.elements.size() != 2 || !page.elements[0].is(type::text) ||
-        !page.elements[1].is(type::array))
-      fail_unexpected();
-    if (!parse_count(page.elements[0].text)) fail_unexpected();
-    for (redis_reply& key : page.elements[1].elements) {
-      if (!key.text.starts_with(settings_.key_prefix) || told.count(key.text) != 0) continue;
-      const std::string_view name = std::string_view(key.text).substr(settings_.key_prefix.size());
-      if (is_blob_name(name) && name.starts_with(prefix)) keys.push_back(std::move(key.text));
-    }
-    return std::move(page.elements[0].text);
-  }
-
   // ----------------------------------------------------------------------------------------------- complain
 
   /// Before the first put: a server that is full one day and may not evict refuses every put from then on.
@@ -404,10 +393,7 @@ class redis_objects {
                    client_.settings().address.printable() + " will refuse puts when it is full: its maxmemory-policy evicts " +
                        "nothing of this cache; set it to allkeys-lru" + (policy == "noeviction" ? "" : ", or give time_to_live"));
   }
-  [[noreturn]] void fail_unexpected() const {
-    core::fail(error_cause::server, client_.settings().address.printable() +
-                                        " gave an answer of another kind than the command has; is it a Redis server?");
-  }
+  [[noreturn]] void fail_unexpected() const { client_.fail_unexpected(); }
   [[noreturn]] void fail_foreign(std::string_view name) const {
     core::fail(error_cause::corruption, "what lies under " + settings_.key_prefix + std::string(name) +
                                             " is not a whole object of larder's; it is not used");

@@ -18,6 +18,7 @@
 #include <larder/core/error.hpp>
 #include <larder/core/remote_report.hpp>
 #include <larder/core/time.hpp>
+#include <larder/core/transfer.hpp>
 #include <larder/remote/circuit.hpp>
 #include <larder/remote/http.hpp>
 #include <larder/remote/redis_address.hpp>
@@ -133,8 +134,20 @@ class redis::store {
     return objects_.put(name, parts, mode, duration::max());
   }
   /// The same for an object that is of no use any more after so long: the server drops it then.
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, duration useful) {
-    return objects_.put(name, parts, mode, useful);
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, duration useful,
+           const transfer_control& control = {}) {
+    return objects_.put(name, parts, mode, useful, control);
+  }
+  /// With word of each chunk, and a way to give it up before it is there.
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const transfer_control& control) {
+    return objects_.put(name, parts, mode, duration::max(), control);
+  }
+  /// Hands the object to the target, with word of each chunk and a way to give up; false when there is none.
+  bool fetch(std::string_view name, download_target& target, const transfer_control& control) {
+    std::optional<bytes> whole = objects_.get(name, {}, control);
+    if (!whole) return false;
+    target.take({whole->size(), {}}, std::move(*whole));
+    return true;
   }
   bool erase(std::string_view name) { return objects_.erase(name); }
   /// Objects that come or go meanwhile may be missed.

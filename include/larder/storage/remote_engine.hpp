@@ -282,6 +282,9 @@ class remote_engine {
   /// followed is given up before it begins, or not at all.
   bool put_until(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now, const transfer_control* control) {
     if (control != nullptr) {
+      if constexpr (requires { store_.put(name, parts, how, expires - now, *control); }) {
+        if (expires != no_deadline) return store_.put(name, parts, how, expires - now, *control);
+      }
       if constexpr (followed_store<store_type>) return store_.put(name, parts, how, *control);
       if (control->stop.stop_requested()) core::fail(error_cause::cancelled, "a put was not begun because a stop was requested");
     }
