@@ -162,6 +162,52 @@ TEST_CASE("the body of a second that wins is copied into the room when the first
   CHECK_THROWS_WITH_AS(race(), doctest::Contains("room for 5 bytes was lent for an answer of 6"), larder::error);
 }
 
+TEST_CASE("a second that says the server is busy does not win, and the first goes on") {
+  setup s;
+  std::atomic<bool> second_answered{false};
+  const std::size_t before = s.script.count();
+  s.script.answer([&](const remote::http_request& request, std::size_t n) {
+    if (n == before) {
+      CHECK(eventually([&] { return s.time.waiting() == 1; }));
+      s.time.advance(14ms);
+      CHECK(eventually([&] { return second_answered.load(); }));
+      CHECK(eventually([&] { return report_of(s.h).hedges == 1; }));
+      CHECK_FALSE(request.stop.stop_requested());
+      return answer_of(200, {}, "first");
+    }
+    second_answered = true;
+    return answer_of(503, {}, "second");
+  });
+  CHECK(s.h.send(request_for()).body.text() == "first");
+  CHECK(report_of(s.h).hedge_wins == 0);
+}
+
+TEST_CASE("a second that finds nothing wins, and its body is not taken for the object's") {
+  setup s;
+  struct no_room final : remote::body_target {
+    std::span<std::byte> room(const remote::http_response&, std::uint64_t) override {
+      FAIL("a refusal has no place in the room");
+      return {};
+    }
+  } to;
+  const std::size_t before = s.script.count();
+  s.script.answer([&](const remote::http_request& request, std::size_t n) {
+    if (n == before) {
+      CHECK(eventually([&] { return s.time.waiting() == 1; }));
+      s.time.advance(14ms);
+      hang(request);
+    }
+    return answer_of(404, {}, "no such object");
+  });
+  remote::http_request request = request_for();
+  request.into = &to;
+  const remote::http_response answer = s.h.send(request);
+  CHECK(answer.status == 404);
+  CHECK_FALSE(answer.landed);
+  CHECK(answer.body.text() == "no such object");
+  CHECK(report_of(s.h).hedge_wins == 1);
+}
+
 TEST_CASE("only GETs of little are hedged") {
   setup s;
   std::vector<remote::http_request> plain;
