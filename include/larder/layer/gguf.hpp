@@ -70,8 +70,9 @@ class gguf {
     file_.check_unchanged();
   }
   void lay_out(const std::vector<layers::tensor_group>& groups) {
-    layout_ = layers::tensor_layout(groups, header_.tensors, header_.data_begin,
-                                    [this](const tensor_info&) { return header_.alignment; });
+    layout_ = layers::tensor_layout(
+        groups, header_.tensors, [this](std::size_t i) { return header_.data_begin + header_.tensors[i].offset; },
+        [this](const tensor_info&) { return header_.alignment; });
   }
 
   layers::readable_file file_;

@@ -6,10 +6,12 @@
 
 #include <larder/core/error.hpp>
 #include <larder/format/safetensors_header.hpp>
+#include <larder/format/safetensors_index.hpp>
 #include <larder/format/tensor.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/readable_file.hpp>
+#include <larder/layer/readable_files.hpp>
 #include <larder/layer/tensor_layout.hpp>
 
 #include <array>
@@ -26,60 +28,99 @@
 
 namespace larder {
 
-/// The layers of a safetensors file, as a source for `layer_cache`. The header is read and checked at construction
-/// (`larder::error` says what is wrong, with file, tensor and offset); the file stays open and must not change in place:
-/// a later `read` of a changed or truncated file throws. `read` may run in several threads at once.
+/// The layers of a safetensors file, as a source for `layer_cache`; of a model in several files when the path is that of their index
+/// (`model.safetensors.index.json`). Headers are read and checked at construction (`larder::error` says what is wrong, with file,
+/// tensor and offset), and of an index that its files hold the tensors which it names there and no others; the files stay open and
+/// must not change in place: a later `read` of a changed or truncated file throws. `read` may run in several threads at once.
 class safetensors {
  public:
   explicit safetensors(std::filesystem::path path) : safetensors(std::move(path), group_by{&layers::layer_of}) {}
 
   /// Layers by `f(tensor's name) -> layer's name`.
   template <class F>
-  safetensors(std::filesystem::path path, group_by<F> grouping) : file_(std::move(path)) {
+  safetensors(std::filesystem::path path, group_by<F> grouping) : path_(std::move(path)) {
     static_assert(std::is_convertible_v<std::invoke_result_t<F&, std::string_view>, std::string> ||
                       std::is_constructible_v<std::string, std::invoke_result_t<F&, std::string_view>>,
                   "larder: group_by needs a function that takes a tensor's name and gives its layer's name");
-    read_header();
-    lay_out(layers::group_tensors(header_.tensors, grouping.f));
+    open();
+    lay_out(layers::group_tensors(tensors_, grouping.f));
   }
 
   /// Layers by a list; tensors that it does not name are left out.
-  safetensors(std::filesystem::path path, const std::vector<layer_group>& list) : file_(std::move(path)) {
-    read_header();
-    lay_out(layers::group_tensors(header_.tensors, list, file_.path().string()));
+  safetensors(std::filesystem::path path, const std::vector<layer_group>& list) : path_(std::move(path)) {
+    open();
+    lay_out(layers::group_tensors(tensors_, list, path_.string()));
   }
 
   std::span<const layer_info> layers() const noexcept { return layout_.layers(); }
 
   /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when the file changed.
   void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
-    layout_.read(file_, index, offset, destination);
-    file_.check_unchanged();
+    layout_.read(files_, index, offset, destination);
+    files_.check_unchanged();
   }
 
-  /// Every tensor of the file in file order; offsets count from the begin of the file's data.
-  std::span<const tensor_info> tensors() const noexcept { return header_.tensors; }
-  /// The header's `__metadata__`.
-  const std::map<std::string, std::string>& metadata() const noexcept { return header_.metadata; }
-  const std::filesystem::path& path() const noexcept { return file_.path(); }
+  /// Every tensor in file order, files in the order of their names; offsets count from the begin of their file's data.
+  std::span<const tensor_info> tensors() const noexcept { return tensors_; }
+  /// The `__metadata__` of the header; of several files what their headers have, the first file's word counting.
+  const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
+  const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
-  void read_header() {
-    const std::string name = file_.path().string();
+  void open() {
+    if (path_.extension() == ".json")
+      add_files();
+    else
+      add(path_);
+  }
+  void add_files() {
+    const layers::readable_file file(path_);
+    if (file.size() > format::safetensors_index_limit)
+      core::fail(error_cause::corruption, path_.string() + ": an index of " + std::to_string(file.size()) + " bytes is not read");
+    std::vector<std::byte> json(static_cast<std::size_t>(file.size()));
+    file.read(0, json);
+    const format::safetensors_index index = format::parse_safetensors_index(json, path_.string());
+    std::map<std::string, std::size_t> expected;  // tensors, by file
+    for (const auto& [tensor, where] : index) ++expected[where];
+    for (const auto& [name, count] : expected) {
+      const std::size_t first = tensors_.size();
+      add(path_.parent_path() / name);
+      for (const tensor_info& tensor : std::span(tensors_).subspan(first))
+        if (const auto found = index.find(tensor.name); found == index.end() || found->second != name)
+          core::fail(error_cause::corruption, path_.string() + ": tensor " + format::printable_name(tensor.name) + " is in " + name +
+                                                  ", where the index does not have it");
+      if (tensors_.size() - first != count)
+        core::fail(error_cause::corruption, path_.string() + ": " + name + " has " + std::to_string(tensors_.size() - first) +
+                                                " tensors, the index names " + std::to_string(count) + " there");
+    }
+  }
+  void add(const std::filesystem::path& path) {
+    layers::readable_file file(path);
+    const std::string name = path.string();
     std::array<std::byte, format::safetensors_prefix> prefix{};
-    if (file_.size() >= prefix.size()) file_.read(0, prefix);
-    std::vector<std::byte> json(static_cast<std::size_t>(format::parse_safetensors_length(prefix, file_.size(), name)));
-    file_.read(prefix.size(), json);
-    file_.check_unchanged();
-    header_ = format::parse_safetensors_header(json, file_.size(), name);
+    if (file.size() >= prefix.size()) file.read(0, prefix);
+    std::vector<std::byte> json(static_cast<std::size_t>(format::parse_safetensors_length(prefix, file.size(), name)));
+    file.read(prefix.size(), json);
+    file.check_unchanged();
+    format::safetensors_header header = format::parse_safetensors_header(json, file.size(), name);
+    const std::uint64_t data_begin = files_.add(std::move(file)) + header.data_begin;
+    for (tensor_info& tensor : header.tensors) {
+      places_.push_back(data_begin + tensor.offset);
+      tensors_.push_back(std::move(tensor));
+    }
+    metadata_.merge(header.metadata);
   }
 
   void lay_out(const std::vector<layers::tensor_group>& groups) {
-    layout_ = layers::tensor_layout(groups, header_.tensors, header_.data_begin, [](const tensor_info& t) { return alignment_of(t.dtype); });
+    layout_ = layers::tensor_layout(
+        groups, tensors_, [this](std::size_t i) { return places_[i]; }, [](const tensor_info& t) { return alignment_of(t.dtype); });
   }
 
-  layers::readable_file file_;
-  format::safetensors_header header_;
+  std::filesystem::path path_;
+  layers::readable_files files_;
+  std::vector<tensor_info> tensors_;
+  std::vector<std::uint64_t> places_;  // of the tensors in the files
+  std::map<std::string, std::string> metadata_;
   layers::tensor_layout layout_;
 };
 

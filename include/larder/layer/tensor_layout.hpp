@@ -6,7 +6,6 @@
 #include <larder/format/tensor.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
-#include <larder/layer/readable_file.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -22,10 +21,9 @@ class tensor_layout {
  public:
   tensor_layout() = default;
 
-  /// `tensors` in file order, whose offsets count from `data_begin` in the file; `alignment(tensor) -> bytes` in memory.
-  template <class Alignment>
-  tensor_layout(const std::vector<tensor_group>& groups, std::span<const tensor_info> tensors, std::uint64_t data_begin,
-                Alignment alignment) {
+  /// `tensors` in file order; `place(index) -> offset` in what is read; `alignment(tensor) -> bytes` in memory.
+  template <class Place, class Alignment>
+  tensor_layout(const std::vector<tensor_group>& groups, std::span<const tensor_info> tensors, Place place, Alignment alignment) {
     layers_.reserve(groups.size());
     extents_.reserve(groups.size());
     for (const tensor_group& group : groups) {
@@ -37,7 +35,7 @@ class tensor_layout {
         tensor_info tensor = tensors[i];
         const std::uint64_t multiple = alignment(tensor);
         at = (at + multiple - 1) / multiple * multiple;
-        add(pieces, {at, data_begin + tensor.offset, tensor.size}, multiple);
+        add(pieces, {at, place(i), tensor.size}, multiple);
         tensor.offset = at;
         at += tensor.size;
         layer.tensors.push_back(std::move(tensor));
@@ -52,7 +50,9 @@ class tensor_layout {
 
   /// Fills `destination` with the bytes of layer `index` from `offset`; gaps between tensors that are not next to each other in the
   /// file are zeros.
-  void read(const readable_file& file, std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
+  /// `file`: anything with `read(offset, destination)`.
+  template <class File>
+  void read(const File& file, std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
     const std::uint64_t end = offset + destination.size();
     std::uint64_t at = offset;
     const auto clear_up_to = [&](std::uint64_t place) {  // a gap that aligns the next tensor

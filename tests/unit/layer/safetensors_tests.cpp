@@ -247,3 +247,69 @@ TEST_CASE("the door's snippet, on the real model") {
     for (auto layer : layers.pass()) CHECK(layer.size() == layer.data().size());
   CHECK(layers.weight() <= 600'000);
 }
+
+namespace {
+
+/// Three files and their index: layers lie across files, and 10 comes behind 9.
+void write_split_model(const std::filesystem::path& folder, const std::string& index = {}) {
+  write_file(folder / "model-00001-of-00003.safetensors",
+             model_bytes({{"embed.weight", "U8", "[40]", 40}, {"model.layers.9.a", "F32", "[3]", 12}}, R"({"format":"pt"})"));
+  write_file(folder / "model-00002-of-00003.safetensors",
+             model_bytes({{"model.layers.10.a", "F32", "[5]", 20}, {"model.layers.9.b", "U8", "[7]", 7}}, R"({"format":"np","more":"x"})"));
+  write_file(folder / "model-00003-of-00003.safetensors", model_bytes({{"head.weight", "U8", "[3]", 3}}));
+  write_file(folder / "model.safetensors.index.json", !index.empty() ? index : R"({"metadata":{"total_size":82},"weight_map":{
+    "embed.weight":"model-00001-of-00003.safetensors","model.layers.9.a":"model-00001-of-00003.safetensors",
+    "model.layers.10.a":"model-00002-of-00003.safetensors","model.layers.9.b":"model-00002-of-00003.safetensors",
+    "head.weight":"model-00003-of-00003.safetensors"}})");
+}
+std::string refusal_of_index(const std::filesystem::path& folder, const std::string& index) {
+  write_split_model(folder, index);
+  try {
+    larder::safetensors source(folder / "model.safetensors.index.json");
+    return "";
+  } catch (const larder::error& e) {
+    return e.what();
+  }
+}
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a model in several files is one source, by its index") {
+  const scratch_directory folder;
+  write_split_model(folder.path());
+  const larder::safetensors source(folder / "model.safetensors.index.json");
+  CHECK(layer_names(source) == std::vector<std::string>{"embed", "model.layers.9", "model.layers.10", "head"});
+  CHECK(source.tensors().size() == 5);
+  CHECK(source.path() == folder / "model.safetensors.index.json");
+  CHECK(source.metadata().at("format") == "pt");
+  CHECK(source.metadata().at("more") == "x");
+  larder::layer_cache cache{larder::safetensors(folder / "model.safetensors.index.json"), larder::max_bytes{100}};
+  for (const larder::layer& layer : cache.pass()) CHECK(matches_file(source, layer));
+  const larder::layer_info& across = source.layers()[1];
+  REQUIRE(across.tensors.size() == 2);  // of two files
+  const std::vector<std::byte> whole = read_all(source, 1);
+  for (std::size_t begin = 0; begin < whole.size(); ++begin)
+    for (std::size_t size = 1; size <= whole.size() - begin; ++size) {
+      std::vector<std::byte> piece(size);
+      source.read(1, begin, piece);
+      CHECK(std::memcmp(piece.data(), whole.data() + begin, size) == 0);
+    }
+}
+
+TEST_CASE("an index that does not say what its files hold is refused") {
+  const scratch_directory folder;
+  const auto with_map = [&](const std::string& map) { return refusal_of_index(folder.path(), R"({"weight_map":{)" + map + "}}"); };
+  const std::string first = "\"model-00001-of-00003.safetensors\"";
+  CHECK(contains(with_map("\"embed.weight\":" + first),
+                 "tensor \"model.layers.9.a\" is in model-00001-of-00003.safetensors, where the index does not have it"));
+  CHECK(contains(with_map("\"embed.weight\":" + first + ",\"model.layers.9.a\":" + first + ",\"missing\":" + first),
+                 "has 2 tensors, the index names 3 there"));
+  CHECK(contains(with_map("\"embed.weight\":\"nothing.safetensors\""), "nothing.safetensors"));
+  CHECK(contains(with_map("\"embed.weight\":\"../model-00001-of-00003.safetensors\""), "is not a plain name in the folder"));
+  CHECK(contains(refusal_of_index(folder.path(), "{}"), "it has no weight_map"));
+  write_split_model(folder.path());
+  const larder::safetensors source(folder / "model.safetensors.index.json");
+  std::filesystem::resize_file(folder / "model-00003-of-00003.safetensors", 70);
+  CHECK_THROWS_AS(read_all(source, 0), larder::error);  // a change of any of the files
+}

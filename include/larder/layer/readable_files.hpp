@@ -1,0 +1,52 @@
+#pragma once
+
+#include <larder/layer/readable_file.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace larder::layers {
+
+/// Files one behind the other as one range of bytes, each under the rules of `readable_file`. Reads may run in several threads at once.
+class readable_files {
+ public:
+  /// Where the file begins that is added.
+  std::uint64_t add(readable_file file) {
+    const std::uint64_t begin = size_;
+    size_ += file.size();
+    files_.push_back(std::move(file));
+    begins_.push_back(begin);
+    return begin;
+  }
+
+  std::span<const readable_file> files() const noexcept { return files_; }
+  std::uint64_t size() const noexcept { return size_; }
+
+  /// Fills `destination` from `offset`, which lies with all of it within the files; throws as `readable_file` does.
+  void read(std::uint64_t offset, std::span<std::byte> destination) const {
+    auto i = static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), offset) - begins_.begin()) - 1;
+    for (; !destination.empty(); ++i) {
+      const std::uint64_t at = offset - begins_[i];
+      const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(destination.size(), files_[i].size() - at));
+      if (n != 0) files_[i].read(at, destination.first(n));
+      destination = destination.subspan(n);
+      offset += n;
+    }
+  }
+
+  /// Throws `larder::error` (io) when one of them is no longer what it was when opened.
+  void check_unchanged() const {
+    for (const readable_file& file : files_) file.check_unchanged();
+  }
+
+ private:
+  std::vector<readable_file> files_;
+  std::vector<std::uint64_t> begins_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace larder::layers

@@ -1,0 +1,39 @@
+#include "model_file.hpp"
+
+#include <larder/core/error.hpp>
+#include <larder/layer/readable_files.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <doctest/doctest.h>
+
+using namespace larder_tests;
+using larder::layers::readable_file;
+using larder::layers::readable_files;
+
+TEST_CASE("files one behind the other are read as one") {
+  const scratch_directory folder;
+  readable_files files;
+  std::size_t expected = 0;
+  for (const std::string_view content : {"abc", "", "d", "efghij"}) {
+    const std::filesystem::path path = folder / std::to_string(files.files().size());
+    write_file(path, content);
+    CHECK(files.add(readable_file(path)) == expected);
+    expected += content.size();
+  }
+  const std::string whole = "abcdefghij";
+  CHECK(files.size() == whole.size());
+  for (std::size_t begin = 0; begin <= whole.size(); ++begin)
+    for (std::size_t size = 0; size <= whole.size() - begin; ++size) {
+      std::string out(size, '?');
+      files.read(begin, std::as_writable_bytes(std::span(out)));
+      CHECK(out == whole.substr(begin, size));
+    }
+  files.check_unchanged();
+  std::filesystem::resize_file(folder / "3", 2);
+  CHECK_THROWS_AS(files.check_unchanged(), larder::error);
+}
