@@ -227,8 +227,13 @@ TEST_CASE("an end of the connection, in order or not, is a network failure that 
 }
 
 TEST_CASE("sending to a server that has gone is a network failure, and no signal") {
-  redis_script server([](redis_script::peer& peer) { peer.reset(); });
+  std::atomic<bool> connected{false};  // a reset that comes sooner is a failure to connect
+  redis_script server([&](redis_script::peer& peer) {
+    support::eventually([&] { return connected.load(); });
+    peer.reset();
+  });
   redis_socket socket(at(server), patient, {});
+  connected = true;
   socket.begin({});
   CHECK(support::eventually([&] { return socket.is_stale(); }));
   for (int i = 0; i < 2; ++i) {  // the first is told of the reset, the second would raise SIGPIPE
