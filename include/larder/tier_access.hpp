@@ -122,10 +122,10 @@ class tier_access {
   bool promote(key_view key, [[maybe_unused]] const landing& whole, [[maybe_unused]] departures& gone) {
     if constexpr (lands_values) {
       if (doubtful(key)) return false;
-      tier_->loading_.supersede(key);
-      const bool stored = tier_->engine_.adopt(tier_->engine_.locate(key), whole.path(), adopt_mode::move, gone, storage::write_mode{.only_if_absent = true});
-      tier_->loading_.supersede(key);
-      return stored;
+      return tier_->superseding(key, [&] {
+        return tier_->engine_.adopt(tier_->engine_.locate(key), whole.path(), adopt_mode::move, gone,
+                                    storage::write_mode{.only_if_absent = true});
+      });
     } else {
       return false;
     }

@@ -6,6 +6,7 @@
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/sync/counter.hpp>
+#include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
 #include <larder/sync/worker_pool.hpp>
 #include <larder/sync/write_epochs.hpp>
@@ -82,7 +83,7 @@ class tiered {
         given_up = false;
         try {
           if (led) {
-            value = flights_.search(owned, flown, control, [&](auto&) { stop_if_asked(control.stop); });
+            value = flights_.search(owned, flown, control, [&](auto&) { sync::refuse_when_stopped(control.stop); });
           } else {
             joined_.add();
             value = flights_.wait(flown, control.stop);
@@ -178,7 +179,7 @@ class tiered {
     }
     const key_type owned(key);
     for (;;) {
-      stop_if_asked(stop);
+      sync::refuse_when_stopped(stop);
       const auto [flown, led] = flights_.join_or_lead(owned);
       std::optional<mapped_type> value;
       if (!led) {
@@ -190,7 +191,7 @@ class tiered {
       }
       bool loaded = false;
       const auto load_it = [&](std::optional<mapped_type>& found) {
-        stop_if_asked(stop);
+        sync::refuse_when_stopped(stop);
         loaded = true;
         found.emplace(measured(1, [&] { return runner_.template one<mapped_type>(loader, owned, stop); }));
       };
@@ -357,9 +358,6 @@ class tiered {
 
  private:
   static constexpr std::size_t most_workers = 64;
-  static void stop_if_asked(const std::stop_token& stop) {
-    if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
-  }
   /// The tiers that loads do without for now, as they take longer than loading.
   tier_choice bypassed() {
     tier_choice without{};
