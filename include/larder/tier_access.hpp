@@ -186,6 +186,11 @@ class tier_access {
     else
       return 0;
   }
+  /// The cache's statistics and the number of values dropped count anew.
+  void reset_stats() {
+    tier_->reset_stats();
+    if constexpr (queued) queue_->reset_dropped();
+  }
   void tell(departures& gone) { tier_->engine_.tell(gone); }
 
  private:

@@ -329,7 +329,6 @@ class tiered {
     snapshot.misses = misses_.load();
     snapshot.promotions = flights_.promotions();
     snapshot.joined = joined_.load();
-    snapshot.dropped -= dropped_at_reset_.load();
     cache_stats loaded;
     runner_.add_to(loaded);
     snapshot.loads = loaded.loads;
@@ -339,13 +338,7 @@ class tiered {
   }
   /// Counts anew, in the tiers as well.
   void reset_stats() {
-    std::uint64_t dropped = 0;
-    row_.fastest_first([&](auto& tier, auto) {
-      tier.cache().reset_stats();
-      dropped += tier.dropped();
-      return false;
-    });
-    dropped_at_reset_.store(dropped);
+    row_.each([](auto& tier, auto) { tier.reset_stats(); });
     runner_.reset();
     flights_.reset_promotions();
     for (sync::counter<true>* c : {&hits_, &misses_, &joined_}) c->store(0);
@@ -361,10 +354,7 @@ class tiered {
   /// The tiers that loads do without for now, as they take longer than loading.
   tier_choice bypassed() {
     tier_choice without{};
-    row_.fastest_first([&](auto& tier, auto at) {
-      without[at()] = tier.bypasses();
-      return false;
-    });
+    row_.each([&](auto& tier, auto at) { without[at()] = tier.bypasses(); });
     return without;
   }
 
@@ -389,15 +379,13 @@ class tiered {
   auto measured(std::size_t keys, Load&& load) {
     const instant begun = steady_time::now();
     auto loaded = load();
-    row_.fastest_first([cost = (steady_time::now() - begun) / static_cast<duration::rep>(keys)](auto& tier, auto) {
-      tier.note_load(cost);
-      return false;
-    });
+    const duration cost = (steady_time::now() - begun) / static_cast<duration::rep>(keys);
+    row_.each([cost](auto& tier, auto) { tier.note_load(cost); });
     return loaded;
   }
 
   row row_;
-  sync::counter<true> hits_, misses_, joined_, dropped_at_reset_;
+  sync::counter<true> hits_, misses_, joined_;
   sync::load_runner<true> runner_;
   tier_flights<row> flights_{row_};
   sync::worker_pool<> workers_{most_workers};  // last: its threads load
