@@ -6,6 +6,7 @@
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/sync/counter.hpp>
+#include <larder/sync/flight_batch.hpp>
 #include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
 #include <larder/sync/worker_pool.hpp>
@@ -219,62 +220,41 @@ class tiered {
   /// `batch_loader(const std::vector<key_type>&)`, which returns as many values in the same order, and go to every writable tier.
   template <core::iterable Keys, class BatchLoader>
   std::vector<mapped_type> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
-    using flight = typename tier_flights<row>::handle;
-    struct led_flight {
-      flight flown;
-      sync::write_epochs::read epoch;
-    };
-    std::vector<std::optional<mapped_type>> found;
-    std::vector<std::pair<std::size_t, flight>> awaited;  // places in `found`, and who brings their values
-    std::vector<key_type> asked;                          // of those
-    std::vector<key_type> mine;
-    std::vector<led_flight> led;
-    try {
-      const tier_choice without = bypassed();
+    sync::flight_batch<key_type, mapped_type, tier_flights<row>> batch(flights_);
+    std::vector<sync::write_epochs::read> epochs;  // of the flights that are led
+    const tier_choice without = bypassed();
+    batch.run([&] {
       for (const auto& key : keys) {
-        found.push_back(row_.fastest().get(key));
-        if (found.back()) continue;
-        const key_type owned(key);
-        const auto [flown, leads] = flights_.join_or_lead(owned);
-        if (leads) {
-          mine.push_back(owned);
-          led.push_back({flown, flights_.epoch_of(owned)});
+        if (std::optional<mapped_type> value = row_.fastest().get(key)) {
+          batch.add(std::move(*value));
+        } else if (batch.fly(key_type(key)) == sync::flight_role::leads) {
+          const key_type& owned = batch.keys().back();
+          epochs.push_back(flights_.epoch_of(owned));
           auto below = flights_.look_below(owned, {}, without);
-          if (below.value) {
-            flights_.land_found(owned, flown, below, led.back().epoch);
-            found.back() = std::move(below.value);
-            mine.pop_back();
-            led.pop_back();
-            continue;
-          }
-        }
-        awaited.emplace_back(found.size() - 1, flown);
-        asked.push_back(owned);
-      }
-      if (!mine.empty()) {
-        std::size_t i = 0;
-        for (auto&& each : measured(mine.size(), [&] { return runner_.batch(batch_loader, mine); })) {
-          flights_.land_loaded(mine[i], led[i].flown, std::optional<mapped_type>(std::forward<decltype(each)>(each)), led[i].epoch, without);
-          ++i;
+          if (!below.value) continue;
+          flights_.land_found(owned, batch.led().back(), below, epochs.back());
+          batch.landed(std::move(*below.value));
+          epochs.pop_back();
         }
       }
-    } catch (...) {
-      for (std::size_t i = 0; i < led.size(); ++i) flights_.fail(mine[i], led[i].flown, std::current_exception());
-      throw;
-    }
-    hits_.add(found.size() - awaited.size());
-    misses_.add(mine.size());
-    joined_.add(awaited.size() - mine.size());
-    for (std::size_t i = 0; i < awaited.size(); ++i) {
-      std::optional<mapped_type>& value = found[awaited[i].first];
-      value = flights_.wait(awaited[i].second, {});
-      if (!value)  // that was a search which found nothing
-        value = get_or_load(asked[i], [&](const key_type& key) { return mapped_type(*std::begin(batch_loader(std::vector<key_type>{key}))); });
-    }
-    std::vector<mapped_type> values;
-    values.reserve(found.size());
-    for (std::optional<mapped_type>& value : found) values.push_back(std::move(*value));
-    return values;
+      if (batch.keys().empty()) return;
+      std::size_t i = 0;
+      for (auto&& each : measured(batch.keys().size(), [&] { return runner_.batch(batch_loader, batch.keys()); })) {
+        const std::optional<mapped_type> value(std::forward<decltype(each)>(each));
+        flights_.land_loaded(batch.keys()[i], batch.led()[i], value, epochs[i], without);
+        ++i;
+      }
+    });
+    hits_.add(batch.there());
+    misses_.add(batch.keys().size());
+    joined_.add(batch.coming() - batch.keys().size());
+    return batch.values([&](const auto& flown, const std::optional<key_type>& joined) {
+      std::optional<mapped_type> value = flights_.wait(flown, {});
+      if (value) return std::move(*value);
+      return get_or_load(*joined, [&](const key_type& key) {  // that was a search which found nothing
+        return mapped_type(*std::begin(batch_loader(std::vector<key_type>{key})));
+      });
+    });
   }
 
   /// Drops the key from every writable tier; whether any had it.

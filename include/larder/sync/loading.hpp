@@ -8,6 +8,7 @@
 #include <larder/expiry/refresh_after_write.hpp>
 #include <larder/sync/context_hash.hpp>
 #include <larder/sync/cost_gate.hpp>
+#include <larder/sync/flight_batch.hpp>
 #include <larder/sync/load_lease.hpp>
 #include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
@@ -15,7 +16,6 @@
 #include <larder/sync/single_flight.hpp>
 #include <larder/sync/worker_pool.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <exception>
@@ -81,40 +81,17 @@ class loading {
 
   template <class Keys, class BatchLoader>
   std::vector<Value> get_many(Cache& cache, const Keys& keys, BatchLoader& batch_loader) {
-    struct wanted {
-      std::optional<Value> value;
-      typename flights_type::handle flown;
-    };
-    std::vector<wanted> rows;
-    std::vector<Key> mine;  // the keys that this call leads, and their flights
-    std::vector<typename flights_type::handle> flown;
-    try {
+    flight_batch<Key, Value, flights_type> batch(flights_);
+    batch.run([&] {
       for (const auto& key : keys) {
-        wanted row;
         const auto at = cache.engine_.locate(key);
-        cache.engine_.read(at, Cache::look::use, [&](const Value& value, instant) { row.value.emplace(value); });
-        if (!row.value) {
-          Key owned(key);
-          auto [handle, led] = flights_.join_or_lead(owned);
-          row.flown = handle;
-          if (led) {
-            flown.push_back(handle);
-            mine.push_back(std::move(owned));
-          } else if (std::find(flown.begin(), flown.end(), handle) == flown.end()) {
-            cache.engine_.count_join(at);
-          }
-        }
-        rows.push_back(std::move(row));
+        const auto take = [&](const Value& value, instant) { batch.add(value); };
+        if (!cache.engine_.read(at, Cache::look::use, take) && batch.fly(Key(key)) == flight_role::waits)
+          cache.engine_.count_join(at);
       }
-      land_batch(cache, mine, flown, batch_loader);
-    } catch (...) {
-      for (std::size_t i = 0; i < flown.size(); ++i) flights_.fail(mine[i], flown[i], std::current_exception());
-      throw;
-    }
-    std::vector<Value> values;
-    values.reserve(rows.size());
-    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : wait(cache, row.flown, {}));
-    return values;
+      land_batch(cache, batch.keys(), batch.led(), batch_loader);
+    });
+    return batch.values([&](const flight& flown, const auto&) { return wait(cache, flown, {}); });
   }
 
   void supersede(key_view key) noexcept { flights_.supersede(key); }
