@@ -222,7 +222,7 @@ class tiered {
   std::vector<mapped_type> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
     sync::flight_batch<key_type, mapped_type, tier_flights<row>> batch(flights_);
     std::vector<sync::write_epochs::read> epochs;  // of the flights that are led
-    const tier_choice without = bypassed();
+    std::optional<tier_choice> without;
     batch.run([&] {
       for (const auto& key : keys) {
         if (std::optional<mapped_type> value = row_.fastest().get(key)) {
@@ -230,7 +230,8 @@ class tiered {
         } else if (batch.fly(key_type(key)) == sync::flight_role::leads) {
           const key_type& owned = batch.keys().back();
           epochs.push_back(flights_.epoch_of(owned));
-          auto below = flights_.look_below(owned, {}, without);
+          if (!without) without = bypassed();
+          auto below = flights_.look_below(owned, {}, *without);
           if (!below.value) continue;
           flights_.land_found(owned, batch.led().back(), below, epochs.back());
           batch.landed(std::move(*below.value));
@@ -241,7 +242,7 @@ class tiered {
       std::size_t i = 0;
       for (auto&& each : measured(batch.keys().size(), [&] { return runner_.batch(batch_loader, batch.keys()); })) {
         const std::optional<mapped_type> value(std::forward<decltype(each)>(each));
-        flights_.land_loaded(batch.keys()[i], batch.led()[i], value, epochs[i], without);
+        flights_.land_loaded(batch.keys()[i], batch.led()[i], value, epochs[i], *without);
         ++i;
       }
     });
