@@ -21,11 +21,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <future>
 #include <initializer_list>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -205,16 +203,8 @@ class tiered {
   /// and breaks the promises of those that have not begun.
   template <class Loader>
   std::future<mapped_type> get_or_load_async(key_type key, Loader loader) {
-    auto promise = std::make_shared<std::promise<mapped_type>>();
-    std::future<mapped_type> future = promise->get_future();
-    workers_.post([this, promise, key = std::move(key), loader = std::make_shared<Loader>(std::move(loader))] {
-      try {
-        promise->set_value(get_or_load(key, *loader));
-      } catch (...) {
-        promise->set_exception(std::current_exception());
-      }
-    });
-    return future;
+    return workers_.post_promising(
+        [this, key = std::move(key), loader = std::move(loader)]() mutable { return get_or_load(key, loader); });
   }
   /// For each key of the range, in its order, its value; those that no tier has are loaded together by
   /// `batch_loader(const std::vector<key_type>&)`, which returns as many values in the same order, and go to every writable tier.
@@ -331,7 +321,6 @@ class tiered {
   }
 
  private:
-  static constexpr std::size_t most_workers = 64;
   /// The tiers that loads do without for now, as they take longer than loading.
   tier_choice bypassed() {
     tier_choice without{};
@@ -369,7 +358,7 @@ class tiered {
   sync::counter<true> hits_, misses_, joined_;
   sync::load_runner<true> runner_;
   tier_flights<row> flights_{row_};
-  sync::worker_pool<> workers_{most_workers};  // last: its threads load
+  sync::worker_pool<> workers_{sync::most_loads};  // last: its threads load
 };
 
 template <class... Arguments>

@@ -67,16 +67,8 @@ class loading {
 
   template <class Loader>
   std::future<Value> get_async(Cache& cache, Key key, Loader loader) {
-    auto promise = std::make_shared<std::promise<Value>>();
-    std::future<Value> future = promise->get_future();
-    workers_.post([this, &cache, promise, key = std::move(key), loader = std::make_shared<Loader>(std::move(loader))] {
-      try {
-        promise->set_value(get(cache, key, *loader, {}));
-      } catch (...) {
-        promise->set_exception(std::current_exception());
-      }
-    });
-    return future;
+    return workers_.post_promising(
+        [this, &cache, key = std::move(key), loader = std::move(loader)]() mutable { return get(cache, key, loader, {}); });
   }
 
   template <class Keys, class BatchLoader>
@@ -108,7 +100,6 @@ class loading {
   using flight = typename flights_type::handle;
 
   static constexpr bool refreshes = Context::set::template count<axis::refresh> != 0;
-  static constexpr std::size_t most_workers = 64;
 
   static bool refresh_due(Cache& cache, instant written) {
     if constexpr (refreshes)
@@ -258,7 +249,7 @@ class loading {
 
   flights_type flights_;
   load_runner<true> runner_;
-  worker_pool<> workers_{most_workers};
+  worker_pool<> workers_{most_loads};
 };
 
 }  // namespace larder::sync
