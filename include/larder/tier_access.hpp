@@ -62,7 +62,7 @@ class tier_access {
     if constexpr (cache_type::is_remote) {
       if (auto waiting = owed(key); waiting.known) return std::move(waiting.value);
       if (doubtful(key)) return std::nullopt;
-      return tier_->find_far(key, control, room);
+      return tier_->find(key, cache_type::look::use, control, room);
     } else {
       return get(key);
     }

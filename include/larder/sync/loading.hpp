@@ -4,7 +4,6 @@
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
-#include <larder/core/transfer.hpp>
 #include <larder/expiry/refresh_after_write.hpp>
 #include <larder/sync/context_hash.hpp>
 #include <larder/sync/cost_gate.hpp>
@@ -13,6 +12,7 @@
 #include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
 #include <larder/sync/loaded_entry.hpp>
+#include <larder/sync/read_until.hpp>
 #include <larder/sync/single_flight.hpp>
 #include <larder/sync/worker_pool.hpp>
 
@@ -45,7 +45,7 @@ class loading {
     const auto at = cache.engine_.locate(key);
     const bool without_storage = bypasses(cache.engine_);
     if (!without_storage)
-      look(cache, at, Cache::look::use, stop, [&](const Value& value, instant written) {
+      read_until(stop, cache.engine_, at, Cache::look::use, [&](const Value& value, instant written) {
         found.emplace(value);
         stale = refresh_due(cache, written);
       });
@@ -108,21 +108,6 @@ class loading {
       return false;
   }
 
-  /// A look-up, which a stop ends where it takes time: in a remote storage.
-  template <class Address, class F>
-  static void look(Cache& cache, const Address& at, typename Cache::look how, [[maybe_unused]] const std::stop_token& stop, F&& f) {
-    if constexpr (Cache::is_remote)
-      cache.engine_.read(at, how, f, transfer_control{stop, {}});
-    else
-      cache.engine_.read(at, how, f);
-  }
-  template <class Address>
-  static std::optional<Value> look_once_more(Cache& cache, const Address& at, const std::stop_token& stop = {}) {
-    std::optional<Value> value;
-    look(cache, at, Cache::look::peek, stop, [&](const Value& v, instant) { value.emplace(v); });
-    return value;
-  }
-
   /// Waits for somebody else's flight. Other processes are not waited for meanwhile, if that would keep a lease of the caller's.
   Value wait(Cache& cache, const flight& flown, const std::stop_token& stop) {
     [[maybe_unused]] const auto haste = haste_of(cache.engine_);
@@ -136,7 +121,7 @@ class loading {
       const auto at = cache.engine_.locate(key);
       auto lease = lease_of(cache.engine_, at);
       std::optional<Value> value;
-      const auto look_again = [&] { return look_once_more(cache, at, stop); };
+      const auto look_again = [&] { return find_until<Value>(stop, cache.engine_, at, Cache::look::peek); };
       if constexpr (leasing<decltype(Cache::engine_)>)
         value = wait_for_turn(lease, stop, look_again, [&] { cache.engine_.count_join(at); });
       else
@@ -178,7 +163,7 @@ class loading {
     if (mine.empty()) return;
     if constexpr (leasing<decltype(Cache::engine_)>) {
       load_in_turns(
-          cache.engine_, mine, [&](std::size_t i) { return look_once_more(cache, cache.engine_.locate(mine[i])); },
+          cache.engine_, mine, [&](std::size_t i) { return cache.find(mine[i], Cache::look::peek); },
           [&](std::size_t i, const Value& value) { flights_.land(mine[i], flown[i], value, [](const Value&) {}); },
           [&](auto& turns) {
             std::vector<Key> some;
