@@ -351,8 +351,7 @@ class cache {
   static constexpr bool is_remote = core::is_remote_storage<where>;
   static constexpr bool lands_values = requires { typename engine_type::landing; };
   using landing = typename parts::landing;
-
-  using room_type = typename detail::room_of<engine_type>::type;
+  using room_type = typename parts::room;
 
   template <class Limit>
   using limit_meant = storage::limit_meant<set, Limit>;
@@ -397,18 +396,6 @@ class cache {
         stored += store(std::get<0>(entry), Value(std::get<1>(std::forward<decltype(entry)>(entry))), mode) ? 1 : 0;
       return stored;
     }
-  }
-
-  bool commit(const Key& key, room_type&& filled) {
-    departures gone;
-    const bool stored = superseding(key, [&] {
-      if constexpr (requires { typename engine_type::room; })
-        return engine_.commit(engine_.locate(key), std::move(filled), gone);
-      else
-        return engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
-    });
-    engine_.tell(gone);
-    return stored;
   }
 
   bool erase_untold(key_view key, departures& gone) {
