@@ -130,17 +130,14 @@ class redis::store {
 
   std::optional<bytes> get(std::string_view name, const byte_range& range = {}) { return objects_.get(name, range); }
   std::optional<blob_info> head(std::string_view name) { return objects_.head(name); }
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode) {
-    return objects_.put(name, parts, mode, duration::max());
+  /// With word of each chunk, and a way to give it up before it is there.
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const transfer_control& control = {}) {
+    return put(name, parts, mode, duration::max(), control);
   }
   /// The same for an object that is of no use any more after so long: the server drops it then.
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, duration useful,
            const transfer_control& control = {}) {
     return objects_.put(name, parts, mode, useful, control);
-  }
-  /// With word of each chunk, and a way to give it up before it is there.
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const transfer_control& control) {
-    return objects_.put(name, parts, mode, duration::max(), control);
   }
   /// Hands the object to the target, with word of each chunk and a way to give up; false when there is none.
   bool fetch(std::string_view name, download_target& target, const transfer_control& control) {

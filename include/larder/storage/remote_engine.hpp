@@ -112,7 +112,7 @@ class remote_engine {
       }
       const bool in_chunks = fetching_store<store_type> && entry.payload.size() > format::entry_frame::usual_chunk;
       const std::array<bytes, 2> parts{in_chunks ? format::encode_chunked_head(entry) : format::encode_entry_head(entry), entry.payload};
-      const auto put = [&](put_mode how) { return put_until(at.name, parts, how, entry.info.expires, now, mode.control); };
+      const auto put = [&](put_mode how) { return put_object(at.name, parts, how, entry.info.expires, now, mode.control); };
       if (mode.only_if_absent && !doubts_.about(at.id.low)) {
         if (put(put_mode::create_only)) return true;
         absent_.drop(at.id.low);
@@ -278,19 +278,16 @@ class remote_engine {
     const std::string hex = id.hex();
     return std::string(folder) + hex.substr(0, 2) + "/" + hex;
   }
-  /// Stores an object that is of no use after `expires`, which the store is told if it can drop it by itself. One whose way cannot be
-  /// followed is given up before it begins, or not at all.
-  bool put_until(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now, const transfer_control* control) {
+  /// Stores an object: followed by `control`, or of no use after `expires`, which a store that drops objects by itself is told; no put
+  /// has both. One whose way cannot be followed is given up before it begins, or not at all.
+  bool put_object(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now,
+                  const transfer_control* control) {
     if (control != nullptr) {
-      if constexpr (requires { store_.put(name, parts, how, expires - now, *control); }) {
-        if (expires != no_deadline) return store_.put(name, parts, how, expires - now, *control);
-      }
       if constexpr (followed_store<store_type>) return store_.put(name, parts, how, *control);
       if (control->stop.stop_requested()) core::fail(error_cause::cancelled, "a put was not begun because a stop was requested");
     }
-    if constexpr (expiring_blob_store<store_type>) {
+    if constexpr (expiring_blob_store<store_type>)
       if (expires != no_deadline) return store_.put(name, parts, how, expires - now);
-    }
     return store_.put(name, parts, how);
   }
   /// Lets an object land in the target; false when there is none.
