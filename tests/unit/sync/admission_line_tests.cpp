@@ -22,6 +22,17 @@ void until_waiting(const Line& line, std::size_t n) {
   while (line.waiting() != n) std::this_thread::yield();
 }
 
+/// Enters with an amount that has room only when both have left that are in.
+template <class Line>
+void enter_after_both(Line& line, std::uint64_t n, std::uint64_t first, std::uint64_t second) {
+  std::thread waits([&] { line.enter(n, patiently); });
+  until_waiting(line, 1);
+  line.leave(first);
+  CHECK(line.waiting() == 1);
+  line.leave(second);
+  waits.join();
+}
+
 /// Room for so many, and for one amount of each parity at a time.
 struct one_of_each_parity {
   std::uint64_t odd = 0;
@@ -153,12 +164,7 @@ TEST_CASE("room that is taken at once keeps others waiting") {
   line.enter_at_once(8);
   line.enter_at_once(8);
   CHECK(line.room().used == 16);
-  std::thread waits([&] { line.enter(3, patiently); });
-  until_waiting(line, 1);
-  line.leave(8);
-  CHECK(line.waiting() == 1);
-  line.leave(8);
-  waits.join();
+  enter_after_both(line, 3, 8, 8);
   CHECK(line.room().used == 3);
 }
 
@@ -166,12 +172,7 @@ TEST_CASE("a room of another kind decides for itself who fits") {
   admission_line<one_of_each_parity> line(one_of_each_parity{});
   CHECK(line.enter(3, patiently));
   CHECK(line.enter(4, patiently));
-  std::thread waits([&] { line.enter(6, patiently); });
-  until_waiting(line, 1);
-  line.leave(3);
-  CHECK(line.waiting() == 1);
-  line.leave(4);
-  waits.join();
+  enter_after_both(line, 6, 3, 4);
   CHECK(line.room().even == 6);
 }
 

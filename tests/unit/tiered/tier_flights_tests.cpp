@@ -21,6 +21,15 @@ struct two_tiers {
   memory_cache far{larder::max_entries{10}};
   row tiers{near, far};
   flights searches{tiers};
+
+  /// Lands a load of 1 for "a" that began before a change.
+  template <class Change>
+  void land_after(Change&& change) {
+    const auto [flown, leads] = searches.join_or_lead("a");
+    const auto epoch = searches.epoch_of("a");
+    change();
+    searches.land_loaded("a", flown, 1, epoch, {});
+  }
 };
 
 }  // namespace
@@ -60,23 +69,19 @@ TEST_CASE("a search neither asks nor writes the tiers that it does without") {
 
 TEST_CASE("what was loaded is not stored over a write that came meanwhile") {
   two_tiers t;
-  const auto [flown, leads] = t.searches.join_or_lead("a");
-  const auto epoch = t.searches.epoch_of("a");
-  CHECK(t.searches.change("a", [&](const auto& write) {
-    CHECK(write.alone());
-    return t.tiers.put("a", 2, {});
-  }));
-  t.searches.land_loaded("a", flown, 1, epoch, {});
+  t.land_after([&] {
+    CHECK(t.searches.change("a", [&](const auto& write) {
+      CHECK(write.alone());
+      return t.tiers.put("a", 2, {});
+    }));
+  });
   CHECK(t.near.peek("a") == 2);
   CHECK(t.far.peek("a") == 2);
 }
 
 TEST_CASE("a change of everything supersedes every flight") {
   two_tiers t;
-  const auto [flown, leads] = t.searches.join_or_lead("a");
-  const auto epoch = t.searches.epoch_of("a");
-  t.searches.change_all([&] { t.near.clear(); });
-  t.searches.land_loaded("a", flown, 1, epoch, {});
+  t.land_after([&] { t.searches.change_all([&] { t.near.clear(); }); });
   CHECK_FALSE(t.near.peek("a"));
 }
 
