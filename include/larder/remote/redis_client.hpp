@@ -75,8 +75,8 @@ class redis_client {
 
   /// Throws for an answer of a type that the command does not have.
   [[noreturn]] void fail_unexpected() const {
-    core::fail(error_cause::server, settings_.address.printable() +
-                                        " gave an answer of another kind than the command has; is it a Redis server?");
+    core::fail(error_cause::server,
+               settings_.address.printable() + " gave an answer of another kind than the command has; is it a Redis server?");
   }
 
   /// Sends commands about one key (or keys of its slot) and gives each answer to `take(index, connection)`, which reads exactly
@@ -140,29 +140,13 @@ class redis_client {
     /// the last.
     template <class F>
     conversation talk(F&& f) {
-      const circuit<>::admission entry = health.admit();
-      if (!entry.refusal.empty())
-        throw send_error(error_cause::network, "a request to " + pool.address().printable() + " was not sent: " + entry.refusal,
-                         0);
-      unsigned failed = 0;
-      try {
-        conversation had = f(failed);
-        const redis_failure meant = had.refused ? meaning_of_redis_error(*had.refused) : redis_failure{};
-        if (meant.is_down)
-          health.conclude(entry, failed + 1, "answered " + std::string(meant.code));
-        else
-          health.conclude(entry, 0, {});
-        return had;
-      } catch (const send_error& failure) {
-        health.fail(entry, failure.cause(), failure.tries());
-        throw;
-      } catch (const error& failure) {
-        health.fail(entry, failure.cause(), failed + 1);
-        throw;
-      } catch (...) {
-        health.withdraw(entry);
-        throw;
-      }
+      return health.run([&] { return "a request to " + pool.address().printable(); },
+                        [&](circuit<>::outcome& went) {
+                          conversation had = f(went.failed);
+                          const redis_failure meant = had.refused ? meaning_of_redis_error(*had.refused) : redis_failure{};
+                          if (meant.is_down) went.failure = "answered " + std::string(meant.code);
+                          return had;
+                        });
     }
 
     redis_pool pool;
