@@ -75,8 +75,8 @@ class redis_objects {
 
   std::optional<blob_info> head(std::string_view name) {
     const std::string key = key_of(name);
-    const redis_reply answer = client_.ask(key, {"GETRANGE", key, "0", last_of_head}, {.lookup = true});
-    if (!answer.is(redis_reply::type::text)) fail_unexpected();
+    const redis_reply answer = client_.ask(key, {"GETRANGE", key, "0", redis_object::last_of_head}, {.lookup = true});
+    if (!answer.is(redis_reply::type::text)) client_.fail_unexpected();
     if (answer.text.empty()) return std::nullopt;
     const std::optional<redis_object> found = redis_object::decode(answer.text);
     if (!found) fail_foreign(name);
@@ -89,8 +89,7 @@ class redis_objects {
            const transfer_control& control = {}) {
     const std::string key = key_of(name);
     stop_if_asked(control, "a put was not begun");
-    std::uint64_t size = 0;
-    for (const bytes& part : parts) size += part.size();
+    const std::uint64_t size = total_size(parts);
     if (size > settings_.max_object)
       core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
                                                     std::to_string(settings_.max_object));
@@ -144,7 +143,6 @@ class redis_objects {
  private:
   static constexpr int most_looks = 4;
   static constexpr std::size_t commands_at_once = 256;
-  static constexpr std::string_view last_of_head = redis_object::last_of_head;
 
   // EVAL with the script itself, not EVALSHA: a hundred bytes on the way of a value, and no second round trip when the server
   // forgot it.
@@ -200,11 +198,11 @@ class redis_objects {
     if (range.whole()) {
       commands.push_back({"GET", key});
     } else if (range.size == 0) {
-      commands.push_back({"GETRANGE", key, "0", last_of_head});
+      commands.push_back({"GETRANGE", key, "0", redis_object::last_of_head});
     } else if (range.offset == 0) {
       commands.push_back({"GETRANGE", key, "0", end});
     } else {
-      commands.push_back({"GETRANGE", key, "0", last_of_head});
+      commands.push_back({"GETRANGE", key, "0", redis_object::last_of_head});
       commands.push_back(
           {"GETRANGE", key,
            std::to_string(redis_object::head_size + std::min<std::uint64_t>(range.offset, redis_object::largest_chunk)), end});
@@ -393,7 +391,6 @@ class redis_objects {
                    client_.settings().address.printable() + " will refuse puts when it is full: its maxmemory-policy evicts " +
                        "nothing of this cache; set it to allkeys-lru" + (policy == "noeviction" ? "" : ", or give time_to_live"));
   }
-  [[noreturn]] void fail_unexpected() const { client_.fail_unexpected(); }
   [[noreturn]] void fail_foreign(std::string_view name) const {
     core::fail(error_cause::corruption, "what lies under " + settings_.key_prefix + std::string(name) +
                                             " is not a whole object of larder's; it is not used");
