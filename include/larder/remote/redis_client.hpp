@@ -85,9 +85,7 @@ class redis_client {
   template <class Take>
   void run(std::string_view key, std::span<const redis_command> commands, Take&& take, const redis_exchange& how = {}) {
     servers& mine = servers_.get();
-    group all{mine.of_slot(redis_slot(key)), false, std::vector<std::size_t>(commands.size())};
-    std::iota(all.commands.begin(), all.commands.end(), std::size_t{0});
-    run_groups(mine, std::move(all), commands, take, how);
+    run_at(mine, mine.of_slot(redis_slot(key)), commands, take, how);
   }
   /// One command, one reply.
   redis_reply ask(std::string_view key, const redis_command& command, const redis_exchange& how = {}) {
@@ -104,9 +102,7 @@ class redis_client {
     servers& mine = servers_.get();
     for (server* const each : mine.all())
       f([this, &mine, each](std::span<const redis_command> commands, auto&& take, const redis_exchange& how) {
-        group all{each, false, std::vector<std::size_t>(commands.size())};
-        std::iota(all.commands.begin(), all.commands.end(), std::size_t{0});
-        this->run_groups(mine, std::move(all), commands, take, how);
+        this->run_at(mine, each, commands, take, how);
       });
   }
 
@@ -280,11 +276,13 @@ class redis_client {
     return settings.lookup_budget.count() > 0 ? redis_socket::clock::now() + settings.lookup_budget : time_point::max();
   }
 
+  /// Sends all of the commands to one server, and what it redirects to where that leads.
   template <class Take>
-  void run_groups(servers& mine, group first, std::span<const redis_command> commands, Take& take, const redis_exchange& how) {
+  void run_at(servers& mine, server* first, std::span<const redis_command> commands, Take& take, const redis_exchange& how) {
     const time_point answer_by = how.lookup ? answer_by_of(settings_) : time_point::max();
     std::vector<group> now;
-    now.push_back(std::move(first));
+    now.push_back({first, false, std::vector<std::size_t>(commands.size())});
+    std::iota(now.front().commands.begin(), now.front().commands.end(), std::size_t{0});
     for (int redirected = 0; !now.empty(); ++redirected) {
       if (redirected > most_redirections)
         core::fail(error_cause::server, "a request was redirected more than " + std::to_string(most_redirections) +
