@@ -1,8 +1,8 @@
 // Objects against a real redis-server, which is started here (else skipped, with a word), and against a scripted one.
 
 #include <larder/remote/redis_objects.hpp>
+#include <larder/testing/storage_conformance.hpp>
 #include <support/redis_script.hpp>
-#include <support/redis_server.hpp>
 
 #include <algorithm>
 #include <array>
@@ -20,9 +20,16 @@
 
 #include <doctest/doctest.h>
 
+#include "support/patient_timeouts.hpp"
+#include "support/pattern.hpp"
+#include "support/redis_missing.hpp"
+#include "support/redis_server.hpp"
+#include "support/refusal.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 using larder::blob_info;
 using larder::byte_range;
 using larder::bytes;
@@ -30,25 +37,12 @@ using larder::error_cause;
 using larder::put_mode;
 using larder::remote::redis_client;
 using larder::remote::redis_object;
-using larder::remote::redis_object_settings;
 using larder::remote::redis_objects;
 using larder::remote::redis_settings;
-using support::redis_server;
 
 constexpr std::uint32_t chunk = 4096;
 constexpr std::uint64_t largest = 2'000'000;  // bytes of an object
 constexpr std::string_view prefix = "p[*]:";  // as a pattern it would not mean itself
-
-bool missing() {
-  if (redis_server::installed()) return false;
-  MESSAGE("skipped: redis-server is not installed");
-  return true;
-}
-
-struct keeping_sink final : larder::error_sink {
-  void report(error_cause cause, const std::string& message) noexcept override { told.emplace_back(cause, message); }
-  std::vector<std::pair<error_cause, std::string>> told;
-};
 
 /// Objects of a server's, and what the server itself says of them.
 struct objects_at {
@@ -82,35 +76,19 @@ struct objects_at {
   static redis_settings settings_of(const redis_server& of) {
     redis_settings out;
     out.address = of.address();
-    out.login.timeouts = {.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
+    out.login.timeouts = patient;
     return out;
   }
   const redis_server& server;
-  keeping_sink sink;
+  larder::testing::error_log sink;
   redis_client client;
   redis_objects objects;
 };
 
-std::string pattern(std::size_t size, std::uint32_t seed = 1) {
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
-  return text;
-}
-/// The failure's cause; none: there was none.
-template <class F>
-std::optional<error_cause> cause_of(F&& f) {
-  try {
-    f();
-  } catch (const larder::error& failure) {
-    return failure.cause();
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 TEST_CASE("an object of at most a chunk lies behind its head, under one key") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{chunk}}) {
@@ -133,7 +111,7 @@ TEST_CASE("an object of at most a chunk lies behind its head, under one key") {
 }
 
 TEST_CASE("a larger object lies in chunks under its version, which go with it") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   for (const auto& [size, chunks] :
@@ -152,11 +130,11 @@ TEST_CASE("a larger object lies in chunks under its version, which go with it") 
   CHECK(at.put("o", pattern(10'000)));
   CHECK(at.objects.erase("o"));
   CHECK(at.keys() == 0);
-  CHECK(at.sink.told.empty());
+  CHECK(at.sink.events().empty());
 }
 
 TEST_CASE("a range is what it is of the whole, within a chunk, over the borders of chunks and beyond the end") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   for (const std::size_t size : {std::size_t{100}, std::size_t{chunk}, std::size_t{3 * chunk + 5}}) {
@@ -182,7 +160,7 @@ TEST_CASE("a range is what it is of the whole, within a chunk, over the borders 
 }
 
 TEST_CASE("an object that lost a chunk serves what it has, is absent once the lost one is asked for, and is cleared away then") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   const std::string text = pattern(3 * chunk);
@@ -205,7 +183,7 @@ TEST_CASE("an object that lost a chunk serves what it has, is absent once the lo
 }
 
 TEST_CASE("of many that create one object one does, and the others leave nothing") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   for (const std::size_t size : {std::size_t{100}, std::size_t{2 * chunk + 1}}) {
     CAPTURE(size);
@@ -229,12 +207,12 @@ TEST_CASE("of many that create one object one does, and the others leave nothing
       CHECK(at.objects.erase("o"));
       CHECK(at.keys() == 0);
     }
-    CHECK(at.sink.told.empty());
+    CHECK(at.sink.events().empty());
   }
 }
 
 TEST_CASE("a listing tells the objects under a prefix, each once, and nothing that is none") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   std::map<std::string, std::uint64_t> expected;
@@ -257,7 +235,7 @@ TEST_CASE("a listing tells the objects under a prefix, each once, and nothing th
 
 TEST_CASE("a key that the server names twice, in a page or in two, is told once") {
   const redis_object::head_type head = redis_object::make(7, chunk).encode();
-  support::redis_script server([&](support::redis_script::peer& peer) {
+  redis_script server([&](redis_script::peer& peer) {
     for (std::vector<std::string> words = peer.command(); !words.empty(); words = peer.command()) {
       if (words[0] == "SCAN")
         peer.say(std::string("*2\r\n$1\r\n") + (words[1] == "0" ? "5" : "0") + "\r\n*2\r\n$6\r\np[*]:a\r\n$6\r\np[*]:a\r\n");
@@ -270,7 +248,7 @@ TEST_CASE("a key that the server names twice, in a page or in two, is told once"
   redis_settings settings;
   settings.address = {"127.0.0.1", server.port(), {}};
   redis_client client(settings);
-  keeping_sink sink;
+  larder::testing::error_log sink;
   redis_objects objects(client, sink, {std::string(prefix), chunk, 0ms, largest});
   std::vector<std::string> told;
   objects.list("", [&](std::string_view name, const blob_info& info) {
@@ -281,7 +259,7 @@ TEST_CASE("a key that the server names twice, in a page or in two, is told once"
 }
 
 TEST_CASE("what others left under a key is corrupt, and gives way to a put") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   server.ask({"SET", at.key("o"), "nothing of larder's, though it is longer than a head"});
@@ -295,7 +273,7 @@ TEST_CASE("what others left under a key is corrupt, and gives way to a put") {
 
 TEST_CASE(
     "an object goes when it is of no more use, or after the time that all have, whichever is sooner, and so do its chunks") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   const auto left = [&](const std::string& key) { return std::chrono::milliseconds(server.ask({"PTTL", key}).number); };
   objects_at ever(server);
@@ -320,17 +298,17 @@ TEST_CASE(
 TEST_CASE("each request of a look-up has the look-up's time, also the one for the chunks") {
   const redis_object object = redis_object::make(3 * chunk, chunk);
   const redis_object::head_type head = object.encode();
-  support::redis_script server([&](support::redis_script::peer& peer) {
+  redis_script server([&](redis_script::peer& peer) {
     if (peer.command().empty()) return;
     peer.say("$32\r\n" + std::string(reinterpret_cast<const char*>(head.data()), head.size()) + "\r\n");
     peer.linger_on();  // not a word about the chunks
   });
   redis_settings settings;
   settings.address = {"127.0.0.1", server.port(), {}};
-  settings.login.timeouts = {.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
+  settings.login.timeouts = patient;
   settings.lookup_budget = 2s;
   redis_client client(settings);
-  keeping_sink sink;
+  larder::testing::error_log sink;
   redis_objects objects(client, sink, {std::string(prefix), chunk, 0ms, largest});
   CHECK(cause_of([&] { objects.get("a", {}); }) == error_cause::timeout);
   larder::remote_report report;
@@ -340,7 +318,7 @@ TEST_CASE("each request of a look-up has the look-up's time, also the one for th
 }
 
 TEST_CASE("an object beyond the largest is neither sent nor taken, and a name that is none is not asked for") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   CHECK(cause_of([&] { at.put("o", std::string(largest + 1, 'x')); }) == error_cause::invalid_argument);
@@ -358,14 +336,14 @@ TEST_CASE("an object beyond the largest is neither sent nor taken, and a name th
 }
 
 TEST_CASE("a server that will be full one day and evicts nothing is told of, once, before the first put") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server({"--maxmemory", "100mb", "--maxmemory-policy", "noeviction"});
   objects_at at(server);
   CHECK(at.get("o") == std::nullopt);
-  CHECK(at.sink.told.empty());
+  CHECK(at.sink.events().empty());
   CHECK(at.put("o", "x"));
   CHECK(at.put("o", "y"));
-  REQUIRE(at.sink.told.size() == 1);
-  CHECK(at.sink.told[0].first == error_cause::no_space);
-  CHECK(at.sink.told[0].second.find("allkeys-lru") != std::string::npos);
+  REQUIRE(at.sink.events().size() == 1);
+  CHECK(at.sink.events()[0].cause == error_cause::no_space);
+  CHECK(at.sink.events()[0].message.find("allkeys-lru") != std::string::npos);
 }

@@ -2,7 +2,6 @@
 
 #include <larder/remote/redis_pool.hpp>
 #include <support/redis_script.hpp>
-#include <support/redis_server.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -18,6 +17,7 @@
 #include <doctest/doctest.h>
 
 #include "support/eventually.hpp"
+#include "support/patient_timeouts.hpp"
 
 namespace {
 
@@ -32,10 +32,11 @@ using support::redis_script;
 
 redis_login login_of(std::chrono::milliseconds first_byte) {
   redis_login out;
-  out.timeouts = {.connect = 20'000ms, .first_byte = first_byte, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
+  out.timeouts = support::patient;
+  out.timeouts.first_byte = first_byte;
   return out;
 }
-const redis_login patient = login_of(20'000ms);
+const redis_login patient = login_of(support::patient.first_byte);
 
 /// Answers every command with the connection's number.
 struct counting_server {
