@@ -20,6 +20,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/blob_objects.hpp"
 #include "support/patient_timeouts.hpp"
 #include "support/pattern.hpp"
 #include "support/redis_missing.hpp"
@@ -44,10 +45,12 @@ constexpr std::uint32_t chunk = 4096;
 constexpr std::uint64_t largest = 2'000'000;  // bytes of an object
 constexpr std::string_view prefix = "p[*]:";  // as a pattern it would not mean itself
 
-/// Objects of a server's, and what the server itself says of them.
-struct objects_at {
-  explicit objects_at(const redis_server& of, std::chrono::milliseconds time_to_live = 0ms)
-      : server(of), client(settings_of(of)), objects(client, sink, {std::string(prefix), chunk, time_to_live, largest}) {}
+/// Objects at an address.
+struct objects_of {
+  explicit objects_of(larder::remote::redis_address address, std::chrono::milliseconds time_to_live = 0ms,
+                      std::chrono::milliseconds lookup_budget = 0ms)
+      : client(settings_of(std::move(address), lookup_budget)),
+        objects(client, sink, {std::string(prefix), chunk, time_to_live, largest}) {}
 
   bool put(std::string_view name, std::string_view text, put_mode mode = put_mode::replace,
            larder::duration useful = larder::duration::max()) {
@@ -56,15 +59,33 @@ struct objects_at {
     return objects.put(name, parts, mode, useful);
   }
   std::optional<std::string> get(std::string_view name, const byte_range& range = {}) {
-    const std::optional<bytes> found = objects.get(name, range);
-    return found ? std::optional<std::string>(found->text()) : std::nullopt;
+    return support::get(objects, name, range);
   }
-  std::map<std::string, std::uint64_t> list(std::string_view of) {
-    std::map<std::string, std::uint64_t> out;
-    objects.list(of,
-                 [&](std::string_view name, const blob_info& info) { CHECK(out.emplace(std::string(name), info.size).second); });
+  std::map<std::string, std::uint64_t> list(std::string_view under) { return listed(objects, under); }
+
+  larder::remote_report report() const {
+    larder::remote_report out;
+    client.add_to(out);
     return out;
   }
+
+  static redis_settings settings_of(larder::remote::redis_address address, std::chrono::milliseconds lookup_budget) {
+    redis_settings out;
+    out.address = std::move(address);
+    out.login.timeouts = patient;
+    out.lookup_budget = lookup_budget;
+    return out;
+  }
+  larder::testing::error_log sink;
+  redis_client client;
+  redis_objects objects;
+};
+
+/// Objects of a server's, and what the server itself says of them.
+struct objects_at : objects_of {
+  explicit objects_at(const redis_server& of, std::chrono::milliseconds time_to_live = 0ms)
+      : objects_of(of.address(), time_to_live), server(of) {}
+
   std::string key(std::string_view name) const { return std::string(prefix) + std::string(name); }
   redis_object head(std::string_view name) const {
     const std::optional<redis_object> found = redis_object::decode(server.ask({"GETRANGE", key(name), "0", "31"}).text);
@@ -73,16 +94,7 @@ struct objects_at {
   }
   std::int64_t keys() const { return server.ask({"DBSIZE"}).number; }
 
-  static redis_settings settings_of(const redis_server& of) {
-    redis_settings out;
-    out.address = of.address();
-    out.login.timeouts = patient;
-    return out;
-  }
   const redis_server& server;
-  larder::testing::error_log sink;
-  redis_client client;
-  redis_objects objects;
 };
 
 }  // namespace
@@ -176,6 +188,12 @@ TEST_CASE("an object that lost a chunk serves what it has, is absent once the lo
     CHECK_FALSE(at.objects.head("o"));
     CHECK(at.get("other") == text);
   }
+  // What lies beyond the list of chunks in which one was lost is not asked for.
+  at.put("o", pattern(300 * chunk));
+  CHECK(server.ask({"DEL", at.head("o").chunk_key(prefix, "o", 1)}).number == 1);
+  const std::uint64_t before = at.report().requests;
+  CHECK(at.get("o") == std::nullopt);
+  CHECK(at.report().requests - before == 6);  // the head, a list, the head again; then the head goes, and the chunks in two lists
   // A chunk that others shortened is no chunk.
   at.put("o", text);
   server.ask({"SET", at.head("o").chunk_key(prefix, "o", 1), "short"});
@@ -245,17 +263,13 @@ TEST_CASE("a key that the server names twice, in a page or in two, is told once"
         peer.say("-ERR This instance has cluster support disabled\r\n");
     }
   });
-  redis_settings settings;
-  settings.address = {"127.0.0.1", server.port(), {}};
-  redis_client client(settings);
-  larder::testing::error_log sink;
-  redis_objects objects(client, sink, {std::string(prefix), chunk, 0ms, largest});
+  objects_of at({"127.0.0.1", server.port(), {}});
   std::vector<std::string> told;
-  objects.list("", [&](std::string_view name, const blob_info& info) {
+  at.objects.list("", [&](std::string_view name, const blob_info& info) {
     told.push_back(std::string(name) + ':' + std::to_string(info.size));
   });
   CHECK(told == std::vector<std::string>{"a:7"});
-  objects.list("b", [&](std::string_view, const blob_info&) { FAIL("what was not asked for is told"); });
+  at.objects.list("b", [&](std::string_view, const blob_info&) { FAIL("what was not asked for is told"); });
 }
 
 TEST_CASE("what others left under a key is corrupt, and gives way to a put") {
@@ -303,18 +317,10 @@ TEST_CASE("each request of a look-up has the look-up's time, also the one for th
     peer.say("$32\r\n" + std::string(reinterpret_cast<const char*>(head.data()), head.size()) + "\r\n");
     peer.linger_on();  // not a word about the chunks
   });
-  redis_settings settings;
-  settings.address = {"127.0.0.1", server.port(), {}};
-  settings.login.timeouts = patient;
-  settings.lookup_budget = 2s;
-  redis_client client(settings);
-  larder::testing::error_log sink;
-  redis_objects objects(client, sink, {std::string(prefix), chunk, 0ms, largest});
-  CHECK(cause_of([&] { objects.get("a", {}); }) == error_cause::timeout);
-  larder::remote_report report;
-  client.add_to(report);
-  CHECK(report.requests == 2);
-  CHECK(report.lookups_over_budget == 1);
+  objects_of at({"127.0.0.1", server.port(), {}}, 0ms, 2s);
+  CHECK(cause_of([&] { at.get("a"); }) == error_cause::timeout);
+  CHECK(at.report().requests == 2);
+  CHECK(at.report().lookups_over_budget == 1);
 }
 
 TEST_CASE("an object beyond the largest is neither sent nor taken, and a name that is none is not asked for") {
