@@ -47,6 +47,11 @@ constexpr remote_timeouts endless{.connect = 0ms, .first_byte = 0ms, .stall = 0m
 
 redis_address at(const redis_script& server) { return {"127.0.0.1", server.port(), {}}; }
 
+/// To each command.
+void answer_x(redis_script::peer& peer) {
+  while (!peer.command().empty()) peer.say("x");
+}
+
 void send(redis_socket& socket, std::string_view text) { socket.send({&text, 1}); }
 /// The next bytes, at most so many.
 std::string receive(redis_socket& socket, std::size_t most = 1000) {
@@ -266,9 +271,7 @@ TEST_CASE("an answer that stands still ends with its limit, and so does what nob
 }
 
 TEST_CASE("an exchange that takes too long in all ends with its limit, though bytes keep coming") {
-  redis_script server([](redis_script::peer& peer) {
-    while (!peer.command().empty()) peer.say("x");
-  });
+  redis_script server(answer_x);
   remote_timeouts limits = patient;
   limits.total = 80ms;
   redis_socket socket(at(server), limits, {});
@@ -284,9 +287,7 @@ TEST_CASE("an exchange that takes too long in all ends with its limit, though by
 }
 
 TEST_CASE("each exchange has its own stop") {
-  redis_script server([](redis_script::peer& peer) {
-    while (!peer.command().empty()) peer.say("x");
-  });
+  redis_script server(answer_x);
   std::stop_source stop;
   redis_socket socket(at(server), patient, stop.get_token());
   socket.begin(stop.get_token());
