@@ -8,7 +8,7 @@ namespace larder::remote {
 
 inline constexpr std::size_t random_mark_size = 32;
 
-/// 128 random bits in hexadecimal, by which a writer knows its own object again, and a holder its lock.
+/// 128 random bits in hexadecimal, by which a writer knows its own object again.
 inline std::string random_mark() {
   std::random_device device;
   std::string text;
