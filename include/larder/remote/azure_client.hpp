@@ -64,11 +64,10 @@ class azure_client {
 
   /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
   std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
-    if (reads_nothing(wanted.range, largest_offset)) return part_of_nothing(head(name, wanted.stop), wanted.if_match);
     http_request request = at("GET", name);
     request.max_body = where_.max_object;
     return remote::read_part(
-        std::move(request), wanted, {where_.max_object, largest_offset},
+        std::move(request), wanted, {where_.max_object, largest_offset}, [&] { return head(name, wanted.stop); },
         [&](const http_request& asked) { return without_quirk(asked, transport_->send(asked)); },
         [&](const http_response& answer) { return says_absent(answer); },
         [](const http_request& asked, const http_response& answer) { azure_answer::fail(asked, answer); },

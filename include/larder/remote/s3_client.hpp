@@ -53,11 +53,10 @@ class s3_client {
 
   /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
   std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
-    if (reads_nothing(wanted.range, largest_offset)) return part_of_nothing(head(name, wanted.stop), wanted.if_match);
     http_request request = at("GET", name);
     request.max_body = where_.max_object;
     return remote::read_part(
-        std::move(request), wanted, {where_.max_object, largest_offset},
+        std::move(request), wanted, {where_.max_object, largest_offset}, [&] { return head(name, wanted.stop); },
         [&](const http_request& asked) {
           http_response answer = transport_->send(asked);
           if (answer.status == 200 || answer.status == 206) bucket_seen_.store(true, std::memory_order_relaxed);

@@ -177,11 +177,11 @@ class webdav::client {
 
   std::optional<remote::part_read> read(std::string_view name, const remote::part_wanted& wanted,
                                         std::uint64_t largest_object) {
-    if (remote::reads_nothing(wanted.range)) return remote::part_of_nothing(head(name, wanted.stop), wanted.if_match);
     remote::http_request request = at("GET", name);
     request.max_body = max_object_;
     return remote::read_part(
-        std::move(request), wanted, {largest_object}, [&](const remote::http_request& asked) { return transport_->send(asked); },
+        std::move(request), wanted, {largest_object}, [&] { return head(name, wanted.stop); },
+        [&](const remote::http_request& asked) { return transport_->send(asked); },
         [](const remote::http_response& answer) { return remote::is_absent(answer.status); },
         [](const remote::http_request& asked, const remote::http_response& answer) { remote::fail_status(asked, answer); });
   }
