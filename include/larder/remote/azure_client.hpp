@@ -91,8 +91,7 @@ class azure_client {
     const std::uint64_t size = total_size(parts);
     check_size(size);
     if (size <= where_.block_size) return put_whole(name, parts, mode, stop);
-    return admits(name, size, mode) &&
-           put_in_parts(*this, name, parts, mode, {where_.block_size, azure_container::most_blocks}, stop);
+    return put_in_parts(*this, name, parts, mode, {where_.block_size, azure_container::most_blocks}, stop);
   }
 
   bool erase(std::string_view name) {
@@ -139,9 +138,9 @@ class azure_client {
 
   /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is
   /// what decides. Throws when they could not be read back.
-  bool admits(std::string_view name, std::uint64_t size, put_mode mode) {
+  bool admits(std::string_view name, std::uint64_t size, put_mode mode, const std::stop_token& stop = {}) {
     check_size(size);
-    return mode != put_mode::create_only || !head(name);
+    return mode != put_mode::create_only || !head(name, stop);
   }
   /// A new upload of the object, to which any threads put parts. Sends nothing; one that is never committed needs no end.
   std::string begin_upload(std::string_view name) const {

@@ -79,9 +79,8 @@ class s3_client {
     check_blob_name(name);
     const std::uint64_t size = total_size(parts);
     check_size(size);
-    if (size > where_.part_size)
-      return admits(name, size, mode) && put_in_parts(*this, name, parts, mode, {where_.part_size, max_parts}, stop);
-    if (mode == put_mode::create_only && where_.condition != s3_conditional_put::yes && head(name)) return false;
+    if (size > where_.part_size) return put_in_parts(*this, name, parts, mode, {where_.part_size, max_parts}, stop);
+    if (mode == put_mode::create_only && where_.condition != s3_conditional_put::yes && head(name, stop)) return false;
     return put_whole(name, parts, mode, stop);
   }
 
@@ -128,9 +127,9 @@ class s3_client {
 
   /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is
   /// what decides. Throws when they could not be read back.
-  bool admits(std::string_view name, std::uint64_t size, put_mode mode) {
+  bool admits(std::string_view name, std::uint64_t size, put_mode mode, const std::stop_token& stop = {}) {
     check_size(size);
-    return mode != put_mode::create_only || !head(name);
+    return mode != put_mode::create_only || !head(name, stop);
   }
 
   /// Begins an upload in parts. Nothing of it is visible before it is committed; give it up by `abort_upload` otherwise.
@@ -151,7 +150,8 @@ class s3_client {
 
   /// Uploads the part with this index (from 0 on; 10,000 at most, each but the last 5 MiB at least); its tag, for the commit.
   /// Parts may go in any order, at once, and again.
-  std::string put_part(std::string_view name, const std::string& upload, std::size_t index, std::span<const bytes> part) {
+  std::string put_part(std::string_view name, const std::string& upload, std::size_t index, std::span<const bytes> part,
+                       const std::stop_token& stop = {}) {
     if (index >= max_parts)
       core::fail(error_cause::invalid_argument,
                  "an upload to S3 has at most " + std::to_string(max_parts) + " parts; make them larger");
@@ -159,6 +159,7 @@ class s3_client {
     request.target.query = "partNumber=" + std::to_string(index + 1) + "&uploadId=" + percent_encoded_value(id_of(upload));
     request.body = part;
     request.has_body = true;
+    request.stop = stop;
     const http_response answer = transport_->send(request);
     if (answer.status != 200) fail_s3(request, answer, s3_code(answer));
     const std::string_view tag = answer.header("etag").value_or("");

@@ -108,7 +108,7 @@ class webdav::client {
     if (const std::uint64_t size = total_size(parts); size > max_object_)
       core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
                                                     std::to_string(max_object_) + ", and could not be read back; raise max_object");
-    if (mode == put_mode::create_only && head(name)) return false;  // spares the upload; MOVE is what decides
+    if (mode == put_mode::create_only && head(name, stop)) return false;  // spares the upload; MOVE is what decides
     if (!plain_.load(std::memory_order_relaxed)) {
       // Nobody else writes there: `~` is in no object's name.
       const std::string beside = std::string(name) + "~" + remote::random_mark();
