@@ -45,11 +45,10 @@ struct part_read {
 };
 
 /// A protocol's client that reads parts: `read_part(name, wanted) -> optional<part_read>`, nothing when there is no such
-/// object. Throws as `get` does. `head` is the one of a `blob_store`: for objects whose size no part says.
+/// object. Throws as `get` does. To an empty range it says how large the object is.
 template <class C>
 concept part_reading_client = requires(C client, const std::string_view name, const part_wanted& wanted) {
   { client.read_part(name, wanted) } -> std::same_as<std::optional<part_read>>;
-  { client.head(name) } -> std::same_as<std::optional<blob_info>>;
 };
 
 /// An ETag that `If-Match` can compare: weak ones never match, by RFC 9110.
@@ -118,7 +117,11 @@ template <class Head, class Send, class SaysAbsent, class Fail,
           class Describe = part_head (*)(const http_request&, const http_response&)>
 std::optional<part_read> read_part(http_request request, const part_wanted& wanted, const part_limits& limits, Head head,
                                    Send send, SaysAbsent says_absent, Fail fail, Describe describe = &describe_any_part) {
-  if (reads_nothing(wanted.range, limits.largest_offset)) return part_of_nothing(head(), wanted.if_match);
+  if (reads_nothing(wanted.range, limits.largest_offset)) {
+    std::optional<part_read> nothing = part_of_nothing(head(), wanted.if_match);
+    if (nothing) check_object_size(request, nothing->head, limits.largest_object);
+    return nothing;
+  }
   byte_range range = wanted.range;
   if (last_byte(range) > limits.largest_offset) range.size = std::numeric_limits<std::uint64_t>::max();
   if (!range.whole()) request.range = range;

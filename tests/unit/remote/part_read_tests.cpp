@@ -72,16 +72,15 @@ struct protocol {
   int heads = 0;
 };
 
-/// A client that is one as far as parts go.
+/// A client that is one as far as parts go, and one that cannot say that there is none.
 struct reader {
   std::optional<part_read> read_part(std::string_view, const part_wanted&) { return {}; }
-  std::optional<blob_info> head(std::string_view, std::stop_token = {}) { return {}; }
 };
-struct blind_reader {
-  std::optional<part_read> read_part(std::string_view, const part_wanted&) { return {}; }
+struct sure_reader {
+  part_read read_part(std::string_view, const part_wanted&) { return {}; }
 };
 static_assert(remote::part_reading_client<reader>);
-static_assert(!remote::part_reading_client<blind_reader>);
+static_assert(!remote::part_reading_client<sure_reader>);
 
 struct lent final : remote::body_target {
   std::span<std::byte> room(const http_response&, std::uint64_t) override { return std::as_writable_bytes(std::span(memory)); }
@@ -303,6 +302,9 @@ TEST_CASE("a part of an object larger than the protocol takes is refused") {
   CHECK(cause_of([&] { (void)p.read({.range = {3, 5}}, {19}); }) == error_cause::server);
   p.answer(answer_of(200, {{"content-length", "20"}}, "34567"));  // without ranges; the transport has cut it
   CHECK(cause_of([&] { (void)p.read({.range = {3, 5}}, {19}); }) == error_cause::server);
+  CHECK(p.read({.range = {3, 0}}, {7}));  // by the look-up, which finds 7 bytes
+  CHECK(cause_of([&] { (void)p.read({.range = {3, 0}}, {6}); }) == error_cause::server);
+  CHECK(cause_of([&] { (void)p.read({.range = {100, 5}}, {6, 99}); }) == error_cause::server);
 }
 
 TEST_CASE("a part lands in the room that is lent for it") {
