@@ -89,7 +89,7 @@ class azure_client {
 
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop = {}) {
     const std::uint64_t size = total_size(parts);
-    check_size(size);
+    check_can_be_read_back(size, where_.max_object);
     if (size <= where_.block_size) return put_whole(name, parts, mode, stop);
     return put_in_parts(*this, name, parts, mode, {where_.block_size, azure_container::most_blocks}, stop);
   }
@@ -139,7 +139,7 @@ class azure_client {
   /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is
   /// what decides. Throws when they could not be read back.
   bool admits(std::string_view name, std::uint64_t size, put_mode mode, const std::stop_token& stop = {}) {
-    check_size(size);
+    check_can_be_read_back(size, where_.max_object);
     return mode != put_mode::create_only || !head(name, stop);
   }
   /// A new upload of the object, to which any threads put parts. Sends nothing; one that is never committed needs no end.
@@ -243,13 +243,6 @@ class azure_client {
     request.has_body = true;
     request.headers.push_back({"x-ms-lease-action", action});
     return request;
-  }
-
-  void check_size(std::uint64_t size) const {
-    if (size > where_.max_object)
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
-                                                    std::to_string(where_.max_object) +
-                                                    ", and could not be read back; raise max_object");
   }
 
   /// Gives the request its body and the digest by which the service checks that it arrived.

@@ -78,6 +78,13 @@ inline void check_object_size(const http_request& request, const part_head& head
                                         " are taken; raise max_object if it may be that large");
 }
 
+/// Throws when an object to put is larger than what is taken.
+inline void check_can_be_read_back(std::uint64_t size, std::uint64_t max_object) {
+  if (size > max_object)
+    core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
+                                                  std::to_string(max_object) + ", and could not be read back; raise max_object");
+}
+
 /// Whether no GET can ask for the range: no `Range` says that nothing is wanted, and beyond `largest_offset` the service's
 /// numbers end.
 constexpr bool reads_nothing(const byte_range& range,

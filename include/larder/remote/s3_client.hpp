@@ -78,7 +78,7 @@ class s3_client {
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop = {}) {
     check_blob_name(name);
     const std::uint64_t size = total_size(parts);
-    check_size(size);
+    check_can_be_read_back(size, where_.max_object);
     if (size > where_.part_size) return put_in_parts(*this, name, parts, mode, {where_.part_size, max_parts}, stop);
     if (mode == put_mode::create_only && where_.condition != s3_conditional_put::yes && head(name, stop)) return false;
     return put_whole(name, parts, mode, stop);
@@ -128,7 +128,7 @@ class s3_client {
   /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is
   /// what decides. Throws when they could not be read back.
   bool admits(std::string_view name, std::uint64_t size, put_mode mode, const std::stop_token& stop = {}) {
-    check_size(size);
+    check_can_be_read_back(size, where_.max_object);
     return mode != put_mode::create_only || !head(name, stop);
   }
 
@@ -233,12 +233,6 @@ class s3_client {
 
   static constexpr std::uint64_t largest_offset = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-  void check_size(std::uint64_t size) const {
-    if (size > where_.max_object)
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
-                                                    std::to_string(where_.max_object) +
-                                                    ", and could not be read back; raise max_object");
-  }
   static http_request request_to(std::string method, url target) {
     http_request request;
     request.method = std::move(method);

@@ -105,9 +105,7 @@ class webdav::client {
 
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop = {}) {
     remote::check_blob_name(name);
-    if (const std::uint64_t size = total_size(parts); size > max_object_)
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
-                                                    std::to_string(max_object_) + ", and could not be read back; raise max_object");
+    remote::check_can_be_read_back(total_size(parts), max_object_);
     if (mode == put_mode::create_only && head(name, stop)) return false;  // spares the upload; MOVE is what decides
     if (!plain_.load(std::memory_order_relaxed)) {
       // Nobody else writes there: `~` is in no object's name.

@@ -160,6 +160,14 @@ TEST_CASE("an object that says it is larger than what is taken is refused, and t
   CHECK(support::says(refused, "GET https://h/o: the object has 11 bytes where at most 10 are taken"));
 }
 
+TEST_CASE("an object that could not be read back is not to be put, and the message says how large it is and what to raise") {
+  remote::check_can_be_read_back(0, 0);
+  remote::check_can_be_read_back(10, 10);
+  const support::refusal refused = support::refusal_of([] { remote::check_can_be_read_back(11, 10); });
+  CHECK(refused.cause == error_cause::invalid_argument);
+  CHECK(support::says(refused, "11 bytes is larger than max_object, 10, and could not be read back; raise max_object"));
+}
+
 TEST_CASE("a range without bytes, or where a service's numbers have ended, is no range to ask for") {
   CHECK(reads_nothing({0, 0}));
   CHECK(reads_nothing({5, 0}, 10));
