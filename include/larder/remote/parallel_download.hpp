@@ -195,10 +195,6 @@ class parallel_download {
   static void stop_if_asked(const std::stop_token& stop) {
     if (stop.stop_requested()) core::fail(error_cause::cancelled, "a transfer was given up because a stop was requested");
   }
-  static bool may_be_repeated(const error& e) noexcept {
-    return e.cause() == error_cause::network || e.cause() == error_cause::timeout || e.cause() == error_cause::server;
-  }
-
   /// By which the same version can be asked for; nothing where it cannot.
   static std::string_view comparable(std::string_view etag) noexcept {
     return is_strong_etag(etag) ? etag : std::string_view{};

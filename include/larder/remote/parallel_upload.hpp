@@ -88,9 +88,7 @@ class parallel_upload {
       try {
         return client.put_part(name, id, index, part, stop);
       } catch (const error& e) {
-        const bool may_be_repeated =
-            e.cause() == error_cause::network || e.cause() == error_cause::timeout || e.cause() == error_cause::server;
-        if (!may_be_repeated || tries >= settings_.barren_tries) throw;
+        if (!may_be_repeated(e) || tries >= settings_.barren_tries) throw;
       }
     }
   }
