@@ -1,3 +1,12 @@
-// The one main() of all doctest executables.
+// The one main() of all doctest executables, and what the build tells them.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "support/shared_folder.hpp"
+
+std::filesystem::path support::shared_folder() {
+  const char* const told = std::getenv("LARDER_SHARED_DIR");
+  return told != nullptr ? told : LARDER_SHARED_DIR;
+}

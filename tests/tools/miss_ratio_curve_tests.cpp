@@ -2,6 +2,7 @@
 
 #include "simulate/sized_value.hpp"
 #include "simulate/trace_reader.hpp"
+#include "support/shared_folder.hpp"
 
 #include <larder/larder.hpp>
 
@@ -9,7 +10,6 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -20,10 +20,7 @@ namespace {
 
 using larder::hit_ratio_curve;
 
-std::filesystem::path traces() {
-  if (const char* shared = std::getenv("LARDER_SHARED_DIR")) return std::filesystem::path(shared) / "traces";
-  return std::filesystem::path(LARDER_SHARED_DIR) / "traces";
-}
+std::filesystem::path traces() { return support::shared_folder() / "traces"; }
 
 /// An LRU cache over the keys of a trace, which are small numbers: a ring through an array. Refuses what is larger than itself.
 class exact_lru {

@@ -23,7 +23,6 @@
 #include <limits>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -339,12 +338,9 @@ gguf_header parse_gguf_header(Read&& read, std::uint64_t file_size, std::string_
     if (!header.metadata.try_emplace(std::move(key), std::move(value)).second) refuse(file, what + " is given twice");
   }
   header.alignment = read_alignment(file, header);
-  std::set<std::string, std::less<>> names;
-  for (std::uint64_t i = 0; i < tensors; ++i) {
-    header.tensors.push_back(read_tensor(in, file, i));
-    if (!names.insert(header.tensors.back().name).second)
-      refuse(file, "two tensors are named " + printable_name(header.tensors.back().name));
-  }
+  for (std::uint64_t i = 0; i < tensors; ++i) header.tensors.push_back(read_tensor(in, file, i));
+  if (const tensor_info* const twice = repeated_tensor(header.tensors))
+    refuse(file, "two tensors are named " + printable_name(twice->name));
   header.data_begin = *aligned(in.at(), header.alignment);  // the header ends within 2^28
   check_layout(file, header, file_size);
   return header;

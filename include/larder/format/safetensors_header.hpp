@@ -11,6 +11,7 @@
 // Cost: one pass of simdjson and a sort of the tensors by offset.
 
 #include <larder/core/error.hpp>
+#include <larder/format/json_object.hpp>
 #include <larder/format/tensor.hpp>
 #include <larder/format/tensor_name.hpp>
 
@@ -175,12 +176,7 @@ inline std::map<std::string, std::string> read_metadata(std::string_view file, c
 }
 
 inline void check_layout(std::string_view file, std::vector<tensor_info>& tensors, std::uint64_t data_size) {
-  std::vector<const tensor_info*> by_name;
-  by_name.reserve(tensors.size());
-  for (const tensor_info& t : tensors) by_name.push_back(&t);
-  std::sort(by_name.begin(), by_name.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
-  for (std::size_t i = 1; i < by_name.size(); ++i)
-    if (by_name[i - 1]->name == by_name[i]->name) refuse(file, "two tensors are named " + printable_name(by_name[i]->name));
+  if (const tensor_info* const twice = repeated_tensor(tensors)) refuse(file, "two tensors are named " + printable_name(twice->name));
 
   std::sort(tensors.begin(), tensors.end(), [](const tensor_info& a, const tensor_info& b) {
     if (a.offset != b.offset) return a.offset < b.offset;
@@ -228,18 +224,9 @@ inline safetensors_header parse_safetensors_header(std::span<const std::byte> js
     refuse(file, "a header of " + std::to_string(json.size()) + " bytes does not fit a file of " + std::to_string(file_size));
   if (json.empty() || json[0] != std::byte{'{'}) refuse(file, "the header does not begin with '{'");
 
-  constexpr std::size_t deepest = 8;
   simdjson::dom::parser parser;
-  if (const auto error = parser.allocate(json.size(), deepest); error != simdjson::SUCCESS)
-    core::fail(error_cause::invalid_argument, std::string(file) + ": no memory for a header of " + std::to_string(json.size()) + " bytes");
-  simdjson::dom::element root;
-  const auto error = parser.parse(reinterpret_cast<const char*>(json.data()), json.size(), true).get(root);
-  if (error == simdjson::DEPTH_ERROR) refuse(file, "the header is nested deeper than " + std::to_string(deepest));
-  if (error == simdjson::UTF8_ERROR) refuse(file, "the header is not UTF-8");
-  if (error != simdjson::SUCCESS) refuse(file, std::string("the header is not JSON: ") + simdjson::error_message(error));
-  simdjson::dom::object object;
-  if (root.get(object) != simdjson::SUCCESS) refuse(file, "the header is not an object");
-
+  const simdjson::dom::object object =
+      parse_json_object(parser, json, "the header", [&](const std::string& why) { refuse(file, why); });
   safetensors_header header;
   header.data_begin = safetensors_prefix + json.size();
   bool has_metadata = false;

@@ -6,6 +6,7 @@
 // Cost: one pass of simdjson and a tree of the tensors' names.
 
 #include <larder/core/error.hpp>
+#include <larder/format/json_object.hpp>
 #include <larder/format/tensor_name.hpp>
 
 #include <cstddef>
@@ -32,17 +33,8 @@ inline safetensors_index parse_safetensors_index(std::span<const std::byte> json
   };
   if (json.size() > safetensors_index_limit)
     refuse("it has " + std::to_string(json.size()) + " bytes, more than " + std::to_string(safetensors_index_limit));
-  constexpr std::size_t deepest = 8;
   simdjson::dom::parser parser;
-  if (parser.allocate(json.size(), deepest) != simdjson::SUCCESS)
-    core::fail(error_cause::invalid_argument,
-               std::string(file) + ": no memory for an index of " + std::to_string(json.size()) + " bytes");
-  simdjson::dom::element root;
-  const auto error = parser.parse(reinterpret_cast<const char*>(json.data()), json.size(), true).get(root);
-  if (error == simdjson::DEPTH_ERROR) refuse("it is nested deeper than " + std::to_string(deepest));
-  if (error != simdjson::SUCCESS) refuse(std::string("it is not JSON: ") + simdjson::error_message(error));
-  simdjson::dom::object object;
-  if (root.get(object) != simdjson::SUCCESS) refuse("it is not an object");
+  const simdjson::dom::object object = parse_json_object(parser, json, "it", refuse);
   safetensors_index index;
   bool has_map = false;
   for (const auto member : object) {

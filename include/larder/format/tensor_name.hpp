@@ -3,10 +3,14 @@
 // What a tensor may be called, whatever the file that names it: names become file and object names elsewhere, and end at a NUL
 // in C code.
 
+#include <larder/format/tensor.hpp>
+
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace larder::format {
 
@@ -41,6 +45,17 @@ inline std::string tensor_name_fault(std::string_view name) {
     begin = end + 1;
   }
   return {};
+}
+
+/// A tensor whose name another one has, too; null when there is none.
+inline const tensor_info* repeated_tensor(std::span<const tensor_info> tensors) {
+  std::vector<const tensor_info*> by_name;
+  by_name.reserve(tensors.size());
+  for (const tensor_info& t : tensors) by_name.push_back(&t);
+  std::sort(by_name.begin(), by_name.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
+  const auto found =
+      std::adjacent_find(by_name.begin(), by_name.end(), [](const auto* a, const auto* b) { return a->name == b->name; });
+  return found == by_name.end() ? nullptr : *found;
 }
 
 }  // namespace larder::format

@@ -1,15 +1,15 @@
 #pragma once
 
-// Layers out of a GGUF file. A layer's memory holds its tensors in file order, aligned as the file aligns them, so that kernels
-// which ask for that can use them in place; a layer whose tensors are neighbours in the file is one read. Nothing is mapped: a file
-// that shrinks is an error, not SIGBUS.
+// Layers out of a GGUF file. A layer's memory holds its tensors in file order, aligned as the file aligns them (up to the page that a
+// layer begins with), so that kernels which ask for that can use them in place. Nothing is mapped: a file that shrinks is an error, not
+// SIGBUS.
 
 #include <larder/format/gguf_header.hpp>
 #include <larder/format/tensor.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/readable_file.hpp>
-#include <larder/layer/tensor_layout.hpp>
+#include <larder/layer/tensor_files.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +19,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,49 +34,48 @@ class gguf {
 
   /// Layers by `f(tensor's name) -> layer's name`.
   template <class F>
-  gguf(std::filesystem::path path, group_by<F> grouping) : file_(std::move(path)) {
-    static_assert(std::is_convertible_v<std::invoke_result_t<F&, std::string_view>, std::string> ||
-                      std::is_constructible_v<std::string, std::invoke_result_t<F&, std::string_view>>,
-                  "larder: group_by needs a function that takes a tensor's name and gives its layer's name");
-    read_header();
-    lay_out(layers::group_tensors(header_.tensors, grouping.f));
+  gguf(std::filesystem::path path, group_by<F> grouping) : path_(std::move(path)) {
+    open();
+    lay_out(layers::group_tensors(tensors(), grouping));
   }
 
   /// Layers by a list; tensors that it does not name are left out.
-  gguf(std::filesystem::path path, const std::vector<layer_group>& list) : file_(std::move(path)) {
-    read_header();
-    lay_out(layers::group_tensors(header_.tensors, list, file_.path().string()));
+  gguf(std::filesystem::path path, const std::vector<layer_group>& list) : path_(std::move(path)) {
+    open();
+    lay_out(layers::group_tensors(tensors(), list, path_.string()));
   }
 
-  std::span<const layer_info> layers() const noexcept { return layout_.layers(); }
+  std::span<const layer_info> layers() const noexcept { return files_.layers(); }
 
   /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when the file changed.
   void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
-    layout_.read(file_, index, offset, destination);
-    file_.check_unchanged();
+    files_.read(index, offset, destination);
   }
 
   /// Every tensor of the file in file order; offsets count from the begin of the file's data.
-  std::span<const tensor_info> tensors() const noexcept { return header_.tensors; }
+  std::span<const tensor_info> tensors() const noexcept { return files_.tensors(); }
   /// The header's entries: `std::get<std::string>(source.metadata().at("general.architecture"))`.
-  const std::map<std::string, format::gguf_value, std::less<>>& metadata() const noexcept { return header_.metadata; }
-  const std::filesystem::path& path() const noexcept { return file_.path(); }
+  const std::map<std::string, format::gguf_value, std::less<>>& metadata() const noexcept { return metadata_; }
+  const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
-  void read_header() {
-    header_ = format::parse_gguf_header([this](std::uint64_t offset, std::span<std::byte> out) { file_.read(offset, out); },
-                                        file_.size(), file_.path().string());
-    file_.check_unchanged();
+  void open() {
+    layers::readable_file file(path_);
+    format::gguf_header header = format::parse_gguf_header(
+        [&file](std::uint64_t offset, std::span<std::byte> out) { file.read(offset, out); }, file.size(), path_.string());
+    file.check_unchanged();
+    alignment_ = header.alignment;
+    metadata_ = std::move(header.metadata);
+    files_.add(std::move(file), std::move(header.tensors), header.data_begin);
   }
   void lay_out(const std::vector<layers::tensor_group>& groups) {
-    layout_ = layers::tensor_layout(
-        groups, header_.tensors, [this](std::size_t i) { return header_.data_begin + header_.tensors[i].offset; },
-        [this](const tensor_info&) { return header_.alignment; });
+    files_.lay_out(groups, [this](const tensor_info&) { return alignment_; });
   }
 
-  layers::readable_file file_;
-  format::gguf_header header_;
-  layers::tensor_layout layout_;
+  std::filesystem::path path_;
+  layers::tensor_files files_;
+  std::uint64_t alignment_ = 0;
+  std::map<std::string, format::gguf_value, std::less<>> metadata_;
 };
 
 static_assert(layer_source<gguf>);

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -71,13 +72,16 @@ struct tensor_group {
   std::vector<std::size_t> tensors;
 };
 
-/// Groups by `f(name)`, in the order of use.
+/// Groups by a function of the names, in the order of use.
 template <class F>
-std::vector<tensor_group> group_tensors(std::span<const tensor_info> tensors, F&& f) {
+std::vector<tensor_group> group_tensors(std::span<const tensor_info> tensors, group_by<F>& grouping) {
+  static_assert(std::is_convertible_v<std::invoke_result_t<F&, std::string_view>, std::string> ||
+                    std::is_constructible_v<std::string, std::invoke_result_t<F&, std::string_view>>,
+                "larder: group_by needs a function that takes a tensor's name and gives its layer's name");
   std::vector<tensor_group> groups;
   std::unordered_map<std::string, std::size_t> by_name;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    std::string name(f(std::string_view(tensors[i].name)));
+    std::string name(grouping.f(std::string_view(tensors[i].name)));
     const auto [place, is_new] = by_name.try_emplace(std::move(name), groups.size());
     if (is_new) groups.push_back({place->first, {}});
     groups[place->second].tensors.push_back(i);

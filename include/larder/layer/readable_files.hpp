@@ -11,7 +11,8 @@
 
 namespace larder::layers {
 
-/// Files one behind the other as one range of bytes, each under the rules of `readable_file`. Reads may run in several threads at once.
+/// Files one behind the other as one range of bytes, each under the rules of `readable_file`: a read throws when one that it touches was
+/// changed. Reads may run in several threads at once.
 class readable_files {
  public:
   /// Where the file begins that is added.
@@ -23,7 +24,7 @@ class readable_files {
     return begin;
   }
 
-  std::span<const readable_file> files() const noexcept { return files_; }
+  std::size_t count() const noexcept { return files_.size(); }
   std::uint64_t size() const noexcept { return size_; }
 
   /// Fills `destination` from `offset`, which lies with all of it within the files; throws as `readable_file` does.
@@ -32,7 +33,10 @@ class readable_files {
     for (; !destination.empty(); ++i) {
       const std::uint64_t at = offset - begins_[i];
       const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(destination.size(), files_[i].size() - at));
-      if (n != 0) files_[i].read(at, destination.first(n));
+      if (n != 0) {
+        files_[i].read(at, destination.first(n));
+        files_[i].check_unchanged();
+      }
       destination = destination.subspan(n);
       offset += n;
     }

@@ -11,8 +11,7 @@
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/readable_file.hpp>
-#include <larder/layer/readable_files.hpp>
-#include <larder/layer/tensor_layout.hpp>
+#include <larder/layer/tensor_files.hpp>
 
 #include <array>
 #include <cstddef>
@@ -22,7 +21,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -39,29 +37,25 @@ class safetensors {
   /// Layers by `f(tensor's name) -> layer's name`.
   template <class F>
   safetensors(std::filesystem::path path, group_by<F> grouping) : path_(std::move(path)) {
-    static_assert(std::is_convertible_v<std::invoke_result_t<F&, std::string_view>, std::string> ||
-                      std::is_constructible_v<std::string, std::invoke_result_t<F&, std::string_view>>,
-                  "larder: group_by needs a function that takes a tensor's name and gives its layer's name");
     open();
-    lay_out(layers::group_tensors(tensors_, grouping.f));
+    lay_out(layers::group_tensors(tensors(), grouping));
   }
 
   /// Layers by a list; tensors that it does not name are left out.
   safetensors(std::filesystem::path path, const std::vector<layer_group>& list) : path_(std::move(path)) {
     open();
-    lay_out(layers::group_tensors(tensors_, list, path_.string()));
+    lay_out(layers::group_tensors(tensors(), list, path_.string()));
   }
 
-  std::span<const layer_info> layers() const noexcept { return layout_.layers(); }
+  std::span<const layer_info> layers() const noexcept { return files_.layers(); }
 
   /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when the file changed.
   void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
-    layout_.read(files_, index, offset, destination);
-    files_.check_unchanged();
+    files_.read(index, offset, destination);
   }
 
   /// Every tensor in file order, files in the order of their names; offsets count from the begin of their file's data.
-  std::span<const tensor_info> tensors() const noexcept { return tensors_; }
+  std::span<const tensor_info> tensors() const noexcept { return files_.tensors(); }
   /// The `__metadata__` of the header; of several files what their headers have, the first file's word counting.
   const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
   const std::filesystem::path& path() const noexcept { return path_; }
@@ -83,14 +77,14 @@ class safetensors {
     std::map<std::string, std::size_t> expected;  // tensors, by file
     for (const auto& [tensor, where] : index) ++expected[where];
     for (const auto& [name, count] : expected) {
-      const std::size_t first = tensors_.size();
+      const std::size_t first = tensors().size();
       add(path_.parent_path() / name);
-      for (const tensor_info& tensor : std::span(tensors_).subspan(first))
+      for (const tensor_info& tensor : tensors().subspan(first))
         if (const auto found = index.find(tensor.name); found == index.end() || found->second != name)
           core::fail(error_cause::corruption, path_.string() + ": tensor " + format::printable_name(tensor.name) + " is in " + name +
                                                   ", where the index does not have it");
-      if (tensors_.size() - first != count)
-        core::fail(error_cause::corruption, path_.string() + ": " + name + " has " + std::to_string(tensors_.size() - first) +
+      if (tensors().size() - first != count)
+        core::fail(error_cause::corruption, path_.string() + ": " + name + " has " + std::to_string(tensors().size() - first) +
                                                 " tensors, the index names " + std::to_string(count) + " there");
     }
   }
@@ -103,25 +97,16 @@ class safetensors {
     file.read(prefix.size(), json);
     file.check_unchanged();
     format::safetensors_header header = format::parse_safetensors_header(json, file.size(), name);
-    const std::uint64_t data_begin = files_.add(std::move(file)) + header.data_begin;
-    for (tensor_info& tensor : header.tensors) {
-      places_.push_back(data_begin + tensor.offset);
-      tensors_.push_back(std::move(tensor));
-    }
     metadata_.merge(header.metadata);
+    files_.add(std::move(file), std::move(header.tensors), header.data_begin);
   }
-
   void lay_out(const std::vector<layers::tensor_group>& groups) {
-    layout_ = layers::tensor_layout(
-        groups, tensors_, [this](std::size_t i) { return places_[i]; }, [](const tensor_info& t) { return alignment_of(t.dtype); });
+    files_.lay_out(groups, [](const tensor_info& t) { return alignment_of(t.dtype); });
   }
 
   std::filesystem::path path_;
-  layers::readable_files files_;
-  std::vector<tensor_info> tensors_;
-  std::vector<std::uint64_t> places_;  // of the tensors in the files
+  layers::tensor_files files_;
   std::map<std::string, std::string> metadata_;
-  layers::tensor_layout layout_;
 };
 
 static_assert(layer_source<safetensors>);

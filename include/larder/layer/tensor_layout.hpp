@@ -1,7 +1,7 @@
 #pragma once
 
-// Where the tensors of a file lie in their layers' memory: one after the other in file order, each where it may begin. Neighbours
-// in the file are read by one call straight to their place.
+// Where the tensors of a file lie in their layers' memory: one after the other in file order, each where it may begin. What touches
+// in the file and in memory is read by one call straight to its place.
 
 #include <larder/format/tensor.hpp>
 #include <larder/layer/layer_grouping.hpp>
@@ -35,7 +35,7 @@ class tensor_layout {
         tensor_info tensor = tensors[i];
         const std::uint64_t multiple = alignment(tensor);
         at = (at + multiple - 1) / multiple * multiple;
-        add(pieces, {at, place(i), tensor.size}, multiple);
+        add(pieces, {at, place(i), tensor.size});
         tensor.offset = at;
         at += tensor.size;
         layer.tensors.push_back(std::move(tensor));
@@ -48,9 +48,8 @@ class tensor_layout {
 
   std::span<const layer_info> layers() const noexcept { return layers_; }
 
-  /// Fills `destination` with the bytes of layer `index` from `offset`; gaps between tensors that are not next to each other in the
-  /// file are zeros.
-  /// `file`: anything with `read(offset, destination)`.
+  /// Fills `destination` with the bytes of layer `index` from `offset`; gaps between tensors are zeros. `file`: anything with
+  /// `read(offset, destination)`.
   template <class File>
   void read(const File& file, std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
     const std::uint64_t end = offset + destination.size();
@@ -79,18 +78,14 @@ class tensor_layout {
     std::uint64_t size;
   };
 
-  /// Joins what lies as far apart in the file as in memory, the padding of a format that aligns its tensors included.
-  static void add(std::vector<extent>& pieces, const extent& next, std::uint64_t multiple) {
+  /// Joins what touches both in memory and in the file.
+  static void add(std::vector<extent>& pieces, const extent& next) {
     if (next.size == 0) return;
-    if (!pieces.empty()) {
-      extent& last = pieces.back();
-      const std::uint64_t gap = next.memory - (last.memory + last.size);
-      if (gap < multiple && next.file - last.file == next.memory - last.memory) {
-        last.size = next.memory + next.size - last.memory;
-        return;
-      }
-    }
-    pieces.push_back(next);
+    if (!pieces.empty() && pieces.back().memory + pieces.back().size == next.memory &&
+        pieces.back().file + pieces.back().size == next.file)
+      pieces.back().size += next.size;
+    else
+      pieces.push_back(next);
   }
 
   std::vector<layer_info> layers_;

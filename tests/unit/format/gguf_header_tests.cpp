@@ -6,7 +6,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +19,7 @@
 #include <doctest/doctest.h>
 
 #include "support/gguf_file.hpp"
+#include "support/shared_folder.hpp"
 
 namespace {
 
@@ -274,12 +274,7 @@ TEST_CASE("changed bytes are refused, or give tensors inside the file") {
 }
 
 TEST_CASE("a real file is read, and refused where bytes of it went through a text conversion") {
-#ifdef LARDER_SHARED_DIR
-  const char* const told = std::getenv("LARDER_SHARED_DIR");
-  const std::filesystem::path folder = std::filesystem::path(told != nullptr ? told : LARDER_SHARED_DIR) / "real" / "gguf";
-#else
-  const std::filesystem::path folder;
-#endif
+  const std::filesystem::path folder = support::shared_folder() / "real" / "gguf";
   if (!std::filesystem::is_directory(folder)) {
     MESSAGE("skipped: the real inputs are not here");
     return;

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -59,16 +58,6 @@ inline std::vector<file_tensor> equal_layers(std::size_t count, std::size_t size
   for (std::size_t i = 0; i < count; ++i)
     tensors.push_back({"model.layers." + std::to_string(i) + ".weight", "U8", "[" + std::to_string(size) + "]", size});
   return tensors;
-}
-
-/// Where the real inputs are: the environment's LARDER_SHARED_DIR, else where the build was told.
-inline std::filesystem::path real_input(const std::string& name) {
-  if (const char* directory = std::getenv("LARDER_SHARED_DIR")) return std::filesystem::path(directory) / "real" / name;
-#ifdef LARDER_SHARED_DIR
-  return std::filesystem::path(LARDER_SHARED_DIR) / "real" / name;
-#else
-  return {};
-#endif
 }
 
 }  // namespace larder_tests

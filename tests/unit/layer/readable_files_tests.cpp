@@ -20,7 +20,7 @@ TEST_CASE("files one behind the other are read as one") {
   readable_files files;
   std::size_t expected = 0;
   for (const std::string_view content : {"abc", "", "d", "efghij"}) {
-    const std::filesystem::path path = folder / std::to_string(files.files().size());
+    const std::filesystem::path path = folder / std::to_string(files.count());
     write_file(path, content);
     CHECK(files.add(readable_file(path)) == expected);
     expected += content.size();
@@ -36,4 +36,8 @@ TEST_CASE("files one behind the other are read as one") {
   files.check_unchanged();
   std::filesystem::resize_file(folder / "3", 2);
   CHECK_THROWS_AS(files.check_unchanged(), larder::error);
+  std::string out(3, '?');
+  files.read(0, std::as_writable_bytes(std::span(out)));  // of a file that is as it was
+  CHECK(out == "abc");
+  CHECK_THROWS_AS(files.read(3, std::as_writable_bytes(std::span(out).first(2))), larder::error);
 }

@@ -1,4 +1,5 @@
 #include "model_file.hpp"
+#include "support/shared_folder.hpp"
 
 #include <larder/core/units.hpp>
 #include <larder/layer/layer_cache.hpp>
@@ -218,8 +219,8 @@ TEST_CASE("what is no readable file is an error that names it") {
 }
 
 TEST_CASE("the door's snippet, on the real model") {
-  const std::filesystem::path path = real_input("safetensors/silero_vad_16k.safetensors");
-  if (path.empty() || !std::filesystem::exists(path)) {
+  const std::filesystem::path path = support::shared_folder() / "real/safetensors/silero_vad_16k.safetensors";
+  if (!std::filesystem::exists(path)) {
     MESSAGE("SKIPPED: no real inputs; set LARDER_SHARED_DIR to the directory that holds real/safetensors/silero_vad_16k.safetensors");
     return;
   }
