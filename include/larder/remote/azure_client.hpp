@@ -64,11 +64,10 @@ class azure_client {
 
   /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
   std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
-    if (reads_nothing(wanted.range, largest_offset)) return part_of_nothing(head(name, wanted.stop), wanted.if_match);
     http_request request = at("GET", name);
     request.max_body = where_.max_object;
     return remote::read_part(
-        std::move(request), wanted, {where_.max_object, largest_offset},
+        std::move(request), wanted, {where_.max_object, largest_offset}, [&] { return head(name, wanted.stop); },
         [&](const http_request& asked) { return without_quirk(asked, transport_->send(asked)); },
         [&](const http_response& answer) { return says_absent(answer); },
         [](const http_request& asked, const http_response& answer) { azure_answer::fail(asked, answer); },
@@ -90,10 +89,9 @@ class azure_client {
 
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop = {}) {
     const std::uint64_t size = total_size(parts);
-    check_size(size);
+    check_can_be_read_back(size, where_.max_object);
     if (size <= where_.block_size) return put_whole(name, parts, mode, stop);
-    return admits(name, size, mode) &&
-           put_in_parts(*this, name, parts, mode, {where_.block_size, azure_container::most_blocks}, stop);
+    return put_in_parts(*this, name, parts, mode, {where_.block_size, azure_container::most_blocks}, stop);
   }
 
   bool erase(std::string_view name) {
@@ -140,9 +138,9 @@ class azure_client {
 
   /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is
   /// what decides. Throws when they could not be read back.
-  bool admits(std::string_view name, std::uint64_t size, put_mode mode) {
-    check_size(size);
-    return mode != put_mode::create_only || !head(name);
+  bool admits(std::string_view name, std::uint64_t size, put_mode mode, const std::stop_token& stop = {}) {
+    check_can_be_read_back(size, where_.max_object);
+    return mode != put_mode::create_only || !head(name, stop);
   }
   /// A new upload of the object, to which any threads put parts. Sends nothing; one that is never committed needs no end.
   std::string begin_upload(std::string_view name) const {
@@ -245,13 +243,6 @@ class azure_client {
     request.has_body = true;
     request.headers.push_back({"x-ms-lease-action", action});
     return request;
-  }
-
-  void check_size(std::uint64_t size) const {
-    if (size > where_.max_object)
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
-                                                    std::to_string(where_.max_object) +
-                                                    ", and could not be read back; raise max_object");
   }
 
   /// Gives the request its body and the digest by which the service checks that it arrived.

@@ -37,40 +37,22 @@ class object_transfers {
   bool fetch(Client& client, std::string_view name, download_target& target, const transfer_control& control) {
     return download_.fetch(client, name, target, control);
   }
-  /// In one request, or in parts side by side where the object is larger than a part and the client takes parts. A client
-  /// that can say beforehand that an object cannot be put has `admits(name, size, mode) -> bool`; one whose put can be given up
-  /// while it is under way takes a `std::stop_token` after the mode.
+  /// In one request, or in parts side by side where the object is larger than a part and the client takes parts. The client's
+  /// `put` takes a `std::stop_token` after the mode, by which it can be given up while it is under way.
   template <class Client>
   bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode,
            const transfer_control& control = {}) {
-    if constexpr (part_uploading_client<Client>) {
-      if (const std::uint64_t size = total_size(content); size > settings_.part_size) {
-        if constexpr (requires { client.admits(name, size, mode); })
-          if (!client.admits(name, size, mode)) return false;
-        return upload_.put(client, name, content, mode, control);
-      }
-    }
     const std::uint64_t size = total_size(content);
-    stop_if_asked(control);
+    if constexpr (part_uploading_client<Client>)
+      if (size > settings_.part_size) return upload_.put(client, name, content, mode, control);
+    if (control.stop.stop_requested()) core::fail(error_cause::cancelled, "a put was not begun because a stop was requested");
     if (control.progress) control.progress(0, size);
-    const bool stored = put_at_once(client, name, content, mode, control);
+    const bool stored = client.put(name, content, mode, control.stop);
     if (stored && control.progress) control.progress(size, size);
     return stored;
   }
 
  private:
-  static void stop_if_asked(const transfer_control& control) {
-    if (control.stop.stop_requested()) core::fail(error_cause::cancelled, "a put was not begun because a stop was requested");
-  }
-  template <class Client>
-  static bool put_at_once(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode,
-                          const transfer_control& control) {
-    if constexpr (requires { client.put(name, content, mode, control.stop); })
-      return client.put(name, content, mode, control.stop);
-    else
-      return client.put(name, content, mode);
-  }
-
   static const transfer_settings& checked(const transfer_settings& settings) {
     settings.check();
     return settings;

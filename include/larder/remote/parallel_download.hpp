@@ -195,8 +195,9 @@ class parallel_download {
   static void stop_if_asked(const std::stop_token& stop) {
     if (stop.stop_requested()) core::fail(error_cause::cancelled, "a transfer was given up because a stop was requested");
   }
-  static bool may_be_repeated(const error& e) noexcept {
-    return e.cause() == error_cause::network || e.cause() == error_cause::timeout || e.cause() == error_cause::server;
+  /// By which the same version can be asked for; nothing where it cannot.
+  static std::string_view comparable(std::string_view etag) noexcept {
+    return is_strong_etag(etag) ? etag : std::string_view{};
   }
 
   template <class Client>
@@ -212,9 +213,11 @@ class parallel_download {
       bytes beginning = start.take(std::move(*first));
       if (!total && beginning.size() < settings_.first_request) total = beginning.size();
       if (!total) {
-        const std::optional<blob_info> info = client.head(name);
-        if (!info) return false;
-        total = info->size;
+        const std::optional<part_read> nothing =
+            client.read_part(name, {.range = {0, 0}, .if_match = comparable(etag), .stop = control.stop});
+        if (!nothing) return false;
+        if (nothing->changed) throw object_changed{};
+        total = nothing->head.total;
       }
       transfer<Client> work{&client, name, &target, {*total, etag}, {}, &progress};
       if (beginning.size() > *total)
@@ -302,7 +305,7 @@ class parallel_download {
       const byte_budget::lease turn = budget_->take(part.room.size() - from, stop);
       try {
         section_target into(part, work.object, *work.progress);
-        const std::string_view tag = is_strong_etag(work.object.etag) ? std::string_view(work.object.etag) : std::string_view{};
+        const std::string_view tag = comparable(work.object.etag);
         std::optional<part_read> answer =
             work.client->read_part(work.name, {{part.offset + from, part.room.size() - from}, tag, &into, stop});
         if (!answer || answer->changed) throw object_changed{};

@@ -38,11 +38,13 @@ class parallel_upload {
   template <part_uploading_client Client>
   bool put(Client& client, std::string_view name, std::span<const bytes> content, put_mode mode,
            const transfer_control& control = {}) {
-    const std::vector<std::vector<bytes>> parts = parts_of(content, part_size_for(total_size(content)));
+    const std::uint64_t size = total_size(content);
+    if (!client.admits(name, size, mode, control.stop)) return false;
+    const std::vector<std::vector<bytes>> parts = parts_of(content, part_size_for(size));
     const std::string id = client.begin_upload(name);
     try {
       std::vector<std::string> tags(parts.size());
-      progress_meter progress{&control, total_size(content)};
+      progress_meter progress{&control, size};
       progress.advance(0);
       streams_->run(parts.size(), settings_.streams, control.stop, [&](std::size_t i, const std::stop_token& stop) {
         tags[i] = send(client, name, id, i, parts[i], stop);
@@ -84,11 +86,9 @@ class parallel_upload {
     for (unsigned tries = 1;; ++tries) {
       if (stop.stop_requested()) core::fail(error_cause::cancelled, "an upload was given up because a stop was requested");
       try {
-        return client.put_part(name, id, index, part);
+        return client.put_part(name, id, index, part, stop);
       } catch (const error& e) {
-        const bool may_be_repeated =
-            e.cause() == error_cause::network || e.cause() == error_cause::timeout || e.cause() == error_cause::server;
-        if (!may_be_repeated || tries >= settings_.barren_tries) throw;
+        if (!may_be_repeated(e) || tries >= settings_.barren_tries) throw;
       }
     }
   }

@@ -45,11 +45,10 @@ struct part_read {
 };
 
 /// A protocol's client that reads parts: `read_part(name, wanted) -> optional<part_read>`, nothing when there is no such
-/// object. Throws as `get` does. `head` is the one of a `blob_store`: for objects whose size no part says.
+/// object. Throws as `get` does. To an empty range it says how large the object is.
 template <class C>
 concept part_reading_client = requires(C client, const std::string_view name, const part_wanted& wanted) {
   { client.read_part(name, wanted) } -> std::same_as<std::optional<part_read>>;
-  { client.head(name) } -> std::same_as<std::optional<blob_info>>;
 };
 
 /// An ETag that `If-Match` can compare: weak ones never match, by RFC 9110.
@@ -79,8 +78,15 @@ inline void check_object_size(const http_request& request, const part_head& head
                                         " are taken; raise max_object if it may be that large");
 }
 
+/// Throws when an object to put is larger than what is taken.
+inline void check_can_be_read_back(std::uint64_t size, std::uint64_t max_object) {
+  if (size > max_object)
+    core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
+                                                  std::to_string(max_object) + ", and could not be read back; raise max_object");
+}
+
 /// Whether no GET can ask for the range: no `Range` says that nothing is wanted, and beyond `largest_offset` the service's
-/// numbers end. The protocol then asks by HEAD and answers with `part_of_nothing`.
+/// numbers end.
 constexpr bool reads_nothing(const byte_range& range,
                              std::uint64_t largest_offset = std::numeric_limits<std::uint64_t>::max()) noexcept {
   return range.size == 0 || range.offset > largest_offset;
@@ -107,15 +113,22 @@ struct part_limits {
 inline part_head describe_any_part(const http_request&, const http_response& answer) { return describe_part(answer); }
 
 /// `read_part` over HTTP, for every protocol that takes `Range` and `If-Match`. `request` is the protocol's GET of the whole
-/// object, with the `max_body` of one; the range is none that `reads_nothing`. What the protocol says to it:
+/// object, with the `max_body` of one. What the protocol says to it:
 ///
+/// * `head() -> optional<blob_info>`: what there is, without its bytes: asked instead where the range `reads_nothing`.
 /// * `send(request) -> http_response`: how to send.
 /// * `says_absent(answer) -> bool`: which answers mean that there is no object.
 /// * `fail(request, answer)`: throws for any other that is not the part.
 /// * `describe(request, answer) -> part_head`: what an answer tells of the object, where that is more than `describe_part` knows.
-template <class Send, class SaysAbsent, class Fail, class Describe = part_head (*)(const http_request&, const http_response&)>
-std::optional<part_read> read_part(http_request request, const part_wanted& wanted, const part_limits& limits, Send send,
-                                   SaysAbsent says_absent, Fail fail, Describe describe = &describe_any_part) {
+template <class Head, class Send, class SaysAbsent, class Fail,
+          class Describe = part_head (*)(const http_request&, const http_response&)>
+std::optional<part_read> read_part(http_request request, const part_wanted& wanted, const part_limits& limits, Head head,
+                                   Send send, SaysAbsent says_absent, Fail fail, Describe describe = &describe_any_part) {
+  if (reads_nothing(wanted.range, limits.largest_offset)) {
+    std::optional<part_read> nothing = part_of_nothing(head(), wanted.if_match);
+    if (nothing) check_object_size(request, nothing->head, limits.largest_object);
+    return nothing;
+  }
   byte_range range = wanted.range;
   if (last_byte(range) > limits.largest_offset) range.size = std::numeric_limits<std::uint64_t>::max();
   if (!range.whole()) request.range = range;

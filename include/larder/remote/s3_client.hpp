@@ -53,11 +53,10 @@ class s3_client {
 
   /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
   std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
-    if (reads_nothing(wanted.range, largest_offset)) return part_of_nothing(head(name, wanted.stop), wanted.if_match);
     http_request request = at("GET", name);
     request.max_body = where_.max_object;
     return remote::read_part(
-        std::move(request), wanted, {where_.max_object, largest_offset},
+        std::move(request), wanted, {where_.max_object, largest_offset}, [&] { return head(name, wanted.stop); },
         [&](const http_request& asked) {
           http_response answer = transport_->send(asked);
           if (answer.status == 200 || answer.status == 206) bucket_seen_.store(true, std::memory_order_relaxed);
@@ -79,10 +78,9 @@ class s3_client {
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop = {}) {
     check_blob_name(name);
     const std::uint64_t size = total_size(parts);
-    check_size(size);
-    if (size > where_.part_size)
-      return admits(name, size, mode) && put_in_parts(*this, name, parts, mode, {where_.part_size, max_parts}, stop);
-    if (mode == put_mode::create_only && where_.condition != s3_conditional_put::yes && head(name)) return false;
+    check_can_be_read_back(size, where_.max_object);
+    if (size > where_.part_size) return put_in_parts(*this, name, parts, mode, {where_.part_size, max_parts}, stop);
+    if (mode == put_mode::create_only && where_.condition != s3_conditional_put::yes && head(name, stop)) return false;
     return put_whole(name, parts, mode, stop);
   }
 
@@ -129,9 +127,9 @@ class s3_client {
 
   /// Whether an upload of so many bytes is worth its while: false when `create_only` finds an object there; the commit is
   /// what decides. Throws when they could not be read back.
-  bool admits(std::string_view name, std::uint64_t size, put_mode mode) {
-    check_size(size);
-    return mode != put_mode::create_only || !head(name);
+  bool admits(std::string_view name, std::uint64_t size, put_mode mode, const std::stop_token& stop = {}) {
+    check_can_be_read_back(size, where_.max_object);
+    return mode != put_mode::create_only || !head(name, stop);
   }
 
   /// Begins an upload in parts. Nothing of it is visible before it is committed; give it up by `abort_upload` otherwise.
@@ -152,7 +150,8 @@ class s3_client {
 
   /// Uploads the part with this index (from 0 on; 10,000 at most, each but the last 5 MiB at least); its tag, for the commit.
   /// Parts may go in any order, at once, and again.
-  std::string put_part(std::string_view name, const std::string& upload, std::size_t index, std::span<const bytes> part) {
+  std::string put_part(std::string_view name, const std::string& upload, std::size_t index, std::span<const bytes> part,
+                       const std::stop_token& stop = {}) {
     if (index >= max_parts)
       core::fail(error_cause::invalid_argument,
                  "an upload to S3 has at most " + std::to_string(max_parts) + " parts; make them larger");
@@ -160,6 +159,7 @@ class s3_client {
     request.target.query = "partNumber=" + std::to_string(index + 1) + "&uploadId=" + percent_encoded_value(id_of(upload));
     request.body = part;
     request.has_body = true;
+    request.stop = stop;
     const http_response answer = transport_->send(request);
     if (answer.status != 200) fail_s3(request, answer, s3_code(answer));
     const std::string_view tag = answer.header("etag").value_or("");
@@ -233,12 +233,6 @@ class s3_client {
 
   static constexpr std::uint64_t largest_offset = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-  void check_size(std::uint64_t size) const {
-    if (size > where_.max_object)
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
-                                                    std::to_string(where_.max_object) +
-                                                    ", and could not be read back; raise max_object");
-  }
   static http_request request_to(std::string method, url target) {
     http_request request;
     request.method = std::move(method);

@@ -35,3 +35,13 @@ struct transfer_settings {
 };
 
 }  // namespace larder
+
+namespace larder::remote {
+
+/// Whether a request of a transfer that failed so is one of its `barren_tries`; any other failure ends the transfer.
+inline bool may_be_repeated(const error& failure) noexcept {
+  const error_cause cause = failure.cause();
+  return cause == error_cause::network || cause == error_cause::timeout || cause == error_cause::server;
+}
+
+}  // namespace larder::remote

@@ -105,10 +105,8 @@ class webdav::client {
 
   bool put(std::string_view name, std::span<const bytes> parts, put_mode mode, const std::stop_token& stop = {}) {
     remote::check_blob_name(name);
-    if (const std::uint64_t size = total_size(parts); size > max_object_)
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
-                                                    std::to_string(max_object_) + ", and could not be read back; raise max_object");
-    if (mode == put_mode::create_only && head(name)) return false;  // spares the upload; MOVE is what decides
+    remote::check_can_be_read_back(total_size(parts), max_object_);
+    if (mode == put_mode::create_only && head(name, stop)) return false;  // spares the upload; MOVE is what decides
     if (!plain_.load(std::memory_order_relaxed)) {
       // Nobody else writes there: `~` is in no object's name.
       const std::string beside = std::string(name) + "~" + remote::random_mark();
@@ -177,11 +175,11 @@ class webdav::client {
 
   std::optional<remote::part_read> read(std::string_view name, const remote::part_wanted& wanted,
                                         std::uint64_t largest_object) {
-    if (remote::reads_nothing(wanted.range)) return remote::part_of_nothing(head(name, wanted.stop), wanted.if_match);
     remote::http_request request = at("GET", name);
     request.max_body = max_object_;
     return remote::read_part(
-        std::move(request), wanted, {largest_object}, [&](const remote::http_request& asked) { return transport_->send(asked); },
+        std::move(request), wanted, {largest_object}, [&] { return head(name, wanted.stop); },
+        [&](const remote::http_request& asked) { return transport_->send(asked); },
         [](const remote::http_response& answer) { return remote::is_absent(answer.status); },
         [](const remote::http_request& asked, const remote::http_response& answer) { remote::fail_status(asked, answer); });
   }

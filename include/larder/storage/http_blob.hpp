@@ -29,7 +29,8 @@ namespace larder {
 namespace remote {
 
 /// The settings of a protocol (webdav, azure, s3) for `http_blob`: how to sign, how to connect, and the client that maps
-/// the five operations of a `blob_store` to requests. Each of the members throws `larder::error` for what cannot work.
+/// the five operations of a `blob_store` to requests, `put` with a `std::stop_token` behind the mode. Each of the members throws
+/// `larder::error` for what cannot work.
 template <class P>
 concept blob_protocol = requires(const P settings) {
   typename P::signer;

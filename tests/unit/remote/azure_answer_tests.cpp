@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/refusal.hpp"
+
 namespace {
 
 namespace azure_answer = larder::remote::azure_answer;
@@ -23,16 +25,9 @@ http_response failure(int status, std::string_view code, std::string_view id = {
   return answer;
 }
 
-struct refusal {
-  error_cause cause{};
-  std::string said;
-};
-refusal refused(const http_response& answer, std::string_view words = {}) {
-  try {
-    azure_answer::fail(larder::test::request_for("PUT", "https://h/c/o?sig=PLANTED"), answer, words);
-  } catch (const larder::error& e) {
-    return {e.cause(), e.what()};
-  }
+support::refusal refused(const http_response& answer, std::string_view words = {}) {
+  const larder::remote::http_request request = larder::test::request_for("PUT", "https://h/c/o?sig=PLANTED");
+  return support::refusal_of([&] { azure_answer::fail(request, answer, words); }, {"PLANTED"});
 }
 
 }  // namespace
@@ -88,7 +83,7 @@ TEST_CASE("a code that is known tells the way out, else the status does") {
 TEST_CASE("a failure says the request, the status, the code, the id and the way out") {
   const std::string id(an_id);
   const auto all = [&](int status, std::string_view code, std::string_view given, std::string_view words = {}) {
-    return refused(failure(status, code, given), words).said;
+    return refused(failure(status, code, given), words).message;
   };
   CHECK(all(404, "ContainerNotFound", id) ==
         "larder: PUT https://h/c/o answered 404; ContainerNotFound, request " + id + "; the container is missing, create it");
@@ -114,10 +109,10 @@ TEST_CASE("nothing else that the service wrote reaches a message, not even where
     http_response answer = failure(403, planted, planted);
     for (const char* name : {"x-ms-error-message", "www-authenticate", "location", "server"})
       answer.headers.push_back({name, "PLANTED"});
-    const refusal r = refused(answer);
-    CHECK(r.said == "larder: PUT https://h/c/o answered 403; check the credentials and what they permit");
+    const support::refusal r = refused(answer);
+    CHECK(r.message == "larder: PUT https://h/c/o answered 403; check the credentials and what they permit");
     CHECK(r.cause == error_cause::unauthorized);
   }
-  CHECK(refused(failure(403, std::string(65, 'P'), std::string(65, 'a'))).said.find("PP") == std::string::npos);
-  CHECK(refused(failure(403, std::string(65, 'P'), std::string(65, 'a'))).said.find("aaaa") == std::string::npos);
+  CHECK(refused(failure(403, std::string(65, 'P'), std::string(65, 'a'))).message.find("PP") == std::string::npos);
+  CHECK(refused(failure(403, std::string(65, 'P'), std::string(65, 'a'))).message.find("aaaa") == std::string::npos);
 }

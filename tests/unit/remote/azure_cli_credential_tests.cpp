@@ -11,9 +11,7 @@
 #include <vector>
 
 using namespace larder::azure_tests;
-using larder::error_cause;
 using larder::remote::azure_cli_credential;
-namespace remote = larder::remote;
 
 namespace {
 

@@ -529,27 +529,3 @@ TEST_CASE("names, tags and ids that cannot be are refused before anything is sen
   CHECK(refused([&] { c.client.release_lease("o", ""); }).cause == error_cause::invalid_argument);
   CHECK(c.server.count() == 0);
 }
-
-TEST_CASE("a put in one request can be given up while it is under way") {
-  struct stopping_transport {
-    larder::remote::http_response send(const larder::remote::http_request& request) {
-      stop.request_stop();
-      if (!request.stop.stop_requested()) {
-        larder::remote::http_response stored;
-        stored.status = 201;
-        return stored;
-      }
-      throw larder::error(error_cause::cancelled, "stopped");
-    }
-    std::stop_source stop;
-  };
-  stopping_transport transport;
-  larder::remote::azure_container where;
-  where.address = larder::remote::parse_url("http://h/c");
-  where.max_object = where.block_size = 100;
-  larder::remote::azure_client<stopping_transport> client(where, transport);
-  const larder::bytes whole = larder::bytes::copy_of("content");
-  CHECK(support::cause_of([&] {
-          client.put("o", {&whole, 1}, larder::put_mode::replace, transport.stop.get_token());
-        }) == larder::error_cause::cancelled);
-}

@@ -14,12 +14,7 @@
 #include <vector>
 
 using namespace larder::azure_tests;
-using larder::error_cause;
 using larder::manual_clock;
-using larder::testing::scripted_answer;
-using larder::testing::scripted_request;
-using larder::testing::scripted_server;
-namespace remote = larder::remote;
 
 namespace {
 

@@ -28,6 +28,11 @@
 namespace larder::azure_tests {
 
 using namespace std::chrono_literals;
+using larder::error_cause;
+using testing::scripted_answer;
+using testing::scripted_request;
+using testing::scripted_server;
+namespace remote = larder::remote;
 
 inline constexpr const char* planted = "PLANTED-SECRET~+/=&%";
 inline constexpr const char* planted_part = "PLANTED";

@@ -12,11 +12,6 @@
 #include <vector>
 
 using namespace larder::azure_tests;
-using larder::error_cause;
-using larder::testing::scripted_answer;
-using larder::testing::scripted_request;
-using larder::testing::scripted_server;
-namespace remote = larder::remote;
 
 namespace {
 

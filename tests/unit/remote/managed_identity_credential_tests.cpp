@@ -13,12 +13,7 @@
 #include <vector>
 
 using namespace larder::azure_tests;
-using larder::error_cause;
-using larder::testing::scripted_answer;
-using larder::testing::scripted_request;
-using larder::testing::scripted_server;
 using remote_settings = larder::remote::azure_credential_settings;
-namespace remote = larder::remote;
 
 namespace {
 

@@ -25,6 +25,7 @@
 
 #include "scripted_transport.hpp"
 #include "support/pattern.hpp"
+#include "support/refusal.hpp"
 
 namespace {
 
@@ -77,13 +78,8 @@ struct downloading {
     return download.fetch(client, "o", target, control);
   }
   std::optional<error_cause> failure(const larder::transfer_control& control = {}) {
-    try {
-      pieces_target target;
-      fetch(target, control);
-    } catch (const larder::error& e) {
-      return e.cause();
-    }
-    return std::nullopt;
+    pieces_target target;
+    return support::cause_of([&] { fetch(target, control); });
   }
   std::vector<std::uint64_t> offsets() const {
     std::vector<std::uint64_t> begins;
@@ -95,7 +91,7 @@ struct downloading {
   remote::byte_budget budget;
   remote::transfer_streams streams;
   scripted_transport transport{script};
-  larder::webdav::client<scripted_transport> client{{.url = "http://h"}, transport};
+  larder::webdav::client<scripted_transport> client{{.url = "http://h", .max_object = std::uint64_t{1} << 20U}, transport};
   remote::parallel_download download;
 };
 
@@ -284,6 +280,33 @@ TEST_CASE("an object whose size no answer says is asked for it, and may be just 
     return hide_size(deliver_unannounced(request, first_version, "\"v1\""));
   });
   CHECK(shrunk.failure() == error_cause::server);
+  downloading replaced;  // by one that is as long as what came of the first
+  replaced.script.answer([&](const auto& request, std::size_t n) {
+    if (request.method == "HEAD")
+      return answer_of(200, {{"content-length", "4096"}, {"etag", larder::secret(n > 1 ? "\"v2\"" : "\"v1\"")}});
+    if (n > 1) return hide_size(deliver_unannounced(request, first_version.substr(1, 4 * KiB), "\"v2\""));
+    return hide_size(deliver_unannounced(request, first_version, "\"v0\""));
+  });
+  pieces_target second;
+  CHECK(replaced.fetch(second));
+  CHECK(second.result == first_version.substr(1, 4 * KiB));
+  downloading too_large;
+  too_large.script.answer([&](const auto& request, std::size_t) {
+    if (request.method == "HEAD") return answer_of(200, {{"content-length", "1048577"}, {"etag", "\"v1\""}});
+    return hide_size(deliver_unannounced(request, first_version, "\"v1\""));
+  });
+  pieces_target unplanned;
+  CHECK(support::cause_of([&] { too_large.fetch(unplanned); }) == error_cause::server);
+  CHECK(unplanned.plans == 0);
+  downloading given_up;
+  std::stop_source stop;
+  given_up.script.answer([&](const auto& request, std::size_t) {
+    if (request.method != "HEAD") return hide_size(deliver_unannounced(request, first_version, "\"v1\""));
+    stop.request_stop();
+    CHECK(request.stop.stop_requested());
+    larder::core::fail(error_cause::cancelled, "given up");
+  });
+  CHECK(given_up.failure({.stop = stop.get_token()}) == error_cause::cancelled);
   downloading erased;
   erased.script.answer([&](const auto& request, std::size_t) {
     if (request.method == "HEAD") return answer_of(404);

@@ -37,11 +37,13 @@ std::string joined(std::span<const bytes> parts) {
 /// A service that keeps parts aside until they are committed.
 class part_service {
  public:
+  bool admits(std::string_view, std::uint64_t, put_mode, const std::stop_token&) { return true; }
   std::string begin_upload(std::string_view) {
     const std::lock_guard lock(mutex_);
     return "u" + std::to_string(++begun);
   }
-  std::string put_part(std::string_view, const std::string& id, std::size_t index, std::span<const bytes> part) {
+  std::string put_part(std::string_view, const std::string& id, std::size_t index, std::span<const bytes> part,
+                       const std::stop_token&) {
     const int now = ++at_once_;
     for (int seen = most_at_once; now > seen && !most_at_once.compare_exchange_weak(seen, now);) {
     }
@@ -76,7 +78,7 @@ class part_service {
     uploads.erase(id);
     ++aborted;
   }
-  bool put(std::string_view name, std::span<const bytes> parts, put_mode) {
+  bool put(std::string_view name, std::span<const bytes> parts, put_mode, const std::stop_token&) {
     ++plain;
     objects[std::string(name)] = joined(parts);
     return true;
@@ -194,7 +196,7 @@ TEST_CASE("a stop ends an upload and drops its parts; progress counts every byte
 
 TEST_CASE("a stop ends the tries of a part, and the wait for its turn") {
   struct failing_service : part_service {
-    std::string put_part(std::string_view, const std::string&, std::size_t, std::span<const bytes>) {
+    std::string put_part(std::string_view, const std::string&, std::size_t, std::span<const bytes>, const std::stop_token&) {
       ++tries;
       stop.request_stop();
       throw larder::error(error_cause::network, "a part was not taken");
@@ -287,7 +289,7 @@ TEST_CASE("a store hands on the caller's control, in both directions, and takes 
 
 TEST_CASE("the size of a part decides what goes in parts, and the client may refuse before anything is sent") {
   struct choosy_service : part_service {
-    bool admits(std::string_view name, std::uint64_t size, put_mode mode) {
+    bool admits(std::string_view name, std::uint64_t size, put_mode mode, const std::stop_token&) {
       if (size > 5000) throw larder::error(error_cause::invalid_argument, "too large");
       return mode == put_mode::replace || !objects.contains(std::string(name));
     }

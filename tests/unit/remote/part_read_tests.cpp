@@ -20,6 +20,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/refusal.hpp"
+
 namespace {
 
 namespace remote = larder::remote;
@@ -36,19 +38,10 @@ using remote::part_of_nothing;
 using remote::part_read;
 using remote::part_wanted;
 using remote::reads_nothing;
+using support::cause_of;
 
 constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
 const std::string letters = "0123456789abcdefghij";  // an object of 20 bytes
-
-template <class F>
-std::optional<error_cause> cause_of(F&& f) {
-  try {
-    f();
-  } catch (const larder::error& e) {
-    return e.cause();
-  }
-  return {};
-}
 
 /// A protocol whose objects are absent by 410 only, and whose failures have a cause of their own.
 struct protocol {
@@ -56,7 +49,12 @@ struct protocol {
     http_request request = larder::test::request_for();
     request.max_body = max_body;
     return remote::read_part(
-        request, wanted, limits, [&](const http_request& asked) { return script.send(asked); },
+        request, wanted, limits,
+        [&] {
+          ++heads;
+          return std::optional(blob_info{7, "\"a\""});
+        },
+        [&](const http_request& asked) { return script.send(asked); },
         [](const http_response& answer) { return answer.status == 410; },
         [](const http_request& asked, const http_response& answer) {
           throw larder::error(error_cause::unauthorized, asked.method + " " + std::to_string(answer.status));
@@ -71,18 +69,18 @@ struct protocol {
   http_request asked() const { return script.seen().back(); }
 
   larder::test::transport_script script;
+  int heads = 0;
 };
 
-/// A client that is one as far as parts go.
+/// A client that is one as far as parts go, and one that cannot say that there is none.
 struct reader {
   std::optional<part_read> read_part(std::string_view, const part_wanted&) { return {}; }
-  std::optional<blob_info> head(std::string_view, std::stop_token = {}) { return {}; }
 };
-struct blind_reader {
-  std::optional<part_read> read_part(std::string_view, const part_wanted&) { return {}; }
+struct sure_reader {
+  part_read read_part(std::string_view, const part_wanted&) { return {}; }
 };
 static_assert(remote::part_reading_client<reader>);
-static_assert(!remote::part_reading_client<blind_reader>);
+static_assert(!remote::part_reading_client<sure_reader>);
 
 struct lent final : remote::body_target {
   std::span<std::byte> room(const http_response&, std::uint64_t) override { return std::as_writable_bytes(std::span(memory)); }
@@ -156,15 +154,18 @@ TEST_CASE("an object that says it is larger than what is taken is refused, and t
   const http_request request = larder::test::request_for("GET", "https://h/o?sig=PLANTED");
   remote::check_object_size(request, {false, {}, {}}, 0);
   remote::check_object_size(request, {false, 10, {}}, 10);
-  std::string said;
-  try {
-    remote::check_object_size(request, {false, 11, {}}, 10);
-  } catch (const larder::error& e) {
-    CHECK(e.cause() == error_cause::server);
-    said = e.what();
-  }
-  CHECK(said.find("GET https://h/o: the object has 11 bytes where at most 10 are taken") != std::string::npos);
-  CHECK(said.find("PLANTED") == std::string::npos);
+  const support::refusal refused =
+      support::refusal_of([&] { remote::check_object_size(request, {false, 11, {}}, 10); }, {"PLANTED"});
+  CHECK(refused.cause == error_cause::server);
+  CHECK(support::says(refused, "GET https://h/o: the object has 11 bytes where at most 10 are taken"));
+}
+
+TEST_CASE("an object that could not be read back is not to be put, and the message says how large it is and what to raise") {
+  remote::check_can_be_read_back(0, 0);
+  remote::check_can_be_read_back(10, 10);
+  const support::refusal refused = support::refusal_of([] { remote::check_can_be_read_back(11, 10); });
+  CHECK(refused.cause == error_cause::invalid_argument);
+  CHECK(support::says(refused, "11 bytes is larger than max_object, 10, and could not be read back; raise max_object"));
 }
 
 TEST_CASE("a range without bytes, or where a service's numbers have ended, is no range to ask for") {
@@ -189,6 +190,20 @@ TEST_CASE("a range without bytes, or where a service's numbers have ended, is no
   CHECK(other->changed);
   CHECK_FALSE(other->head.total);
   CHECK(other->head.etag.empty());
+}
+
+TEST_CASE("what no range can ask for is looked up without its bytes, by the protocol's own word for that") {
+  protocol p;
+  const std::optional<part_read> nothing = p.read({.range = {3, 0}, .if_match = "\"a\""});
+  REQUIRE(nothing);
+  CHECK(nothing->head.total == 7);
+  CHECK_FALSE(nothing->changed);
+  CHECK(p.read({.range = {100, 5}, .if_match = "\"b\""}, {1000, 99})->changed);
+  CHECK(p.heads == 2);
+  CHECK(p.script.count() == 0);
+  p.hold(letters, "");
+  CHECK(p.read({.range = {3, 5}}, {1000, 99}));
+  CHECK(p.heads == 2);
 }
 
 TEST_CASE("a part is asked for by its range and its version, and the whole by no range") {
@@ -295,6 +310,9 @@ TEST_CASE("a part of an object larger than the protocol takes is refused") {
   CHECK(cause_of([&] { (void)p.read({.range = {3, 5}}, {19}); }) == error_cause::server);
   p.answer(answer_of(200, {{"content-length", "20"}}, "34567"));  // without ranges; the transport has cut it
   CHECK(cause_of([&] { (void)p.read({.range = {3, 5}}, {19}); }) == error_cause::server);
+  CHECK(p.read({.range = {3, 0}}, {7}));  // by the look-up, which finds 7 bytes
+  CHECK(cause_of([&] { (void)p.read({.range = {3, 0}}, {6}); }) == error_cause::server);
+  CHECK(cause_of([&] { (void)p.read({.range = {100, 5}}, {6, 99}); }) == error_cause::server);
 }
 
 TEST_CASE("a part lands in the room that is lent for it") {
@@ -321,8 +339,9 @@ TEST_CASE("a protocol that knows more than the common headers describes the part
   larder::test::transport_script script;
   const auto read = [&] {
     return remote::read_part(
-        larder::test::request_for(), {.range = {3, 5}}, {1000}, [&](const http_request& asked) { return script.send(asked); },
-        [](const http_response&) { return false; }, [](const http_request&, const http_response&) {},
+        larder::test::request_for(), {.range = {3, 5}}, {1000}, [] { return std::optional<blob_info>(); },
+        [&](const http_request& asked) { return script.send(asked); }, [](const http_response&) { return false; },
+        [](const http_request&, const http_response&) {},
         [](const http_request& asked, const http_response& answer) {
           return part_head{false, static_cast<std::uint64_t>(answer.status) + asked.range->offset, "mine"};
         });

@@ -22,15 +22,21 @@ using larder::remote::parts_of;
 
 /// Notes what it is told; fails at a part or at the commit when told to.
 struct noting_client {
+  bool admits(std::string_view, std::uint64_t size, put_mode mode, const std::stop_token& stop) {
+    CHECK(size == 7);
+    if (stop.stop_possible()) said.push_back("admits, until a stop");
+    return mode == put_mode::replace || !there;
+  }
   std::string begin_upload(std::string_view name) {
     said.push_back("begin " + std::string(name));
     return "u";
   }
-  std::string put_part(std::string_view, const std::string& id, std::size_t index, std::span<const bytes> part) {
+  std::string put_part(std::string_view, const std::string& id, std::size_t index, std::span<const bytes> part,
+                       const std::stop_token& stop) {
     if (index == bad_part) throw larder::error(error_cause::network, "a part was not taken");
     std::string text;
     for (const bytes& piece : part) text += piece.text();
-    said.push_back(id + std::to_string(index) + " " + text);
+    said.push_back(id + std::to_string(index) + " " + text + (stop.stop_possible() ? ", until a stop" : ""));
     if (stopped_at_first != nullptr) stopped_at_first->request_stop();
     return "t" + std::to_string(index);
   }
@@ -48,6 +54,7 @@ struct noting_client {
   std::vector<std::string> said{};
   std::optional<std::size_t> bad_part{};
   bool bad_commit = false;
+  bool there = false;
   std::stop_source* stopped_at_first = nullptr;
 };
 
@@ -121,5 +128,13 @@ TEST_CASE("an upload is given up where a stop is requested between two parts") {
   CHECK(support::cause_of([&] {
           larder::remote::put_in_parts(client, "o", {&content, 1}, put_mode::replace, {3, 100}, stop.get_token());
         }) == error_cause::cancelled);
-  CHECK(client.said == lines{"begin o", "u0 abc", "abort o u"});
+  CHECK(client.said == lines{"admits, until a stop", "begin o", "u0 abc, until a stop", "abort o u"});
+}
+
+TEST_CASE("of an object that the client does not admit nothing is begun") {
+  const bytes content = bytes::copy_of("abcdefg");
+  noting_client client{.there = true};
+  CHECK_FALSE(larder::remote::put_in_parts(client, "o", {&content, 1}, put_mode::create_only, {3, 100}));
+  CHECK(client.said.empty());
+  CHECK(larder::remote::put_in_parts(client, "o", {&content, 1}, put_mode::replace, {3, 100}));
 }

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -44,6 +45,24 @@ struct buffer final : remote::body_target {
   std::vector<std::byte> content;
   std::vector<std::uint64_t> progress;
   int rooms = 0;
+};
+
+/// A request whose body goes to a buffer, and what answers it.
+struct receiving {
+  explicit receiving(transport_script::answerer answers) {
+    script.answer(std::move(answers));
+    request.into = &to;
+  }
+  remote::http_response send() { return retrying(manual_timing{}, generous, script).send(request); }
+  /// Sends it, and whether the buffer has the object and nothing else.
+  void check_receives(std::string_view object) {
+    CHECK(send().landed == object.size());
+    CHECK(to.text() == object);
+  }
+
+  transport_script script;
+  buffer to;
+  remote::http_request request = request_for();
 };
 
 std::optional<std::string> header_sent(const remote::http_request& request, std::string_view name) {
@@ -287,26 +306,21 @@ TEST_CASE("a body that broke off on its way to its room is asked for from there,
   const std::string object = "the quick brown fox jumps over the lazy dog";
   for (const bool part : {false, true}) {
     CAPTURE(part);
-    transport_script script;
-    script.answer([&](const auto& request, std::size_t n) {
+    receiving one([&](const auto& request, std::size_t n) {
       return deliver(request, object, "\"v1\"", n == 0 ? 10 : n == 1 ? 7 : std::string::npos);
     });
-    retrying r(manual_timing{}, generous, script);
-    buffer to;
-    remote::http_request request = request_for();
-    request.into = &to;
-    if (part) request.range = larder::byte_range{4, 30};
-    const remote::http_response answer = r.send(request);
+    if (part) one.request.range = larder::byte_range{4, 30};
+    const remote::http_response answer = one.send();
     const std::string wanted = part ? object.substr(4, 30) : object;
-    CHECK(to.text() == wanted);
-    CHECK(to.rooms == 1);
+    CHECK(one.to.text() == wanted);
+    CHECK(one.to.rooms == 1);
     CHECK(answer.landed == wanted.size());
     CHECK(answer.status == (part ? 206 : 200));
     CHECK(answer.tries == 3);
-    CHECK(std::is_sorted(to.progress.begin(), to.progress.end()));
-    CHECK(to.progress.back() == wanted.size());
-    if (part) remote::check_partial_answer(request, answer);
-    const auto seen = script.seen();
+    CHECK(std::is_sorted(one.to.progress.begin(), one.to.progress.end()));
+    CHECK(one.to.progress.back() == wanted.size());
+    if (part) remote::check_partial_answer(one.request, answer);
+    const auto seen = one.script.seen();
     REQUIRE(seen.size() == 3);
     const std::uint64_t from = part ? 4 : 0;
     CHECK_FALSE(header_sent(seen[0], "If-Match"));
@@ -322,124 +336,78 @@ TEST_CASE("where it may be another object, everything is asked for anew") {
   const std::string object = "the quick brown fox jumps over the lazy dog";
   for (const std::string etag : {"", "W/\"v1\"", "v1"}) {
     CAPTURE(etag);
-    transport_script script;
-    script.answer(
+    receiving one(
         [&](const auto& request, std::size_t n) { return deliver(request, object, etag, n == 0 ? 10 : std::string::npos); });
-    retrying r(manual_timing{}, generous, script);
-    buffer to;
-    remote::http_request request = request_for();
-    request.into = &to;
-    CHECK(r.send(request).landed == object.size());
-    CHECK(to.text() == object);
-    CHECK(to.rooms == 2);
-    REQUIRE(script.count() == 2);
-    CHECK_FALSE(script.seen()[1].range);
+    one.check_receives(object);
+    CHECK(one.to.rooms == 2);
+    REQUIRE(one.script.count() == 2);
+    CHECK_FALSE(one.script.seen()[1].range);
   }
   {  // It changed in between: 412 to the rest, then all of the new one.
     const std::string other = "another and longer object, written while the first one was read";
-    transport_script script;
-    script.answer([&](const auto& request, std::size_t n) {
+    receiving one([&](const auto& request, std::size_t n) {
       return n == 0 ? deliver(request, object, "\"v1\"", 10) : deliver(request, other, "\"v2\"");
     });
-    retrying r(manual_timing{}, generous, script);
-    buffer to;
-    remote::http_request request = request_for();
-    request.into = &to;
-    const remote::http_response answer = r.send(request);
+    const remote::http_response answer = one.send();
     CHECK(answer.status == 200);
     CHECK(answer.landed == other.size());
     CHECK(answer.header("etag") == "\"v2\"");
-    CHECK(to.text() == other);
-    REQUIRE(script.count() == 3);
-    CHECK(script.seen()[1].range);
-    CHECK_FALSE(script.seen()[2].range);
-    CHECK_FALSE(header_sent(script.seen()[2], "If-Match"));
+    CHECK(one.to.text() == other);
+    REQUIRE(one.script.count() == 3);
+    CHECK(one.script.seen()[1].range);
+    CHECK_FALSE(one.script.seen()[2].range);
+    CHECK_FALSE(header_sent(one.script.seen()[2], "If-Match"));
   }
   {  // A server that ignores If-Match is found out by the ETag of its answer.
     const std::string other = "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG";
-    transport_script script;
-    script.answer([&](remote::http_request request, std::size_t n) {
+    receiving one([&](remote::http_request request, std::size_t n) {
       request.headers.clear();
       return n == 0 ? deliver(request, object, "\"v1\"", 10) : deliver(request, other, "\"v2\"");
     });
-    retrying r(manual_timing{}, generous, script);
-    buffer to;
-    remote::http_request request = request_for();
-    request.into = &to;
-    CHECK(r.send(request).landed == other.size());
-    CHECK(to.text() == other);
+    one.check_receives(other);
   }
   for (const std::string& other :
        {object + " and on", object.substr(0, 20)}) {  // Nor is the ETag believed when the size is another.
-    transport_script script;
-    script.answer([&](remote::http_request request, std::size_t n) {
+    receiving one([&](remote::http_request request, std::size_t n) {
       if (n == 1) request.range->size = 1000;
       return deliver(request, n == 1 ? other : object, "\"v1\"", n == 0 ? 10 : std::string::npos);
     });
-    retrying r(manual_timing{}, generous, script);
-    buffer to;
-    remote::http_request request = request_for();
-    request.into = &to;
-    CHECK(r.send(request).landed == object.size());
-    CHECK(to.text() == object);
-    CHECK(script.count() == 3);
+    one.check_receives(object);
+    CHECK(one.script.count() == 3);
   }
   {  // A part that lies elsewhere is not the rest.
-    transport_script script;
-    script.answer([&](remote::http_request request, std::size_t n) {
+    receiving one([&](remote::http_request request, std::size_t n) {
       if (n == 1) request.range->offset -= 5;
       return deliver(request, object, "\"v1\"", n == 0 ? 10 : std::string::npos);
     });
-    retrying r(manual_timing{}, generous, script);
-    buffer to;
-    remote::http_request request = request_for();
-    request.into = &to;
-    CHECK(r.send(request).landed == object.size());
-    CHECK(to.text() == object);
-    CHECK(script.count() == 3);
+    one.check_receives(object);
+    CHECK(one.script.count() == 3);
   }
   {  // Of another object that breaks off, too, the rest is asked for from where that one broke.
     const std::string other = "another and longer object, written while the first one was read";
-    transport_script script;
-    script.answer([&](const auto& request, std::size_t n) {
+    receiving one([&](const auto& request, std::size_t n) {
       return n == 0 ? deliver(request, object, "\"v1\"", 10) : deliver(request, other, "\"v2\"", n == 2 ? 6 : std::string::npos);
     });
-    retrying r(manual_timing{}, generous, script);
-    buffer to;
-    remote::http_request request = request_for();
-    request.into = &to;
-    CHECK(r.send(request).landed == other.size());
-    CHECK(to.text() == other);
-    REQUIRE(script.count() == 4);
-    CHECK(script.seen()[3].range->offset == 6);
+    one.check_receives(other);
+    REQUIRE(one.script.count() == 4);
+    CHECK(one.script.seen()[3].range->offset == 6);
   }
   {  // Of a body that failed behind its last byte there is no rest to ask for.
-    transport_script script;
-    script.answer([&](const auto& request, std::size_t n) {
+    receiving one([&](const auto& request, std::size_t n) {
       remote::http_response answer = deliver(request, object, "\"v1\"");
       if (n == 0) larder::core::fail(larder::error_cause::network, "broke off behind the body");
       return answer;
     });
-    retrying r(manual_timing{}, generous, script);
-    buffer to;
-    remote::http_request request = request_for();
-    request.into = &to;
-    CHECK(r.send(request).landed == object.size());
-    CHECK(to.text() == object);
-    REQUIRE(script.count() == 2);
-    CHECK_FALSE(script.seen()[1].range);
+    one.check_receives(object);
+    REQUIRE(one.script.count() == 2);
+    CHECK_FALSE(one.script.seen()[1].range);
   }
   {  // A protocol that names the part in a header of its own is not asked to mix the two.
-    transport_script script;
-    script.answer(
+    receiving one(
         [&](const auto& request, std::size_t n) { return deliver(request, object, "\"v1\"", n == 0 ? 10 : std::string::npos); });
-    retrying r(manual_timing{}, generous, script);
-    buffer to;
-    remote::http_request request = request_for();
-    request.into = &to;
-    request.headers.push_back({"X-MS-Range", "bytes=0-99"});
-    CHECK(r.send(request).landed == object.size());
-    CHECK_FALSE(script.seen()[1].range);
+    one.request.headers.push_back({"X-MS-Range", "bytes=0-99"});
+    one.check_receives(object);
+    CHECK_FALSE(one.script.seen()[1].range);
   }
 }
 

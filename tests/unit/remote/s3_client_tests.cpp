@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -576,25 +575,4 @@ TEST_CASE("a listing is not trusted: foreign names are passed over, and it must 
   CHECK(says(list(""), "NoSuchBucket"));
   pages = {refusal(404, "NoSuchKey")};  // an empty bucket is a listing without objects
   CHECK(list("").cause == error_cause::server);
-}
-
-TEST_CASE("a put in one request can be given up while it is under way") {
-  struct stopping_transport {
-    larder::remote::http_response send(const larder::remote::http_request& request) {
-      stop.request_stop();
-      if (!request.stop.stop_requested()) {
-        larder::remote::http_response stored;
-        stored.status = 201;
-        return stored;
-      }
-      throw larder::error(error_cause::cancelled, "stopped");
-    }
-    std::stop_source stop;
-  };
-  stopping_transport transport;
-  larder::remote::s3_client<stopping_transport> client({.address = larder::remote::parse_url("http://h/b/")}, transport);
-  const larder::bytes whole = larder::bytes::copy_of("content");
-  CHECK(support::cause_of([&] {
-          client.put("o", {&whole, 1}, larder::put_mode::replace, transport.stop.get_token());
-        }) == larder::error_cause::cancelled);
 }

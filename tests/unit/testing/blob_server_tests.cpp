@@ -1,10 +1,5 @@
 #include <larder/testing/blob_server.hpp>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -14,28 +9,13 @@
 
 #include <doctest/doctest.h>
 
+#include "support/talk.hpp"
+
 namespace {
 
 using larder::testing::blob_server;
 using larder::testing::fault_kind;
-
-/// Sends text as it is and gives all that comes until the server closes.
-std::string talk_to(std::uint16_t port, std::string_view text) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const timeval limit{.tv_sec = 20, .tv_usec = 0};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  REQUIRE(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
-  std::string all;
-  char buffer[4096];
-  for (ssize_t n = 0; (n = recv(fd, buffer, sizeof buffer, 0)) > 0;) all.append(buffer, static_cast<std::size_t>(n));
-  close(fd);
-  return all;
-}
+using support::talk_to;
 
 std::string talk(const blob_server& server, std::string_view text) { return talk_to(server.port(), text); }
 

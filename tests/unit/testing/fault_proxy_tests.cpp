@@ -1,14 +1,7 @@
 #include <larder/testing/blob_server.hpp>
 #include <larder/testing/fault_proxy.hpp>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -23,6 +16,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/talk.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -31,58 +26,11 @@ using larder::testing::fault;
 using larder::testing::fault_kind;
 using larder::testing::fault_proxy;
 using larder::testing::fault_script;
-
-/// A client's side of one connection.
-class talk {
- public:
-  explicit talk(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
-  }
-  talk(const talk&) = delete;
-  ~talk() { ::close(fd_); }
-
-  void say(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
-      text.remove_prefix(static_cast<std::size_t>(sent));
-    }
-  }
-  /// All that comes until so many bytes are there, or until the end, in which case `error` says how it came.
-  std::string hear(std::size_t most = std::string::npos) {
-    std::string all;
-    std::array<char, 4096> part{};
-    while (all.size() < most) {
-      const ssize_t got = ::recv(fd_, part.data(), std::min(part.size(), most - all.size()), 0);
-      error = got < 0 ? errno : 0;
-      if (got <= 0) break;
-      all.append(part.data(), static_cast<std::size_t>(got));
-    }
-    return all;
-  }
-  /// Whether something, or the end, is there to be read.
-  bool hears_something() const {
-    pollfd watched{fd_, POLLIN, 0};
-    return ::poll(&watched, 1, 0) > 0;
-  }
-
-  int error = 0;
-
- private:
-  int fd_;
-};
+using support::talk;
 
 const std::string get = "GET /o HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-std::string ask(const fault_proxy& proxy, const std::string& text) {
-  talk client(proxy.port());
-  client.say(text);
-  return client.hear();
-}
+std::string ask(const fault_proxy& proxy, const std::string& text) { return support::talk_to(proxy.port(), text); }
 std::string put(const std::string& body, const std::string& headers = "Connection: close\r\n") {
   return "PUT /o HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body;
 }
