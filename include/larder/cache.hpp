@@ -92,7 +92,7 @@ class cache {
   /// The same from a remote storage, with word of how far a large value has come, and a way to give it up, which is a counted miss.
   std::optional<Value> get(key_view key, const transfer_control& control) {
     static_assert(core::is_remote_storage<where>, "larder: get(key, control) follows a transfer, which only a remote storage has; use get(key)");
-    return find_far(key, control, nullptr);
+    return find(key, look::use, control);
   }
   /// The value without any effect on order, expiry or statistics.
   std::optional<Value> peek(key_view key) {
@@ -351,28 +351,17 @@ class cache {
   static constexpr bool is_remote = core::is_remote_storage<where>;
   static constexpr bool lands_values = requires { typename engine_type::landing; };
   using landing = typename parts::landing;
-
-  using room_type = typename detail::room_of<engine_type>::type;
+  using room_type = typename parts::room;
 
   template <class Limit>
   using limit_meant = storage::limit_meant<set, Limit>;
 
-  std::optional<Value> find(key_view key, look how) {
+  /// A look-up. In a remote storage `far` may follow: a `transfer_control`, and where the value lands (see the engine's `read`).
+  template <class... Far>
+  std::optional<Value> find(key_view key, look how, const Far&... far) {
     std::optional<Value> found;
-    engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); });
-    return found;
-  }
-  /// A look-up that can be given up where it takes time: in a remote storage.
-  std::optional<Value> find(key_view key, look how, const std::stop_token& stop) {
-    if constexpr (is_remote)
-      return find_far(key, transfer_control{stop, {}}, nullptr, how);
-    else
-      return find(key, how);
-  }
-  /// A look-up in a remote storage whose value may land in a faster tier.
-  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* room, look how = look::use) {
-    std::optional<Value> found;
-    engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
+    const auto take = [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); };
+    engine_.read(engine_.locate(key), how, take, far...);
     return found;
   }
   /// Does a write: loads of the key that are on their way are not stored, nor those that begin meanwhile and may have found the older value.
@@ -407,18 +396,6 @@ class cache {
         stored += store(std::get<0>(entry), Value(std::get<1>(std::forward<decltype(entry)>(entry))), mode) ? 1 : 0;
       return stored;
     }
-  }
-
-  bool commit(const Key& key, room_type&& filled) {
-    departures gone;
-    const bool stored = superseding(key, [&] {
-      if constexpr (requires { typename engine_type::room; })
-        return engine_.commit(engine_.locate(key), std::move(filled), gone);
-      else
-        return engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
-    });
-    engine_.tell(gone);
-    return stored;
   }
 
   bool erase_untold(key_view key, departures& gone) {

@@ -1,28 +1,11 @@
 #pragma once
 
-#include <larder/core/bytes.hpp>
-
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <utility>
 
 namespace larder {
-
-namespace detail {
-
-/// What an engine gives as room for a value: of its own kind, or on the heap.
-template <class Engine>
-struct room_of {
-  using type = mutable_bytes;
-};
-template <class Engine>
-  requires requires { typename Engine::room; }
-struct room_of<Engine> {
-  using type = typename Engine::room;
-};
-
-}  // namespace detail
 
 /// Room for a value of a cache that is filled in place: `cache::reserve`. Nobody sees the value before `commit`; dropped without one it
 /// was never there. False in a condition when there is no room (any more). It may be filled and committed on any thread, by one at a
@@ -48,7 +31,18 @@ class reservation {
   /// `reserve` came before it. Empty afterwards, and the memory is not to be touched any more. False when it was empty.
   bool commit() {
     Cache* const cache = std::exchange(cache_, nullptr);
-    return cache != nullptr && cache->commit(*key_, std::exchange(room_, {}));
+    if (cache == nullptr) return false;
+    auto& engine = cache->engine_;
+    room_type filled = std::exchange(room_, {});
+    typename Cache::departures gone;
+    const bool stored = cache->superseding(*key_, [&] {
+      if constexpr (requires { typename Cache::engine_type::room; })
+        return engine.commit(engine.locate(*key_), std::move(filled), gone);
+      else
+        return engine.write(engine.locate(*key_), std::move(filled).freeze(), {}, gone);
+    });
+    engine.tell(gone);
+    return stored;
   }
 
  private:

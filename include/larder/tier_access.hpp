@@ -62,7 +62,7 @@ class tier_access {
     if constexpr (cache_type::is_remote) {
       if (auto waiting = owed(key); waiting.known) return std::move(waiting.value);
       if (doubtful(key)) return std::nullopt;
-      return tier_->find_far(key, control, room);
+      return tier_->find(key, cache_type::look::use, control, room);
     } else {
       return get(key);
     }
@@ -122,10 +122,10 @@ class tier_access {
   bool promote(key_view key, [[maybe_unused]] const landing& whole, [[maybe_unused]] departures& gone) {
     if constexpr (lands_values) {
       if (doubtful(key)) return false;
-      tier_->loading_.supersede(key);
-      const bool stored = tier_->engine_.adopt(tier_->engine_.locate(key), whole.path(), adopt_mode::move, gone, storage::write_mode{.only_if_absent = true});
-      tier_->loading_.supersede(key);
-      return stored;
+      return tier_->superseding(key, [&] {
+        return tier_->engine_.adopt(tier_->engine_.locate(key), whole.path(), adopt_mode::move, gone,
+                                    storage::write_mode{.only_if_absent = true});
+      });
     } else {
       return false;
     }
@@ -185,6 +185,11 @@ class tier_access {
       return queue_->dropped();
     else
       return 0;
+  }
+  /// The cache's statistics and the number of values dropped count anew.
+  void reset_stats() {
+    tier_->reset_stats();
+    if constexpr (queued) queue_->reset_dropped();
   }
   void tell(departures& gone) { tier_->engine_.tell(gone); }
 

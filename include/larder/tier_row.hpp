@@ -56,6 +56,11 @@ class tier_row {
     else
       return f(std::get<I>(tiers_), std::integral_constant<std::size_t, I>{}) || fastest_first<F, I + 1>(std::forward<F>(f));
   }
+  /// f(tier, index) for every tier, fastest first.
+  template <class F>
+  void each(F&& f) {
+    fastest_first([&](auto& tier, auto at) { return f(tier, at), false; });
+  }
   /// f(tier, index) for each writable tier, slowest first.
   template <class F, std::size_t I = count>
   void slowest_first(F&& f) {

@@ -6,6 +6,8 @@
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/sync/counter.hpp>
+#include <larder/sync/flight_batch.hpp>
+#include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
 #include <larder/sync/worker_pool.hpp>
 #include <larder/sync/write_epochs.hpp>
@@ -19,11 +21,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <future>
 #include <initializer_list>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -82,7 +82,7 @@ class tiered {
         given_up = false;
         try {
           if (led) {
-            value = flights_.search(owned, flown, control, [&](auto&) { stop_if_asked(control.stop); });
+            value = flights_.search(owned, flown, control, [&](auto&) { sync::refuse_when_stopped(control.stop); });
           } else {
             joined_.add();
             value = flights_.wait(flown, control.stop);
@@ -178,7 +178,7 @@ class tiered {
     }
     const key_type owned(key);
     for (;;) {
-      stop_if_asked(stop);
+      sync::refuse_when_stopped(stop);
       const auto [flown, led] = flights_.join_or_lead(owned);
       std::optional<mapped_type> value;
       if (!led) {
@@ -190,7 +190,7 @@ class tiered {
       }
       bool loaded = false;
       const auto load_it = [&](std::optional<mapped_type>& found) {
-        stop_if_asked(stop);
+        sync::refuse_when_stopped(stop);
         loaded = true;
         found.emplace(measured(1, [&] { return runner_.template one<mapped_type>(loader, owned, stop); }));
       };
@@ -203,77 +203,49 @@ class tiered {
   /// and breaks the promises of those that have not begun.
   template <class Loader>
   std::future<mapped_type> get_or_load_async(key_type key, Loader loader) {
-    auto promise = std::make_shared<std::promise<mapped_type>>();
-    std::future<mapped_type> future = promise->get_future();
-    workers_.post([this, promise, key = std::move(key), loader = std::make_shared<Loader>(std::move(loader))] {
-      try {
-        promise->set_value(get_or_load(key, *loader));
-      } catch (...) {
-        promise->set_exception(std::current_exception());
-      }
-    });
-    return future;
+    return workers_.post_promising(
+        [this, key = std::move(key), loader = std::move(loader)]() mutable { return get_or_load(key, loader); });
   }
   /// For each key of the range, in its order, its value; those that no tier has are loaded together by
   /// `batch_loader(const std::vector<key_type>&)`, which returns as many values in the same order, and go to every writable tier.
   template <core::iterable Keys, class BatchLoader>
   std::vector<mapped_type> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
-    using flight = typename tier_flights<row>::handle;
-    struct led_flight {
-      flight flown;
-      sync::write_epochs::read epoch;
-    };
-    std::vector<std::optional<mapped_type>> found;
-    std::vector<std::pair<std::size_t, flight>> awaited;  // places in `found`, and who brings their values
-    std::vector<key_type> asked;                          // of those
-    std::vector<key_type> mine;
-    std::vector<led_flight> led;
-    try {
-      const tier_choice without = bypassed();
+    sync::flight_batch<key_type, mapped_type, tier_flights<row>> batch(flights_);
+    std::vector<sync::write_epochs::read> epochs;  // of the flights that are led
+    std::optional<tier_choice> without;
+    batch.run([&] {
       for (const auto& key : keys) {
-        found.push_back(row_.fastest().get(key));
-        if (found.back()) continue;
-        const key_type owned(key);
-        const auto [flown, leads] = flights_.join_or_lead(owned);
-        if (leads) {
-          mine.push_back(owned);
-          led.push_back({flown, flights_.epoch_of(owned)});
-          auto below = flights_.look_below(owned, {}, without);
-          if (below.value) {
-            flights_.land_found(owned, flown, below, led.back().epoch);
-            found.back() = std::move(below.value);
-            mine.pop_back();
-            led.pop_back();
-            continue;
-          }
-        }
-        awaited.emplace_back(found.size() - 1, flown);
-        asked.push_back(owned);
-      }
-      if (!mine.empty()) {
-        std::size_t i = 0;
-        for (auto&& each : measured(mine.size(), [&] { return runner_.batch(batch_loader, mine); })) {
-          flights_.land_loaded(mine[i], led[i].flown, std::optional<mapped_type>(std::forward<decltype(each)>(each)), led[i].epoch, without);
-          ++i;
+        if (std::optional<mapped_type> value = row_.fastest().get(key)) {
+          batch.add(std::move(*value));
+        } else if (batch.fly(key_type(key)) == sync::flight_role::leads) {
+          const key_type& owned = batch.keys().back();
+          epochs.push_back(flights_.epoch_of(owned));
+          if (!without) without = bypassed();
+          auto below = flights_.look_below(owned, {}, *without);
+          if (!below.value) continue;
+          flights_.land_found(owned, batch.led().back(), below, epochs.back());
+          batch.landed(std::move(*below.value));
+          epochs.pop_back();
         }
       }
-    } catch (...) {
-      for (std::size_t i = 0; i < led.size(); ++i) flights_.fail(mine[i], led[i].flown, std::current_exception());
-      throw;
-    }
-    hits_.add(found.size() - awaited.size());
-    misses_.add(mine.size());
-    joined_.add(awaited.size() - mine.size());
-    for (std::size_t i = 0; i < awaited.size(); ++i) {
-      std::optional<mapped_type>& value = found[awaited[i].first];
-      value = flights_.wait(awaited[i].second, {});
-      if (!value)  // that was a search which found nothing
-        value = get_or_load(asked[i], [&](const key_type& key) { return mapped_type(*std::begin(batch_loader(std::vector<key_type>{key}))); });
-    }
-    std::vector<mapped_type> values;
-    values.reserve(found.size());
-    for (std::optional<mapped_type>& value : found) values.push_back(std::move(*value));
-    return values;
+      if (batch.keys().empty()) return;
+      std::size_t i = 0;
+      for (auto&& each : measured(batch.keys().size(), [&] { return runner_.batch(batch_loader, batch.keys()); })) {
+        const std::optional<mapped_type> value(std::forward<decltype(each)>(each));
+        flights_.land_loaded(batch.keys()[i], batch.led()[i], value, epochs[i], *without);
+        ++i;
+      }
+    });
+    hits_.add(batch.there());
+    misses_.add(batch.keys().size());
+    joined_.add(batch.coming() - batch.keys().size());
+    return batch.values([&](const auto& flown, const std::optional<key_type>& joined) {
+      std::optional<mapped_type> value = flights_.wait(flown, {});
+      if (value) return std::move(*value);
+      return get_or_load(*joined, [&](const key_type& key) {  // that was a search which found nothing
+        return mapped_type(*std::begin(batch_loader(std::vector<key_type>{key})));
+      });
+    });
   }
 
   /// Drops the key from every writable tier; whether any had it.
@@ -328,7 +300,6 @@ class tiered {
     snapshot.misses = misses_.load();
     snapshot.promotions = flights_.promotions();
     snapshot.joined = joined_.load();
-    snapshot.dropped -= dropped_at_reset_.load();
     cache_stats loaded;
     runner_.add_to(loaded);
     snapshot.loads = loaded.loads;
@@ -338,13 +309,7 @@ class tiered {
   }
   /// Counts anew, in the tiers as well.
   void reset_stats() {
-    std::uint64_t dropped = 0;
-    row_.fastest_first([&](auto& tier, auto) {
-      tier.cache().reset_stats();
-      dropped += tier.dropped();
-      return false;
-    });
-    dropped_at_reset_.store(dropped);
+    row_.each([](auto& tier, auto) { tier.reset_stats(); });
     runner_.reset();
     flights_.reset_promotions();
     for (sync::counter<true>* c : {&hits_, &misses_, &joined_}) c->store(0);
@@ -356,17 +321,10 @@ class tiered {
   }
 
  private:
-  static constexpr std::size_t most_workers = 64;
-  static void stop_if_asked(const std::stop_token& stop) {
-    if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
-  }
   /// The tiers that loads do without for now, as they take longer than loading.
   tier_choice bypassed() {
     tier_choice without{};
-    row_.fastest_first([&](auto& tier, auto at) {
-      without[at()] = tier.bypasses();
-      return false;
-    });
+    row_.each([&](auto& tier, auto at) { without[at()] = tier.bypasses(); });
     return without;
   }
 
@@ -391,18 +349,16 @@ class tiered {
   auto measured(std::size_t keys, Load&& load) {
     const instant begun = steady_time::now();
     auto loaded = load();
-    row_.fastest_first([cost = (steady_time::now() - begun) / static_cast<duration::rep>(keys)](auto& tier, auto) {
-      tier.note_load(cost);
-      return false;
-    });
+    const duration cost = (steady_time::now() - begun) / static_cast<duration::rep>(keys);
+    row_.each([cost](auto& tier, auto) { tier.note_load(cost); });
     return loaded;
   }
 
   row row_;
-  sync::counter<true> hits_, misses_, joined_, dropped_at_reset_;
+  sync::counter<true> hits_, misses_, joined_;
   sync::load_runner<true> runner_;
   tier_flights<row> flights_{row_};
-  sync::worker_pool<> workers_{most_workers};  // last: its threads load
+  sync::worker_pool<> workers_{sync::most_loads};  // last: its threads load
 };
 
 template <class... Arguments>

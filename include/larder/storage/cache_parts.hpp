@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/policy_set.hpp>
 #include <larder/observe/miss_ratio_curve.hpp>
@@ -20,15 +21,20 @@ class logged_transfers;
 
 namespace detail {
 
-/// What an engine gives as a place where a large value may land that comes from a slower tier.
 template <class Engine>
-struct landing_of {
-  using type = value_landing;
+using landing_in = typename Engine::landing;
+template <class Engine>
+using room_in = typename Engine::room;
+
+/// The type that an engine has as `Member`, or else the one that is usual.
+template <class Engine, template <class> class Member, class Usual>
+struct member_or {
+  using type = Usual;
 };
-template <class Engine>
-  requires requires { typename Engine::landing; }
-struct landing_of<Engine> {
-  using type = typename Engine::landing;
+template <class Engine, template <class> class Member, class Usual>
+  requires requires { typename Member<Engine>; }
+struct member_or<Engine, Member, Usual> {
+  using type = Member<Engine>;
 };
 
 }  // namespace detail
@@ -50,7 +56,10 @@ struct cache_parts {
  public:
   using engine = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
                                     observed_engine<Key, Value, context, unobserved_engine>, unobserved_engine>;
-  using landing = typename detail::landing_of<engine>::type;
+  /// Where a large value may land that comes from a slower tier.
+  using landing = typename detail::member_or<engine, detail::landing_in, value_landing>::type;
+  /// What is filled in place: of the engine's own kind, or on the heap.
+  using room = typename detail::member_or<engine, detail::room_in, mutable_bytes>::type;
 };
 
 }  // namespace larder::storage

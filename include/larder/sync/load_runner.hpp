@@ -7,6 +7,7 @@
 #include <larder/sync/counter.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <stop_token>
@@ -14,6 +15,9 @@
 #include <vector>
 
 namespace larder::sync {
+
+/// How many loads a cache, or tiers, run in the background at once.
+inline constexpr std::size_t most_loads = 64;
 
 /// Runs loaders and keeps count: the values that they brought, the runs that failed, and the time that all took.
 template <bool Shared>

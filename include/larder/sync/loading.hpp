@@ -4,18 +4,18 @@
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
-#include <larder/core/transfer.hpp>
 #include <larder/expiry/refresh_after_write.hpp>
 #include <larder/sync/context_hash.hpp>
 #include <larder/sync/cost_gate.hpp>
+#include <larder/sync/flight_batch.hpp>
 #include <larder/sync/load_lease.hpp>
 #include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
 #include <larder/sync/loaded_entry.hpp>
+#include <larder/sync/read_until.hpp>
 #include <larder/sync/single_flight.hpp>
 #include <larder/sync/worker_pool.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <exception>
@@ -45,7 +45,7 @@ class loading {
     const auto at = cache.engine_.locate(key);
     const bool without_storage = bypasses(cache.engine_);
     if (!without_storage)
-      look(cache, at, Cache::look::use, stop, [&](const Value& value, instant written) {
+      read_until(stop, cache.engine_, at, Cache::look::use, [&](const Value& value, instant written) {
         found.emplace(value);
         stale = refresh_due(cache, written);
       });
@@ -67,54 +67,23 @@ class loading {
 
   template <class Loader>
   std::future<Value> get_async(Cache& cache, Key key, Loader loader) {
-    auto promise = std::make_shared<std::promise<Value>>();
-    std::future<Value> future = promise->get_future();
-    workers_.post([this, &cache, promise, key = std::move(key), loader = std::make_shared<Loader>(std::move(loader))] {
-      try {
-        promise->set_value(get(cache, key, *loader, {}));
-      } catch (...) {
-        promise->set_exception(std::current_exception());
-      }
-    });
-    return future;
+    return workers_.post_promising(
+        [this, &cache, key = std::move(key), loader = std::move(loader)]() mutable { return get(cache, key, loader, {}); });
   }
 
   template <class Keys, class BatchLoader>
   std::vector<Value> get_many(Cache& cache, const Keys& keys, BatchLoader& batch_loader) {
-    struct wanted {
-      std::optional<Value> value;
-      typename flights_type::handle flown;
-    };
-    std::vector<wanted> rows;
-    std::vector<Key> mine;  // the keys that this call leads, and their flights
-    std::vector<typename flights_type::handle> flown;
-    try {
+    flight_batch<Key, Value, flights_type> batch(flights_);
+    batch.run([&] {
       for (const auto& key : keys) {
-        wanted row;
         const auto at = cache.engine_.locate(key);
-        cache.engine_.read(at, Cache::look::use, [&](const Value& value, instant) { row.value.emplace(value); });
-        if (!row.value) {
-          Key owned(key);
-          auto [handle, led] = flights_.join_or_lead(owned);
-          row.flown = handle;
-          if (led) {
-            flown.push_back(handle);
-            mine.push_back(std::move(owned));
-          } else if (std::find(flown.begin(), flown.end(), handle) == flown.end()) {
-            cache.engine_.count_join(at);
-          }
-        }
-        rows.push_back(std::move(row));
+        const auto take = [&](const Value& value, instant) { batch.add(value); };
+        if (!cache.engine_.read(at, Cache::look::use, take) && batch.fly(Key(key)) == flight_role::waits)
+          cache.engine_.count_join(at);
       }
-      land_batch(cache, mine, flown, batch_loader);
-    } catch (...) {
-      for (std::size_t i = 0; i < flown.size(); ++i) flights_.fail(mine[i], flown[i], std::current_exception());
-      throw;
-    }
-    std::vector<Value> values;
-    values.reserve(rows.size());
-    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : wait(cache, row.flown, {}));
-    return values;
+      land_batch(cache, batch.keys(), batch.led(), batch_loader);
+    });
+    return batch.values([&](const flight& flown, const auto&) { return wait(cache, flown, {}); });
   }
 
   void supersede(key_view key) noexcept { flights_.supersede(key); }
@@ -131,28 +100,12 @@ class loading {
   using flight = typename flights_type::handle;
 
   static constexpr bool refreshes = Context::set::template count<axis::refresh> != 0;
-  static constexpr std::size_t most_workers = 64;
 
   static bool refresh_due(Cache& cache, instant written) {
     if constexpr (refreshes)
       return cache.context_.now() - written > cache.context_.policies().template get<refresh_after_write>().value;
     else
       return false;
-  }
-
-  /// A look-up, which a stop ends where it takes time: in a remote storage.
-  template <class Address, class F>
-  static void look(Cache& cache, const Address& at, typename Cache::look how, [[maybe_unused]] const std::stop_token& stop, F&& f) {
-    if constexpr (Cache::is_remote)
-      cache.engine_.read(at, how, f, transfer_control{stop, {}});
-    else
-      cache.engine_.read(at, how, f);
-  }
-  template <class Address>
-  static std::optional<Value> look_once_more(Cache& cache, const Address& at, const std::stop_token& stop = {}) {
-    std::optional<Value> value;
-    look(cache, at, Cache::look::peek, stop, [&](const Value& v, instant) { value.emplace(v); });
-    return value;
   }
 
   /// Waits for somebody else's flight. Other processes are not waited for meanwhile, if that would keep a lease of the caller's.
@@ -168,7 +121,7 @@ class loading {
       const auto at = cache.engine_.locate(key);
       auto lease = lease_of(cache.engine_, at);
       std::optional<Value> value;
-      const auto look_again = [&] { return look_once_more(cache, at, stop); };
+      const auto look_again = [&] { return find_until<Value>(stop, cache.engine_, at, Cache::look::peek); };
       if constexpr (leasing<decltype(Cache::engine_)>)
         value = wait_for_turn(lease, stop, look_again, [&] { cache.engine_.count_join(at); });
       else
@@ -210,7 +163,7 @@ class loading {
     if (mine.empty()) return;
     if constexpr (leasing<decltype(Cache::engine_)>) {
       load_in_turns(
-          cache.engine_, mine, [&](std::size_t i) { return look_once_more(cache, cache.engine_.locate(mine[i])); },
+          cache.engine_, mine, [&](std::size_t i) { return cache.find(mine[i], Cache::look::peek); },
           [&](std::size_t i, const Value& value) { flights_.land(mine[i], flown[i], value, [](const Value&) {}); },
           [&](auto& turns) {
             std::vector<Key> some;
@@ -281,7 +234,7 @@ class loading {
 
   flights_type flights_;
   load_runner<true> runner_;
-  worker_pool<> workers_{most_workers};
+  worker_pool<> workers_{most_loads};
 };
 
 }  // namespace larder::sync

@@ -8,6 +8,7 @@
 #include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>
 #include <larder/sync/loaded_entry.hpp>
+#include <larder/sync/read_until.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +35,8 @@ class loading_alone {
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
     const bool without_storage = bypasses(cache.engine_);
     if (!without_storage)
-      if (std::optional<Value> found = cache.find(key, Cache::look::use, stop)) return std::move(*found);
+      if (std::optional<Value> found = find_until<Value>(stop, cache.engine_, cache.engine_.locate(key), Cache::look::use))
+        return std::move(*found);
     return fly(cache, key, loader, stop, without_storage);
   }
 
@@ -122,7 +124,8 @@ class loading_alone {
     auto lease = lease_of(cache.engine_, at);
     if constexpr (leasing<decltype(Cache::engine_)>)
       if (std::optional<Value> found = wait_for_turn(
-              lease, stop, [&] { return cache.find(owned, Cache::look::peek, stop); }, [&] { cache.engine_.count_join(at); }))
+              lease, stop, [&] { return find_until<Value>(stop, cache.engine_, at, Cache::look::peek); },
+              [&] { cache.engine_.count_join(at); }))
         return std::move(*found);
     Value value = measured_load(cache.engine_, [&] { return runner_.template one<Value>(loader, owned, stop); });
     if (!without_storage) land(cache, mine, at, owned, value, lease);

@@ -6,9 +6,13 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <exception>
 #include <functional>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,6 +30,27 @@ class worker_pool {
   /// Runs `job` on some thread; it must not throw. Once the pool is being destroyed, jobs that still run may post: nothing
   /// comes of it.
   void post(Job job) { crew_.get().post(std::move(job)); }
+
+  /// The same for work that returns or throws something, which the future brings; broken when the work is dropped. It never blocks in
+  /// its destructor. The work need not be copyable.
+  template <class Work>
+  auto post_promising(Work work) {
+    using result = std::invoke_result_t<Work&>;
+    struct promised {
+      Work work;
+      std::promise<result> promise{};
+    };
+    std::shared_ptr<promised> job(new promised{std::move(work)});
+    std::future<result> future = job->promise.get_future();
+    post([job] {
+      try {
+        job->promise.set_value(job->work());
+      } catch (...) {
+        job->promise.set_exception(std::current_exception());
+      }
+    });
+    return future;
+  }
 
   /// Waits until nothing is queued or running.
   void drain() {

@@ -86,6 +86,9 @@ class write_back_queue {
     const debts* const mine = debts_.find();
     return mine != nullptr ? mine->dropped() : 0;
   }
+  void reset_dropped() {
+    if (debts* const mine = debts_.find()) mine->reset_dropped();
+  }
 
  private:
   struct settings {
@@ -196,6 +199,10 @@ class write_back_queue {
     std::uint64_t dropped() const {
       const std::lock_guard lock(mutex_);
       return dropped_;
+    }
+    void reset_dropped() {
+      const std::lock_guard lock(mutex_);
+      dropped_ = 0;
     }
 
    private:

@@ -341,6 +341,8 @@ TEST_CASE("a remote tier that is slower than loading is left out of loads, and f
     CHECK(remote.stats().remote->bypassed == 10);  // of loads, however many keys they are for
     CHECK(remote.stats().remote->requests == asked);
     CHECK(memory.contains("k22"));
+    CHECK(tiers.get_or_load_many(std::vector<std::string>{"k21", "k22"}, batch)[0].text() == "batch");
+    CHECK(remote.stats().remote->bypassed == 10);  // nothing was to be loaded
     return;
   }
   CHECK(tiers.get_or_load("k0", load).text() == "k0");  // the tenth asks

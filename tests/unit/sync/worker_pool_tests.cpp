@@ -56,6 +56,19 @@ TEST_CASE("a job may post another; drain waits for it as well") {
   CHECK(run == 60);
 }
 
+TEST_CASE("what work returns or throws comes by its future, which outlives the pool") {
+  std::future<int> one;
+  std::future<int> thrown;
+  {
+    worker_pool pool(1);
+    one = pool.post_promising([n = std::make_unique<int>(7)] { return ++*n; });
+    thrown = pool.post_promising([]() -> int { throw 9; });
+    pool.drain();
+  }
+  CHECK(one.get() == 8);
+  CHECK_THROWS_AS(thrown.get(), int);
+}
+
 TEST_CASE("several threads post at once") {
   worker_pool pool(4);
   std::atomic<int> run{0};
@@ -72,6 +85,7 @@ TEST_CASE("several threads post at once") {
 TEST_CASE("the destructor ends what runs and drops what waits, whose promises break") {
   std::atomic<bool> ended{false};
   std::future<void> broken;
+  std::future<int> dropped;
   {
     std::binary_semaphore running(0);
     worker_pool pool(1);
@@ -91,9 +105,11 @@ TEST_CASE("the destructor ends what runs and drops what waits, whose promises br
     auto promise = std::make_shared<std::promise<void>>();
     broken = promise->get_future();
     pool.post([promise] { promise->set_value(); });
+    dropped = pool.post_promising([] { return 1; });
   }
   CHECK(ended);
   CHECK_THROWS_AS(broken.get(), std::future_error);
+  CHECK_THROWS_AS(dropped.get(), std::future_error);
 }
 
 TEST_CASE("a job that posts while the pool is being destroyed disturbs nothing; what it posts is dropped") {

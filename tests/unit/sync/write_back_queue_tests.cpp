@@ -277,6 +277,8 @@ TEST_CASE("a full queue that may drop lets the oldest values go, never an erase,
   CHECK(std::find(writes.begin(), writes.end(), change{"new", "123456789"}) != writes.end());
   CHECK(writes.size() == 3);
   CHECK(q.weight() == 0);
+  q.reset_dropped();
+  CHECK(q.dropped() == 0);
 }
 
 TEST_CASE("the destructor gives up at the deadline that was set") {

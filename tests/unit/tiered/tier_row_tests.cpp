@@ -38,6 +38,9 @@ TEST_CASE("tiers are walked from the fastest until one says so, and the writable
   }));
   CHECK(met == std::vector<std::size_t>{0, 1, 2});
   met.clear();
+  t.tiers.each([&](auto&, auto at) { met.push_back(at()); });
+  CHECK(met == std::vector<std::size_t>{0, 1, 2});
+  met.clear();
   t.tiers.slowest_first([&](auto&, auto at) { met.push_back(at()); });
   CHECK(met == std::vector<std::size_t>{2, 0});
 }

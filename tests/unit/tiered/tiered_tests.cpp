@@ -226,6 +226,9 @@ TEST_CASE("a write_back tier that owes too much drops the oldest when it may; th
   CHECK(tiers.flush());
   CHECK(tiers.stats().owed_bytes == 0);
   CHECK(!tiers.get("a"));  // not the old one
+  CHECK(tiers.stats().dropped == 1);
+  tiers.reset_stats();
+  CHECK(tiers.stats().dropped == 0);
   CHECK(tiers.get("c") == "123456");
   tiers.put("a", "newest");
   CHECK(tiers.flush());
