@@ -13,6 +13,7 @@
 #include <larder/storage/cache_rules.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_lease.hpp>
+#include <larder/storage/lent_room.hpp>
 #include <larder/storage/limit_meant.hpp>
 #include <larder/storage/remote_engine.hpp>
 #include <larder/storage/value_range.hpp>
@@ -28,6 +29,7 @@
 #include <future>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string_view>
 #include <type_traits>
@@ -50,7 +52,8 @@ class tier_access;
 /// A cache does not move: make it where it lives, or hold it by `unique_ptr`.
 template <class Key, class Value, class... Policies>
 class cache {
-  static_assert(storage::cache_rules<Key, Value, Policies...>::hold);
+  using rules = storage::cache_rules<Key, Value, Policies...>;
+  static_assert(rules::hold);
 
   using parts = storage::cache_parts<Key, Value, Policies...>;
   using set = typename parts::set;
@@ -76,10 +79,7 @@ class cache {
   template <class... Given>
     requires(!std::is_same_v<std::remove_cvref_t<Given>, cache> && ...)
   explicit cache(Given&&... given) : context_(set(std::forward<Given>(given)...)), engine_(context_) {
-    static_assert(((core::type_count<std::remove_cvref_t<Given>, Policies...> != 0) && ...),
-                  "larder: the constructor takes the policies that the cache's type names, such as max_entries{1000}, and nothing else");
-    static_assert((set::template supplied<Policies, std::remove_cvref_t<Given>...> && ...),
-                  "larder: a policy has no default, such as a limit without its number; pass it to the constructor");
+    rules::template check_constructor<std::remove_cvref_t<Given>...>();
   }
   cache(const cache&) = delete;
   cache& operator=(const cache&) = delete;
@@ -134,6 +134,14 @@ class cache {
       storage::check_range({offset, n}, found->size());
       return found->slice(offset, n);
     }
+  }
+
+  /// The value's bytes in memory of the caller, from its start, and how many they are; nothing when there is no value, and the memory may be
+  /// written to all the same. Counts as a use. What is large in a remote storage lands there without a second copy, which `control` follows.
+  /// Throws `larder::error` (invalid_argument) when the value does not fit; of a large remote one only the head was fetched then.
+  std::optional<std::size_t> get_into(key_view key, std::span<std::byte> room, const transfer_control& control = {}) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: get_into gives bytes; get a value of another type whole");
+    return storage::find_into<is_remote>(room, control, [&](const auto&... far) { return find(key, look::use, far...); });
   }
 
   /// f(key, weight, age) for each entry, without a lock; entries that come or go meanwhile may be missed. The age is zero

@@ -78,7 +78,7 @@ class remote_engine {
         context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
         return std::nullopt;
       }
-      if (!living(*frame)) return std::nullopt;
+      if (!target.wants(*frame)) return std::nullopt;
       written = frame->written;
       return codec<Value>::decode(target.payload());
     });
