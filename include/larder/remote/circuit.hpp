@@ -4,12 +4,12 @@
 // recovers. Source: M. Nygard, "Release It!", 2007. After a pause one request at a time tries whether it is well again; each
 // probe that fails doubles the pause.
 //
-// It knows no protocol: who sends asks before and tells afterwards how it went. `circuit_breaker` does so for HTTP,
-// `redis_client` for Redis.
+// It knows no protocol: who sends says which answers are failures. `circuit_breaker` does so for HTTP, `redis_client` for Redis.
 
 #include <larder/core/error.hpp>
 #include <larder/core/remote_report.hpp>
 #include <larder/core/time.hpp>
+#include <larder/remote/http.hpp>
 #include <larder/remote/timing.hpp>
 #include <larder/sync/counter.hpp>
 #include <larder/sync/per_process.hpp>
@@ -52,6 +52,35 @@ class circuit {
   /// Throws `larder::error` for options that make no sense.
   circuit(Timing timing, const circuit_breaker_options& options)
       : timing_(std::move(timing)), options_(checked(options)), state_(options_) {}
+
+  /// What a request tells of itself while it runs.
+  struct outcome {
+    unsigned failed = 0;    ///< tries before the last one
+    std::string failure{};  ///< why its answer is a failure of the server; empty: it is none
+  };
+
+  /// What `send(outcome&)` returns or throws, which is judged; a `send_error` at once, of a request that begins with
+  /// `subject()`, while the server is taken to be down.
+  template <class Subject, class Send>
+  auto run(Subject&& subject, Send&& send) {
+    const admission entry = admit();
+    if (!entry.refusal.empty()) throw send_error(error_cause::network, subject() + " was not sent: " + entry.refusal, 0);
+    outcome went;
+    try {
+      auto answer = send(went);
+      conclude(entry, went.failure.empty() ? 0 : went.failed + 1, went.failure);
+      return answer;
+    } catch (const send_error& failure) {
+      fail(entry, failure.cause(), failure.tries());
+      throw;
+    } catch (const error& failure) {
+      fail(entry, failure.cause(), went.failed + 1);
+      throw;
+    } catch (...) {
+      withdraw(entry);
+      throw;
+    }
+  }
 
   /// Asked before each request; a refusal is counted and needs no conclusion.
   admission admit() {

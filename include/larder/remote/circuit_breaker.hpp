@@ -30,26 +30,13 @@ class circuit_breaker {
       : server_(std::move(timing), options), inner_(std::forward<Inner>(inner)...) {}
 
   http_response send(const http_request& request) {
-    const typename circuit<Timing>::admission entry = server_.admit();
-    if (!entry.refusal.empty())
-      throw send_error(error_cause::network, subject_of(request) + " was not sent: " + entry.refusal, 0);
-    try {
-      http_response answer = inner_.send(request);
-      if (is_transient(request, answer.status))
-        server_.conclude(entry, answer.tries, "answered " + std::to_string(answer.status));
-      else
-        server_.conclude(entry, 0, {});
-      return answer;
-    } catch (const send_error& e) {
-      server_.fail(entry, e.cause(), e.tries());
-      throw;
-    } catch (const error& e) {
-      server_.fail(entry, e.cause(), 1);
-      throw;
-    } catch (...) {
-      server_.withdraw(entry);
-      throw;
-    }
+    return server_.run([&] { return subject_of(request); },
+                       [&](typename circuit<Timing>::outcome& went) {
+                         http_response answer = inner_.send(request);
+                         if (is_transient(request, answer.status))
+                           went = {answer.tries - 1, "answered " + std::to_string(answer.status)};
+                         return answer;
+                       });
   }
 
   void add_to(remote_report& report) const {

@@ -75,8 +75,8 @@ class redis_client {
 
   /// Throws for an answer of a type that the command does not have.
   [[noreturn]] void fail_unexpected() const {
-    core::fail(error_cause::server, settings_.address.printable() +
-                                        " gave an answer of another kind than the command has; is it a Redis server?");
+    core::fail(error_cause::server,
+               settings_.address.printable() + " gave an answer of another kind than the command has; is it a Redis server?");
   }
 
   /// Sends commands about one key (or keys of its slot) and gives each answer to `take(index, connection)`, which reads exactly
@@ -85,9 +85,7 @@ class redis_client {
   template <class Take>
   void run(std::string_view key, std::span<const redis_command> commands, Take&& take, const redis_exchange& how = {}) {
     servers& mine = servers_.get();
-    group all{mine.of_slot(redis_slot(key)), false, std::vector<std::size_t>(commands.size())};
-    std::iota(all.commands.begin(), all.commands.end(), std::size_t{0});
-    run_groups(mine, std::move(all), commands, take, how);
+    run_at(mine, mine.of_slot(redis_slot(key)), commands, take, how);
   }
   /// One command, one reply.
   redis_reply ask(std::string_view key, const redis_command& command, const redis_exchange& how = {}) {
@@ -104,9 +102,7 @@ class redis_client {
     servers& mine = servers_.get();
     for (server* const each : mine.all())
       f([this, &mine, each](std::span<const redis_command> commands, auto&& take, const redis_exchange& how) {
-        group all{each, false, std::vector<std::size_t>(commands.size())};
-        std::iota(all.commands.begin(), all.commands.end(), std::size_t{0});
-        this->run_groups(mine, std::move(all), commands, take, how);
+        this->run_at(mine, each, commands, take, how);
       });
   }
 
@@ -140,29 +136,13 @@ class redis_client {
     /// the last.
     template <class F>
     conversation talk(F&& f) {
-      const circuit<>::admission entry = health.admit();
-      if (!entry.refusal.empty())
-        throw send_error(error_cause::network, "a request to " + pool.address().printable() + " was not sent: " + entry.refusal,
-                         0);
-      unsigned failed = 0;
-      try {
-        conversation had = f(failed);
-        const redis_failure meant = had.refused ? meaning_of_redis_error(*had.refused) : redis_failure{};
-        if (meant.is_down)
-          health.conclude(entry, failed + 1, "answered " + std::string(meant.code));
-        else
-          health.conclude(entry, 0, {});
-        return had;
-      } catch (const send_error& failure) {
-        health.fail(entry, failure.cause(), failure.tries());
-        throw;
-      } catch (const error& failure) {
-        health.fail(entry, failure.cause(), failed + 1);
-        throw;
-      } catch (...) {
-        health.withdraw(entry);
-        throw;
-      }
+      return health.run([&] { return "a request to " + pool.address().printable(); },
+                        [&](circuit<>::outcome& went) {
+                          conversation had = f(went.failed);
+                          const redis_failure meant = had.refused ? meaning_of_redis_error(*had.refused) : redis_failure{};
+                          if (meant.is_down) went.failure = "answered " + std::string(meant.code);
+                          return had;
+                        });
     }
 
     redis_pool pool;
@@ -296,11 +276,13 @@ class redis_client {
     return settings.lookup_budget.count() > 0 ? redis_socket::clock::now() + settings.lookup_budget : time_point::max();
   }
 
+  /// Sends all of the commands to one server, and what it redirects to where that leads.
   template <class Take>
-  void run_groups(servers& mine, group first, std::span<const redis_command> commands, Take& take, const redis_exchange& how) {
+  void run_at(servers& mine, server* first, std::span<const redis_command> commands, Take& take, const redis_exchange& how) {
     const time_point answer_by = how.lookup ? answer_by_of(settings_) : time_point::max();
     std::vector<group> now;
-    now.push_back(std::move(first));
+    now.push_back({first, false, std::vector<std::size_t>(commands.size())});
+    std::iota(now.front().commands.begin(), now.front().commands.end(), std::size_t{0});
     for (int redirected = 0; !now.empty(); ++redirected) {
       if (redirected > most_redirections)
         core::fail(error_cause::server, "a request was redirected more than " + std::to_string(most_redirections) +

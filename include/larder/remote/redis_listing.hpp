@@ -4,6 +4,7 @@
 
 #include <larder/core/concepts.hpp>
 #include <larder/remote/blob_name.hpp>
+#include <larder/remote/range.hpp>
 #include <larder/remote/redis_client.hpp>
 #include <larder/remote/redis_command.hpp>
 #include <larder/remote/redis_connection.hpp>
@@ -59,9 +60,8 @@ class redis_listing {
   std::string read_page(redis_reply& page, std::string_view prefix, std::vector<std::string>& keys) const {
     using type = redis_reply::type;
     if (!page.is(type::array) || page.elements.size() != 2 || !page.elements[0].is(type::text) ||
-        !page.elements[1].is(type::array))
+        !page.elements[1].is(type::array) || !parse_count(page.elements[0].text))
       client_.fail_unexpected();
-    if (!parse_count(page.elements[0].text)) client_.fail_unexpected();
     for (redis_reply& key : page.elements[1].elements) {
       if (!key.text.starts_with(key_prefix_) || told_.count(key.text) != 0) continue;
       const std::string_view name = std::string_view(key.text).substr(key_prefix_.size());

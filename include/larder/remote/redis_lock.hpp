@@ -8,6 +8,7 @@
 // fails over may forget a lock that it gave a moment before; clocks are not compared, but the server's must not jump by more than the time.
 
 #include <larder/core/error.hpp>
+#include <larder/remote/random_mark.hpp>
 #include <larder/remote/redis_client.hpp>
 #include <larder/remote/redis_command.hpp>
 #include <larder/remote/redis_reply.hpp>
@@ -23,7 +24,6 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -61,7 +61,7 @@ class redis_lock_keeper {
   std::shared_ptr<held> take(std::string_view key) {
     auto mine = std::make_shared<held>();
     mine->key = key;
-    mine->token = fresh_token();
+    mine->token = random_mark();
     const clock::time_point asked = clock::now();
     const redis_command set =
         redis_command{"SET", mine->key, mine->token, "NX", "PX"}.number(static_cast<std::uint64_t>(time_.count()));
@@ -96,17 +96,6 @@ class redis_lock_keeper {
       "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('PEXPIRE',KEYS[1],ARGV[2]) end return 0";
   static constexpr std::string_view release_script =
       "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0";
-
-  static std::string fresh_token() {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::random_device device;
-    std::string token;
-    for (int i = 0; i < 4; ++i) {
-      std::uint32_t word = device();
-      for (int digit = 0; digit < 8; ++digit, word >>= 4U) token += digits[word & 15U];
-    }
-    return token;
-  }
 
   static bool renew(redis_client& client, std::chrono::milliseconds time, held& mine) {
     const clock::time_point asked = clock::now();

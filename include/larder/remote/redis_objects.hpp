@@ -67,7 +67,7 @@ class redis_objects {
         drop_incomplete(key, name, *incomplete);
         return std::nullopt;
       }
-      if (std::optional<bytes> value = chunks(name, *first.object, range, control)) return value;
+      if (std::optional<bytes> value = chunks(key, name, *first.object, range, control)) return value;
       incomplete = first.object;
     }
     return std::nullopt;  // it is being replaced all the time
@@ -75,8 +75,8 @@ class redis_objects {
 
   std::optional<blob_info> head(std::string_view name) {
     const std::string key = key_of(name);
-    const redis_reply answer = client_.ask(key, {"GETRANGE", key, "0", last_of_head}, {.lookup = true});
-    if (!answer.is(redis_reply::type::text)) fail_unexpected();
+    const redis_reply answer = client_.ask(key, {"GETRANGE", key, "0", redis_object::last_of_head}, {.lookup = true});
+    if (!answer.is(redis_reply::type::text)) client_.fail_unexpected();
     if (answer.text.empty()) return std::nullopt;
     const std::optional<redis_object> found = redis_object::decode(answer.text);
     if (!found) fail_foreign(name);
@@ -89,8 +89,7 @@ class redis_objects {
            const transfer_control& control = {}) {
     const std::string key = key_of(name);
     stop_if_asked(control, "a put was not begun");
-    std::uint64_t size = 0;
-    for (const bytes& part : parts) size += part.size();
+    const std::uint64_t size = total_size(parts);
     if (size > settings_.max_object)
       core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
                                                     std::to_string(settings_.max_object));
@@ -100,6 +99,7 @@ class redis_objects {
     tell(control, 0, size);
     if (!made.in_chunks()) {
       const bool stored = mode == put_mode::replace ? replace(key, name, made, parts, expiry) : create(key, made, parts, expiry);
+      sent_.add(size);
       if (stored) tell(control, size, size);
       return stored;
     }
@@ -144,7 +144,6 @@ class redis_objects {
  private:
   static constexpr int most_looks = 4;
   static constexpr std::size_t commands_at_once = 256;
-  static constexpr std::string_view last_of_head = redis_object::last_of_head;
 
   // EVAL with the script itself, not EVALSHA: a hundred bytes on the way of a value, and no second round trip when the server
   // forgot it.
@@ -178,6 +177,22 @@ class redis_objects {
     return until == milliseconds::max() ? std::string{} : std::to_string(until.count());
   }
 
+  /// Sends `command_of(i)` for each chunk from the first to the one before `end`, in lists of a bounded length, and gives each
+  /// answer to `take(i, connection)`. Once that was false no further list is sent; returns whether it never was.
+  template <class CommandOf, class Take>
+  bool each_chunk(const std::string& key, std::uint64_t first, std::uint64_t end, CommandOf&& command_of, Take&& take,
+                  const redis_exchange& how = {}) {
+    bool all = true;
+    const auto take_one = [&](std::size_t i, redis_connection& connection) { all &= take(first + i, connection); };
+    for (; first < end && all; first += commands_at_once) {
+      std::vector<redis_command> commands;
+      for (std::uint64_t i = first; i < std::min<std::uint64_t>(end, first + commands_at_once); ++i)
+        commands.push_back(command_of(i));
+      client_.run(key, commands, take_one, how);
+    }
+    return all;
+  }
+
   // ---------------------------------------------------------------------------------------------------- get
 
   struct opened {
@@ -200,11 +215,11 @@ class redis_objects {
     if (range.whole()) {
       commands.push_back({"GET", key});
     } else if (range.size == 0) {
-      commands.push_back({"GETRANGE", key, "0", last_of_head});
+      commands.push_back({"GETRANGE", key, "0", redis_object::last_of_head});
     } else if (range.offset == 0) {
       commands.push_back({"GETRANGE", key, "0", end});
     } else {
-      commands.push_back({"GETRANGE", key, "0", last_of_head});
+      commands.push_back({"GETRANGE", key, "0", redis_object::last_of_head});
       commands.push_back(
           {"GETRANGE", key,
            std::to_string(redis_object::head_size + std::min<std::uint64_t>(range.offset, redis_object::largest_chunk)), end});
@@ -253,45 +268,43 @@ class redis_objects {
   }
 
   /// The part of an object in chunks; nothing when one of them is gone.
-  std::optional<bytes> chunks(std::string_view name, const redis_object& object, const byte_range& range,
+  std::optional<bytes> chunks(const std::string& key, std::string_view name, const redis_object& object, const byte_range& range,
                               const transfer_control& control) {
     const byte_range part = cut(range, object.size);
     if (part.size == 0) return bytes{};
     mutable_bytes room(static_cast<std::size_t>(part.size));
-    const std::uint64_t end = (part.offset + part.size - 1) / object.chunk_size + 1;
-    bool missing = false;
+    const auto piece_of = [&](std::uint64_t i) -> byte_range {
+      const std::uint64_t begins = i * object.chunk_size;
+      const std::uint64_t from = std::max(part.offset, begins);
+      return {from, std::min(part.offset + part.size, begins + object.size_of_chunk(i)) - from};
+    };
+    const auto command_of = [&](std::uint64_t i) {
+      const byte_range piece = piece_of(i);
+      const std::uint64_t from = piece.offset - i * object.chunk_size;
+      const std::string chunk = object.chunk_key(settings_.key_prefix, name, i);
+      redis_command get = piece.size == object.size_of_chunk(i)
+                              ? redis_command{"GET", chunk}
+                              : redis_command{"GETRANGE", chunk, std::to_string(from), std::to_string(from + piece.size - 1)};
+      get.expects(piece.size);
+      return get;
+    };
     std::uint64_t landed = 0;
-    for (std::uint64_t first = part.offset / object.chunk_size; first < end && !missing; first += commands_at_once) {
-      std::vector<redis_command> commands;
-      std::vector<std::span<std::byte>> rooms;
-      for (std::uint64_t i = first; i < std::min<std::uint64_t>(end, first + commands_at_once); ++i) {
-        const std::uint64_t begins = i * object.chunk_size;
-        const std::uint64_t from = std::max(part.offset, begins);
-        const std::uint64_t to = std::min(part.offset + part.size, begins + object.size_of_chunk(i));
-        rooms.push_back(room.span().subspan(static_cast<std::size_t>(from - part.offset), static_cast<std::size_t>(to - from)));
-        const std::string key = object.chunk_key(settings_.key_prefix, name, i);
-        if (to - from == object.size_of_chunk(i))
-          commands.push_back({"GET", key});
-        else
-          commands.push_back({"GETRANGE", key, std::to_string(from - begins), std::to_string(to - begins - 1)});
-        commands.back().expects(to - from);
-      }
-      const auto take = [&](std::size_t i, redis_connection& connection) {
-        const std::optional<std::uint64_t> size = connection.begin_bulk(redis_object::largest_chunk);
-        if (!size) {
-          missing = true;
-          return;
-        }
-        const bool fits = *size == rooms[i].size();
-        if (fits) connection.read(rooms[i]);
-        connection.end_bulk();
-        if (*size == 0) missing = true;  // a range of an absent key
-        if (!fits && *size != 0) fail_foreign(name);
-        if (fits) tell(control, landed += *size, part.size);
-      };
-      client_.run(settings_.key_prefix + std::string(name), commands, take, {.lookup = true, .stop = control.stop});
-    }
-    if (missing) return std::nullopt;
+    const auto take = [&](std::uint64_t i, redis_connection& connection) {
+      const std::optional<std::uint64_t> size = connection.begin_bulk(redis_object::largest_chunk);
+      if (!size) return false;
+      const byte_range piece = piece_of(i);
+      const bool fits = *size == piece.size;
+      if (fits)
+        connection.read(
+            room.span().subspan(static_cast<std::size_t>(piece.offset - part.offset), static_cast<std::size_t>(piece.size)));
+      connection.end_bulk();
+      if (!fits && *size != 0) fail_foreign(name);
+      if (fits) tell(control, landed += piece.size, part.size);
+      return fits;  // a range of an absent key is empty
+    };
+    const std::uint64_t end = (part.offset + part.size - 1) / object.chunk_size + 1;
+    if (!each_chunk(key, part.offset / object.chunk_size, end, command_of, take, {.lookup = true, .stop = control.stop}))
+      return std::nullopt;
     received_.add(part.size);
     return std::move(room).freeze();
   }
@@ -300,20 +313,19 @@ class redis_objects {
 
   void put_chunks(const std::string& key, std::string_view name, const redis_object& made, std::span<const bytes> parts,
                   const std::string& expiry, const transfer_control& control) {
+    const auto command_of = [&](std::uint64_t i) {
+      redis_command set{"SET", made.chunk_key(settings_.key_prefix, name, i)};
+      set.value({}, parts, i * made.chunk_size, made.size_of_chunk(i));
+      if (!expiry.empty()) set.word("PX").word(expiry);
+      return set;
+    };
     std::uint64_t landed = 0;
-    for (std::uint64_t first = 0; first < made.chunks(); first += commands_at_once) {
-      std::vector<redis_command> commands;
-      for (std::uint64_t i = first; i < std::min<std::uint64_t>(made.chunks(), first + commands_at_once); ++i) {
-        redis_command& set = commands.emplace_back(redis_command{"SET", made.chunk_key(settings_.key_prefix, name, i)});
-        set.value({}, parts, i * made.chunk_size, made.size_of_chunk(i));
-        if (!expiry.empty()) set.word("PX").word(expiry);
-      }
-      const auto take = [&](std::size_t i, redis_connection& connection) {
-        static_cast<void>(connection.reply());
-        tell(control, landed += made.size_of_chunk(first + i), made.size);
-      };
-      client_.run(key, commands, take, {.stop = control.stop});
-    }
+    const auto take = [&](std::uint64_t i, redis_connection& connection) {
+      static_cast<void>(connection.reply());
+      tell(control, landed += made.size_of_chunk(i), made.size);
+      return true;
+    };
+    each_chunk(key, 0, made.chunks(), command_of, take, {.stop = control.stop});
     sent_.add(made.size);
   }
 
@@ -327,7 +339,6 @@ class redis_objects {
     redis_command put{"EVAL", put_script, "1", key};
     put.value(text_of(head), parts, 0, made.in_chunks() ? 0 : made.size).word(expiry);
     const redis_reply was = client_.ask(key, put);
-    if (!made.in_chunks()) sent_.add(made.size);
     const std::optional<redis_object> old = redis_object::decode(was.text);
     if (old && old->version != made.version) drop_chunks(key, name, *old);
     return true;
@@ -338,7 +349,6 @@ class redis_objects {
     set.value(text_of(head), parts, 0, made.in_chunks() ? 0 : made.size).word("NX");
     if (!expiry.empty()) set.word("PX").word(expiry);
     const redis_reply answer = client_.ask(key, set, {.repeatable = false});
-    if (!made.in_chunks()) sent_.add(made.size);
     return !answer.is(redis_reply::type::nil);
   }
 
@@ -348,12 +358,14 @@ class redis_objects {
   void drop_chunks(const std::string& key, std::string_view name, const redis_object& old) noexcept {
     if (!old.in_chunks() || old.size > settings_.max_object) return;  // a head that others wrote may claim anything
     try {
-      for (std::uint64_t first = 0; first < old.chunks(); first += commands_at_once) {
-        std::vector<redis_command> commands;
-        for (std::uint64_t i = first; i < std::min<std::uint64_t>(old.chunks(), first + commands_at_once); ++i)
-          commands.push_back({"UNLINK", old.chunk_key(settings_.key_prefix, name, i)});
-        client_.run(key, commands, [](std::size_t, redis_connection& connection) { static_cast<void>(connection.reply()); });
-      }
+      const auto command_of = [&](std::uint64_t i) {
+        return redis_command{"UNLINK", old.chunk_key(settings_.key_prefix, name, i)};
+      };
+      const auto take = [](std::uint64_t, redis_connection& connection) {
+        static_cast<void>(connection.reply());
+        return true;
+      };
+      each_chunk(key, 0, old.chunks(), command_of, take);
     } catch (const error& failure) {
       errors_.report(failure.cause(),
                      std::string("chunks of an older object stay until the server evicts them: ") + failure.what());
@@ -393,7 +405,6 @@ class redis_objects {
                    client_.settings().address.printable() + " will refuse puts when it is full: its maxmemory-policy evicts " +
                        "nothing of this cache; set it to allkeys-lru" + (policy == "noeviction" ? "" : ", or give time_to_live"));
   }
-  [[noreturn]] void fail_unexpected() const { client_.fail_unexpected(); }
   [[noreturn]] void fail_foreign(std::string_view name) const {
     core::fail(error_cause::corruption, "what lies under " + settings_.key_prefix + std::string(name) +
                                             " is not a whole object of larder's; it is not used");

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -138,6 +139,42 @@ TEST_CASE("of failures only no answer, silence and a server's own are held again
     c.fail(c.admit(), cause, 1);
     CHECK(c.admit().refusal.empty() != blamed);
   }
+}
+
+TEST_CASE("a request that runs is judged by what it tells, or by what it throws, with its tries before the last") {
+  const auto subject = [] { return std::string("a question"); };
+  const auto left = [&](auto&& send) {  // how many requests are let go until it is open, of 30
+    circuit c(manual_timing{}, {.failures = 6});
+    for (int n = 0; n < 30; ++n) {
+      bool sent = false;
+      try {
+        c.run(subject, [&](circuit::outcome& went) {
+          sent = true;
+          return send(went);
+        });
+      } catch (const larder::error& failure) {
+        if (sent) continue;
+        CHECK(failure.cause() == error_cause::network);
+        CHECK(std::string(failure.what()).starts_with("larder: a question was not sent: the server failed lately ("));
+        return n;
+      } catch (const std::runtime_error&) {
+      }
+    }
+    return 30;
+  };
+  CHECK(left([](circuit::outcome& went) { return went.failed = 1; }) == 30);  // in the end it went well
+  CHECK(left([](circuit::outcome& went) { return went.failure = "answered BUSY"; }) == 6);
+  CHECK(left([](circuit::outcome& went) {
+          went = {1, "answered BUSY"};
+          return 0;
+        }) == 3);
+  CHECK(left([](circuit::outcome& went) -> int {
+          went.failed = 1;
+          throw larder::error(error_cause::network, "gone");
+        }) == 3);
+  CHECK(left([](circuit::outcome&) -> int { throw larder::remote::send_error(error_cause::timeout, "late", 6); }) == 1);
+  CHECK(left([](circuit::outcome&) -> int { throw larder::remote::send_error(error_cause::timeout, "busy", 0); }) == 30);
+  CHECK(left([](circuit::outcome&) -> int { throw std::runtime_error("not larder's"); }) == 30);
 }
 
 TEST_CASE("a server that is not asked any more is not degraded any longer, and begins anew when it is") {

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -22,6 +21,7 @@
 
 #include "support/eventually.hpp"
 #include "support/patient_timeouts.hpp"
+#include "support/refusal.hpp"
 
 namespace {
 
@@ -48,19 +48,12 @@ redis_settings at(std::uint16_t port, const larder::circuit_breaker_options& bre
   return out;
 }
 
-struct outcome {
+struct outcome : refusal {
   redis_reply answer{};
-  std::optional<error_cause> cause{};
-  std::string message{};
 };
 outcome get(redis_client& client, std::string_view key = "k", const redis_exchange& how = {}) {
   outcome out;
-  try {
-    out.answer = client.ask(key, {"GET", key}, how);
-  } catch (const larder::error& failure) {
-    out.cause = failure.cause();
-    out.message = failure.what();
-  }
+  static_cast<refusal&>(out) = refusal_of([&] { out.answer = client.ask(key, {"GET", key}, how); });
   return out;
 }
 remote_report report_of(const redis_client& client) {

@@ -75,12 +75,11 @@ TEST_CASE("a cluster is followed: every key at its server, its chunks beside it,
   const cluster three;
   REQUIRE(three.formed);
   no_sink sink;
-  store s(larder::redis{.host = "127.0.0.1",
-                        .port = three.nodes[0]->port(),
-                        .chunk_size = 4096,
-                        .timeouts = patient,
-                        .lookup_budget = patient.first_byte},
-          sink);
+  const auto at = [](const redis_server& node) {
+    return larder::redis{
+        .host = "127.0.0.1", .port = node.port(), .chunk_size = 4096, .timeouts = patient, .lookup_budget = patient.first_byte};
+  };
+  store s(at(*three.nodes[0]), sink);
 
   std::set<std::size_t> owners;
   for (unsigned i = 0; i < 30; ++i) {
@@ -102,12 +101,7 @@ TEST_CASE("a cluster is followed: every key at its server, its chunks beside it,
   CHECK(listed.size() == 30);
 
   // A listing by a client that knows only one of them.
-  store fresh(larder::redis{.host = "127.0.0.1",
-                            .port = three.nodes[1]->port(),
-                            .chunk_size = 4096,
-                            .timeouts = patient,
-                            .lookup_budget = patient.first_byte},
-              sink);
+  store fresh(at(*three.nodes[1]), sink);
   std::size_t seen = 0;
   fresh.list("", [&](std::string_view, const larder::blob_info&) { ++seen; });
   CHECK(seen == 30);

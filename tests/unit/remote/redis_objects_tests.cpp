@@ -1,8 +1,8 @@
 // Objects against a real redis-server, which is started here (else skipped, with a word), and against a scripted one.
 
 #include <larder/remote/redis_objects.hpp>
+#include <larder/testing/storage_conformance.hpp>
 #include <support/redis_script.hpp>
-#include <support/redis_server.hpp>
 
 #include <algorithm>
 #include <array>
@@ -20,9 +20,17 @@
 
 #include <doctest/doctest.h>
 
+#include "support/blob_objects.hpp"
+#include "support/patient_timeouts.hpp"
+#include "support/pattern.hpp"
+#include "support/redis_missing.hpp"
+#include "support/redis_server.hpp"
+#include "support/refusal.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 using larder::blob_info;
 using larder::byte_range;
 using larder::bytes;
@@ -30,30 +38,19 @@ using larder::error_cause;
 using larder::put_mode;
 using larder::remote::redis_client;
 using larder::remote::redis_object;
-using larder::remote::redis_object_settings;
 using larder::remote::redis_objects;
 using larder::remote::redis_settings;
-using support::redis_server;
 
 constexpr std::uint32_t chunk = 4096;
 constexpr std::uint64_t largest = 2'000'000;  // bytes of an object
 constexpr std::string_view prefix = "p[*]:";  // as a pattern it would not mean itself
 
-bool missing() {
-  if (redis_server::installed()) return false;
-  MESSAGE("skipped: redis-server is not installed");
-  return true;
-}
-
-struct keeping_sink final : larder::error_sink {
-  void report(error_cause cause, const std::string& message) noexcept override { told.emplace_back(cause, message); }
-  std::vector<std::pair<error_cause, std::string>> told;
-};
-
-/// Objects of a server's, and what the server itself says of them.
-struct objects_at {
-  explicit objects_at(const redis_server& of, std::chrono::milliseconds time_to_live = 0ms)
-      : server(of), client(settings_of(of)), objects(client, sink, {std::string(prefix), chunk, time_to_live, largest}) {}
+/// Objects at an address.
+struct objects_of {
+  explicit objects_of(larder::remote::redis_address address, std::chrono::milliseconds time_to_live = 0ms,
+                      std::chrono::milliseconds lookup_budget = 0ms)
+      : client(settings_of(std::move(address), lookup_budget)),
+        objects(client, sink, {std::string(prefix), chunk, time_to_live, largest}) {}
 
   bool put(std::string_view name, std::string_view text, put_mode mode = put_mode::replace,
            larder::duration useful = larder::duration::max()) {
@@ -62,15 +59,33 @@ struct objects_at {
     return objects.put(name, parts, mode, useful);
   }
   std::optional<std::string> get(std::string_view name, const byte_range& range = {}) {
-    const std::optional<bytes> found = objects.get(name, range);
-    return found ? std::optional<std::string>(found->text()) : std::nullopt;
+    return support::get(objects, name, range);
   }
-  std::map<std::string, std::uint64_t> list(std::string_view of) {
-    std::map<std::string, std::uint64_t> out;
-    objects.list(of,
-                 [&](std::string_view name, const blob_info& info) { CHECK(out.emplace(std::string(name), info.size).second); });
+  std::map<std::string, std::uint64_t> list(std::string_view under) { return listed(objects, under); }
+
+  larder::remote_report report() const {
+    larder::remote_report out;
+    client.add_to(out);
     return out;
   }
+
+  static redis_settings settings_of(larder::remote::redis_address address, std::chrono::milliseconds lookup_budget) {
+    redis_settings out;
+    out.address = std::move(address);
+    out.login.timeouts = patient;
+    out.lookup_budget = lookup_budget;
+    return out;
+  }
+  larder::testing::error_log sink;
+  redis_client client;
+  redis_objects objects;
+};
+
+/// Objects of a server's, and what the server itself says of them.
+struct objects_at : objects_of {
+  explicit objects_at(const redis_server& of, std::chrono::milliseconds time_to_live = 0ms)
+      : objects_of(of.address(), time_to_live), server(of) {}
+
   std::string key(std::string_view name) const { return std::string(prefix) + std::string(name); }
   redis_object head(std::string_view name) const {
     const std::optional<redis_object> found = redis_object::decode(server.ask({"GETRANGE", key(name), "0", "31"}).text);
@@ -79,38 +94,13 @@ struct objects_at {
   }
   std::int64_t keys() const { return server.ask({"DBSIZE"}).number; }
 
-  static redis_settings settings_of(const redis_server& of) {
-    redis_settings out;
-    out.address = of.address();
-    out.login.timeouts = {.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
-    return out;
-  }
   const redis_server& server;
-  keeping_sink sink;
-  redis_client client;
-  redis_objects objects;
 };
-
-std::string pattern(std::size_t size, std::uint32_t seed = 1) {
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
-  return text;
-}
-/// The failure's cause; none: there was none.
-template <class F>
-std::optional<error_cause> cause_of(F&& f) {
-  try {
-    f();
-  } catch (const larder::error& failure) {
-    return failure.cause();
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
 TEST_CASE("an object of at most a chunk lies behind its head, under one key") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{chunk}}) {
@@ -133,7 +123,7 @@ TEST_CASE("an object of at most a chunk lies behind its head, under one key") {
 }
 
 TEST_CASE("a larger object lies in chunks under its version, which go with it") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   for (const auto& [size, chunks] :
@@ -152,11 +142,11 @@ TEST_CASE("a larger object lies in chunks under its version, which go with it") 
   CHECK(at.put("o", pattern(10'000)));
   CHECK(at.objects.erase("o"));
   CHECK(at.keys() == 0);
-  CHECK(at.sink.told.empty());
+  CHECK(at.sink.events().empty());
 }
 
 TEST_CASE("a range is what it is of the whole, within a chunk, over the borders of chunks and beyond the end") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   for (const std::size_t size : {std::size_t{100}, std::size_t{chunk}, std::size_t{3 * chunk + 5}}) {
@@ -182,7 +172,7 @@ TEST_CASE("a range is what it is of the whole, within a chunk, over the borders 
 }
 
 TEST_CASE("an object that lost a chunk serves what it has, is absent once the lost one is asked for, and is cleared away then") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   const std::string text = pattern(3 * chunk);
@@ -198,6 +188,12 @@ TEST_CASE("an object that lost a chunk serves what it has, is absent once the lo
     CHECK_FALSE(at.objects.head("o"));
     CHECK(at.get("other") == text);
   }
+  // What lies beyond the list of chunks in which one was lost is not asked for.
+  at.put("o", pattern(300 * chunk));
+  CHECK(server.ask({"DEL", at.head("o").chunk_key(prefix, "o", 1)}).number == 1);
+  const std::uint64_t before = at.report().requests;
+  CHECK(at.get("o") == std::nullopt);
+  CHECK(at.report().requests - before == 6);  // the head, a list, the head again; then the head goes, and the chunks in two lists
   // A chunk that others shortened is no chunk.
   at.put("o", text);
   server.ask({"SET", at.head("o").chunk_key(prefix, "o", 1), "short"});
@@ -205,7 +201,7 @@ TEST_CASE("an object that lost a chunk serves what it has, is absent once the lo
 }
 
 TEST_CASE("of many that create one object one does, and the others leave nothing") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   for (const std::size_t size : {std::size_t{100}, std::size_t{2 * chunk + 1}}) {
     CAPTURE(size);
@@ -229,12 +225,12 @@ TEST_CASE("of many that create one object one does, and the others leave nothing
       CHECK(at.objects.erase("o"));
       CHECK(at.keys() == 0);
     }
-    CHECK(at.sink.told.empty());
+    CHECK(at.sink.events().empty());
   }
 }
 
 TEST_CASE("a listing tells the objects under a prefix, each once, and nothing that is none") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   std::map<std::string, std::uint64_t> expected;
@@ -257,7 +253,7 @@ TEST_CASE("a listing tells the objects under a prefix, each once, and nothing th
 
 TEST_CASE("a key that the server names twice, in a page or in two, is told once") {
   const redis_object::head_type head = redis_object::make(7, chunk).encode();
-  support::redis_script server([&](support::redis_script::peer& peer) {
+  redis_script server([&](redis_script::peer& peer) {
     for (std::vector<std::string> words = peer.command(); !words.empty(); words = peer.command()) {
       if (words[0] == "SCAN")
         peer.say(std::string("*2\r\n$1\r\n") + (words[1] == "0" ? "5" : "0") + "\r\n*2\r\n$6\r\np[*]:a\r\n$6\r\np[*]:a\r\n");
@@ -267,21 +263,17 @@ TEST_CASE("a key that the server names twice, in a page or in two, is told once"
         peer.say("-ERR This instance has cluster support disabled\r\n");
     }
   });
-  redis_settings settings;
-  settings.address = {"127.0.0.1", server.port(), {}};
-  redis_client client(settings);
-  keeping_sink sink;
-  redis_objects objects(client, sink, {std::string(prefix), chunk, 0ms, largest});
+  objects_of at({"127.0.0.1", server.port(), {}});
   std::vector<std::string> told;
-  objects.list("", [&](std::string_view name, const blob_info& info) {
+  at.objects.list("", [&](std::string_view name, const blob_info& info) {
     told.push_back(std::string(name) + ':' + std::to_string(info.size));
   });
   CHECK(told == std::vector<std::string>{"a:7"});
-  objects.list("b", [&](std::string_view, const blob_info&) { FAIL("what was not asked for is told"); });
+  at.objects.list("b", [&](std::string_view, const blob_info&) { FAIL("what was not asked for is told"); });
 }
 
 TEST_CASE("what others left under a key is corrupt, and gives way to a put") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   server.ask({"SET", at.key("o"), "nothing of larder's, though it is longer than a head"});
@@ -295,7 +287,7 @@ TEST_CASE("what others left under a key is corrupt, and gives way to a put") {
 
 TEST_CASE(
     "an object goes when it is of no more use, or after the time that all have, whichever is sooner, and so do its chunks") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   const auto left = [&](const std::string& key) { return std::chrono::milliseconds(server.ask({"PTTL", key}).number); };
   objects_at ever(server);
@@ -320,27 +312,19 @@ TEST_CASE(
 TEST_CASE("each request of a look-up has the look-up's time, also the one for the chunks") {
   const redis_object object = redis_object::make(3 * chunk, chunk);
   const redis_object::head_type head = object.encode();
-  support::redis_script server([&](support::redis_script::peer& peer) {
+  redis_script server([&](redis_script::peer& peer) {
     if (peer.command().empty()) return;
     peer.say("$32\r\n" + std::string(reinterpret_cast<const char*>(head.data()), head.size()) + "\r\n");
     peer.linger_on();  // not a word about the chunks
   });
-  redis_settings settings;
-  settings.address = {"127.0.0.1", server.port(), {}};
-  settings.login.timeouts = {.connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
-  settings.lookup_budget = 2s;
-  redis_client client(settings);
-  keeping_sink sink;
-  redis_objects objects(client, sink, {std::string(prefix), chunk, 0ms, largest});
-  CHECK(cause_of([&] { objects.get("a", {}); }) == error_cause::timeout);
-  larder::remote_report report;
-  client.add_to(report);
-  CHECK(report.requests == 2);
-  CHECK(report.lookups_over_budget == 1);
+  objects_of at({"127.0.0.1", server.port(), {}}, 0ms, 2s);
+  CHECK(cause_of([&] { at.get("a"); }) == error_cause::timeout);
+  CHECK(at.report().requests == 2);
+  CHECK(at.report().lookups_over_budget == 1);
 }
 
 TEST_CASE("an object beyond the largest is neither sent nor taken, and a name that is none is not asked for") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server;
   objects_at at(server);
   CHECK(cause_of([&] { at.put("o", std::string(largest + 1, 'x')); }) == error_cause::invalid_argument);
@@ -358,14 +342,14 @@ TEST_CASE("an object beyond the largest is neither sent nor taken, and a name th
 }
 
 TEST_CASE("a server that will be full one day and evicts nothing is told of, once, before the first put") {
-  if (missing()) return;
+  if (redis_missing()) return;
   const redis_server server({"--maxmemory", "100mb", "--maxmemory-policy", "noeviction"});
   objects_at at(server);
   CHECK(at.get("o") == std::nullopt);
-  CHECK(at.sink.told.empty());
+  CHECK(at.sink.events().empty());
   CHECK(at.put("o", "x"));
   CHECK(at.put("o", "y"));
-  REQUIRE(at.sink.told.size() == 1);
-  CHECK(at.sink.told[0].first == error_cause::no_space);
-  CHECK(at.sink.told[0].second.find("allkeys-lru") != std::string::npos);
+  REQUIRE(at.sink.events().size() == 1);
+  CHECK(at.sink.events()[0].cause == error_cause::no_space);
+  CHECK(at.sink.events()[0].message.find("allkeys-lru") != std::string::npos);
 }

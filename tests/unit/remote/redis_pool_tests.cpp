@@ -2,14 +2,12 @@
 
 #include <larder/remote/redis_pool.hpp>
 #include <support/redis_script.hpp>
-#include <support/redis_server.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -18,6 +16,8 @@
 #include <doctest/doctest.h>
 
 #include "support/eventually.hpp"
+#include "support/patient_timeouts.hpp"
+#include "support/refusal.hpp"
 
 namespace {
 
@@ -32,10 +32,11 @@ using support::redis_script;
 
 redis_login login_of(std::chrono::milliseconds first_byte) {
   redis_login out;
-  out.timeouts = {.connect = 20'000ms, .first_byte = first_byte, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
+  out.timeouts = support::patient;
+  out.timeouts.first_byte = first_byte;
   return out;
 }
-const redis_login patient = login_of(20'000ms);
+const redis_login patient = login_of(support::patient.first_byte);
 
 /// Answers every command with the connection's number.
 struct counting_server {
@@ -60,13 +61,8 @@ std::int64_t number_of(redis_connection& connection) {
 std::unique_ptr<redis_pool::lease> lend(redis_pool& pool, bool fresh = false) {
   return std::unique_ptr<redis_pool::lease>(new redis_pool::lease(pool.take(fresh, {})));
 }
-std::optional<larder::error> failure_to_take(redis_pool& pool, const std::stop_token& stop = {}) {
-  try {
-    static_cast<void>(pool.take(false, stop));
-  } catch (const larder::error& failure) {
-    return failure;
-  }
-  return std::nullopt;
+support::refusal failure_to_take(redis_pool& pool, const std::stop_token& stop = {}) {
+  return support::refusal_of([&] { static_cast<void>(pool.take(false, stop)); });
 }
 
 }  // namespace
@@ -168,13 +164,12 @@ TEST_CASE("when as many as may be are lent a further one is waited for, as long 
   redis_pool pool(server.address(), hasty, 2);
   const auto a = lend(pool);
   auto b = lend(pool);
-  const std::optional<larder::error> failure = failure_to_take(pool);
-  REQUIRE(failure);
-  CHECK(failure->cause() == error_cause::timeout);
-  CHECK(std::string(failure->what()) == "larder: redis at 127.0.0.1:" + std::to_string(server.script.port()) +
-                                            ": all 2 connections were busy for 50 ms; allow more connections");
+  const support::refusal failure = failure_to_take(pool);
+  CHECK(failure.cause == error_cause::timeout);
+  CHECK(failure.message == "larder: redis at 127.0.0.1:" + std::to_string(server.script.port()) +
+                               ": all 2 connections were busy for 50 ms; allow more connections");
   b.reset();
-  CHECK_FALSE(failure_to_take(pool));
+  CHECK_FALSE(failure_to_take(pool).cause);
   CHECK(server.script.connections() <= 2);
 }
 
@@ -229,7 +224,7 @@ TEST_CASE("a stop ends the wait for another's connection, also one without an en
     const auto held = lend(pool);
     std::stop_source stop;
     std::atomic<bool> asking{false};
-    std::optional<larder::error> failure;
+    support::refusal failure;
     std::thread waits([&] {
       asking = true;
       failure = failure_to_take(pool, stop.get_token());
@@ -237,8 +232,7 @@ TEST_CASE("a stop ends the wait for another's connection, also one without an en
     CHECK(support::eventually([&] { return asking.load(); }));
     stop.request_stop();
     waits.join();
-    REQUIRE(failure);
-    CHECK(failure->cause() == error_cause::cancelled);
+    CHECK(failure.cause == error_cause::cancelled);
     CHECK(server.script.connections() <= 1);
   }
 }
@@ -246,11 +240,7 @@ TEST_CASE("a stop ends the wait for another's connection, also one without an en
 TEST_CASE("a connection that cannot be made holds no place") {
   const redis_login hasty = login_of(50ms);
   redis_pool pool({"127.0.0.1", 1, {}}, hasty, 1);
-  for (int i = 0; i < 3; ++i) {
-    const std::optional<larder::error> failure = failure_to_take(pool);
-    REQUIRE(failure);
-    CHECK(failure->cause() == error_cause::network);
-  }
+  for (int i = 0; i < 3; ++i) CHECK(failure_to_take(pool).cause == error_cause::network);
 }
 
 TEST_CASE("many threads never have more than may be, and each gets one") {

@@ -2,7 +2,6 @@
 
 #include <larder/remote/redis_socket.hpp>
 #include <support/redis_script.hpp>
-#include <support/redis_server.hpp>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,7 +16,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -30,38 +28,28 @@
 #include <doctest/doctest.h>
 
 #include "support/eventually.hpp"
+#include "support/patient_timeouts.hpp"
+#include "support/refusal.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 using larder::error_cause;
 using larder::remote_timeouts;
 using larder::remote::redis_address;
 using larder::remote::redis_socket;
 using larder::remote::stop_signal;
-using support::redis_script;
 
-constexpr remote_timeouts patient{
-    .connect = 20'000ms, .first_byte = 20'000ms, .stall = 20'000ms, .slowest = 1, .total = 60'000ms};
 constexpr std::string_view ask = "*1\r\n$1\r\nx\r\n";
 constexpr remote_timeouts endless{.connect = 0ms, .first_byte = 0ms, .stall = 0ms, .slowest = 0, .total = 0ms};
 
 redis_address at(const redis_script& server) { return {"127.0.0.1", server.port(), {}}; }
 
-/// Cause and words of the failure, if there is one.
-struct outcome {
-  std::optional<error_cause> cause;
-  std::string message;
-  bool says(std::string_view words) const { return message.find(words) != std::string::npos; }
-};
-template <class F>
-outcome outcome_of(F&& f) {
-  try {
-    f();
-  } catch (const larder::error& failure) {
-    return {failure.cause(), failure.what()};
-  }
-  return {};
+/// To each command.
+void answer_x(redis_script::peer& peer) {
+  while (!peer.command().empty()) peer.say("x");
 }
 
 void send(redis_socket& socket, std::string_view text) { socket.send({&text, 1}); }
@@ -111,20 +99,6 @@ class full_listener {
   std::uint16_t port_ = 0;
 };
 
-/// A folder for a socket file, with a path that is short enough.
-struct folder {
-  folder() {
-    if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-  ~folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::string path = (std::filesystem::temp_directory_path() / "larder_socket_XXXXXX").string();
-};
-
 }  // namespace
 
 TEST_CASE("all of the pieces arrive in their order, however many and large, also where they go in parts") {
@@ -171,7 +145,7 @@ TEST_CASE("what comes fills the first room and then the second, and what is more
   });
   redis_socket socket(at(server), patient, {});
   socket.begin({});
-  CHECK(support::eventually([&] { return socket.is_stale(); }));  // it has come
+  CHECK(eventually([&] { return socket.is_stale(); }));  // it has come
   std::string into(3, '\0');
   std::string beyond(4, '\0');
   const auto writable = [](std::string& text) { return std::as_writable_bytes(std::span(text)); };
@@ -190,7 +164,7 @@ TEST_CASE("a connection is stale when its server closed it, or said something un
     CAPTURE(close);
     go = false;
     redis_script server([&](redis_script::peer& peer) {
-      support::eventually([&] { return go.load(); });
+      eventually([&] { return go.load(); });
       if (close) return;
       peer.say("-ERR unasked\r\n");
       peer.linger_on();
@@ -198,7 +172,7 @@ TEST_CASE("a connection is stale when its server closed it, or said something un
     const redis_socket socket(at(server), patient, {});
     CHECK_FALSE(socket.is_stale());
     go = true;
-    CHECK(support::eventually([&] { return socket.is_stale(); }));
+    CHECK(eventually([&] { return socket.is_stale(); }));
   }
 }
 
@@ -216,12 +190,12 @@ TEST_CASE("an end of the connection, in order or not, is a network failure that 
       socket.begin({});
       send(socket, ask);
       std::string got;
-      const outcome failure = outcome_of([&] {
+      const refusal failure = refusal_of([&] {
         for (;;) got += receive(socket);
       });
       CHECK(failure.cause == error_cause::network);
-      CHECK(failure.says(socket.name()));
-      CHECK(failure.says(reset ? "receiving from" : "closed the connection before its answer was whole"));
+      CHECK(says(failure, socket.name()));
+      CHECK(says(failure, reset ? "receiving from" : "closed the connection before its answer was whole"));
       if (!reset) CHECK(got == begun);
     }
 }
@@ -229,17 +203,17 @@ TEST_CASE("an end of the connection, in order or not, is a network failure that 
 TEST_CASE("sending to a server that has gone is a network failure, and no signal") {
   std::atomic<bool> connected{false};  // a reset that comes sooner is a failure to connect
   redis_script server([&](redis_script::peer& peer) {
-    support::eventually([&] { return connected.load(); });
+    eventually([&] { return connected.load(); });
     peer.reset();
   });
   redis_socket socket(at(server), patient, {});
   connected = true;
   socket.begin({});
-  CHECK(support::eventually([&] { return socket.is_stale(); }));
+  CHECK(eventually([&] { return socket.is_stale(); }));
   for (int i = 0; i < 2; ++i) {  // the first is told of the reset, the second would raise SIGPIPE
-    const outcome failure = outcome_of([&] { send(socket, "x"); });
+    const refusal failure = refusal_of([&] { send(socket, "x"); });
     CHECK(failure.cause == error_cause::network);
-    CHECK(failure.says("sending to " + socket.name() + " failed"));
+    CHECK(says(failure, "sending to " + socket.name() + " failed"));
   }
 }
 
@@ -257,16 +231,16 @@ TEST_CASE("an answer that does not begin ends with its limit, anew in each excha
     redis_socket socket(at(server), limits, {});
     socket.begin({});
     send(socket, ask);
-    CHECK(support::eventually([&] { return socket.is_stale(); }));  // the first comes at its leisure
+    CHECK(eventually([&] { return socket.is_stale(); }));  // the first comes at its leisure
     CHECK(receive(socket) == "x");
     if (more)
       socket.expect_answer();
     else
       socket.begin({});
     send(socket, ask);
-    const outcome failure = outcome_of([&] { receive(socket); });
+    const refusal failure = refusal_of([&] { receive(socket); });
     CHECK(failure.cause == error_cause::timeout);
-    CHECK(failure.says("receiving from " + socket.name() + " was given up: no answer began within 60 ms"));
+    CHECK(says(failure, "receiving from " + socket.name() + " was given up: no answer began within 60 ms"));
   }
 }
 
@@ -281,50 +255,46 @@ TEST_CASE("an answer that stands still ends with its limit, and so does what nob
   redis_socket stands(at(begins), limits, {});
   stands.begin({});
   CHECK(receive(stands) == "x");
-  const outcome received = outcome_of([&] { receive(stands); });
+  const refusal received = refusal_of([&] { receive(stands); });
   CHECK(received.cause == error_cause::timeout);
-  CHECK(received.says("receiving from " + stands.name() + " was given up: no byte moved for 60 ms"));
+  CHECK(says(received, "receiving from " + stands.name() + " was given up: no byte moved for 60 ms"));
 
   std::atomic<bool> enough{false};
-  redis_script reads_nothing([&](redis_script::peer&) { support::eventually([&] { return enough.load(); }); });
+  redis_script reads_nothing([&](redis_script::peer&) { eventually([&] { return enough.load(); }); });
   redis_socket full(at(reads_nothing), limits, {});
   full.begin({});
   const std::string much(64'000'000, 'x');
-  const outcome sent = outcome_of([&] { send(full, much); });
+  const refusal sent = refusal_of([&] { send(full, much); });
   enough = true;
   CHECK(sent.cause == error_cause::timeout);
-  CHECK(sent.says("sending to " + full.name() + " was given up: no byte moved for 60 ms"));
+  CHECK(says(sent, "sending to " + full.name() + " was given up: no byte moved for 60 ms"));
 }
 
 TEST_CASE("an exchange that takes too long in all ends with its limit, though bytes keep coming") {
-  redis_script server([](redis_script::peer& peer) {
-    while (!peer.command().empty()) peer.say("x");
-  });
+  redis_script server(answer_x);
   remote_timeouts limits = patient;
   limits.total = 80ms;
   redis_socket socket(at(server), limits, {});
   socket.begin({});
-  const outcome failure = outcome_of([&] {
+  const refusal failure = refusal_of([&] {
     for (;;) {
       send(socket, ask);
       receive(socket);
     }
   });
   CHECK(failure.cause == error_cause::timeout);
-  CHECK(failure.says("the whole request took longer than 80 ms"));
+  CHECK(says(failure, "the whole request took longer than 80 ms"));
 }
 
 TEST_CASE("each exchange has its own stop") {
-  redis_script server([](redis_script::peer& peer) {
-    while (!peer.command().empty()) peer.say("x");
-  });
+  redis_script server(answer_x);
   std::stop_source stop;
   redis_socket socket(at(server), patient, stop.get_token());
   socket.begin(stop.get_token());
   stop.request_stop();
-  const outcome failure = outcome_of([&] { receive(socket); });
+  const refusal failure = refusal_of([&] { receive(socket); });
   CHECK(failure.cause == error_cause::cancelled);
-  CHECK(failure.says("a request to " + socket.name() + " was given up because a stop was requested"));
+  CHECK(says(failure, "a request to " + socket.name() + " was given up because a stop was requested"));
   socket.begin({});
   send(socket, ask);
   CHECK(receive(socket) == "x");
@@ -342,28 +312,28 @@ TEST_CASE("a stop ends the wait of who receives, sends or connects without a lim
   redis_socket receiving(at(silent), endless, {});
   receiving.begin(while_receiving.get_token());
   send(receiving, ask);
-  CHECK(outcome_of([&] { receive(receiving); }).cause == error_cause::cancelled);
+  CHECK(refusal_of([&] { receive(receiving); }).cause == error_cause::cancelled);
 
   redis_script deaf([&](redis_script::peer& peer) {
     peer.command();
     while_sending.request_stop();
-    support::eventually([&] { return enough.load(); });
+    eventually([&] { return enough.load(); });
   });
   redis_socket sending(at(deaf), endless, {});
   sending.begin(while_sending.get_token());
   const std::string much = std::string(ask) + std::string(64'000'000, 'x');
-  CHECK(outcome_of([&] { send(sending, much); }).cause == error_cause::cancelled);
+  CHECK(refusal_of([&] { send(sending, much); }).cause == error_cause::cancelled);
   enough = true;
 
   const full_listener full;
   std::stop_source while_connecting;
   std::atomic<bool> begun{false};
   std::thread stops([&] {
-    support::eventually([&] { return begun.load(); });
+    eventually([&] { return begun.load(); });
     while_connecting.request_stop();
   });
   begun = true;
-  const outcome connecting = outcome_of([&] {
+  const refusal connecting = refusal_of([&] {
     redis_socket({"127.0.0.1", full.port(), {}}, endless, while_connecting.get_token());
   });
   stops.join();
@@ -374,41 +344,41 @@ TEST_CASE("a connection that does not come to stand ends with its limit") {
   const full_listener full;
   remote_timeouts limits = endless;
   limits.connect = 80ms;
-  const outcome failure = outcome_of([&] { redis_socket({"127.0.0.1", full.port(), {}}, limits, {}); });
+  const refusal failure = refusal_of([&] { redis_socket({"127.0.0.1", full.port(), {}}, limits, {}); });
   CHECK(failure.cause == error_cause::timeout);
-  CHECK(
-      failure.says("redis at 127.0.0.1:" + std::to_string(full.port()) + " cannot be reached: no connection stood within 80 ms"));
+  CHECK(says(failure,
+             "redis at 127.0.0.1:" + std::to_string(full.port()) + " cannot be reached: no connection stood within 80 ms"));
 }
 
 TEST_CASE("a connection that does not come to stand ends with the time that a look-up has, when that is shorter") {
   const full_listener full;
-  const outcome failure = outcome_of([&] {
+  const refusal failure = refusal_of([&] {
     redis_socket({"127.0.0.1", full.port(), {}}, endless, {}, redis_socket::clock::now() + 80ms);
   });
   CHECK(failure.cause == error_cause::timeout);
-  CHECK(failure.says("redis at 127.0.0.1:" + std::to_string(full.port()) +
-                     " cannot be reached: no connection stood within the time that the look-up had"));
+  CHECK(says(failure, "redis at 127.0.0.1:" + std::to_string(full.port()) +
+                          " cannot be reached: no connection stood within the time that the look-up had"));
 }
 
 TEST_CASE("a socket file is connected to, and one that is too long, not there or too much in demand is a failure that says so") {
-  const folder here;
-  const auto failure_at = [](const std::string& path) { return outcome_of([&] { redis_socket({{}, 0, path}, patient, {}); }); };
-  const std::string path = here.path + "/s";
+  const temporary_folder here;
+  const auto failure_at = [](const std::string& path) { return refusal_of([&] { redis_socket({{}, 0, path}, patient, {}); }); };
+  const std::string path = here / "s";
   CHECK(failure_at(path).cause == error_cause::network);
-  CHECK(failure_at(path).says("redis at " + path + " cannot be reached: No such file"));
-  const outcome long_path = failure_at(here.path + "/" + std::string(200, 'x'));
+  CHECK(says(failure_at(path), "redis at " + path + " cannot be reached: No such file"));
+  const refusal long_path = failure_at(here / std::string(200, 'x'));
   CHECK(long_path.cause == error_cause::invalid_argument);
-  CHECK(long_path.says("at most 107 bytes"));
+  CHECK(says(long_path, "at most 107 bytes"));
 
   const full_listener full(path);
   CHECK(failure_at(path).cause == error_cause::network);
-  CHECK(failure_at(path).says("too many wait to be accepted there"));
+  CHECK(says(failure_at(path), "too many wait to be accepted there"));
 }
 
 TEST_CASE("a name that is not known is a network failure, and of a name's addresses one that listens is found") {
-  const outcome failure = outcome_of([] { redis_socket({"a..b", 1, {}}, patient, {}); });
+  const refusal failure = refusal_of([] { redis_socket({"a..b", 1, {}}, patient, {}); });
   CHECK(failure.cause == error_cause::network);
-  CHECK(failure.says("the name is not known"));
+  CHECK(says(failure, "the name is not known"));
   redis_script server([](redis_script::peer& peer) { peer.say("x"); });
   redis_socket socket({"localhost", server.port(), {}}, patient, {});
   socket.begin({});

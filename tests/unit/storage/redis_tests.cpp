@@ -34,6 +34,7 @@
 #include "support/pattern.hpp"
 #include "support/redis_missing.hpp"
 #include "support/redis_server.hpp"
+#include "support/refusal.hpp"
 
 namespace {
 
@@ -93,36 +94,47 @@ TEST_CASE("redis keeps the contract of a blob store, with chunks of any size") {
 TEST_CASE("settings that cannot work are refused with a sentence that never holds the password") {
   counting_sink sink;
   const larder::secret password("hunter2");
-  const auto refusal = [&](const larder::redis& settings) {
-    try {
-      store s(settings, sink);
-    } catch (const larder::error& refused) {
-      CHECK(refused.cause() == error_cause::invalid_argument);
-      CHECK(std::string(refused.what()).find("hunter2") == std::string::npos);
-      return std::string(refused.what());
-    }
-    return std::string{};
+  const auto outcome = [&](const larder::redis& settings) { return refusal_of([&] { store s(settings, sink); }, {"hunter2"}); };
+  const auto refused = [&](const larder::redis& settings, std::string_view words) {
+    const refusal said = outcome(settings);
+    CHECK(said.cause == error_cause::invalid_argument);
+    return says(said, words);
   };
-  CHECK(!refusal({.url = "redis://h", .host = "h"}).empty());
-  CHECK(!refusal({.host = "h", .unix_socket = "/s"}).empty());
-  CHECK(!refusal({.url = "redis://u@h", .user = "v", .password = password, .allow_unencrypted_credentials = true}).empty());
-  CHECK(!refusal({.url = "redis://h/1", .database = 2}).empty());
-  CHECK(!refusal({.url = "redis://u:hunter2@h"}).empty());
-  CHECK(!refusal({.user = "u"}).empty());
-  CHECK(!refusal({.host = "h:1 x"}).empty());
-  CHECK(!refusal({.port = 0}).empty());
-  CHECK(!refusal({.key_prefix = ""}).empty());
-  CHECK(!refusal({.key_prefix = "a{b}"}).empty());
-  CHECK(!refusal({.key_prefix = "a b"}).empty());
-  CHECK(!refusal({.chunk_size = 4095}).empty());
-  CHECK(!refusal({.chunk_size = (std::uint64_t{4} << 20U) + 1}).empty());
-  CHECK(!refusal({.time_to_live = -1ms}).empty());
-  CHECK(!refusal({.connections = 0}).empty());
-  CHECK(refusal({.host = "10.0.0.1", .password = password}).find("unencrypted") != std::string::npos);
-  CHECK(refusal({.host = "10.0.0.1", .password = password, .allow_unencrypted_credentials = true}).empty());
-  CHECK(refusal({.host = "localhost", .password = password}).empty());
-  CHECK(refusal({.unix_socket = "/s", .password = password}).empty());
-  CHECK(refusal({}).empty());
+  CHECK(refused({.url = "redis://h", .host = "h"}, "redis: url, host and unix_socket exclude each other"));
+  CHECK(refused({.url = "redis://h", .unix_socket = "/s"}, "redis: url, host and unix_socket exclude each other"));
+  CHECK(refused({.host = "h", .unix_socket = "/s"}, "redis: url, host and unix_socket exclude each other"));
+  CHECK(refused({.url = "redis://u@h", .user = "v", .password = password, .allow_unencrypted_credentials = true},
+                "redis: the url and user both name a user"));
+  CHECK(refused({.url = "redis://h/1", .database = 2}, "redis: the url and database both name a database"));
+  CHECK(refused({.url = "redis://u:hunter2@h"}, "redis url: "));
+  CHECK(refused({.user = "u"}, "redis: a user without a password"));
+  CHECK(refused({.url = "redis://u@h"}, "redis: a user without a password"));
+  CHECK(refused({.host = "h:1 x"}, "redis: host is not the name or number of a machine"));
+  CHECK(refused({.port = 0}, "redis: port is 0"));
+  for (const std::size_t size : {std::size_t{0}, std::size_t{201}})
+    CHECK(refused({.key_prefix = std::string(size, 'x')}, "redis: key_prefix has 1 to 200 characters"));
+  for (const char* const prefix : {"a{b}", "a{", "}", "a b", "a\n", "a\x7f", "\xc3\xa9:"})
+    CHECK(refused({.key_prefix = prefix}, "redis: key_prefix holds a brace, a space or a foreign character"));
+  CHECK(refused({.chunk_size = 4095}, "redis: chunk_size is 4095"));
+  CHECK(refused({.chunk_size = (std::uint64_t{4} << 20U) + 1}, "redis: chunk_size is 4194305"));
+  CHECK(refused({.time_to_live = -1ms}, "redis: time_to_live is negative"));
+  CHECK(refused({.lookup_budget = -1ms}, "redis: lookup_budget is negative"));
+  CHECK(refused({.breaker = {.failures = 0}}, "circuit_breaker: "));
+  for (const unsigned connections : {0U, 10'001U})
+    CHECK(refused({.connections = connections}, "redis: connections is " + std::to_string(connections)));
+  for (const std::chrono::milliseconds lease : {-1ms, 1ms, 99ms})
+    CHECK(refused({.load_lease = lease}, "redis: load_lease is " + std::to_string(lease.count()) + " ms"));
+  CHECK(refused({.host = "10.0.0.1", .password = password}, "unencrypted"));
+  CHECK(refused({.url = "redis://10.0.0.1", .password = password}, "unencrypted"));
+  const std::vector<larder::redis> fine{
+      {},
+      {.host = "10.0.0.1", .password = password, .allow_unencrypted_credentials = true},
+      {.host = "localhost", .password = password},
+      {.unix_socket = "/s", .password = password},
+      {.key_prefix = std::string(200, 'x'), .chunk_size = 4096, .lookup_budget = 0ms, .connections = 10'000, .load_lease = 0ms},
+      {.chunk_size = std::uint64_t{4} << 20U, .connections = 1, .load_lease = 100ms},
+  };
+  for (const larder::redis& each : fine) CHECK(outcome(each).message == "");
 }
 
 TEST_CASE("every range of an object is what it is of the whole, whole or in chunks") {
@@ -193,14 +205,7 @@ TEST_CASE("what others left under a key is an error, not a value, and a put take
   const redis_server server;
   counting_sink sink;
   store s(at(server), sink);
-  const auto cause = [&](byte_range range = {}) {
-    try {
-      s.get("k", range);
-    } catch (const larder::error& failure) {
-      return failure.cause();
-    }
-    return error_cause::listener;
-  };
+  const auto cause = [&](byte_range range = {}) { return cause_of([&] { s.get("k", range); }); };
   for (const std::string_view foreign : {"hello", "a longer text that could be a head, but is not one", "lrd1\0\0\0\0"}) {
     server.ask({"SET", "larder:k", foreign});
     CHECK(cause() == error_cause::corruption);
@@ -439,18 +444,10 @@ TEST_CASE("a server that stays stopped is left alone after some look-ups, and no
   settings.timeouts.first_byte = 100ms;
   settings.breaker = {.failures = 2, .pause = 1h, .longest_pause = 1h};
   store s(settings, sink);
-  const auto failure = [](auto&& f) {
-    try {
-      static_cast<void>(f());
-    } catch (const larder::error& thrown) {
-      return std::string(thrown.what());
-    }
-    return std::string("it did not fail");
-  };
-  const auto refused = [&](auto&& f) { return failure(f).find("was not sent: the server failed lately") != std::string::npos; };
+  const auto refused = [&](auto&& f) { return says(refusal_of(f), "was not sent: the server failed lately"); };
   server.suspend();
-  CHECK(failure([&] { return s.get("a"); }).find("no answer began within 100 ms") != std::string::npos);
-  CHECK(failure([&] { return s.head("a"); }).find("no answer began within 100 ms") != std::string::npos);
+  CHECK(says(refusal_of([&] { s.get("a"); }), "no answer began within 100 ms"));
+  CHECK(says(refusal_of([&] { s.head("a"); }), "no answer began within 100 ms"));
   const larder::remote_report before = s.report();
   CHECK(before.state == larder::remote_state::degraded);
   CHECK(before.breaker_openings == 1);
@@ -503,16 +500,14 @@ TEST_CASE("a look-up has its budget whatever the time limits say, and settings o
   CHECK(put(s, "a", "x"));
   server.suspend();
   for (const bool whole : {true, false}) {
-    try {
+    const refusal late = refusal_of([&] {
       if (whole)
         s.get("a");
       else
         s.head("a");
-      FAIL("a server that is stopped answered");
-    } catch (const larder::error& failure) {
-      CHECK(failure.cause() == error_cause::timeout);
-      CHECK(std::string(failure.what()).find("within the time that the look-up had") != std::string::npos);
-    }
+    });
+    CHECK(late.cause == error_cause::timeout);
+    CHECK(says(late, "within the time that the look-up had"));
   }
   CHECK(s.report().lookups_over_budget == 2);
   server.go_on();
