@@ -5,6 +5,7 @@
 #include <larder/core/iterable.hpp>
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/core/sweep.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/reservation.hpp>
 #include <larder/storage/adopt_mode.hpp>
@@ -12,10 +13,12 @@
 #include <larder/storage/cache_rules.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/entry_lease.hpp>
+#include <larder/storage/lent_room.hpp>
 #include <larder/storage/limit_meant.hpp>
 #include <larder/storage/remote_engine.hpp>
 #include <larder/storage/value_range.hpp>
 #include <larder/storage/write_batches.hpp>
+#include <larder/sync/before_and_after.hpp>
 #include <larder/sync/loading.hpp>
 #include <larder/sync/loading_alone.hpp>
 
@@ -26,6 +29,7 @@
 #include <future>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string_view>
 #include <type_traits>
@@ -48,7 +52,8 @@ class tier_access;
 /// A cache does not move: make it where it lives, or hold it by `unique_ptr`.
 template <class Key, class Value, class... Policies>
 class cache {
-  static_assert(storage::cache_rules<Key, Value, Policies...>::hold);
+  using rules = storage::cache_rules<Key, Value, Policies...>;
+  static_assert(rules::hold);
 
   using parts = storage::cache_parts<Key, Value, Policies...>;
   using set = typename parts::set;
@@ -74,10 +79,7 @@ class cache {
   template <class... Given>
     requires(!std::is_same_v<std::remove_cvref_t<Given>, cache> && ...)
   explicit cache(Given&&... given) : context_(set(std::forward<Given>(given)...)), engine_(context_) {
-    static_assert(((core::type_count<std::remove_cvref_t<Given>, Policies...> != 0) && ...),
-                  "larder: the constructor takes the policies that the cache's type names, such as max_entries{1000}, and nothing else");
-    static_assert((set::template supplied<Policies, std::remove_cvref_t<Given>...> && ...),
-                  "larder: a policy has no default, such as a limit without its number; pass it to the constructor");
+    rules::template check_constructor<std::remove_cvref_t<Given>...>();
   }
   cache(const cache&) = delete;
   cache& operator=(const cache&) = delete;
@@ -134,12 +136,20 @@ class cache {
     }
   }
 
+  /// The value's bytes in memory of the caller, from its start, and how many they are; nothing when there is no value, and the memory may be
+  /// written to all the same. Counts as a use. What is large in a remote storage lands there without a second copy, which `control` follows.
+  /// Throws `larder::error` (invalid_argument) when the value does not fit; of a large remote one only the head was fetched then.
+  std::optional<std::size_t> get_into(key_view key, std::span<std::byte> room, const transfer_control& control = {}) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: get_into gives bytes; get a value of another type whole");
+    return storage::find_into<is_remote>(room, control, [&](const auto&... far) { return find(key, look::use, far...); });
+  }
+
   /// f(key, weight, age) for each entry, without a lock; entries that come or go meanwhile may be missed. The age is zero
-  /// where no policy needs the time of writing.
+  /// where no policy needs the time of writing. `control` follows what takes long: many entries, or a remote storage.
   template <class F>
     requires std::invocable<F&, const Key&, std::uint64_t, duration>
-  void for_each(F&& f) {
-    engine_.for_each(f);
+  void for_each(F&& f, const sweep_control& control = {}) {
+    swept(control, [&](auto&&... of) { return engine_.for_each(of...), std::size_t{0}; }, f);
   }
 
   // -------------------------------------------------------------------------------------------------- store
@@ -248,22 +258,24 @@ class cache {
   /// Drops each entry that the predicate names, `(key)` or `(key, value)`, and says how many. It sees copies, without a lock.
   template <class Predicate>
     requires(std::predicate<Predicate&, const Key&> || std::predicate<Predicate&, const Key&, const Value&>)
-  std::size_t erase_if(Predicate&& predicate) {
-    return drop_all([](const Key&) { return true; }, [&] { return engine_.erase_if(predicate); });
+  std::size_t erase_if(Predicate&& predicate, const sweep_control& control = {}) {
+    return drop_all([](const Key&) { return true; }, [&](auto&&... of) { return engine_.erase_if(of...); }, control, predicate);
   }
   /// Drops each key that starts with the text, and says how many.
-  std::size_t erase_prefix(std::string_view text)
+  std::size_t erase_prefix(std::string_view text, const sweep_control& control = {})
     requires std::convertible_to<const Key&, std::string_view>
   {
     const auto starts = [text](const Key& key) { return std::string_view(key).starts_with(text); };
-    return drop_all(starts, [&] { return engine_.erase_if(starts); });
+    return drop_all(starts, [&](auto&&... of) { return engine_.erase_if(of...); }, control, starts);
   }
-  /// Drops everything.
-  void clear() {
-    drop_all([](const Key&) { return true; }, [&] { return engine_.clear(), std::size_t{0}; });
+  /// Drops everything; in memory and on disk in one step.
+  void clear(const sweep_control& control = {}) {
+    drop_all([](const Key&) { return true; }, [&](auto&&... of) { return engine_.clear(of...), std::size_t{0}; }, control);
   }
-  /// Drops what is too old now rather than when it is next met, and says how many.
-  std::size_t purge_expired() { return engine_.purge_expired(); }
+  /// Drops what is too old now rather than when it is next met, and says how many; in memory and on disk in one step.
+  std::size_t purge_expired(const sweep_control& control = {}) {
+    return swept(control, [&](auto&&... of) { return engine_.purge_expired(of...); });
+  }
 
   // --------------------------------------------------------------------------------------------------- size
 
@@ -367,10 +379,7 @@ class cache {
   /// Does a write: loads of the key that are on their way are not stored, nor those that begin meanwhile and may have found the older value.
   template <class Write>
   bool superseding(key_view key, Write&& write) {
-    loading_.supersede(key);
-    const bool done = write();
-    loading_.supersede(key);
-    return done;
+    return sync::before_and_after([&] { loading_.supersede(key); }, write);
   }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {
     departures gone;
@@ -402,19 +411,24 @@ class cache {
     return superseding(key, [&] { return engine_.erase(engine_.locate(key), gone); });
   }
 
-  /// Drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
-  template <class Which, class Drop>
-  std::size_t drop_all(Which&& which, Drop&& drop) {
-    loading_.supersede_if(which);
-    std::size_t count = 0;
-    try {
-      count = drop();
-    } catch (...) {
-      loading_.supersede_if(which);
-      throw;
+  /// Work that meets every entry and says how many it changed: `work(f..., sweep)` where the storage follows it by itself, elsewhere `work(f...)`
+  /// with an f that does.
+  template <class Work, class... F>
+  std::size_t swept(const sweep_control& control, Work&& work, F&... f) {
+    core::sweep sweep(control);
+    if constexpr (is_remote) {
+      return work(f..., sweep);
+    } else {
+      sweep.found(engine_.size());
+      const std::size_t count = work(sweep.over(f)...);
+      sweep.finish();
+      return count;
     }
-    loading_.supersede_if(which);
-    return count;
+  }
+  /// Such work that drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
+  template <class Which, class Drop, class... F>
+  std::size_t drop_all(Which&& which, Drop&& drop, const sweep_control& control, F&... f) {
+    return sync::before_and_after([&] { loading_.supersede_if(which); }, [&] { return swept(control, drop, f...); });
   }
 
   context_type context_;

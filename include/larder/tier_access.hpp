@@ -5,6 +5,7 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/core/sweep.hpp>
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/storage/adopt_mode.hpp>
@@ -149,20 +150,20 @@ class tier_access {
     return erased;
   }
   template <class Which>
-  std::size_t erase_if(Which& which) {
+  std::size_t erase_if(Which& which, const sweep_control& control) {
     const std::uint64_t before = failures();
     std::size_t count = 0;
     if constexpr (queued)
-      count = erase_with_owed(which);
+      count = erase_with_owed(which, control);
     else
-      count = tier_->erase_if(which);
+      count = tier_->erase_if(which, control);
     if (failures() != before) doubts_.after_clear(true);  // which entries it kept nobody knows
     return count;
   }
-  void clear() {
+  void clear(const sweep_control& control) {
     if constexpr (queued) queue_->clear();
     const std::uint64_t before = failures();
-    tier_->clear();
+    tier_->clear(control);
     doubts_.after_clear(failures() != before);
   }
 
@@ -237,16 +238,18 @@ class tier_access {
 
   /// What is owed, and what is there with nothing owed for it.
   template <class Which>
-  std::size_t erase_with_owed(Which& which) {
+  std::size_t erase_with_owed(Which& which, const sweep_control& control) {
     std::unordered_map<key_type, bool, key_hash, std::equal_to<>> seen(8, key_hash{this});  // whether it was a value
     for (const key_type& key : queue_->keys())
       if (which(key))
         if (const std::optional<bool> had = queue_->withdraw(key)) seen.emplace(key, *had);
-    tier_->erase_if([&](const key_type& key) {
-      if (!which(key)) return false;
-      seen.try_emplace(key, true);
-      return true;
-    });
+    tier_->erase_if(
+        [&](const key_type& key) {
+          if (!which(key)) return false;
+          seen.try_emplace(key, true);
+          return true;
+        },
+        control);
     return static_cast<std::size_t>(std::count_if(seen.begin(), seen.end(), [](const auto& row) { return row.second; }));
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/core/transfer.hpp>
+#include <larder/sync/before_and_after.hpp>
 #include <larder/sync/counter.hpp>
 #include <larder/sync/single_flight.hpp>
 #include <larder/sync/write_epochs.hpp>
@@ -120,19 +121,14 @@ class tier_flights {
   template <class F>
   auto change(key_view key, F&& f) {
     const sync::write_epochs::write epoch(epochs_, hash(key));
-    flights_.supersede(key);
-    const auto result = f(epoch);
-    flights_.supersede(key);  // those that began meanwhile
-    return result;
+    return sync::before_and_after([&] { flights_.supersede(key); }, [&] { return f(epoch); });
   }
   /// The same for changes of any keys.
   template <class F>
   void change_all(F&& f) {
     const auto epochs = epochs_.write_all();
     const auto any = [](const key_type&) { return true; };  // a predicate of the user's never runs under a lock
-    flights_.supersede_if(any);
-    f();
-    flights_.supersede_if(any);
+    sync::before_and_after([&] { flights_.supersede_if(any); }, f);
   }
 
   /// How many copies were made in faster tiers.

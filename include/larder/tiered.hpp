@@ -3,6 +3,7 @@
 #include <larder/core/error.hpp>
 #include <larder/core/iterable.hpp>
 #include <larder/core/key_view.hpp>
+#include <larder/core/sweep.hpp>
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/sync/counter.hpp>
@@ -256,26 +257,27 @@ class tiered {
       return erased;
     });
   }
-  /// Drops each key that starts with the text from every writable tier; the largest number that one tier dropped.
-  std::size_t erase_prefix(std::string_view text)
+  /// Drops each key that starts with the text from every writable tier; the largest number that one tier dropped. Like all work over every
+  /// entry it goes tier by tier, the slowest first, and `control` follows each of them anew; what is stopped leaves the faster tiers as they are.
+  std::size_t erase_prefix(std::string_view text, const sweep_control& control = {})
     requires std::convertible_to<const key_type&, std::string_view>
   {
-    return erase_everywhere([text](const key_type& key) { return std::string_view(key).starts_with(text); });
+    return erase_everywhere([text](const key_type& key) { return std::string_view(key).starts_with(text); }, control);
   }
   /// Drops each entry whose key the predicate names from every writable tier; the largest number that one tier dropped.
   template <std::predicate<const key_type&> Predicate>
-  std::size_t erase_if(Predicate&& predicate) {
-    return erase_everywhere(predicate);
+  std::size_t erase_if(Predicate&& predicate, const sweep_control& control = {}) {
+    return erase_everywhere(predicate, control);
   }
   /// Drops what is too old now from every tier that is written; the largest number that one tier dropped.
-  std::size_t purge_expired() {
+  std::size_t purge_expired(const sweep_control& control = {}) {
     std::size_t most = 0;
-    row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.cache().purge_expired()); });
+    row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.cache().purge_expired(control)); });
     return most;
   }
   /// Drops everything from every writable tier.
-  void clear() {
-    flights_.change_all([&] { row_.slowest_first([](auto& tier, auto) { tier.clear(); }); });
+  void clear(const sweep_control& control = {}) {
+    flights_.change_all([&] { row_.slowest_first([&](auto& tier, auto) { tier.clear(control); }); });
   }
 
   /// Waits until what `write_back` tiers still owe is written, at most so long; whether that was reached. The destructor
@@ -338,9 +340,9 @@ class tiered {
     });
   }
   template <class Which>
-  std::size_t erase_everywhere(Which&& which) {
+  std::size_t erase_everywhere(Which&& which, const sweep_control& control) {
     std::size_t most = 0;
-    flights_.change_all([&] { row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); }); });
+    flights_.change_all([&] { row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which, control)); }); });
     return most;
   }
 

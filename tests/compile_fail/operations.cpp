@@ -26,6 +26,8 @@ const auto load = [](const std::string&) { return 1; };
   larder::cache<std::string, larder::bytes, larder::max_bytes> blobs{larder::max_bytes{1000}};
   blobs.reserve("a", 10).commit();
   blobs.get_range("a", 0, 10);
+  std::byte room[10]{};
+  blobs.get_into("a", room);
   return seen + numbers.get_or_load_async("a", load).get() + single.get_or_load("a", load);
 }
 
@@ -118,6 +120,14 @@ auto followed_put(counted& c) { return c.put("a", 1, larder::transfer_control{})
 // expect 18: larder: get(key, control) follows a transfer, which only a remote storage has; use get(key)
 #if LARDER_COMPILE_FAIL == 18
 auto followed_get(counted& c) { return c.get("a", larder::transfer_control{}); }
+#endif
+
+// expect 19: larder: get_into gives bytes; get a value of another type whole
+#if LARDER_COMPILE_FAIL == 19
+auto number_into_a_room(counted& c) {
+  std::byte room[4]{};
+  return c.get_into("a", room);
+}
 #endif
 
 // expect 10: larder: get_or_load_async shares the loaded value, so it must be copyable

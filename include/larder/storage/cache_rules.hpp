@@ -104,6 +104,15 @@ struct cache_rules {
                 "larder: refresh_after_write loads in the background, which an unsynchronized cache does not allow");
 
   static constexpr bool hold = true;
+
+  /// Those of the constructor, whose arguments are `Given`.
+  template <class... Given>
+  static constexpr void check_constructor() {
+    static_assert(((core::type_count<Given, Policies...> != 0) && ...),
+                  "larder: the constructor takes the policies that the cache's type names, such as max_entries{1000}, and nothing else");
+    static_assert((set::template supplied<Policies, Given...> && ...),
+                  "larder: a policy has no default, such as a limit without its number; pass it to the constructor");
+  }
 };
 
 }  // namespace larder::storage

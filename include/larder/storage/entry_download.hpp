@@ -17,11 +17,13 @@
 
 namespace larder::storage {
 
-/// Where a large value lands that is on its way to a faster tier too: that tier's files, say, instead of memory. It may know parts of
-/// the value from a download that was broken off; they are checked before they are believed.
+/// Where a large value lands instead of memory of its own: in the files of a faster tier, to which it is on its way too, or in its caller's
+/// memory. It may know parts of the value from a download that was broken off; they are checked before they are believed.
 class value_landing {
  public:
   virtual ~value_landing() = default;
+  /// Whether a value of so many bytes is to come at all.
+  virtual bool wants(std::uint64_t) noexcept { return true; }
   /// Room for a value of so many bytes in so many chunks, `content` being the checksum of their checksums; empty when there is none, and then the value comes into
   /// memory. Asked anew when the object changed: what was lent before is given back. Never throws.
   virtual std::span<std::byte> room(std::uint64_t size, const digest& content, std::size_t chunks) noexcept = 0;
@@ -57,7 +59,7 @@ class entry_download final : public download_target {
     if (*head <= beginning.size()) {
       found = format::decode_entry_head(beginning.span(), info.size);
       if (!found || !has_key(beginning.span(), *found)) return std::nullopt;
-      if (!wanted_(*found)) {
+      if (!wants(*found)) {
         frame_ = found;
         return std::vector<download_piece>{};
       }
@@ -85,6 +87,10 @@ class entry_download final : public download_target {
     return true;
   }
 
+  /// Whether a value whose head is known is to come at all.
+  bool wants(const format::entry_frame& frame) const {
+    return wanted_(frame) && (landing_ == nullptr || landing_->wants(frame.payload_size));
+  }
   /// There is no such object, or none any more.
   void discard() noexcept {
     if (landed_outside_) landing_->discard();
@@ -99,7 +105,7 @@ class entry_download final : public download_target {
       frame_ = found;
     return frame_;
   }
-  /// The value of an entry whose frame `finish` gave and `wanted` wants.
+  /// The value of an entry whose frame `finish` gave and that it `wants`.
   bytes payload() {
     if (table_.count() == 0) return object_.slice(frame_->payload_offset);
     return landed_outside_ ? landing_->whole(frame_->payload_size) : std::move(memory_).freeze();

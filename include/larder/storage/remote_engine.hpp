@@ -8,6 +8,7 @@
 #include <larder/core/key_view.hpp>
 #include <larder/core/remote_report.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/core/sweep.hpp>
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/format/entry_frame.hpp>
@@ -22,6 +23,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -76,7 +78,7 @@ class remote_engine {
         context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
         return std::nullopt;
       }
-      if (!living(*frame)) return std::nullopt;
+      if (!target.wants(*frame)) return std::nullopt;
       written = frame->written;
       return codec<Value>::decode(target.payload());
     });
@@ -144,29 +146,30 @@ class remote_engine {
   }
 
   template <class Drop>
-  std::size_t erase_if(Drop&& drop) {
+  std::size_t erase_if(Drop&& drop, core::sweep& sweep) {
     std::size_t count = 0;
-    each_entry([&](const std::string& name, const Key& key, const format::entry_frame&) {
+    each_entry(sweep, [&](const address& at, const Key& key, const format::entry_frame&) {
       bool chosen = false;
       if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
-        read(locate(key), look::peek, [&](const Value& value, instant) { chosen = drop(key, value); });
+        read(at, look::peek, [&](const Value& value, instant) { chosen = drop(key, value); });
       else
         chosen = drop(key);
-      if (chosen && context_.guarded(false, [&] { return store_.erase(name); })) ++count;
+      departures none;
+      if (chosen && erase(at, none)) ++count;
     });
     return count;
   }
 
-  void clear() {
+  void clear(core::sweep& sweep) {
     bool failed = false;
-    for (const std::string& name : names(&failed)) failed = context_.guarded(true, [&] { return store_.erase(name), false; }) || failed;
+    each_name(sweep, [&](const std::string& name) { failed = context_.guarded(true, [&] { return store_.erase(name), false; }) || failed; }, &failed);
     doubts_.after_clear(failed);
   }
 
-  std::size_t purge_expired() {
+  std::size_t purge_expired(core::sweep& sweep) {
     std::size_t count = 0;
     const instant now = context_.now();
-    for (const std::string& name : names())
+    each_name(sweep, [&](const std::string& name) {
       context_.guarded(false, [&] {
         const std::optional<format::entry_frame> frame = head_of(name, nullptr);
         if (!frame || !context_.too_old(frame->written, frame->written, frame->expires, now)) return false;
@@ -176,13 +179,14 @@ class remote_engine {
         }
         return true;
       });
+    });
     return count;
   }
 
   template <class F>
-  void for_each(F&& f) {
+  void for_each(F&& f, core::sweep& sweep) {
     const instant now = context_.now();
-    each_entry([&](const std::string&, const Key& key, const format::entry_frame& frame) {
+    each_entry(sweep, [&](const address&, const Key& key, const format::entry_frame& frame) {
       if (!context_.too_old(frame.written, frame.written, frame.expires, now)) f(key, frame.payload_size, now - frame.written);
     });
   }
@@ -325,32 +329,54 @@ class remote_engine {
     return living;
   }
 
-  std::vector<std::string> names(bool* failed = nullptr) {
+  /// The names of all entries.
+  std::vector<std::string> names(core::sweep& sweep, bool* failed) {
     std::vector<std::string> all;
+    std::exception_ptr ended;  // by the caller, which is no failure of the store
     const bool listed = context_.guarded(false, [&] {
-      store_.list(folder, [&](std::string_view name, const blob_info&) {
-        // A listing is the remote's word: only names that could be ours are used.
-        if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
-        if (const std::optional<digest> id = digest::parse(name.substr(name.size() - 32)); id && name_of(*id) == name)
+      try {
+        store_.list(folder, [&](std::string_view name, const blob_info&) {
+          // A listing is the remote's word: only names that could be ours are used.
+          if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
+          const std::optional<digest> id = digest::parse(name.substr(name.size() - 32));
+          if (!id || name_of(*id) != name) return;
           all.emplace_back(name);
-      });
+          try {
+            sweep.found(all.size());
+          } catch (...) {
+            ended = std::current_exception();
+            throw;
+          }
+        });
+      } catch (...) {
+        if (!ended) throw;
+      }
       return true;
     });
+    if (ended) std::rethrow_exception(ended);
     if (failed != nullptr) *failed = !listed;
     return all;
   }
 
   template <class F>
-  void each_entry(F&& f) {
-    for (const std::string& name : names()) {
-      bytes encoded;
-      const std::optional<format::entry_frame> frame =
-          context_.attempt([&] { return head_of(name, &encoded); });
-      if (!frame || name_of(digest_of(encoded.span())) != name) continue;
-      const std::optional<Key> key =
-          context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
-      if (key) f(name, *key, *frame);
+  void each_name(core::sweep& sweep, F&& f, bool* failed = nullptr) {
+    for (const std::string& name : names(sweep, failed)) {
+      sweep.next();
+      f(name);
     }
+    sweep.finish();
+  }
+  template <class F>
+  void each_entry(core::sweep& sweep, F&& f) {
+    each_name(sweep, [&](const std::string& name) {
+      bytes encoded;
+      const std::optional<format::entry_frame> frame = context_.attempt([&] { return head_of(name, &encoded); });
+      if (!frame) return;
+      const address at{digest_of(encoded.span()), encoded, name};
+      if (name_of(at.id) != name) return;
+      const std::optional<Key> key = context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
+      if (key) f(at, *key, *frame);
+    });
   }
 
   Context& context_;

@@ -20,12 +20,14 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include "support/azurite.hpp"
 #include "support/eventually.hpp"
+#include "support/followed_work.hpp"
 #include "support/patient_timeouts.hpp"
 #include "support/pattern.hpp"
 #include "support/refusal.hpp"
@@ -179,6 +181,26 @@ TEST_CASE("a stop ends the look-up that a load begins with, and the loader is no
     CHECK(far.stats().errors[error_cause::timeout] == 0);
   }
   CHECK_FALSE(loaded);
+}
+
+TEST_CASE("work over every entry of a server is followed, and is ended between two requests") {
+  blob_server server;
+  far_cache cache(larder::unbounded{}, at(server));
+  constexpr std::uint64_t count = 5;
+  for (std::uint64_t i = 0; i < count; ++i) REQUIRE(cache.put("key" + std::to_string(i), pattern_bytes(100)));
+  const auto erased = [&] { return server.counts()["DELETE"]; };
+
+  followed_work listing;
+  CHECK(cause_of([&] { cache.clear(listing.control_of_listing(2)); }) == error_cause::cancelled);
+  CHECK(erased() == 0);
+  followed_work some{.stop_at = 2};
+  CHECK(cause_of([&] { cache.clear(some.control()); }) == error_cause::cancelled);
+  CHECK(erased() == 3);
+  followed_work rest;
+  CHECK(cache.erase_prefix("key", rest.control()) == count - 3);
+  CHECK(rest.told.back() == std::pair{count - 3, count - 3});
+  CHECK(erased() == count);
+  CHECK(cache.stats().errors.total() == 0);
 }
 
 namespace {

@@ -23,10 +23,12 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -37,6 +39,7 @@
 
 #include "support/patient_timeouts.hpp"
 #include "support/pattern.hpp"
+#include "support/refusal.hpp"
 #include "support/sanitizers.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -223,6 +226,63 @@ TEST_CASE("a look-up can be followed and given up; then it is a counted miss") {
   CHECK(seen < 80 * MiB);
   CHECK(cache.stats().errors[error_cause::cancelled] == 1);
   CHECK(cache.stats().misses == 1);
+}
+
+TEST_CASE("a large value lands in the caller's memory, chunk by chunk, without a copy of its own") {
+  blob_server server;
+  const bytes value = pattern_bytes(40 * MiB + 5);
+  publish(server, value);
+  far_cache cache(larder::unbounded{}, at(server));
+  std::vector<std::byte> memory(value.size() + 100, std::byte{7});
+  const std::uint64_t before = anonymous_memory();
+  std::uint64_t most = 0;
+  std::uint64_t told = 0;
+  const auto found = cache.get_into("model", memory, {.stop = {}, .progress = [&](std::uint64_t landed, std::uint64_t) {
+                                                        told = landed;
+                                                        most = std::max(most, anonymous_memory());
+                                                      }});
+  REQUIRE(found == value.size());
+  CHECK(std::memcmp(memory.data(), value.data(), value.size()) == 0);
+  CHECK(std::all_of(memory.begin() + static_cast<std::ptrdiff_t>(value.size()), memory.end(), [](std::byte b) { return b == std::byte{7}; }));
+  CHECK(told > value.size());
+  CHECK(most <= before + 24 * MiB);  // the first request's 8 MiB, and buffers
+  CHECK(cache.stats().hits == 1);
+}
+
+TEST_CASE("of a large value that the caller's memory cannot take only the beginning is fetched, and its size is said") {
+  blob_server server;
+  const bytes value = pattern_bytes(40 * MiB);
+  publish(server, value);
+  far_cache cache(larder::unbounded{}, at(server));
+  std::vector<std::byte> memory(value.size() - 1);
+  const std::uint64_t before = server.counts()["GET"];
+  const refusal refused = refusal_of([&] { cache.get_into("model", memory); });
+  CHECK(refused.cause == error_cause::invalid_argument);
+  CHECK(says(refused, "has " + std::to_string(value.size()) + " bytes"));
+  CHECK(server.counts()["GET"] == before + 1);
+
+  CHECK(cache.put("small", pattern_bytes(100)));
+  CHECK(cause_of([&] { cache.get_into("small", std::span(memory).first(99)); }) == error_cause::invalid_argument);
+  CHECK(cache.get_into("small", std::span(memory).first(100)) == std::size_t{100});
+  CHECK(std::memcmp(memory.data(), pattern_bytes(100).data(), 100) == 0);
+}
+
+TEST_CASE("a value that comes damaged, or is given up, is not in the caller's memory") {
+  blob_server server;
+  const bytes value = pattern_bytes(24 * MiB);
+  publish(server, value);
+  far_cache cache(larder::unbounded{}, at(server));
+  std::vector<std::byte> memory(value.size());
+  std::stop_source stop;
+  CHECK(cache.get_into("model", memory, {.stop = stop.get_token(), .progress = [&](std::uint64_t, std::uint64_t) { stop.request_stop(); }}) ==
+        std::nullopt);
+  CHECK(cache.stats().errors[error_cause::cancelled] == 1);
+
+  server.inject({.kind = fault_kind::flip_byte, .times = 2, .method = "GET", .after = 0, .range_from = chunk_at(server, 2)});
+  CHECK(cache.get_into("model", memory) == std::nullopt);
+  CHECK(cache.stats().errors[error_cause::corruption] == 1);
+  CHECK(cache.get_into("model", memory) == value.size());
+  CHECK(std::memcmp(memory.data(), value.data(), value.size()) == 0);
 }
 
 TEST_CASE("256 MiB over a line that fails again and again arrive intact, with the value once in memory") {

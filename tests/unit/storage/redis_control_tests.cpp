@@ -21,6 +21,7 @@
 #include <doctest/doctest.h>
 
 #include "support/blob_objects.hpp"
+#include "support/followed_work.hpp"
 #include "support/patient_timeouts.hpp"
 #include "support/pattern.hpp"
 #include "support/redis_missing.hpp"
@@ -153,4 +154,24 @@ TEST_CASE("a look-up is given up while the server is silent, and is a counted mi
   CHECK(cache.stats().errors[error_cause::cancelled] == 1);
   CHECK(cache.stats().errors.total() == 1);
   CHECK(cache.get("a") == whole);
+}
+
+TEST_CASE("work over every entry of a server is followed, and is ended between two requests") {
+  if (redis_missing()) return;
+  redis_server server;
+  auto cache = larder::make_cache<std::string, bytes>(larder::unbounded{}, at(server));
+  constexpr std::uint64_t count = 5;
+  for (std::uint64_t i = 0; i < count; ++i) REQUIRE(cache.put("key" + std::to_string(i), bytes::copy_of("value")));
+
+  followed_work listing;
+  CHECK(cause_of([&] { cache.clear(listing.control_of_listing(2)); }) == error_cause::cancelled);
+  CHECK(keys(server) == count);
+  followed_work some{.stop_at = 2};
+  CHECK(cause_of([&] { cache.clear(some.control()); }) == error_cause::cancelled);
+  CHECK(keys(server) == count - 3);
+  followed_work rest;
+  CHECK(cache.erase_prefix("key", rest.control()) == count - 3);
+  CHECK(rest.told.back() == std::pair{count - 3, count - 3});
+  CHECK(keys(server) == 0);
+  CHECK(cache.stats().errors.total() == 0);
 }
