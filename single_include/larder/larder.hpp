@@ -8011,6 +8011,74 @@ struct unsynchronized {
 
 }  // namespace larder
 
+// ---- larder/core/sweep.hpp -----------------------------------------------------------------------------------------
+
+// Work that meets every entry of a cache: a listing of them, a purge, the dropping of many.
+
+namespace larder {
+
+/// How a caller follows work that meets every entry, and ends it.
+struct sweep_control {
+  /// Ends it before its next entry with `larder::error` (cancelled); what was done stays done.
+  std::stop_token stop{};
+  /// Told of the entries that are behind, of so many, by the caller's thread. While a remote storage still lists its entries there are none
+  /// behind, and the total is of those found so far. Entries may come and go meanwhile. What it throws ends the work and reaches the caller.
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
+};
+
+namespace core {
+
+/// One run of such work.
+class sweep {
+ public:
+  explicit sweep(const sweep_control& control) noexcept : control_(&control) {}
+
+  /// So many entries are there, as far as is known. Throws when the caller does not want to go on.
+  void found(std::uint64_t total) {
+    total_ = total;
+    go_on();
+  }
+  /// The next entry is met; throws likewise.
+  void next() {
+    go_on();
+    ++done_;
+  }
+  /// There are no more.
+  void finish() {
+    done_ = total_ = std::max(done_, total_);
+    tell();
+  }
+
+  /// `f` with each entry that it is called with met first.
+  template <class F>
+  auto over(F& f) {
+    return [this, &f]<class... Entry>(Entry&&... entry) -> decltype(auto)
+      requires std::invocable<F&, Entry...>
+    {
+      next();
+      return f(std::forward<Entry>(entry)...);
+    };
+  }
+
+ private:
+  void go_on() const {
+    if (control_->stop.stop_requested())
+      fail(error_cause::cancelled, "the work was ended because a stop was requested, after " + std::to_string(done_) + " of " +
+                                       std::to_string(std::max(done_, total_)) + " entries");
+    tell();
+  }
+  void tell() const {
+    if (control_->progress) control_->progress(done_, std::max(done_, total_));
+  }
+
+  const sweep_control* control_;
+  std::uint64_t done_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace core
+}  // namespace larder
+
 // ---- larder/core/transfer.hpp --------------------------------------------------------------------------------------
 
 // What who moves large objects and who wants them agree on.
@@ -8113,21 +8181,6 @@ class memory_download final : public download_target {
 
 namespace larder {
 
-namespace detail {
-
-/// What an engine gives as room for a value: of its own kind, or on the heap.
-template <class Engine>
-struct room_of {
-  using type = mutable_bytes;
-};
-template <class Engine>
-  requires requires { typename Engine::room; }
-struct room_of<Engine> {
-  using type = typename Engine::room;
-};
-
-}  // namespace detail
-
 /// Room for a value of a cache that is filled in place: `cache::reserve`. Nobody sees the value before `commit`; dropped without one it
 /// was never there. False in a condition when there is no room (any more). It may be filled and committed on any thread, by one at a
 /// time, in the process that reserved it, and must not outlive the cache.
@@ -8152,7 +8205,18 @@ class reservation {
   /// `reserve` came before it. Empty afterwards, and the memory is not to be touched any more. False when it was empty.
   bool commit() {
     Cache* const cache = std::exchange(cache_, nullptr);
-    return cache != nullptr && cache->commit(*key_, std::exchange(room_, {}));
+    if (cache == nullptr) return false;
+    auto& engine = cache->engine_;
+    room_type filled = std::exchange(room_, {});
+    typename Cache::departures gone;
+    const bool stored = cache->superseding(*key_, [&] {
+      if constexpr (requires { typename Cache::engine_type::room; })
+        return engine.commit(engine.locate(*key_), std::move(filled), gone);
+      else
+        return engine.write(engine.locate(*key_), std::move(filled).freeze(), {}, gone);
+    });
+    engine.tell(gone);
+    return stored;
   }
 
  private:
@@ -8417,11 +8481,13 @@ class chunk_table {
 
 namespace larder::storage {
 
-/// Where a large value lands that is on its way to a faster tier too: that tier's files, say, instead of memory. It may know parts of
-/// the value from a download that was broken off; they are checked before they are believed.
+/// Where a large value lands instead of memory of its own: in the files of a faster tier, to which it is on its way too, or in its caller's
+/// memory. It may know parts of the value from a download that was broken off; they are checked before they are believed.
 class value_landing {
  public:
   virtual ~value_landing() = default;
+  /// Whether a value of so many bytes is to come at all.
+  virtual bool wants(std::uint64_t) noexcept { return true; }
   /// Room for a value of so many bytes in so many chunks, `content` being the checksum of their checksums; empty when there is none, and then the value comes into
   /// memory. Asked anew when the object changed: what was lent before is given back. Never throws.
   virtual std::span<std::byte> room(std::uint64_t size, const digest& content, std::size_t chunks) noexcept = 0;
@@ -8457,7 +8523,7 @@ class entry_download final : public download_target {
     if (*head <= beginning.size()) {
       found = format::decode_entry_head(beginning.span(), info.size);
       if (!found || !has_key(beginning.span(), *found)) return std::nullopt;
-      if (!wanted_(*found)) {
+      if (!wants(*found)) {
         frame_ = found;
         return std::vector<download_piece>{};
       }
@@ -8485,6 +8551,10 @@ class entry_download final : public download_target {
     return true;
   }
 
+  /// Whether a value whose head is known is to come at all.
+  bool wants(const format::entry_frame& frame) const {
+    return wanted_(frame) && (landing_ == nullptr || landing_->wants(frame.payload_size));
+  }
   /// There is no such object, or none any more.
   void discard() noexcept {
     if (landed_outside_) landing_->discard();
@@ -8499,7 +8569,7 @@ class entry_download final : public download_target {
       frame_ = found;
     return frame_;
   }
-  /// The value of an entry whose frame `finish` gave and `wanted` wants.
+  /// The value of an entry whose frame `finish` gave and that it `wants`.
   bytes payload() {
     if (table_.count() == 0) return object_.slice(frame_->payload_offset);
     return landed_outside_ ? landing_->whole(frame_->payload_size) : std::move(memory_).freeze();
@@ -10626,7 +10696,7 @@ class remote_engine {
         context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
         return std::nullopt;
       }
-      if (!living(*frame)) return std::nullopt;
+      if (!target.wants(*frame)) return std::nullopt;
       written = frame->written;
       return codec<Value>::decode(target.payload());
     });
@@ -10662,7 +10732,7 @@ class remote_engine {
       }
       const bool in_chunks = fetching_store<store_type> && entry.payload.size() > format::entry_frame::usual_chunk;
       const std::array<bytes, 2> parts{in_chunks ? format::encode_chunked_head(entry) : format::encode_entry_head(entry), entry.payload};
-      const auto put = [&](put_mode how) { return put_until(at.name, parts, how, entry.info.expires, now, mode.control); };
+      const auto put = [&](put_mode how) { return put_object(at.name, parts, how, entry.info.expires, now, mode.control); };
       if (mode.only_if_absent && !doubts_.about(at.id.low)) {
         if (put(put_mode::create_only)) return true;
         absent_.drop(at.id.low);
@@ -10694,29 +10764,30 @@ class remote_engine {
   }
 
   template <class Drop>
-  std::size_t erase_if(Drop&& drop) {
+  std::size_t erase_if(Drop&& drop, core::sweep& sweep) {
     std::size_t count = 0;
-    each_entry([&](const std::string& name, const Key& key, const format::entry_frame&) {
+    each_entry(sweep, [&](const address& at, const Key& key, const format::entry_frame&) {
       bool chosen = false;
       if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
-        read(locate(key), look::peek, [&](const Value& value, instant) { chosen = drop(key, value); });
+        read(at, look::peek, [&](const Value& value, instant) { chosen = drop(key, value); });
       else
         chosen = drop(key);
-      if (chosen && context_.guarded(false, [&] { return store_.erase(name); })) ++count;
+      departures none;
+      if (chosen && erase(at, none)) ++count;
     });
     return count;
   }
 
-  void clear() {
+  void clear(core::sweep& sweep) {
     bool failed = false;
-    for (const std::string& name : names(&failed)) failed = context_.guarded(true, [&] { return store_.erase(name), false; }) || failed;
+    each_name(sweep, [&](const std::string& name) { failed = context_.guarded(true, [&] { return store_.erase(name), false; }) || failed; }, &failed);
     doubts_.after_clear(failed);
   }
 
-  std::size_t purge_expired() {
+  std::size_t purge_expired(core::sweep& sweep) {
     std::size_t count = 0;
     const instant now = context_.now();
-    for (const std::string& name : names())
+    each_name(sweep, [&](const std::string& name) {
       context_.guarded(false, [&] {
         const std::optional<format::entry_frame> frame = head_of(name, nullptr);
         if (!frame || !context_.too_old(frame->written, frame->written, frame->expires, now)) return false;
@@ -10726,13 +10797,14 @@ class remote_engine {
         }
         return true;
       });
+    });
     return count;
   }
 
   template <class F>
-  void for_each(F&& f) {
+  void for_each(F&& f, core::sweep& sweep) {
     const instant now = context_.now();
-    each_entry([&](const std::string&, const Key& key, const format::entry_frame& frame) {
+    each_entry(sweep, [&](const address&, const Key& key, const format::entry_frame& frame) {
       if (!context_.too_old(frame.written, frame.written, frame.expires, now)) f(key, frame.payload_size, now - frame.written);
     });
   }
@@ -10828,19 +10900,16 @@ class remote_engine {
     const std::string hex = id.hex();
     return std::string(folder) + hex.substr(0, 2) + "/" + hex;
   }
-  /// Stores an object that is of no use after `expires`, which the store is told if it can drop it by itself. One whose way cannot be
-  /// followed is given up before it begins, or not at all.
-  bool put_until(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now, const transfer_control* control) {
+  /// Stores an object: followed by `control`, or of no use after `expires`, which a store that drops objects by itself is told; no put
+  /// has both. One whose way cannot be followed is given up before it begins, or not at all.
+  bool put_object(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now,
+                  const transfer_control* control) {
     if (control != nullptr) {
-      if constexpr (requires { store_.put(name, parts, how, expires - now, *control); }) {
-        if (expires != no_deadline) return store_.put(name, parts, how, expires - now, *control);
-      }
       if constexpr (followed_store<store_type>) return store_.put(name, parts, how, *control);
       if (control->stop.stop_requested()) core::fail(error_cause::cancelled, "a put was not begun because a stop was requested");
     }
-    if constexpr (expiring_blob_store<store_type>) {
+    if constexpr (expiring_blob_store<store_type>)
       if (expires != no_deadline) return store_.put(name, parts, how, expires - now);
-    }
     return store_.put(name, parts, how);
   }
   /// Lets an object land in the target; false when there is none.
@@ -10878,32 +10947,54 @@ class remote_engine {
     return living;
   }
 
-  std::vector<std::string> names(bool* failed = nullptr) {
+  /// The names of all entries.
+  std::vector<std::string> names(core::sweep& sweep, bool* failed) {
     std::vector<std::string> all;
+    std::exception_ptr ended;  // by the caller, which is no failure of the store
     const bool listed = context_.guarded(false, [&] {
-      store_.list(folder, [&](std::string_view name, const blob_info&) {
-        // A listing is the remote's word: only names that could be ours are used.
-        if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
-        if (const std::optional<digest> id = digest::parse(name.substr(name.size() - 32)); id && name_of(*id) == name)
+      try {
+        store_.list(folder, [&](std::string_view name, const blob_info&) {
+          // A listing is the remote's word: only names that could be ours are used.
+          if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
+          const std::optional<digest> id = digest::parse(name.substr(name.size() - 32));
+          if (!id || name_of(*id) != name) return;
           all.emplace_back(name);
-      });
+          try {
+            sweep.found(all.size());
+          } catch (...) {
+            ended = std::current_exception();
+            throw;
+          }
+        });
+      } catch (...) {
+        if (!ended) throw;
+      }
       return true;
     });
+    if (ended) std::rethrow_exception(ended);
     if (failed != nullptr) *failed = !listed;
     return all;
   }
 
   template <class F>
-  void each_entry(F&& f) {
-    for (const std::string& name : names()) {
-      bytes encoded;
-      const std::optional<format::entry_frame> frame =
-          context_.attempt([&] { return head_of(name, &encoded); });
-      if (!frame || name_of(digest_of(encoded.span())) != name) continue;
-      const std::optional<Key> key =
-          context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
-      if (key) f(name, *key, *frame);
+  void each_name(core::sweep& sweep, F&& f, bool* failed = nullptr) {
+    for (const std::string& name : names(sweep, failed)) {
+      sweep.next();
+      f(name);
     }
+    sweep.finish();
+  }
+  template <class F>
+  void each_entry(core::sweep& sweep, F&& f) {
+    each_name(sweep, [&](const std::string& name) {
+      bytes encoded;
+      const std::optional<format::entry_frame> frame = context_.attempt([&] { return head_of(name, &encoded); });
+      if (!frame) return;
+      const address at{digest_of(encoded.span()), encoded, name};
+      if (name_of(at.id) != name) return;
+      const std::optional<Key> key = context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
+      if (key) f(at, *key, *frame);
+    });
   }
 
   Context& context_;
@@ -10928,15 +11019,20 @@ class logged_transfers;
 
 namespace detail {
 
-/// What an engine gives as a place where a large value may land that comes from a slower tier.
 template <class Engine>
-struct landing_of {
-  using type = value_landing;
+using landing_in = typename Engine::landing;
+template <class Engine>
+using room_in = typename Engine::room;
+
+/// The type that an engine has as `Member`, or else the one that is usual.
+template <class Engine, template <class> class Member, class Usual>
+struct member_or {
+  using type = Usual;
 };
-template <class Engine>
-  requires requires { typename Engine::landing; }
-struct landing_of<Engine> {
-  using type = typename Engine::landing;
+template <class Engine, template <class> class Member, class Usual>
+  requires requires { typename Member<Engine>; }
+struct member_or<Engine, Member, Usual> {
+  using type = Member<Engine>;
 };
 
 }  // namespace detail
@@ -10958,7 +11054,10 @@ struct cache_parts {
  public:
   using engine = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
                                     observed_engine<Key, Value, context, unobserved_engine>, unobserved_engine>;
-  using landing = typename detail::landing_of<engine>::type;
+  /// Where a large value may land that comes from a slower tier.
+  using landing = typename detail::member_or<engine, detail::landing_in, value_landing>::type;
+  /// What is filled in place: of the engine's own kind, or on the heap.
+  using room = typename detail::member_or<engine, detail::room_in, mutable_bytes>::type;
 };
 
 }  // namespace larder::storage
@@ -11051,6 +11150,15 @@ struct cache_rules {
                 "larder: refresh_after_write loads in the background, which an unsynchronized cache does not allow");
 
   static constexpr bool hold = true;
+
+  /// Those of the constructor, whose arguments are `Given`.
+  template <class... Given>
+  static constexpr void check_constructor() {
+    static_assert(((core::type_count<Given, Policies...> != 0) && ...),
+                  "larder: the constructor takes the policies that the cache's type names, such as max_entries{1000}, and nothing else");
+    static_assert((set::template supplied<Policies, Given...> && ...),
+                  "larder: a policy has no default, such as a limit without its number; pass it to the constructor");
+  }
 };
 
 }  // namespace larder::storage
@@ -11083,6 +11191,61 @@ class entry_lease {
   Engine* engine_ = nullptr;
   pin_claim claim_;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/lent_room.hpp ----------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Memory of the caller's in which a value is to end: a large one of a remote storage lands in it, others are copied.
+class lent_room final : public value_landing {
+ public:
+  explicit lent_room(std::span<std::byte> room) noexcept : room_(room) {}
+
+  bool wants(std::uint64_t size) noexcept override {
+    wanted_ = size;
+    return size <= room_.size();
+  }
+  std::span<std::byte> room(std::uint64_t size, const digest&, std::size_t) noexcept override {
+    return room_.first(static_cast<std::size_t>(size));
+  }
+  bool may_have(std::size_t) const noexcept override { return false; }
+  void keep(std::size_t) noexcept override {}
+  bytes whole(std::uint64_t size) override {
+    struct nobody {};  // the caller's memory outlives the look-up
+    return bytes::adopt(nobody{}, room_.data(), static_cast<std::size_t>(size));
+  }
+  void discard() noexcept override {}
+
+  /// Throws `larder::error` (invalid_argument) when there was a value that does not fit.
+  void check() const {
+    if (wanted_ > room_.size())
+      core::fail(error_cause::invalid_argument, "the value has " + std::to_string(wanted_) + " bytes, and the room that was given for it " +
+                                                    std::to_string(room_.size()) + "; give a larger one, or take the value with get");
+  }
+
+ private:
+  std::span<std::byte> room_;
+  std::uint64_t wanted_ = 0;  // bytes of the value
+};
+
+/// Brings a value into the room; its size, or nothing when there is none. It is what `find() -> optional<bytes>` finds, or where values
+/// `Land`, `find(control, landing)`.
+template <bool Land, class Find>
+std::optional<std::size_t> find_into(std::span<std::byte> room, [[maybe_unused]] const transfer_control& control, Find&& find) {
+  lent_room lent(room);
+  std::optional<bytes> found;
+  if constexpr (Land)
+    found = find(control, static_cast<value_landing*>(&lent));
+  else
+    found = find();
+  if (found) lent.wants(found->size());
+  lent.check();
+  if (!found) return std::nullopt;
+  if (!found->empty() && found->data() != room.data()) std::memcpy(room.data(), found->data(), found->size());
+  return found->size();
+}
 
 }  // namespace larder::storage
 
@@ -11215,6 +11378,25 @@ std::size_t write_in_batches(Engine& engine, Loading& loading, const Entries& en
 
 }  // namespace larder::storage
 
+// ---- larder/sync/before_and_after.hpp ------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// Does work between two calls of `f`, the second also when the work throws: so a change meets what was going on when it began and what
+/// began meanwhile. `f` must not throw.
+template <class F, class Work>
+decltype(auto) before_and_after(const F& f, Work&& work) {
+  struct last_call {
+    const F& f;
+    ~last_call() { f(); }
+  };
+  f();
+  const last_call after{f};
+  return work();
+}
+
+}  // namespace larder::sync
+
 // ---- larder/sync/context_hash.hpp ----------------------------------------------------------------------------------
 
 namespace larder::sync {
@@ -11225,6 +11407,100 @@ struct context_hash {
   using is_transparent = void;
   const Context* context;
   std::size_t operator()(core::key_view<Key> key) const { return static_cast<std::size_t>(context->hash(key)); }
+};
+
+}  // namespace larder::sync
+
+// ---- larder/sync/flight_batch.hpp ----------------------------------------------------------------------------------
+
+// One call for many keys over single flight: what is there is taken, of the rest the call leads some flights, which it lands
+// together, and waits for the others only when its own have landed. So calls that want the same keys in any order never wait for
+// each other in a circle.
+
+namespace larder::sync {
+
+/// How a key that is not there comes: the call leads its flight, does so already for an equal key, or waits for another call's.
+enum class flight_role { leads, leads_already, waits };
+
+/// What a call for many keys has of them so far, key by key in their order. `Flights` is a `single_flight`, or what stands before
+/// one.
+template <class Key, class Value, class Flights>
+class flight_batch {
+ public:
+  using flight = typename Flights::handle;
+
+  explicit flight_batch(Flights& flights) noexcept : flights_(flights) {}
+  flight_batch(const flight_batch&) = delete;
+  flight_batch& operator=(const flight_batch&) = delete;
+
+  /// Runs what asks and lands. When it throws, the flights that the call leads fail with that, but those that have landed.
+  template <class F>
+  void run(F&& f) {
+    try {
+      f();
+    } catch (...) {
+      for (std::size_t i = 0; i < led_.size(); ++i)
+        if (led_[i]) flights_.fail(keys_[i], led_[i], std::current_exception());
+      throw;
+    }
+  }
+  /// The next key's value is there.
+  void add(Value value) { found_.emplace_back(std::move(value)); }
+  /// The next key's value is not there.
+  flight_role fly(Key key) {
+    found_.emplace_back();
+    keys_.push_back(std::move(key));  // all that may throw comes before the flight, or `run` would not know of it
+    led_.emplace_back();
+    awaited& row = awaited_.emplace_back(awaited{found_.size() - 1, {}, std::nullopt});
+    const auto [flown, leads] = flights_.join_or_lead(keys_.back());
+    row.flown = flown;
+    if (leads) {
+      led_.back() = flown;
+      return flight_role::leads;
+    }
+    row.key.emplace(std::move(keys_.back()));
+    keys_.pop_back();
+    led_.pop_back();
+    return std::find(led_.begin(), led_.end(), flown) == led_.end() ? flight_role::waits : flight_role::leads_already;
+  }
+  /// The flight that the call has just come to lead has landed with this value.
+  void landed(Value value) {
+    found_.back().emplace(std::move(value));
+    awaited_.pop_back();
+    keys_.pop_back();
+    led_.pop_back();
+  }
+
+  /// The keys whose flights the call leads, and these flights.
+  const std::vector<Key>& keys() const noexcept { return keys_; }
+  const std::vector<flight>& led() const noexcept { return led_; }
+  /// How many keys have their values, and how many wait for flights, led or joined.
+  std::size_t there() const noexcept { return found_.size() - awaited_.size(); }
+  std::size_t coming() const noexcept { return awaited_.size(); }
+
+  /// The value of each key, after `run`. `wait(flight, key)` gives that of a flight; the key is named unless this call led the
+  /// flight.
+  template <class Wait>
+  std::vector<Value> values(Wait&& wait) {
+    for (const awaited& row : awaited_) found_[row.place].emplace(wait(row.flown, row.key));
+    std::vector<Value> all;
+    all.reserve(found_.size());
+    for (std::optional<Value>& value : found_) all.push_back(std::move(*value));
+    return all;
+  }
+
+ private:
+  struct awaited {
+    std::size_t place;  // in found_
+    flight flown;
+    std::optional<Key> key;
+  };
+
+  Flights& flights_;
+  std::vector<std::optional<Value>> found_;
+  std::vector<awaited> awaited_;
+  std::vector<Key> keys_;
+  std::vector<flight> led_;
 };
 
 }  // namespace larder::sync
@@ -11269,6 +11545,9 @@ Value call_loader(Loader& loader, const Key& key, const std::stop_token& stop) {
 // ---- larder/sync/load_runner.hpp -----------------------------------------------------------------------------------
 
 namespace larder::sync {
+
+/// How many loads a cache, or tiers, run in the background at once.
+inline constexpr std::size_t most_loads = 64;
 
 /// Runs loaders and keeps count: the values that they brought, the runs that failed, and the time that all took.
 template <bool Shared>
@@ -11370,6 +11649,30 @@ class loaded_entry {
   typename Engine::departures gone_;
   bool stored_ = false;
 };
+
+}  // namespace larder::sync
+
+// ---- larder/sync/read_until.hpp ------------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// Looks up in an engine, `f(value, written)` on what is there, and says whether something is. A stop ends it where it takes time, in
+/// an engine whose `read` takes a `transfer_control`: then nothing was found. Others are not told of the stop, and pay nothing for it.
+template <class Engine, class Look, class F>
+bool read_until([[maybe_unused]] const std::stop_token& stop, Engine& engine, const typename Engine::address& at, Look how, F&& f) {
+  if constexpr (requires { engine.read(at, how, f, transfer_control{}); })
+    return engine.read(at, how, f, transfer_control{stop, {}});
+  else
+    return engine.read(at, how, f);
+}
+
+/// The value that such a look-up finds, or nothing.
+template <class Value, class Engine, class Look>
+std::optional<Value> find_until(const std::stop_token& stop, Engine& engine, const typename Engine::address& at, Look how) {
+  std::optional<Value> found;
+  read_until(stop, engine, at, how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); });
+  return found;
+}
 
 }  // namespace larder::sync
 
@@ -11777,6 +12080,27 @@ class worker_pool {
   /// comes of it.
   void post(Job job) { crew_.get().post(std::move(job)); }
 
+  /// The same for work that returns or throws something, which the future brings; broken when the work is dropped. It never blocks in
+  /// its destructor. The work need not be copyable.
+  template <class Work>
+  auto post_promising(Work work) {
+    using result = std::invoke_result_t<Work&>;
+    struct promised {
+      Work work;
+      std::promise<result> promise{};
+    };
+    std::shared_ptr<promised> job(new promised{std::move(work)});
+    std::future<result> future = job->promise.get_future();
+    post([job] {
+      try {
+        job->promise.set_value(job->work());
+      } catch (...) {
+        job->promise.set_exception(std::current_exception());
+      }
+    });
+    return future;
+  }
+
   /// Waits until nothing is queued or running.
   void drain() {
     if (crew* const mine = crew_.find()) mine->drain();
@@ -11874,7 +12198,7 @@ class loading {
     const auto at = cache.engine_.locate(key);
     const bool without_storage = bypasses(cache.engine_);
     if (!without_storage)
-      look(cache, at, Cache::look::use, stop, [&](const Value& value, instant written) {
+      read_until(stop, cache.engine_, at, Cache::look::use, [&](const Value& value, instant written) {
         found.emplace(value);
         stale = refresh_due(cache, written);
       });
@@ -11896,54 +12220,23 @@ class loading {
 
   template <class Loader>
   std::future<Value> get_async(Cache& cache, Key key, Loader loader) {
-    auto promise = std::make_shared<std::promise<Value>>();
-    std::future<Value> future = promise->get_future();
-    workers_.post([this, &cache, promise, key = std::move(key), loader = std::make_shared<Loader>(std::move(loader))] {
-      try {
-        promise->set_value(get(cache, key, *loader, {}));
-      } catch (...) {
-        promise->set_exception(std::current_exception());
-      }
-    });
-    return future;
+    return workers_.post_promising(
+        [this, &cache, key = std::move(key), loader = std::move(loader)]() mutable { return get(cache, key, loader, {}); });
   }
 
   template <class Keys, class BatchLoader>
   std::vector<Value> get_many(Cache& cache, const Keys& keys, BatchLoader& batch_loader) {
-    struct wanted {
-      std::optional<Value> value;
-      typename flights_type::handle flown;
-    };
-    std::vector<wanted> rows;
-    std::vector<Key> mine;  // the keys that this call leads, and their flights
-    std::vector<typename flights_type::handle> flown;
-    try {
+    flight_batch<Key, Value, flights_type> batch(flights_);
+    batch.run([&] {
       for (const auto& key : keys) {
-        wanted row;
         const auto at = cache.engine_.locate(key);
-        cache.engine_.read(at, Cache::look::use, [&](const Value& value, instant) { row.value.emplace(value); });
-        if (!row.value) {
-          Key owned(key);
-          auto [handle, led] = flights_.join_or_lead(owned);
-          row.flown = handle;
-          if (led) {
-            flown.push_back(handle);
-            mine.push_back(std::move(owned));
-          } else if (std::find(flown.begin(), flown.end(), handle) == flown.end()) {
-            cache.engine_.count_join(at);
-          }
-        }
-        rows.push_back(std::move(row));
+        const auto take = [&](const Value& value, instant) { batch.add(value); };
+        if (!cache.engine_.read(at, Cache::look::use, take) && batch.fly(Key(key)) == flight_role::waits)
+          cache.engine_.count_join(at);
       }
-      land_batch(cache, mine, flown, batch_loader);
-    } catch (...) {
-      for (std::size_t i = 0; i < flown.size(); ++i) flights_.fail(mine[i], flown[i], std::current_exception());
-      throw;
-    }
-    std::vector<Value> values;
-    values.reserve(rows.size());
-    for (wanted& row : rows) values.push_back(row.value ? std::move(*row.value) : wait(cache, row.flown, {}));
-    return values;
+      land_batch(cache, batch.keys(), batch.led(), batch_loader);
+    });
+    return batch.values([&](const flight& flown, const auto&) { return wait(cache, flown, {}); });
   }
 
   void supersede(key_view key) noexcept { flights_.supersede(key); }
@@ -11960,28 +12253,12 @@ class loading {
   using flight = typename flights_type::handle;
 
   static constexpr bool refreshes = Context::set::template count<axis::refresh> != 0;
-  static constexpr std::size_t most_workers = 64;
 
   static bool refresh_due(Cache& cache, instant written) {
     if constexpr (refreshes)
       return cache.context_.now() - written > cache.context_.policies().template get<refresh_after_write>().value;
     else
       return false;
-  }
-
-  /// A look-up, which a stop ends where it takes time: in a remote storage.
-  template <class Address, class F>
-  static void look(Cache& cache, const Address& at, typename Cache::look how, [[maybe_unused]] const std::stop_token& stop, F&& f) {
-    if constexpr (Cache::is_remote)
-      cache.engine_.read(at, how, f, transfer_control{stop, {}});
-    else
-      cache.engine_.read(at, how, f);
-  }
-  template <class Address>
-  static std::optional<Value> look_once_more(Cache& cache, const Address& at, const std::stop_token& stop = {}) {
-    std::optional<Value> value;
-    look(cache, at, Cache::look::peek, stop, [&](const Value& v, instant) { value.emplace(v); });
-    return value;
   }
 
   /// Waits for somebody else's flight. Other processes are not waited for meanwhile, if that would keep a lease of the caller's.
@@ -11997,7 +12274,7 @@ class loading {
       const auto at = cache.engine_.locate(key);
       auto lease = lease_of(cache.engine_, at);
       std::optional<Value> value;
-      const auto look_again = [&] { return look_once_more(cache, at, stop); };
+      const auto look_again = [&] { return find_until<Value>(stop, cache.engine_, at, Cache::look::peek); };
       if constexpr (leasing<decltype(Cache::engine_)>)
         value = wait_for_turn(lease, stop, look_again, [&] { cache.engine_.count_join(at); });
       else
@@ -12039,7 +12316,7 @@ class loading {
     if (mine.empty()) return;
     if constexpr (leasing<decltype(Cache::engine_)>) {
       load_in_turns(
-          cache.engine_, mine, [&](std::size_t i) { return look_once_more(cache, cache.engine_.locate(mine[i])); },
+          cache.engine_, mine, [&](std::size_t i) { return cache.find(mine[i], Cache::look::peek); },
           [&](std::size_t i, const Value& value) { flights_.land(mine[i], flown[i], value, [](const Value&) {}); },
           [&](auto& turns) {
             std::vector<Key> some;
@@ -12110,7 +12387,7 @@ class loading {
 
   flights_type flights_;
   load_runner<true> runner_;
-  worker_pool<> workers_{most_workers};
+  worker_pool<> workers_{most_loads};
 };
 
 }  // namespace larder::sync
@@ -12133,7 +12410,8 @@ class loading_alone {
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
     const bool without_storage = bypasses(cache.engine_);
     if (!without_storage)
-      if (std::optional<Value> found = cache.find(key, Cache::look::use, stop)) return std::move(*found);
+      if (std::optional<Value> found = find_until<Value>(stop, cache.engine_, cache.engine_.locate(key), Cache::look::use))
+        return std::move(*found);
     return fly(cache, key, loader, stop, without_storage);
   }
 
@@ -12221,7 +12499,8 @@ class loading_alone {
     auto lease = lease_of(cache.engine_, at);
     if constexpr (leasing<decltype(Cache::engine_)>)
       if (std::optional<Value> found = wait_for_turn(
-              lease, stop, [&] { return cache.find(owned, Cache::look::peek, stop); }, [&] { cache.engine_.count_join(at); }))
+              lease, stop, [&] { return find_until<Value>(stop, cache.engine_, at, Cache::look::peek); },
+              [&] { cache.engine_.count_join(at); }))
         return std::move(*found);
     Value value = measured_load(cache.engine_, [&] { return runner_.template one<Value>(loader, owned, stop); });
     if (!without_storage) land(cache, mine, at, owned, value, lease);
@@ -12292,7 +12571,8 @@ class tier_access;
 /// A cache does not move: make it where it lives, or hold it by `unique_ptr`.
 template <class Key, class Value, class... Policies>
 class cache {
-  static_assert(storage::cache_rules<Key, Value, Policies...>::hold);
+  using rules = storage::cache_rules<Key, Value, Policies...>;
+  static_assert(rules::hold);
 
   using parts = storage::cache_parts<Key, Value, Policies...>;
   using set = typename parts::set;
@@ -12318,10 +12598,7 @@ class cache {
   template <class... Given>
     requires(!std::is_same_v<std::remove_cvref_t<Given>, cache> && ...)
   explicit cache(Given&&... given) : context_(set(std::forward<Given>(given)...)), engine_(context_) {
-    static_assert(((core::type_count<std::remove_cvref_t<Given>, Policies...> != 0) && ...),
-                  "larder: the constructor takes the policies that the cache's type names, such as max_entries{1000}, and nothing else");
-    static_assert((set::template supplied<Policies, std::remove_cvref_t<Given>...> && ...),
-                  "larder: a policy has no default, such as a limit without its number; pass it to the constructor");
+    rules::template check_constructor<std::remove_cvref_t<Given>...>();
   }
   cache(const cache&) = delete;
   cache& operator=(const cache&) = delete;
@@ -12336,7 +12613,7 @@ class cache {
   /// The same from a remote storage, with word of how far a large value has come, and a way to give it up, which is a counted miss.
   std::optional<Value> get(key_view key, const transfer_control& control) {
     static_assert(core::is_remote_storage<where>, "larder: get(key, control) follows a transfer, which only a remote storage has; use get(key)");
-    return find_far(key, control, nullptr);
+    return find(key, look::use, control);
   }
   /// The value without any effect on order, expiry or statistics.
   std::optional<Value> peek(key_view key) {
@@ -12378,12 +12655,20 @@ class cache {
     }
   }
 
+  /// The value's bytes in memory of the caller, from its start, and how many they are; nothing when there is no value, and the memory may be
+  /// written to all the same. Counts as a use. What is large in a remote storage lands there without a second copy, which `control` follows.
+  /// Throws `larder::error` (invalid_argument) when the value does not fit; of a large remote one only the head was fetched then.
+  std::optional<std::size_t> get_into(key_view key, std::span<std::byte> room, const transfer_control& control = {}) {
+    static_assert(std::is_same_v<Value, bytes>, "larder: get_into gives bytes; get a value of another type whole");
+    return storage::find_into<is_remote>(room, control, [&](const auto&... far) { return find(key, look::use, far...); });
+  }
+
   /// f(key, weight, age) for each entry, without a lock; entries that come or go meanwhile may be missed. The age is zero
-  /// where no policy needs the time of writing.
+  /// where no policy needs the time of writing. `control` follows what takes long: many entries, or a remote storage.
   template <class F>
     requires std::invocable<F&, const Key&, std::uint64_t, duration>
-  void for_each(F&& f) {
-    engine_.for_each(f);
+  void for_each(F&& f, const sweep_control& control = {}) {
+    swept(control, [&](auto&&... of) { return engine_.for_each(of...), std::size_t{0}; }, f);
   }
 
   // -------------------------------------------------------------------------------------------------- store
@@ -12492,22 +12777,24 @@ class cache {
   /// Drops each entry that the predicate names, `(key)` or `(key, value)`, and says how many. It sees copies, without a lock.
   template <class Predicate>
     requires(std::predicate<Predicate&, const Key&> || std::predicate<Predicate&, const Key&, const Value&>)
-  std::size_t erase_if(Predicate&& predicate) {
-    return drop_all([](const Key&) { return true; }, [&] { return engine_.erase_if(predicate); });
+  std::size_t erase_if(Predicate&& predicate, const sweep_control& control = {}) {
+    return drop_all([](const Key&) { return true; }, [&](auto&&... of) { return engine_.erase_if(of...); }, control, predicate);
   }
   /// Drops each key that starts with the text, and says how many.
-  std::size_t erase_prefix(std::string_view text)
+  std::size_t erase_prefix(std::string_view text, const sweep_control& control = {})
     requires std::convertible_to<const Key&, std::string_view>
   {
     const auto starts = [text](const Key& key) { return std::string_view(key).starts_with(text); };
-    return drop_all(starts, [&] { return engine_.erase_if(starts); });
+    return drop_all(starts, [&](auto&&... of) { return engine_.erase_if(of...); }, control, starts);
   }
-  /// Drops everything.
-  void clear() {
-    drop_all([](const Key&) { return true; }, [&] { return engine_.clear(), std::size_t{0}; });
+  /// Drops everything; in memory and on disk in one step.
+  void clear(const sweep_control& control = {}) {
+    drop_all([](const Key&) { return true; }, [&](auto&&... of) { return engine_.clear(of...), std::size_t{0}; }, control);
   }
-  /// Drops what is too old now rather than when it is next met, and says how many.
-  std::size_t purge_expired() { return engine_.purge_expired(); }
+  /// Drops what is too old now rather than when it is next met, and says how many; in memory and on disk in one step.
+  std::size_t purge_expired(const sweep_control& control = {}) {
+    return swept(control, [&](auto&&... of) { return engine_.purge_expired(of...); });
+  }
 
   // --------------------------------------------------------------------------------------------------- size
 
@@ -12595,37 +12882,23 @@ class cache {
   static constexpr bool is_remote = core::is_remote_storage<where>;
   static constexpr bool lands_values = requires { typename engine_type::landing; };
   using landing = typename parts::landing;
-
-  using room_type = typename detail::room_of<engine_type>::type;
+  using room_type = typename parts::room;
 
   template <class Limit>
   using limit_meant = storage::limit_meant<set, Limit>;
 
-  std::optional<Value> find(key_view key, look how) {
+  /// A look-up. In a remote storage `far` may follow: a `transfer_control`, and where the value lands (see the engine's `read`).
+  template <class... Far>
+  std::optional<Value> find(key_view key, look how, const Far&... far) {
     std::optional<Value> found;
-    engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); });
-    return found;
-  }
-  /// A look-up that can be given up where it takes time: in a remote storage.
-  std::optional<Value> find(key_view key, look how, const std::stop_token& stop) {
-    if constexpr (is_remote)
-      return find_far(key, transfer_control{stop, {}}, nullptr, how);
-    else
-      return find(key, how);
-  }
-  /// A look-up in a remote storage whose value may land in a faster tier.
-  std::optional<Value> find_far(key_view key, const transfer_control& control, storage::value_landing* room, look how = look::use) {
-    std::optional<Value> found;
-    engine_.read(engine_.locate(key), how, [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); }, control, room);
+    const auto take = [&](auto&& value, instant) { found.emplace(std::forward<decltype(value)>(value)); };
+    engine_.read(engine_.locate(key), how, take, far...);
     return found;
   }
   /// Does a write: loads of the key that are on their way are not stored, nor those that begin meanwhile and may have found the older value.
   template <class Write>
   bool superseding(key_view key, Write&& write) {
-    loading_.supersede(key);
-    const bool done = write();
-    loading_.supersede(key);
-    return done;
+    return sync::before_and_after([&] { loading_.supersede(key); }, write);
   }
   bool store(key_view key, Value&& value, const storage::write_mode& mode) {
     departures gone;
@@ -12653,35 +12926,28 @@ class cache {
     }
   }
 
-  bool commit(const Key& key, room_type&& filled) {
-    departures gone;
-    const bool stored = superseding(key, [&] {
-      if constexpr (requires { typename engine_type::room; })
-        return engine_.commit(engine_.locate(key), std::move(filled), gone);
-      else
-        return engine_.write(engine_.locate(key), std::move(filled).freeze(), {}, gone);
-    });
-    engine_.tell(gone);
-    return stored;
-  }
-
   bool erase_untold(key_view key, departures& gone) {
     return superseding(key, [&] { return engine_.erase(engine_.locate(key), gone); });
   }
 
-  /// Drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
-  template <class Which, class Drop>
-  std::size_t drop_all(Which&& which, Drop&& drop) {
-    loading_.supersede_if(which);
-    std::size_t count = 0;
-    try {
-      count = drop();
-    } catch (...) {
-      loading_.supersede_if(which);
-      throw;
+  /// Work that meets every entry and says how many it changed: `work(f..., sweep)` where the storage follows it by itself, elsewhere `work(f...)`
+  /// with an f that does.
+  template <class Work, class... F>
+  std::size_t swept(const sweep_control& control, Work&& work, F&... f) {
+    core::sweep sweep(control);
+    if constexpr (is_remote) {
+      return work(f..., sweep);
+    } else {
+      sweep.found(engine_.size());
+      const std::size_t count = work(sweep.over(f)...);
+      sweep.finish();
+      return count;
     }
-    loading_.supersede_if(which);
-    return count;
+  }
+  /// Such work that drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
+  template <class Which, class Drop, class... F>
+  std::size_t drop_all(Which&& which, Drop&& drop, const sweep_control& control, F&... f) {
+    return sync::before_and_after([&] { loading_.supersede_if(which); }, [&] { return swept(control, drop, f...); });
   }
 
   context_type context_;
@@ -13022,6 +13288,9 @@ class write_back_queue {
     const debts* const mine = debts_.find();
     return mine != nullptr ? mine->dropped() : 0;
   }
+  void reset_dropped() {
+    if (debts* const mine = debts_.find()) mine->reset_dropped();
+  }
 
  private:
   struct settings {
@@ -13132,6 +13401,10 @@ class write_back_queue {
     std::uint64_t dropped() const {
       const std::lock_guard lock(mutex_);
       return dropped_;
+    }
+    void reset_dropped() {
+      const std::lock_guard lock(mutex_);
+      dropped_ = 0;
     }
 
    private:
@@ -13254,7 +13527,7 @@ class tier_access {
     if constexpr (cache_type::is_remote) {
       if (auto waiting = owed(key); waiting.known) return std::move(waiting.value);
       if (doubtful(key)) return std::nullopt;
-      return tier_->find_far(key, control, room);
+      return tier_->find(key, cache_type::look::use, control, room);
     } else {
       return get(key);
     }
@@ -13314,10 +13587,10 @@ class tier_access {
   bool promote(key_view key, [[maybe_unused]] const landing& whole, [[maybe_unused]] departures& gone) {
     if constexpr (lands_values) {
       if (doubtful(key)) return false;
-      tier_->loading_.supersede(key);
-      const bool stored = tier_->engine_.adopt(tier_->engine_.locate(key), whole.path(), adopt_mode::move, gone, storage::write_mode{.only_if_absent = true});
-      tier_->loading_.supersede(key);
-      return stored;
+      return tier_->superseding(key, [&] {
+        return tier_->engine_.adopt(tier_->engine_.locate(key), whole.path(), adopt_mode::move, gone,
+                                    storage::write_mode{.only_if_absent = true});
+      });
     } else {
       return false;
     }
@@ -13341,20 +13614,20 @@ class tier_access {
     return erased;
   }
   template <class Which>
-  std::size_t erase_if(Which& which) {
+  std::size_t erase_if(Which& which, const sweep_control& control) {
     const std::uint64_t before = failures();
     std::size_t count = 0;
     if constexpr (queued)
-      count = erase_with_owed(which);
+      count = erase_with_owed(which, control);
     else
-      count = tier_->erase_if(which);
+      count = tier_->erase_if(which, control);
     if (failures() != before) doubts_.after_clear(true);  // which entries it kept nobody knows
     return count;
   }
-  void clear() {
+  void clear(const sweep_control& control) {
     if constexpr (queued) queue_->clear();
     const std::uint64_t before = failures();
-    tier_->clear();
+    tier_->clear(control);
     doubts_.after_clear(failures() != before);
   }
 
@@ -13377,6 +13650,11 @@ class tier_access {
       return queue_->dropped();
     else
       return 0;
+  }
+  /// The cache's statistics and the number of values dropped count anew.
+  void reset_stats() {
+    tier_->reset_stats();
+    if constexpr (queued) queue_->reset_dropped();
   }
   void tell(departures& gone) { tier_->engine_.tell(gone); }
 
@@ -13424,16 +13702,18 @@ class tier_access {
 
   /// What is owed, and what is there with nothing owed for it.
   template <class Which>
-  std::size_t erase_with_owed(Which& which) {
+  std::size_t erase_with_owed(Which& which, const sweep_control& control) {
     std::unordered_map<key_type, bool, key_hash, std::equal_to<>> seen(8, key_hash{this});  // whether it was a value
     for (const key_type& key : queue_->keys())
       if (which(key))
         if (const std::optional<bool> had = queue_->withdraw(key)) seen.emplace(key, *had);
-    tier_->erase_if([&](const key_type& key) {
-      if (!which(key)) return false;
-      seen.try_emplace(key, true);
-      return true;
-    });
+    tier_->erase_if(
+        [&](const key_type& key) {
+          if (!which(key)) return false;
+          seen.try_emplace(key, true);
+          return true;
+        },
+        control);
     return static_cast<std::size_t>(std::count_if(seen.begin(), seen.end(), [](const auto& row) { return row.second; }));
   }
 
@@ -13502,6 +13782,11 @@ class tier_row {
       return false;
     else
       return f(std::get<I>(tiers_), std::integral_constant<std::size_t, I>{}) || fastest_first<F, I + 1>(std::forward<F>(f));
+  }
+  /// f(tier, index) for every tier, fastest first.
+  template <class F>
+  void each(F&& f) {
+    fastest_first([&](auto& tier, auto at) { return f(tier, at), false; });
   }
   /// f(tier, index) for each writable tier, slowest first.
   template <class F, std::size_t I = count>
@@ -13694,19 +13979,14 @@ class tier_flights {
   template <class F>
   auto change(key_view key, F&& f) {
     const sync::write_epochs::write epoch(epochs_, hash(key));
-    flights_.supersede(key);
-    const auto result = f(epoch);
-    flights_.supersede(key);  // those that began meanwhile
-    return result;
+    return sync::before_and_after([&] { flights_.supersede(key); }, [&] { return f(epoch); });
   }
   /// The same for changes of any keys.
   template <class F>
   void change_all(F&& f) {
     const auto epochs = epochs_.write_all();
     const auto any = [](const key_type&) { return true; };  // a predicate of the user's never runs under a lock
-    flights_.supersede_if(any);
-    f();
-    flights_.supersede_if(any);
+    sync::before_and_after([&] { flights_.supersede_if(any); }, f);
   }
 
   /// How many copies were made in faster tiers.
@@ -13813,7 +14093,7 @@ class tiered {
         given_up = false;
         try {
           if (led) {
-            value = flights_.search(owned, flown, control, [&](auto&) { stop_if_asked(control.stop); });
+            value = flights_.search(owned, flown, control, [&](auto&) { sync::refuse_when_stopped(control.stop); });
           } else {
             joined_.add();
             value = flights_.wait(flown, control.stop);
@@ -13909,7 +14189,7 @@ class tiered {
     }
     const key_type owned(key);
     for (;;) {
-      stop_if_asked(stop);
+      sync::refuse_when_stopped(stop);
       const auto [flown, led] = flights_.join_or_lead(owned);
       std::optional<mapped_type> value;
       if (!led) {
@@ -13921,7 +14201,7 @@ class tiered {
       }
       bool loaded = false;
       const auto load_it = [&](std::optional<mapped_type>& found) {
-        stop_if_asked(stop);
+        sync::refuse_when_stopped(stop);
         loaded = true;
         found.emplace(measured(1, [&] { return runner_.template one<mapped_type>(loader, owned, stop); }));
       };
@@ -13934,77 +14214,49 @@ class tiered {
   /// and breaks the promises of those that have not begun.
   template <class Loader>
   std::future<mapped_type> get_or_load_async(key_type key, Loader loader) {
-    auto promise = std::make_shared<std::promise<mapped_type>>();
-    std::future<mapped_type> future = promise->get_future();
-    workers_.post([this, promise, key = std::move(key), loader = std::make_shared<Loader>(std::move(loader))] {
-      try {
-        promise->set_value(get_or_load(key, *loader));
-      } catch (...) {
-        promise->set_exception(std::current_exception());
-      }
-    });
-    return future;
+    return workers_.post_promising(
+        [this, key = std::move(key), loader = std::move(loader)]() mutable { return get_or_load(key, loader); });
   }
   /// For each key of the range, in its order, its value; those that no tier has are loaded together by
   /// `batch_loader(const std::vector<key_type>&)`, which returns as many values in the same order, and go to every writable tier.
   template <core::iterable Keys, class BatchLoader>
   std::vector<mapped_type> get_or_load_many(const Keys& keys, BatchLoader&& batch_loader) {
-    using flight = typename tier_flights<row>::handle;
-    struct led_flight {
-      flight flown;
-      sync::write_epochs::read epoch;
-    };
-    std::vector<std::optional<mapped_type>> found;
-    std::vector<std::pair<std::size_t, flight>> awaited;  // places in `found`, and who brings their values
-    std::vector<key_type> asked;                          // of those
-    std::vector<key_type> mine;
-    std::vector<led_flight> led;
-    try {
-      const tier_choice without = bypassed();
+    sync::flight_batch<key_type, mapped_type, tier_flights<row>> batch(flights_);
+    std::vector<sync::write_epochs::read> epochs;  // of the flights that are led
+    std::optional<tier_choice> without;
+    batch.run([&] {
       for (const auto& key : keys) {
-        found.push_back(row_.fastest().get(key));
-        if (found.back()) continue;
-        const key_type owned(key);
-        const auto [flown, leads] = flights_.join_or_lead(owned);
-        if (leads) {
-          mine.push_back(owned);
-          led.push_back({flown, flights_.epoch_of(owned)});
-          auto below = flights_.look_below(owned, {}, without);
-          if (below.value) {
-            flights_.land_found(owned, flown, below, led.back().epoch);
-            found.back() = std::move(below.value);
-            mine.pop_back();
-            led.pop_back();
-            continue;
-          }
-        }
-        awaited.emplace_back(found.size() - 1, flown);
-        asked.push_back(owned);
-      }
-      if (!mine.empty()) {
-        std::size_t i = 0;
-        for (auto&& each : measured(mine.size(), [&] { return runner_.batch(batch_loader, mine); })) {
-          flights_.land_loaded(mine[i], led[i].flown, std::optional<mapped_type>(std::forward<decltype(each)>(each)), led[i].epoch, without);
-          ++i;
+        if (std::optional<mapped_type> value = row_.fastest().get(key)) {
+          batch.add(std::move(*value));
+        } else if (batch.fly(key_type(key)) == sync::flight_role::leads) {
+          const key_type& owned = batch.keys().back();
+          epochs.push_back(flights_.epoch_of(owned));
+          if (!without) without = bypassed();
+          auto below = flights_.look_below(owned, {}, *without);
+          if (!below.value) continue;
+          flights_.land_found(owned, batch.led().back(), below, epochs.back());
+          batch.landed(std::move(*below.value));
+          epochs.pop_back();
         }
       }
-    } catch (...) {
-      for (std::size_t i = 0; i < led.size(); ++i) flights_.fail(mine[i], led[i].flown, std::current_exception());
-      throw;
-    }
-    hits_.add(found.size() - awaited.size());
-    misses_.add(mine.size());
-    joined_.add(awaited.size() - mine.size());
-    for (std::size_t i = 0; i < awaited.size(); ++i) {
-      std::optional<mapped_type>& value = found[awaited[i].first];
-      value = flights_.wait(awaited[i].second, {});
-      if (!value)  // that was a search which found nothing
-        value = get_or_load(asked[i], [&](const key_type& key) { return mapped_type(*std::begin(batch_loader(std::vector<key_type>{key}))); });
-    }
-    std::vector<mapped_type> values;
-    values.reserve(found.size());
-    for (std::optional<mapped_type>& value : found) values.push_back(std::move(*value));
-    return values;
+      if (batch.keys().empty()) return;
+      std::size_t i = 0;
+      for (auto&& each : measured(batch.keys().size(), [&] { return runner_.batch(batch_loader, batch.keys()); })) {
+        const std::optional<mapped_type> value(std::forward<decltype(each)>(each));
+        flights_.land_loaded(batch.keys()[i], batch.led()[i], value, epochs[i], *without);
+        ++i;
+      }
+    });
+    hits_.add(batch.there());
+    misses_.add(batch.keys().size());
+    joined_.add(batch.coming() - batch.keys().size());
+    return batch.values([&](const auto& flown, const std::optional<key_type>& joined) {
+      std::optional<mapped_type> value = flights_.wait(flown, {});
+      if (value) return std::move(*value);
+      return get_or_load(*joined, [&](const key_type& key) {  // that was a search which found nothing
+        return mapped_type(*std::begin(batch_loader(std::vector<key_type>{key})));
+      });
+    });
   }
 
   /// Drops the key from every writable tier; whether any had it.
@@ -14015,26 +14267,27 @@ class tiered {
       return erased;
     });
   }
-  /// Drops each key that starts with the text from every writable tier; the largest number that one tier dropped.
-  std::size_t erase_prefix(std::string_view text)
+  /// Drops each key that starts with the text from every writable tier; the largest number that one tier dropped. Like all work over every
+  /// entry it goes tier by tier, the slowest first, and `control` follows each of them anew; what is stopped leaves the faster tiers as they are.
+  std::size_t erase_prefix(std::string_view text, const sweep_control& control = {})
     requires std::convertible_to<const key_type&, std::string_view>
   {
-    return erase_everywhere([text](const key_type& key) { return std::string_view(key).starts_with(text); });
+    return erase_everywhere([text](const key_type& key) { return std::string_view(key).starts_with(text); }, control);
   }
   /// Drops each entry whose key the predicate names from every writable tier; the largest number that one tier dropped.
   template <std::predicate<const key_type&> Predicate>
-  std::size_t erase_if(Predicate&& predicate) {
-    return erase_everywhere(predicate);
+  std::size_t erase_if(Predicate&& predicate, const sweep_control& control = {}) {
+    return erase_everywhere(predicate, control);
   }
   /// Drops what is too old now from every tier that is written; the largest number that one tier dropped.
-  std::size_t purge_expired() {
+  std::size_t purge_expired(const sweep_control& control = {}) {
     std::size_t most = 0;
-    row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.cache().purge_expired()); });
+    row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.cache().purge_expired(control)); });
     return most;
   }
   /// Drops everything from every writable tier.
-  void clear() {
-    flights_.change_all([&] { row_.slowest_first([](auto& tier, auto) { tier.clear(); }); });
+  void clear(const sweep_control& control = {}) {
+    flights_.change_all([&] { row_.slowest_first([&](auto& tier, auto) { tier.clear(control); }); });
   }
 
   /// Waits until what `write_back` tiers still owe is written, at most so long; whether that was reached. The destructor
@@ -14059,7 +14312,6 @@ class tiered {
     snapshot.misses = misses_.load();
     snapshot.promotions = flights_.promotions();
     snapshot.joined = joined_.load();
-    snapshot.dropped -= dropped_at_reset_.load();
     cache_stats loaded;
     runner_.add_to(loaded);
     snapshot.loads = loaded.loads;
@@ -14069,13 +14321,7 @@ class tiered {
   }
   /// Counts anew, in the tiers as well.
   void reset_stats() {
-    std::uint64_t dropped = 0;
-    row_.fastest_first([&](auto& tier, auto) {
-      tier.cache().reset_stats();
-      dropped += tier.dropped();
-      return false;
-    });
-    dropped_at_reset_.store(dropped);
+    row_.each([](auto& tier, auto) { tier.reset_stats(); });
     runner_.reset();
     flights_.reset_promotions();
     for (sync::counter<true>* c : {&hits_, &misses_, &joined_}) c->store(0);
@@ -14087,17 +14333,10 @@ class tiered {
   }
 
  private:
-  static constexpr std::size_t most_workers = 64;
-  static void stop_if_asked(const std::stop_token& stop) {
-    if (stop.stop_requested()) core::fail(error_cause::cancelled, "a load was not begun because a stop was requested");
-  }
   /// The tiers that loads do without for now, as they take longer than loading.
   tier_choice bypassed() {
     tier_choice without{};
-    row_.fastest_first([&](auto& tier, auto at) {
-      without[at()] = tier.bypasses();
-      return false;
-    });
+    row_.each([&](auto& tier, auto at) { without[at()] = tier.bypasses(); });
     return without;
   }
 
@@ -14111,9 +14350,9 @@ class tiered {
     });
   }
   template <class Which>
-  std::size_t erase_everywhere(Which&& which) {
+  std::size_t erase_everywhere(Which&& which, const sweep_control& control) {
     std::size_t most = 0;
-    flights_.change_all([&] { row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which)); }); });
+    flights_.change_all([&] { row_.slowest_first([&](auto& tier, auto) { most = std::max(most, tier.erase_if(which, control)); }); });
     return most;
   }
 
@@ -14122,18 +14361,16 @@ class tiered {
   auto measured(std::size_t keys, Load&& load) {
     const instant begun = steady_time::now();
     auto loaded = load();
-    row_.fastest_first([cost = (steady_time::now() - begun) / static_cast<duration::rep>(keys)](auto& tier, auto) {
-      tier.note_load(cost);
-      return false;
-    });
+    const duration cost = (steady_time::now() - begun) / static_cast<duration::rep>(keys);
+    row_.each([cost](auto& tier, auto) { tier.note_load(cost); });
     return loaded;
   }
 
   row row_;
-  sync::counter<true> hits_, misses_, joined_, dropped_at_reset_;
+  sync::counter<true> hits_, misses_, joined_;
   sync::load_runner<true> runner_;
   tier_flights<row> flights_{row_};
-  sync::worker_pool<> workers_{most_workers};  // last: its threads load
+  sync::worker_pool<> workers_{sync::most_loads};  // last: its threads load
 };
 
 template <class... Arguments>

@@ -4,6 +4,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -32,7 +33,7 @@ void serve_requests(boost::asio::ip::tcp::socket& client, Respond&& respond) {
     parser.body_limit(boost::none);
     http::read_header(client, buffer, parser, failed);
     if (failed) return;
-    if (parser.get()[http::field::expect] == "100-continue" && !send_text(client, "HTTP/1.1 100 Continue\r\n\r\n")) return;
+    if (boost::beast::iequals(parser.get()[http::field::expect], "100-continue") && !send_text(client, "HTTP/1.1 100 Continue\r\n\r\n")) return;
     http::read(client, buffer, parser, failed);
     if (failed || !respond(parser.release())) return;
   }

@@ -68,7 +68,7 @@ TEST_CASE("requests are handed over whole, in their order, also those that came 
 TEST_CASE("a client that waits for leave to send its body gets it, and nobody else does") {
   noting_server server;
   support::talk client(server.port());
-  const std::string whole = put("body", "Expect: 100-continue\r\n");
+  const std::string whole = put("body", "Expect: 100-Continue\r\n");  // names of expectations have no case
   const std::string leave = "HTTP/1.1 100 Continue\r\n\r\n";
   client.say(whole.substr(0, whole.size() - 4));
   CHECK(client.hear(leave.size()) == leave);
