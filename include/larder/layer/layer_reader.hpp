@@ -96,9 +96,17 @@ class layer_reader {
   }
 
  private:
+  std::uint64_t unit_of(const layer_info& info) const {
+    if constexpr (reads_whole_layers<Source>)
+      return info.size;
+    else if constexpr (requires { source_.read_unit(); })
+      return source_.read_unit();
+    else
+      return read_unit;
+  }
   void read(std::size_t i, const layer_info& info, layer_load& load, const task_worker* request) {
     const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
-    const std::uint64_t unit = reads_whole_layers<Source> ? std::max<std::uint64_t>(info.size, 1) : read_unit;
+    const std::uint64_t unit = std::max<std::uint64_t>(unit_of(info), 1);
     for (std::uint64_t offset = 0; offset < info.size; offset += unit) {
       if (load.kind != load_kind::demand &&
           (stopping_.load() || (request != nullptr && request->stop_requested() && !load.demanded.load(std::memory_order_relaxed)))) {

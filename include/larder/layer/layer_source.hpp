@@ -25,7 +25,7 @@ struct layer_info {
 /// * `read(index, offset, destination)`: fills `destination` with the layer's bytes from `offset`, or throws. Called from
 ///   several threads at once, never under a lock of the cache.
 /// * optional `static constexpr bool whole_layers = true`: `read` is only ever asked for whole layers; else it is asked
-///   for pieces of `layers::read_unit`, between which a stop request is heard.
+///   for pieces of `layers::read_unit`, between which a stop request is heard; of `read_unit()` bytes where the source has that.
 template <class S>
 concept layer_source = std::move_constructible<S> && requires(const S& source, const std::size_t index, const std::uint64_t offset,
                                                    const std::span<std::byte> destination) {

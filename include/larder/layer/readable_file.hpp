@@ -59,6 +59,9 @@ class readable_file {
   }
 
   const std::filesystem::path& path() const noexcept { return path_; }
+  std::string name() const { return path_.string(); }
+  /// Another file in the same folder.
+  readable_file beside(const std::string& name) const { return readable_file(path_.parent_path() / name); }
   std::uint64_t size() const noexcept { return size_; }
 
   /// Fills `destination` from `offset`; throws `larder::error` (io) when not all of it can be read.

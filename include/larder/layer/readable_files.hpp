@@ -1,6 +1,7 @@
 #pragma once
 
-#include <larder/layer/readable_file.hpp>
+#include <larder/layer/layer_source.hpp>
+#include <larder/layer/model_file.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -11,14 +12,15 @@
 
 namespace larder::layers {
 
-/// Files one behind the other as one range of bytes, each under the rules of `readable_file`: a read throws when one that it touches was
+/// Files one behind the other as one range of bytes, each under the rules of a `model_file`: a read throws when one that it touches was
 /// changed. Reads may run in several threads at once.
 class readable_files {
  public:
   /// Where the file begins that is added.
-  std::uint64_t add(readable_file file) {
+  std::uint64_t add(model_file file) {
     const std::uint64_t begin = size_;
     size_ += file.size();
+    read_unit_ = std::max(read_unit_, file.read_unit());
     files_.push_back(std::move(file));
     begins_.push_back(begin);
     return begin;
@@ -26,8 +28,10 @@ class readable_files {
 
   std::size_t count() const noexcept { return files_.size(); }
   std::uint64_t size() const noexcept { return size_; }
+  /// How many bytes are best read at once.
+  std::uint64_t read_unit() const noexcept { return read_unit_; }
 
-  /// Fills `destination` from `offset`, which lies with all of it within the files; throws as `readable_file` does.
+  /// Fills `destination` from `offset`, which lies with all of it within the files; throws as they do.
   void read(std::uint64_t offset, std::span<std::byte> destination) const {
     auto i = static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), offset) - begins_.begin()) - 1;
     for (; !destination.empty(); ++i) {
@@ -44,13 +48,14 @@ class readable_files {
 
   /// Throws `larder::error` (io) when one of them is no longer what it was when opened.
   void check_unchanged() const {
-    for (const readable_file& file : files_) file.check_unchanged();
+    for (const model_file& file : files_) file.check_unchanged();
   }
 
  private:
-  std::vector<readable_file> files_;
+  std::vector<model_file> files_;
   std::vector<std::uint64_t> begins_;
   std::uint64_t size_ = 0;
+  std::uint64_t read_unit_ = layers::read_unit;
 };
 
 }  // namespace larder::layers

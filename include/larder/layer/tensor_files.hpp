@@ -3,7 +3,7 @@
 #include <larder/format/tensor.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
-#include <larder/layer/readable_file.hpp>
+#include <larder/layer/model_file.hpp>
 #include <larder/layer/readable_files.hpp>
 #include <larder/layer/tensor_layout.hpp>
 
@@ -19,7 +19,7 @@ namespace larder::layers {
 class tensor_files {
  public:
   /// A file, and its tensors in file order with offsets from `data_begin` in it. All are added before `lay_out`.
-  void add(readable_file file, std::vector<tensor_info> tensors, std::uint64_t data_begin) {
+  void add(model_file file, std::vector<tensor_info> tensors, std::uint64_t data_begin) {
     data_begin += files_.add(std::move(file));
     for (tensor_info& tensor : tensors) {
       places_.push_back(data_begin + tensor.offset);
@@ -36,6 +36,7 @@ class tensor_files {
 
   std::span<const layer_info> layers() const noexcept { return layout_.layers(); }
   std::span<const tensor_info> tensors() const noexcept { return tensors_; }
+  std::uint64_t read_unit() const noexcept { return files_.read_unit(); }
 
   /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when a file that it reads was
   /// changed, and at a layer's beginning when any was: no layer is of a model some files of which are another one's by then.

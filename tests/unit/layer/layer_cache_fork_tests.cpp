@@ -1,4 +1,4 @@
-#include "model_file.hpp"
+#include "written_model.hpp"
 
 #include <larder/core/axis.hpp>
 #include <larder/core/slot.hpp>

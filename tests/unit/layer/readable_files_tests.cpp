@@ -1,4 +1,4 @@
-#include "model_file.hpp"
+#include "written_model.hpp"
 
 #include <larder/core/error.hpp>
 #include <larder/layer/readable_files.hpp>

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <larder/format/tensor.hpp>
+#include <larder/layer/layer_grouping.hpp>
+#include <larder/layer/layer_source.hpp>
+#include <larder/layer/model_file.hpp>
+#include <larder/layer/tensor_files.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace larder::layers {
+
+/// The layers of a model in files, whatever their format: a source for `layer_cache`. `Headers` are what the format writes before the
+/// tensors: `Headers(model_file, tensor_files&)` reads and checks them and adds the files, `alignment(tensor)` says where a tensor may
+/// begin in memory.
+template <class Headers>
+class model_layers {
+ public:
+  /// Where the model is: a path, or a `remote_file`. Layers by their tensors' names (`layer_of`).
+  template <class Where>
+    requires std::constructible_from<model_file, Where>
+  explicit model_layers(Where&& where) : model_layers(std::forward<Where>(where), group_by{&layer_of}) {}
+
+  /// Layers by `f(tensor's name) -> layer's name`.
+  template <class Where, class F>
+    requires std::constructible_from<model_file, Where>
+  model_layers(Where&& where, group_by<F> grouping) : model_layers(opened{}, model_file(std::forward<Where>(where))) {
+    lay_out(group_tensors(tensors(), grouping));
+  }
+
+  /// Layers by a list; tensors that it does not name are left out.
+  template <class Where>
+    requires std::constructible_from<model_file, Where>
+  model_layers(Where&& where, const std::vector<layer_group>& list) : model_layers(opened{}, model_file(std::forward<Where>(where))) {
+    lay_out(group_tensors(tensors(), list, name_));
+  }
+
+  std::span<const layer_info> layers() const noexcept { return files_.layers(); }
+
+  /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when a file changed.
+  void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const { files_.read(index, offset, destination); }
+  /// How many bytes are best asked for at once.
+  std::uint64_t read_unit() const noexcept { return files_.read_unit(); }
+
+  /// Every tensor in file order, files in the order of their names; offsets count from the begin of their file's data.
+  std::span<const tensor_info> tensors() const noexcept { return files_.tensors(); }
+  /// What the headers say beside.
+  const auto& metadata() const noexcept { return headers_.metadata(); }
+  /// The model's path, or what messages call it where it is elsewhere.
+  std::filesystem::path path() const { return name_; }
+
+ private:
+  struct opened {};
+  model_layers(opened, model_file file) : name_(file.name()), headers_(std::move(file), files_) {}
+  void lay_out(const std::vector<tensor_group>& groups) {
+    files_.lay_out(groups, [this](const tensor_info& tensor) { return headers_.alignment(tensor); });
+  }
+
+  std::string name_;
+  tensor_files files_;
+  Headers headers_;
+};
+
+}  // namespace larder::layers
