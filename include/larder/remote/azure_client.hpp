@@ -58,16 +58,18 @@ class azure_client {
   azure_client(azure_container where, Transport& transport) : where_(std::move(where)), transport_(&transport) {}
 
   std::optional<bytes> get(std::string_view name, const byte_range& range) {
+    check_blob_name(name);
     std::optional<part_read> part = read_part(name, {.range = range});
     return part ? std::optional<bytes>(std::move(part->body)) : std::nullopt;
   }
 
-  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
+  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object. The name may be one that others
+  /// have made.
   std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
-    http_request request = at("GET", name);
+    http_request request = reading("GET", name);
     request.max_body = where_.max_object;
     return remote::read_part(
-        std::move(request), wanted, {where_.max_object, largest_offset}, [&] { return head(name, wanted.stop); },
+        std::move(request), wanted, {where_.max_object, largest_offset}, [&] { return find(name, wanted.stop); },
         [&](const http_request& asked) { return without_quirk(asked, transport_->send(asked)); },
         [&](const http_response& answer) { return says_absent(answer); },
         [](const http_request& asked, const http_response& answer) { azure_answer::fail(asked, answer); },
@@ -79,7 +81,12 @@ class azure_client {
   }
 
   std::optional<blob_info> head(std::string_view name, std::stop_token stop = {}) {
-    http_request request = at("HEAD", name);
+    check_blob_name(name);
+    return find(name, std::move(stop));
+  }
+  /// `head` of an object whose name others may have made.
+  std::optional<blob_info> find(std::string_view name, std::stop_token stop = {}) {
+    http_request request = reading("HEAD", name);
     request.stop = std::move(stop);
     const http_response answer = transport_->send(request);
     if (says_absent(answer)) return std::nullopt;
@@ -235,6 +242,10 @@ class azure_client {
   }
   http_request at(std::string method, std::string_view name) const {
     check_blob_name(name);
+    return reading(std::move(method), name);
+  }
+  http_request reading(std::string method, std::string_view name) const {
+    check_foreign_name(name);
     return to(std::move(method), (where_.folder.empty() ? where_.address : where_.address.child(where_.folder)).child(name));
   }
   http_request lease(std::string_view name, std::string_view action) const {

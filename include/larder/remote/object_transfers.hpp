@@ -37,6 +37,11 @@ class object_transfers {
   bool fetch(Client& client, std::string_view name, download_target& target, const transfer_control& control) {
     return download_.fetch(client, name, target, control);
   }
+  template <part_reading_client Client>
+  void read(Client& client, std::string_view name, const blob_info& object, std::uint64_t offset, std::span<std::byte> room,
+            const transfer_control& control) {
+    download_.read(client, name, object, offset, room, control);
+  }
   /// In one request, or in parts side by side where the object is larger than a part and the client takes parts. The client's
   /// `put` takes a `std::stop_token` after the mode, by which it can be given up while it is under way.
   template <class Client>

@@ -47,16 +47,18 @@ class s3_client {
   s3_client(s3_bucket where, Transport& transport) : where_(std::move(where)), transport_(&transport) {}
 
   std::optional<bytes> get(std::string_view name, const byte_range& range) {
+    check_blob_name(name);
     std::optional<part_read> part = read_part(name, {.range = range});
     return part ? std::optional<bytes>(std::move(part->body)) : std::nullopt;
   }
 
-  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
+  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object. The name may be one that others
+  /// have made.
   std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
-    http_request request = at("GET", name);
+    http_request request = reading("GET", name);
     request.max_body = where_.max_object;
     return remote::read_part(
-        std::move(request), wanted, {where_.max_object, largest_offset}, [&] { return head(name, wanted.stop); },
+        std::move(request), wanted, {where_.max_object, largest_offset}, [&] { return find(name, wanted.stop); },
         [&](const http_request& asked) {
           http_response answer = transport_->send(asked);
           if (answer.status == 200 || answer.status == 206) bucket_seen_.store(true, std::memory_order_relaxed);
@@ -67,11 +69,16 @@ class s3_client {
   }
 
   std::optional<blob_info> head(std::string_view name, std::stop_token stop = {}) {
+    check_blob_name(name);
+    return find(name, std::move(stop));
+  }
+  /// `head` of an object whose name others may have made.
+  std::optional<blob_info> find(std::string_view name, std::stop_token stop = {}) {
     const std::optional<http_response> answer = head_of(name, std::move(stop));
     if (!answer) return std::nullopt;
     const auto length = answer->header("content-length");
     const auto size = length ? parse_count(*length) : std::nullopt;
-    if (!size) fail_s3(at("HEAD", name), *answer, {}, "it does not say how large the object is");
+    if (!size) fail_s3(reading("HEAD", name), *answer, {}, "it does not say how large the object is");
     return blob_info{*size, std::string(answer->header("etag").value_or(""))};
   }
 
@@ -86,6 +93,7 @@ class s3_client {
 
   /// Whether there was one: by a HEAD just before, so that two who erase at once may both be told yes.
   bool erase(std::string_view name) {
+    check_blob_name(name);
     if (!head_of(name)) return false;
     const http_request request = at("DELETE", name);
     const http_response answer = transport_->send(request);
@@ -241,6 +249,10 @@ class s3_client {
   }
   http_request at(std::string method, std::string_view name) const {
     check_blob_name(name);
+    return reading(std::move(method), name);
+  }
+  http_request reading(std::string method, std::string_view name) const {
+    check_foreign_name(name);
     return request_to(std::move(method), where_.address.child(where_.folder + std::string(name)));
   }
 
@@ -279,7 +291,7 @@ class s3_client {
 
   /// The answer to a HEAD of an object that is there.
   std::optional<http_response> head_of(std::string_view name, std::stop_token stop = {}) {
-    http_request request = at("HEAD", name);
+    http_request request = reading("HEAD", name);
     request.stop = std::move(stop);
     http_response answer = transport_->send(request);
     if (answer.status == 200) {

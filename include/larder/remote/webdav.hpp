@@ -81,18 +81,25 @@ class webdav::client {
       : base_(settings.address()), max_object_(settings.max_object), transport_(&transport) {}
 
   std::optional<bytes> get(std::string_view name, const byte_range& range) {
+    remote::check_blob_name(name);
     // A part is taken of an object however large: it is all that the caller gets.
     std::optional<remote::part_read> part = read(name, {.range = range}, std::numeric_limits<std::uint64_t>::max());
     return part ? std::optional<bytes>(std::move(part->body)) : std::nullopt;
   }
 
-  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object.
+  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object. The name may be one that others
+  /// have made.
   std::optional<remote::part_read> read_part(std::string_view name, const remote::part_wanted& wanted) {
     return read(name, wanted, max_object_);
   }
 
   std::optional<blob_info> head(std::string_view name, std::stop_token stop = {}) {
-    remote::http_request request = at("HEAD", name);
+    remote::check_blob_name(name);
+    return find(name, std::move(stop));
+  }
+  /// `head` of an object whose name others may have made.
+  std::optional<blob_info> find(std::string_view name, std::stop_token stop = {}) {
+    remote::http_request request = reading("HEAD", name);
     request.stop = std::move(stop);
     const remote::http_response answer = transport_->send(request);
     if (remote::is_absent(answer.status)) return std::nullopt;
@@ -163,8 +170,9 @@ class webdav::client {
     request.target = std::move(target);
     return request;
   }
-  remote::http_request at(std::string method, std::string_view name) const {
-    remote::check_blob_name(name);
+  /// A request that changes no object.
+  remote::http_request reading(std::string method, std::string_view name) const {
+    remote::check_foreign_name(name);
     return request_to(std::move(method), base_.child(name));
   }
   remote::url collection_url(std::string_view name) const {
@@ -175,10 +183,10 @@ class webdav::client {
 
   std::optional<remote::part_read> read(std::string_view name, const remote::part_wanted& wanted,
                                         std::uint64_t largest_object) {
-    remote::http_request request = at("GET", name);
+    remote::http_request request = reading("GET", name);
     request.max_body = max_object_;
     return remote::read_part(
-        std::move(request), wanted, {largest_object}, [&] { return head(name, wanted.stop); },
+        std::move(request), wanted, {largest_object}, [&] { return find(name, wanted.stop); },
         [&](const remote::http_request& asked) { return transport_->send(asked); },
         [](const remote::http_response& answer) { return remote::is_absent(answer.status); },
         [](const remote::http_request& asked, const remote::http_response& answer) { remote::fail_status(asked, answer); });

@@ -22,6 +22,7 @@
 #include "support/eventually.hpp"
 #include "support/patient_timeouts.hpp"
 #include "support/pattern.hpp"
+#include "support/refusal.hpp"
 
 namespace {
 
@@ -82,6 +83,13 @@ class reading {
   bool fetch(larder::download_target& target, const larder::transfer_control& control = {}, std::string_view name = "big") {
     return download_.fetch(client_, name, target, control);
   }
+  /// Of what the server has, or had.
+  std::string part(const larder::blob_info& object, std::uint64_t offset, std::uint64_t size, const larder::transfer_control& control = {}) {
+    std::string room(size, '?');
+    download_.read(client_, "big", object, offset, std::as_writable_bytes(std::span(room)), control);
+    return room;
+  }
+  larder::blob_info info() { return *client_.find("big"); }
   bytes whole(const larder::transfer_control& control = {}) {
     larder::memory_download target;
     REQUIRE(fetch(target, control));
@@ -332,4 +340,50 @@ TEST_CASE("many downloads share a budget smaller than one piece, and all come") 
   for (std::thread& t : readers) t.join();
   CHECK(right == 6);
   CHECK(one.budget.in_flight() == 0);
+}
+
+TEST_CASE("a part of a known object comes in ranges side by side, straight into the room") {
+  reading one(pattern_bytes(27 * MiB + 5), {.part_size = 4 * MiB});
+  const larder::blob_info object = one.info();
+  CHECK(object.size == one.object().size());
+  for (const auto& [offset, size] : {std::pair{0 * MiB, std::uint64_t{1}}, {5 * MiB + 1, 12 * MiB}, {27 * MiB, std::uint64_t{5}}, {0 * MiB, 27 * MiB + 5}}) {
+    CAPTURE(offset);
+    const std::uint64_t before = one.gets();
+    CHECK(one.part(object, offset, size) == one.object().text().substr(offset, size));
+    CHECK(one.gets() == before + (size + 4 * MiB - 1) / (4 * MiB));
+  }
+  std::vector<std::uint64_t> told;
+  one.part(object, 0, 8 * MiB, {.stop = {}, .progress = [&](std::uint64_t landed, std::uint64_t total) {
+                                  CHECK(total == 8 * MiB);
+                                  told.push_back(landed);
+                                }});
+  CHECK(told.front() == 0);
+  CHECK(told.back() == 8 * MiB);
+  CHECK(one.budget.in_flight() == 0);
+}
+
+TEST_CASE("a part that breaks off goes on from where it broke") {
+  reading one(pattern_bytes(10 * MiB));
+  const larder::blob_info object = one.info();
+  one.server.inject({.kind = fault_kind::truncate, .method = "GET", .after = 1 * MiB});
+  CHECK(one.part(object, 3 * MiB, 4 * MiB) == one.object().text().substr(3 * MiB, 4 * MiB));
+}
+
+TEST_CASE("of an object that is another one by now no part is read") {
+  reading one(pattern_bytes(1 * MiB));
+  const larder::blob_info object = one.info();
+  one.server.store("/big", pattern_bytes(1 * MiB));
+  const refusal replaced = refusal_of([&] { one.part(object, 0, 100); });
+  CHECK(replaced.cause == error_cause::io);
+  CHECK(says(replaced, "the object big is not the version any more that was opened; open it again"));
+  one.server.erase("/big");
+  CHECK(cause_of([&] { one.part(object, 0, 100); }) == error_cause::io);
+}
+
+TEST_CASE("a stop ends the reading of a part") {
+  reading one(pattern_bytes(10 * MiB));
+  const larder::blob_info object = one.info();
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK(cause_of([&] { one.part(object, 0, 10 * MiB, {.stop = stop.get_token(), .progress = {}}); }) == error_cause::cancelled);
 }

@@ -1,0 +1,152 @@
+#include <larder/core/axis.hpp>
+#include <larder/core/bytes.hpp>
+#include <larder/core/concepts.hpp>
+#include <larder/core/error.hpp>
+#include <larder/core/units.hpp>
+#include <larder/layer/layer_cache.hpp>
+#include <larder/layer/remote_file.hpp>
+#include <larder/layer/safetensors.hpp>
+
+#include "written_model.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/refusal.hpp"
+
+using namespace larder::literals;
+using namespace larder_tests;
+using larder::byte_range;
+using larder::bytes;
+using larder::error_cause;
+
+namespace {
+
+/// A remote storage in a map, whose objects have versions; it notes what is read.
+struct bucket {
+  using policy_axis = larder::axis::storage;
+  struct contents {
+    std::mutex mutex;
+    std::map<std::string, std::pair<std::string, int>> objects;  // content, version
+    std::vector<std::pair<std::string, std::uint64_t>> reads;    // name, bytes
+    bool broken = false;
+  };
+  std::shared_ptr<contents> to = std::make_shared<contents>();
+
+  class store {
+   public:
+    store(const bucket& policy, larder::error_sink&) : c_(policy.to) {}
+    std::optional<bytes> get(std::string_view, byte_range) { return std::nullopt; }
+    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
+    bool put(std::string_view, std::span<const bytes>, larder::put_mode) { return false; }
+    bool erase(std::string_view) { return false; }
+    template <class F>
+    void list(std::string_view, F&&) {}
+
+    std::optional<larder::blob_info> find(std::string_view name) {
+      const std::lock_guard lock(c_->mutex);
+      if (c_->broken) throw larder::error(error_cause::network, "no connection");
+      const auto at = c_->objects.find(std::string(name));
+      if (at == c_->objects.end()) return std::nullopt;
+      return larder::blob_info{at->second.first.size(), std::to_string(at->second.second)};
+    }
+    void read(std::string_view name, const larder::blob_info& object, std::uint64_t offset, std::span<std::byte> room) {
+      const std::lock_guard lock(c_->mutex);
+      if (c_->broken) throw larder::error(error_cause::network, "no connection");
+      const auto at = c_->objects.find(std::string(name));
+      if (at == c_->objects.end() || std::to_string(at->second.second) != object.etag) throw larder::error(error_cause::io, "another version");
+      std::memcpy(room.data(), at->second.first.data() + offset, room.size());
+      c_->reads.emplace_back(std::string(name), room.size());
+    }
+
+   private:
+    std::shared_ptr<contents> c_;
+  };
+
+  void put(const std::string& name, std::string content) const {
+    auto& object = to->objects[name];
+    object.first = std::move(content);
+    ++object.second;
+  }
+  std::uint64_t bytes_read(const std::string& name) const {
+    std::uint64_t all = 0;
+    for (const auto& [read, size] : to->reads) all += read == name ? size : 0;
+    return all;
+  }
+};
+
+constexpr std::size_t layer_size = 3'000'000;
+
+}  // namespace
+
+TEST_CASE("a model is opened by its header, and of a layer what is asked for is read") {
+  const bucket store;
+  store.put("models/Llama 3/model.safetensors", model_bytes(equal_layers(3, layer_size), R"({"by":"us"})"));
+  larder::safetensors source{larder::remote_file{store, "models/Llama 3/model.safetensors"}};
+  CHECK(source.path() == "models/Llama 3/model.safetensors");
+  CHECK(source.metadata().at("by") == "us");
+  CHECK(store.bytes_read("models/Llama 3/model.safetensors") < 2000);
+
+  larder::layer_cache layers{std::move(source), larder::max_bytes{100_MiB}};
+  const auto layer = layers.get(1);
+  const std::span<const std::byte> weight = layer.tensor("weight").as_span<std::byte>();
+  REQUIRE(weight.size() == layer_size);
+  for (std::size_t i = 0; i < layer_size; i += 997) REQUIRE(static_cast<char>(weight[i]) == data_byte(layer_size + i));
+  CHECK(store.bytes_read("models/Llama 3/model.safetensors") < layer_size + 2000);
+  CHECK(store.to->reads.back().second == layer_size);  // in one piece, however large a file's pieces are
+}
+
+TEST_CASE("the files of a model in several are found beside its index") {
+  const bucket store;
+  store.put("big/a.safetensors", model_bytes({{"model.layers.0.weight", "U8", "[10]", 10}}));
+  store.put("big/b.safetensors", model_bytes({{"model.layers.1.weight", "U8", "[20]", 20}}));
+  store.put("big/model.safetensors.index.json",
+            R"({"weight_map":{"model.layers.0.weight":"a.safetensors","model.layers.1.weight":"b.safetensors"}})");
+  store.put("top.safetensors", model_bytes({{"weight", "U8", "[1]", 1}}));
+  const larder::safetensors split{larder::remote_file{store, "big/model.safetensors.index.json"}};
+  REQUIRE(split.layers().size() == 2);
+  CHECK(split.layers()[1].size == 20);
+  CHECK(larder::safetensors{larder::remote_file{store, "top.safetensors"}}.layers().size() == 1);
+  CHECK(larder::remote_file(store, "top.safetensors").beside("big/a.safetensors").size() > 10);
+}
+
+TEST_CASE("groupings are taken with a remote file too") {
+  const bucket store;
+  store.put("m", model_bytes(equal_layers(4, 16)));
+  const auto all = larder::group_by{[](std::string_view) { return std::string("all"); }};
+  CHECK(larder::safetensors{larder::remote_file{store, "m"}, all}.layers().size() == 1);
+  const std::vector<larder::layer_group> one{{"mine", {"model.layers.2.weight"}}};
+  const larder::safetensors listed{larder::remote_file{store, "m"}, one};
+  REQUIRE(listed.layers().size() == 1);
+  CHECK(listed.layers()[0].name == "mine");
+}
+
+TEST_CASE("what is not there, fails or is replaced is an error that names it, never bytes of something else") {
+  const bucket store;
+  const support::refusal absent = support::refusal_of([&] { larder::remote_file(store, "models/none"); });
+  CHECK(absent.cause == error_cause::io);
+  CHECK(says(absent, "no object models/none"));
+
+  store.put("m", model_bytes(equal_layers(2, 1000)));
+  const larder::safetensors source{larder::remote_file{store, "m"}};
+  std::vector<std::byte> room(1000);
+  source.read(0, 0, room);
+  store.put("m", model_bytes(equal_layers(2, 1000)));
+  CHECK(support::cause_of([&] { source.read(1, 0, room); }) == error_cause::io);
+  store.to->broken = true;
+  CHECK(support::cause_of([&] { source.read(1, 0, room); }) == error_cause::network);
+  CHECK(support::cause_of([&] { larder::remote_file(store, "m"); }) == error_cause::network);
+}
