@@ -18,6 +18,7 @@
 #include <doctest/doctest.h>
 
 #include "support/gguf_file.hpp"
+#include "support/refusal.hpp"
 
 using namespace larder_tests;
 using namespace larder::literals;
@@ -150,4 +151,58 @@ TEST_CASE("a GGUF file that is missing, no file, malformed, or changed later is 
   std::filesystem::resize_file(folder / "model.gguf", 300);
   std::vector<std::byte> memory(source.layers()[3].size);
   CHECK_THROWS_AS(source.read(3, 0, memory), larder::error);
+}
+
+namespace {
+
+/// A model in three files, the first without tensors, as gguf-split can write it; `change` may spoil file i.
+template <class Change>
+void write_split(const std::filesystem::path& folder, Change change) {
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    gguf_file file;
+    file.entries = {gguf_file::entry("split.no", 2, support::little(static_cast<std::uint16_t>(i))),
+                    gguf_file::entry("split.count", 2, support::little(std::uint16_t{3})),
+                    gguf_file::entry("split.tensors.count", 5, support::little(std::int32_t{3}))};
+    if (i == 0) file.entries.push_back(gguf_file::entry("general.architecture", 8, support::gguf_text("llama")));
+    if (i == 1) add(file, "blk.0.attn.weight", {256}, q4_k, 144);
+    if (i == 1) add(file, "blk.1.norm", {3}, f32, 12);
+    if (i == 2) add(file, "blk.1.attn.weight", {512}, q4_k, 288);
+    change(i, file);
+    write_file(folder / ("Big-0000" + std::to_string(i + 1) + "-of-00003.gguf"), file.text());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a model in several files is opened by its first one") {
+  const scratch_directory folder;
+  write_split(folder.path(), [](std::uint64_t, gguf_file&) {});
+  const larder::gguf source(folder / "Big-00001-of-00003.gguf");
+  CHECK(names_of(source) == std::vector<std::string>{"blk.0", "blk.1"});
+  CHECK(std::get<std::string>(source.metadata().at("general.architecture")) == "llama");
+  REQUIRE(source.layers()[1].tensors.size() == 2);  // of two files
+  larder::layer_cache layers{larder::gguf(folder / "Big-00001-of-00003.gguf"), larder::max_bytes{1_MiB}};
+  for (const auto& layer : layers.pass()) CHECK(matches_file(source, layer));
+}
+
+TEST_CASE("a model whose files do not fit together is refused, with the file and the reason") {
+  const scratch_directory folder;
+  const auto why = [&](const char* name = "Big-00001-of-00003.gguf") { return support::refusal_of([&] { larder::gguf(folder / name); }); };
+  write_split(folder.path(), [](std::uint64_t, gguf_file&) {});
+  CHECK(says(why("Big-00002-of-00003.gguf"), "is file 2 of 3 of a model; give the first one"));
+  std::filesystem::copy_file(folder / "Big-00001-of-00003.gguf", folder / "Big.gguf");
+  CHECK(says(why("Big.gguf"), "is the first of 3 files of a model and is not called as such"));
+  std::filesystem::copy_file(folder / "Big-00003-of-00003.gguf", folder / "Big-00002-of-00003.gguf", std::filesystem::copy_options::overwrite_existing);
+  CHECK(says(why(), "Big-00002-of-00003.gguf says that it is file 3 of 3; by its name it is another one"));
+  std::filesystem::remove(folder / "Big-00002-of-00003.gguf");
+  CHECK(why().cause == larder::error_cause::io);
+  CHECK(says(why(), "Big-00002-of-00003.gguf"));
+  write_split(folder.path(), [](std::uint64_t i, gguf_file& file) {
+    if (i == 2) add(file, "more", {3}, f32, 12);
+  });
+  CHECK(says(why(), "names 3 tensors, its files have 4"));
+  write_split(folder.path(), [](std::uint64_t i, gguf_file& file) {
+    if (i == 2) file.tensors[0].name = "blk.1.norm";
+  });
+  CHECK(says(why(), "two files have a tensor"));
 }
