@@ -24,6 +24,16 @@
 namespace larder {
 namespace layers {
 
+/// The header of one file, checked.
+inline format::safetensors_header safetensors_header_of(const model_file& file) {
+  std::array<std::byte, format::safetensors_prefix> prefix{};
+  if (file.size() >= prefix.size()) file.read(0, prefix);
+  std::vector<std::byte> json(static_cast<std::size_t>(format::parse_safetensors_length(prefix, file.size(), file.name())));
+  file.read(prefix.size(), json);
+  file.check_unchanged();
+  return format::parse_safetensors_header(json, file.size(), file.name());
+}
+
 /// What safetensors files say before their tensors; of a model in several files by their index.
 class safetensors_headers {
  public:
@@ -58,12 +68,7 @@ class safetensors_headers {
     }
   }
   void add(model_file file, tensor_files& into) {
-    std::array<std::byte, format::safetensors_prefix> prefix{};
-    if (file.size() >= prefix.size()) file.read(0, prefix);
-    std::vector<std::byte> json(static_cast<std::size_t>(format::parse_safetensors_length(prefix, file.size(), file.name())));
-    file.read(prefix.size(), json);
-    file.check_unchanged();
-    format::safetensors_header header = format::parse_safetensors_header(json, file.size(), file.name());
+    format::safetensors_header header = safetensors_header_of(file);
     metadata_.merge(header.metadata);
     into.add(std::move(file), std::move(header.tensors), header.data_begin);
   }
