@@ -4,9 +4,10 @@
 
 #include <cstdlib>
 
-#include "support/shared_folder.hpp"
+#include "support/folders.hpp"
 
 std::filesystem::path support::shared_folder() {
   const char* const told = std::getenv("LARDER_SHARED_DIR");
   return told != nullptr ? told : LARDER_SHARED_DIR;
 }
+std::filesystem::path support::script_folder() { return LARDER_SCRIPT_DIR; }

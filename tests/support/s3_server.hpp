@@ -23,6 +23,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/folders.hpp"
+
 namespace larder::tests {
 
 struct s3_server_options {
@@ -84,7 +86,7 @@ class s3_server {
         text("dialect", options.dialect) + text("cert", options.cert) + text("key", options.key) +
         text("publicBucket", "public") + "\"page\": " + std::to_string(options.page) +
         ", \"minPart\": " + std::to_string(options.min_part) + ", \"clockOffset\": " + std::to_string(options.clock_offset) + "}";
-    const std::string script = std::filesystem::absolute(std::filesystem::path(__FILE__).parent_path() / "s3_server.js");
+    const std::string script = support::script_folder() / "s3_server.js";
     const std::array<const char*, 4> arguments{node.c_str(), script.c_str(), settings.c_str(), nullptr};
     std::array<int, 2> to{};
     std::array<int, 2> from{};

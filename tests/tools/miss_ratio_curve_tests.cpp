@@ -2,7 +2,7 @@
 
 #include "simulate/sized_value.hpp"
 #include "simulate/trace_reader.hpp"
-#include "support/shared_folder.hpp"
+#include "support/folders.hpp"
 
 #include <larder/larder.hpp>
 

@@ -19,7 +19,7 @@
 #include <doctest/doctest.h>
 
 #include "support/gguf_file.hpp"
-#include "support/shared_folder.hpp"
+#include "support/folders.hpp"
 
 namespace {
 

@@ -1,5 +1,5 @@
 #include "written_model.hpp"
-#include "support/shared_folder.hpp"
+#include "support/folders.hpp"
 
 #include <larder/core/units.hpp>
 #include <larder/layer/layer_cache.hpp>
