@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace larder::layers {
@@ -32,10 +33,11 @@ class model_file {
  public:
   /// A file of this machine.
   template <class Path>
-    requires std::convertible_to<Path, std::filesystem::path>
+    requires(!std::same_as<std::remove_cvref_t<Path>, model_file> && std::convertible_to<Path, std::filesystem::path>)
   model_file(Path&& path) : model_file(readable_file(std::forward<Path>(path))) {}
   /// A file elsewhere.
-  template <model_file_like File>
+  template <class File>
+    requires(!std::same_as<File, model_file> && model_file_like<File>)
   model_file(File file) : file_(std::make_unique<holder<File>>(std::move(file))) {}
 
   /// What messages call it: its path, or where it is.

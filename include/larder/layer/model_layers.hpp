@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -25,7 +26,7 @@ class model_layers {
  public:
   /// Where the model is: a path, or a `remote_file`. Layers by their tensors' names (`layer_of`).
   template <class Where>
-    requires std::constructible_from<model_file, Where>
+    requires(!std::derived_from<std::remove_cvref_t<Where>, model_layers> && std::constructible_from<model_file, Where>)
   explicit model_layers(Where&& where) : model_layers(std::forward<Where>(where), group_by{&layer_of}) {}
 
   /// Layers by `f(tensor's name) -> layer's name`.

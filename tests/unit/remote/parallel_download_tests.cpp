@@ -346,7 +346,9 @@ TEST_CASE("a part of a known object comes in ranges side by side, straight into 
   reading one(pattern_bytes(27 * MiB + 5), {.part_size = 4 * MiB});
   const larder::blob_info object = one.info();
   CHECK(object.size == one.object().size());
-  for (const auto& [offset, size] : {std::pair{0 * MiB, std::uint64_t{1}}, {5 * MiB + 1, 12 * MiB}, {27 * MiB, std::uint64_t{5}}, {0 * MiB, 27 * MiB + 5}}) {
+  for (const auto& [begin, length] : {std::pair{0 * MiB, std::uint64_t{1}}, {5 * MiB + 1, 12 * MiB}, {27 * MiB, std::uint64_t{5}}, {0 * MiB, 27 * MiB + 5}}) {
+    const std::uint64_t offset = begin;
+    const std::uint64_t size = length;
     CAPTURE(offset);
     const std::uint64_t before = one.gets();
     CHECK(one.part(object, offset, size) == one.object().text().substr(offset, size));
