@@ -5,6 +5,7 @@
 
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/part_reading_store.hpp>
 #include <larder/layer/model_file.hpp>
 
 #include <cstddef>

@@ -2,6 +2,7 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/part_reading_store.hpp>
 #include <larder/core/units.hpp>
 #include <larder/layer/layer_cache.hpp>
 #include <larder/layer/remote_file.hpp>
@@ -87,6 +88,9 @@ struct bucket {
     return all;
   }
 };
+
+static_assert(larder::part_reading_store<bucket::store>);
+static_assert(larder::layers::model_file_like<larder::remote_file<bucket>>);
 
 constexpr std::size_t layer_size = 3'000'000;
 

@@ -1,3 +1,4 @@
+#include <larder/core/part_reading_store.hpp>
 #include <larder/storage/http_blob.hpp>
 #include <larder/testing/blob_server.hpp>
 
@@ -34,6 +35,7 @@ using larder::testing::fault_kind;
 using store = larder::http_blob<larder::webdav>::store;
 
 static_assert(larder::blob_store<store>);
+static_assert(larder::part_reading_store<store>);
 static_assert(larder::storage_policy<larder::http_blob<larder::webdav>>);
 static_assert(std::is_same_v<decltype(larder::http_blob{larder::webdav{"http://h"}}), larder::http_blob<larder::webdav>>);
 
