@@ -1,6 +1,6 @@
-// links: larder::http larder::layer larder::testing
-// A model that lies on a server and is run from there: the first layer computes while the last one is still on the server, and no copy of
-// the model is made. Here the server is a WebDAV one in this process; larder::azure and larder::s3 take its place.
+// links: larder::http larder::layer larder::testing A model that lies on a server and is run from there: the first layer computes
+// while the last one is still on the server, and no copy of the model is made. Here the server is a WebDAV one in this process;
+// larder::azure and larder::s3 take its place.
 #include <larder/larder.hpp>
 #include <larder/layer/layer_cache.hpp>
 #include <larder/layer/remote_file.hpp>
@@ -24,8 +24,9 @@ constexpr std::size_t floats = 256 * 1024;  // of a layer
 larder::bytes model() {
   std::string header;
   for (std::size_t i = 0; i < 8; ++i)
-    header += (i == 0 ? "{\"layers." : ",\"layers.") + std::to_string(i) + ".mlp.weight\":{\"dtype\":\"F32\",\"shape\":[256,1024],\"data_offsets\":[" +
-              std::to_string(i * floats * 4) + "," + std::to_string((i + 1) * floats * 4) + "]}";
+    header += (i == 0 ? "{\"layers." : ",\"layers.") + std::to_string(i) +
+              ".mlp.weight\":{\"dtype\":\"F32\",\"shape\":[256,1024],\"data_offsets\":[" + std::to_string(i * floats * 4) + "," +
+              std::to_string((i + 1) * floats * 4) + "]}";
   header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
   const std::uint64_t size = header.size();

@@ -64,7 +64,8 @@ void run_from(const Storage& storage) {
 
 /// Puts an object by a name that no cache makes, as other programs do.
 template <class Protocol>
-void put_as_others_do(const larder::http_blob<Protocol>& storage, const std::string& url, std::vector<larder::remote::http_header> headers) {
+void put_as_others_do(const larder::http_blob<Protocol>& storage, const std::string& url,
+                      std::vector<larder::remote::http_header> headers) {
   typename larder::http_blob<Protocol>::store::transport transport({}, storage.resilience, storage.protocol.credentials(),
                                                                    storage.protocol.transport());
   const bytes content = model();
@@ -85,7 +86,8 @@ TEST_CASE("a model on a WebDAV server is run from there, its first layer while t
   server.store("/models/" + std::string(model_name), model());
   const larder::http_blob<larder::webdav> storage{larder::webdav{.url = server.url() + "/models", .timeouts = support::patient}};
   {
-    larder::layer_cache layers{larder::safetensors{larder::remote_file{storage, std::string(model_name)}}, larder::max_bytes{100_MiB}};
+    larder::layer_cache layers{larder::safetensors{larder::remote_file{storage, std::string(model_name)}},
+                               larder::max_bytes{100_MiB}};
     CHECK(server.counts().body_bytes_out < layer_size);
     CHECK(is_right(layers.get(0), 0));
     CHECK(server.counts().body_bytes_out < 2 * layer_size);
@@ -99,7 +101,8 @@ TEST_CASE("a model that is replaced while it is run is an error, never half of t
   blob_server server;
   server.store("/" + std::string(model_name), model());
   const larder::http_blob<larder::webdav> storage{larder::webdav{.url = server.url(), .timeouts = support::patient}};
-  larder::layer_cache layers{larder::safetensors{larder::remote_file{storage, std::string(model_name)}}, larder::max_bytes{100_MiB}};
+  larder::layer_cache layers{larder::safetensors{larder::remote_file{storage, std::string(model_name)}},
+                             larder::max_bytes{100_MiB}};
   CHECK(is_right(layers.get(0), 0));
   server.store("/" + std::string(model_name), model());
   const support::refusal replaced = support::refusal_of([&] { layers.get(1); });
@@ -114,7 +117,8 @@ TEST_CASE("a model in a container of Azure is run from there") {
   const larder::http_blob<larder::azure> storage{larder::azure::emulator("models-run-from-there", server->endpoint())};
   larder::cache<std::string, bytes, larder::unbounded, larder::http_blob<larder::azure>> beside(larder::unbounded{}, storage);
   REQUIRE(beside.put("a cache's entry", bytes::copy_of("which makes the container")));
-  put_as_others_do(storage, server->endpoint() + "/models-run-from-there", {{"x-ms-version", "2023-11-03"}, {"x-ms-blob-type", "BlockBlob"}});
+  put_as_others_do(storage, server->endpoint() + "/models-run-from-there",
+                   {{"x-ms-version", "2023-11-03"}, {"x-ms-blob-type", "BlockBlob"}});
   run_from(storage);
 }
 

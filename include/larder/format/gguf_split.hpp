@@ -1,7 +1,8 @@
 #pragma once
 
-// A model in several GGUF files, as llama.cpp's gguf-split writes them: `NAME-00001-of-00003.gguf` and its like in one folder. Each says by
-// `split.no` (from 0) and `split.count` which of them it is, and by `split.tensors.count` how many tensors there are in all.
+// A model in several GGUF files, as llama.cpp's gguf-split writes them: `NAME-00001-of-00003.gguf` and its like in one folder.
+// Each says by `split.no` (from 0) and `split.count` which of them it is, and by `split.tensors.count` how many tensors there are
+// in all.
 
 #include <larder/core/error.hpp>
 #include <larder/format/gguf_header.hpp>
@@ -19,8 +20,8 @@ namespace larder::format {
 
 /// A file's place in its model.
 struct gguf_split {
-  std::uint64_t number = 0;  ///< from 0
-  std::uint64_t count = 1;   ///< files; 1: the model is in one
+  std::uint64_t number = 0;              ///< from 0
+  std::uint64_t count = 1;               ///< files; 1: the model is in one
   std::optional<std::uint64_t> tensors;  ///< of all of them
 };
 
@@ -41,7 +42,8 @@ inline gguf_split split_of(const std::map<std::string, gguf_value, std::less<>>&
   out.tensors = number("split.tensors.count");
   if (out.count == 0 && out.number == 0) out.count = 1;  // so says a writer that splits nothing
   if (out.count > most_files || out.number >= out.count)
-    gguf_rules::refuse(file, "it is file " + std::to_string(out.number) + " (from 0) of " + std::to_string(out.count) + " by its own word");
+    gguf_rules::refuse(
+        file, "it is file " + std::to_string(out.number) + " (from 0) of " + std::to_string(out.count) + " by its own word");
   return out;
 }
 

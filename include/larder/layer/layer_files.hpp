@@ -57,13 +57,15 @@ inline bool before_by_numbers(std::string_view a, std::string_view b) noexcept {
 
 }  // namespace layers
 
-/// The layers of a directory, one in each file with one of the endings, as a source for `layer_cache`. A layer has its file's name without the
-/// ending; of a `.safetensors` file it has the tensors, of any other file one tensor "data" of all its bytes. They are in the order of their
-/// names, numbers in them counting as numbers. Other files and subdirectories are passed over. Files are opened and headers checked at
-/// construction (`larder::error`); they must not change in place afterwards: a later `read` throws. `read` may run in several threads at once.
+/// The layers of a directory, one in each file with one of the endings, as a source for `layer_cache`. A layer has its file's
+/// name without the ending; of a `.safetensors` file it has the tensors, of any other file one tensor "data" of all its bytes.
+/// They are in the order of their names, numbers in them counting as numbers. Other files and subdirectories are passed over.
+/// Files are opened and headers checked at construction (`larder::error`); they must not change in place afterwards: a later
+/// `read` throws. `read` may run in several threads at once.
 class layer_files {
  public:
-  explicit layer_files(const std::filesystem::path& directory, const std::vector<std::string>& endings = {".safetensors", ".bin"}) {
+  explicit layer_files(const std::filesystem::path& directory,
+                       const std::vector<std::string>& endings = {".safetensors", ".bin"}) {
     std::vector<layers::tensor_group> groups;
     for (const auto& [name, path] : files_of(directory, endings)) {
       const std::size_t first = tensors().size();
@@ -80,7 +82,9 @@ class layer_files {
 
   std::span<const layer_info> layers() const noexcept { return files_.layers(); }
   /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when a file changed.
-  void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const { files_.read(index, offset, destination); }
+  void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
+    files_.read(index, offset, destination);
+  }
   /// Every tensor, file by file.
   std::span<const tensor_info> tensors() const noexcept { return files_.tensors(); }
 
@@ -99,16 +103,19 @@ class layer_files {
     }
     if (failed) core::fail(error_cause::io, directory.string() + " cannot be listed: " + failed.message());
     if (found.empty())
-      core::fail(error_cause::invalid_argument,
-                 directory.string() + " has no file that is called as layers are, *" +
-                     std::accumulate(endings.begin(), endings.end(), std::string(),
-                                     [](const std::string& all, const std::string& next) { return all.empty() ? next : all + ", *" + next; }));
+      core::fail(error_cause::invalid_argument, directory.string() + " has no file that is called as layers are, *" +
+                                                    std::accumulate(endings.begin(), endings.end(), std::string(),
+                                                                    [](const std::string& all, const std::string& next) {
+                                                                      return all.empty() ? next : all + ", *" + next;
+                                                                    }));
     std::sort(found.begin(), found.end(),
               [](const named_file& a, const named_file& b) { return layers::before_by_numbers(a.name, b.name); });
-    const auto twice = std::adjacent_find(found.begin(), found.end(), [](const named_file& a, const named_file& b) { return a.name == b.name; });
+    const auto twice =
+        std::adjacent_find(found.begin(), found.end(), [](const named_file& a, const named_file& b) { return a.name == b.name; });
     if (twice != found.end())
       core::fail(error_cause::invalid_argument, directory.string() + " has the layer \"" + twice->name + "\" twice: in " +
-                                                    twice->path.filename().string() + " and in " + std::next(twice)->path.filename().string());
+                                                    twice->path.filename().string() + " and in " +
+                                                    std::next(twice)->path.filename().string());
     return found;
   }
   void add_tensors(const std::filesystem::path& path) {

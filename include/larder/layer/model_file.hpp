@@ -15,18 +15,18 @@
 
 namespace larder::layers {
 
-/// What a file of a model can do, wherever it lies; `readable_file` and `remote_file` do. `read` fills the room from an offset or throws, also
-/// when the file is not what it was when it was opened, and runs in several threads at once. `beside(name)` opens another one in the same
-/// folder. `read_unit()`, optional, is how many bytes are best read at once.
+/// What a file of a model can do, wherever it lies; `readable_file` and `remote_file` do. `read` fills the room from an offset or
+/// throws, also when the file is not what it was when it was opened, and runs in several threads at once. `beside(name)` opens
+/// another one in the same folder. `read_unit()`, optional, is how many bytes are best read at once.
 template <class F>
-concept model_file_like =
-    std::move_constructible<F> && requires(const F& file, const std::uint64_t offset, const std::span<std::byte> room, const std::string& name) {
-      { file.name() } -> std::convertible_to<std::string>;
-      { file.size() } -> std::convertible_to<std::uint64_t>;
-      file.read(offset, room);
-      file.check_unchanged();
-      { file.beside(name) } -> std::same_as<F>;
-    };
+concept model_file_like = std::move_constructible<F> &&
+    requires(const F& file, const std::uint64_t offset, const std::span<std::byte> room, const std::string& name) {
+  { file.name() } -> std::convertible_to<std::string>;
+  { file.size() } -> std::convertible_to<std::uint64_t>;
+  file.read(offset, room);
+  file.check_unchanged();
+  { file.beside(name) } -> std::same_as<F>;
+};
 
 /// A file of a model.
 class model_file {
@@ -65,7 +65,9 @@ class model_file {
     std::uint64_t size() const override { return file.size(); }
     void read(std::uint64_t offset, std::span<std::byte> room) const override { file.read(offset, room); }
     void check_unchanged() const override { file.check_unchanged(); }
-    std::unique_ptr<any_file> beside(const std::string& name) const override { return std::make_unique<holder>(file.beside(name)); }
+    std::unique_ptr<any_file> beside(const std::string& name) const override {
+      return std::make_unique<holder>(file.beside(name));
+    }
     std::uint64_t read_unit() const override {
       if constexpr (requires { file.read_unit(); })
         return file.read_unit();

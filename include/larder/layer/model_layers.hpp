@@ -18,9 +18,9 @@
 
 namespace larder::layers {
 
-/// The layers of a model in files, whatever their format: a source for `layer_cache`. `Headers` are what the format writes before the
-/// tensors: `Headers(model_file, tensor_files&)` reads and checks them and adds the files, `alignment(tensor)` says where a tensor may
-/// begin in memory.
+/// The layers of a model in files, whatever their format: a source for `layer_cache`. `Headers` are what the format writes before
+/// the tensors: `Headers(model_file, tensor_files&)` reads and checks them and adds the files, `alignment(tensor)` says where a
+/// tensor may begin in memory.
 template <class Headers>
 class model_layers {
  public:
@@ -31,22 +31,25 @@ class model_layers {
 
   /// Layers by `f(tensor's name) -> layer's name`.
   template <class Where, class F>
-    requires std::constructible_from<model_file, Where>
+    requires(std::constructible_from<model_file, Where>)
   model_layers(Where&& where, group_by<F> grouping) : model_layers(opened{}, model_file(std::forward<Where>(where))) {
     lay_out(group_tensors(tensors(), grouping));
   }
 
   /// Layers by a list; tensors that it does not name are left out.
   template <class Where>
-    requires std::constructible_from<model_file, Where>
-  model_layers(Where&& where, const std::vector<layer_group>& list) : model_layers(opened{}, model_file(std::forward<Where>(where))) {
+    requires(std::constructible_from<model_file, Where>)
+  model_layers(Where&& where, const std::vector<layer_group>& list)
+      : model_layers(opened{}, model_file(std::forward<Where>(where))) {
     lay_out(group_tensors(tensors(), list, name_));
   }
 
   std::span<const layer_info> layers() const noexcept { return files_.layers(); }
 
   /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when a file changed.
-  void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const { files_.read(index, offset, destination); }
+  void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
+    files_.read(index, offset, destination);
+  }
   /// How many bytes are best asked for at once.
   std::uint64_t read_unit() const noexcept { return files_.read_unit(); }
 

@@ -12,8 +12,8 @@
 
 namespace larder::layers {
 
-/// Files one behind the other as one range of bytes, each under the rules of a `model_file`: a read throws when one that it touches was
-/// changed. Reads may run in several threads at once.
+/// Files one behind the other as one range of bytes, each under the rules of a `model_file`: a read throws when one that it
+/// touches was changed. Reads may run in several threads at once.
 class readable_files {
  public:
   /// Where the file begins that is added.

@@ -1,7 +1,7 @@
 #pragma once
 
-// A model's file in a remote store, read in place: its header when it is opened, of a layer what is needed when its turn comes. So the
-// first layer runs while the last is still there, and no copy of the model is made.
+// A model's file in a remote store, read in place: its header when it is opened, of a layer what is needed when its turn comes.
+// So the first layer runs while the last is still there, and no copy of the model is made.
 
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
@@ -18,14 +18,16 @@
 
 namespace larder {
 
-/// A file of a model in a storage that can be read in parts (`http_blob`), for `safetensors` and `gguf`: the object of that name, which others
-/// have put there, as it was when it was opened: when it is replaced, later reads throw `larder::error` (io). Failures are thrown once the
-/// storage's own policies have given up, and `layer_cache` tries a load again as it is told to. Reads may run in several threads at once.
+/// A file of a model in a storage that can be read in parts (`http_blob`), for `safetensors` and `gguf`: the object of that name,
+/// which others have put there, as it was when it was opened: when it is replaced, later reads throw `larder::error` (io).
+/// Failures are thrown once the storage's own policies have given up, and `layer_cache` tries a load again as it is told to.
+/// Reads may run in several threads at once.
 template <class Storage>
 class remote_file {
   static_assert(core::is_remote_storage<Storage>, "larder: remote_file needs a remote storage, such as http_blob{azure{...}}");
   static_assert(part_reading_store<typename Storage::store>,
-                "larder: this storage cannot read objects that others wrote in parts; its store needs find and read (larder::part_reading_store)");
+                "larder: this storage cannot read objects that others wrote in parts; its store needs find and read "
+                "(larder::part_reading_store)");
 
  public:
   /// Asks for the object's size and version. Throws `larder::error` when the storage fails or has no such object.
@@ -55,7 +57,8 @@ class remote_file {
 
   remote_file(std::shared_ptr<connection> shared, std::string name) : shared_(std::move(shared)), name_(std::move(name)) {
     std::optional<blob_info> found = shared_->store.find(name_);
-    if (!found) core::fail(error_cause::io, "the storage has no object " + name_ + "; look at its name and at the storage's settings");
+    if (!found)
+      core::fail(error_cause::io, "the storage has no object " + name_ + "; look at its name and at the storage's settings");
     object_ = std::move(*found);
   }
 

@@ -78,11 +78,12 @@ class safetensors_headers {
 
 }  // namespace layers
 
-/// The layers of a safetensors file, as a source for `layer_cache`; of a model in several files when the path is that of their index
-/// (`model.safetensors.index.json`). Headers are read and checked at construction (`larder::error` says what is wrong, with file,
-/// tensor and offset), and of an index that its files hold the tensors which it names there and no others; the files stay open and
-/// must not change in place: a later `read` of a changed or truncated file throws. `read` may run in several threads at once.
-/// `metadata()` is the `__metadata__` of the header; of several files what their headers have, the first file's word counting.
+/// The layers of a safetensors file, as a source for `layer_cache`; of a model in several files when the path is that of their
+/// index (`model.safetensors.index.json`). Headers are read and checked at construction (`larder::error` says what is wrong, with
+/// file, tensor and offset), and of an index that its files hold the tensors which it names there and no others; the files stay
+/// open and must not change in place: a later `read` of a changed or truncated file throws. `read` may run in several threads at
+/// once. `metadata()` is the `__metadata__` of the header; of several files what their headers have, the first file's word
+/// counting.
 class safetensors : public layers::model_layers<layers::safetensors_headers> {
  public:
   using model_layers::model_layers;

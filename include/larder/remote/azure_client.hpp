@@ -63,8 +63,8 @@ class azure_client {
     return part ? std::optional<bytes>(std::move(part->body)) : std::nullopt;
   }
 
-  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object. The name may be one that others
-  /// have made.
+  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object. The name may be one
+  /// that others have made.
   std::optional<part_read> read_part(std::string_view name, const part_wanted& wanted) {
     http_request request = reading("GET", name);
     request.max_body = where_.max_object;

@@ -24,7 +24,8 @@ constexpr bool is_name_of(std::string_view name, Allowed allowed) noexcept {
   for (std::size_t at = 0; at <= name.size();) {
     const std::size_t next = std::min(name.find('/', at), name.size());
     const std::string_view segment = name.substr(at, next - at);
-    if (segment.empty() || segment == "." || segment == ".." || !std::all_of(segment.begin(), segment.end(), allowed)) return false;
+    if (segment.empty() || segment == "." || segment == ".." || !std::all_of(segment.begin(), segment.end(), allowed))
+      return false;
     at = next + 1;
   }
   return true;
@@ -34,8 +35,8 @@ constexpr bool is_name_of(std::string_view name, Allowed allowed) noexcept {
 /// untrusted and must pass this before they are used for anything.
 constexpr bool is_blob_name(std::string_view name) noexcept { return is_name_of(name, is_blob_character); }
 
-/// Whether an object that others have named may be read by this name: any UTF-8 without control characters, backslashes, and empty or dot
-/// segments.
+/// Whether an object that others have named may be read by this name: any UTF-8 without control characters, backslashes, and
+/// empty or dot segments.
 constexpr bool is_foreign_name(std::string_view name) noexcept {
   return is_name_of(name, [](char c) { return (c < '\0' || c >= ' ') && c != '\x7f' && c != '\\'; });
 }

@@ -56,21 +56,23 @@ class parallel_download {
                                         " times while it was read; it is written too often to be read in parts");
   }
 
-  /// Fills the room with the bytes of a known object from `offset`, likewise in ranges side by side. Throws `larder::error` (io) when the
-  /// object is not that version any more.
+  /// Fills the room with the bytes of a known object from `offset`, likewise in ranges side by side. Throws `larder::error` (io)
+  /// when the object is not that version any more.
   template <part_reading_client Client>
   void read(Client& client, std::string_view name, const blob_info& object, std::uint64_t offset, std::span<std::byte> room,
             const transfer_control& control = {}) {
     memory_download unchecked;
     meter progress(control);
-    const transfer<Client> work{&client, name, &unchecked, object, memory_download::pieces_of(room, offset, {}, static_cast<std::size_t>(settings_.part_size)), &progress};
+    const auto part_size = static_cast<std::size_t>(settings_.part_size);
+    const transfer<Client> work{&client, name, &unchecked, object, memory_download::pieces_of(room, offset, {}, part_size), &progress};
     progress.begin(room.size(), 0);
     std::vector<section> sections = sections_of(work.pieces, true);
     try {
       streams_->run(sections.size(), settings_.streams, control.stop,
                     [&](std::size_t i, const std::stop_token& stop) { complete(work, sections[i], stop); });
     } catch (const object_changed&) {
-      core::fail(error_cause::io, "the object " + std::string(name) + " is not the version any more that was opened; open it again");
+      core::fail(error_cause::io,
+                 "the object " + std::string(name) + " is not the version any more that was opened; open it again");
     }
   }
 

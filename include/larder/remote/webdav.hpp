@@ -87,8 +87,8 @@ class webdav::client {
     return part ? std::optional<bytes>(std::move(part->body)) : std::nullopt;
   }
 
-  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object. The name may be one that others
-  /// have made.
+  /// A part of an object, for large ones that come in several. A range beyond the end is cut to the object. The name may be one
+  /// that others have made.
   std::optional<remote::part_read> read_part(std::string_view name, const remote::part_wanted& wanted) {
     return read(name, wanted, max_object_);
   }

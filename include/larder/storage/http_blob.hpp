@@ -88,7 +88,8 @@ class http_blob<Protocol>::store {
   /// The size and version of an object whose name others may have made; nothing when there is none.
   std::optional<blob_info> find(std::string_view name) { return client_.find(name); }
   /// Fills the room with the bytes of that object from `offset`, in ranges side by side when they are many.
-  void read(std::string_view name, const blob_info& object, std::uint64_t offset, std::span<std::byte> room, const transfer_control& control = {})
+  void read(std::string_view name, const blob_info& object, std::uint64_t offset, std::span<std::byte> room,
+            const transfer_control& control = {})
     requires remote::part_reading_client<client>
   {
     transfers_.read(client_, name, object, offset, room, control);

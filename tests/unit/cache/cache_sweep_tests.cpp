@@ -59,7 +59,8 @@ struct in_memory {
 };
 struct on_a_shelf {
   shelf::contents contents{};
-  larder::cache<std::string, std::string, larder::lru, larder::max_entries, shelf> cache{larder::max_entries{100}, shelf{&contents}};
+  larder::cache<std::string, std::string, larder::lru, larder::max_entries, shelf> cache{larder::max_entries{100},
+                                                                                         shelf{&contents}};
 };
 struct in_a_bucket {
   bucket::contents contents{};
@@ -68,8 +69,8 @@ struct in_a_bucket {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("work over every entry tells how far it is, and does what it did without being followed", Place, in_memory, on_a_shelf,
-                   in_a_bucket) {
+TEST_CASE_TEMPLATE("work over every entry tells how far it is, and does what it did without being followed", Place, in_memory,
+                   on_a_shelf, in_a_bucket) {
   Place place;
   auto& cache = place.cache;
   fill(cache);
@@ -104,13 +105,15 @@ TEST_CASE_TEMPLATE("work over every entry tells how far it is, and does what it 
   CHECK(nothing.told.back() == std::pair{std::uint64_t{0}, std::uint64_t{0}});
 }
 
-TEST_CASE_TEMPLATE("a stop ends work before its next entry: what was dropped is gone, the rest is there", Place, in_memory, on_a_shelf,
-                   in_a_bucket) {
+TEST_CASE_TEMPLATE("a stop ends work before its next entry: what was dropped is gone, the rest is there", Place, in_memory,
+                   on_a_shelf, in_a_bucket) {
   Place place;
   auto& cache = place.cache;
   const std::vector<std::function<void(const larder::sweep_control&)>> drops{
       [&](const larder::sweep_control& control) { cache.erase_if([](const std::string&) { return true; }, control); },
-      [&](const larder::sweep_control& control) { cache.erase_if([](const std::string&, const std::string&) { return true; }, control); },
+      [&](const larder::sweep_control& control) {
+        cache.erase_if([](const std::string&, const std::string&) { return true; }, control);
+      },
       [&](const larder::sweep_control& control) { cache.erase_prefix("", control); }};
   for (const auto& drop : drops) {
     fill(cache);
@@ -122,8 +125,9 @@ TEST_CASE_TEMPLATE("a stop ends work before its next entry: what was dropped is 
   fill(cache);
   followed listing{.stop_at = 2};
   std::size_t met = 0;
-  CHECK(cause_of([&] { cache.for_each([&](const std::string&, std::uint64_t, larder::duration) { ++met; }, listing.control()); }) ==
-        error_cause::cancelled);
+  CHECK(cause_of([&] {
+          cache.for_each([&](const std::string&, std::uint64_t, larder::duration) { ++met; }, listing.control());
+        }) == error_cause::cancelled);
   CHECK(met == 3);
 
   followed late;
@@ -157,16 +161,18 @@ TEST_CASE("a remote storage is cleared and purged object by object, which a stop
   CHECK(cause_of([&] { cache.clear(clearing.control()); }) == error_cause::cancelled);
   CHECK(place.contents.objects.size() == count - 3);
   CHECK(living(cache) == count - 3);
-  check_whole([&] {
-    followed rest;
-    cache.clear(rest.control());
-    return rest;
-  }(), count - 3);
+  check_whole(
+      [&] {
+        followed rest;
+        cache.clear(rest.control());
+        return rest;
+      }(),
+      count - 3);
   CHECK(place.contents.objects.empty());
 
   larder::manual_clock now(1000s);
-  auto dated = larder::make_cache<std::string, std::string>(larder::unbounded{}, bucket{&place.contents}, larder::expire_after_write{1h},
-                                                            larder::time_source{now});
+  auto dated = larder::make_cache<std::string, std::string>(larder::unbounded{}, bucket{&place.contents},
+                                                            larder::expire_after_write{1h}, larder::time_source{now});
   fill(dated);
   now.advance(2h);
   followed purging{.stop_at = 2};

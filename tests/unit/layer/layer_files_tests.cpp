@@ -35,7 +35,8 @@ support::refusal why(const std::filesystem::path& folder) {
 }  // namespace
 
 TEST_CASE("names are in an order in which numbers are numbers, and which is one") {
-  const std::array<std::string_view, 12> ordered{"", "1", "01", "2", "10", "a", "a1b2", "a1b10", "a2b1", "b", "layer_9", "layer_10"};
+  const std::array<std::string_view, 12> ordered{"",     "1",     "01",   "2", "10",      "a",
+                                                 "a1b2", "a1b10", "a2b1", "b", "layer_9", "layer_10"};
   for (std::size_t i = 0; i < ordered.size(); ++i)
     for (std::size_t j = 0; j < ordered.size(); ++j) {
       CAPTURE(ordered[i]);
@@ -49,7 +50,8 @@ TEST_CASE("names are in an order in which numbers are numbers, and which is one"
 
 TEST_CASE("each file is a layer, by its tensors or by its bytes, in the order of the numbers") {
   const scratch_directory folder;
-  write_file(folder / "model.layers.10.safetensors", model_bytes({{"model.layers.10.weight", "F32", "[2]", 8}, {"model.layers.10.bias", "U8", "[3]", 3}}));
+  write_file(folder / "model.layers.10.safetensors",
+             model_bytes({{"model.layers.10.weight", "F32", "[2]", 8}, {"model.layers.10.bias", "U8", "[3]", 3}}));
   write_file(folder / "model.layers.2.bin", "raw bytes");
   write_file(folder / "model.layers.3.bin", "");
   write_file(folder / "config.json", "{}");

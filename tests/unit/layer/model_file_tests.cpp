@@ -27,7 +27,9 @@ struct kept_file {
 
   std::string name() const { return called; }
   std::uint64_t size() const { return folder->at(called).size(); }
-  void read(std::uint64_t offset, std::span<std::byte> room) const { std::memcpy(room.data(), folder->at(called).data() + offset, room.size()); }
+  void read(std::uint64_t offset, std::span<std::byte> room) const {
+    std::memcpy(room.data(), folder->at(called).data() + offset, room.size());
+  }
   void check_unchanged() const {
     if (!folder->contains(called)) throw larder::error(larder::error_cause::io, "it is gone");
   }

@@ -68,7 +68,8 @@ struct bucket {
       const std::lock_guard lock(c_->mutex);
       if (c_->broken) throw larder::error(error_cause::network, "no connection");
       const auto at = c_->objects.find(std::string(name));
-      if (at == c_->objects.end() || std::to_string(at->second.second) != object.etag) throw larder::error(error_cause::io, "another version");
+      if (at == c_->objects.end() || std::to_string(at->second.second) != object.etag)
+        throw larder::error(error_cause::io, "another version");
       std::memcpy(room.data(), at->second.first.data() + offset, room.size());
       c_->reads.emplace_back(std::string(name), room.size());
     }

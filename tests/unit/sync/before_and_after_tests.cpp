@@ -14,7 +14,8 @@ TEST_CASE("the call frames the work, whatever becomes of it") {
   larder::sync::before_and_after(frame, [&] { done += "nothing to give"; });
   CHECK(done == "|work||nothing to give|");
   done.clear();
-  CHECK_THROWS_AS(larder::sync::before_and_after(frame, [&]() -> int { throw std::runtime_error("failed"); }), std::runtime_error);
+  CHECK_THROWS_AS(larder::sync::before_and_after(frame, [&]() -> int { throw std::runtime_error("failed"); }),
+                  std::runtime_error);
   CHECK(done == "||");
 }
 
