@@ -1,6 +1,6 @@
-// links: larder::http larder::layer larder::testing A model that lies on a server and is run from there: the first layer computes
-// while the last one is still on the server, and no copy of the model is made. Here the server is a WebDAV one in this process;
-// larder::azure and larder::s3 take its place.
+// links: larder::http larder::layer larder::testing
+// A model that lies on a server and is run from there: the first layer computes while the last one is still on the server, and no
+// copy of the model is made. Here the server is a WebDAV one in this process; larder::azure and larder::s3 take its place.
 #include <larder/larder.hpp>
 #include <larder/layer/layer_cache.hpp>
 #include <larder/layer/remote_file.hpp>
