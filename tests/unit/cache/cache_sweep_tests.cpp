@@ -191,6 +191,13 @@ TEST_CASE("a remote storage tells of what it lists, and a stop ends the listing"
   CHECK(cause_of([&] { cache.clear(work.control_of_listing(2)); }) == error_cause::cancelled);
   CHECK(work.told == followed::steps{{0, 1}, {0, 2}});
   CHECK(living(cache) == count);
+
+  bool thrown = false;
+  const larder::sweep_control once{.stop = {}, .progress = [&](std::uint64_t, std::uint64_t total) {
+                                     if (total == 2 && !std::exchange(thrown, true)) throw std::runtime_error("enough");
+                                   }};
+  CHECK_THROWS_WITH_AS(cache.clear(once), "enough", std::runtime_error);
+  CHECK(living(cache) == count);
 }
 
 TEST_CASE("a remote entry that erase_if could not drop is not served, as after an erase that failed") {
