@@ -58,7 +58,6 @@ class readable_file {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
-  const std::filesystem::path& path() const noexcept { return path_; }
   std::string name() const { return path_.string(); }
   /// Another file in the same folder.
   readable_file beside(const std::string& name) const { return readable_file(path_.parent_path() / name); }
