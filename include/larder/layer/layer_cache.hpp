@@ -214,11 +214,11 @@ class layer_cache {
   }
   void reset_stats() { engine_.reset_stats(); }
 
-  /// What is resident, what is streamed, and what a pass costs.
+  /// What is resident, what is streamed, and what a pass costs; how long it takes once passes have been gone through.
   residency_plan plan() const
     requires(!policies::by_use)
   {
-    return engine_.look_up([](const auto& table) { return table.residency().plan(); });
+    return engine_.plan();
   }
 
   /// What there is, in the order of use.

@@ -14,6 +14,8 @@
 #include <larder/layer/layer_stats.hpp>
 #include <larder/layer/layer_table.hpp>
 #include <larder/layer/load_retries.hpp>
+#include <larder/layer/pass_meter.hpp>
+#include <larder/layer/pass_prediction.hpp>
 #include <larder/layer/planned_residency.hpp>
 #include <larder/layer/read_path.hpp>
 #include <larder/layer/residency_plan.hpp>
@@ -29,6 +31,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -73,9 +76,12 @@ class layer_engine {
   layer get(std::size_t i, const std::shared_ptr<layer_schedule>* schedule = nullptr, std::uint64_t step = 0) {
     std::unique_lock lock = enter();
     if (schedule != nullptr) {
+      if (schedule_ != *schedule) meter_.pass_over();
       schedule_ = *schedule;
       schedule_->next = step;
+      meter_.asked(step, std::chrono::steady_clock::now());
     }
+    table_.asked(i);
     if (layer_block* block = table_.block(i)) {
       ++table_.counters().hits;
       if (table_.use(i)) ++table_.counters().prefetch_hits;
@@ -130,13 +136,28 @@ class layer_engine {
     const auto lock = enter();
     schedule_ = schedule;
     table_.forget_failures();
+    table_.offered(*schedule);
     if (table_.is_complete()) return;
     start_loader();
     memory_->bell().notify_all();
   }
   void end_pass(const std::shared_ptr<layer_schedule>& schedule) noexcept {
     const auto lock = enter();
-    if (schedule_ == schedule) schedule_ = nullptr;
+    if (schedule_ != schedule) return;
+    meter_.asked(schedule->next, std::chrono::steady_clock::now());  // with its last layer
+    meter_.pass_over();
+    schedule_ = nullptr;
+  }
+  /// The plan, and what a pass by it takes as far as passes have shown.
+  residency_plan plan() const {
+    const auto lock = enter();
+    residency_plan plan = table_.residency().plan();
+    if (const std::optional<pass_costs> costs = meter_.costs(); costs && !plan.by_use) {
+      const std::span<const std::size_t> order = table_.residency().pass();
+      plan.predicted_pass = predicted_pass(plan, catalog(), order, *costs);
+      plan.shortest_pass = shortest_pass(plan, catalog(), order, *costs);
+    }
+    return plan;
   }
 
   bool erase(std::size_t i) {
@@ -195,15 +216,18 @@ class layer_engine {
     layer lease(block, i);
     if (schedule != nullptr) {
       (*schedule)->next = step + 1;
+      meter_.handed_out(i, step, std::chrono::steady_clock::now());
       wake_loader();
     }
     return lease;
   }
 
   void run_load(std::unique_lock<std::mutex>& lock, std::size_t i, layer_load& load, const std::stop_token& stop = {}) {
+    meter_.load_began(std::chrono::steady_clock::now());
     lock.unlock();
     reader_.load(i, load, *memory_, stop);
     lock.lock();
+    meter_.load_over(load.failure ? 0 : catalog()[i].size, std::chrono::steady_clock::now());
     table_.finish_load(i, load, reader_.now());
     over_.notify_all();
     wake_loader();
@@ -291,6 +315,7 @@ class layer_engine {
       std::construct_at(&schedule_);
       std::construct_at(&requests_);
       reader_.renew();
+      meter_.renew();
       if (memory_->mutex().try_lock()) {
         memory_->mutex().unlock();
         memory_->renew();
@@ -312,6 +337,7 @@ class layer_engine {
 
   // Guarded by memory_->mutex().
   layer_table<Residency> table_;
+  pass_meter meter_{catalog().size()};
   std::shared_ptr<layer_schedule> schedule_;
   std::deque<std::shared_ptr<request_state>> requests_;
   std::condition_variable over_;
