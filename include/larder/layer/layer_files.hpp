@@ -7,6 +7,7 @@
 #include <larder/format/tensor.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
+#include <larder/layer/model_digests.hpp>
 #include <larder/layer/model_file.hpp>
 #include <larder/layer/safetensors.hpp>
 #include <larder/layer/tensor_files.hpp>
@@ -17,6 +18,7 @@
 #include <filesystem>
 #include <iterator>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -78,6 +80,10 @@ class layer_files {
       groups.push_back(std::move(group));
     }
     files_.lay_out(groups, [](const tensor_info& tensor) { return alignment_of(tensor.dtype); });
+    const std::filesystem::path manifest = layers::digests_path(directory);
+    name_ = directory.string();
+    std::error_code failed;
+    if (std::filesystem::status(manifest, failed).type() != std::filesystem::file_type::not_found) digests_.emplace(manifest);
   }
 
   std::span<const layer_info> layers() const noexcept { return files_.layers(); }
@@ -85,6 +91,15 @@ class layer_files {
   void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
     files_.read(index, offset, destination);
   }
+  /// What the manifest beside the directory says (`DIRECTORY.digests.json`, looked for when that was opened); empty without one.
+  /// Throws `larder::error` (corruption) when it is damaged or about other layers.
+  layers::tensor_digests digests() const {
+    if (!digests_) return {};
+    return layers::digests_of(*digests_, name_, layers());
+  }
+  /// The file that has a tensor, and where in it.
+  std::string place_of(std::size_t index, std::size_t tensor) const { return files_.place_of(index, tensor); }
+
   /// Every tensor, file by file.
   std::span<const tensor_info> tensors() const noexcept { return files_.tensors(); }
 
@@ -132,6 +147,8 @@ class layer_files {
     files_.add(std::move(file), {std::move(all)}, 0);
   }
 
+  std::string name_;
+  std::optional<layers::model_file> digests_;
   layers::tensor_files files_;
 };
 

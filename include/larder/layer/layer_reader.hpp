@@ -2,8 +2,10 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
+#include <larder/core/verify.hpp>
 #include <larder/layer/layer_memory.hpp>
 #include <larder/layer/layer_source.hpp>
+#include <larder/layer/layer_verification.hpp>
 #include <larder/layer/load_retries.hpp>
 #include <larder/layer/planned_residency.hpp>
 #include <larder/sync/task.hpp>
@@ -17,6 +19,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -42,6 +45,8 @@ struct layer_load {
   bool is_stream_slot = false;
   bool over = false;
   bool called_off = false;
+  bool verified = false;      // what was read was compared with its digests
+  std::uint64_t damaged = 0;  // tries in which it was not what they say
   layer_block* block = nullptr;
   std::exception_ptr failure;
   duration took{0};
@@ -51,7 +56,8 @@ struct layer_load {
 template <class Source, class Time>
 class layer_reader {
  public:
-  layer_reader(Source source, Time time, load_retries retries) : source_(std::move(source)), time_(time), retries_(retries) {}
+  layer_reader(Source source, Time time, load_retries retries, verify when)
+      : source_(std::move(source)), time_(time), retries_(retries), verifier_(layer_verifier::of(source_, when)) {}
   layer_reader(const layer_reader&) = delete;
   layer_reader& operator=(const layer_reader&) = delete;
 
@@ -107,14 +113,25 @@ class layer_reader {
   void read(std::size_t i, const layer_info& info, layer_load& load, const task_worker* request) {
     const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
     const std::uint64_t unit = std::max<std::uint64_t>(unit_of(info), 1);
+    layer_verification check = verifier_.begin(i, info);
     for (std::uint64_t offset = 0; offset < info.size; offset += unit) {
       if (load.kind != load_kind::demand &&
           (stopping_.load() || (request != nullptr && request->stop_requested() && !load.demanded.load(std::memory_order_relaxed)))) {
         load.called_off = true;
         core::fail(error_cause::cancelled, "the load of layer \"" + info.name + "\" was called off");
       }
-      source_.read(i, offset, whole.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(std::min(unit, info.size - offset))));
+      const std::span<std::byte> piece =
+          whole.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(std::min(unit, info.size - offset)));
+      source_.read(i, offset, piece);
+      check.add(piece);
     }
+    if (!check.is_on()) return;
+    if (const std::optional<std::size_t> wrong = check.wrong()) {
+      ++load.damaged;
+      fail_verification(source_, i, info, *wrong);
+    }
+    load.verified = true;
+    verifier_.passed(i);
   }
 
   /// Waits so long by the cache's clock; false when the cache is going.
@@ -131,6 +148,7 @@ class layer_reader {
   Source source_;
   Time time_;
   load_retries retries_;
+  layer_verifier verifier_;
   std::atomic<bool> stopping_{false};
   std::mutex pause_mutex_;
   std::condition_variable pause_;

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
 #include <larder/format/tensor.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +28,9 @@ struct layer_info {
 ///   several threads at once, never under a lock of the cache.
 /// * optional `static constexpr bool whole_layers = true`: `read` is only ever asked for whole layers; else it is asked
 ///   for pieces of `layers::read_unit`, between which a stop request is heard; of `read_unit()` bytes where the source has that.
+/// * optional `digests()`: a `layers::tensor_digests`, by layer and tensor which digest the bytes have, nothing where none is known;
+///   empty when none is known at all. Asked for once, when a cache is made that verifies (`verify_tensors`); may throw.
+/// * optional `place_of(index, tensor)`: where the tensor's bytes are, in words, for messages: "model.safetensors, offset 4096".
 template <class S>
 concept layer_source = std::move_constructible<S> && requires(const S& source, const std::size_t index, const std::uint64_t offset,
                                                    const std::span<std::byte> destination) {
@@ -37,6 +42,14 @@ namespace layers {
 
 /// How much is read at once: large enough for the disk's full rate, small enough to stop soon.
 inline constexpr std::uint64_t read_unit = std::uint64_t{2} << 20;
+
+/// The digest of each tensor that one is known of, by layer and tensor.
+using tensor_digests = std::vector<std::vector<std::optional<digest>>>;
+
+template <class S>
+inline constexpr bool has_digests = requires(const S& source) {
+  { source.digests() } -> std::convertible_to<tensor_digests>;
+};
 
 template <class S>
 inline constexpr bool reads_whole_layers = [] {

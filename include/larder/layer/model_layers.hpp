@@ -3,6 +3,7 @@
 #include <larder/format/tensor.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
+#include <larder/layer/model_digests.hpp>
 #include <larder/layer/model_file.hpp>
 #include <larder/layer/tensor_files.hpp>
 
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -53,6 +55,15 @@ class model_layers {
   /// How many bytes are best asked for at once.
   std::uint64_t read_unit() const noexcept { return files_.read_unit(); }
 
+  /// What the manifest beside the model says (`MODEL.digests.json`, looked for when the model was opened); empty without one.
+  /// Throws `larder::error` (corruption) when it is damaged or about another model.
+  tensor_digests digests() const {
+    if (!digests_) return {};
+    return digests_of(*digests_, name_, layers(), tensors());
+  }
+  /// The file that has a tensor, and where in it: "model.safetensors, offset 4096".
+  std::string place_of(std::size_t index, std::size_t tensor) const { return files_.place_of(index, tensor); }
+
   /// Every tensor in file order, files in the order of their names; offsets count from the begin of their file's data.
   std::span<const tensor_info> tensors() const noexcept { return files_.tensors(); }
   /// What the headers say beside.
@@ -62,12 +73,14 @@ class model_layers {
 
  private:
   struct opened {};
-  model_layers(opened, model_file file) : name_(file.name()), headers_(std::move(file), files_) {}
+  model_layers(opened, model_file file)
+      : name_(file.name()), digests_(file.find_beside(digests_name(name_))), headers_(std::move(file), files_) {}
   void lay_out(const std::vector<tensor_group>& groups) {
     files_.lay_out(groups, [this](const tensor_info& tensor) { return headers_.alignment(tensor); });
   }
 
   std::string name_;
+  std::optional<model_file> digests_;
   tensor_files files_;
   Headers headers_;
 };

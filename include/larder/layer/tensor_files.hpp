@@ -9,7 +9,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -37,6 +39,12 @@ class tensor_files {
   std::span<const layer_info> layers() const noexcept { return layout_.layers(); }
   std::span<const tensor_info> tensors() const noexcept { return tensors_; }
   std::uint64_t read_unit() const noexcept { return files_.read_unit(); }
+  /// Where a tensor of a layer is: its file and the offset there.
+  std::string place_of(std::size_t index, std::size_t tensor) const {
+    const tensor_info& info = layers()[index].tensors[tensor];
+    const std::optional<std::uint64_t> place = layout_.place_of(index, info.offset);
+    return place && info.size != 0 ? files_.place_of(*place) : "no place, since it has no bytes";
+  }
 
   /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when a file that it reads was
   /// changed, and at a layer's beginning when any was: no layer is of a model some files of which are another one's by then.
