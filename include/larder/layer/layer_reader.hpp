@@ -8,7 +8,9 @@
 #include <larder/layer/layer_verification.hpp>
 #include <larder/layer/load_retries.hpp>
 #include <larder/layer/planned_residency.hpp>
+#include <larder/layer/verification_behind.hpp>
 #include <larder/sync/task.hpp>
+#include <larder/sync/worker_pool.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -113,20 +115,18 @@ class layer_reader {
   void read(std::size_t i, const layer_info& info, layer_load& load, const task_worker* request) {
     const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
     const std::uint64_t unit = std::max<std::uint64_t>(unit_of(info), 1);
-    layer_verification check = verifier_.begin(i, info);
+    verification_behind check(verifier_.begin(i, info), whole, hashers_);
     for (std::uint64_t offset = 0; offset < info.size; offset += unit) {
       if (load.kind != load_kind::demand &&
           (stopping_.load() || (request != nullptr && request->stop_requested() && !load.demanded.load(std::memory_order_relaxed)))) {
         load.called_off = true;
         core::fail(error_cause::cancelled, "the load of layer \"" + info.name + "\" was called off");
       }
-      const std::span<std::byte> piece =
-          whole.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(std::min(unit, info.size - offset)));
-      source_.read(i, offset, piece);
-      check.add(piece);
+      source_.read(i, offset, whole.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(std::min(unit, info.size - offset))));
+      check.reached(offset + std::min(unit, info.size - offset));
     }
     if (!check.is_on()) return;
-    if (const std::optional<std::size_t> wrong = check.wrong()) {
+    if (const std::optional<std::size_t> wrong = check.finish()) {
       ++load.damaged;
       fail_verification(source_, i, info, *wrong);
     }
@@ -149,6 +149,7 @@ class layer_reader {
   Time time_;
   load_retries retries_;
   layer_verifier verifier_;
+  sync::worker_pool<> hashers_{2};  // so many loads run at once: a demand's and the loader's
   std::atomic<bool> stopping_{false};
   std::mutex pause_mutex_;
   std::condition_variable pause_;

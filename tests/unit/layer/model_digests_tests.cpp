@@ -12,10 +12,12 @@
 #include "hand_source.hpp"
 #include "written_model.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -182,15 +184,22 @@ TEST_CASE("what is wrong reaches everybody who waits, and the next get reads aga
   larder::layer_cache layers{shaky_source(h, 1)};
   h.hold();
   std::vector<std::thread> waiters;
-  std::atomic<int> refused{0};
-  for (int i = 0; i < 3; ++i)
+  std::array<std::exception_ptr, 3> refusals;  // kept until all have looked: they share one
+  for (std::exception_ptr& mine : refusals)
     waiters.emplace_back([&] {
-      if (support::cause_of([&] { layers.get(0); }) == larder::error_cause::corruption) ++refused;
+      try {
+        layers.get(0);
+      } catch (...) {
+        mine = std::current_exception();
+      }
     });
   while (layers.stats().misses != 3) std::this_thread::yield();  // all wait for one load
   h.let_all();
   for (std::thread& t : waiters) t.join();
-  CHECK(refused == 3);
+  for (const std::exception_ptr& refused : refusals) {
+    REQUIRE(refused != nullptr);
+    CHECK(support::cause_of([&] { std::rethrow_exception(refused); }) == larder::error_cause::corruption);
+  }
   CHECK(h.loads() == 1);
   CHECK(layers.stats().damaged == 1);
   CHECK(layers.size() == 0);
