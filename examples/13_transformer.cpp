@@ -343,8 +343,7 @@ int main() {
               plan.resident_count, plan.stream_slots);
 
   const std::vector<std::size_t> prompt = tokens_of("A larder");
-  constexpr std::size_t passes =
-      6;  // the first takes the whole prompt, each further one the token that came out of the one before
+  constexpr std::size_t passes = 6;  // the first takes the prompt as a whole, the others the token of the pass before
   std::vector<numbers> logits;
   std::vector<pass_report> reports;
   {
