@@ -20,8 +20,8 @@ struct plain_reader {
   std::function<void(const model& m, const use_layer& use)> read;
 };
 
-/// io_uring with O_DIRECT, 16 reads of 1 MiB on their way; where io_uring is not allowed, four threads with it. Into one room, used
-/// again for each layer, or into fresh memory for all of them (`kept`).
+/// io_uring with O_DIRECT, 16 reads of 1 MiB on their way; where io_uring is not allowed, four threads with O_DIRECT. Into one
+/// room, used again for each layer, or into fresh memory for all of them (`kept`).
 plain_reader direct_reader(bool kept);
 /// One thread that reads through the page cache; the same two ways.
 plain_reader buffered_reader(bool kept);

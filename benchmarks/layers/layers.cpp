@@ -3,7 +3,8 @@
 // Compare the ratios: each is of one round, in which every contender had its turn, to the first one of its case. Every turn is a
 // process of its own. CPU is of all its threads, in the kernel too. Peak memory is what was resident at most beyond what was when
 // the turn began, mapped pages of the file included. Every contender touches every page of every layer, and what it saw is
-// compared with the file. Cold: none of the file is in the page cache, which is asked each time; what a virtual machine's host has stays.
+// compared with the file. Cold: none of the file is in the page cache, which is asked each time; what a virtual machine's host
+// has of it stays.
 //   cold_stream     one pass, one layer after the other; larder may hold four layers, the readers reuse one room, or map
 //   cold_all        the same, and every layer stays in memory
 //   warm_stream     cold_stream out of the page cache; of a mapping a word of each page costs its page tables and no copy
