@@ -20,6 +20,7 @@
 #include <larder/layer/load_retries.hpp>
 #include <larder/layer/loader_source.hpp>
 #include <larder/layer/planned_residency.hpp>
+#include <larder/layer/read_path.hpp>
 #include <larder/layer/residency_plan.hpp>
 #include <larder/layer/safetensors.hpp>
 #include <larder/layer/stream_slots.hpp>
@@ -55,7 +56,8 @@ inline constexpr bool is_layer_limit = std::is_same_v<P, max_bytes> || std::is_s
 
 template <class P>
 inline constexpr bool is_layer_policy = core::on_axis<P, axis::eviction> || is_layer_limit<P> || core::on_axis<P, axis::time> ||
-                                        std::is_same_v<P, stream_slots> || std::is_same_v<P, load_retries>;
+                                        std::is_same_v<P, stream_slots> || std::is_same_v<P, load_retries> ||
+                                        std::is_same_v<P, read_path>;
 
 /// The policies of a layer cache, checked and sorted out.
 template <class... Policies>
@@ -64,7 +66,7 @@ struct layer_policies {
   static_assert(((!core::on_axis<Policies, axis::limit> || is_layer_limit<Policies>) && ...),
                 "larder: a layer_cache is limited by max_bytes and max_entries; it knows each layer's size, so max_weight has no weigher here");
   static_assert(((core::on_axis<Policies, axis::limit> || is_layer_policy<Policies>) && ...),
-                "larder: a layer_cache takes an eviction order, max_bytes, max_entries, stream_slots, load_retries and a time_source; "
+                "larder: a layer_cache takes an eviction order, max_bytes, max_entries, stream_slots, load_retries, read_path and a time_source; "
                 "it has no other axis");
   static_assert(core::axis_count<axis::eviction, Policies...> <= 1, "larder: a layer_cache has one eviction order at most");
   static_assert(core::axis_count<axis::time, Policies...> <= 1, "larder: a layer_cache has one time_source at most");
@@ -88,7 +90,7 @@ struct residency_for<void> {
 }  // namespace layers
 
 /// A cache of a model's layers over a source. Policies in any order: `max_bytes`, `max_entries` (none named: everything
-/// fits), an eviction order (none named: residency is planned), `stream_slots`, `load_retries`, `time_source`.
+/// fits), an eviction order (none named: residency is planned), `stream_slots`, `load_retries`, `read_path`, `time_source`.
 ///
 /// All members may be called from several threads at once. A layer is loaded once, whoever asks for it meanwhile; a
 /// loader that throws reaches everybody who waits, nothing is stored, and the next call tries again. Wrong indexes,
@@ -212,11 +214,11 @@ class layer_cache {
   }
   void reset_stats() { engine_.reset_stats(); }
 
-  /// What is resident, what is streamed, and what a pass costs.
+  /// What is resident, what is streamed, and what a pass costs; how long it takes once passes have been gone through.
   residency_plan plan() const
     requires(!policies::by_use)
   {
-    return engine_.look_up([](const auto& table) { return table.residency().plan(); });
+    return engine_.plan();
   }
 
   /// What there is, in the order of use.
@@ -231,7 +233,8 @@ class layer_cache {
       : limits_(limits_of(chosen)),
         engine_(
             std::move(source), [&](std::span<const layer_info> all) { return make_residency(all, limits_, chosen); },
-            pick<typename policies::time>(chosen), pick<load_retries>(chosen, 1U)) {
+            pick<typename policies::time>(chosen), pick<load_retries>(chosen, 1U),
+            pick<read_path>(chosen)) {
     for (std::size_t i = 0; i < layer_count(); ++i)
       if (!by_name_.emplace(engine_.catalog()[i].name, i).second)
         core::fail(error_cause::invalid_argument, "the source has two layers named \"" + engine_.catalog()[i].name + "\"");

@@ -1,8 +1,8 @@
 #pragma once
 
-// The moving part of a layer cache: one load per layer at a time, whoever asks, and one loader thread that works off
-// warm-ups, prefetches and the layers that a pass will come to. The table changes under one lock; loads run without it.
-// The loader starts when it is first needed. A child after `fork` has a cache that works, with a loader of its own: it keeps
+// The moving part of a layer cache: one load per layer at a time, whoever asks, and a loader that works off warm-ups, prefetches
+// and the layers that a pass will come to: one thread, or as many as its source says (files: two, so that the disk is busy across
+// the end of a layer). The table changes under one lock; loads run without it. The loader starts when it is first needed. A child after `fork` has a cache that works, with a loader of its own: it keeps
 // what was cached, unless the parent's loader was at the table at that very moment; then it begins with an empty one.
 
 #include <larder/core/error.hpp>
@@ -14,11 +14,15 @@
 #include <larder/layer/layer_stats.hpp>
 #include <larder/layer/layer_table.hpp>
 #include <larder/layer/load_retries.hpp>
+#include <larder/layer/pass_meter.hpp>
+#include <larder/layer/pass_prediction.hpp>
 #include <larder/layer/planned_residency.hpp>
+#include <larder/layer/read_path.hpp>
 #include <larder/layer/residency_plan.hpp>
 #include <larder/sync/fork_mark.hpp>
 #include <larder/sync/task.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -27,7 +31,9 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -39,11 +45,14 @@ template <class Source, class Residency, class Time>
 class layer_engine {
  public:
   template <class MakeResidency>
-  layer_engine(Source source, MakeResidency&& make, Time time, load_retries retries)
+  layer_engine(Source source, MakeResidency&& make, Time time, load_retries retries, read_path path)
       : reader_(std::move(source), time, retries),
         memory_(std::make_shared<layer_memory>(reader_.catalog())),
         table_(*memory_, make(std::span<const layer_info>(memory_->catalog()))) {
     memory_->set_footprint(table_.residency().footprint());
+    std::uint64_t total = 0;
+    for (const layer_info& l : catalog()) total += l.size;
+    reader_.read_by(path, table_.residency().footprint() < total ? total : 0);
   }
   layer_engine(const layer_engine&) = delete;
   layer_engine& operator=(const layer_engine&) = delete;
@@ -55,7 +64,7 @@ class layer_engine {
       schedule_ = nullptr;
     }
     memory_->bell().notify_all();
-    if (loader_.joinable()) loader_.join();
+    for (std::thread& loader : loaders_) loader.join();
     requests_.clear();  // each task that waits for them fails with `cancelled`
     memory_->set_footprint(0);
   }
@@ -67,9 +76,12 @@ class layer_engine {
   layer get(std::size_t i, const std::shared_ptr<layer_schedule>* schedule = nullptr, std::uint64_t step = 0) {
     std::unique_lock lock = enter();
     if (schedule != nullptr) {
+      if (schedule_ != *schedule) meter_.pass_over();
       schedule_ = *schedule;
       schedule_->next = step;
+      meter_.asked(step, std::chrono::steady_clock::now());
     }
+    table_.asked(i);
     if (layer_block* block = table_.block(i)) {
       ++table_.counters().hits;
       if (table_.use(i)) ++table_.counters().prefetch_hits;
@@ -87,7 +99,7 @@ class layer_engine {
       if (load == nullptr) {
         load = table_.begin_load(i, load_kind::demand);
         if (schedule != nullptr) wake_loader();
-        run_load(lock, i, *load, nullptr);
+        run_load(lock, i, *load);
       } else {
         load->demanded.store(true, std::memory_order_relaxed);
         over_.wait(lock, [&] { return load->over; });
@@ -113,10 +125,10 @@ class layer_engine {
     task watcher = worker.watch();
     {
       const auto lock = enter();
-      requests_.push_back(request_state{std::move(layers), 0, kind, std::move(worker)});
+      requests_.push_back(std::make_shared<request_state>(request_state{std::move(layers), 0, 0, kind, std::move(worker)}));
       start_loader();
     }
-    memory_->bell().notify_one();
+    memory_->bell().notify_all();
     return watcher;
   }
 
@@ -124,13 +136,28 @@ class layer_engine {
     const auto lock = enter();
     schedule_ = schedule;
     table_.forget_failures();
+    table_.offered(*schedule);
     if (table_.is_complete()) return;
     start_loader();
-    memory_->bell().notify_one();
+    memory_->bell().notify_all();
   }
   void end_pass(const std::shared_ptr<layer_schedule>& schedule) noexcept {
     const auto lock = enter();
-    if (schedule_ == schedule) schedule_ = nullptr;
+    if (schedule_ != schedule) return;
+    meter_.asked(schedule->next, std::chrono::steady_clock::now());  // with its last layer
+    meter_.pass_over();
+    schedule_ = nullptr;
+  }
+  /// The plan, and what a pass by it takes as far as passes have shown.
+  residency_plan plan() const {
+    const auto lock = enter();
+    residency_plan plan = table_.residency().plan();
+    if (const std::optional<pass_costs> costs = meter_.costs(); costs && !plan.by_use) {
+      const std::span<const std::size_t> order = table_.residency().pass();
+      plan.predicted_pass = predicted_pass(plan, catalog(), order, *costs);
+      plan.shortest_pass = shortest_pass(plan, catalog(), order, *costs);
+    }
+    return plan;
   }
 
   bool erase(std::size_t i) {
@@ -153,7 +180,7 @@ class layer_engine {
       change(next);
       table_.set_limits(next);
       current = next;
-      memory_->bell().notify_one();
+      memory_->bell().notify_all();
     }
     memory_->drop_spares();
   }
@@ -174,36 +201,40 @@ class layer_engine {
  private:
   struct request_state {
     std::vector<std::size_t> layers;
-    std::size_t next;
+    std::size_t next;     // the first that no loader has come to
+    std::size_t loading;  // by loaders, of those before it
     load_kind kind;
     task_worker worker;
   };
   struct job {
     std::size_t layer = 0;
     std::shared_ptr<layer_load> load;  // nothing: there is nothing to do
-    request_state* request = nullptr;
+    std::shared_ptr<request_state> request;
   };
 
   layer hand_out(layer_block& block, std::size_t i, const std::shared_ptr<layer_schedule>* schedule, std::uint64_t step) {
     layer lease(block, i);
     if (schedule != nullptr) {
       (*schedule)->next = step + 1;
+      meter_.handed_out(i, step, std::chrono::steady_clock::now());
       wake_loader();
     }
     return lease;
   }
 
-  void run_load(std::unique_lock<std::mutex>& lock, std::size_t i, layer_load& load, const task_worker* request) {
+  void run_load(std::unique_lock<std::mutex>& lock, std::size_t i, layer_load& load, const std::stop_token& stop = {}) {
+    meter_.load_began(std::chrono::steady_clock::now());
     lock.unlock();
-    reader_.load(i, load, *memory_, request);
+    reader_.load(i, load, *memory_, stop);
     lock.lock();
+    meter_.load_over(load.failure ? 0 : catalog()[i].size, std::chrono::steady_clock::now());
     table_.finish_load(i, load, reader_.now());
     over_.notify_all();
     wake_loader();
   }
 
   void start_loader() {
-    if (!loader_.joinable()) loader_ = std::thread([this] { run(); });
+    while (loaders_.size() < reader_.loads_at_once()) loaders_.emplace_back([this] { run(); });
   }
   void wake_loader() noexcept {
     if (memory_->loader_sleeps() && (!requests_.empty() || !table_.is_complete())) memory_->bell().notify_one();
@@ -220,37 +251,50 @@ class layer_engine {
         memory_->announce_sleep(false);
         if (next.load == nullptr) continue;
       }
-      run_load(lock, next.layer, *next.load, next.request == nullptr ? nullptr : &next.request->worker);
-      if (next.request != nullptr && next.load->failure) {
-        if (next.load->called_off)
-          next.request->worker.cancel();
-        else
-          next.request->worker.fail(next.load->failure);
-        requests_.pop_front();
-      }
+      run_load(lock, next.layer, *next.load, next.request == nullptr ? std::stop_token() : next.request->worker.stop_token());
+      if (next.request != nullptr) after_load(next);
     }
   }
 
+  void after_load(const job& done) {
+    request_state& r = *done.request;
+    --r.loading;
+    if (std::find(requests_.begin(), requests_.end(), done.request) == requests_.end()) return;  // it ended meanwhile
+    if (!done.load->failure)
+      r.worker.advance();
+    else if (done.load->called_off)
+      r.worker.cancel();
+    else
+      r.worker.fail(done.load->failure);
+    if (done.load->failure) std::erase(requests_, done.request);
+    memory_->bell().notify_all();  // another loader may wait for the end of this request
+  }
+
   job pick() {
-    while (!requests_.empty()) {
-      request_state& r = requests_.front();
-      if (r.next == r.layers.size()) {
-        r.worker.finish();
-        requests_.pop_front();
+    for (auto at = requests_.begin(); at != requests_.end();) {
+      const std::shared_ptr<request_state> r = *at;
+      if (r->worker.stop_requested()) {
+        r->worker.cancel();
+        at = requests_.erase(at);
         continue;
       }
-      if (r.worker.stop_requested()) {
-        r.worker.cancel();
-        requests_.pop_front();
+      if (r->next == r->layers.size()) {
+        if (r->loading != 0) break;  // its last layers are on their way
+        r->worker.finish();
+        at = requests_.erase(at);
         continue;
       }
-      const std::size_t i = r.layers[r.next];
+      const std::size_t i = r->layers[r->next];
       if (table_.block(i) == nullptr) {
         if (table_.loading(i) != nullptr) break;  // somebody else loads it: come back when that is over
-        if (auto load = table_.begin_load(i, r.kind)) return {i, std::move(load), &r};
+        if (auto load = table_.begin_load(i, r->kind)) {
+          ++r->next;
+          ++r->loading;
+          return {i, std::move(load), r};
+        }
       }
-      ++r.next;  // it is there, or there is no room for it
-      r.worker.advance();
+      ++r->next;  // it is there, or there is no room for it
+      r->worker.advance();
     }
     if (schedule_ == nullptr) return {};
     auto begun = table_.begin_load_for(*schedule_);
@@ -266,11 +310,12 @@ class layer_engine {
   /// have held is made anew in its place; what it may have left half done is left alone.
   void renew_after_fork() noexcept {
     mark_.renew([&] {
-      std::construct_at(&loader_);
+      std::construct_at(&loaders_);
       std::construct_at(&over_);
       std::construct_at(&schedule_);
       std::construct_at(&requests_);
       reader_.renew();
+      meter_.renew();
       if (memory_->mutex().try_lock()) {
         memory_->mutex().unlock();
         memory_->renew();
@@ -292,10 +337,11 @@ class layer_engine {
 
   // Guarded by memory_->mutex().
   layer_table<Residency> table_;
+  pass_meter meter_{catalog().size()};
   std::shared_ptr<layer_schedule> schedule_;
-  std::deque<request_state> requests_;
+  std::deque<std::shared_ptr<request_state>> requests_;
   std::condition_variable over_;
-  std::thread loader_;
+  std::vector<std::thread> loaders_;
 };
 
 }  // namespace larder::layers

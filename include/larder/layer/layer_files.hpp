@@ -5,11 +5,11 @@
 #include <larder/core/error.hpp>
 #include <larder/format/safetensors_header.hpp>
 #include <larder/format/tensor.hpp>
+#include <larder/layer/file_layers.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/model_file.hpp>
 #include <larder/layer/safetensors.hpp>
-#include <larder/layer/tensor_files.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -62,7 +62,7 @@ inline bool before_by_numbers(std::string_view a, std::string_view b) noexcept {
 /// They are in the order of their names, numbers in them counting as numbers. Other files and subdirectories are passed over.
 /// Files are opened and headers checked at construction (`larder::error`); they must not change in place afterwards: a later
 /// `read` throws. `read` may run in several threads at once.
-class layer_files {
+class layer_files : public layers::file_layers {
  public:
   explicit layer_files(const std::filesystem::path& directory,
                        const std::vector<std::string>& endings = {".safetensors", ".bin"}) {
@@ -79,14 +79,6 @@ class layer_files {
     }
     files_.lay_out(groups, [](const tensor_info& tensor) { return alignment_of(tensor.dtype); });
   }
-
-  std::span<const layer_info> layers() const noexcept { return files_.layers(); }
-  /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when a file changed.
-  void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
-    files_.read(index, offset, destination);
-  }
-  /// Every tensor, file by file.
-  std::span<const tensor_info> tensors() const noexcept { return files_.tensors(); }
 
  private:
   struct named_file {
@@ -131,8 +123,6 @@ class layer_files {
     all.size = file.size();
     files_.add(std::move(file), {std::move(all)}, 0);
   }
-
-  layers::tensor_files files_;
 };
 
 static_assert(layer_source<layer_files>);

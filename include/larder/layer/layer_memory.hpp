@@ -5,6 +5,7 @@
 // gone it comes back here, and stays while the whole keeps within its footprint.
 
 #include <larder/core/bytes.hpp>
+#include <larder/layer/aligned_pages.hpp>
 #include <larder/layer/layer_source.hpp>
 
 #include <algorithm>
@@ -15,7 +16,6 @@
 #include <limits>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -26,16 +26,14 @@ class layer_memory;
 /// One layer's memory, page-aligned, counted.
 class layer_block final : public core::byte_owner {
  public:
-  static constexpr std::size_t alignment = 4096;
-
   explicit layer_block(std::uint64_t capacity)
       : core::byte_owner(residence::heap),
-        memory_(static_cast<std::byte*>(
-            ::operator new(static_cast<std::size_t>(std::max<std::uint64_t>(capacity, 1)), std::align_val_t{alignment}))),
+        memory_(std::max<std::uint64_t>(capacity, 1) + slack_of(capacity)),
         capacity_(capacity) {}
-  ~layer_block() { ::operator delete(memory_, std::align_val_t{alignment}); }
 
-  std::byte* data() const noexcept { return memory_; }
+  std::byte* data() const noexcept { return memory_.data() + begin_; }
+  /// The layer's memory begins so far into a page, where the block is large enough to have room for that; else on the page.
+  void begin_at(std::size_t offset) noexcept { begin_ = offset <= slack_of(capacity_) ? offset : 0; }
   std::uint64_t capacity() const noexcept { return capacity_; }
   std::uint64_t used() const noexcept { return used_; }
   /// Whether the loader may want it for another layer as soon as nobody else holds it.
@@ -46,7 +44,11 @@ class layer_block final : public core::byte_owner {
   friend class layer_memory;
   void destroy() noexcept override;
 
-  std::byte* memory_;
+  /// What is read past the page cache lies in its page as it does in its file.
+  static constexpr std::size_t slack_of(std::uint64_t capacity) noexcept { return capacity < (std::uint64_t{1} << 20U) ? 0 : aligned_pages::alignment; }
+
+  aligned_pages memory_;
+  std::size_t begin_ = 0;
   std::uint64_t capacity_;
   std::uint64_t used_ = 0;
   bool is_stream_slot_ = false;
@@ -102,6 +104,7 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
       allocations_.fetch_add(1, std::memory_order_relaxed);
     }
     block->used_ = size;
+    block->begin_ = 0;
     block->is_stream_slot_ = is_stream_slot;
     block->home_ = shared_from_this();
     return block;
@@ -133,12 +136,12 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
   /// The cache's own lock and its loader's bell; here, so that a lease may ring it at any time.
   std::mutex& mutex() noexcept { return cache_mutex_; }
   std::condition_variable& bell() noexcept { return bell_; }
-  /// The loader, under the lock, says that it is about to sleep (and then looks once more) or has woken.
-  void announce_sleep(bool sleeps) noexcept { loader_sleeps_.exchange(sleeps, std::memory_order_acq_rel); }
-  /// A lease of a stream slot was dropped. An exchange and a read-modify-write of one word are ordered: either the loader
-  /// sees the reference gone, or this sees the loader asleep.
+  /// A loader's thread, under the lock, says that it is about to sleep (and then looks once more) or has woken.
+  void announce_sleep(bool sleeps) noexcept { sleeping_loaders_.fetch_add(sleeps ? 1U : ~0U, std::memory_order_acq_rel); }
+  /// A lease of a stream slot was dropped. Two read-modify-writes of one word are ordered: either the loader sees the reference
+  /// gone, or this sees the loader asleep.
   void lease_dropped() noexcept {
-    if (loader_sleeps_.fetch_or(false, std::memory_order_acq_rel) == 0) return;
+    if (sleeping_loaders_.fetch_or(0, std::memory_order_acq_rel) == 0) return;
     { const std::lock_guard lock(cache_mutex_); }
     bell_.notify_one();
   }
@@ -148,9 +151,9 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
     std::construct_at(&spare_);
     spare_bytes_ = 0;
     std::construct_at(&bell_);
-    announce_sleep(false);
+    sleeping_loaders_.store(0);
   }
-  bool loader_sleeps() const noexcept { return loader_sleeps_.load(std::memory_order_relaxed) != 0; }
+  bool loader_sleeps() const noexcept { return sleeping_loaders_.load(std::memory_order_relaxed) != 0; }
 
  private:
   friend class layer_block;
@@ -190,7 +193,7 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
 
   std::mutex cache_mutex_;
   std::condition_variable bell_;
-  std::atomic<unsigned> loader_sleeps_{0};
+  std::atomic<unsigned> sleeping_loaders_{0};
 };
 
 inline void layer_block::destroy() noexcept {

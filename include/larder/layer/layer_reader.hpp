@@ -2,11 +2,13 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
+#include <larder/layer/arrival.hpp>
+#include <larder/layer/available_memory.hpp>
 #include <larder/layer/layer_memory.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/load_retries.hpp>
 #include <larder/layer/planned_residency.hpp>
-#include <larder/sync/task.hpp>
+#include <larder/layer/read_path.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -18,6 +20,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -61,6 +64,20 @@ class layer_reader {
     return {all.begin(), all.end()};
   }
   instant now() const { return time_.now(); }
+  /// How many threads load ahead.
+  std::size_t loads_at_once() const {
+    if constexpr (reads_with_arrival<Source>)
+      return source_.loads_at_once();
+    else
+      return 1;
+  }
+  /// Before the first load. `streamed`: bytes that passes read again and again; 0 when everything stays.
+  void read_by(read_path path, std::uint64_t streamed) {
+    if constexpr (reads_with_arrival<Source>) {
+      if (path.value == read_path::automatic && streamed != 0 && streamed <= available_memory() / 2) path.value = read_path::buffered;
+      source_.read_by(path);
+    }
+  }
 
   /// Loads that nobody waits for end at their next piece, and waits between tries end.
   void stop() {
@@ -77,14 +94,14 @@ class layer_reader {
   }
   bool stopping() const noexcept { return stopping_.load(); }
 
-  /// Fills `load.block` with layer `i`, or sets `load.failure`.
-  void load(std::size_t i, layer_load& load, layer_memory& memory, const task_worker* request) noexcept {
+  /// Fills `load.block` with layer `i`, or sets `load.failure`; a load that nobody waits for ends with `stop`.
+  void load(std::size_t i, layer_load& load, layer_memory& memory, const std::stop_token& stop) noexcept {
     const auto began = std::chrono::steady_clock::now();
     for (unsigned failed = 0;;) {
       try {
         const layer_info& info = memory.catalog()[i];
         if (load.block == nullptr) load.block = memory.take(info.size, load.block_size, load.is_stream_slot);
-        read(i, info, load, request);
+        read(i, info, load, stop);
         load.failure = nullptr;
       } catch (...) {
         load.failure = std::current_exception();
@@ -104,16 +121,44 @@ class layer_reader {
     else
       return read_unit;
   }
-  void read(std::size_t i, const layer_info& info, layer_load& load, const task_worker* request) {
-    const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
-    const std::uint64_t unit = std::max<std::uint64_t>(unit_of(info), 1);
-    for (std::uint64_t offset = 0; offset < info.size; offset += unit) {
-      if (load.kind != load_kind::demand &&
-          (stopping_.load() || (request != nullptr && request->stop_requested() && !load.demanded.load(std::memory_order_relaxed)))) {
-        load.called_off = true;
-        core::fail(error_cause::cancelled, "the load of layer \"" + info.name + "\" was called off");
+  /// One load as its source reads: between pieces it hears whether it is still wanted.
+  class hearing final : public arrival {
+   public:
+    hearing(const layer_reader& reader, const layer_info& info, layer_load& load, const std::stop_token& stop) noexcept
+        : reader_(reader), info_(info), load_(load), stop_(stop) {}
+    void arrived(std::uint64_t end) override {
+      if (end < info_.size) check_wanted();
+    }
+    void check_wanted() const {
+      if (load_.kind == load_kind::demand) return;
+      const bool unwanted = stop_.stop_requested() && !load_.demanded.load(std::memory_order_relaxed);
+      if (!unwanted && !reader_.stopping_.load()) return;
+      load_.called_off = true;
+      core::fail(error_cause::cancelled, "the load of layer \"" + info_.name + "\" was called off");
+    }
+
+   private:
+    const layer_reader& reader_;
+    const layer_info& info_;
+    layer_load& load_;
+    const std::stop_token& stop_;
+  };
+
+  void read(std::size_t i, const layer_info& info, layer_load& load, const std::stop_token& stop) {
+    hearing heard(*this, info, load, stop);
+    heard.check_wanted();
+    if constexpr (reads_with_arrival<Source>) {
+      load.block->begin_at(source_.offset_in_page(i));
+      source_.read_layer(i, {load.block->data(), static_cast<std::size_t>(info.size)}, heard);
+    } else {
+      const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
+      const std::uint64_t unit = std::max<std::uint64_t>(unit_of(info), 1);
+      for (std::uint64_t at = 0; at < info.size;) {
+        const std::uint64_t n = std::min(unit, info.size - at);
+        source_.read(i, at, whole.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(n)));
+        at += n;
+        heard.arrived(at);
       }
-      source_.read(i, offset, whole.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(std::min(unit, info.size - offset))));
     }
   }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,8 @@ class layer_schedule {
         steps_(order_.empty() ? 0 : passes > endless / order_.size() ? endless : passes * order_.size()) {}
 
   std::uint64_t steps() const noexcept { return steps_; }
+  std::span<const std::size_t> order() const noexcept { return order_; }
+  std::uint64_t passes() const noexcept { return order_.empty() ? 0 : steps_ / order_.size(); }
   std::size_t at(std::uint64_t step) const noexcept { return order_[static_cast<std::size_t>(step % order_.size())]; }
   /// How many steps make up one pass.
   std::uint64_t length() const noexcept { return order_.size(); }

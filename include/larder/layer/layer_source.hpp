@@ -2,6 +2,8 @@
 
 #include <larder/core/error.hpp>
 #include <larder/format/tensor.hpp>
+#include <larder/layer/arrival.hpp>
+#include <larder/layer/read_path.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -26,6 +28,10 @@ struct layer_info {
 ///   several threads at once, never under a lock of the cache.
 /// * optional `static constexpr bool whole_layers = true`: `read` is only ever asked for whole layers; else it is asked
 ///   for pieces of `layers::read_unit`, between which a stop request is heard; of `read_unit()` bytes where the source has that.
+/// * optional `read_layer(index, destination, arrival&)`, called in the place of `read`: the whole layer at once, telling how far it
+///   has come. With it `read_by(read_path)`, told before anything is read how files are to be read, and `offset_in_page(index)`,
+///   asked before each load where in a page the layer's memory is to begin, and `loads_at_once()`, how many layers are best loaded
+///   ahead side by side.
 template <class S>
 concept layer_source = std::move_constructible<S> && requires(const S& source, const std::size_t index, const std::uint64_t offset,
                                                    const std::span<std::byte> destination) {
@@ -37,6 +43,15 @@ namespace layers {
 
 /// How much is read at once: large enough for the disk's full rate, small enough to stop soon.
 inline constexpr std::uint64_t read_unit = std::uint64_t{2} << 20;
+
+template <class S>
+concept reads_with_arrival = requires(S& source, const S& constant, const std::size_t index, const std::span<std::byte> destination,
+                                      arrival& heard, const read_path path) {
+  source.read_by(path);
+  { constant.offset_in_page(index) } -> std::convertible_to<std::size_t>;
+  { constant.loads_at_once() } -> std::convertible_to<std::size_t>;
+  constant.read_layer(index, destination, heard);
+};
 
 template <class S>
 inline constexpr bool reads_whole_layers = [] {

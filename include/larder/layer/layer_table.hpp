@@ -52,6 +52,14 @@ class layer_table {
     return copy;
   }
 
+  /// Somebody asks for layer `i`; a pass begins. Either may move what is resident.
+  void asked(std::size_t i) {
+    if (residency_.asked(i, *this)) memory_.set_footprint(residency_.footprint());
+  }
+  void offered(const layer_schedule& schedule) {
+    if (residency_.offered(schedule.order(), schedule.passes(), *this)) memory_.set_footprint(residency_.footprint());
+  }
+
   /// A demand finds the layer there; whether it is there because of a prefetch that nobody had used.
   bool use(std::size_t i) noexcept {
     residency_.used(i);

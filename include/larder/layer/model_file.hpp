@@ -47,6 +47,8 @@ class model_file {
   void check_unchanged() const { file_->check_unchanged(); }
   model_file beside(const std::string& name) const { return model_file(file_->beside(name)); }
   std::uint64_t read_unit() const { return file_->read_unit(); }
+  /// The file itself where it is one of this machine.
+  readable_file* local() const noexcept { return file_->local(); }
 
  private:
   struct any_file {
@@ -57,6 +59,7 @@ class model_file {
     virtual void check_unchanged() const = 0;
     virtual std::unique_ptr<any_file> beside(const std::string& name) const = 0;
     virtual std::uint64_t read_unit() const = 0;
+    virtual readable_file* local() noexcept = 0;
   };
   template <class File>
   struct holder final : any_file {
@@ -73,6 +76,12 @@ class model_file {
         return file.read_unit();
       else
         return layers::read_unit;
+    }
+    readable_file* local() noexcept override {
+      if constexpr (std::is_same_v<File, readable_file>)
+        return &file;
+      else
+        return nullptr;
     }
     File file;
   };

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <larder/format/tensor.hpp>
+#include <larder/layer/file_layers.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/model_file.hpp>
-#include <larder/layer/tensor_files.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -22,7 +22,7 @@ namespace larder::layers {
 /// the tensors: `Headers(model_file, tensor_files&)` reads and checks them and adds the files, `alignment(tensor)` says where a
 /// tensor may begin in memory.
 template <class Headers>
-class model_layers {
+class model_layers : public file_layers {
  public:
   /// Where the model is: a path, or a `remote_file`. Layers by their tensors' names (`layer_of`).
   template <class Where>
@@ -44,17 +44,6 @@ class model_layers {
     lay_out(group_tensors(tensors(), list, name_));
   }
 
-  std::span<const layer_info> layers() const noexcept { return files_.layers(); }
-
-  /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when a file changed.
-  void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
-    files_.read(index, offset, destination);
-  }
-  /// How many bytes are best asked for at once.
-  std::uint64_t read_unit() const noexcept { return files_.read_unit(); }
-
-  /// Every tensor in file order, files in the order of their names; offsets count from the begin of their file's data.
-  std::span<const tensor_info> tensors() const noexcept { return files_.tensors(); }
   /// What the headers say beside.
   const auto& metadata() const noexcept { return headers_.metadata(); }
   /// The model's path, or what messages call it where it is elsewhere.
@@ -68,7 +57,6 @@ class model_layers {
   }
 
   std::string name_;
-  tensor_files files_;
   Headers headers_;
 };
 

@@ -4,17 +4,24 @@
 // layer leaves in the order of loading, once it was used and nobody holds it; so a pass in order loads each streamed
 // layer exactly once, and a demand never waits for a slot: it takes one whose layer is leased (the lease keeps that
 // memory, an extra buffer is made), or goes uncached when every slot is being filled.
+//
+// The plan is for passes in the layers' order, until a pass in another one is asked for twice in a row, or for several times: then
+// it is for that. When accesses follow no order and some layers are asked for much more than others (experts), those become the
+// residents, as soon as that saves a tenth of the bytes; when it no longer saves anything the plan is for the order again. Each
+// time only what is out of place moves.
 
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/residency_plan.hpp>
+#include <larder/layer/use_counts.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <limits>
+#include <numeric>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace larder::layers {
 
@@ -45,13 +52,25 @@ struct occupancy {
 class planned_residency {
  public:
   planned_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t slots)
-      : layers_(layers), wanted_slots_(slots), plan_(plan_residency(layers, capacity, slots)) {}
+      : layers_(layers),
+        capacity_(capacity),
+        wanted_slots_(slots),
+        declared_(layer_uses::of_each_once(layers.size())),
+        pass_(declared_.order),
+        counted_(layers.size()),
+        plan_(plan_residency(layers, capacity, slots)) {}
 
   /// One with the same plan for an empty cache, and the layers' descriptions in another place.
-  planned_residency renewed() const { return planned_residency(layers_, wanted_slots_, plan_); }
+  planned_residency renewed() const {
+    planned_residency fresh = *this;
+    fresh.ring_.clear();
+    return fresh;
+  }
   void describe(std::span<const layer_info> layers) noexcept { layers_ = layers; }
 
   const residency_plan& plan() const noexcept { return plan_; }
+  /// The pass that the plan is for.
+  std::span<const std::size_t> pass() const noexcept { return pass_; }
   std::uint64_t footprint() const noexcept { return plan_.footprint(); }
   bool is_streamed(std::size_t i) const noexcept { return !plan_.resident[i]; }
   std::uint64_t block_size(std::size_t i) const noexcept { return plan_.resident[i] ? layers_[i].size : plan_.slot_bytes; }
@@ -98,10 +117,59 @@ class planned_residency {
   void used(std::size_t) noexcept {}
   void erased(std::size_t i) noexcept { leave_ring(i); }
 
+  /// Somebody asks for the layer, whether or not it is there. Whether there is another plan now.
+  template <class Host>
+  bool asked(std::size_t i, Host& host) {
+    if (plan_.stream_slots == 0 || !counted_.count(i)) return false;
+    const bool moved = look_at_uses(host);
+    counted_.begin_window();
+    return moved;
+  }
+  /// So many passes in that order begin. Whether there is another plan now.
+  template <class Host>
+  bool offered(std::span<const std::size_t> order, std::uint64_t passes, Host& host) {
+    layer_uses uses = layer_uses::of_order(order, layers_.size());
+    const bool again = passes > 1 || (uses.order == last_offered_.order && uses.counts == last_offered_.counts);
+    last_offered_ = uses;
+    if (order.empty() || !again || is_as_declared(uses)) return false;
+    declared_ = std::move(uses);
+    pass_.assign(order.begin(), order.end());
+    if (plan_.stream_slots == 0) return false;
+    adopt(plan_residency(layers_, capacity_, wanted_slots_, declared_), host);
+    return true;
+  }
+
   /// Plans anew (throws, and changes nothing, when the largest layer does not fit) and drops what is now out of place.
   template <class Host>
   void set_limits(const limits& capacity, Host& host) {
-    residency_plan next = plan_residency(layers_, capacity, wanted_slots_);
+    residency_plan next = plan_residency(layers_, capacity, wanted_slots_, declared_);
+    capacity_ = capacity;
+    adopt(std::move(next), host);
+  }
+
+ private:
+  template <class Host>
+  bool look_at_uses(Host& host) {
+    const layer_uses seen{declared_.order, counted_.counts()};
+    residency_plan by_use = plan_residency(layers_, capacity_, wanted_slots_, seen);
+    by_use.by_use = true;
+    const std::uint64_t all = streamed_bytes(seen.counts, {});
+    const std::uint64_t least = streamed_bytes(seen.counts, by_use.resident);
+    if (least + all / 10 <= streamed_bytes(seen.counts, plan_.resident)) {
+      by_use.loads_per_pass = per_pass(by_use.loads_per_pass, seen.counts);
+      by_use.bytes_per_pass = per_pass(by_use.bytes_per_pass, seen.counts);
+      adopt(std::move(by_use), host);
+      return true;
+    }
+    if (!plan_.by_use) return false;
+    residency_plan declared = plan_residency(layers_, capacity_, wanted_slots_, declared_);
+    if (streamed_bytes(seen.counts, declared.resident) > least + all / 50) return false;
+    adopt(std::move(declared), host);
+    return true;
+  }
+  /// Drops what is out of place; nothing else moves.
+  template <class Host>
+  void adopt(residency_plan next, Host& host) {
     host.forget_loads();
     const residency_plan before = std::exchange(plan_, std::move(next));
     for (std::size_t i = 0; i < layers_.size(); ++i)
@@ -116,9 +184,24 @@ class planned_residency {
     }
   }
 
- private:
-  planned_residency(std::span<const layer_info> layers, std::size_t slots, const residency_plan& plan)
-      : layers_(layers), wanted_slots_(slots), plan_(plan) {}
+  /// A reversed order is spread as evenly as it was forward.
+  bool is_as_declared(const layer_uses& uses) const {
+    return uses.counts == declared_.counts &&
+           (uses.order == declared_.order || std::equal(uses.order.rbegin(), uses.order.rend(), declared_.order.begin(), declared_.order.end()));
+  }
+  /// What so many uses of each layer read where these are resident.
+  std::uint64_t streamed_bytes(const std::vector<std::uint64_t>& counts, const std::vector<bool>& resident) const noexcept {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < layers_.size(); ++i)
+      if (resident.empty() || !resident[i]) sum += counts[i] * layers_[i].size;
+    return sum;
+  }
+  /// Of as many accesses as there are layers.
+  template <class Number>
+  Number per_pass(Number of_all, const std::vector<std::uint64_t>& counts) const noexcept {
+    const std::uint64_t accesses = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+    return static_cast<Number>(static_cast<double>(of_all) * static_cast<double>(layers_.size()) / static_cast<double>(accesses) + 0.5);
+  }
 
   void leave_ring(std::size_t i) noexcept {
     const auto place = std::find(ring_.begin(), ring_.end(), i);
@@ -126,7 +209,12 @@ class planned_residency {
   }
 
   std::span<const layer_info> layers_;
+  limits capacity_;
   std::size_t wanted_slots_;
+  layer_uses declared_;
+  std::vector<std::size_t> pass_;
+  layer_uses last_offered_;
+  use_counts counted_;
   residency_plan plan_;
   std::deque<std::size_t> ring_;  // streamed layers that hold a slot, oldest load first
 };

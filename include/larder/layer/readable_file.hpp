@@ -43,11 +43,13 @@ class readable_file {
   readable_file(readable_file&& other) noexcept
       : path_(std::move(other.path_)),
         descriptor_(std::exchange(other.descriptor_, -1)),
+        direct_descriptor_(std::exchange(other.direct_descriptor_, -1)),
         size_(other.size_),
         modified_(other.modified_) {}
   readable_file& operator=(readable_file&& other) noexcept {
     std::swap(path_, other.path_);
     std::swap(descriptor_, other.descriptor_);
+    std::swap(direct_descriptor_, other.direct_descriptor_);
     std::swap(size_, other.size_);
     std::swap(modified_, other.modified_);
     return *this;
@@ -56,12 +58,25 @@ class readable_file {
   readable_file& operator=(const readable_file&) = delete;
   ~readable_file() {
     if (descriptor_ >= 0) ::close(descriptor_);
+    if (direct_descriptor_ >= 0) ::close(direct_descriptor_);
   }
 
   std::string name() const { return path_.string(); }
   /// Another file in the same folder.
   readable_file beside(const std::string& name) const { return readable_file(path_.parent_path() / name); }
   std::uint64_t size() const noexcept { return size_; }
+  int descriptor() const noexcept { return descriptor_; }
+
+  /// Opens the same file a second time for reads past the page cache; before threads share this object. False where the file
+  /// system has none.
+  bool open_direct() noexcept {
+    if (direct_descriptor_ < 0)  // not by its name, which may be another file's by now
+      direct_descriptor_ = ::open(("/proc/self/fd/" + std::to_string(descriptor_)).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT);
+    return direct_descriptor_ >= 0;
+  }
+  /// For reads whose offset, size and memory are whole multiples of `direct_alignment`; -1 while there is none.
+  int direct_descriptor() const noexcept { return direct_descriptor_; }
+  static constexpr std::uint64_t direct_alignment = 4096;
 
   /// Fills `destination` from `offset`; throws `larder::error` (io) when not all of it can be read.
   void read(std::uint64_t offset, std::span<std::byte> destination) const {
@@ -96,6 +111,7 @@ class readable_file {
 
   std::filesystem::path path_;
   int descriptor_ = -1;
+  int direct_descriptor_ = -1;
   std::uint64_t size_ = 0;
   struct ::timespec modified_ {};
 };

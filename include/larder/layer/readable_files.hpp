@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <utility>
 #include <vector>
@@ -33,18 +34,28 @@ class readable_files {
 
   /// Fills `destination` from `offset`, which lies with all of it within the files; throws as they do.
   void read(std::uint64_t offset, std::span<std::byte> destination) const {
+    for_each_part(offset, destination, [&](std::size_t i, std::uint64_t at, std::span<std::byte> room) {
+      files_[i].read(at, room);
+      files_[i].check_unchanged();
+    });
+  }
+  /// f(file's number, offset in it, room) for each file that the range touches.
+  template <class F>
+  void for_each_part(std::uint64_t offset, std::span<std::byte> destination, F&& f) const {
     auto i = static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), offset) - begins_.begin()) - 1;
     for (; !destination.empty(); ++i) {
       const std::uint64_t at = offset - begins_[i];
       const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(destination.size(), files_[i].size() - at));
-      if (n != 0) {
-        files_[i].read(at, destination.first(n));
-        files_[i].check_unchanged();
-      }
+      if (n != 0) f(i, at, destination.first(n));
       destination = destination.subspan(n);
       offset += n;
     }
   }
+  /// Where in its file a place lies.
+  std::uint64_t offset_in_file(std::uint64_t place) const noexcept {
+    return place - *std::prev(std::upper_bound(begins_.begin(), begins_.end(), place));
+  }
+  const model_file& operator[](std::size_t i) const noexcept { return files_[i]; }
 
   /// Throws `larder::error` (io) when one of them is no longer what it was when opened.
   void check_unchanged() const {

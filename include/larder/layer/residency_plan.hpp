@@ -5,10 +5,13 @@
 // Where they lie matters for time: residents spread evenly over the order let the loader work through the whole pass,
 // a contiguous prefix lets it idle. So: S stream slots of the largest streamed layer's size inside the budget, the rest
 // for residents, spread by Bresenham's line. Layers larger than the others are made resident first where that leaves
-// less to stream, because one large streamed layer makes every slot large.
+// less to stream, because one large streamed layer makes every slot large. Where layers are not used alike (an order with
+// repetitions, experts), those used most come first, since a resident byte saves as many as its layer is used; among equals they
+// are spread over the order of use.
 // Cost: O(layers x distinct sizes, at most 64), once per capacity.
 
 #include <larder/core/error.hpp>
+#include <larder/core/time.hpp>
 #include <larder/core/units.hpp>
 #include <larder/layer/layer_source.hpp>
 
@@ -32,14 +35,17 @@ struct residency_plan {
   std::uint64_t resident_bytes = 0;
   std::size_t stream_slots = 0;          ///< 0 when everything is resident
   std::uint64_t slot_bytes = 0;          ///< size of each
-  std::size_t loads_per_pass = 0;        ///< from the second pass on
-  std::uint64_t bytes_per_pass = 0;      ///< from the second pass on
+  std::size_t loads_per_pass = 0;        ///< from the second pass on; by use, of as many accesses as there are layers
+  std::uint64_t bytes_per_pass = 0;      ///< from the second pass on; by use, of as many accesses as there are layers
   std::uint64_t total_bytes = 0;         ///< the first pass reads them all
+  bool by_use = false;                   ///< residents are those that were asked for most, as accesses follow no order
+  std::optional<duration> predicted_pass;  ///< how long a pass takes, once passes have shown what loading and computing cost
+  std::optional<duration> shortest_pass;   ///< what no plan with these costs goes below: computing, or reading what is not resident
 
   std::uint64_t footprint() const noexcept { return resident_bytes + stream_slots * slot_bytes; }
-  /// Loads of that many passes in the layers' order, begun with an empty cache.
+  /// Loads of that many passes in the planned order, begun with an empty cache.
   std::uint64_t expected_loads(std::uint64_t passes) const noexcept {
-    return passes == 0 ? 0 : resident.size() + (passes - 1) * loads_per_pass;
+    return passes == 0 ? 0 : resident_count + passes * loads_per_pass;
   }
 };
 
@@ -49,6 +55,30 @@ namespace layers {
 struct limits {
   std::uint64_t bytes = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t entries = std::numeric_limits<std::uint64_t>::max();
+};
+
+/// How layers are used: in which order, and how often each relative to the others. Of each layer once where nothing was said.
+struct layer_uses {
+  std::vector<std::size_t> order;
+  std::vector<std::uint64_t> counts;  // by layer
+
+  static layer_uses of_each_once(std::size_t layers) {
+    layer_uses uses;
+    uses.order.resize(layers);
+    std::iota(uses.order.begin(), uses.order.end(), std::size_t{0});
+    uses.counts.assign(layers, 1);
+    return uses;
+  }
+  /// In the order of their first use; layers that are never used come last.
+  static layer_uses of_order(std::span<const std::size_t> order, std::size_t layers) {
+    layer_uses uses;
+    uses.counts.assign(layers, 0);
+    for (const std::size_t i : order)
+      if (uses.counts[i]++ == 0) uses.order.push_back(i);
+    for (std::size_t i = 0; i < layers; ++i)
+      if (uses.counts[i] == 0) uses.order.push_back(i);
+    return uses;
+  }
 };
 
 /// Chooses evenly from `candidates` (in order) within both limits; the first one is chosen before the others.
@@ -93,8 +123,28 @@ inline std::vector<std::size_t> spread(std::span<const std::size_t> candidates, 
   return chosen;
 }
 
-/// The plan for these layers; throws `larder::error` when not even the largest layer alone fits.
-inline residency_plan plan_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t wanted_slots) {
+/// Of `candidates` (in order) those used most, evenly among those used alike, within both limits.
+inline std::vector<std::size_t> choose_residents(const std::vector<std::size_t>& candidates, const std::vector<std::uint64_t>& counts,
+                                                 std::span<const std::uint64_t> sizes, limits room) {
+  std::vector<std::size_t> by_count = candidates;
+  std::stable_sort(by_count.begin(), by_count.end(), [&](std::size_t a, std::size_t b) { return counts[a] > counts[b]; });
+  std::vector<std::size_t> chosen;
+  for (std::size_t first = 0; first < by_count.size();) {
+    std::size_t last = first;
+    while (last < by_count.size() && counts[by_count[last]] == counts[by_count[first]]) ++last;
+    for (const std::size_t i : spread(std::span(by_count).subspan(first, last - first), sizes, room)) {
+      chosen.push_back(i);
+      room.bytes -= sizes[i];
+      --room.entries;
+    }
+    first = last;
+  }
+  return chosen;
+}
+
+/// The plan for these layers, used like that; throws `larder::error` when not even the largest layer alone fits.
+inline residency_plan plan_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t wanted_slots,
+                                     const layer_uses& uses) {
   std::vector<std::uint64_t> sizes;
   sizes.reserve(layers.size());
   for (const layer_info& l : layers) sizes.push_back(l.size);
@@ -137,7 +187,7 @@ inline residency_plan plan_residency(std::span<const layer_info> layers, const l
         candidate.resident_bytes += sizes[i];
       };
       std::vector<std::size_t> others;
-      for (std::size_t i = 0; i < sizes.size(); ++i)
+      for (const std::size_t i : uses.order)
         if (sizes[i] > slot_bytes)
           keep(i);
         else
@@ -145,13 +195,20 @@ inline residency_plan plan_residency(std::span<const layer_info> layers, const l
       if (slot_bytes > capacity.bytes / slots || candidate.resident_bytes > capacity.bytes - slots * slot_bytes) continue;
       if (slots > capacity.entries || candidate.resident_count > capacity.entries - slots) continue;
       const limits room{capacity.bytes - candidate.footprint(), capacity.entries - slots - candidate.resident_count};
-      for (const std::size_t i : spread(others, sizes, room)) keep(i);
-      candidate.loads_per_pass = layers.size() - candidate.resident_count;
-      candidate.bytes_per_pass = candidate.total_bytes - candidate.resident_bytes;
+      for (const std::size_t i : choose_residents(others, uses.counts, sizes, room)) keep(i);
+      for (std::size_t i = 0; i < sizes.size(); ++i)
+        if (!candidate.resident[i]) {
+          candidate.loads_per_pass += uses.counts[i];
+          candidate.bytes_per_pass += uses.counts[i] * sizes[i];
+        }
       if (!found || candidate.bytes_per_pass < plan.bytes_per_pass) plan = std::move(candidate);
       found = true;
     }
   return plan;
+}
+/// The plan for passes over each layer once, in their order.
+inline residency_plan plan_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t wanted_slots) {
+  return plan_residency(layers, capacity, wanted_slots, layer_uses::of_each_once(layers.size()));
 }
 
 }  // namespace layers

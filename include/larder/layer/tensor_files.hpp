@@ -1,14 +1,21 @@
 #pragma once
 
 #include <larder/format/tensor.hpp>
+#include <larder/layer/arrival.hpp>
+#include <larder/layer/file_pages.hpp>
+#include <larder/layer/file_reading.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/model_file.hpp>
+#include <larder/layer/read_path.hpp>
+#include <larder/layer/readable_file.hpp>
 #include <larder/layer/readable_files.hpp>
 #include <larder/layer/tensor_layout.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -38,6 +45,51 @@ class tensor_files {
   std::span<const tensor_info> tensors() const noexcept { return tensors_; }
   std::uint64_t read_unit() const noexcept { return files_.read_unit(); }
 
+  /// How the files are read from now on, where all are of this machine; before threads share this object.
+  void read_by(read_path path) {
+    reading_ = nullptr;
+    pages_.clear();
+    bool past_cache = path.value != read_path::buffered && files_.count() <= most_direct;
+    for (std::size_t i = 0; i < files_.count(); ++i) {
+      readable_file* file = files_[i].local();
+      if (file == nullptr) return pages_.clear();
+      past_cache = past_cache && file->open_direct();
+      pages_.emplace_back(*file);
+    }
+    reading_ = std::make_unique<file_reading>(past_cache ? path.value : read_path::buffered);
+  }
+  /// The end of one layer and the beginning of the next are read side by side.
+  std::size_t loads_at_once() const noexcept { return reading_ != nullptr ? 2 : 1; }
+  /// Where in a page the memory of a layer is to begin so that it may be read past the page cache.
+  std::size_t offset_in_page(std::size_t index) const noexcept {
+    if (reading_ == nullptr || layers()[index].size < file_reading::least_direct || !reading_->choice().may_be_direct()) return 0;
+    const tensor_layout::extent largest = layout_.largest_piece(index);
+    if (largest.size == 0) return 0;
+    constexpr std::uint64_t page = readable_file::direct_alignment;
+    return static_cast<std::size_t>((files_.offset_in_file(largest.file) + page - largest.memory % page) % page);
+  }
+  /// Fills `destination` with layer `index` and tells how far it has come; throws as `read` does, and what `heard` throws.
+  void read_layer(std::size_t index, std::span<std::byte> destination, arrival& heard) const {
+    if (reading_ == nullptr) {
+      for (std::size_t at = 0; at < destination.size();) {
+        const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(read_unit(), destination.size() - at));
+        read(index, at, destination.subspan(at, n));
+        at += n;
+        heard.arrived(at);
+      }
+      return;
+    }
+    std::vector<file_piece> pieces;
+    layout_.for_each_piece(index, 0, destination, [&](std::uint64_t place, std::span<std::byte> room) {
+      files_.for_each_part(place, room, [&](std::size_t i, std::uint64_t offset, std::span<std::byte> part) {
+        pieces.push_back({files_[i].local(), &pages_[i], offset, part});
+      });
+    });
+    reading_->read(pieces, destination, heard);
+    files_.check_unchanged();
+    heard.arrived(destination.size());
+  }
+
   /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when a file that it reads was
   /// changed, and at a layer's beginning when any was: no layer is of a model some files of which are another one's by then.
   void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
@@ -46,10 +98,14 @@ class tensor_files {
   }
 
  private:
+  static constexpr std::size_t most_direct = 64;  // files: each takes a second descriptor
+
   readable_files files_;
   std::vector<tensor_info> tensors_;
   std::vector<std::uint64_t> places_;  // of the tensors in the files, until they are laid out
   tensor_layout layout_;
+  std::vector<file_pages> pages_;          // of each file
+  std::unique_ptr<file_reading> reading_;  // where all files are of this machine
 };
 
 }  // namespace larder::layers

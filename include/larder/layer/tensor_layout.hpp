@@ -52,6 +52,12 @@ class tensor_layout {
   /// `read(offset, destination)`.
   template <class File>
   void read(const File& file, std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
+    for_each_piece(index, offset, destination, [&](std::uint64_t place, std::span<std::byte> room) { file.read(place, room); });
+  }
+
+  /// f(place, room) for each piece of what `read` would read, in the order of memory; gaps between them are made zeros.
+  template <class F>
+  void for_each_piece(std::size_t index, std::uint64_t offset, std::span<std::byte> destination, F&& f) const {
     const std::uint64_t end = offset + destination.size();
     std::uint64_t at = offset;
     const auto clear_up_to = [&](std::uint64_t place) {  // a gap that aligns the next tensor
@@ -64,19 +70,26 @@ class tensor_layout {
       if (piece.memory >= end) break;
       clear_up_to(piece.memory);
       const std::uint64_t n = std::min(end, piece.memory + piece.size) - at;
-      file.read(piece.file + (at - piece.memory),
-                destination.subspan(static_cast<std::size_t>(at - offset), static_cast<std::size_t>(n)));
+      f(piece.file + (at - piece.memory), destination.subspan(static_cast<std::size_t>(at - offset), static_cast<std::size_t>(n)));
       at += n;
     }
     clear_up_to(end);
   }
 
- private:
+  /// What is whole in memory and where it is read.
   struct extent {
-    std::uint64_t memory;
+    std::uint64_t memory;  // from the layer's begin
     std::uint64_t file;
     std::uint64_t size;
   };
+  /// The largest piece of a layer; of none where there is none.
+  extent largest_piece(std::size_t index) const noexcept {
+    const std::vector<extent>& all = extents_[index];
+    const auto largest = std::max_element(all.begin(), all.end(), [](const extent& a, const extent& b) { return a.size < b.size; });
+    return largest == all.end() ? extent{} : *largest;
+  }
+
+ private:
 
   /// Joins what touches both in memory and in the file.
   static void add(std::vector<extent>& pieces, const extent& next) {

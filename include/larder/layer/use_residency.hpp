@@ -77,6 +77,15 @@ class use_residency {
   }
   void abandoned(std::size_t) noexcept {}
   void used(std::size_t i) noexcept { order_.on_hit(static_cast<slot>(i)); }
+  /// Orders hear of uses and insertions; the order of a pass is none of theirs.
+  template <class Host>
+  static bool asked(std::size_t, Host&) noexcept {
+    return false;
+  }
+  template <class Host>
+  static bool offered(std::span<const std::size_t>, std::uint64_t, Host&) noexcept {
+    return false;
+  }
   void erased(std::size_t i) noexcept {
     order_.on_erase(static_cast<slot>(i));
     forget(i);

@@ -1,4 +1,5 @@
 #include <larder/core/error.hpp>
+#include <larder/layer/file_layers.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/model_layers.hpp>
