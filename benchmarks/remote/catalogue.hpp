@@ -1,7 +1,7 @@
 #pragma once
 
+#include "../rounds.hpp"
 #include "options.hpp"
-#include "rounds.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -41,7 +41,7 @@ void write_object(const std::filesystem::path& path, std::size_t size) {
 bool run_all(const std::vector<bench::contest>& contests, const bench::options& wanted, bench::figure_list& figures) {
   bool all_right = true;
   for (const bench::contest& c : contests)
-    if (wanted.wants_case(c.name)) all_right = bench::run(c, wanted, figures) && all_right;
+    if (wanted.wants_case(c.name)) all_right = bench::run(c, wanted.rounds, figures) && all_right;
   return all_right;
 }
 

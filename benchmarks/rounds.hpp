@@ -1,8 +1,7 @@
 #pragma once
 
-#include "../figures.hpp"
-#include "../table.hpp"
-#include "options.hpp"
+#include "figures.hpp"
+#include "table.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -32,15 +31,16 @@ struct contest {
   std::vector<contender> contenders;
 };
 
-/// Runs the rounds, each contender once per round, a rotating one first; adds medians and ratios, prints their table. False when a
+/// Runs so many rounds, each contender once per round, a rotating one first; adds medians and ratios, prints their table. False when a
 /// contender failed: it is told, and left out.
-bool run(const contest& c, const options& wanted, figure_list& all);
+bool run(const contest& c, std::size_t rounds, figure_list& all);
 
 /// Time and memory of a piece of work in this process.
 struct cost {
   double wall;        ///< seconds
   double cpu;         ///< seconds, of all threads
   double peak_bytes;  ///< the most that was resident at once
+  double before;      ///< bytes that were resident when it began
 };
 cost cost_of(const std::function<void()>& work);
 

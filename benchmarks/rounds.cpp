@@ -1,20 +1,22 @@
 #include "rounds.hpp"
 
-#include "../child.hpp"
-#include "../lap.hpp"
+#include "child.hpp"
+#include "lap.hpp"
 
 #include <cstdio>
 #include <exception>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 namespace bench {
 namespace {
 
-double peak_bytes() {
+/// What /proc says under that name, which ends with a colon; 0 when it is not there.
+double status_bytes(std::string_view name) {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return 1024 * std::stod(line.substr(6));
+    if (line.starts_with(name)) return 1024 * std::stod(line.substr(name.size()));
   return 0;
 }
 
@@ -40,15 +42,16 @@ void add(const contest& c, const std::vector<std::vector<std::vector<double>>>& 
 }  // namespace
 
 cost cost_of(const std::function<void()>& work) {
+  const double before = status_bytes("VmRSS:");
   const lap taken = time(work);
-  return {taken.wall, taken.cpu, peak_bytes()};
+  return {taken.wall, taken.cpu, status_bytes("VmHWM:"), before};
 }
 
-bool run(const contest& c, const options& wanted, figure_list& all) {
+bool run(const contest& c, std::size_t rounds, figure_list& all) {
   std::vector<std::vector<std::vector<double>>> numbers;
   std::vector<bool> failed(c.contenders.size());
   bool all_right = true;
-  for (std::size_t round = 0; round < wanted.rounds; ++round) {
+  for (std::size_t round = 0; round < rounds; ++round) {
     auto& row = numbers.emplace_back(c.contenders.size());
     for (std::size_t i = 0; i < c.contenders.size(); ++i) {
       const std::size_t who = (round + i) % c.contenders.size();

@@ -1,0 +1,111 @@
+// What it costs to load layers from a disk, and how well passes over a model larger than memory overlap loading and computing.
+//
+// Compare the ratios: each is of one round, in which every contender had its turn, to the first one of its case. Every turn is a
+// process of its own. CPU is of all its threads, in the kernel too. Peak memory is what was resident at most beyond what was when
+// the turn began, mapped pages of the file included. Every contender touches every page of every layer, and what it saw is
+// compared with the file. Cold: none of the file is in the page cache, which is asked each time; what a virtual machine's host
+// has of it stays.
+//   cold_stream     one pass, one layer after the other; larder may hold four layers, the readers reuse one room, or map
+//   cold_all        the same, and every layer stays in memory
+//   warm_stream     cold_stream out of the page cache; of a mapping a word of each page costs its page tables and no copy
+//   cgroup_half     passes with 20 ms of computing for each layer, in a control group of half the model and 100 MB
+//   throttled_half  the same over a source of a fixed bandwidth, half of the layers in memory: a pass beside its bound, which is
+//                   the longer one of computing and of loading what is missing
+//   loads_per_pass  how many loads passes take, beside the promise
+//   warm_get        a look-up of a layer that is in memory, its lease dropped at once
+
+#include "../child.hpp"
+#include "../scratch_folder.hpp"
+#include "catalogue.hpp"
+#include "floors.hpp"
+#include "subjects.hpp"
+#include "targets.hpp"
+#include "uring.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+/// The cases that read the model.
+bool wants_model(const bench::options& wanted) {
+  for (const char* const name : {"cold_stream", "cold_all", "warm_stream", "cgroup_half"})
+    if (wanted.wants_case(name)) return true;
+  return false;
+}
+
+bool run_all(const std::vector<bench::contest>& contests, const bench::options& wanted, bench::figure_list& figures) {
+  bool all_right = true;
+  for (const bench::contest& c : contests) all_right = bench::run(c, wanted.rounds, figures) && all_right;
+  return all_right;
+}
+
+bool measure_files(const bench::options& wanted, bench::figure_list& figures) {
+  if (!wants_model(wanted)) return true;
+  const std::filesystem::path parent = wanted.folder.empty() ? std::filesystem::read_symlink("/proc/self/exe").parent_path()
+                                                             : std::filesystem::path(wanted.folder);
+  const bench::scratch_folder scratch(parent, wanted.model_size() + wanted.model_size() / 8);
+  const bench::model m = bench::write_model(scratch.path() / "model.safetensors", wanted.layers, wanted.layer_size);
+  if (!bench::uring::allowed()) std::printf("io_uring is not allowed here: the floor is four threads with O_DIRECT instead\n");
+  const bool streams_right = run_all(bench::streams(m, wanted), wanted, figures);
+  return run_all(bench::limited(m, wanted), wanted, figures) && streams_right;
+}
+
+std::vector<bench::target> targets(const bench::options& wanted, const bench::figure_list& figures) {
+  std::vector<bench::target> all;
+  const std::string floor = bench::direct_reader(false).name;
+  bench::for_each_subject([&](const char* name, auto) {
+    all.push_back({"cold_stream", name, bench::ratio_metric("rate", floor), true, 0.9});
+    all.push_back({"cold_stream", name, "peak memory", false, (4 * static_cast<double>(wanted.layer_size) + 16e6) / bench::mebi});
+    all.push_back({"cold_all", name, "peak memory", false, (static_cast<double>(wanted.model_size()) + 16e6) / bench::mebi});
+    all.push_back({"cgroup_half", name, bench::ratio_metric("pass", "mmap"), false, 1 / 1.8});
+  });
+  for (const bench::figure& f : figures.figures()) {
+    if (f.metric == "pass / bound" && f.subject.starts_with("larder"))
+      all.push_back({f.scenario, f.subject, f.metric, false, 1.05});
+    if (f.metric == "loads beyond promise") all.push_back({f.scenario, f.subject, f.metric, false, 0});
+  }
+  all.push_back({"warm_get", "larder", "get", false, 100});
+  return all;
+}
+
+int measure(const bench::options& wanted) {
+  for (const std::string& name : wanted.cases)
+    if (std::find(std::begin(bench::case_names), std::end(bench::case_names), name) == std::end(bench::case_names))
+      throw std::invalid_argument("no case \"" + name + "\" (--help lists them)");
+  bench::stop_children_on_signals();
+  std::printf("%zu rounds, in each of which every subject has its turn; the model has %zu layers of %zu MiB%s\n", wanted.rounds,
+              wanted.layers, wanted.layer_size >> 20U, wanted.quick ? "; --quick: too short and too small to be a figure" : "");
+  bench::figure_list figures;
+  bool all_right = measure_files(wanted, figures);
+  for (const auto& contests : {bench::throttled, bench::loads, bench::warm_gets})
+    all_right = run_all(contests(wanted), wanted, figures) && all_right;
+  if (!wanted.quick) std::printf("\n%s", bench::report_of(targets(wanted, figures), figures).c_str());
+  if (!wanted.out.empty()) figures.write_json(wanted.out);
+  return all_right ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  try {
+    const bench::options wanted = bench::parse(count, arguments);
+    if (!wanted.help) return measure(wanted);
+    std::printf("%scases:", bench::usage);
+    for (const char* const name : bench::case_names) std::printf(" %s", name);
+    std::printf("\n");
+    return 0;
+  } catch (const std::invalid_argument& wrong) {
+    std::fprintf(stderr, "bench_layers: %s\n%s", wrong.what(), bench::usage);
+    return 2;
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "bench_layers: %s\n", failure.what());
+    return 1;
+  }
+}
