@@ -43,7 +43,8 @@ std::filesystem::path own_group(const std::filesystem::path& mount, bool version
 }
 
 std::filesystem::path new_group_in(const std::filesystem::path& parent) {
-  const std::filesystem::path path = parent / ("bench_layers." + std::to_string(::getpid()));
+  static unsigned made = 0;  // several may be there at a time
+  const std::filesystem::path path = parent / ("bench_layers." + std::to_string(::getpid()) + "." + std::to_string(made++));
   if (::mkdir(path.c_str(), 0755) != 0) return {};
   const bool limits = std::any_of(std::begin(limit_names), std::end(limit_names),
                                   [&](const char* name) { return ::access((path / name).c_str(), W_OK) == 0; });
@@ -81,7 +82,9 @@ memory_group::memory_group(std::uint64_t limit) : path_(new_group()) {
   if (path_.empty()) throw std::runtime_error("no control group with a limit of memory can be made here");
   for (const char* const name : limit_names)
     if (::access((path_ / name).c_str(), W_OK) == 0 && write_word(path_ / name, std::to_string(limit))) {
-      write_word(path_ / "memory.swap.max", "0");  // what does not fit is read again, not swapped; version 1 has no such file
+      // What does not fit is to be read again, not swapped; each version has one of these, where there is swap.
+      write_word(path_ / "memory.swap.max", "0");
+      write_word(path_ / "memory.memsw.limit_in_bytes", std::to_string(limit));
       return;
     }
   ::rmdir(path_.c_str());

@@ -3,6 +3,7 @@
 #include "model.hpp"
 
 #include <larder/layer/layer_cache.hpp>
+#include <larder/layer/read_path.hpp>
 #include <larder/limit/max_bytes.hpp>
 
 #include <cstdint>
@@ -21,6 +22,8 @@ void for_each_subject(F&& f) {
     });
   };
   subject("larder");
+  subject("larder_buffered", larder::read_path{larder::read_path::buffered});
+  subject("larder_direct", larder::read_path{larder::read_path::direct});
 }
 
 }  // namespace bench
