@@ -61,9 +61,9 @@ class tensor {
 /// after its layer was evicted is counted in `stats().pinned_bytes`.
 class layer {
  public:
-  /// For the cache: shares `block`, which holds the layer `index`.
+  /// For the cache: shares `block`, which holds its layer `index`.
   layer(layers::layer_block& block, std::size_t index) noexcept
-      : block_(&block), info_(&block.home()->catalog()[index]), index_(index) {
+      : block_(&block), info_(&block.home()->catalog()[block.layer_index()]), index_(index) {
     block.acquire();
     data_ = bytes(&block, block.data(), static_cast<std::size_t>(info_->size));
   }

@@ -23,6 +23,7 @@
 #include <larder/layer/read_path.hpp>
 #include <larder/layer/residency_plan.hpp>
 #include <larder/layer/safetensors.hpp>
+#include <larder/layer/shared_layers.hpp>
 #include <larder/layer/stream_slots.hpp>
 #include <larder/layer/use_residency.hpp>
 #include <larder/layer/verify_tensors.hpp>
@@ -58,7 +59,8 @@ inline constexpr bool is_layer_limit = std::is_same_v<P, max_bytes> || std::is_s
 template <class P>
 inline constexpr bool is_layer_policy = core::on_axis<P, axis::eviction> || is_layer_limit<P> || core::on_axis<P, axis::time> ||
                                         std::is_same_v<P, stream_slots> || std::is_same_v<P, load_retries> ||
-                                        std::is_same_v<P, read_path> || std::is_same_v<P, verify_tensors>;
+                                        std::is_same_v<P, read_path> || std::is_same_v<P, verify_tensors> ||
+                                        std::is_same_v<P, shared_layers>;
 
 /// The policies of a layer cache, checked and sorted out.
 template <class... Policies>
@@ -68,7 +70,7 @@ struct layer_policies {
                 "larder: a layer_cache is limited by max_bytes and max_entries; it knows each layer's size, so max_weight has no weigher here");
   static_assert(((core::on_axis<Policies, axis::limit> || is_layer_policy<Policies>) && ...),
                 "larder: a layer_cache takes an eviction order, max_bytes, max_entries, stream_slots, load_retries, read_path, "
-                "verify_tensors and a time_source; it has no other axis");
+                "verify_tensors, shared_layers and a time_source; it has no other axis");
   static_assert(core::axis_count<axis::eviction, Policies...> <= 1, "larder: a layer_cache has one eviction order at most");
   static_assert(core::axis_count<axis::time, Policies...> <= 1, "larder: a layer_cache has one time_source at most");
   static_assert(((core::type_count<Policies, Policies...> == 1) && ...), "larder: a layer_cache takes each policy once");
@@ -92,7 +94,7 @@ struct residency_for<void> {
 
 /// A cache of a model's layers over a source. Policies in any order: `max_bytes`, `max_entries` (none named: everything
 /// fits), an eviction order (none named: residency is planned), `stream_slots`, `load_retries`, `read_path`, `verify_tensors`,
-/// `time_source`.
+/// `shared_layers`, `time_source`.
 ///
 /// All members may be called from several threads at once. A layer is loaded once, whoever asks for it meanwhile; a
 /// loader that throws reaches everybody who waits, nothing is stored, and the next call tries again. So it is with a layer of which
@@ -236,7 +238,8 @@ class layer_cache {
       : limits_(limits_of(chosen)),
         engine_(
             std::move(source), [&](std::span<const layer_info> all) { return make_residency(all, limits_, chosen); },
-            pick<typename policies::time>(chosen), pick<load_retries>(chosen, 1U), pick<read_path>(chosen), pick<verify_tensors>(chosen).when) {
+            pick<typename policies::time>(chosen), pick<load_retries>(chosen, 1U), pick<read_path>(chosen), pick<verify_tensors>(chosen).when,
+            pool_of(chosen)) {
     for (std::size_t i = 0; i < layer_count(); ++i)
       if (!by_name_.emplace(engine_.catalog()[i].name, i).second)
         core::fail(error_cause::invalid_argument, "the source has two layers named \"" + engine_.catalog()[i].name + "\"");
@@ -248,6 +251,12 @@ class layer_cache {
       return std::get<P>(chosen);
     else
       return P(otherwise...);
+  }
+  static std::shared_ptr<layers::layer_pool> pool_of(const std::tuple<Policies...>& chosen) {
+    if constexpr (core::type_count<shared_layers, Policies...> == 1)
+      return std::get<shared_layers>(chosen).pool();
+    else
+      return nullptr;
   }
   static layers::limits limits_of(const std::tuple<Policies...>& chosen) {
     layers::limits all;

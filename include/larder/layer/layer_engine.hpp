@@ -10,6 +10,7 @@
 #include <larder/core/verify.hpp>
 #include <larder/layer/layer.hpp>
 #include <larder/layer/layer_memory.hpp>
+#include <larder/layer/layer_pool.hpp>
 #include <larder/layer/layer_reader.hpp>
 #include <larder/layer/layer_schedule.hpp>
 #include <larder/layer/layer_stats.hpp>
@@ -46,8 +47,9 @@ template <class Source, class Residency, class Time>
 class layer_engine {
  public:
   template <class MakeResidency>
-  layer_engine(Source source, MakeResidency&& make, Time time, load_retries retries, read_path path, verify when)
-      : reader_(std::move(source), time, retries, when),
+  layer_engine(Source source, MakeResidency&& make, Time time, load_retries retries, read_path path, verify when,
+               std::shared_ptr<layer_pool> pool)
+      : reader_(std::move(source), time, retries, when, std::move(pool)),
         memory_(std::make_shared<layer_memory>(reader_.catalog())),
         table_(*memory_, make(std::span<const layer_info>(memory_->catalog()))) {
     memory_->set_footprint(table_.residency().footprint());
@@ -228,7 +230,7 @@ class layer_engine {
     lock.unlock();
     reader_.load(i, load, *memory_, stop);
     lock.lock();
-    meter_.load_over(load.failure ? 0 : catalog()[i].size, std::chrono::steady_clock::now());
+    meter_.load_over(load.failure || load.shared ? 0 : catalog()[i].size, std::chrono::steady_clock::now());
     table_.finish_load(i, load, reader_.now());
     over_.notify_all();
     wake_loader();

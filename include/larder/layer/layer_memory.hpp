@@ -5,7 +5,9 @@
 // gone it comes back here, and stays while the whole keeps within its footprint.
 
 #include <larder/core/bytes.hpp>
+#include <larder/core/digest.hpp>
 #include <larder/layer/aligned_pages.hpp>
+#include <larder/layer/layer_pool.hpp>
 #include <larder/layer/layer_source.hpp>
 
 #include <algorithm>
@@ -39,6 +41,14 @@ class layer_block final : public core::byte_owner {
   /// Whether the loader may want it for another layer as soon as nobody else holds it.
   bool is_stream_slot() const noexcept { return is_stream_slot_; }
   const std::shared_ptr<layer_memory>& home() const noexcept { return home_; }
+  /// Which of its home's layers it holds.
+  std::size_t layer_index() const noexcept { return layer_index_; }
+  /// Other caches find it in the pool from now on, unless they find another one of the same content.
+  void share(const std::shared_ptr<layer_pool>& pool, const digest& content) {
+    if (pool_ != nullptr || !pool->add(content, this)) return;
+    pool_ = pool;
+    content_ = content;
+  }
 
  private:
   friend class layer_memory;
@@ -52,7 +62,10 @@ class layer_block final : public core::byte_owner {
   std::uint64_t capacity_;
   std::uint64_t used_ = 0;
   bool is_stream_slot_ = false;
+  std::size_t layer_index_ = 0;
   std::shared_ptr<layer_memory> home_;  // while somebody holds the block
+  std::shared_ptr<layer_pool> pool_;    // where others find it
+  digest content_;
 };
 
 /// What leases need after their cache is gone: the layers' descriptions and the place where blocks come back to.
@@ -67,8 +80,9 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
 
   const std::vector<layer_info>& catalog() const noexcept { return catalog_; }
 
-  /// A block for `size` bytes with one reference; of `capacity` when it has to be made.
-  layer_block* take(std::uint64_t size, std::uint64_t capacity, bool is_stream_slot) {
+  /// A block for layer `index` with one reference; of `capacity` when it has to be made.
+  layer_block* take(std::size_t index, std::uint64_t capacity, bool is_stream_slot) {
+    const std::uint64_t size = catalog_[index].size;
     capacity = std::max(size, capacity);
     layer_block* block = nullptr;
     {
@@ -104,6 +118,7 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
       allocations_.fetch_add(1, std::memory_order_relaxed);
     }
     block->used_ = size;
+    block->layer_index_ = index;
     block->begin_ = 0;
     block->is_stream_slot_ = is_stream_slot;
     block->home_ = shared_from_this();
@@ -197,6 +212,7 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
 };
 
 inline void layer_block::destroy() noexcept {
+  if (const std::shared_ptr<layer_pool> pool = std::exchange(pool_, nullptr)) pool->remove(content_, this);
   const std::shared_ptr<layer_memory> home = std::move(home_);
   home_ = nullptr;
   home->take_back(this);

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/core/verify.hpp>
 #include <larder/layer/arrival.hpp>
 #include <larder/layer/available_memory.hpp>
 #include <larder/layer/layer_memory.hpp>
+#include <larder/layer/layer_pool.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/layer_verification.hpp>
 #include <larder/layer/load_retries.hpp>
@@ -50,6 +52,7 @@ struct layer_load {
   bool is_stream_slot = false;
   bool over = false;
   bool called_off = false;
+  bool shared = false;        // with another cache, which had it in memory
   bool verified = false;      // what was read was compared with its digests
   std::uint64_t damaged = 0;  // tries in which it was not what they say
   layer_block* block = nullptr;
@@ -61,8 +64,16 @@ struct layer_load {
 template <class Source, class Time>
 class layer_reader {
  public:
-  layer_reader(Source source, Time time, load_retries retries, verify when)
-      : source_(std::move(source)), time_(time), retries_(retries), verifier_(layer_verifier::of(source_, when)) {}
+  layer_reader(Source source, Time time, load_retries retries, verify when, std::shared_ptr<layer_pool> pool)
+      : source_(std::move(source)),
+        time_(time),
+        retries_(retries),
+        verifier_(layer_verifier::of(source_, when)),
+        pool_(std::move(pool)) {
+    if (pool_ == nullptr) return;
+    const std::span<const layer_info> all = source_.layers();
+    for (std::size_t i = 0; i < all.size(); ++i) contents_.push_back(verifier_.content_of(i, all[i]));
+  }
   layer_reader(const layer_reader&) = delete;
   layer_reader& operator=(const layer_reader&) = delete;
 
@@ -107,9 +118,9 @@ class layer_reader {
     const auto began = std::chrono::steady_clock::now();
     for (unsigned failed = 0;;) {
       try {
-        const layer_info& info = memory.catalog()[i];
-        if (load.block == nullptr) load.block = memory.take(info.size, load.block_size, load.is_stream_slot);
-        read(i, info, load, stop);
+        if (load.block == nullptr && find_shared(i, load)) break;
+        if (load.block == nullptr) load.block = memory.take(i, load.block_size, load.is_stream_slot);
+        read(i, memory.catalog()[i], load, stop);
         load.failure = nullptr;
       } catch (...) {
         load.failure = std::current_exception();
@@ -158,7 +169,8 @@ class layer_reader {
   void read(std::size_t i, const layer_info& info, layer_load& load, const std::stop_token& stop) {
     if constexpr (reads_with_arrival<Source>) load.block->begin_at(source_.offset_in_page(i));
     const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
-    verification_behind check(verifier_.begin(i, info), whole, hashers_);
+    const bool to_be_shared = !load.is_stream_slot && pool_ != nullptr && contents_[i];
+    verification_behind check(verifier_.begin(i, info, to_be_shared), whole, hashers_);
     hearing heard(*this, info, load, check, stop);
     heard.check_wanted();
     if constexpr (reads_with_arrival<Source>) {
@@ -179,6 +191,14 @@ class layer_reader {
     }
     load.verified = true;
     verifier_.passed(i);
+    if (to_be_shared) load.block->share(pool_, *contents_[i]);
+  }
+  /// Memory of another cache that holds what is in this layer.
+  bool find_shared(std::size_t i, layer_load& load) {
+    if (load.is_stream_slot || pool_ == nullptr || !contents_[i]) return false;
+    load.block = static_cast<layer_block*>(pool_->find(*contents_[i]));
+    load.shared = load.block != nullptr;
+    return load.shared;
   }
 
   /// Waits so long by the cache's clock; false when the cache is going.
@@ -196,6 +216,8 @@ class layer_reader {
   Time time_;
   load_retries retries_;
   layer_verifier verifier_;
+  std::shared_ptr<layer_pool> pool_;              // nothing: memory is not shared
+  std::vector<std::optional<digest>> contents_;  // by layer, where it is
   sync::worker_pool<> hashers_{2};
   std::atomic<bool> stopping_{false};
   std::mutex pause_mutex_;

@@ -46,7 +46,8 @@ class layer_table {
   layer_stats stats() const {
     layer_stats copy = stats_;
     const std::uint64_t in_use = memory_.in_use();
-    const std::uint64_t ours = weight_ + loading_bytes_;
+    const std::uint64_t ours = weight_ - shared_weight_ + loading_bytes_;
+    copy.shared_bytes = shared_weight_;
     copy.pinned_bytes = in_use > ours ? in_use - ours : 0;
     copy.overhead_bytes = memory_.idle_bytes() + entries_.size() * sizeof(entry);
     return copy;
@@ -96,15 +97,17 @@ class layer_table {
       return;
     }
     e.failed = false;
-    ++stats_.loads;
-    ++(load.kind == load_kind::demand ? stats_.demand_loads : load.kind == load_kind::warmup ? stats_.warmup_loads : stats_.prefetch_loads);
-    stats_.bytes_read += catalog()[i].size;
-    if (load.verified) stats_.bytes_verified += catalog()[i].size;
+    if (load.shared)
+      ++stats_.shared_layers;
+    else
+      count_load(i, load);
     if (!load.to_be_stored || !residency_.stored(i, *this)) return;
     load.block->acquire();
     e.block = load.block;
     e.unused = (load.kind == load_kind::prefetch || load.kind == load_kind::pass) && !load.demanded.load(std::memory_order_relaxed);
     e.loaded = now;
+    e.shared = load.shared;
+    if (e.shared) shared_weight_ += catalog()[i].size;
     weight_ += catalog()[i].size;
     ++cached_;
     ++stats_.insertions;
@@ -203,14 +206,22 @@ class layer_table {
     std::uint64_t ahead = 0;  // the scan that came to it
     bool unused = false;      // loaded ahead, not asked for yet
     bool failed = false;      // its last load failed
+    bool shared = false;      // its memory is another cache's
   };
 
+  void count_load(std::size_t i, const layer_load& load) noexcept {
+    ++stats_.loads;
+    ++(load.kind == load_kind::demand ? stats_.demand_loads : load.kind == load_kind::warmup ? stats_.warmup_loads : stats_.prefetch_loads);
+    stats_.bytes_read += catalog()[i].size;
+    if (load.verified) stats_.bytes_verified += catalog()[i].size;
+  }
   void give_up_place(std::size_t i, layer_load& load) noexcept {
     if (std::exchange(load.to_be_stored, false)) residency_.abandoned(i);
   }
   void remove(std::size_t i) noexcept {
     entry& e = entries_[i];
     if (std::exchange(e.unused, false)) ++stats_.wasted_prefetches;
+    if (std::exchange(e.shared, false)) shared_weight_ -= catalog()[i].size;
     weight_ -= catalog()[i].size;
     --cached_;
     std::exchange(e.block, nullptr)->release();
@@ -221,6 +232,7 @@ class layer_table {
   Residency residency_;
   std::size_t cached_ = 0;
   std::uint64_t weight_ = 0;
+  std::uint64_t shared_weight_ = 0;  // of it, in the memory of other caches
   std::uint64_t loading_bytes_ = 0;
   std::uint64_t scan_ = 1;
   layer_stats stats_;

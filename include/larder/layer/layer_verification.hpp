@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -124,13 +125,32 @@ class layer_verifier {
     return {};
   }
 
-  /// For one read of a layer; `info` is what the source says of it, and stays.
-  layer_verification begin(std::size_t index, const layer_info& info) const {
+  /// For one read of a layer; `info` is what the source says of it, and stays. `again`: also when it was verified before.
+  layer_verification begin(std::size_t index, const layer_info& info, bool again = false) const {
     if (verified_ == nullptr || expected_[index].empty() ||
-        (when_ == verify::first_read && verified_[index].load(std::memory_order_relaxed)))
+        (!again && when_ == verify::first_read && verified_[index].load(std::memory_order_relaxed)))
       return {};
     return {info.tensors, expected_[index]};
   }
+  /// What is in a layer, by its names and digests; nothing where not all of its tensors have one.
+  std::optional<digest> content_of(std::size_t index, const layer_info& info) const {
+    if (verified_ == nullptr || expected_[index].size() != info.tensors.size() || info.tensors.empty()) return std::nullopt;
+    std::string text;
+    const auto add = [&](std::string_view part) { text += std::to_string(part.size()) + ':' + std::string(part); };
+    add(info.name);
+    add(std::to_string(info.size));
+    for (std::size_t t = 0; t < info.tensors.size(); ++t) {
+      if (!expected_[index][t]) return std::nullopt;
+      const tensor_info& tensor = info.tensors[t];
+      add(tensor.name);
+      add(to_string(tensor.dtype));
+      for (const std::uint64_t n : tensor.shape) add(std::to_string(n));
+      add("at " + std::to_string(tensor.offset) + " " + std::to_string(tensor.size));
+      add(expected_[index][t]->hex());
+    }
+    return digest_of(std::as_bytes(std::span(text)));
+  }
+
   /// The layer was read whole and found right.
   void passed(std::size_t index) noexcept {
     if (verified_ != nullptr) verified_[index].store(true, std::memory_order_relaxed);
