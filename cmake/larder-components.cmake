@@ -27,7 +27,7 @@ set(larder_testing_links Boost::headers)
 # tools/lint_layers.py checks that no header includes what its component does not have.
 set(larder_disk_headers "^(sync/(fork_mark|futex|process_mutex)|storage/(mmap_disk|directory|disk_options|entry_directory|entry_file|entry_reader|file_adoption|file_mapping|file_system_probe|key_leases|lease_table|newest_records|pinned_views|posix_|recent_changes|record_(batch|handle)|segment|shared_log|value_|writable_mapping))")
 set(larder_json_headers "^format/")
-set(larder_http_headers "^(remote/|storage/http_blob)")
+set(larder_http_headers "^(remote/|storage/http_(blob|chunks))")
 set(larder_redis_headers "^(remote|storage)/redis")
 set(larder_zstd_headers "^codec/zstd[.]hpp")
 set(larder_layer_headers "^layer/")

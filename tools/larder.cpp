@@ -1,6 +1,7 @@
 // The command `larder`: one subcommand per file <name>_command.cpp.
 
 #include "disk_command.hpp"
+#include "layers_command.hpp"
 #include "simulate_command.hpp"
 
 #include <larder/core/version.hpp>
@@ -16,11 +17,13 @@ int main(int count, char** arguments) {
   app.require_subcommand(1);
   app.footer("Exit codes: 0 done; 1 something could not be read or written; 2 wrong use");
   const std::function<int()> disk = tools::add_disk(app);
+  const std::function<int()> layers = tools::add_layers(app);
   const std::function<int()> simulate = tools::add_simulate(app);
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& stop) {
     return app.exit(stop) == 0 ? 0 : wrong_use;  // --help and --version stop here too
   }
-  return app.got_subcommand("disk") ? disk() : simulate();
+  if (app.got_subcommand("disk")) return disk();
+  return app.got_subcommand("layers") ? layers() : simulate();
 }

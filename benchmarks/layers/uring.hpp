@@ -1,19 +1,19 @@
 #pragma once
 
+#include <larder/layer/submission_ring.hpp>
+
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 namespace bench {
 
-/// The kernel's io_uring by its bare system calls: reads of one file, so many at a time.
+/// Reads of one file through io_uring, so many at a time.
 class uring {
  public:
   /// Throws std::runtime_error where the kernel does not have it or does not allow it.
   explicit uring(unsigned depth);
-  uring(const uring&) = delete;
-  uring& operator=(const uring&) = delete;
-  ~uring();
 
   /// Whether the kernel has it and lets this process.
   static bool allowed();
@@ -23,27 +23,7 @@ class uring {
   void read(int descriptor, std::uint64_t offset, std::span<std::byte> room, std::size_t unit);
 
  private:
-  struct mapping {
-    void* begin = nullptr;
-    std::size_t size = 0;
-  };
-  template <class T>
-  T* at(unsigned offset) const {
-    return reinterpret_cast<T*>(static_cast<char*>(rings_.begin) + offset);
-  }
-  void close() noexcept;
-
-  int descriptor_ = -1;
-  unsigned depth_;
-  mapping rings_;
-  mapping entries_;
-  std::uint32_t* submission_tail_ = nullptr;
-  std::uint32_t* submission_array_ = nullptr;
-  std::uint32_t submission_mask_ = 0;
-  std::uint32_t* completion_head_ = nullptr;
-  std::uint32_t* completion_tail_ = nullptr;
-  std::uint32_t completion_mask_ = 0;
-  unsigned completions_at_ = 0;
+  std::unique_ptr<larder::layers::submission_ring> ring_;
 };
 
 }  // namespace bench

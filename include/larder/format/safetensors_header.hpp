@@ -42,7 +42,6 @@ struct safetensors_header {
 inline constexpr std::uint64_t safetensors_prefix = 8;
 inline constexpr std::uint64_t safetensors_header_limit = 100'000'000;
 inline constexpr std::size_t safetensors_dimensions_limit = 64;
-inline constexpr std::uint64_t largest_exact_json_integer = std::uint64_t{1} << 53;
 
 namespace safetensors_rules {
 
@@ -54,21 +53,8 @@ inline void check_name(std::string_view file, std::string_view name) {
   if (const std::string why = tensor_name_fault(name); !why.empty()) refuse(file, "tensor " + printable_name(name) + ": " + why);
 }
 
-/// A number that every JSON reader takes for the same non-negative integer.
 inline std::uint64_t exact_integer(std::string_view file, const std::string& where, const simdjson::dom::element& value) {
-  switch (value.type()) {
-    case simdjson::dom::element_type::INT64: {
-      std::int64_t number = 0;
-      if (value.get(number) != simdjson::SUCCESS) refuse(file, where + " is not a number");
-      if (number < 0) refuse(file, where + " is negative (" + std::to_string(number) + ")");
-      if (static_cast<std::uint64_t>(number) > largest_exact_json_integer)
-        refuse(file, where + " is above 2^53 (" + std::to_string(number) + ")");
-      return static_cast<std::uint64_t>(number);
-    }
-    case simdjson::dom::element_type::UINT64: refuse(file, where + " is above 2^53");
-    case simdjson::dom::element_type::DOUBLE: refuse(file, where + " is not a plain integer");
-    default: refuse(file, where + " is not a number");
-  }
+  return exact_json_integer(value, where, [&](const std::string& why) { refuse(file, why); });
 }
 
 inline std::vector<std::uint64_t> read_shape(std::string_view file, const std::string& tensor, const simdjson::dom::element& value) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace larder::layers {
 
@@ -23,6 +24,8 @@ class file_layers {
   void read(std::size_t index, std::uint64_t offset, std::span<std::byte> destination) const {
     files_.read(index, offset, destination);
   }
+  /// The file that has a tensor, and where in it: "model.safetensors, offset 4096".
+  std::string place_of(std::size_t index, std::size_t tensor) const { return files_.place_of(index, tensor); }
   /// How many bytes are best asked for at once.
   std::uint64_t read_unit() const noexcept { return files_.read_unit(); }
 

@@ -25,6 +25,7 @@
 #include <larder/layer/safetensors.hpp>
 #include <larder/layer/stream_slots.hpp>
 #include <larder/layer/use_residency.hpp>
+#include <larder/layer/verify_tensors.hpp>
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/max_entries.hpp>
 #include <larder/limit/unbounded.hpp>
@@ -57,7 +58,7 @@ inline constexpr bool is_layer_limit = std::is_same_v<P, max_bytes> || std::is_s
 template <class P>
 inline constexpr bool is_layer_policy = core::on_axis<P, axis::eviction> || is_layer_limit<P> || core::on_axis<P, axis::time> ||
                                         std::is_same_v<P, stream_slots> || std::is_same_v<P, load_retries> ||
-                                        std::is_same_v<P, read_path>;
+                                        std::is_same_v<P, read_path> || std::is_same_v<P, verify_tensors>;
 
 /// The policies of a layer cache, checked and sorted out.
 template <class... Policies>
@@ -66,8 +67,8 @@ struct layer_policies {
   static_assert(((!core::on_axis<Policies, axis::limit> || is_layer_limit<Policies>) && ...),
                 "larder: a layer_cache is limited by max_bytes and max_entries; it knows each layer's size, so max_weight has no weigher here");
   static_assert(((core::on_axis<Policies, axis::limit> || is_layer_policy<Policies>) && ...),
-                "larder: a layer_cache takes an eviction order, max_bytes, max_entries, stream_slots, load_retries, read_path and a time_source; "
-                "it has no other axis");
+                "larder: a layer_cache takes an eviction order, max_bytes, max_entries, stream_slots, load_retries, read_path, "
+                "verify_tensors and a time_source; it has no other axis");
   static_assert(core::axis_count<axis::eviction, Policies...> <= 1, "larder: a layer_cache has one eviction order at most");
   static_assert(core::axis_count<axis::time, Policies...> <= 1, "larder: a layer_cache has one time_source at most");
   static_assert(((core::type_count<Policies, Policies...> == 1) && ...), "larder: a layer_cache takes each policy once");
@@ -90,10 +91,12 @@ struct residency_for<void> {
 }  // namespace layers
 
 /// A cache of a model's layers over a source. Policies in any order: `max_bytes`, `max_entries` (none named: everything
-/// fits), an eviction order (none named: residency is planned), `stream_slots`, `load_retries`, `read_path`, `time_source`.
+/// fits), an eviction order (none named: residency is planned), `stream_slots`, `load_retries`, `read_path`, `verify_tensors`,
+/// `time_source`.
 ///
 /// All members may be called from several threads at once. A layer is loaded once, whoever asks for it meanwhile; a
-/// loader that throws reaches everybody who waits, nothing is stored, and the next call tries again. Wrong indexes,
+/// loader that throws reaches everybody who waits, nothing is stored, and the next call tries again. So it is with a layer of which
+/// a tensor is not what its digest says, where the source knows digests (`verify_tensors`). Wrong indexes,
 /// unknown names and a planned capacity below the largest layer throw `larder::error`. The destructor stops what is
 /// queued and waits for at most one piece of one layer; leases stay valid.
 template <class Source, class... Policies>
@@ -233,8 +236,7 @@ class layer_cache {
       : limits_(limits_of(chosen)),
         engine_(
             std::move(source), [&](std::span<const layer_info> all) { return make_residency(all, limits_, chosen); },
-            pick<typename policies::time>(chosen), pick<load_retries>(chosen, 1U),
-            pick<read_path>(chosen)) {
+            pick<typename policies::time>(chosen), pick<load_retries>(chosen, 1U), pick<read_path>(chosen), pick<verify_tensors>(chosen).when) {
     for (std::size_t i = 0; i < layer_count(); ++i)
       if (!by_name_.emplace(engine_.catalog()[i].name, i).second)
         core::fail(error_cause::invalid_argument, "the source has two layers named \"" + engine_.catalog()[i].name + "\"");

@@ -7,6 +7,7 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
+#include <larder/core/verify.hpp>
 #include <larder/layer/layer.hpp>
 #include <larder/layer/layer_memory.hpp>
 #include <larder/layer/layer_reader.hpp>
@@ -45,8 +46,8 @@ template <class Source, class Residency, class Time>
 class layer_engine {
  public:
   template <class MakeResidency>
-  layer_engine(Source source, MakeResidency&& make, Time time, load_retries retries, read_path path)
-      : reader_(std::move(source), time, retries),
+  layer_engine(Source source, MakeResidency&& make, Time time, load_retries retries, read_path path, verify when)
+      : reader_(std::move(source), time, retries, when),
         memory_(std::make_shared<layer_memory>(reader_.catalog())),
         table_(*memory_, make(std::span<const layer_info>(memory_->catalog()))) {
     memory_->set_footprint(table_.residency().footprint());

@@ -8,6 +8,7 @@
 #include <larder/layer/file_layers.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
+#include <larder/layer/model_digests.hpp>
 #include <larder/layer/model_file.hpp>
 #include <larder/layer/safetensors.hpp>
 
@@ -17,6 +18,7 @@
 #include <filesystem>
 #include <iterator>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -78,6 +80,17 @@ class layer_files : public layers::file_layers {
       groups.push_back(std::move(group));
     }
     files_.lay_out(groups, [](const tensor_info& tensor) { return alignment_of(tensor.dtype); });
+    const std::filesystem::path manifest = layers::digests_path(directory);
+    name_ = directory.string();
+    std::error_code failed;
+    if (std::filesystem::status(manifest, failed).type() != std::filesystem::file_type::not_found) digests_.emplace(manifest);
+  }
+
+  /// What the manifest beside the directory says (`DIRECTORY.digests.json`, looked for when that was opened); empty without one.
+  /// Throws `larder::error` (corruption) when it is damaged or about other layers.
+  layers::tensor_digests digests() const {
+    if (!digests_) return {};
+    return layers::digests_of(*digests_, name_, layers());
   }
 
  private:
@@ -123,6 +136,9 @@ class layer_files : public layers::file_layers {
     all.size = file.size();
     files_.add(std::move(file), {std::move(all)}, 0);
   }
+
+  std::string name_;
+  std::optional<layers::model_file> digests_;
 };
 
 static_assert(layer_source<layer_files>);

@@ -2,13 +2,17 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
+#include <larder/core/verify.hpp>
 #include <larder/layer/arrival.hpp>
 #include <larder/layer/available_memory.hpp>
 #include <larder/layer/layer_memory.hpp>
 #include <larder/layer/layer_source.hpp>
+#include <larder/layer/layer_verification.hpp>
 #include <larder/layer/load_retries.hpp>
 #include <larder/layer/planned_residency.hpp>
 #include <larder/layer/read_path.hpp>
+#include <larder/layer/verification_behind.hpp>
+#include <larder/sync/worker_pool.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -19,6 +23,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -45,6 +50,8 @@ struct layer_load {
   bool is_stream_slot = false;
   bool over = false;
   bool called_off = false;
+  bool verified = false;      // what was read was compared with its digests
+  std::uint64_t damaged = 0;  // tries in which it was not what they say
   layer_block* block = nullptr;
   std::exception_ptr failure;
   duration took{0};
@@ -54,7 +61,8 @@ struct layer_load {
 template <class Source, class Time>
 class layer_reader {
  public:
-  layer_reader(Source source, Time time, load_retries retries) : source_(std::move(source)), time_(time), retries_(retries) {}
+  layer_reader(Source source, Time time, load_retries retries, verify when)
+      : source_(std::move(source)), time_(time), retries_(retries), verifier_(layer_verifier::of(source_, when)) {}
   layer_reader(const layer_reader&) = delete;
   layer_reader& operator=(const layer_reader&) = delete;
 
@@ -121,13 +129,15 @@ class layer_reader {
     else
       return read_unit;
   }
-  /// One load as its source reads: between pieces it hears whether it is still wanted.
+  /// One load as its source reads: between pieces it hears whether it is still wanted, and what has come is verified.
   class hearing final : public arrival {
    public:
-    hearing(const layer_reader& reader, const layer_info& info, layer_load& load, const std::stop_token& stop) noexcept
-        : reader_(reader), info_(info), load_(load), stop_(stop) {}
+    hearing(const layer_reader& reader, const layer_info& info, layer_load& load, verification_behind& check,
+            const std::stop_token& stop) noexcept
+        : reader_(reader), info_(info), load_(load), check_(check), stop_(stop) {}
     void arrived(std::uint64_t end) override {
       if (end < info_.size) check_wanted();
+      check_.reached(end);
     }
     void check_wanted() const {
       if (load_.kind == load_kind::demand) return;
@@ -141,17 +151,19 @@ class layer_reader {
     const layer_reader& reader_;
     const layer_info& info_;
     layer_load& load_;
+    verification_behind& check_;
     const std::stop_token& stop_;
   };
 
   void read(std::size_t i, const layer_info& info, layer_load& load, const std::stop_token& stop) {
-    hearing heard(*this, info, load, stop);
+    if constexpr (reads_with_arrival<Source>) load.block->begin_at(source_.offset_in_page(i));
+    const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
+    verification_behind check(verifier_.begin(i, info), whole, hashers_);
+    hearing heard(*this, info, load, check, stop);
     heard.check_wanted();
     if constexpr (reads_with_arrival<Source>) {
-      load.block->begin_at(source_.offset_in_page(i));
-      source_.read_layer(i, {load.block->data(), static_cast<std::size_t>(info.size)}, heard);
+      source_.read_layer(i, whole, heard);
     } else {
-      const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
       const std::uint64_t unit = std::max<std::uint64_t>(unit_of(info), 1);
       for (std::uint64_t at = 0; at < info.size;) {
         const std::uint64_t n = std::min(unit, info.size - at);
@@ -160,6 +172,13 @@ class layer_reader {
         heard.arrived(at);
       }
     }
+    if (!check.is_on()) return;
+    if (const std::optional<std::size_t> wrong = check.finish()) {
+      ++load.damaged;
+      fail_verification(source_, i, info, *wrong);
+    }
+    load.verified = true;
+    verifier_.passed(i);
   }
 
   /// Waits so long by the cache's clock; false when the cache is going.
@@ -176,6 +195,8 @@ class layer_reader {
   Source source_;
   Time time_;
   load_retries retries_;
+  layer_verifier verifier_;
+  sync::worker_pool<> hashers_{2};
   std::atomic<bool> stopping_{false};
   std::mutex pause_mutex_;
   std::condition_variable pause_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
 #include <larder/format/tensor.hpp>
 #include <larder/layer/arrival.hpp>
@@ -8,6 +9,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +34,9 @@ struct layer_info {
 ///   has come. With it `read_by(read_path)`, told before anything is read how files are to be read, and `offset_in_page(index)`,
 ///   asked before each load where in a page the layer's memory is to begin, and `loads_at_once()`, how many layers are best loaded
 ///   ahead side by side.
+/// * optional `digests()`: a `layers::tensor_digests`, by layer and tensor which digest the bytes have, nothing where none is known;
+///   empty when none is known at all. Asked for once, when a cache is made that verifies (`verify_tensors`); may throw.
+/// * optional `place_of(index, tensor)`: where the tensor's bytes are, in words, for messages: "model.safetensors, offset 4096".
 template <class S>
 concept layer_source = std::move_constructible<S> && requires(const S& source, const std::size_t index, const std::uint64_t offset,
                                                    const std::span<std::byte> destination) {
@@ -43,6 +48,14 @@ namespace layers {
 
 /// How much is read at once: large enough for the disk's full rate, small enough to stop soon.
 inline constexpr std::uint64_t read_unit = std::uint64_t{2} << 20;
+
+/// The digest of each tensor that one is known of, by layer and tensor.
+using tensor_digests = std::vector<std::vector<std::optional<digest>>>;
+
+template <class S>
+inline constexpr bool has_digests = requires(const S& source) {
+  { source.digests() } -> std::convertible_to<tensor_digests>;
+};
 
 template <class S>
 concept reads_with_arrival = requires(S& source, const S& constant, const std::size_t index, const std::span<std::byte> destination,

@@ -17,6 +17,8 @@ struct layer_stats : cache_stats {
   std::uint64_t wasted_prefetches = 0;  ///< prefetched layers that left before anybody asked for them
   std::uint64_t extra_buffers = 0;      ///< planned residency: loads for which every stream slot was held by leases
   std::uint64_t bytes_read = 0;         ///< of loads that succeeded
+  std::uint64_t bytes_verified = 0;     ///< those of them that were compared with their digests
+  std::uint64_t damaged = 0;            ///< reads of a layer in which a tensor was not what its digest says
   duration wait_time{0};                ///< spent by `get` in loading or waiting for a load
 
   /// How much of the time spent in loads nobody had to wait for, in [0, 1].

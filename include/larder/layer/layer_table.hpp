@@ -85,6 +85,7 @@ class layer_table {
     entry& e = entries_[i];
     loading_bytes_ -= catalog()[i].size;
     stats_.load_time += load.took;
+    stats_.damaged += load.damaged;
     if (e.loading.get() == &load) e.loading = nullptr;
     load.over = true;
     if (load.failure) {
@@ -98,6 +99,7 @@ class layer_table {
     ++stats_.loads;
     ++(load.kind == load_kind::demand ? stats_.demand_loads : load.kind == load_kind::warmup ? stats_.warmup_loads : stats_.prefetch_loads);
     stats_.bytes_read += catalog()[i].size;
+    if (load.verified) stats_.bytes_verified += catalog()[i].size;
     if (!load.to_be_stored || !residency_.stored(i, *this)) return;
     load.block->acquire();
     e.block = load.block;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -17,7 +18,8 @@ namespace larder::layers {
 
 /// What a file of a model can do, wherever it lies; `readable_file` and `remote_file` do. `read` fills the room from an offset or
 /// throws, also when the file is not what it was when it was opened, and runs in several threads at once. `beside(name)` opens
-/// another one in the same folder. `read_unit()`, optional, is how many bytes are best read at once.
+/// another one in the same folder. Optional: `read_unit()`, how many bytes are best read at once; `find_beside(name)`, `beside` as a
+/// `std::optional` for one that need not be there.
 template <class F>
 concept model_file_like = std::move_constructible<F> &&
     requires(const F& file, const std::uint64_t offset, const std::span<std::byte> room, const std::string& name) {
@@ -46,6 +48,12 @@ class model_file {
   void read(std::uint64_t offset, std::span<std::byte> room) const { file_->read(offset, room); }
   void check_unchanged() const { file_->check_unchanged(); }
   model_file beside(const std::string& name) const { return model_file(file_->beside(name)); }
+  /// Another one in the same folder; nothing when there is none, and where files cannot tell.
+  std::optional<model_file> find_beside(const std::string& name) const {
+    std::unique_ptr<any_file> found = file_->find_beside(name);
+    if (found == nullptr) return std::nullopt;
+    return model_file(std::move(found));
+  }
   std::uint64_t read_unit() const { return file_->read_unit(); }
   /// The file itself where it is one of this machine.
   readable_file* local() const noexcept { return file_->local(); }
@@ -58,6 +66,7 @@ class model_file {
     virtual void read(std::uint64_t offset, std::span<std::byte> room) const = 0;
     virtual void check_unchanged() const = 0;
     virtual std::unique_ptr<any_file> beside(const std::string& name) const = 0;
+    virtual std::unique_ptr<any_file> find_beside(const std::string& name) const = 0;
     virtual std::uint64_t read_unit() const = 0;
     virtual readable_file* local() noexcept = 0;
   };
@@ -70,6 +79,12 @@ class model_file {
     void check_unchanged() const override { file.check_unchanged(); }
     std::unique_ptr<any_file> beside(const std::string& name) const override {
       return std::make_unique<holder>(file.beside(name));
+    }
+    std::unique_ptr<any_file> find_beside(const std::string& name) const override {
+      if constexpr (requires { file.find_beside(name); }) {
+        if (std::optional<File> found = file.find_beside(name)) return std::make_unique<holder>(std::move(*found));
+      }
+      return nullptr;
     }
     std::uint64_t read_unit() const override {
       if constexpr (requires { file.read_unit(); })

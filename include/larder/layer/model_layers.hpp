@@ -4,12 +4,14 @@
 #include <larder/layer/file_layers.hpp>
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
+#include <larder/layer/model_digests.hpp>
 #include <larder/layer/model_file.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -44,6 +46,12 @@ class model_layers : public file_layers {
     lay_out(group_tensors(tensors(), list, name_));
   }
 
+  /// What the manifest beside the model says (`MODEL.digests.json`, looked for when the model was opened); empty without one.
+  /// Throws `larder::error` (corruption) when it is damaged or about another model.
+  tensor_digests digests() const {
+    if (!digests_) return {};
+    return digests_of(*digests_, name_, layers(), tensors());
+  }
   /// What the headers say beside.
   const auto& metadata() const noexcept { return headers_.metadata(); }
   /// The model's path, or what messages call it where it is elsewhere.
@@ -51,12 +59,14 @@ class model_layers : public file_layers {
 
  private:
   struct opened {};
-  model_layers(opened, model_file file) : name_(file.name()), headers_(std::move(file), files_) {}
+  model_layers(opened, model_file file)
+      : name_(file.name()), digests_(file.find_beside(digests_name(name_))), headers_(std::move(file), files_) {}
   void lay_out(const std::vector<tensor_group>& groups) {
     files_.lay_out(groups, [this](const tensor_info& tensor) { return headers_.alignment(tensor); });
   }
 
   std::string name_;
+  std::optional<model_file> digests_;
   Headers headers_;
 };
 

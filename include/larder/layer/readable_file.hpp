@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -64,6 +65,13 @@ class readable_file {
   std::string name() const { return path_.string(); }
   /// Another file in the same folder.
   readable_file beside(const std::string& name) const { return readable_file(path_.parent_path() / name); }
+  /// The same; nothing when there is none.
+  std::optional<readable_file> find_beside(const std::string& name) const {
+    std::error_code failed;
+    const std::filesystem::file_status seen = std::filesystem::status(path_.parent_path() / name, failed);
+    if (seen.type() == std::filesystem::file_type::not_found) return std::nullopt;
+    return beside(name);
+  }
   std::uint64_t size() const noexcept { return size_; }
   int descriptor() const noexcept { return descriptor_; }
 

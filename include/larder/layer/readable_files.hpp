@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <iterator>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,12 @@ class readable_files {
   std::uint64_t size() const noexcept { return size_; }
   /// How many bytes are best read at once.
   std::uint64_t read_unit() const noexcept { return read_unit_; }
+
+  /// The file that has the byte at `offset`, which is within one, and where in it: "model.gguf, offset 4096".
+  std::string place_of(std::uint64_t offset) const {
+    const auto i = static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), offset) - begins_.begin()) - 1;
+    return files_[i].name() + ", offset " + std::to_string(offset - begins_[i]);
+  }
 
   /// Fills `destination` from `offset`, which lies with all of it within the files; throws as they do.
   void read(std::uint64_t offset, std::span<std::byte> destination) const {

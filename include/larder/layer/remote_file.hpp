@@ -42,6 +42,17 @@ class remote_file {
   void check_unchanged() const noexcept {}
   /// Another object of the storage: what precedes the last slash of the name stays.
   remote_file beside(const std::string& name) const { return {shared_, name_.substr(0, name_.rfind('/') + 1) + name}; }
+  /// The same; nothing when there is none, and when the storage does not let us know: to whoever may not list S3 answers 403 for what
+  /// is not there.
+  std::optional<remote_file> find_beside(const std::string& name) const {
+    std::string whole = name_.substr(0, name_.rfind('/') + 1) + name;
+    try {
+      if (std::optional<blob_info> found = shared_->store.find(whole)) return remote_file(shared_, std::move(whole), std::move(*found));
+    } catch (const error& e) {
+      if (e.cause() != error_cause::unauthorized) throw;
+    }
+    return std::nullopt;
+  }
   /// Several ranges are read side by side.
   std::uint64_t read_unit() const noexcept { return std::uint64_t{32} << 20U; }
 
@@ -61,6 +72,8 @@ class remote_file {
       core::fail(error_cause::io, "the storage has no object " + name_ + "; look at its name and at the storage's settings");
     object_ = std::move(*found);
   }
+  remote_file(std::shared_ptr<connection> shared, std::string name, blob_info object)
+      : shared_(std::move(shared)), name_(std::move(name)), object_(std::move(object)) {}
 
   std::shared_ptr<connection> shared_;
   std::string name_;

@@ -16,7 +16,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -44,6 +46,12 @@ class tensor_files {
   std::span<const layer_info> layers() const noexcept { return layout_.layers(); }
   std::span<const tensor_info> tensors() const noexcept { return tensors_; }
   std::uint64_t read_unit() const noexcept { return files_.read_unit(); }
+  /// Where a tensor of a layer is: its file and the offset there.
+  std::string place_of(std::size_t index, std::size_t tensor) const {
+    const tensor_info& info = layers()[index].tensors[tensor];
+    const std::optional<std::uint64_t> place = layout_.place_of(index, info.offset);
+    return place && info.size != 0 ? files_.place_of(*place) : "no place, since it has no bytes";
+  }
 
   /// How the files are read from now on, where all are of this machine; before threads share this object.
   void read_by(read_path path) {

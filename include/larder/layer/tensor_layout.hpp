@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -47,6 +48,12 @@ class tensor_layout {
   }
 
   std::span<const layer_info> layers() const noexcept { return layers_; }
+  /// Where in what is read the byte at an offset in a layer is; nothing for one in a gap or at the layer's end.
+  std::optional<std::uint64_t> place_of(std::size_t index, std::uint64_t offset) const noexcept {
+    for (const extent& piece : extents_[index])
+      if (offset >= piece.memory && offset - piece.memory < piece.size) return piece.file + (offset - piece.memory);
+    return std::nullopt;
+  }
 
   /// Fills `destination` with the bytes of layer `index` from `offset`; gaps between tensors are zeros. `file`: anything with
   /// `read(offset, destination)`.

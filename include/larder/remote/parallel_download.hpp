@@ -57,14 +57,15 @@ class parallel_download {
   }
 
   /// Fills the room with the bytes of a known object from `offset`, likewise in ranges side by side. Throws `larder::error` (io)
-  /// when the object is not that version any more.
+  /// when the object is not that version any more; without an ETag any version of that size will do.
   template <part_reading_client Client>
   void read(Client& client, std::string_view name, const blob_info& object, std::uint64_t offset, std::span<std::byte> room,
             const transfer_control& control = {}) {
     memory_download unchecked;
     meter progress(control);
     const auto part_size = static_cast<std::size_t>(settings_.part_size);
-    const transfer<Client> work{&client, name, &unchecked, object, memory_download::pieces_of(room, offset, {}, part_size), &progress};
+    const transfer<Client> work{
+        &client, name, &unchecked, object, memory_download::pieces_of(room, offset, {}, part_size), &progress, object.etag.empty()};
     progress.begin(room.size(), 0);
     std::vector<section> sections = sections_of(work.pieces, true);
     try {
@@ -171,12 +172,12 @@ class parallel_download {
   /// Lends a section's room for what is missing of it, to the version that is wanted and to nothing else.
   class section_target final : public body_target {
    public:
-    section_target(section& of, const blob_info& object, meter& progress)
-        : of_(&of), object_(&object), progress_(&progress), start_(of.filled) {}
+    section_target(section& of, const blob_info& object, bool any_version, meter& progress)
+        : of_(&of), object_(&object), any_version_(any_version), progress_(&progress), start_(of.filled) {}
 
     std::span<std::byte> room(const http_response& answer, std::uint64_t size) override {
       const part_head head = describe_part(answer);
-      if ((head.total && *head.total != object_->size) || head.etag != object_->etag) throw object_changed{};
+      if ((head.total && *head.total != object_->size) || (!any_version_ && head.etag != object_->etag)) throw object_changed{};
       if (answer.status == 206) {
         const auto field = answer.header("content-range");
         const auto range = field ? parse_content_range(*field) : std::nullopt;
@@ -197,6 +198,7 @@ class parallel_download {
     }
     section* of_;
     const blob_info* object_;
+    bool any_version_;
     meter* progress_;
     std::uint64_t start_;
   };
@@ -210,6 +212,7 @@ class parallel_download {
     blob_info object;
     std::vector<download_piece> pieces;
     meter* progress;
+    bool any_version = false;  // the size alone must be right
   };
 
   static void stop_if_asked(const std::stop_token& stop) {
@@ -324,14 +327,14 @@ class parallel_download {
       const std::uint64_t from = part.filled;
       const byte_budget::lease turn = budget_->take(part.room.size() - from, stop);
       try {
-        section_target into(part, work.object, *work.progress);
+        section_target into(part, work.object, work.any_version, *work.progress);
         const std::string_view tag = comparable(work.object.etag);
         std::optional<part_read> answer =
             work.client->read_part(work.name, {{part.offset + from, part.room.size() - from}, tag, &into, stop});
         if (!answer || answer->changed) throw object_changed{};
         if (answer->landed && *answer->landed == part.room.size() - from) continue;
         if (answer->landed || answer->body.size() != part.room.size() - from) throw object_changed{};  // it ends before its end
-        if (answer->head.etag != work.object.etag) throw object_changed{};
+        if (!work.any_version && answer->head.etag != work.object.etag) throw object_changed{};
         std::memcpy(part.room.data() + from, answer->body.data(), answer->body.size());
         part.filled = part.room.size();
         work.progress->move(from, part.filled);

@@ -8,6 +8,7 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
+#include <larder/core/verify.hpp>
 #include <larder/format/entry_frame.hpp>
 #include <larder/storage/posix_file.hpp>
 
@@ -25,13 +26,6 @@
 #include <unistd.h>
 
 namespace larder {
-
-/// When a storage compares a payload with its checksum. Head, key and length are compared whatever it says.
-enum class verify : std::uint8_t {
-  first_read,  ///< once in each process; by `directory` again when the file's time of change says that somebody wrote to it
-  always,      ///< at every read
-  never,
-};
 
 namespace storage {
 

@@ -2,6 +2,7 @@
 
 #include <larder/core/error.hpp>
 #include <larder/layer/layer_cache.hpp>
+#include <larder/layer/model_digests.hpp>
 #include <larder/layer/read_path.hpp>
 
 #include <cstddef>
@@ -16,6 +17,7 @@
 #include <doctest/doctest.h>
 
 #include "support/refusal.hpp"
+#include "support/split_model.hpp"
 
 using namespace larder_tests;
 using larder::read_path;
@@ -138,4 +140,30 @@ TEST_CASE("a cache that goes, and a warm-up that is stopped, leave nothing behin
       CHECK(wrong_bytes(layers.get(static_cast<std::size_t>(turn) % count)) == 0);
     }
   }
+}
+
+TEST_CASE("a flipped bit is found at the first read by every path, wherever it lies in its page") {
+  const scratch_directory folder;
+  const std::filesystem::path path = folder / "model.safetensors";
+  const std::string content = model_bytes(two_runs());
+  write_file(path, content);
+  write_file(larder::layers::digests_path(path), support::split_of(larder::safetensors{path}, "m").text());
+  const std::size_t data = content.size() - count * layer_size;
+  for (const std::size_t place : {std::size_t{0}, first_size - 1, 3 * first_size + 77'777, count * first_size + 5 * second_size,
+                                  std::size_t{count} * layer_size - 1})
+    for (const read_path::kind kind : {read_path::buffered, read_path::direct}) {
+      std::string damaged = content;
+      damaged[data + place] = static_cast<char>(damaged[data + place] ^ 4);
+      write_file(path, damaged);
+      forget_pages(path);
+      const std::size_t layer = place < count * first_size ? place / first_size : (place - count * first_size) / second_size;
+      larder::layer_cache layers{larder::safetensors{path}, larder::max_bytes{3 * layer_size}, read_path{kind}};
+      for (std::size_t i = 0; i < count; ++i) {
+        std::size_t wrong = 0;
+        const support::refusal refused = support::refusal_of([&] { wrong = wrong_bytes(layers.get(i)); });
+        CHECK(wrong == 0);
+        CHECK((refused.cause == larder::error_cause::corruption) == (i == layer));
+      }
+      CHECK(layers.stats().damaged == 1);
+    }
 }

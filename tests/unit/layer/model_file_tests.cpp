@@ -69,6 +69,10 @@ TEST_CASE("a file of this machine is read by its path, and others of its folder 
   std::filesystem::resize_file(folder / "one", 2);
   CHECK_THROWS_AS(one.check_unchanged(), larder::error);
   CHECK_THROWS_AS(one.beside("three"), larder::error);
+  CHECK_FALSE(one.find_beside("three").has_value());
+  CHECK(content_of(one.find_beside("two").value()) == "second");
+  std::filesystem::create_directory(folder / "folder");
+  CHECK_THROWS_AS(one.find_beside("folder"), larder::error);  // there is something, and it is no file
 }
 
 TEST_CASE("a file elsewhere is read as that place reads it") {
@@ -84,4 +88,5 @@ TEST_CASE("a file elsewhere is read as that place reads it") {
   CHECK_THROWS_AS(moved.check_unchanged(), larder::error);
   CHECK(model_file(slow_file{{folder, "two"}}).read_unit() == 77);
   CHECK(model_file(slow_file{{folder, "two"}}).beside("two").read_unit() == 77);
+  CHECK_FALSE(model_file(slow_file{{folder, "two"}}).find_beside("two").has_value());  // it cannot tell
 }

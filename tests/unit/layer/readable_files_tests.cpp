@@ -27,6 +27,10 @@ TEST_CASE("files one behind the other are read as one") {
   }
   const std::string whole = "abcdefghij";
   CHECK(files.size() == whole.size());
+  CHECK(files.place_of(0) == (folder / "0").string() + ", offset 0");
+  CHECK(files.place_of(2) == (folder / "0").string() + ", offset 2");
+  CHECK(files.place_of(3) == (folder / "2").string() + ", offset 0");  // that of 1 has no bytes
+  CHECK(files.place_of(9) == (folder / "3").string() + ", offset 5");
   for (std::size_t begin = 0; begin <= whole.size(); ++begin)
     for (std::size_t size = 0; size <= whole.size() - begin; ++size) {
       std::string out(size, '?');

@@ -27,6 +27,7 @@
 #include <doctest/doctest.h>
 
 #include "support/refusal.hpp"
+#include "support/split_model.hpp"
 
 using namespace larder::literals;
 using namespace larder_tests;
@@ -44,6 +45,8 @@ struct bucket {
     std::map<std::string, std::pair<std::string, int>> objects;  // content, version
     std::vector<std::pair<std::string, std::uint64_t>> reads;    // name, bytes
     bool broken = false;
+    bool may_list = true;  // else absent objects are refused, as S3 does
+    int finds = 0;
   };
   std::shared_ptr<contents> to = std::make_shared<contents>();
 
@@ -61,6 +64,8 @@ struct bucket {
       const std::lock_guard lock(c_->mutex);
       if (c_->broken) throw larder::error(error_cause::network, "no connection");
       const auto at = c_->objects.find(std::string(name));
+      ++c_->finds;
+      if (at == c_->objects.end() && !c_->may_list) throw larder::error(error_cause::unauthorized, "403");
       if (at == c_->objects.end()) return std::nullopt;
       return larder::blob_info{at->second.first.size(), std::to_string(at->second.second)};
     }
@@ -137,6 +142,31 @@ TEST_CASE("groupings are taken with a remote file too") {
   const larder::safetensors listed{larder::remote_file{store, "m"}, one};
   REQUIRE(listed.layers().size() == 1);
   CHECK(listed.layers()[0].name == "mine");
+}
+
+TEST_CASE("a manifest beside a remote model is found by one request, and its absence is no failure") {
+  const bucket store;
+  store.put("models/m", model_bytes(equal_layers(2, 1000)));
+  larder::layer_cache without{larder::safetensors{larder::remote_file{store, "models/m"}}};
+  CHECK(store.to->finds == 2);
+  without.get(0);
+  CHECK(store.to->finds == 2);
+  CHECK(without.stats().bytes_verified == 0);
+
+  store.to->may_list = false;
+  CHECK(larder::safetensors{larder::remote_file{store, "models/m"}}.digests().empty());
+  store.to->may_list = true;
+
+  store.put("models/m.digests.json", support::split_of(without.source(), "m").text());
+  larder::layer_cache with{larder::safetensors{larder::remote_file{store, "models/m"}}};
+  with.get(0);
+  CHECK(with.stats().bytes_verified == 1000);
+  store.to->objects["models/m"].first.back() ^= 1;  // and the store does not notice
+  const support::refusal refused = support::refusal_of([&] { with.get(1); });
+  CHECK(refused.cause == error_cause::corruption);
+  CHECK(says(refused, "models/m, offset "));
+  store.put("models/m.digests.json", "{}");
+  CHECK(support::cause_of([&] { larder::layer_cache{larder::safetensors{larder::remote_file{store, "models/m"}}}; }) == error_cause::corruption);
 }
 
 TEST_CASE("what is not there, fails or is replaced is an error that names it, never bytes of something else") {

@@ -67,6 +67,11 @@ TEST_CASE("what is no neighbour in the file is a read of its own, and gaps betwe
   CHECK(layout.layers()[0].size == 9);
   CHECK(read(layout, file, 0, 9) == "abc.kl..m");
   CHECK(file.reads == reads{{0, 3}, {10, 2}, {12, 1}});
+  CHECK(layout.place_of(0, 2) == 2U);
+  CHECK_FALSE(layout.place_of(0, 3).has_value());  // in a gap
+  CHECK(layout.place_of(0, 5) == 11U);
+  CHECK(layout.place_of(0, 8) == 12U);
+  CHECK_FALSE(layout.place_of(0, 9).has_value());
 }
 
 TEST_CASE("any piece of a layer is what the whole has there") {

@@ -378,8 +378,12 @@ TEST_CASE("of an object that is another one by now no part is read") {
   const refusal replaced = refusal_of([&] { one.part(object, 0, 100); });
   CHECK(replaced.cause == error_cause::io);
   CHECK(says(replaced, "the object big is not the version any more that was opened; open it again"));
+  const larder::blob_info any_version{object.size, {}};
+  CHECK(one.part(any_version, 7, 100) == one.object().text().substr(7, 100));
+  CHECK(cause_of([&] { one.part({object.size + 1, {}}, 7, 100); }) == error_cause::io);
   one.server.erase("/big");
   CHECK(cause_of([&] { one.part(object, 0, 100); }) == error_cause::io);
+  CHECK(cause_of([&] { one.part(any_version, 0, 100); }) == error_cause::io);
 }
 
 TEST_CASE("a stop ends the reading of a part") {

@@ -1,0 +1,161 @@
+#include "layers_command.hpp"
+
+#include "layers/digests.hpp"
+#include "layers/layer_list.hpp"
+#include "layers/split.hpp"
+#include "simulate/escaped_text.hpp"
+
+#include <larder/core/error.hpp>
+#include <larder/core/units.hpp>
+#include <larder/format/model_manifest.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace tools {
+namespace {
+
+constexpr int done = 0;
+constexpr int failed = 1;
+constexpr int wrong_use = 2;
+
+[[noreturn]] void refuse(const std::string& message) { throw larder::error(larder::error_cause::invalid_argument, message); }
+
+/// A subcommand, and what runs it: `prepare` reads the options (wrong use when it throws), `work` does the rest.
+struct subcommand {
+  CLI::App* app;
+  std::function<void()> prepare;
+  std::function<int()> work;
+  std::function<int()> code_when_failed = [] { return failed; };
+};
+
+CLI::App& add(CLI::App& layers, const char* name, const char* what, std::string& model) {
+  CLI::App& app = *layers.add_subcommand(name, what);
+  app.add_option("MODEL", model,
+                 "a .safetensors file, the index of several (model.safetensors.index.json), a .gguf file (of several the first), "
+                 "or a directory "
+                 "with a file for each layer")
+      ->required();
+  return app;
+}
+
+subcommand add_list(CLI::App& layers) {
+  auto chosen = std::make_shared<layers::list_options>();
+  CLI::App& app = add(layers, "list", "The layers in the order of their use: size, tensors, name", chosen->model);
+  app.add_flag("--tensors", chosen->tensors, "a line for each tensor, too");
+  app.add_flag("--json", chosen->json, "one object, with all tensors and where they are");
+  app.footer(R"(Reads no more than the headers.
+
+Examples:
+  larder layers list model.safetensors --tensors
+  larder layers list model.gguf --json | jq -r '.layers[].name'
+
+Exit codes: 0 done; 1 it could not be read, or is not valid; 2 wrong use)");
+  return {&app, [] {},
+          [chosen] {
+            layers::list_layers(*chosen);
+            return done;
+          }};
+}
+
+subcommand add_digest(CLI::App& layers) {
+  struct given : layers::digest_options {
+    bool check = false;
+  };
+  auto chosen = std::make_shared<given>();
+  CLI::App& app =
+      add(layers, "digest", "Write a digest of each tensor beside the model, or compare the model with them", chosen->model);
+  app.add_option("--output", chosen->manifest,
+                 "where the manifest is; else MODEL.digests.json, where a layer_cache looks for it");
+  app.add_flag("--check", chosen->check, "compare the model with its manifest and write nothing");
+  app.add_flag("--json", chosen->json, "one object");
+  app.add_flag("-q,--quiet", chosen->quiet, "no progress");
+  app.footer(
+      R"(Reads the model once. With MODEL.digests.json beside it a layer_cache compares each tensor at its first read. The file is put in place when
+it is whole; Ctrl-C leaves what was there.
+
+Examples:
+  larder layers digest model.safetensors
+  larder layers digest model.safetensors --check --json | jq -r '.differing[].tensor'
+
+Exit codes: 0 written, or all is as the manifest says; 130 interrupted
+  without --check: 1 it could not be read or written; 2 wrong use
+  with --check: 1 a tensor differs, or the manifest is damaged or another model's; 2 something could not be read, or wrong use)");
+  return {&app, [] {}, [chosen] { return chosen->check ? layers::check_digests(*chosen) : layers::write_digests(*chosen); },
+          [chosen] { return chosen->check ? wrong_use : failed; }};
+}
+
+subcommand add_split(CLI::App& layers) {
+  struct given : layers::split_options {
+    std::string size = "16MiB";
+  };
+  auto chosen = std::make_shared<given>();
+  CLI::App& app = add(layers, "split", "Split a model into chunks by its tensors, for a weight server", chosen->model);
+  app.add_option("DIR", chosen->directory,
+                 "where chunks and manifests are, of as many models as you like; made when it is missing")
+      ->required();
+  app.add_option("--chunk-size", chosen->size, "how large a chunk may be, 4KiB to 1GiB; a tensor has chunks of its own")
+      ->capture_default_str();
+  app.add_option("--name", chosen->name, "what the model is called from then on; else by its file");
+  app.add_flag("--json", chosen->json, "one object");
+  app.add_flag("-q,--quiet", chosen->quiet, "no progress");
+  app.footer(
+      R"(A chunk is a file DIR/<digest>, written once however many models have it: a base and its fine-tunes share the tensors that are equal.
+The manifest DIR/manifests/NAME.json comes last, in place of an older one. A run that was interrupted or killed goes on where it was: chunks that
+are there are compared and kept. Nothing is written outside DIR, and nothing in it is removed.
+
+Examples:
+  larder layers split base/model.safetensors chunks --name base
+  larder layers split tuned/model.safetensors chunks --name tuned
+
+Exit codes: 0 done; 1 something could not be read or written; 2 wrong use; 130 interrupted)");
+  return {&app,
+          [chosen] {
+            chosen->chunk_size = larder::parse_size(chosen->size, 1, "--chunk-size");
+            if (chosen->chunk_size < layers::split_options::least_chunk || chosen->chunk_size > layers::split_options::most_chunk)
+              refuse("--chunk-size: \"" + chosen->size + "\" is not from 4KiB to 1GiB");
+            if (!chosen->name.empty()) larder::format::check_model_name(chosen->name);
+          },
+          [chosen] { return layers::split_model(*chosen); }};
+}
+
+int run(const subcommand& asked) {
+  try {
+    asked.prepare();
+  } catch (const larder::error& failure) {
+    std::fprintf(stderr, "%s\n", failure.what());
+    return wrong_use;
+  }
+  try {
+    const int code = asked.work();
+    return std::fflush(stdout) == 0 ? code : asked.code_when_failed();
+  } catch (const std::exception& failure) {
+    std::fflush(stdout);
+    std::fprintf(stderr, "%s\n", simulate::printable(failure.what()).c_str());
+    return asked.code_when_failed();
+  }
+}
+
+}  // namespace
+
+std::function<int()> add_layers(CLI::App& larder) {
+  CLI::App& app =
+      *larder.add_subcommand("layers", "What layers a model has, is it as it was, and chunks of it for a weight server");
+  app.require_subcommand(1);
+  app.footer("`larder layers SUBCOMMAND --help` explains a subcommand. No model is changed.");
+  auto all = std::make_shared<std::vector<subcommand>>();
+  for (const auto one : {add_list, add_digest, add_split}) all->push_back(one(app));
+  return [all] {
+    for (const subcommand& one : *all)
+      if (one.app->parsed()) return run(one);
+    return wrong_use;
+  };
+}
+
+}  // namespace tools
