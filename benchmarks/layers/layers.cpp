@@ -8,6 +8,7 @@
 //   cold_stream     one pass, one layer after the other; larder may hold four layers, the readers reuse one room, or map
 //   cold_all        the same, and every layer stays in memory
 //   warm_stream     cold_stream out of the page cache; of a mapping a word of each page costs its page tables and no copy
+//   verified_stream cold_stream by larder alone, without and with comparing each tensor with its digest
 //   cgroup_half     passes with 20 ms of computing for each layer, in a control group of half the model and 100 MB
 //   throttled_half  the same over a source of a fixed bandwidth, half of the layers in memory: a pass beside its bound, which is
 //                   the longer one of computing and of loading what is missing
@@ -18,7 +19,6 @@
 #include "../scratch_folder.hpp"
 #include "catalogue.hpp"
 #include "floors.hpp"
-#include "subjects.hpp"
 #include "targets.hpp"
 #include "uring.hpp"
 
@@ -35,7 +35,7 @@ namespace {
 
 /// The cases that read the model.
 bool wants_model(const bench::options& wanted) {
-  for (const char* const name : {"cold_stream", "cold_all", "warm_stream", "cgroup_half"})
+  for (const char* const name : {"cold_stream", "cold_all", "warm_stream", "verified_stream", "cgroup_half"})
     if (wanted.wants_case(name)) return true;
   return false;
 }
@@ -57,15 +57,16 @@ bool measure_files(const bench::options& wanted, bench::figure_list& figures) {
   return run_all(bench::limited(m, wanted), wanted, figures) && streams_right;
 }
 
+/// Of larder as it is without a word about how to read; the other subjects show what the choice is between.
 std::vector<bench::target> targets(const bench::options& wanted, const bench::figure_list& figures) {
-  std::vector<bench::target> all;
-  const std::string floor = bench::direct_reader(false).name;
-  bench::for_each_subject([&](const char* name, auto) {
-    all.push_back({"cold_stream", name, bench::ratio_metric("rate", floor), true, 0.9});
-    all.push_back({"cold_stream", name, "peak memory", false, (4 * static_cast<double>(wanted.layer_size) + 16e6) / bench::mebi});
-    all.push_back({"cold_all", name, "peak memory", false, (static_cast<double>(wanted.model_size()) + 16e6) / bench::mebi});
-    all.push_back({"cgroup_half", name, bench::ratio_metric("pass", "mmap"), false, 1 / 1.8});
-  });
+  const double layer = static_cast<double>(wanted.layer_size);
+  const double layers = static_cast<double>(wanted.layers);
+  std::vector<bench::target> all{
+      {"cold_stream", "larder", bench::ratio_metric("rate", bench::direct_reader(false).name), true, 0.9},
+      {"cold_stream", "larder", "peak memory", false, (4 * layer + 16e6) / bench::mebi},
+      {"cold_all", "larder", "peak memory", false, (layers * layer + 16e6) / bench::mebi},
+      {"cgroup_half", "larder", bench::ratio_metric("pass", "mmap"), false, 1 / 1.8},
+      {"verified_stream", "verified", bench::ratio_metric("rate", "not verified"), true, 0.9}};
   for (const bench::figure& f : figures.figures()) {
     if (f.metric == "pass / bound" && f.subject.starts_with("larder"))
       all.push_back({f.scenario, f.subject, f.metric, false, 1.05});

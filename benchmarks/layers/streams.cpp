@@ -1,13 +1,18 @@
 #include "catalogue.hpp"
 
+#include "digests.hpp"
 #include "floors.hpp"
 #include "python_peers.hpp"
 #include "subjects.hpp"
 
+#include <larder/core/verify.hpp>
 #include <larder/layer/layer_cache.hpp>
+#include <larder/layer/verify_tensors.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace bench {
@@ -86,12 +91,30 @@ contest stream(const model& m, const options& wanted, const setting& s) {
   return all;
 }
 
+/// The second contender compares each tensor with its digest; the first one does not look for digests.
+contest verified(const model& m) {
+  const auto beside = std::make_shared<const model>(with_digests(m));
+  contest all{"verified_stream", metrics, {}};
+  for_each_subject([&](const char* name, auto make) {
+    if (std::string(name) != "larder") return;
+    for (const bool checks : {false, true}) {
+      const auto with = [beside, make, checks](const model& of, std::uint64_t budget, auto&& use) {
+        static_cast<void>(of);
+        make(*beside, budget, use, larder::verify_tensors{checks ? larder::verify::first_read : larder::verify::never});
+      };
+      all.contenders.push_back(cached(m, {all.name, true, false}, checks ? "verified" : "not verified", with));
+    }
+  });
+  return all;
+}
+
 }  // namespace
 
 std::vector<contest> streams(const model& m, const options& wanted) {
   std::vector<contest> all;
   for (const setting& s : {setting{"cold_stream", true, false}, {"cold_all", true, true}, {"warm_stream", false, false}})
     if (wanted.wants_case(s.name)) all.push_back(stream(m, wanted, s));
+  if (wanted.wants_case("verified_stream")) all.push_back(verified(m));
   return all;
 }
 

@@ -1,3 +1,4 @@
+#include "digests.hpp"
 #include "floors.hpp"
 #include "mapped_file.hpp"
 #include "model.hpp"
@@ -78,6 +79,24 @@ TEST_CASE("a layer that is not the file's is found out") {
   std::vector<std::byte> changed(first.begin(), first.end());
   changed[4096] ^= std::byte{1};
   CHECK_THROWS_AS(bench::check_layer(m, 0, changed), std::runtime_error);
+}
+
+TEST_CASE("a model with digests is the same one, and a byte that changed is found out by whoever verifies") {
+  const support::temporary_folder folder;
+  const bench::model plain = bench::write_model(folder / "model.safetensors", 4, layer_size);
+  const bench::model m = bench::with_digests(plain);
+  CHECK(std::filesystem::equivalent(m.path, plain.path));
+  {
+    bench::open_file file(m.path, O_WRONLY);
+    const char other = 0x5a;
+    file.write_all(&other, 1, m.layers[2].offset + 5000);
+  }
+  const auto pass = [&](larder::verify when) {
+    larder::layer_cache layers{larder::safetensors{m.path}, larder::verify_tensors{when}};
+    for (const larder::layer& layer : layers.pass()) static_cast<void>(layer);
+  };
+  CHECK_NOTHROW(pass(larder::verify::never));
+  CHECK_THROWS_AS(pass(larder::verify::first_read), larder::error);
 }
 
 TEST_CASE("io_uring reads as much as there is, in any depth and unit") {
