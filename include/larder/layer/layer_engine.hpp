@@ -78,17 +78,19 @@ class layer_engine {
   /// A lease on layer `i`, which is in the catalog; loads it when nobody has. `schedule` is the pass that asks, at `step`.
   layer get(std::size_t i, const std::shared_ptr<layer_schedule>* schedule = nullptr, std::uint64_t step = 0) {
     std::unique_lock lock = enter();
+    std::chrono::steady_clock::time_point now;
     if (schedule != nullptr) {
       if (schedule_ != *schedule) meter_.pass_over();
       schedule_ = *schedule;
       schedule_->next = step;
-      meter_.asked(step, std::chrono::steady_clock::now());
+      now = std::chrono::steady_clock::now();
+      meter_.asked(step, now);
     }
     table_.asked(i);
     if (layer_block* block = table_.block(i)) {
       ++table_.counters().hits;
       if (table_.use(i)) ++table_.counters().prefetch_hits;
-      return hand_out(*block, i, schedule, step);
+      return hand_out(*block, i, schedule, step, now);
     }
     ++table_.counters().misses;
     const auto began = std::chrono::steady_clock::now();
@@ -110,14 +112,16 @@ class layer_engine {
       if (!load->called_off || reader_.stopping()) break;
       load = table_.loading(i);  // it was called off before its loader saw that somebody waits
       if (layer_block* block = table_.block(i)) {
-        table_.counters().wait_time += std::chrono::steady_clock::now() - began;
+        now = std::chrono::steady_clock::now();
+        table_.counters().wait_time += now - began;
         table_.use(i);
-        return hand_out(*block, i, schedule, step);
+        return hand_out(*block, i, schedule, step, now);
       }
     }
-    table_.counters().wait_time += std::chrono::steady_clock::now() - began;
+    now = std::chrono::steady_clock::now();
+    table_.counters().wait_time += now - began;
     if (load->failure) std::rethrow_exception(load->failure);
-    layer lease = hand_out(*load->block, i, schedule, step);
+    layer lease = hand_out(*load->block, i, schedule, step, now);
     load = nullptr;  // before the lock, so that the block counts as held by the lease alone
     return lease;
   }
@@ -215,11 +219,12 @@ class layer_engine {
     std::shared_ptr<request_state> request;
   };
 
-  layer hand_out(layer_block& block, std::size_t i, const std::shared_ptr<layer_schedule>* schedule, std::uint64_t step) {
+  layer hand_out(layer_block& block, std::size_t i, const std::shared_ptr<layer_schedule>* schedule, std::uint64_t step,
+                 std::chrono::steady_clock::time_point now) {
     layer lease(block, i);
     if (schedule != nullptr) {
       (*schedule)->next = step + 1;
-      meter_.handed_out(i, step, std::chrono::steady_clock::now());
+      meter_.handed_out(i, step, now);
       wake_loader();
     }
     return lease;
