@@ -51,7 +51,8 @@ class file_reading {
   /// Smaller layers go through the page cache: there is nothing to put side by side.
   static constexpr std::uint64_t least_direct = std::uint64_t{1} << 20U;
 
-  explicit file_reading(read_path::kind kind) noexcept : choice_(kind) {}
+  explicit file_reading(read_path::kind kind, std::uint64_t measured_bytes = path_choice::enough) noexcept
+      : choice_(kind, measured_bytes) {}
 
   path_choice& choice() noexcept { return choice_; }
   const path_choice& choice() const noexcept { return choice_; }

@@ -13,10 +13,10 @@ namespace larder::layers {
 /// the processor's time and leaves the page cache to others. Thread-safe.
 class path_choice {
  public:
-  /// Enough of each way to tell a disk's rate.
+  /// Bytes of each way that tell a disk's rate.
   static constexpr std::uint64_t enough = std::uint64_t{64} << 20U;
 
-  explicit path_choice(read_path::kind kind) noexcept : chosen_(kind) {}
+  explicit path_choice(read_path::kind kind, std::uint64_t bytes_of_each = enough) noexcept : chosen_(kind), enough_(bytes_of_each) {}
 
   /// `buffered` or `direct`, for the next load.
   read_path::kind next() noexcept {
@@ -41,7 +41,7 @@ class path_choice {
     sample& s = way == read_path::direct ? direct_ : buffered_;
     s.bytes += bytes;
     s.seconds += std::chrono::duration<double>(took).count();
-    if (direct_.bytes < enough || buffered_.bytes < enough) return;
+    if (direct_.bytes < enough_ || buffered_.bytes < enough_) return;
     const double direct_rate = static_cast<double>(direct_.bytes) / direct_.seconds;
     const double buffered_rate = static_cast<double>(buffered_.bytes) / buffered_.seconds;
     chosen_ = direct_rate * 1.2 >= buffered_rate ? read_path::direct : read_path::buffered;
@@ -65,6 +65,7 @@ class path_choice {
 
   mutable std::mutex mutex_;
   read_path::kind chosen_;
+  std::uint64_t enough_;
   sample direct_;
   sample buffered_;
 };

@@ -7,6 +7,7 @@
 #include <larder/layer/file_reading.hpp>
 #include <larder/layer/read_path.hpp>
 #include <larder/layer/readable_file.hpp>
+#include <larder/layer/submission_ring.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -217,4 +218,36 @@ TEST_CASE("several threads read at once, and a child after fork reads by itself"
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(read_all());
+}
+
+TEST_CASE("automatic measures both paths on what the page cache has not, and takes from it what it has") {
+  constexpr std::size_t size = 4 * mebibyte;
+  const written_file written(size);
+  readable_file file(written.path());
+  if (!file.open_direct() || larder::layers::submission_ring::open(1) == nullptr) {
+    MESSAGE("SKIPPED: the file system has no O_DIRECT, or the kernel no io_uring");
+    return;
+  }
+  const file_pages pages(file);
+  file_reading reading(read_path::automatic, 2 * size);
+  const room memory(size, 0);
+  const auto read_all = [&](bool cold) {
+    if (cold) written.forget_pages();
+    if (cold && *pages.cached_share(0, size) > 0.5) return false;  // a file system that is its own page cache
+    checking heard(memory.whole(), &data_byte);
+    const std::vector<file_piece> pieces{{&file, &pages, 0, memory.whole()}};
+    reading.read(pieces, memory.whole(), heard);
+    CHECK(heard.wrong() == 0);
+    return true;
+  };
+  written.forget_pages();
+  std::vector<std::byte> whole(size);
+  file.read(0, whole);
+  for (int turn = 0; turn < 8; ++turn) CHECK(read_all(false));
+  CHECK(reading.choice().chosen() == read_path::automatic);  // that was no word about the disk
+  for (int turn = 0; turn < 3; ++turn)
+    if (!read_all(true)) return;
+  CHECK(reading.choice().chosen() == read_path::automatic);  // direct, buffered, direct
+  REQUIRE(read_all(true));
+  CHECK(reading.choice().chosen() != read_path::automatic);
 }
