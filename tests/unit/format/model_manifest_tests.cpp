@@ -170,7 +170,7 @@ TEST_CASE("a tensor has the bytes of its shape") {
   CHECK(says(why(of_tensors(tensor("w", "Q4_0", "[31]", "0", "18"), "18")), "needs no whole number"));
   CHECK(bytes_of_shape(dtype::f32, {}) == 4);
   CHECK(bytes_of_shape(dtype::f4, std::vector<std::uint64_t>{3}) == std::nullopt);
-  CHECK(bytes_of_shape(dtype::f4, std::vector<std::uint64_t>{3, 2}) == 3);  // safetensors counts all elements
+  CHECK(bytes_of_shape(dtype::f4, std::vector<std::uint64_t>{2, 3}) == 3);  // safetensors counts all elements
   CHECK(bytes_of_shape(dtype::q4_0, std::vector<std::uint64_t>{2, 32}) == 36);
   CHECK(bytes_of_shape(dtype::q4_0, std::vector<std::uint64_t>{32, 2}) == std::nullopt);  // GGUF its rows
   CHECK(bytes_of_shape(dtype::f64, std::vector<std::uint64_t>{std::uint64_t{1} << 61}) == std::nullopt);
@@ -218,6 +218,7 @@ TEST_CASE("chunks are whole, in order, and of all tensors or none") {
   CHECK(says(why(with(chunk("23"))), "its chunks have 23 bytes in all, the tensor has 24"));
   CHECK(says(why(with(chunk("25"))), "chunks[0] passes the end of the tensor's 24 bytes"));
   CHECK(says(why(with(chunk("24") + "," + chunk("9007199254740992"))), "chunks[1] passes the end"));
+  CHECK(says(why(with(chunk("24") + "," + chunk("1"))), "chunks[1] passes the end"));
   CHECK(says(why(with(chunk("0") + "," + chunk("24"))), "chunks[0] is empty"));
   CHECK(says(why(with(chunk("24"))), "its only chunk has another digest than the tensor"));
   CHECK_NOTHROW(parse(with(chunk("24", some_digest))));

@@ -129,6 +129,10 @@ TEST_CASE("a piece asks for the parts of chunks that it needs, and the place say
   std::vector<std::byte> room(700);
   source.read(1, 600, room);
   CHECK(state->reads == std::vector<std::size_t>{2});  // 600 to 999 of one, 1000 to 1299 of the next
+  source.read(1, 1000, room);
+  CHECK(state->reads.back() == 1);  // from the beginning of the second
+  source.read(1, 300, room);
+  CHECK(state->reads.back() == 1);  // up to the end of the first
   larder::layer_cache layers{chunked_model{noted_chunks{state}, "m"}, larder::max_bytes{1_MiB}};
   state->reads.clear();
   layers.get(1);

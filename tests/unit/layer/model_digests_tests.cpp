@@ -317,6 +317,8 @@ TEST_CASE("GGUF files and directories of layers are verified likewise") {
   for (const char* name : {"l.0", "l.1", "raw.0"}) CHECK_NOTHROW(layers.get(name));
   CHECK(says(support::refusal_of([&] { layers.get("raw.1"); }), "raw.1.bin, offset 0"));
   CHECK(layers.stats().bytes_verified == 6 + 6 + 7);
+  fs::remove(folder / "split" / "raw.1.bin");
+  CHECK(says(support::refusal_of([&] { larder::layer_files{folder / "split"}.digests(); }), "it has 6 tensors, the model has 5"));
   write_file(folder / "split" / "raw.2.bin", "one more");
   CHECK(says(support::refusal_of([&] { larder::layer_files{folder / "split"}.digests(); }),
              "tensor \"raw.2.data\" of the model is not in it"));

@@ -121,6 +121,21 @@ TEST_CASE("a read that is given up waits for nobody who has not begun, and leave
   }
 }
 
+TEST_CASE("the reader waits at the end for a helper that is at work") {
+  large_layer layer;
+  worker_pool<> pool(1);
+  const std::vector<std::byte> whole = layer.memory;
+  for (int i = 0; i < 20; ++i) {
+    verification_behind check(layer.check(), layer.bytes(), pool);
+    for (std::size_t at = 0; at < whole.size(); at += 600'000) {
+      std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(at), 600'000,
+                  layer.memory.begin() + static_cast<std::ptrdiff_t>(at));
+      check.reached(at + 600'000);
+    }
+    CHECK_FALSE(check.finish().has_value());
+  }
+}
+
 TEST_CASE("a helper that begins while the reader is at it leaves it to him") {
   const large_layer layer;
   worker_pool<> pool(1);
