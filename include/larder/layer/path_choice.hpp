@@ -16,7 +16,8 @@ class path_choice {
   /// Bytes of each way that tell a disk's rate.
   static constexpr std::uint64_t enough = std::uint64_t{64} << 20U;
 
-  explicit path_choice(read_path::kind kind, std::uint64_t bytes_of_each = enough) noexcept : chosen_(kind), enough_(bytes_of_each) {}
+  explicit path_choice(read_path::kind kind, std::uint64_t bytes_of_each = enough) noexcept
+      : chosen_(kind), enough_(bytes_of_each) {}
 
   /// `buffered` or `direct`, for the next load.
   read_path::kind next() noexcept {
