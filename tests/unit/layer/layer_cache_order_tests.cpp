@@ -1,6 +1,7 @@
 #include "hand_source.hpp"
 
 #include <larder/layer/layer_cache.hpp>
+#include <larder/layer/planned_residency.hpp>
 #include <larder/layer/use_counts.hpp>
 
 #include <algorithm>
@@ -177,4 +178,26 @@ TEST_CASE("uses of long ago count less and less") {
   while (!counts.count(1)) {
   }
   CHECK(counts.counts() == std::vector<std::uint64_t>{32, 64});
+}
+
+TEST_CASE("a residency that is made anew for an empty cache has its slots free, and the plan that was") {
+  struct nothing_there {
+    larder::layers::occupancy look(std::size_t) const { return {}; }
+    void evict(std::size_t) {}
+    void count_extra_buffer() { ++extra; }
+    void forget_loads() {}
+    int extra = 0;
+  } host;
+  const auto all = layers_of_sizes(std::vector<std::uint64_t>(6, 64));
+  larder::layers::planned_residency before(all, {.bytes = 3 * 64}, 2);
+  std::vector<std::size_t> streamed;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (before.is_streamed(i)) streamed.push_back(i);
+  for (const std::size_t slot : {0U, 1U})
+    CHECK(before.make_room(streamed[slot], larder::layers::load_kind::demand, host) == larder::layers::room::granted);
+  CHECK(before.make_room(streamed[2], larder::layers::load_kind::demand, host) == larder::layers::room::uncached);
+  larder::layers::planned_residency after = before.renewed();
+  CHECK(after.plan().resident == before.plan().resident);
+  CHECK(after.make_room(streamed[2], larder::layers::load_kind::demand, host) == larder::layers::room::granted);
+  CHECK(host.extra == 1);
 }
