@@ -119,7 +119,6 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
     }
     block->used_ = size;
     block->layer_index_ = index;
-    block->begin_ = 0;
     block->is_stream_slot_ = is_stream_slot;
     block->home_ = shared_from_this();
     return block;

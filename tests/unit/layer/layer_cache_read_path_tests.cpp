@@ -4,6 +4,7 @@
 #include <larder/layer/layer_cache.hpp>
 #include <larder/layer/model_digests.hpp>
 #include <larder/layer/read_path.hpp>
+#include <larder/layer/readable_file.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -69,6 +70,7 @@ TEST_CASE("layers are whole by every path, streamed or resident, from the disk a
   const std::string content = model_bytes(two_runs());
   write_file(path, content);
   const std::size_t data = content.size() - count * layer_size;
+  const bool past_cache = larder::layers::readable_file(path).open_direct();  // not every file system can
   for (const read_path::kind kind : {read_path::automatic, read_path::buffered, read_path::direct})
     for (const std::uint64_t budget : {3 * layer_size, count * layer_size}) {
       CAPTURE(kind);
@@ -82,9 +84,10 @@ TEST_CASE("layers are whole by every path, streamed or resident, from the disk a
           CHECK(wrong_bytes(layer) == 0);
           // Past the page cache a layer's larger piece must lie in its page as it does in the file, to come without a copy.
           const auto at = reinterpret_cast<std::uintptr_t>(layer.data().data());
-          if (kind == read_path::direct)
+          const bool kept_by_page_cache = kind == read_path::automatic && budget != count * layer_size;
+          if (past_cache && (kind == read_path::direct || (kind == read_path::automatic && !kept_by_page_cache)))
             CHECK((at - data - layer.index() * first_size) % 4096 == 0);
-          else if (kind == read_path::buffered)
+          else
             CHECK(at % 4096 == 0);
         }
         CHECK(seen == count);
