@@ -7,6 +7,7 @@
 #include <larder/serve/entity_tag.hpp>
 #include <larder/serve/http_date.hpp>
 #include <larder/serve/metrics_text.hpp>
+#include <larder/serve/outgoing_answer.hpp>
 #include <larder/serve/request_buffer.hpp>
 #include <larder/serve/request_head.hpp>
 #include <larder/serve/requested_range.hpp>
@@ -30,9 +31,7 @@
 #include <string_view>
 #include <utility>
 
-#include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 namespace larder::serve {
 
@@ -70,7 +69,8 @@ class connection {
   }
   /// Does what can be done now. What throws ends the connection.
   outcome advance(clock::time_point now) {
-    for (;;) {
+    constexpr unsigned most = 64;
+    for (unsigned answers = 0;;) {
       switch (phase_) {
         case phase::reading:
           if (!read_head(now)) return over_ ? outcome::closed : outcome::waits;
@@ -82,7 +82,8 @@ class connection {
           const outcome sent = send(now);
           if (sent != outcome::closed || over_) return sent;
           finish_answer(now);
-          if (stopping_ && phase_ == phase::reading) return outcome::closed;
+          if (stopping_) return outcome::closed;  // what the system has of the answer still goes out
+          if (++answers == most) return outcome::again;
           break;
         }
         case phase::lingering:
@@ -261,9 +262,7 @@ class connection {
       fill_.reset();
       return;
     }
-    content_ = std::move(content);
-    at_ = part.first;
-    end_ = part.first + part.size;
+    out_.add(std::move(content), part.first, part.size);
   }
 
   void describe(const chunk_address& asked, condition_result met, std::string_view etag, const content_part& part,
@@ -313,16 +312,14 @@ class connection {
 
   response_head begin_head(int status) {
     server_.counts.add_answer(status);
-    out_.clear();
-    out_sent_ = 0;
-    response_head head(out_, status, date_.text(std::time(nullptr)));
+    response_head head(out_.begin(), status, date_.text(std::time(nullptr)));
     head.field("X-Content-Type-Options", "nosniff");
     if (!keeps_alive_) head.field("Connection", "close");
     return head;
   }
   void finish_text(response_head& head, std::string_view text) {
     head.end();
-    if (!head_only_) out_ += text;
+    if (!head_only_) head.text(text);
     phase_ = phase::sending;
   }
 
@@ -332,8 +329,8 @@ class connection {
   outcome send(clock::time_point now) {
     waiting_for_fill_ = false;
     for (std::uint64_t sent = 0;;) {
-      std::uint64_t ready = end_;
-      if (fill_ && at_ < end_) {
+      std::uint64_t ready = out_.end();
+      if (fill_ && out_.at() < out_.end()) {
         const chunk_fill::progress seen = fill_->look();
         if (seen.state == fill_state::failed) {
           server_.counts.add(server_counts::cut);
@@ -342,55 +339,31 @@ class connection {
         if (seen.state == fill_state::whole) {
           fill_.reset();
         } else {
-          ready = std::max(at_, std::min(seen.landed, end_ - 1));  // the last byte says that the rest was right
-          if (ready == at_ && out_sent_ == out_.size()) {
+          ready = std::max(out_.at(), std::min(seen.landed, out_.end() - 1));  // the last byte says that the rest was right
+          if (ready == out_.at() && out_.text_is_sent()) {
             if (!fill_->tell_when_changed(seen, listener_, token_)) continue;
             waiting_for_fill_ = true;
             return outcome::waits;
           }
         }
       }
-      if (out_sent_ == out_.size() && at_ == end_) return outcome::closed;
+      if (out_.is_sent()) return outcome::closed;
       if (!writable_) return outcome::waits;
       if (sent >= turn) return outcome::again;
-      const ssize_t n = put(ready);
-      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      const bool is_first = out_.nothing_is_sent();
+      const outgoing_answer::taken taken = out_.send(socket_.get(), ready);
+      if (taken.all < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         writable_ = false;
-      } else if (n <= 0) {  // the client is gone, or the file that is sent has shrunk
-        if (n == 0) server_.counts.add(server_counts::cut);
+      } else if (taken.all <= 0) {  // the client is gone, or the file that is sent has shrunk
+        if (taken.all == 0) server_.counts.add(server_counts::cut);
         return end();
       } else {
-        sent += static_cast<std::uint64_t>(n);
-        if (taken_ == 0 && out_sent_ == static_cast<std::size_t>(n)) since_ = now;
-        taken_ += static_cast<std::uint64_t>(n);
+        sent += static_cast<std::uint64_t>(taken.all);
+        taken_ += static_cast<std::uint64_t>(taken.all);
+        server_.counts.add(server_counts::body_bytes, taken.of_content);
+        if (is_first) since_ = now;
       }
     }
-  }
-  /// One call to the system: the rest of the head, with content behind it when that is in memory, or content.
-  ssize_t put(std::uint64_t ready) {
-    constexpr std::uint64_t most = std::uint64_t{1} << 20U;
-    const std::size_t head = out_.size() - out_sent_;
-    const std::size_t body = static_cast<std::size_t>(std::min(ready - at_, most));
-    ssize_t n = 0;
-    if (head == 0 && content_->file) {
-      auto from = static_cast<off_t>(at_);
-      n = storage::uninterrupted([&] { return ::sendfile(socket_.get(), content_->file.get(), &from, body); });
-    } else {
-      const bool is_in_memory = body != 0 && !content_->file;
-      std::array<iovec, 2> parts{iovec{out_.data() + out_sent_, head}, iovec{nullptr, 0}};
-      if (is_in_memory) parts[1] = {const_cast<std::byte*>(content_->content().data()) + at_, body};  // sendmsg only reads it
-      msghdr message{};
-      message.msg_iov = parts.data();
-      message.msg_iovlen = is_in_memory ? 2 : 1;
-      const int flags = MSG_NOSIGNAL | (body != 0 && !is_in_memory ? MSG_MORE : 0);
-      n = storage::uninterrupted([&] { return ::sendmsg(socket_.get(), &message, flags); });
-    }
-    if (n <= 0) return n;
-    const std::size_t of_head = std::min(static_cast<std::size_t>(n), head);
-    out_sent_ += of_head;
-    at_ += static_cast<std::uint64_t>(n) - of_head;
-    server_.counts.add(server_counts::body_bytes, static_cast<std::uint64_t>(n) - of_head);
-    return n;
   }
   outcome end() noexcept {
     over_ = true;
@@ -398,11 +371,8 @@ class connection {
   }
 
   void finish_answer(clock::time_point now) {
-    content_.reset();
-    fill_.reset();
-    at_ = end_ = 0;
     out_.clear();
-    out_sent_ = 0;
+    fill_.reset();
     taken_ = 0;
     since_ = now;
     answered_ = true;
@@ -437,12 +407,8 @@ class connection {
   clock::time_point since_;  // when the phase began, or the window of a slow reader
   request_buffer buffer_;
   head_scan scan_;
-  std::string out_;
-  std::size_t out_sent_ = 0;
-  std::shared_ptr<const chunk> content_;
+  outgoing_answer out_;
   std::shared_ptr<chunk_fill> fill_;
-  std::uint64_t at_ = 0;  // of the content: next byte to send
-  std::uint64_t end_ = 0;
   std::uint64_t taken_ = 0;  // by the client, in its window
   std::string_view came_from_;
   phase phase_ = phase::reading;

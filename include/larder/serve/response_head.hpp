@@ -84,6 +84,8 @@ class response_head {
     return *this;
   }
   void end() { out_ += "\r\n"; }
+  /// What follows the head.
+  void text(std::string_view content) { out_ += content; }
 
  private:
   void number(std::uint64_t value) {
