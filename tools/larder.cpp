@@ -1,6 +1,7 @@
 // The command `larder`: one subcommand per file <name>_command.cpp.
 
 #include "disk_command.hpp"
+#include "serve_command.hpp"
 #include "simulate_command.hpp"
 
 #include <larder/core/version.hpp>
@@ -16,11 +17,13 @@ int main(int count, char** arguments) {
   app.require_subcommand(1);
   app.footer("Exit codes: 0 done; 1 something could not be read or written; 2 wrong use");
   const std::function<int()> disk = tools::add_disk(app);
+  const std::function<int()> serve = tools::add_serve(app);
   const std::function<int()> simulate = tools::add_simulate(app);
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& stop) {
     return app.exit(stop) == 0 ? 0 : wrong_use;  // --help and --version stop here too
   }
+  if (app.got_subcommand("serve")) return serve();
   return app.got_subcommand("disk") ? disk() : simulate();
 }

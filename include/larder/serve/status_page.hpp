@@ -122,7 +122,7 @@ function plot(id, values, top, label, ink) {
     parts.push(drawn('line', {class: 'grid', x1: left, x2: w, y1: y(f * top), y2: y(f * top)}));
     parts.push(drawn('text', {x: left - 8, y: y(f * top) + 4, 'text-anchor': 'end'}, label(f * top)));
   }
-  for (const m of [5, 4, 3, 2, 1]) parts.push(drawn('text', {x: x(values.length - 1 - m * 60) + (m === 5 ? 0 : 0), y: h - 3, 'text-anchor': m === 5 ? 'start' : 'middle'}, '−' + m + ' min'));
+  for (const m of [5, 4, 3, 2, 1]) parts.push(drawn('text', {x: x(values.length - 1 - m * 60), y: h - 3, 'text-anchor': 'middle'}, '−' + m + ' min'));
   parts.push(drawn('text', {x: w - 2, y: h - 3, 'text-anchor': 'end'}, 'now'));
   let run = [];
   const close = () => {
