@@ -69,12 +69,16 @@ class head_scan {
 
 namespace request_rules {
 
+inline constexpr std::array<bool, 256> token_characters = [] {
+  std::array<bool, 256> is{};
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    is[static_cast<unsigned char>(c)] = true;
+  return is;
+}();
 constexpr bool is_token(std::string_view text) noexcept {
-  for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!letter && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
-  }
-  return !text.empty();
+  bool good = !text.empty();
+  for (const char c : text) good = good && token_characters[static_cast<unsigned char>(c)];
+  return good;
 }
 /// Equal but for the case of letters; `lower` has none in capitals.
 constexpr bool is_same_word(std::string_view text, std::string_view lower) noexcept {
@@ -86,11 +90,20 @@ constexpr bool is_same_word(std::string_view text, std::string_view lower) noexc
   return true;
 }
 constexpr bool is_field_text(std::string_view text) noexcept {
+  unsigned bad = 0;  // without branches, for the compiler to do many at once
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
+    bad |= static_cast<unsigned>(byte < 0x20) & static_cast<unsigned>(byte != '\t');
+    bad |= static_cast<unsigned>(byte == 0x7f);
   }
-  return true;
+  return bad == 0;
+}
+constexpr bool is_target_text(std::string_view text) noexcept {
+  unsigned bad = 0;
+  for (const char c : text)
+    bad |= static_cast<unsigned>(static_cast<unsigned char>(c) <= 0x20) |
+           static_cast<unsigned>(static_cast<unsigned char>(c) >= 0x7f);
+  return bad == 0;
 }
 constexpr std::string_view without_padding(std::string_view text) noexcept {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -130,9 +143,7 @@ inline int parse_head(std::string_view head, request_head& request) noexcept {
   if (first == std::string_view::npos || first == last) return 400;
   request = {line.substr(0, first), line.substr(first + 1, last - first - 1)};
   const std::string_view version = line.substr(last + 1);
-  if (!is_token(request.method) || request.target.empty()) return 400;
-  for (const char c : request.target)
-    if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) return 400;
+  if (!is_token(request.method) || request.target.empty() || !is_target_text(request.target)) return 400;
   if (!version.starts_with("HTTP/") || version.size() != 8) return 400;
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return 505;
   const bool is_newer = version == "HTTP/1.1";

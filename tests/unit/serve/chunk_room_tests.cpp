@@ -50,3 +50,13 @@ TEST_CASE("room that is given back ends a wait") {
   CHECK(room.wait_for(0, 30s));
   gives.join();
 }
+
+TEST_CASE("a claim may outlive its room") {
+  chunk_room::claim held;
+  {
+    chunk_room room(10);
+    held = room.take(10);
+  }
+  CHECK(held);
+  held = {};
+}

@@ -251,12 +251,14 @@ TEST_CASE("the shared tier is asked first and filled from the directory") {
   const std::string name = folder.add(content);
   folder.write("named", "x");
   memory_cache shared{larder::max_bytes{10_MB}};
-  serve::chunk_store first({.directory = folder.path(), .capacity = 1_MB, .tier = shared});
-  REQUIRE(ask(first, "c/" + name).content);
-  REQUIRE(ask(first, "c/named").content);
-  CHECK(support::eventually([&] { return shared.contains(name); }));
-  CHECK(shared.size() == 1);
-  CHECK(first.counts().tier_hits == 0);
+  {
+    serve::chunk_store first({.directory = folder.path(), .capacity = 1_MB, .tier = shared});
+    REQUIRE(ask(first, "c/" + name).content);
+    REQUIRE(ask(first, "c/named").content);
+    CHECK(support::eventually([&] { return shared.contains(name); }));
+    CHECK(shared.size() == 1);
+    CHECK(first.counts().tier_hits == 0);
+  }  // what the tier keeps of its memory stays
 
   serve::chunk_store second({.directory = empty.path(), .capacity = 1_MB, .tier = shared});
   CHECK(text_of(ask(second, "c/" + name).content) == content);
