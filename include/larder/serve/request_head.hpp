@@ -48,7 +48,6 @@ class head_scan {
       }
       if (found == line_ || bytes[found - 1] != '\r') return 400;  // a line ends with CR LF and not otherwise
       if (found == line_ + 1) {
-        if (lines_ == 0) return 400;
         end_ = known;
       } else if (++lines_ > limits.fields + 1) {
         return 431;
@@ -124,12 +123,10 @@ constexpr std::string_view take_element(std::string_view& list) noexcept {
   list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
   return element;
 }
-/// Whether a whole number is digits and fits; what is larger than can be is none.
+/// Whether a text is a whole number, digits and nothing else, that fits.
 inline bool read_number(std::string_view text, std::uint64_t& number) noexcept {
-  for (const char c : text)
-    if (c < '0' || c > '9') return false;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return !text.empty() && code == std::errc() && end == text.data() + text.size();
+  return code == std::errc() && end == text.data() + text.size();
 }
 
 }  // namespace request_rules

@@ -35,7 +35,7 @@ inline content_part choose_part(std::string_view range, std::uint64_t size) noex
   const content_part whole{content_part::kind::whole, 0, size};
   const content_part none{content_part::kind::none_such, 0, 0};
   constexpr std::string_view unit = "bytes=";
-  if (range.size() < unit.size() || !request_rules::is_same_word(range.substr(0, unit.size()), unit)) return whole;
+  if (!request_rules::is_same_word(range.substr(0, unit.size()), unit)) return whole;
   range = request_rules::without_padding(range.substr(unit.size()));
   const std::size_t dash = range.find('-');
   if (dash == std::string_view::npos) return whole;

@@ -27,6 +27,8 @@ TEST_CASE("conditions are met in their order") {
   request.if_match = "\"b\"";
   CHECK(serve::meet_conditions(request, "\"a\"") == condition_result::failed);
   CHECK(serve::meet_conditions(request, "\"b\"") == condition_result::go_on);
+  request.if_match = "W/\"b\"";
+  CHECK(serve::meet_conditions(request, "\"b\"") == condition_result::failed);
 }
 
 TEST_CASE("a range holds for the content that If-Range names") {

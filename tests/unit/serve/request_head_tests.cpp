@@ -73,6 +73,7 @@ TEST_CASE("who keeps a connection") {
   CHECK_FALSE(read("GET / HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n", 99).head.keeps_alive);
   CHECK_FALSE(read("GET / HTTP/1.1\r\nHost: x\r\nConnection: te ,\tclose\r\n\r\n", 99).head.keeps_alive);
   CHECK_FALSE(read("GET / HTTP/1.0\r\n\r\n", 99).head.keeps_alive);
+  CHECK(read("GET / HTTP/1.0\r\n\r\n", 99).refusal == 0);  // which needs no host
 }
 
 TEST_CASE("a body is known by its length") {
@@ -135,6 +136,10 @@ TEST_CASE("what two readers could read in two ways is refused") {
     CAPTURE(text);
     CHECK(refusal_of(text) == 400);
   }
+  CHECK(refusal_of("GET / HTTP/1.1\n") == 400);  // at once, not when the head would be whole
+  for (int c = 1; c < 0x20; ++c) CHECK(refusal_of(good + "X: a" + static_cast<char>(c) + "b\r\n\r\n") == (c == '\t' ? 0 : 400));
+  for (int c = 0x7f; c < 0x100; ++c)
+    CHECK(refusal_of(std::string("GET /") + static_cast<char>(c) + " HTTP/1.1\r\nHost: x\r\n\r\n") == 400);
 }
 
 TEST_CASE("a version that is not ours is said so") {
