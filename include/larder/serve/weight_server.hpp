@@ -9,6 +9,7 @@
 // HEAD, one Range, ETag with If-None-Match, If-Match and If-Range. Not encrypted: another machine is best reached through a proxy or a tunnel.
 
 #include <larder/core/error.hpp>
+#include <larder/core/units.hpp>  // sizes are said as 200_MB
 #include <larder/serve/listening_socket.hpp>
 #include <larder/serve/server_counts.hpp>
 #include <larder/serve/server_state.hpp>
@@ -57,6 +58,7 @@ class weight_server {
                      " is reached by other machines; set a token, or serve 127.0.0.1 behind a proxy that asks who it is");
     listening_ = serve::listening_socket::open(at, s.host, s.port);
     const std::size_t n = s.workers != 0 ? s.workers : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 8);
+    workers_.clear();  // of a start that failed
     for (std::size_t i = 0; i < n; ++i) workers_.push_back(std::make_unique<serve::worker>(*state_));
     try {
       for (std::size_t i = 0; i < n; ++i)
