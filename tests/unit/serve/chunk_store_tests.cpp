@@ -244,6 +244,20 @@ TEST_CASE("bytes that readers hold after an eviction are counted, and taken from
   CHECK_FALSE(again->file);
 }
 
+TEST_CASE("when not even an empty cache would have the room, nothing leaves") {
+  const serving::chunk_folder folder;
+  folder.write("large", serving::content_of(600'000));
+  folder.write("next", serving::content_of(500'000));
+  folder.write("small", serving::content_of(100'000));
+  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB});
+  const auto reader = ask(store, "c/large").content;
+  CHECK(ask(store, "c/next").content->file);  // the reader keeps what left for it
+  REQUIRE(ask(store, "c/small").content);
+  CHECK(ask(store, "c/next").content->file);
+  CHECK(keys_of(store) == "small ");
+  CHECK(store.stats().pinned_bytes == 600'000);
+}
+
 TEST_CASE("the shared tier is asked first and filled from the directory") {
   const serving::chunk_folder folder;
   const serving::chunk_folder empty;
