@@ -69,6 +69,7 @@ class LarderConan(ConanFile):
         if self.settings.os in ("Linux", "FreeBSD"):
             core.system_libs = ["pthread"]
         component("disk", "larder::disk", ["core"])
+        component("serve", "larder::serve", ["disk"])
         if self.options.json or self.options.http:
             component("json", "larder::json", ["core", "simdjson::simdjson"])
             component("layer", "larder::layer", ["disk", "json"])

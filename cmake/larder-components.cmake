@@ -1,7 +1,7 @@
 # The components of larder: what each needs from larder and from other packages. Read by the build and by the installed package,
 # so that both look for the same things in the same way. Works from CMake 3.16 on.
 
-set(larder_components core disk json http redis zstd layer presets testing)   # each after those that it needs
+set(larder_components core disk json http redis zstd layer presets serve testing)   # each after those that it needs
 
 set(larder_core_needs "")
 set(larder_disk_needs core)
@@ -11,6 +11,7 @@ set(larder_redis_needs core)
 set(larder_zstd_needs core)
 set(larder_layer_needs json disk)
 set(larder_presets_needs disk http)
+set(larder_serve_needs disk)
 set(larder_testing_needs core)
 
 set(larder_core_links xxHash::xxhash Threads::Threads)
@@ -21,6 +22,7 @@ set(larder_redis_links hiredis::hiredis)
 set(larder_zstd_links zstd::libzstd)
 set(larder_layer_links "")
 set(larder_presets_links "")
+set(larder_serve_links "")
 set(larder_testing_links Boost::headers)
 
 # Which headers belong to a component (regular expressions over paths under include/larder); the rest is the core's.
@@ -32,8 +34,9 @@ set(larder_redis_headers "^(remote|storage)/redis")
 set(larder_zstd_headers "^codec/zstd[.]hpp")
 set(larder_layer_headers "^layer/")
 set(larder_presets_headers "^presets[.]hpp")
+set(larder_serve_headers "^serve/")
 set(larder_testing_headers "^testing/")
-set(larder_core_headers "^(storage/value_range|format/(chunk_checksums|compressed_head|entry_frame|segment_)|remote/(blob_name|circuit|http|random_mark|range|secret|timing|transfer_watch|url)[.])")   # light ones in a heavier component's folder
+set(larder_core_headers "^(storage/value_range|format/(chunk_checksums|compressed_head|entry_frame|segment_)|remote/(base64|blob_name|circuit|http|random_mark|range|secret|timing|transfer_watch|url)[.])")   # light ones in a heavier component's folder
 
 # zstd::libzstd, the name that zstd gives from 1.5.6 on. Before that its package has others, and some systems have the library alone.
 macro(larder_find_zstd)

@@ -2,6 +2,7 @@
 
 #include "disk_command.hpp"
 #include "layers_command.hpp"
+#include "serve_command.hpp"
 #include "simulate_command.hpp"
 
 #include <larder/core/version.hpp>
@@ -18,6 +19,7 @@ int main(int count, char** arguments) {
   app.footer("Exit codes: 0 done; 1 something could not be read or written; 2 wrong use");
   const std::function<int()> disk = tools::add_disk(app);
   const std::function<int()> layers = tools::add_layers(app);
+  const std::function<int()> serve = tools::add_serve(app);
   const std::function<int()> simulate = tools::add_simulate(app);
   try {
     app.parse(count, arguments);
@@ -25,5 +27,6 @@ int main(int count, char** arguments) {
     return app.exit(stop) == 0 ? 0 : wrong_use;  // --help and --version stop here too
   }
   if (app.got_subcommand("disk")) return disk();
-  return app.got_subcommand("layers") ? layers() : simulate();
+  if (app.got_subcommand("layers")) return layers();
+  return app.got_subcommand("serve") ? serve() : simulate();
 }

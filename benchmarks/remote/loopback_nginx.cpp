@@ -32,12 +32,12 @@ int listening_socket(std::uint16_t& port) {
   return fd;
 }
 
-void write_settings(const std::string& folder, std::uint16_t port) {
+void write_settings(const std::string& folder, std::uint16_t port, const std::string& directives) {
   std::ofstream conf(folder + "/nginx.conf");
   conf << "daemon off; worker_processes 1; " << (::geteuid() == 0 ? "user root; " : "") << "pid " << folder << "/pid; error_log "
        << folder << "/error.log;\n"
        << "events { worker_connections 256; }\n"
-       << "http { access_log off; sendfile on; tcp_nodelay on; keepalive_requests 100000000;";
+       << "http { access_log off; sendfile on; tcp_nodelay on; keepalive_requests 100000000; " << directives;
   for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
     conf << " " << kind << "_temp_path " << folder << "/" << kind << ";";
   conf << "\nserver { listen 127.0.0.1:" << port << "; root " << folder << "/files; client_max_body_size 0;"
@@ -49,10 +49,10 @@ void write_settings(const std::string& folder, std::uint16_t port) {
 
 bool loopback_nginx::installed() { return ::access(program, X_OK) == 0; }
 
-loopback_nginx::loopback_nginx(const std::filesystem::path& folder) {
+loopback_nginx::loopback_nginx(const std::filesystem::path& folder, const std::string& directives) {
   std::filesystem::create_directories(folder / "files");
   const int socket = listening_socket(port_);
-  write_settings(folder.string(), port_);
+  write_settings(folder.string(), port_, directives);
   const std::string inherited = "NGINX=" + std::to_string(socket) + ";";
   const std::string conf = folder / "nginx.conf";
   const std::string log = folder / "output.log";

@@ -1,0 +1,380 @@
+#pragma once
+
+// What clients ask for, from memory when it is there: a cache in exact order of last use, bounded by bytes, and one fill per chunk that is
+// not in it. Memory is bounded in all: what fills are reading and what slow readers still hold of evicted chunks is taken from the cache's
+// room. What finds no room, or is larger than the cache, is sent from its file and evicts nothing.
+
+#include <larder/cache.hpp>
+#include <larder/core/digest.hpp>
+#include <larder/core/error.hpp>
+#include <larder/core/stats.hpp>
+#include <larder/eviction/lru.hpp>
+#include <larder/limit/max_entries.hpp>
+#include <larder/limit/max_weight.hpp>
+#include <larder/limit/weigher.hpp>
+#include <larder/serve/chunk.hpp>
+#include <larder/serve/chunk_address.hpp>
+#include <larder/serve/chunk_directory.hpp>
+#include <larder/serve/chunk_fill.hpp>
+#include <larder/serve/chunk_memory.hpp>
+#include <larder/serve/chunk_room.hpp>
+#include <larder/serve/chunk_tier.hpp>
+#include <larder/storage/posix_file.hpp>
+#include <larder/sync/sharded.hpp>
+#include <larder/sync/worker_pool.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace larder::serve {
+
+/// What has become of look-ups that memory did not answer.
+struct fill_counts {
+  std::uint64_t loads = 0;        ///< fills that ended well
+  std::uint64_t joined = 0;       ///< requests that read what another's fill brought
+  std::uint64_t tier_hits = 0;    ///< fills that the shared tier answered
+  std::uint64_t store_reads = 0;  ///< fills that read the directory
+  std::uint64_t bypassed = 0;     ///< of those, the ones that were sent from their file for want of room
+  std::uint64_t damaged = 0;      ///< contents that are not what their name says
+  std::uint64_t failures = 0;     ///< fills that could not be read
+  std::uint64_t nanoseconds = 0;  ///< spent in fills
+};
+
+class chunk_store {
+ public:
+  struct settings {
+    std::string directory;
+    std::uint64_t capacity = 0;
+    std::size_t fill_threads = 4;
+    chunk_tier tier{};
+    std::uint64_t largest_for_tier = std::uint64_t{64} << 20U;
+  };
+  /// A chunk that is there, or a fill on its way.
+  struct found {
+    std::shared_ptr<const chunk> content{};
+    std::shared_ptr<chunk_fill> fill{};
+    bool joined = false;
+  };
+  /// A chunk that is in memory, as a list of them shows it.
+  struct entry {
+    std::string key;
+    std::uint64_t size = 0;
+    std::uint64_t uses = 0;
+  };
+
+  explicit chunk_store(settings given)
+      : settings_(std::move(given)),
+        directory_(settings_.directory),
+        room_(settings_.capacity),
+        cache_(lru{}, max_weight{settings_.capacity}, weigher{payload{}}),
+        verified_(lru{}, max_entries{4096}),
+        pool_(settings_.fill_threads) {}
+  chunk_store(const chunk_store&) = delete;
+  chunk_store& operator=(const chunk_store&) = delete;
+  ~chunk_store() { stop(); }
+
+  /// Fills that run end soon, those that wait never begin.
+  void stop() noexcept { stopping_.store(true, std::memory_order_relaxed); }
+
+  /// What answers a request for the content. May throw `larder::error` when the directory fails.
+  found find(const chunk_address& asked) {
+    if (!asked.content) drop_if_changed(asked);
+    if (std::optional<held> there = cache_.get(asked.key)) return {std::move(*there)};
+    const std::lock_guard lock(flights_mutex_);
+    if (const auto at = flights_.find(std::string(asked.key)); at != flights_.end()) {
+      count(counts_.joined);
+      return {nullptr, at->second, true};
+    }
+    if (std::optional<held> there = cache_.peek(asked.key)) {  // its fill ended in between
+      count(counts_.joined);
+      return {std::move(*there), nullptr, true};
+    }
+    auto fill = std::make_shared<chunk_fill>();
+    std::string key(asked.key);
+    pool_.post([this, key, fill] { run(key, *fill); });
+    flights_.emplace(std::move(key), fill);
+    return {nullptr, std::move(fill)};
+  }
+
+  /// Size and tag of the content without reading it; nothing when neither memory nor the directory has it. May throw `larder::error`.
+  struct outline {
+    std::uint64_t size;
+    std::string etag;
+  };
+  std::optional<outline> look_at(const chunk_address& asked) {
+    if (asked.content)
+      if (const std::optional<held> there = cache_.peek(asked.key)) return outline{(*there)->size, (*there)->etag};
+    const std::optional<file_stamp> stamp = directory_.look_at(asked);
+    if (!stamp) return std::nullopt;
+    return outline{stamp->size, asked.content ? digest_tag(asked.name()) : stamp_tag(*stamp)};
+  }
+
+  /// The cache's own counters, with those of the fills where they belong.
+  cache_stats stats() const {
+    cache_stats now = cache_.stats();
+    const fill_counts fills = counts();
+    now.stored_bytes = now.logical_bytes = cache_.weight();
+    now.loads = fills.loads;
+    now.load_failures = fills.failures + fills.damaged;
+    now.joined = fills.joined;
+    now.load_time = std::chrono::nanoseconds(fills.nanoseconds);
+    now.errors[error_cause::corruption] += fills.damaged;
+    now.errors[error_cause::io] += fills.failures;
+    const std::uint64_t owned = now.stored_bytes + filling_.load(std::memory_order_relaxed);
+    const std::uint64_t taken = room_.taken();
+    now.pinned_bytes = taken > owned ? taken - owned : 0;
+    return now;
+  }
+  fill_counts counts() const noexcept {
+    fill_counts now;
+    const auto copy = [](std::uint64_t& to, const std::atomic<std::uint64_t>& from) {
+      to = from.load(std::memory_order_relaxed);
+    };
+    copy(now.loads, counts_.loads);
+    copy(now.joined, counts_.joined);
+    copy(now.tier_hits, counts_.tier_hits);
+    copy(now.store_reads, counts_.store_reads);
+    copy(now.bypassed, counts_.bypassed);
+    copy(now.damaged, counts_.damaged);
+    copy(now.failures, counts_.failures);
+    copy(now.nanoseconds, counts_.nanoseconds);
+    return now;
+  }
+  std::uint64_t capacity() const noexcept { return settings_.capacity; }
+  std::uint64_t entries() const noexcept { return cache_.size(); }
+  /// Bytes that chunks take in memory, whoever holds them.
+  std::uint64_t memory_in_use() const { return room_.taken(); }
+
+  /// The chunks in memory that began the most answers, most first.
+  std::vector<entry> most_used(std::size_t most) {
+    constexpr std::size_t looked_at = 20'000;
+    std::vector<entry> all;
+    cache_.for_each([&](const std::string& key, std::uint64_t size, duration) {
+      if (all.size() < looked_at) all.push_back({key, size, 0});
+    });
+    for (entry& e : all)
+      if (const std::optional<held> there = cache_.peek(e.key)) e.uses = (*there)->uses.load(std::memory_order_relaxed);
+    const auto more = [](const entry& a, const entry& b) { return a.uses != b.uses ? a.uses > b.uses : a.key < b.key; };
+    most = std::min(most, all.size());
+    std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(most), all.end(), more);
+    all.resize(most);
+    return all;
+  }
+
+ private:
+  using held = std::shared_ptr<const chunk>;
+  struct payload {
+    std::uint64_t operator()(const std::string&, const held& value) const noexcept { return value->size; }
+  };
+  using cache_type = cache<std::string, held, lru, max_weight, weigher<payload>, sharded<1>>;
+  static constexpr std::size_t piece = std::size_t{256} << 10U;
+
+  static void count(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
+    counter.fetch_add(n, std::memory_order_relaxed);
+  }
+
+  /// A name that says nothing of its content is asked for again in the directory each time.
+  void drop_if_changed(const chunk_address& asked) {
+    const std::optional<held> there = cache_.peek(asked.key);
+    if (!there) return;
+    const std::optional<file_stamp> stamp = directory_.look_at(asked);
+    if (!stamp || *stamp != (*there)->stamp) cache_.erase(asked.key);
+  }
+
+  void run(const std::string& key, chunk_fill& fill) noexcept {
+    const auto began = std::chrono::steady_clock::now();
+    fill_failure why = fill_failure::none;
+    try {
+      why = stopping_.load(std::memory_order_relaxed) ? fill_failure::unreadable : load(key, fill);
+    } catch (...) {
+      why = fill_failure::unreadable;
+    }
+    const auto took = std::chrono::steady_clock::now() - began;
+    count(counts_.nanoseconds, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(took).count()));
+    if (why == fill_failure::none) count(counts_.loads);
+    if (why == fill_failure::damaged) count(counts_.damaged);
+    if (why == fill_failure::unreadable) count(counts_.failures);
+    const held content = why == fill_failure::none ? fill.look().content : nullptr;
+    {
+      const std::lock_guard lock(flights_mutex_);
+      flights_.erase(key);
+    }
+    why == fill_failure::none ? fill.finish() : fill.fail(why);
+    if (content) share(key, content);
+  }
+
+  /// Begins the fill, brings its bytes, and puts the chunk into the cache if it has its room there.
+  fill_failure load(const std::string& key, chunk_fill& fill) {
+    chunk_address asked{key, key.starts_with("m/"), {}};
+    if (!asked.manifest) asked.content = digest::parse(asked.name());
+    if (asked.content && settings_.tier) {
+      std::optional<bytes> shared = settings_.tier.get(asked.name());
+      if (shared && digest_of(shared->span()) == *asked.content) {
+        count(counts_.tier_hits);
+        keep_from_tier(asked, std::move(*shared), fill);
+        return fill_failure::none;
+      }
+      if (shared) count(counts_.damaged);
+    }
+    std::optional<chunk_file> source = directory_.open(asked);
+    if (!source) return fill_failure::absent;
+    count(counts_.store_reads);
+    auto made = std::make_shared<chunk>();
+    made->size = source->stamp.size;
+    made->stamp = source->stamp;
+    made->etag = asked.content ? digest_tag(asked.name()) : stamp_tag(source->stamp);
+    return read(asked, std::move(*source), std::move(made), fill);
+  }
+
+  void keep_from_tier(const chunk_address& asked, bytes content, chunk_fill& fill) {
+    auto made = std::make_shared<chunk>();
+    made->size = content.size();
+    made->etag = digest_tag(asked.name());
+    chunk_room::claim room = make_room(made->size);
+    const bool has_room = static_cast<bool>(room);
+    made->room = has_room ? std::move(room) : room_.count(made->size);
+    made->received = std::move(content);
+    fill.begin(made);
+    if (has_room) keep(asked, std::move(made));
+  }
+
+  /// The bytes go out while the rest is read, to memory or, without room, only past the digest.
+  fill_failure read(const chunk_address& asked, chunk_file source, std::shared_ptr<chunk> made, chunk_fill& fill) {
+    made->room = make_room(made->size);
+    const bool has_room = static_cast<bool>(made->room);
+    const in_flight counted(filling_, has_room ? made->size : 0);
+    if (has_room) {
+      made->memory = chunk_memory(static_cast<std::size_t>(made->size));
+    } else {
+      count(counts_.bypassed);
+      made->file = std::move(source.file);
+    }
+    const storage::file_descriptor& input = has_room ? source.file : made->file;
+    fill.begin(made);
+    if (has_room) {
+      if (const fill_failure why = bring(asked, input, made->memory.span(), fill); why != fill_failure::none) return why;
+    } else if (asked.content && verified_.get(asked.key) != made->stamp) {
+      if (const fill_failure why = look_over(*asked.content, input, made->size, fill); why != fill_failure::none) return why;
+    }
+    if (!is_unchanged(input, made->stamp)) return fill_failure::unreadable;
+    if (has_room)
+      keep(asked, std::move(made));
+    else if (asked.content)
+      verified_.put(asked.key, made->stamp);
+    return fill_failure::none;
+  }
+  fill_failure bring(const chunk_address& asked, const storage::file_descriptor& input, std::span<std::byte> room,
+                     chunk_fill& fill) const {
+    digest_stream sum;
+    for (std::size_t at = 0; at < room.size();) {
+      const std::span<std::byte> part = room.subspan(at, std::min(piece, room.size() - at));
+      if (stopping_.load(std::memory_order_relaxed) ||
+          storage::read_at(input, part.data(), part.size(), at, "a chunk") != part.size())
+        return fill_failure::unreadable;
+      if (asked.content) sum.update(part);
+      at += part.size();
+      if (at < room.size()) fill.land(at);
+    }
+    return asked.content && sum.finish() != *asked.content ? fill_failure::damaged : fill_failure::none;
+  }
+  fill_failure look_over(const digest& expected, const storage::file_descriptor& input, std::uint64_t size,
+                         chunk_fill& fill) const {
+    digest_stream sum;
+    const auto buffer = std::make_unique_for_overwrite<std::byte[]>(piece);
+    for (std::uint64_t at = 0; at < size;) {
+      const std::span<std::byte> part(buffer.get(), static_cast<std::size_t>(std::min<std::uint64_t>(piece, size - at)));
+      if (stopping_.load(std::memory_order_relaxed) ||
+          storage::read_at(input, part.data(), part.size(), at, "a chunk") != part.size())
+        return fill_failure::unreadable;
+      sum.update(part);
+      at += part.size();
+      if (at < size) fill.land(at);
+    }
+    return sum.finish() != expected ? fill_failure::damaged : fill_failure::none;
+  }
+
+  static bool is_unchanged(const storage::file_descriptor& file, const file_stamp& stamp) {
+    const std::optional<file_stamp> now = chunk_directory::stamp_of(file);
+    return now && now->size == stamp.size && now->modified == stamp.modified;  // a link more or another owner changes nothing
+  }
+
+  void keep(const chunk_address& asked, held made) {
+    const std::lock_guard lock(making_room_);  // no other limit for a moment
+    cache_.put(asked.key, std::move(made));
+  }
+
+  /// After the waiting clients have been told: nobody waits for the tier.
+  void share(const std::string& key, const held& content) noexcept {
+    const std::string_view name = std::string_view(key).substr(2);
+    const bool is_from_tier = content->stamp == file_stamp{};
+    if (!settings_.tier || is_from_tier || key.starts_with("m/") || content->file || content->size > settings_.largest_for_tier)
+      return;
+    if (!digest::parse(name)) return;
+    try {
+      const std::span<const std::byte> all = content->content();
+      settings_.tier.put(name, bytes::adopt(content, all.data(), all.size()));
+    } catch (...) {
+      count(counts_.failures);
+    }
+  }
+
+  /// Bytes for a fill. The least recently used chunks leave for it, one after the other and no more than must. One that leaves while a client
+  /// is at its last bytes is waited for, or two clients in turn would cost the cache a chunk more than one does; one that stays in the hands
+  /// of a slow reader is not. Empty when not even an empty cache would leave the room: then nothing is evicted.
+  chunk_room::claim make_room(std::uint64_t size) {
+    constexpr std::chrono::milliseconds patience{20};
+    const std::lock_guard lock(making_room_);
+    for (;;) {
+      if (chunk_room::claim room = room_.take(size)) return room;
+      const std::uint64_t taken = room_.taken();
+      const std::uint64_t cached = cache_.weight();
+      if (size > settings_.capacity || cached == 0 || taken - std::min(taken, cached) > settings_.capacity - size) return {};
+      cache_.set_capacity(cached - 1);
+      cache_.set_capacity(settings_.capacity);
+      const std::uint64_t freed = cached - std::min(cached, cache_.weight());
+      room_.wait_for(taken - std::min(taken, freed), patience);
+    }
+  }
+
+  struct in_flight {
+    in_flight(std::atomic<std::uint64_t>& sum, std::uint64_t size) noexcept : sum_(sum), size_(size) {
+      sum_.fetch_add(size_, std::memory_order_relaxed);
+    }
+    in_flight(const in_flight&) = delete;
+    in_flight& operator=(const in_flight&) = delete;
+    ~in_flight() { sum_.fetch_sub(size_, std::memory_order_relaxed); }
+    std::atomic<std::uint64_t>& sum_;
+    std::uint64_t size_;
+  };
+  struct {
+    std::atomic<std::uint64_t> loads{0}, joined{0}, tier_hits{0}, store_reads{0}, bypassed{0}, damaged{0}, failures{0},
+        nanoseconds{0};
+  } counts_;
+
+  const settings settings_;
+  const chunk_directory directory_;
+  chunk_room room_;
+  std::atomic<std::uint64_t> filling_{0};
+  std::atomic<bool> stopping_{false};
+  std::mutex making_room_;
+  cache_type cache_;                                           // after what its chunks are made of
+  cache<std::string, file_stamp, lru, max_entries> verified_;  // files that were right, too large to keep
+  std::mutex flights_mutex_;
+  std::unordered_map<std::string, std::shared_ptr<chunk_fill>> flights_;
+  sync::worker_pool<> pool_;  // last: its threads end first
+};
+
+}  // namespace larder::serve

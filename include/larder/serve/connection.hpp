@@ -1,0 +1,426 @@
+#pragma once
+
+#include <larder/core/error.hpp>
+#include <larder/serve/chunk.hpp>
+#include <larder/serve/chunk_address.hpp>
+#include <larder/serve/chunk_fill.hpp>
+#include <larder/serve/entity_tag.hpp>
+#include <larder/serve/http_date.hpp>
+#include <larder/serve/metrics_text.hpp>
+#include <larder/serve/outgoing_answer.hpp>
+#include <larder/serve/request_buffer.hpp>
+#include <larder/serve/request_head.hpp>
+#include <larder/serve/requested_range.hpp>
+#include <larder/serve/response_head.hpp>
+#include <larder/serve/server_counts.hpp>
+#include <larder/serve/server_state.hpp>
+#include <larder/serve/status_json.hpp>
+#include <larder/serve/status_page.hpp>
+#include <larder/storage/posix_file.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <sys/socket.h>
+
+namespace larder::serve {
+
+/// A client's connection: reads requests, answers one after the other, and never waits. It holds 4 to 40 KiB, and a reference to the chunk
+/// that it sends. For one thread, which calls `advance` when the socket or a fill has something new.
+class connection {
+ public:
+  using clock = std::chrono::steady_clock;
+  enum class outcome : std::uint8_t {
+    waits,   ///< for the socket, or for a fill
+    again,   ///< there is more to do, but it is others' turn
+    closed,  ///< it is over
+  };
+
+  connection(storage::file_descriptor socket, server_state& server, http_date& date, fill_listener& listener, std::uint64_t token,
+             clock::time_point now)
+      : socket_(std::move(socket)), server_(server), date_(date), listener_(listener), token_(token), since_(now) {}
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+  ~connection() { server_.counts.add(server_counts::closed); }
+
+  int socket() const noexcept { return socket_.get(); }
+  std::uint64_t token() const noexcept { return token_; }
+
+  /// Says that the server is full, and closes.
+  void turn_away() {
+    server_.counts.add(server_counts::refused);
+    refuse(503);
+  }
+  /// The socket has become readable or writable, as epoll says once; or the client will say no more.
+  void note(bool readable, bool writable, bool ended) noexcept {
+    ended_ = ended_ || ended;
+    readable_ = readable_ || readable || ended_;
+    writable_ = writable_ || writable;
+  }
+  /// Does what can be done now. What throws ends the connection.
+  outcome advance(clock::time_point now) {
+    constexpr unsigned most = 64;
+    for (unsigned answers = 0;;) {
+      switch (phase_) {
+        case phase::reading:
+          if (!read_head(now)) return over_ ? outcome::closed : outcome::waits;
+          break;
+        case phase::opening:
+          if (!see_fill()) return outcome::waits;
+          break;
+        case phase::sending: {
+          const outcome sent = send(now);
+          if (sent != outcome::closed || over_) return sent;
+          finish_answer(now);
+          if (stopping_) return outcome::closed;  // what the system has of the answer still goes out
+          if (++answers == most) return outcome::again;
+          break;
+        }
+        case phase::lingering:
+          return linger() ? outcome::waits : outcome::closed;
+      }
+    }
+  }
+
+  /// `closed` when its time is over, `again` when there is a last word for a client that was too slow to ask.
+  outcome check_time(clock::time_point now) {
+    const weight_server_settings& s = server_.settings;
+    const auto waited = now - since_;
+    switch (phase_) {
+      case phase::reading: {
+        const bool is_idle = buffer_.empty() && answered_;
+        if (waited < (is_idle ? s.idle_timeout : s.header_timeout)) return outcome::waits;
+        server_.counts.add(server_counts::timed_out);
+        if (buffer_.empty()) return outcome::closed;
+        since_ = now;
+        refuse(408);
+        return outcome::again;
+      }
+      case phase::opening:
+        since_ = now;
+        return outcome::waits;  // that is not the client's fault, nor is the next
+      case phase::sending: {
+        if (waiting_for_fill_) {
+          since_ = now;
+          taken_ = 0;
+        }
+        if (now - since_ < s.drain_window) return outcome::waits;
+        const double needed = static_cast<double>(s.slowest_reader) * std::chrono::duration<double>(now - since_).count();
+        const bool is_slow = static_cast<double>(taken_) < needed || taken_ == 0;
+        since_ = now;
+        taken_ = 0;
+        if (is_slow) server_.counts.add(server_counts::too_slow);
+        return is_slow ? outcome::closed : outcome::waits;
+      }
+      case phase::lingering:
+        return waited >= lingers ? outcome::closed : outcome::waits;
+    }
+    return outcome::closed;
+  }
+  /// The server ends: true when nothing is on its way here; else the connection ends with its answer.
+  bool stop() noexcept {
+    stopping_ = true;
+    keeps_alive_ = false;
+    return phase_ == phase::reading || phase_ == phase::lingering;
+  }
+
+ private:
+  enum class phase : std::uint8_t {
+    reading,    ///< a request's head
+    opening,    ///< the request is known, its chunk is not
+    sending,    ///< an answer
+    lingering,  ///< all is said; the client still has to take it
+  };
+  static constexpr std::uint64_t turn = std::uint64_t{4} << 20U;  // bytes that are sent before it is others' turn
+  static constexpr std::chrono::seconds lingers{2};
+
+  // ---------------------------------------------------------------------------------------------- reading
+
+  /// True when a request, or the refusal of one, is there to be answered.
+  bool read_head(clock::time_point now) {
+    for (;;) {
+      if (const int refusal = scan_.read(buffer_.text(), server_.settings.request); refusal != 0) return refuse(refusal), true;
+      if (scan_.end() != 0) {
+        answer(buffer_.text().substr(0, scan_.end()));
+        since_ = now;
+        return true;
+      }
+      if (!readable_) return false;
+      const bool was_empty = buffer_.empty();
+      const std::span<char> room = buffer_.room(server_.settings.request.head + 1);
+      const ssize_t got = storage::uninterrupted([&] { return ::recv(socket_.get(), room.data(), room.size(), 0); });
+      if (got > 0) {
+        if (was_empty && answered_) since_ = now;
+        buffer_.add(static_cast<std::size_t>(got));
+        if (static_cast<std::size_t>(got) < room.size()) readable_ = ended_;  // what comes later is told again
+      } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
+        over_ = true;
+        return false;
+      } else {
+        readable_ = false;
+      }
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------- answering
+
+  void answer(std::string_view head) {
+    request_head request;
+    if (const int refusal = parse_head(head, request); refusal != 0) return refuse(refusal);
+    head_only_ = request.method == "HEAD";
+    keeps_alive_ = request.keeps_alive && !stopping_;
+    if (request.has_body) keeps_alive_ = false;
+    if (!head_only_ && request.method != "GET") return refuse(405);
+    if (request.has_body) return refuse(400);
+    std::string_view target = request.target.substr(0, request.target.find('?'));
+    if (target == "/healthz") return say(200, "text/plain; charset=utf-8", "ok\n");
+    if (!server_.access.admits(request.authorization)) return refuse(401);
+    try {
+      if (target == "/") return say(200, "text/html; charset=utf-8", std::string(status_page));
+      if (target == "/metrics") return say(200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(server_));
+      if (target == "/status.json") return say(200, "application/json", status_json(server_));
+      const std::optional<chunk_address> asked = parse_chunk_target(target);
+      if (!asked) return refuse(is_path(target) ? 404 : 400);
+      answer_chunk(request, *asked);
+    } catch (const error&) {  // the directory cannot be read
+      refuse(500);
+    }
+  }
+
+  /// Whether a target is made of safe names, or could be.
+  static bool is_path(std::string_view target) noexcept {
+    if (!target.starts_with('/')) return false;
+    while (!target.empty()) {
+      target.remove_prefix(1);
+      const std::string_view part = target.substr(0, target.find('/'));
+      if (!is_chunk_name(part) && !(part.empty() && target.empty())) return false;
+      target.remove_prefix(part.size());
+    }
+    return true;
+  }
+
+  void answer_chunk(const request_head& request, const chunk_address& asked) {
+    if (head_only_ || !request.if_none_match.empty()) {
+      const std::optional<chunk_store::outline> seen = server_.store.look_at(asked);
+      if (seen) {
+        const condition_result met = meet_conditions(request, seen->etag);
+        if (head_only_ || met == condition_result::not_modified) {
+          describe(asked, met, seen->etag, {content_part::kind::whole, 0, seen->size}, seen->size, {});
+          return;
+        }
+      } else if (!asked.content || !server_.settings.tier) {
+        return refuse(404);
+      }
+    }
+    chunk_store::found found = server_.store.find(asked);
+    came_from_ = found.content ? (found.joined ? "joined" : "hit") : (found.joined ? "joined" : "miss");
+    if (found.content) return begin(request, asked, std::move(found.content));
+    fill_ = std::move(found.fill);
+    phase_ = phase::opening;
+  }
+
+  /// Of a chunk that was not in memory: true when it is known now.
+  bool see_fill() {
+    for (;;) {
+      const chunk_fill::progress seen = fill_->look();
+      if (seen.state == fill_state::opening) {
+        if (fill_->tell_when_changed(seen, listener_, token_)) return false;
+        continue;
+      }
+      if (seen.state == fill_state::failed) {
+        fill_.reset();
+        refuse(seen.failure == fill_failure::absent ? 404 : 500);
+        return true;
+      }
+      if (seen.state == fill_state::whole) fill_.reset();
+      request_head request;
+      parse_head(buffer_.text().substr(0, scan_.end()), request);
+      begin(request, *parse_chunk_target(request.target.substr(0, request.target.find('?'))), seen.content);
+      return true;
+    }
+  }
+
+  /// Says what the conditions and the range leave of a chunk.
+  void begin(const request_head& request, const chunk_address& asked, std::shared_ptr<const chunk> content) {
+    content->uses.fetch_add(1, std::memory_order_relaxed);
+    const condition_result met = meet_conditions(request, content->etag);
+    const content_part part = range_holds(request, content->etag) ? choose_part(request.range, content->size)
+                                                                  : content_part{content_part::kind::whole, 0, content->size};
+    describe(asked, met, content->etag, part, content->size, came_from_);
+    const bool has_body = met == condition_result::go_on && !head_only_ && part.what != content_part::kind::none_such;
+    if (!has_body || part.size == 0) {
+      fill_.reset();
+      return;
+    }
+    out_.add(std::move(content), part.first, part.size);
+  }
+
+  void describe(const chunk_address& asked, condition_result met, std::string_view etag, const content_part& part,
+                std::uint64_t size, std::string_view came_from) {
+    int status = part.what == content_part::kind::part ? 206 : part.what == content_part::kind::none_such ? 416 : 200;
+    if (met == condition_result::not_modified) status = 304;
+    if (met == condition_result::failed) status = 412;
+    response_head head = begin_head(status);
+    head.field("ETag", etag);
+    head.field("Cache-Control", asked.content ? "public, max-age=31536000, immutable" : "no-cache");
+    if (status != 304) {
+      const bool carries = status == 200 || status == 206;
+      if (carries)
+        head.field("Content-Type", asked.manifest ? "application/json" : "application/octet-stream")
+            .field("Accept-Ranges", "bytes");
+      head.field("Content-Length", carries ? part.size : 0);
+    }
+    if (status == 206) head.content_range(part.first, part.size, size);
+    if (status == 416) head.no_content_range(size);
+    if (!came_from.empty()) head.field("X-Cache", came_from);
+    head.end();
+    phase_ = phase::sending;
+  }
+
+  /// A text of this server's own.
+  void say(int status, std::string_view type, std::string_view text) {
+    response_head head = begin_head(status);
+    head.field("Content-Type", type).field("Content-Length", text.size()).field("Cache-Control", "no-store");
+    if (type.starts_with("text/html"))
+      head.field("Content-Security-Policy",
+                 "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors "
+                 "'none'");
+    finish_text(head, text);
+  }
+  /// The request is refused, with nothing of it repeated; what could be misread after it is not read.
+  void refuse(int status) {
+    if (status != 404 && status != 401) keeps_alive_ = false;
+    response_head head = begin_head(status);
+    if (status == 405) head.field("Allow", "GET, HEAD");
+    if (status == 401)
+      head.field("WWW-Authenticate", "Basic realm=\"larder\", charset=\"UTF-8\"").field("WWW-Authenticate", "Bearer");
+    if (status == 503) head.field("Retry-After", "1");
+    const std::string text = std::to_string(status) + ' ' + std::string(reason_of(status)) + '\n';
+    head.field("Content-Type", "text/plain; charset=utf-8").field("Content-Length", text.size());
+    finish_text(head, text);
+  }
+
+  response_head begin_head(int status) {
+    server_.counts.add_answer(status);
+    response_head head(out_.begin(), status, date_.text(std::time(nullptr)));
+    head.field("X-Content-Type-Options", "nosniff");
+    if (!keeps_alive_) head.field("Connection", "close");
+    return head;
+  }
+  void finish_text(response_head& head, std::string_view text) {
+    head.end();
+    if (!head_only_) head.text(text);
+    phase_ = phase::sending;
+  }
+
+  // ---------------------------------------------------------------------------------------------- sending
+
+  /// `closed` when all is sent (or, with `over_`, when nothing more can be).
+  outcome send(clock::time_point now) {
+    waiting_for_fill_ = false;
+    for (std::uint64_t sent = 0;;) {
+      std::uint64_t ready = out_.end();
+      if (fill_ && out_.at() < out_.end()) {
+        const chunk_fill::progress seen = fill_->look();
+        if (seen.state == fill_state::failed) {
+          server_.counts.add(server_counts::cut);
+          return end();
+        }
+        if (seen.state == fill_state::whole) {
+          fill_.reset();
+        } else {
+          ready = std::max(out_.at(), std::min(seen.landed, out_.end() - 1));  // the last byte says that the rest was right
+          if (ready == out_.at() && out_.text_is_sent()) {
+            if (!fill_->tell_when_changed(seen, listener_, token_)) continue;
+            waiting_for_fill_ = true;
+            return outcome::waits;
+          }
+        }
+      }
+      if (out_.is_sent()) return outcome::closed;
+      if (!writable_) return outcome::waits;
+      if (sent >= turn) return outcome::again;
+      const bool is_first = out_.nothing_is_sent();
+      const outgoing_answer::taken taken = out_.send(socket_.get(), ready);
+      if (taken.all < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        writable_ = false;
+      } else if (taken.all <= 0) {  // the client is gone, or the file that is sent has shrunk
+        if (taken.all == 0) server_.counts.add(server_counts::cut);
+        return end();
+      } else {
+        sent += static_cast<std::uint64_t>(taken.all);
+        taken_ += static_cast<std::uint64_t>(taken.all);
+        server_.counts.add(server_counts::body_bytes, taken.of_content);
+        if (is_first) since_ = now;
+      }
+    }
+  }
+  outcome end() noexcept {
+    over_ = true;
+    return outcome::closed;
+  }
+
+  void finish_answer(clock::time_point now) {
+    out_.clear();
+    fill_.reset();
+    taken_ = 0;
+    since_ = now;
+    answered_ = true;
+    head_only_ = false;
+    if (keeps_alive_) {
+      buffer_.drop(scan_.end());
+      scan_ = {};
+      phase_ = phase::reading;
+    } else {
+      ::shutdown(socket_.get(), SHUT_WR);
+      phase_ = phase::lingering;
+    }
+  }
+
+  /// Reads what the client still says, since closing before that would reset the connection and could take our last words from it. False
+  /// at its end.
+  bool linger() {
+    std::array<char, 4096> unread{};
+    for (unsigned i = 0; i < 16; ++i) {
+      const ssize_t got = storage::uninterrupted([&] { return ::recv(socket_.get(), unread.data(), unread.size(), 0); });
+      if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) return false;
+      if (got < 0) return true;
+    }
+    return false;
+  }
+
+  storage::file_descriptor socket_;
+  server_state& server_;
+  http_date& date_;
+  fill_listener& listener_;
+  const std::uint64_t token_;
+  clock::time_point since_;  // when the phase began, or the window of a slow reader
+  request_buffer buffer_;
+  head_scan scan_;
+  outgoing_answer out_;
+  std::shared_ptr<chunk_fill> fill_;
+  std::uint64_t taken_ = 0;  // by the client, in its window
+  std::string_view came_from_;
+  phase phase_ = phase::reading;
+  bool readable_ = true;
+  bool writable_ = true;
+  bool ended_ = false;
+  bool keeps_alive_ = true;
+  bool head_only_ = false;
+  bool answered_ = false;
+  bool waiting_for_fill_ = false;
+  bool stopping_ = false;
+  bool over_ = false;
+};
+
+}  // namespace larder::serve
