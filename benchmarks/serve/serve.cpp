@@ -12,7 +12,7 @@
 #include "../remote/loopback_nginx.hpp"
 #include "../remote/options.hpp"
 #include "../remote/raw_socket.hpp"
-#include "../remote/rounds.hpp"
+#include "../rounds.hpp"
 #include "../scratch_folder.hpp"
 #include "load.hpp"
 #include "server_process.hpp"
