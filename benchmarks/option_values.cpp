@@ -6,9 +6,10 @@
 
 namespace bench {
 
-std::map<std::string, std::string, std::less<>> options_said(int count, char** arguments, std::initializer_list<std::string_view> flags,
-                                                             std::initializer_list<std::string_view> with_value) {
-  const auto is_one = [](std::initializer_list<std::string_view> names, std::string_view option) {
+std::map<std::string, std::string, std::less<>> options_said(int count, char** arguments,
+                                                             const std::vector<std::string_view>& flags,
+                                                             const std::vector<std::string_view>& with_value) {
+  const auto is_one = [](const std::vector<std::string_view>& names, std::string_view option) {
     return std::find(names.begin(), names.end(), option) != names.end();
   };
   std::map<std::string, std::string, std::less<>> said;

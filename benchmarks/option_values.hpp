@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <functional>
-#include <initializer_list>
 #include <map>
 #include <string>
 #include <string_view>
@@ -12,8 +11,9 @@ namespace bench {
 
 /// What a command line says: its options, with the value of those that have one; the last one counts. `-h` is `--help`. Throws
 /// std::invalid_argument for an option that is neither of the `flags` nor of those `with_value`, and for one whose value is missing.
-std::map<std::string, std::string, std::less<>> options_said(int count, char** arguments, std::initializer_list<std::string_view> flags,
-                                                             std::initializer_list<std::string_view> with_value);
+std::map<std::string, std::string, std::less<>> options_said(int count, char** arguments,
+                                                             const std::vector<std::string_view>& flags,
+                                                             const std::vector<std::string_view>& with_value);
 
 /// The names of a list with commas, without the empty ones.
 std::vector<std::string> names_of(std::string_view list);

@@ -79,4 +79,11 @@ bool run(const contest& c, std::size_t rounds, figure_list& all) {
   return all_right;
 }
 
+bool run(const std::vector<contest>& contests, const round_options& wanted, figure_list& all) {
+  bool all_right = true;
+  for (const contest& c : contests)
+    if (wanted.wants_case(c.name)) all_right = run(c, wanted.rounds, all) && all_right;
+  return all_right;
+}
+
 }  // namespace bench

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "figures.hpp"
+#include "round_options.hpp"
 #include "table.hpp"
 
 #include <cstddef>
@@ -34,6 +35,8 @@ struct contest {
 /// Runs so many rounds, each contender once per round, a rotating one first; adds medians and ratios, prints their table. False when a
 /// contender failed: it is told, and left out.
 bool run(const contest& c, std::size_t rounds, figure_list& all);
+/// The same for all of them whose cases are wanted. False when a contender of any failed.
+bool run(const std::vector<contest>& contests, const round_options& wanted, figure_list& all);
 
 /// Time and memory of a piece of work in this process.
 struct cost {

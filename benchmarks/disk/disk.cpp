@@ -6,48 +6,32 @@
 // read of a value in a new process, get2 the second, both of every byte; touch reads one byte of a value that was read before. All
 // reads come from the page cache. What was put is compared with what was read, each time. How: turn.hpp.
 
+#include "../child.hpp"
+#include "../program.hpp"
 #include "cases.hpp"
 #include "catalogue.hpp"
-#include "../child.hpp"
 
 #include <algorithm>
 #include <cstdio>
-#include <exception>
-#include <filesystem>
-#include <stdexcept>
+#include <string>
+#include <vector>
 
 namespace {
 
-/// Subjects that a machine may not have.
-constexpr const char* elsewhere[] = {"larder_zstd", "lmdb", "lmdb_b100", "rocksdb", "rocksdb_blob", "sqlite"};
-
-bool has(const bench::candidates& all, const std::string& name) {
-  return std::any_of(all.begin(), all.end(), [&](const bench::candidate& c) { return c.name == name; });
+/// All subjects: those that are there, and those that a machine may not have.
+std::vector<std::string> names_of_subjects(const bench::candidates& all) {
+  std::vector<std::string> names;
+  for (const bench::candidate& c : all) names.push_back(c.name);
+  for (const char* const name : {"larder_zstd", "lmdb", "lmdb_b100", "rocksdb", "rocksdb_blob", "sqlite"})
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+  return names;
 }
 
-void print_help(const bench::candidates& all) {
-  std::printf("%scases:", bench::usage);
-  for (const bench::scenario& s : bench::scenarios({})) std::printf(" %s", s.name.c_str());
-  std::printf("\nsubjects:");
-  for (const bench::candidate& c : all) std::printf(" %s", c.name.c_str());
-  for (const char* const name : elsewhere)
-    if (!has(all, name)) std::printf(" %s", name);
-  std::printf("\n");
+std::vector<std::string> names_of_cases() {
+  std::vector<std::string> names;
+  for (const bench::scenario& s : bench::scenarios({})) names.push_back(s.name);
+  return names;
 }
-
-void check_names(const bench::options& wanted, const bench::candidates& all) {
-  const std::vector<bench::scenario> cases = bench::scenarios(wanted);
-  for (const std::string& name : wanted.cases)
-    if (std::none_of(cases.begin(), cases.end(), [&](const bench::scenario& s) { return s.name == name; }))
-      throw std::invalid_argument("no case \"" + name + "\" (--help lists them)");
-  for (const std::string& name : wanted.only)
-    if (!has(all, name) &&
-        std::none_of(std::begin(elsewhere), std::end(elsewhere), [&](const char* other) { return name == other; }))
-      throw std::invalid_argument("no subject \"" + name + "\" (--help lists them)");
-}
-
-/// Beside the program: in the build folder, on a disk and not in memory.
-std::filesystem::path default_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
 
 /// Four times the largest case: peers write twice, and compact into new files before they remove the old ones.
 std::uint64_t room_for(const bench::options& wanted) {
@@ -62,8 +46,7 @@ int measure(const bench::options& wanted, const bench::candidates& all) {
   for (const bench::candidate& c : all)
     if (wanted.wants(c.name) || c.name == bench::put_floor || c.name == bench::get_floor) field.push_back(c);
   bench::stop_children_on_signals();
-  const bench::scratch_folder scratch(wanted.folder.empty() ? default_folder() : std::filesystem::path(wanted.folder),
-                                      room_for(wanted));
+  const bench::scratch_folder scratch(wanted.parent_folder(), room_for(wanted));
   std::printf("%zu rounds, in each of which every subject has its turn%s\n", wanted.rounds,
               wanted.quick ? "; --quick: too short and too small to be a figure" : "");
   bench::figure_list figures;
@@ -77,20 +60,15 @@ int measure(const bench::options& wanted, const bench::candidates& all) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  try {
+  return bench::run_program("bench_disk", bench::usage, [&] {
     const bench::options wanted = bench::parse(count, arguments);
     const bench::candidates all = bench::everybody();
     if (wanted.help) {
-      print_help(all);
+      bench::print_help(bench::usage, names_of_cases(), names_of_subjects(all));
       return 0;
     }
-    check_names(wanted, all);
+    bench::check_names("case", wanted.cases, names_of_cases());
+    bench::check_names("subject", wanted.only, names_of_subjects(all));
     return measure(wanted, all);
-  } catch (const std::invalid_argument& wrong) {
-    std::fprintf(stderr, "bench_disk: %s\n%s", wrong.what(), bench::usage);
-    return 2;
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "bench_disk: %s\n", failure.what());
-    return 1;
-  }
+  });
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../round_options.hpp"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -8,17 +10,11 @@
 namespace bench {
 
 /// What the command line says.
-struct options {
-  std::size_t rounds = 5;
-  double scale = 1;                ///< of the number of values of each case
-  std::vector<std::string> cases;  ///< empty: all
-  std::vector<std::string> only;   ///< names of subjects; empty: all
-  std::string out;                 ///< the JSON file
-  std::string folder;              ///< where the stores are made; empty: beside the program
-  bool quick = false;
-  bool help = false;
+struct options : round_options {
+  options() : round_options{.rounds = 5} {}
+  double scale = 1;               ///< of the number of values of each case
+  std::vector<std::string> only;  ///< names of subjects; empty: all
 
-  bool wants_case(std::string_view name) const;
   bool wants(std::string_view subject) const;
   /// `count` at this scale, and never less than 4.
   std::size_t scaled(std::size_t count) const;

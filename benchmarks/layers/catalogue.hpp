@@ -18,8 +18,8 @@ std::vector<contest> loads(const options& wanted);                    ///< how m
 std::vector<contest> warm_gets(const options& wanted);                ///< what a look-up of a resident layer takes
 
 /// The names of all cases, in the order in which they run.
-inline constexpr const char* case_names[] = {"cold_stream", "cold_all",       "warm_stream",    "verified_stream",
-                                             "cgroup_half", "throttled_half", "loads_per_pass", "warm_get"};
+inline const std::vector<std::string> case_names{"cold_stream", "cold_all",       "warm_stream",    "verified_stream",
+                                                 "cgroup_half", "throttled_half", "loads_per_pass", "warm_get"};
 
 /// What larder may hold in the streams: two slots and two residents.
 inline std::uint64_t stream_budget(const model& m) { return 4 * m.largest_layer(); }

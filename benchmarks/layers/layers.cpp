@@ -16,18 +16,14 @@
 //   warm_get        a look-up of a layer that is in memory, its lease dropped at once
 
 #include "../child.hpp"
+#include "../program.hpp"
 #include "../scratch_folder.hpp"
 #include "catalogue.hpp"
 #include "floors.hpp"
 #include "targets.hpp"
 #include "uring.hpp"
 
-#include <algorithm>
 #include <cstdio>
-#include <exception>
-#include <filesystem>
-#include <iterator>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -40,21 +36,13 @@ bool wants_model(const bench::options& wanted) {
   return false;
 }
 
-bool run_all(const std::vector<bench::contest>& contests, const bench::options& wanted, bench::figure_list& figures) {
-  bool all_right = true;
-  for (const bench::contest& c : contests) all_right = bench::run(c, wanted.rounds, figures) && all_right;
-  return all_right;
-}
-
 bool measure_files(const bench::options& wanted, bench::figure_list& figures) {
   if (!wants_model(wanted)) return true;
-  const std::filesystem::path parent = wanted.folder.empty() ? std::filesystem::read_symlink("/proc/self/exe").parent_path()
-                                                             : std::filesystem::path(wanted.folder);
-  const bench::scratch_folder scratch(parent, wanted.model_size() + wanted.model_size() / 8);
+  const bench::scratch_folder scratch(wanted.parent_folder(), wanted.model_size() + wanted.model_size() / 8);
   const bench::model m = bench::write_model(scratch.path() / "model.safetensors", wanted.layers, wanted.layer_size);
   if (!bench::uring::allowed()) std::printf("io_uring is not allowed here: the floor is four threads with O_DIRECT instead\n");
-  const bool streams_right = run_all(bench::streams(m, wanted), wanted, figures);
-  return run_all(bench::limited(m, wanted), wanted, figures) && streams_right;
+  const bool streams_right = bench::run(bench::streams(m, wanted), wanted, figures);
+  return bench::run(bench::limited(m, wanted), wanted, figures) && streams_right;
 }
 
 /// Of larder as it is without a word about how to read; the other subjects show what the choice is between.
@@ -77,16 +65,14 @@ std::vector<bench::target> targets(const bench::options& wanted, const bench::fi
 }
 
 int measure(const bench::options& wanted) {
-  for (const std::string& name : wanted.cases)
-    if (std::find(std::begin(bench::case_names), std::end(bench::case_names), name) == std::end(bench::case_names))
-      throw std::invalid_argument("no case \"" + name + "\" (--help lists them)");
+  bench::check_names("case", wanted.cases, bench::case_names);
   bench::stop_children_on_signals();
   std::printf("%zu rounds, in each of which every subject has its turn; the model has %zu layers of %zu MiB%s\n", wanted.rounds,
               wanted.layers, wanted.layer_size >> 20U, wanted.quick ? "; --quick: too short and too small to be a figure" : "");
   bench::figure_list figures;
   bool all_right = measure_files(wanted, figures);
   for (const auto& contests : {bench::throttled, bench::loads, bench::warm_gets})
-    all_right = run_all(contests(wanted), wanted, figures) && all_right;
+    all_right = bench::run(contests(wanted), wanted, figures) && all_right;
   if (!wanted.quick) std::printf("\n%s", bench::report_of(targets(wanted, figures), figures).c_str());
   if (!wanted.out.empty()) figures.write_json(wanted.out);
   return all_right ? 0 : 1;
@@ -95,18 +81,10 @@ int measure(const bench::options& wanted) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  try {
+  return bench::run_program("bench_layers", bench::usage, [&] {
     const bench::options wanted = bench::parse(count, arguments);
     if (!wanted.help) return measure(wanted);
-    std::printf("%scases:", bench::usage);
-    for (const char* const name : bench::case_names) std::printf(" %s", name);
-    std::printf("\n");
+    bench::print_help(bench::usage, bench::case_names);
     return 0;
-  } catch (const std::invalid_argument& wrong) {
-    std::fprintf(stderr, "bench_layers: %s\n%s", wrong.what(), bench::usage);
-    return 2;
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "bench_layers: %s\n", failure.what());
-    return 1;
-  }
+  });
 }

@@ -19,28 +19,20 @@ const char* const usage =
     "The first subject of a case is measured whatever --only says: it is what the others are divided by. --cases is --case, and\n"
     "--folder is --dir.\n";
 
-bool options::wants_case(std::string_view name) const { return among(cases, name); }
 bool options::wants(std::string_view subject) const { return among(only, subject); }
 
 options parse(int count, char** arguments) {
   options result;
-  const auto said = options_said(
-      count, arguments, {"--quick", "--help"},
-      {"--case", "--cases", "--only", "--rounds", "--layers", "--layer-size", "--dir", "--folder", "--python", "--out"});
-  if (said.contains("--quick")) {
-    result.quick = true;
-    result.rounds = 2;
+  const auto said = result.read(count, arguments, {"--cases", "--only", "--layers", "--layer-size", "--folder", "--python"});
+  if (result.quick) {
     result.layers = 8;
     result.layer_size = std::size_t{8} << 20U;
   }
   for (const auto& [option, value] : said) {
-    if (option == "--help") result.help = true;
-    if (option == "--case" || option == "--cases") result.cases = names_of(value);
+    if (option == "--cases") result.cases = names_of(value);
     if (option == "--only") result.only = names_of(value);
-    if (option == "--out") result.out = value;
-    if (option == "--dir" || option == "--folder") result.folder = value;
+    if (option == "--folder") result.folder = value;
     if (option == "--python") result.python = value;
-    if (option == "--rounds") result.rounds = number_of(option, value);
     if (option == "--layers") result.layers = number_of(option, value);
     if (option == "--layer-size") result.layer_size = number_of(option, value) << 20U;
   }

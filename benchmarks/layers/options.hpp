@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../round_options.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -9,19 +11,13 @@
 namespace bench {
 
 /// What the command line says.
-struct options {
-  std::size_t rounds = 5;
+struct options : round_options {
+  options() : round_options{.rounds = 5} {}
   std::size_t layers = 32;
   std::size_t layer_size = std::size_t{64} << 20U;  ///< bytes
-  std::vector<std::string> cases;                   ///< empty: all
   std::vector<std::string> only;                    ///< names of subjects; empty: all
-  std::string out;                                  ///< the JSON file
-  std::string folder;                               ///< where the model is written; empty: beside the program
   std::string python = "python3";                   ///< what runs the peers in Python
-  bool quick = false;
-  bool help = false;
 
-  bool wants_case(std::string_view name) const;
   bool wants(std::string_view subject) const;
   std::uint64_t model_size() const { return static_cast<std::uint64_t>(layers) * layer_size; }
 };

@@ -28,7 +28,7 @@ std::vector<contest> recovery(const site& where);
 std::vector<contest> redis_values(const std::string& host, std::uint16_t port);
 
 /// Their names, for who has no server to ask.
-inline constexpr const char* case_names[] = {"download_1", "download_4", "download_8", "upload",
-                                             "small",      "recovery",   "redis_get"};
+inline const std::vector<std::string> case_names{"download_1", "download_4", "download_8", "upload",
+                                                 "small",      "recovery",   "redis_get"};
 
 }  // namespace bench

@@ -11,24 +11,11 @@ const char* const usage =
     "  --quick       2 rounds with a large object of 64 MiB: shows that it runs, not how fast\n"
     "  --dir FOLDER  where nginx keeps its files, in a folder that is removed at the end (default: beside the program)\n";
 
-bool options::wants_case(std::string_view name) const { return among(cases, name); }
-
 options parse(int count, char** arguments) {
   options result;
-  const auto said = options_said(count, arguments, {"--quick", "--help"}, {"--case", "--rounds", "--large", "--dir", "--out"});
-  if (said.contains("--quick")) {
-    result.quick = true;
-    result.rounds = 2;
-    result.large = std::size_t{64} << 20U;
-  }
-  for (const auto& [option, value] : said) {
-    if (option == "--help") result.help = true;
-    if (option == "--case") result.cases = names_of(value);
-    if (option == "--out") result.out = value;
-    if (option == "--dir") result.folder = value;
-    if (option == "--rounds") result.rounds = number_of(option, value);
-    if (option == "--large") result.large = number_of(option, value) << 20U;
-  }
+  const auto said = result.read(count, arguments, {"--large"});
+  if (result.quick) result.large = std::size_t{64} << 20U;
+  if (const auto large = said.find("--large"); large != said.end()) result.large = number_of(large->first, large->second) << 20U;
   return result;
 }
 

@@ -12,6 +12,7 @@
 //   redis_get   64 MiB in chunks of 4 MiB
 
 #include "../child.hpp"
+#include "../program.hpp"
 #include "../scratch_folder.hpp"
 #include "catalogue.hpp"
 #include "content.hpp"
@@ -19,9 +20,7 @@
 
 #include "../../tests/support/redis_server.hpp"
 
-#include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <span>
@@ -38,28 +37,19 @@ void write_object(const std::filesystem::path& path, std::size_t size) {
   if (!out.flush()) throw std::runtime_error("\"" + path.string() + "\" cannot be written");
 }
 
-bool run_all(const std::vector<bench::contest>& contests, const bench::options& wanted, bench::figure_list& figures) {
-  bool all_right = true;
-  for (const bench::contest& c : contests)
-    if (wanted.wants_case(c.name)) all_right = bench::run(c, wanted.rounds, figures) && all_right;
-  return all_right;
-}
-
 bool measure_http(const bench::options& wanted, bench::figure_list& figures) {
   if (!bench::loopback_nginx::installed()) {
     std::printf("the cases over HTTP are skipped: nginx is not installed\n");
     return true;
   }
-  std::filesystem::path parent = wanted.folder;
-  if (parent.empty()) parent = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const bench::scratch_folder scratch(parent, 4 * wanted.large + (std::uint64_t{256} << 20U));
+  const bench::scratch_folder scratch(wanted.parent_folder(), 4 * wanted.large + (std::uint64_t{256} << 20U));
   const bench::loopback_nginx server(scratch.path());
   const bench::site where{server.url(), server.port(), scratch.path() / "files", wanted.large};
   write_object(where.files / "large", where.large);
   write_object(where.files / "small", bench::site::small);
   bool all_right = true;
   for (const auto& contests : {bench::downloads, bench::uploads, bench::small_objects, bench::recovery})
-    all_right = run_all(contests(where), wanted, figures) && all_right;
+    all_right = bench::run(contests(where), wanted, figures) && all_right;
   return all_right;
 }
 
@@ -70,13 +60,11 @@ bool measure_redis(const bench::options& wanted, bench::figure_list& figures) {
     return true;
   }
   const support::redis_server::tcp server;
-  return run_all(bench::redis_values("127.0.0.1", server.port()), wanted, figures);
+  return bench::run(bench::redis_values("127.0.0.1", server.port()), wanted, figures);
 }
 
 int measure(const bench::options& wanted) {
-  for (const std::string& name : wanted.cases)
-    if (std::find(std::begin(bench::case_names), std::end(bench::case_names), name) == std::end(bench::case_names))
-      throw std::invalid_argument("no case \"" + name + "\" (--help lists them)");
+  bench::check_names("case", wanted.cases, bench::case_names);
   bench::stop_children_on_signals();
   std::printf("%zu rounds, in each of which every contender has its turn; the large object has %zu MiB%s\n", wanted.rounds,
               wanted.large >> 20U, wanted.quick ? "; --quick: too short and too small to be a figure" : "");
@@ -90,18 +78,10 @@ int measure(const bench::options& wanted) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  try {
+  return bench::run_program("bench_remote", bench::usage, [&] {
     const bench::options wanted = bench::parse(count, arguments);
     if (!wanted.help) return measure(wanted);
-    std::printf("%scases:", bench::usage);
-    for (const char* const name : bench::case_names) std::printf(" %s", name);
-    std::printf("\n");
+    bench::print_help(bench::usage, bench::case_names);
     return 0;
-  } catch (const std::invalid_argument& wrong) {
-    std::fprintf(stderr, "bench_remote: %s\n%s", wrong.what(), bench::usage);
-    return 2;
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "bench_remote: %s\n", failure.what());
-    return 1;
-  }
+  });
 }

@@ -8,10 +8,11 @@
 //   memory              12 chunks of 16 MiB and 1000 of 1 KiB in a cache of 100 MB, 16 clients: bytes above the empty server and its bound
 
 #include "../child.hpp"
+#include "../program.hpp"
 #include "../remote/content.hpp"
 #include "../remote/loopback_nginx.hpp"
-#include "../remote/options.hpp"
 #include "../remote/raw_socket.hpp"
+#include "../round_options.hpp"
 #include "../rounds.hpp"
 #include "../scratch_folder.hpp"
 #include "load.hpp"
@@ -24,11 +25,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -37,6 +43,12 @@
 #include <vector>
 
 namespace {
+
+constexpr const char* usage =
+    "usage: bench_serve [--help] [--case NAME,...] [--rounds N] [--quick] [--dir FOLDER] [--out FILE.json]\n"
+    "  --rounds N    rounds, in each of which every server has its turn (default 11)\n"
+    "  --quick       2 rounds: shows that it runs, not how fast\n"
+    "  --dir FOLDER  where the chunks lie, in a folder that is removed at the end (default: beside the program)\n";
 
 constexpr std::uint64_t bound = 200'000'000;
 
@@ -138,7 +150,7 @@ std::vector<double> memory_turn(const std::filesystem::path& folder, const std::
   return {most / 1e6, (most - before - static_cast<double>(capacity)) / 1024 / clients};
 }
 
-bool measure_throughput(const std::filesystem::path& folder, const bench::options& wanted, bench::figure_list& figures) {
+bool measure_throughput(const std::filesystem::path& folder, const bench::round_options& wanted, bench::figure_list& figures) {
   std::filesystem::create_directories(folder / "files");
   const std::string tiny = add_chunk(folder / "files", 1024);
   const std::string huge = add_chunk(folder / "files", std::size_t{64} << 20U);
@@ -158,14 +170,11 @@ bool measure_throughput(const std::filesystem::path& folder, const bench::option
   }
   const bench::server_process ours = larder_over(folder / "files", bound);
   servers.push_back({"larder", ours.port(), ours.id(), "/v1/c/"});
-  bool all_right = true;
-  for (const bench::contest& c :
-       {small(servers, tiny, 8), small(servers, tiny, 64), large(servers, huge, 1), large(servers, huge, 4)})
-    if (wanted.wants_case(c.name)) all_right = bench::run(c, wanted, figures) && all_right;
-  return all_right;
+  return bench::run({small(servers, tiny, 8), small(servers, tiny, 64), large(servers, huge, 1), large(servers, huge, 4)}, wanted,
+                    figures);
 }
 
-bool measure_memory(const std::filesystem::path& folder, const bench::options& wanted, bench::figure_list& figures) {
+bool measure_memory(const std::filesystem::path& folder, const bench::round_options& wanted, bench::figure_list& figures) {
   if (!wanted.wants_case("memory")) return true;
   std::filesystem::create_directories(folder / "many");
   std::vector<bench::wanted_chunk> chunks;
@@ -179,20 +188,17 @@ bool measure_memory(const std::filesystem::path& folder, const bench::options& w
   const bench::contest c{"memory",
                          {{"peak", "MB", 1, false}, {"above", "KiB/client", 1, false}},
                          {{"larder", [&] { return memory_turn(folder / "many", chunks); }}}};
-  return bench::run(c, wanted, figures);
+  return bench::run(c, wanted.rounds, figures);
 }
 
-int measure(const bench::options& wanted) {
-  const std::vector<std::string> cases{"small_8", "small_64", "large_1", "large_4", "memory"};
-  for (const std::string& name : wanted.cases)
-    if (std::find(cases.begin(), cases.end(), name) == cases.end())
-      throw std::invalid_argument("no case \"" + name + "\" (--help lists them)");
+const std::vector<std::string> case_names{"small_8", "small_64", "large_1", "large_4", "memory"};
+
+int measure(const bench::round_options& wanted) {
+  bench::check_names("case", wanted.cases, case_names);
   bench::stop_children_on_signals();
   std::printf("%zu rounds, in each of which every server has its turn%s\n", wanted.rounds,
               wanted.quick ? "; --quick: too short to be a figure" : "");
-  std::filesystem::path parent = wanted.folder;
-  if (parent.empty()) parent = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const bench::scratch_folder scratch(parent, std::uint64_t{512} << 20U);
+  const bench::scratch_folder scratch(wanted.parent_folder(), std::uint64_t{512} << 20U);
   bench::figure_list figures;
   const bool right = measure_throughput(scratch.path(), wanted, figures);
   const bool small_enough = measure_memory(scratch.path(), wanted, figures);
@@ -203,16 +209,11 @@ int measure(const bench::options& wanted) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  try {
-    const bench::options wanted = bench::parse(count, arguments);
+  return bench::run_program("bench_serve", usage, [&] {
+    bench::round_options wanted{.rounds = 11};
+    wanted.read(count, arguments);
     if (!wanted.help) return measure(wanted);
-    std::printf("%scases: small_8 small_64 large_1 large_4 memory\n", bench::usage);
+    bench::print_help(usage, case_names);
     return 0;
-  } catch (const std::invalid_argument& wrong) {
-    std::fprintf(stderr, "bench_serve: %s\n%s", wrong.what(), bench::usage);
-    return 2;
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "bench_serve: %s\n", failure.what());
-    return 1;
-  }
+  });
 }

@@ -57,6 +57,18 @@ TEST_CASE("who fails once is left out, and the others stay") {
   CHECK(all.find("case", "other", "more")->value == 3);
 }
 
+TEST_CASE("of several contests those of the wanted cases run, all of them though one fails") {
+  const contest fails{"fails", {{"time", "s"}}, {{"only", []() -> std::vector<double> { throw std::runtime_error("no"); }}}};
+  const contest fine{"fine", {{"time", "s"}, {"more", "s"}}, {answers("floor", 1)}};
+  bench::figure_list all;
+  CHECK_FALSE(bench::run({fails, fine}, bench::round_options{.rounds = 1}, all));
+  CHECK(all.find("fine", "floor", "time") != nullptr);
+  bench::figure_list some;
+  CHECK(bench::run({fails, fine}, bench::round_options{.rounds = 2, .cases = {"fine"}}, some));
+  REQUIRE(some.find("fine", "floor", "time") != nullptr);
+  CHECK(some.find("fine", "floor", "time")->runs.size() == 2);
+}
+
 TEST_CASE("the cost of work tells what was resident at most, and before") {
   const bench::cost c = bench::cost_of([] {
     std::vector<char> room(std::size_t{64} << 20U, 'x');
