@@ -8,34 +8,22 @@
 #include "disk/repair.hpp"
 #include "disk/time_text.hpp"
 #include "disk/verification.hpp"
+#include "subcommand.hpp"
 
-#include <larder/core/error.hpp>
 #include <larder/core/units.hpp>
-#include <larder/storage/posix_file.hpp>
 
 #include <CLI/CLI.hpp>
 
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
-#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
-#include <vector>
 
 namespace tools {
 namespace {
-
-constexpr int done = 0;
-constexpr int failed = 1;
-constexpr int wrong_use = 2;
-
-/// Thrown for what an option may not be.
-[[noreturn]] void refuse(const std::string& message) { throw larder::error(larder::error_cause::invalid_argument, message); }
 
 /// A share such as `0.1` or `10%`.
 double parse_share(const std::string& text) {
@@ -48,14 +36,6 @@ double parse_share(const std::string& text) {
     refuse("--to: \"" + text + "\" is no share; write a number from 0 to 1 or a percentage, such as 0.05 or 5%");
   return share;
 }
-
-/// A subcommand, and what runs it: `prepare` reads the options (wrong use when it throws), `work` does the rest.
-struct subcommand {
-  CLI::App* app;
-  std::function<void()> prepare;
-  std::function<int()> work;
-  int code_when_failed = failed;
-};
 
 CLI::App& add(CLI::App& disk, const char* name, const char* what, std::string& directory) {
   CLI::App& app = *disk.add_subcommand(name, what);
@@ -98,7 +78,7 @@ Exit codes: 0 done; 1 it could not be read; 2 wrong use)");
           },
           [chosen] {
             disk::list_entries(*chosen);
-            return done;
+            return exit_code::done;
           }};
 }
 
@@ -115,7 +95,7 @@ Exit codes: 0 done; 1 it could not be read; 2 wrong use)");
   return {&app, [] {},
           [chosen] {
             disk::print_figures(*chosen);
-            return done;
+            return exit_code::done;
           }};
 }
 
@@ -134,7 +114,7 @@ Examples:
   larder disk verify .cache/weights --json | jq -r '.damaged[].key'
 
 Exit codes: 0 whole; 1 damage was found; 2 something could not be read, or wrong use; 130 interrupted)");
-  return {&app, [] {}, [chosen] { return disk::print_verification(*chosen); }, 2};
+  return {&app, [] {}, [chosen] { return disk::print_verification(*chosen); }, [] { return exit_code::wrong_use; }};
 }
 
 subcommand add_repair(CLI::App& disk) {
@@ -224,29 +204,6 @@ Exit codes: 0 done; 1 something could not be dropped, or was not wanted after al
           [chosen] { return disk::purge(*chosen); }};
 }
 
-int run(const subcommand& asked) {
-  try {
-    asked.prepare();
-  } catch (const larder::error& failure) {
-    std::fprintf(stderr, "%s\n", failure.what());
-    return wrong_use;
-  }
-  try {
-    const int code = asked.work();
-    return std::fflush(stdout) == 0 ? code : asked.code_when_failed;
-  } catch (const larder::storage::file_error& failure) {
-    std::fflush(stdout);
-    const bool is_closed = failure.number() == EACCES || failure.number() == EPERM || failure.number() == EROFS;
-    std::fprintf(stderr, "%s%s\n", failure.what(),
-                 is_closed ? "; ls, stat and verify need the right to read the directory and its files, the others to write them" : "");
-    return asked.code_when_failed;
-  } catch (const std::exception& failure) {
-    std::fflush(stdout);
-    std::fprintf(stderr, "%s\n", failure.what());
-    return asked.code_when_failed;
-  }
-}
-
 }  // namespace
 
 std::function<int()> add_disk(CLI::App& larder) {
@@ -255,13 +212,8 @@ std::function<int()> add_disk(CLI::App& larder) {
   app.footer(
       R"(`larder disk SUBCOMMAND --help` explains a subcommand. ls, stat and verify only look: they write nothing, wait for nobody and work
 beside processes that use the directory. repair, compact and purge change it as a cache does.)");
-  auto all = std::make_shared<std::vector<subcommand>>();
-  for (const auto one : {add_ls, add_stat, add_verify, add_repair, add_compact, add_purge}) all->push_back(one(app));
-  return [all] {
-    for (const subcommand& one : *all)
-      if (one.app->parsed()) return run(one);
-    return wrong_use;
-  };
+  return one_of({add_ls(app), add_stat(app), add_verify(app), add_repair(app), add_compact(app), add_purge(app)},
+                "; ls, stat and verify need the right to read the directory and its files, the others to write them");
 }
 
 }  // namespace tools

@@ -1,6 +1,7 @@
 // The command `larder`: one subcommand per file <name>_command.cpp.
 
 #include "disk_command.hpp"
+#include "exit_code.hpp"
 #include "layers_command.hpp"
 #include "serve_command.hpp"
 #include "simulate_command.hpp"
@@ -12,7 +13,6 @@
 #include <functional>
 
 int main(int count, char** arguments) {
-  constexpr int wrong_use = 2;
   CLI::App app{"Tools around the caches of larder. `larder SUBCOMMAND --help` explains a subcommand.", "larder"};
   app.set_version_flag("--version", "larder " LARDER_VERSION_STRING);
   app.require_subcommand(1);
@@ -24,7 +24,7 @@ int main(int count, char** arguments) {
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& stop) {
-    return app.exit(stop) == 0 ? 0 : wrong_use;  // --help and --version stop here too
+    return app.exit(stop) == 0 ? tools::exit_code::done : tools::exit_code::wrong_use;  // --help and --version stop here too
   }
   if (app.got_subcommand("disk")) return disk();
   if (app.got_subcommand("layers")) return layers();

@@ -3,37 +3,19 @@
 #include "layers/digests.hpp"
 #include "layers/layer_list.hpp"
 #include "layers/split.hpp"
-#include "simulate/escaped_text.hpp"
+#include "subcommand.hpp"
 
-#include <larder/core/error.hpp>
 #include <larder/core/units.hpp>
 #include <larder/format/model_manifest.hpp>
 
 #include <CLI/CLI.hpp>
 
-#include <cstdio>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace tools {
 namespace {
-
-constexpr int done = 0;
-constexpr int failed = 1;
-constexpr int wrong_use = 2;
-
-[[noreturn]] void refuse(const std::string& message) { throw larder::error(larder::error_cause::invalid_argument, message); }
-
-/// A subcommand, and what runs it: `prepare` reads the options (wrong use when it throws), `work` does the rest.
-struct subcommand {
-  CLI::App* app;
-  std::function<void()> prepare;
-  std::function<int()> work;
-  std::function<int()> code_when_failed = [] { return failed; };
-};
 
 CLI::App& add(CLI::App& layers, const char* name, const char* what, std::string& model) {
   CLI::App& app = *layers.add_subcommand(name, what);
@@ -60,7 +42,7 @@ Exit codes: 0 done; 1 it could not be read, or is not valid; 2 wrong use)");
   return {&app, [] {},
           [chosen] {
             layers::list_layers(*chosen);
-            return done;
+            return exit_code::done;
           }};
 }
 
@@ -88,7 +70,7 @@ Exit codes: 0 written, or all is as the manifest says; 130 interrupted
   without --check: 1 it could not be read or written; 2 wrong use
   with --check: 1 a tensor differs, or the manifest is damaged or another model's; 2 something could not be read, or wrong use)");
   return {&app, [] {}, [chosen] { return chosen->check ? layers::check_digests(*chosen) : layers::write_digests(*chosen); },
-          [chosen] { return chosen->check ? wrong_use : failed; }};
+          [chosen] { return chosen->check ? exit_code::wrong_use : exit_code::failed; }};
 }
 
 subcommand add_split(CLI::App& layers) {
@@ -125,23 +107,6 @@ Exit codes: 0 done; 1 something could not be read or written; 2 wrong use; 130 i
           [chosen] { return layers::split_model(*chosen); }};
 }
 
-int run(const subcommand& asked) {
-  try {
-    asked.prepare();
-  } catch (const larder::error& failure) {
-    std::fprintf(stderr, "%s\n", failure.what());
-    return wrong_use;
-  }
-  try {
-    const int code = asked.work();
-    return std::fflush(stdout) == 0 ? code : asked.code_when_failed();
-  } catch (const std::exception& failure) {
-    std::fflush(stdout);
-    std::fprintf(stderr, "%s\n", simulate::printable(failure.what()).c_str());
-    return asked.code_when_failed();
-  }
-}
-
 }  // namespace
 
 std::function<int()> add_layers(CLI::App& larder) {
@@ -149,13 +114,7 @@ std::function<int()> add_layers(CLI::App& larder) {
       *larder.add_subcommand("layers", "What layers a model has, is it as it was, and chunks of it for a weight server");
   app.require_subcommand(1);
   app.footer("`larder layers SUBCOMMAND --help` explains a subcommand. No model is changed.");
-  auto all = std::make_shared<std::vector<subcommand>>();
-  for (const auto one : {add_list, add_digest, add_split}) all->push_back(one(app));
-  return [all] {
-    for (const subcommand& one : *all)
-      if (one.app->parsed()) return run(one);
-    return wrong_use;
-  };
+  return one_of({add_list(app), add_digest(app), add_split(app)});
 }
 
 }  // namespace tools

@@ -1,6 +1,7 @@
 #include "serve_command.hpp"
 
 #include "serve/redis_tier.hpp"
+#include "subcommand.hpp"
 
 #include <larder/core/error.hpp>
 #include <larder/core/units.hpp>
@@ -25,18 +26,12 @@
 namespace tools {
 namespace {
 
-constexpr int done = 0;
-constexpr int failed = 1;
-constexpr int wrong_use = 2;
-
 struct options {
   larder::weight_server_settings settings{.port = 8080};
   std::string cache_size = "200MB";
   std::string token_file;
   std::string redis;
 };
-
-[[noreturn]] void refuse(const std::string& message) { throw larder::error(larder::error_cause::invalid_argument, message); }
 
 std::string_view said_in(const char* variable) {
   const char* const value = std::getenv(variable);
@@ -90,7 +85,7 @@ int serve_until_stopped(const options& given) {
   const larder::weight_server_stats stats = server.stats();
   std::printf("larder: %llu requests, %.1f %% hits, %.1f MB sent\n", static_cast<unsigned long long>(stats.requests),
               100 * stats.hit_rate(), static_cast<double>(stats.bytes_sent) / 1e6);
-  return std::fflush(stdout) == 0 ? done : failed;
+  return std::fflush(stdout) == 0 ? exit_code::done : exit_code::failed;
 }
 
 }  // namespace
@@ -129,16 +124,16 @@ Exit codes: 0 it was stopped; 1 it could not serve; 2 wrong use)");
       read(*given);
     } catch (const larder::error& failure) {
       std::fprintf(stderr, "%s\n", failure.what());
-      return wrong_use;
+      return exit_code::wrong_use;
     }
     try {
       return serve_until_stopped(*given);
     } catch (const larder::error& failure) {
       std::fprintf(stderr, "%s\n", failure.what());
-      return failure.cause() == larder::error_cause::invalid_argument ? wrong_use : failed;
+      return failure.cause() == larder::error_cause::invalid_argument ? exit_code::wrong_use : exit_code::failed;
     } catch (const std::exception& failure) {
       std::fprintf(stderr, "%s\n", failure.what());
-      return failed;
+      return exit_code::failed;
     }
   };
 }

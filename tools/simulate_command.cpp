@@ -1,5 +1,6 @@
 #include "simulate_command.hpp"
 
+#include "exit_code.hpp"
 #include "progress.hpp"
 #include "simulate/curve_picture.hpp"
 #include "simulate/miss_ratio_table.hpp"
@@ -29,10 +30,6 @@
 
 namespace tools {
 namespace {
-
-constexpr int done = 0;
-constexpr int failed = 1;
-constexpr int wrong_use = 2;
 
 struct options {
   std::vector<std::string> traces;
@@ -122,7 +119,7 @@ int run(options& chosen) {
       throw larder::error(larder::error_cause::invalid_argument, "standard input (-) can be read once; name it once");
   } catch (const larder::error& failure) {
     std::fprintf(stderr, "%s\n", failure.what());
-    return wrong_use;
+    return exit_code::wrong_use;
   }
   const bool names_column = chosen.reading.csv.key != 0 || chosen.reading.csv.size != 0 || chosen.reading.csv.delimiter != 0;
   if (names_column && chosen.reading.format == simulate::trace_format::automatic)
@@ -136,7 +133,7 @@ int run(options& chosen) {
                      "larder: trace \"%s\" has no sizes, so its caches cannot be limited by bytes; use --by entries, or name its "
                      "column with --csv-size\n",
                      trace.name.c_str());
-        return wrong_use;
+        return exit_code::wrong_use;
       }
 
   std::optional<progress> bar;
@@ -159,7 +156,7 @@ int run(options& chosen) {
   write(chosen.svg, chosen.svg.empty() ? "" : simulate::curve_picture(results));
   write(chosen.html, chosen.html.empty() ? "" : simulate::results_page(results));
   write(chosen.json, chosen.json.empty() ? "" : simulate::results_json(results));
-  return done;
+  return exit_code::done;
 }
 
 constexpr std::string_view examples = R"(
@@ -211,7 +208,7 @@ std::function<int()> add_simulate(CLI::App& larder) {
       return run(*chosen);
     } catch (const std::exception& failure) {
       std::fprintf(stderr, "%s\n", failure.what());
-      return failed;
+      return exit_code::failed;
     }
   };
 }

@@ -5,6 +5,7 @@
 #include "disk/directory_users.hpp"
 #include "disk/interruption.hpp"
 #include "disk/opened_directory.hpp"
+#include "exit_code.hpp"
 #include "simulate/number_text.hpp"
 
 #include <larder/core/units.hpp>
@@ -47,8 +48,8 @@ std::string what_is_there(const directory_contents& of) {
 }  // namespace
 
 int compact(const compaction_options& options) {
-  constexpr int done = 0;
-  constexpr int failed = 1;
+  using tools::exit_code::done;
+  using tools::exit_code::failed;
   const interruption stop;
   const segment_inspection found(options.directory, users_of(options.directory).any);
   const directory_contents before = contents_of(found);

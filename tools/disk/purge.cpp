@@ -5,6 +5,7 @@
 #include "disk/entry_reader.hpp"
 #include "disk/interruption.hpp"
 #include "disk/opened_directory.hpp"
+#include "exit_code.hpp"
 #include "simulate/number_text.hpp"
 
 #include <larder/cache.hpp>
@@ -81,8 +82,8 @@ std::size_t empty_quarantine(const std::string& root) {
 }  // namespace
 
 int purge(const purge_options& options) {
-  constexpr int done = 0;
-  constexpr int failed = 1;
+  using tools::exit_code::done;
+  using tools::exit_code::failed;
   const choice chosen(options);
   const interruption stop;
   const segment_inspection found(options.directory, users_of(options.directory).any);
