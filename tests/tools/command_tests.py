@@ -2,13 +2,13 @@
 """Runs the command `larder` as people do: exit codes, messages, tables, pictures.   command_tests.py PATH_OF_LARDER"""
 import gzip
 import json
-import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 import xml.etree.ElementTree
+
+import command_runs
 
 LARDER = ""
 SVG = "{http://www.w3.org/2000/svg}"
@@ -18,11 +18,9 @@ def larder(*arguments, stdin=b""):
     return subprocess.run([LARDER, *map(str, arguments)], input=stdin, capture_output=True, timeout=120, check=False)
 
 
-class Command(unittest.TestCase):
+class Command(command_runs.CommandRuns):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="larder_command_")
-        self.addCleanup(self.folder.cleanup)
-        self.root = pathlib.Path(self.folder.name)
+        super().setUp()
         keys = [i * i % 97 if i % 5 else i for i in range(2000)]
         self.trace = self.file("web.txt", "".join(f"k{key} {100 + key}\n" for key in keys))
 

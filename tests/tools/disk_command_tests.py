@@ -4,16 +4,15 @@
 disk_command_tests.py PATH_OF_LARDER PATH_OF_DISK_WRITER"""
 import json
 import os
-import pathlib
 import pty
 import random
-import select
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
+
+import command_runs
 
 LARDER = ""
 WRITER = ""
@@ -58,58 +57,14 @@ class Writer:
         self.ask("crash")
 
 
-def state_of(directory):
-    """All that one can see of a directory: names, bytes, times, permissions."""
-    return {path: (path.lstat().st_mode, path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
-            for path in sorted([directory, *directory.rglob("*")])}
+def on_terminal(*arguments, **more):
+    return command_runs.on_terminal([LARDER, "disk", *arguments], **more)
 
 
-def on_terminal(*arguments, answer=b"", interrupt_at=None, stdout=subprocess.PIPE):
-    """Runs a command with a terminal for standard input and error; its exit code, what the terminal showed, and standard output."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen([LARDER, "disk", *map(str, arguments)], stdin=theirs, stderr=theirs, stdout=stdout, start_new_session=True)
-    os.close(theirs)
-    shown = b""
-    interrupted = False
-    while True:
-        readable, _, _ = select.select([ours], [], [], 60)
-        if not readable:
-            process.kill()
-            raise AssertionError(f"nothing more came after {shown!r}")
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-        if answer and b"[y/N]" in shown:
-            os.write(ours, answer)
-            answer = b""
-        if interrupt_at and not interrupted and interrupt_at in shown:
-            process.send_signal(signal.SIGINT)
-            interrupted = True
-    said = process.stdout.read().decode() if process.stdout else ""
-    code = process.wait(60)
-    os.close(ours)
-    if process.stdout:
-        process.stdout.close()
-    return code, shown.decode(), said
-
-
-class Disk(unittest.TestCase):
+class Disk(command_runs.CommandRuns):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="larder_disk_")
-        self.addCleanup(self.folder.cleanup)
-        self.root = pathlib.Path(self.folder.name)
+        super().setUp()
         self.directory = self.root / "cache"
-
-    def check(self, done, code, *parts):
-        said = done.stdout.decode() + done.stderr.decode()
-        self.assertEqual(done.returncode, code, said)
-        for part in parts:
-            self.assertIn(part, said)
-        return said
 
     def listed(self, *arguments):
         done = larder("ls", self.directory, "--json", *arguments)
@@ -169,7 +124,7 @@ class Disk(unittest.TestCase):
 
     def test_wrong_use_is_2(self):
         self.some_entries()
-        before = state_of(self.directory)
+        before = command_runs.state_of(self.directory)
         for arguments in ([], ["ls"], ["nonsense", self.directory], ["ls", self.directory, "--sort", "colour"], ["ls", self.directory, "--limit", "0"],
                           ["purge", self.directory, "--all", "--expired"], ["purge", self.directory, "--expired", "--prefix", "a"]):
             with self.subTest(arguments):
@@ -186,7 +141,7 @@ class Disk(unittest.TestCase):
         self.check(larder("compact", self.directory, "--to", "many"), 2, '"many" is no share')
         self.check(larder("compact", self.directory, "--capacity", "0"), 2, "holds nothing")
         self.check(larder("compact", self.directory, "--capacity", "much"), 2, '--capacity: "much" is not a size')
-        self.assertEqual(state_of(self.directory), before)
+        self.assertEqual(command_runs.state_of(self.directory), before)
 
     def test_what_is_no_directory_of_mmap_disk_is_told_in_a_sentence(self):
         (self.root / "file").write_text("text")
@@ -210,9 +165,9 @@ class Disk(unittest.TestCase):
                 self.assertEqual(sorted(path.name for path in (self.root / "foreign").iterdir()), ["notes.txt"])
                 for name, parts in (("later", ("version 3,little-endian", "this reads version 2,little-endian", "use the larder that wrote it")),
                                     ("earlier", ("is of version 1", "version 2")), ("turned", ("version 2,big-endian",))):
-                    before = state_of(others[name])
+                    before = command_runs.state_of(others[name])
                     self.check(larder(*command, others[name]), code, *parts)
-                    self.assertEqual(state_of(others[name]), before)
+                    self.assertEqual(command_runs.state_of(others[name]), before)
 
     def test_ls_is_what_a_cache_finds(self):
         expected = self.some_entries()
@@ -408,11 +363,11 @@ class Disk(unittest.TestCase):
         (self.directory / "staging" / "123-456-7").write_text("x")
         looks = [["ls"], ["ls", "--json", "--expired", "--sort", "key"], ["stat", "--segments"], ["verify", "--all"], ["repair", "--dry-run"],
                  ["compact", "--dry-run", "--to", "0"], ["purge", "--all", "--dry-run"]]
-        before = state_of(self.directory)
+        before = command_runs.state_of(self.directory)
         for command in looks:
             with self.subTest(command):
                 self.check(larder(*command, self.directory), 0)
-                self.assertEqual(state_of(self.directory), before)
+                self.assertEqual(command_runs.state_of(self.directory), before)
         for path in [self.directory, *self.directory.rglob("*")]:
             path.chmod(0o555 if path.is_dir() else 0o444)
         self.addCleanup(lambda: [path.chmod(0o755) for path in [self.directory, *self.directory.rglob("*")] if path.is_dir()])
@@ -421,15 +376,15 @@ class Disk(unittest.TestCase):
         others = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
         if others and subprocess.run([LARDER, "--version"], capture_output=True, check=False, **others).returncode != 0:
             self.skipTest("another user cannot run the command here")
-        before = state_of(self.directory)
+        before = command_runs.state_of(self.directory)
         for command in looks:
             with self.subTest(command):
                 self.check(larder(*command, self.directory, **others), 0)
-                self.assertEqual(state_of(self.directory), before)
+                self.assertEqual(command_runs.state_of(self.directory), before)
         for command in (["purge", "--key", "last"], ["compact", "--to", "0"], ["repair"]):
             with self.subTest(command):
                 self.check(larder(*command, self.directory, **others), 1, "Permission denied")
-                self.assertEqual(state_of(self.directory), before)
+                self.assertEqual(command_runs.state_of(self.directory), before)
         self.directory.chmod(0o000)
         self.check(larder("ls", self.directory, **others), 1, "Permission denied; ls, stat and verify need the right to read")
         self.check(larder("verify", self.directory, **others), 2, "Permission denied")
@@ -484,7 +439,7 @@ class Disk(unittest.TestCase):
                 shutil.rmtree(self.directory)
                 shutil.copytree(original, self.directory)
                 damage()
-                before = state_of(self.directory)
+                before = command_runs.state_of(self.directory)
                 found = self.verified(1)
                 self.assertFalse(found["whole"])
                 self.assertEqual(len(found["damaged"]), len(lost), found)
@@ -497,7 +452,7 @@ class Disk(unittest.TestCase):
                 if name not in ("magic", "key"):
                     self.assertIn(lost[0], text)
                 self.check(larder("repair", self.directory, "--dry-run"), 0, f"would move out {len(lost)} damaged")
-                self.assertEqual(state_of(self.directory), before)
+                self.assertEqual(command_runs.state_of(self.directory), before)
                 self.check(larder("repair", self.directory), 0, f"moved out {len(lost)} damaged", f"whole now: {len(keys) + 1 - len(lost)} entries")
                 self.assertEqual(self.verified(0)["damaged"], [])
                 self.assertEqual(sorted(self.keys()), sorted(set(keys) - set(lost)))
@@ -577,7 +532,7 @@ class Disk(unittest.TestCase):
                     end = min(size, begin + draw.choice((64, 4096, 100_000)))
                     content[begin:end] = bytes(end - begin) if how == "blank" else draw.randbytes(end - begin)
                     path.write_bytes(content)
-                before = state_of(self.directory)
+                before = command_runs.state_of(self.directory)
                 listed = set(self.keys())
                 self.check(larder("stat", self.directory, "--segments"), 0)
                 for arguments in ((), ("--all",)):
@@ -585,7 +540,7 @@ class Disk(unittest.TestCase):
                     self.assertIn(done.returncode, (0, 1), done)
                 found = self.verified(1) if larder("verify", self.directory).returncode else self.verified(0)
                 whole = listed - {one["key"] for one in found["damaged"]}
-                self.assertEqual(state_of(self.directory), before)
+                self.assertEqual(command_runs.state_of(self.directory), before)
                 done = larder("repair", self.directory)
                 self.assertEqual(done.returncode, 0, done)
                 self.assertEqual(self.verified(0)["damaged"], [])

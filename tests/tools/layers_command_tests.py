@@ -6,15 +6,13 @@ import fcntl
 import json
 import os
 import pathlib
-import pty
-import select
 import shutil
-import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import unittest
+
+import command_runs
 
 LARDER = ""
 REAL = pathlib.Path(os.environ.get("LARDER_SHARED_DIR", pathlib.Path(__file__).resolve().parents[3] / "shared")) / "real"
@@ -64,27 +62,12 @@ def gguf(tensors, entries=()):
     return head + data + b"\0" * (-len(data) % 32)
 
 
-def state_of(directory):
-    """All that one can see of a directory: names, bytes, times, permissions."""
-    return {path: (path.lstat().st_mode, path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
-            for path in sorted([directory, *directory.rglob("*")])}
-
-
-class Layers(unittest.TestCase):
+class Layers(command_runs.CommandRuns):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="larder_layers_")
-        self.addCleanup(self.folder.cleanup)
-        self.root = pathlib.Path(self.folder.name)
+        super().setUp()
         self.model = self.root / "model.safetensors"
         self.manifest = self.root / "model.safetensors.digests.json"
         self.chunks = self.root / "chunks"
-
-    def check(self, done, code, *parts):
-        said = done.stdout.decode() + done.stderr.decode()
-        self.assertEqual(done.returncode, code, said)
-        for part in parts:
-            self.assertIn(part, said)
-        return said
 
     def asked(self, code, *arguments):
         """The object that --json prints."""
@@ -162,7 +145,7 @@ class Digest(Layers):
         self.check(larder("digest", self.model), 0)
         self.flip(self.model, self.place("model.layers.1.weight") + 19999, 7)
         self.flip(self.model, self.place("model.layers.3.scale"), 0)
-        before = state_of(self.root)
+        before = command_runs.state_of(self.root)
         self.check(larder("digest", self.model, "--check"), 1, "differs     model.layers.1.weight", "of layer model.layers.1, 20,000 bytes at",
                    f"{self.model}, offset {self.place('model.layers.1.weight')}", "2 tensors not as the manifest says")
         result = self.asked(1, "digest", self.model, "--check")
@@ -170,7 +153,7 @@ class Digest(Layers):
         self.assertNotEqual(result["differing"][0]["expected"], result["differing"][0]["found"])
         self.assertFalse(result["whole"])
         self.assertEqual((result["tensors_checked"], result["bytes_read"]), (8, 4 * 20064))
-        self.assertEqual(state_of(self.root), before)
+        self.assertEqual(command_runs.state_of(self.root), before)
 
     def test_each_tensor_counts(self):
         self.write()
@@ -341,9 +324,9 @@ class Split(Layers):
 
     def test_names_of_tensors_lead_nowhere(self):
         self.model.write_bytes(safetensors({"../../outside.w": ("U8", [4], b"abcd")}))
-        before = state_of(self.root)
+        before = command_runs.state_of(self.root)
         self.check(larder("split", self.model, self.root / "new" / "chunks"), 1, 'path component ".."')
-        self.assertEqual(state_of(self.root), before)
+        self.assertEqual(command_runs.state_of(self.root), before)
         self.write({"/etc/passwd.w": ("U8", [4], b"abcd")})
         self.check(larder("split", self.model, self.chunks), 0)
         self.assertEqual(len(self.files()), 1)
@@ -392,29 +375,10 @@ class Split(Layers):
             file.write(struct.pack("<Q", len(text)) + text)
             for i in range(count):
                 file.write(i.to_bytes(4, "little") * (size // 4))
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen([LARDER, "layers", "split", str(self.model), str(self.chunks), "--chunk-size", "64KiB"], stderr=theirs,
-                                   stdout=subprocess.PIPE, start_new_session=True)
-        os.close(theirs)
-        shown, interrupted = b"", False
-        while True:
-            self.assertTrue(select.select([ours], [], [], 60)[0], shown)
-            try:
-                part = os.read(ours, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            shown += part
-            if not interrupted and b"splitting" in shown:
-                process.send_signal(signal.SIGINT)
-                interrupted = True
-        process.stdout.read()
-        code = process.wait(60)
-        process.stdout.close()
-        os.close(ours)
+        code, shown, _ = command_runs.on_terminal([LARDER, "layers", "split", self.model, self.chunks, "--chunk-size", "64KiB"],
+                                                  interrupt_at=b"splitting")
         self.assertEqual(code, 130, shown)
-        self.assertIn(b"the same command goes on from there", shown)
+        self.assertIn("the same command goes on from there", shown)
         self.assertEqual(list((self.chunks / "manifests").iterdir()), [])
         for name in self.files():
             self.assertRegex(name, "^[0-9a-f]{32}$")

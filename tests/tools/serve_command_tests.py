@@ -4,16 +4,16 @@ import contextlib
 import http.client
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import unittest
+
+import command_runs
 
 LARDER = ""
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -54,11 +54,9 @@ class Server:
         return self.process.returncode, out, said
 
 
-class Serve(unittest.TestCase):
+class Serve(command_runs.CommandRuns):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="larder_serve_")
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
+        super().setUp()
         self.chunks = self.root / "chunks"
         (self.chunks / "manifests").mkdir(parents=True)
         (self.chunks / "layer.0").write_bytes(bytes(range(256)) * 4)
