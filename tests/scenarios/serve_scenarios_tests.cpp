@@ -10,12 +10,9 @@
 #include <larder/storage/http_blob.hpp>
 #include <larder/storage/redis.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "support/eventually.hpp"
 #include "support/redis_missing.hpp"
@@ -57,14 +54,7 @@ TEST_CASE("L3: sixteen clients miss one chunk: one load, the same bytes for all,
   const served_folder served({.cache_size = 100_MB, .workers = 2});
   const std::string content = serving::content_of(7'654'321);
   const std::string name = served.chunks.add(content);
-  std::atomic<int> right{0};
-  std::vector<std::thread> clients;
-  for (int i = 0; i < 16; ++i)
-    clients.emplace_back([&] {
-      if (served.get("/v1/c/" + name).body == content) ++right;
-    });
-  for (std::thread& c : clients) c.join();
-  CHECK(right == 16);
+  CHECK(served.right_at_once(16, "/v1/c/" + name, content) == 16);
   const larder::weight_server_stats stats = served.server.stats();
   CHECK(stats.loads == 1);
   CHECK(stats.store_reads == 1);

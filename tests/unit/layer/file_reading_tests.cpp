@@ -23,11 +23,11 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
 
+#include "support/in_child.hpp"
 #include "support/refusal.hpp"
 
 using namespace larder_tests;
@@ -210,13 +210,7 @@ TEST_CASE("several threads read at once, and a child after fork reads by itself"
   for (std::thread& thread : threads) thread.join();
   CHECK(right == std::vector<char>(4, 1));
 
-  const ::pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) ::_exit(read_all() ? 0 : 1);
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 0);
+  support::in_child(read_all);
   CHECK(read_all());
 }
 

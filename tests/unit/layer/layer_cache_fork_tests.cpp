@@ -10,11 +10,9 @@
 #include <memory>
 #include <thread>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <doctest/doctest.h>
 
+#include "support/in_child.hpp"
 #include "support/sanitizers.hpp"
 
 #if !defined(__SANITIZE_THREAD__)  // which does not let the child of a program with threads start its own
@@ -22,21 +20,6 @@
 using namespace larder_tests;
 
 namespace {
-
-/// f() in a child, which must say true and end well.
-template <class F>
-void in_child(F&& f) {
-  const ::pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    ::alarm(60);  // a child that hangs is a failure
-    ::_exit(f() ? 0 : 1);
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 0);
-}
 
 bool holds(const larder::layer& layer) {
   for (std::size_t k = 0; k < layer.size(); ++k)
@@ -71,10 +54,11 @@ TEST_CASE("after fork the child's cache works, ends, and leaves the parent's alo
   const scratch_directory directory;
   const auto path = directory / "m.safetensors";
   write_file(path, model_bytes(equal_layers(8, 3000)));
-  auto layers = std::make_unique<larder::layer_cache<larder::safetensors, larder::max_entries>>(larder::safetensors{path}, larder::max_entries{4});
+  auto layers = std::make_unique<larder::layer_cache<larder::safetensors, larder::max_entries>>(larder::safetensors{path},
+                                                                                                larder::max_entries{4});
   for (int round = 0; round < 5; ++round) {
     for (auto layer : layers->pass()) CHECK(holds(layer));  // the parent's loader runs
-    in_child([&] {
+    support::in_child([&] {
       bool good = true;
       for (auto layer : layers->passes(2)) good = good && holds(layer);
       layers->warmup({0}).wait();
@@ -96,7 +80,7 @@ TEST_CASE("a fork while the loader holds the lock leaves the child an empty cach
   stage = 1;
   const larder::task warm = layers->warmup({0});
   while (stage != 2) std::this_thread::yield();
-  in_child([&] {
+  support::in_child([&] {
     stage = 0;
     bool good = layers->size() == 0 && holds(lease);
     for (auto layer : layers->pass()) good = good && holds(layer);

@@ -16,11 +16,9 @@
 #include <thread>
 #include <vector>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <doctest/doctest.h>
 
+#include "support/in_child.hpp"
 #include "support/split_model.hpp"
 
 using namespace larder_tests;
@@ -171,18 +169,12 @@ TEST_CASE("a child after fork shares nothing with its parent's other caches, and
   const larder::shared_layers shared;
   larder::layer_cache base{larder::safetensors{models.base}, shared};
   base.get(0);
-  const ::pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
+  support::in_child([&] {
     larder::layer_cache again{larder::safetensors{models.base}, shared};
     again.get(0);
     const bool right = again.stats().loads == 1 && shared.size() == 1 && base.get(0).size() == size;
     base.clear();
-    ::_exit(right && shared.size() == 1 ? 0 : 1);
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 0);
+    return right && shared.size() == 1;
+  });
   CHECK(shared.size() == 1);
 }

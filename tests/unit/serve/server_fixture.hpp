@@ -7,6 +7,7 @@
 #include <larder/core/digest.hpp>
 #include <larder/serve/weight_server.hpp>
 
+#include <atomic>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,9 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace serving {
 
@@ -100,6 +103,17 @@ struct served_folder {
 
   answer ask(const std::string& request) const { return serving::ask(server.port(), request); }
   answer get(const std::string& path, const std::string& fields = {}) const { return ask(serving::get(path, fields)); }
+  /// Of so many clients that ask at once, how many hear exactly this.
+  int right_at_once(int clients, const std::string& path, std::string_view content) const {
+    std::atomic<int> right{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < clients; ++i)
+      threads.emplace_back([&] {
+        if (get(path).body == content) ++right;
+      });
+    for (std::thread& t : threads) t.join();
+    return right;
+  }
 
   chunk_folder chunks;
   larder::weight_server server;

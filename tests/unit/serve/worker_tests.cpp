@@ -109,14 +109,7 @@ TEST_CASE("bytes go out while the fill brings the rest, to all who wait") {
   const serving::served_folder served({.cache_size = 100_MB, .workers = 2});
   const std::string content = serving::content_of(24_MiB);
   const std::string name = served.chunks.add(content);
-  std::atomic<int> right{0};
-  std::vector<std::thread> clients;
-  for (int i = 0; i < 8; ++i)
-    clients.emplace_back([&] {
-      if (served.get("/v1/c/" + name).body == content) ++right;
-    });
-  for (std::thread& c : clients) c.join();
-  CHECK(right == 8);
+  CHECK(served.right_at_once(8, "/v1/c/" + name, content) == 8);
   const larder::weight_server_stats stats = served.server.stats();
   CHECK(stats.loads == 1);
   CHECK(stats.store_reads == 1);
