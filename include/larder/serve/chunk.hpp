@@ -1,9 +1,9 @@
 #pragma once
 
 #include <larder/core/bytes.hpp>
-#include <larder/serve/chunk_directory.hpp>
 #include <larder/serve/chunk_memory.hpp>
 #include <larder/serve/chunk_room.hpp>
+#include <larder/serve/served_directory.hpp>
 #include <larder/storage/posix_file.hpp>
 
 #include <atomic>

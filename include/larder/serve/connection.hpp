@@ -211,7 +211,7 @@ class connection {
 
   void answer_chunk(const request_head& request, const chunk_address& asked) {
     if (head_only_ || !request.if_none_match.empty()) {
-      const std::optional<chunk_store::outline> seen = server_.store.look_at(asked);
+      const std::optional<served_chunks::outline> seen = server_.chunks.look_at(asked);
       if (seen) {
         const condition_result met = meet_conditions(request, seen->etag);
         if (head_only_ || met == condition_result::not_modified) {
@@ -222,7 +222,7 @@ class connection {
         return refuse(404);
       }
     }
-    chunk_store::found found = server_.store.find(asked);
+    served_chunks::found found = server_.chunks.find(asked);
     came_from_ = found.content ? (found.joined ? "joined" : "hit") : (found.joined ? "joined" : "miss");
     if (found.content) return begin(request, asked, std::move(found.content));
     fill_ = std::move(found.fill);

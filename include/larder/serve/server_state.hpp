@@ -1,7 +1,7 @@
 #pragma once
 
 #include <larder/serve/access_check.hpp>
-#include <larder/serve/chunk_store.hpp>
+#include <larder/serve/served_chunks.hpp>
 #include <larder/serve/server_counts.hpp>
 #include <larder/serve/status_history.hpp>
 #include <larder/serve/weight_server_settings.hpp>
@@ -18,25 +18,25 @@ struct server_state {
   explicit server_state(const weight_server_settings& given)
       : settings(given),
         access(given.token),
-        store({.directory = given.chunks_dir,
-               .capacity = given.cache_size,
-               .fill_threads = given.fill_threads,
-               .tier = given.tier}) {}
+        chunks({.directory = given.chunks_dir,
+                .capacity = given.cache_size,
+                .fill_threads = given.fill_threads,
+                .tier = given.tier}) {}
 
   const weight_server_settings settings;
   const access_check access;
-  chunk_store store;
+  served_chunks chunks;
   server_counts counts;
   status_history history;
   const std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
 
   weight_server_stats stats() const {
     weight_server_stats now;
-    static_cast<cache_stats&>(now) = store.stats();
-    const fill_counts fills = store.counts();
-    now.entries = store.entries();
-    now.capacity = store.capacity();
-    now.memory = store.memory_in_use();
+    static_cast<cache_stats&>(now) = chunks.stats();
+    const fill_counts fills = chunks.counts();
+    now.entries = chunks.entries();
+    now.capacity = chunks.capacity();
+    now.memory = chunks.memory_in_use();
     now.requests = counts.answers();
     now.bytes_sent = counts.load(server_counts::body_bytes);
     now.connections = counts.open();

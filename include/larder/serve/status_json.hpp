@@ -60,7 +60,7 @@ inline std::string status_json(server_state& server) {
   }
   out += "],\"chunks\":[";
   first = true;
-  for (const chunk_store::entry& e : server.store.most_used(listed)) {
+  for (const served_chunks::entry& e : server.chunks.most_used(listed)) {
     ((out += first ? "{\"name\":\"" : ",{\"name\":\"") += std::string_view(e.key).substr(2)) += '"';
     out += e.key.starts_with("m/") ? ",\"manifest\":true" : "";
     number("bytes", e.size);

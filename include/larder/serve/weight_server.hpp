@@ -134,7 +134,7 @@ class weight_server {
     for (std::thread& t : threads_) t.join();
     threads_.clear();
     listening_.socket.reset();
-    state_->store.stop();
+    state_->chunks.stop();
   }
 
   mutable std::mutex mutex_;

@@ -35,10 +35,10 @@ struct chunk_file {
 /// The folder that a server may read: chunks lie directly in it, manifests as `manifests/<model>.json`. It is opened once, so that what its
 /// path names later does not matter. Only regular files are there for clients: names are single components and no symbolic link is followed,
 /// so nothing outside can be reached. Every member may be called from any thread.
-class chunk_directory {
+class served_directory {
  public:
   /// Throws `larder::error` when there is no such folder that may be read.
-  explicit chunk_directory(std::string path)
+  explicit served_directory(std::string path)
       : path_(std::move(path)),
         folder_(storage::uninterrupted([this] { return ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); })) {
     if (!folder_)

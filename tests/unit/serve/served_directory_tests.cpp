@@ -2,7 +2,7 @@
 
 #include "support/refusal.hpp"
 
-#include <larder/serve/chunk_directory.hpp>
+#include <larder/serve/served_directory.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ TEST_CASE("regular files of the folder are there, and manifests in theirs") {
   folder.write("a", "chunk a");
   folder.write("manifests/m.json", "{}");
   folder.write("m.json", "another");
-  const serve::chunk_directory directory(folder.path());
+  const serve::served_directory directory(folder.path());
   CHECK(directory.path() == folder.path());
   REQUIRE(directory.open(chunk("c/a")));
   CHECK(text_of(*directory.open(chunk("c/a"))) == "chunk a");
@@ -54,7 +54,7 @@ TEST_CASE("nothing else than regular files is there") {
   std::filesystem::create_symlink("real", folder / "link");
   std::filesystem::create_symlink("/etc/passwd", folder / "escape");
   std::filesystem::create_symlink("nowhere", folder / "dangling");
-  const serve::chunk_directory directory(folder.path());
+  const serve::served_directory directory(folder.path());
   for (const char* key : {"c/folder", "c/pipe", "c/link", "c/escape", "c/dangling", "c/manifests"}) {
     CAPTURE(key);
     CHECK_FALSE(directory.open(chunk(key)));
@@ -72,7 +72,7 @@ TEST_CASE("the folder stays what it was when its name becomes another's") {
   const support::temporary_folder root;
   std::filesystem::create_directory(root / "chunks");
   std::ofstream(root / "chunks" / "a") << "first";
-  const serve::chunk_directory directory((root / "chunks").string());
+  const serve::served_directory directory((root / "chunks").string());
   std::filesystem::rename(root / "chunks", root / "old");
   std::filesystem::create_directory(root / "chunks");
   std::ofstream(root / "chunks" / "a") << "second";
@@ -82,7 +82,7 @@ TEST_CASE("the folder stays what it was when its name becomes another's") {
 TEST_CASE("a stamp tells a changed file from what it was") {
   const serving::chunk_folder folder;
   folder.write("a", "one");
-  const serve::chunk_directory directory(folder.path());
+  const serve::served_directory directory(folder.path());
   const auto before = directory.look_at(chunk("c/a"));
   CHECK(*before == *directory.look_at(chunk("c/a")));
   folder.write("a", "four");
@@ -93,12 +93,12 @@ TEST_CASE("a stamp tells a changed file from what it was") {
 
 TEST_CASE("a folder that cannot be opened is refused with its name") {
   const support::temporary_folder root;
-  const auto missing = support::refusal_of([&] { serve::chunk_directory((root / "none").string()); });
+  const auto missing = support::refusal_of([&] { serve::served_directory((root / "none").string()); });
   CHECK(missing.cause == larder::error_cause::io);
   CHECK(support::says(missing, "none"));
   CHECK(support::says(missing, "chunks_dir"));
   std::ofstream(root / "file") << "x";
-  CHECK(support::cause_of([&] { serve::chunk_directory((root / "file").string()); }) == larder::error_cause::io);
+  CHECK(support::cause_of([&] { serve::served_directory((root / "file").string()); }) == larder::error_cause::io);
 }
 
 TEST_CASE("a file that may not be read is as good as absent") {
@@ -109,5 +109,5 @@ TEST_CASE("a file that may not be read is as good as absent") {
   const serving::chunk_folder folder;
   folder.write("a", "x");
   std::filesystem::permissions(folder / "a", std::filesystem::perms::none);
-  CHECK_FALSE(serve::chunk_directory(folder.path()).open(chunk("c/a")));
+  CHECK_FALSE(serve::served_directory(folder.path()).open(chunk("c/a")));
 }

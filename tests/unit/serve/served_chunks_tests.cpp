@@ -4,7 +4,7 @@
 
 #include <larder/core/units.hpp>
 #include <larder/larder.hpp>
-#include <larder/serve/chunk_store.hpp>
+#include <larder/serve/served_chunks.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -31,8 +31,8 @@ struct result {
   std::shared_ptr<const serve::chunk> content;
   serve::fill_failure failure = serve::fill_failure::none;
 };
-result ask(serve::chunk_store& store, const std::string& key) {
-  const serve::chunk_store::found found = store.find(address_of(key));
+result ask(serve::served_chunks& chunks, const std::string& key) {
+  const serve::served_chunks::found found = chunks.find(address_of(key));
   if (found.content) return {found.content};
   REQUIRE(support::eventually([&] {
     const fill_state now = found.fill->look().state;
@@ -48,9 +48,9 @@ std::string text_of(const std::shared_ptr<const serve::chunk>& content) {
   REQUIRE(larder::storage::read_at(content->file, text.data(), text.size(), 0, "x") == text.size());
   return text;
 }
-std::string keys_of(serve::chunk_store& store) {
+std::string keys_of(serve::served_chunks& chunks) {
   std::vector<std::string> keys;
-  for (const auto& e : store.most_used(100)) keys.push_back(e.key.substr(2));
+  for (const auto& e : chunks.most_used(100)) keys.push_back(e.key.substr(2));
   std::sort(keys.begin(), keys.end());
   std::string all;
   for (const std::string& key : keys) all += key + " ";
@@ -64,48 +64,48 @@ TEST_CASE("a chunk is read once and then lies in memory") {
   const std::string content = serving::content_of(1_MiB + 3);
   const std::string name = folder.add(content);
   folder.write("manifests/m.json", "{}");
-  serve::chunk_store store({.directory = folder.path(), .capacity = 10_MB});
-  const auto first = ask(store, "c/" + name);
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 10_MB});
+  const auto first = ask(chunks, "c/" + name);
   CHECK(text_of(first.content) == content);
   CHECK(first.content->etag == '"' + name + '"');
-  const auto second = store.find(address_of("c/" + name));
+  const auto second = chunks.find(address_of("c/" + name));
   CHECK(second.content == first.content);
   CHECK_FALSE(second.joined);
-  CHECK(text_of(ask(store, "m/m").content) == "{}");
-  const larder::cache_stats stats = store.stats();
+  CHECK(text_of(ask(chunks, "m/m").content) == "{}");
+  const larder::cache_stats stats = chunks.stats();
   CHECK(stats.hits == 1);
   CHECK(stats.misses == 2);
   CHECK(stats.loads == 2);
   CHECK(stats.load_failures == 0);
   CHECK(stats.stored_bytes == content.size() + 2);
-  CHECK(store.memory_in_use() == content.size() + 2);
-  CHECK(store.entries() == 2);
-  CHECK(store.counts().store_reads == 2);
+  CHECK(chunks.memory_in_use() == content.size() + 2);
+  CHECK(chunks.entries() == 2);
+  CHECK(chunks.counts().store_reads == 2);
 }
 
 TEST_CASE("the chunk that was used longest ago leaves, whatever the sizes") {
   const serving::chunk_folder folder;
   for (const char* name : {"0", "1", "2"}) folder.write(name, serving::content_of(400'000));
   folder.write("small", serving::content_of(100));
-  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB});
-  for (const char* name : {"c/0", "c/1", "c/0", "c/2"}) REQUIRE(ask(store, name).content);
-  CHECK(keys_of(store) == "0 2 ");
-  REQUIRE(ask(store, "c/small").content);
-  CHECK(keys_of(store) == "0 2 small ");
-  REQUIRE(ask(store, "c/1").content);
-  CHECK(keys_of(store) == "1 2 small ");
-  CHECK(store.stats().evictions == 2);
-  CHECK(store.stats().stored_bytes == 800'100);
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
+  for (const char* name : {"c/0", "c/1", "c/0", "c/2"}) REQUIRE(ask(chunks, name).content);
+  CHECK(keys_of(chunks) == "0 2 ");
+  REQUIRE(ask(chunks, "c/small").content);
+  CHECK(keys_of(chunks) == "0 2 small ");
+  REQUIRE(ask(chunks, "c/1").content);
+  CHECK(keys_of(chunks) == "1 2 small ");
+  CHECK(chunks.stats().evictions == 2);
+  CHECK(chunks.stats().stored_bytes == 800'100);
 }
 
 TEST_CASE("chunks that fill the cache to the byte all stay") {
   const serving::chunk_folder folder;
   for (const char* name : {"0", "1", "2"}) folder.write(name, serving::content_of(300'000));
-  serve::chunk_store store({.directory = folder.path(), .capacity = 600'000});
-  for (const char* name : {"c/0", "c/1"}) REQUIRE(ask(store, name).content);
-  CHECK(keys_of(store) == "0 1 ");
-  REQUIRE(ask(store, "c/2").content);
-  CHECK(keys_of(store) == "1 2 ");
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 600'000});
+  for (const char* name : {"c/0", "c/1"}) REQUIRE(ask(chunks, name).content);
+  CHECK(keys_of(chunks) == "0 1 ");
+  REQUIRE(ask(chunks, "c/2").content);
+  CHECK(keys_of(chunks) == "1 2 ");
 }
 
 TEST_CASE("a chunk that is larger than the cache is sent from its file and evicts nothing") {
@@ -114,40 +114,40 @@ TEST_CASE("a chunk that is larger than the cache is sent from its file and evict
   const std::string name = folder.add(content);
   folder.write("0", serving::content_of(400'000));
   folder.write("named", content);
-  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB});
-  REQUIRE(ask(store, "c/0").content);
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
+  REQUIRE(ask(chunks, "c/0").content);
   for (int i = 0; i < 2; ++i) {
-    const auto got = ask(store, "c/" + name);
+    const auto got = ask(chunks, "c/" + name);
     CHECK(text_of(got.content) == content);
     CHECK(got.content->file);
-    CHECK(text_of(ask(store, "c/named").content) == content);
+    CHECK(text_of(ask(chunks, "c/named").content) == content);
   }
-  CHECK(keys_of(store) == "0 ");
-  CHECK(store.stats().evictions == 0);
-  CHECK(store.counts().bypassed == 4);
-  CHECK(store.memory_in_use() == 400'000);
+  CHECK(keys_of(chunks) == "0 ");
+  CHECK(chunks.stats().evictions == 0);
+  CHECK(chunks.counts().bypassed == 4);
+  CHECK(chunks.memory_in_use() == 400'000);
 }
 
 TEST_CASE("a cache of nothing serves all the same") {
   const serving::chunk_folder folder;
   folder.write("0", "content");
   folder.write("empty", "");
-  serve::chunk_store store({.directory = folder.path(), .capacity = 0});
-  CHECK(text_of(ask(store, "c/0").content) == "content");
-  CHECK(text_of(ask(store, "c/empty").content).empty());
-  CHECK(store.memory_in_use() == 0);
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 0});
+  CHECK(text_of(ask(chunks, "c/0").content) == "content");
+  CHECK(text_of(ask(chunks, "c/empty").content).empty());
+  CHECK(chunks.memory_in_use() == 0);
 }
 
 TEST_CASE("who asks while a fill runs shares it") {
   const serving::chunk_folder folder;
   const std::string content = serving::content_of(3_MiB);
   const std::string name = folder.add(content);
-  serve::chunk_store store({.directory = folder.path(), .capacity = 10_MB});
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 10_MB});
   std::vector<std::thread> threads;
   std::atomic<int> right{0};
   for (int i = 0; i < 16; ++i)
     threads.emplace_back([&] {
-      const serve::chunk_store::found found = store.find(address_of("c/" + name));
+      const serve::served_chunks::found found = chunks.find(address_of("c/" + name));
       const bool ended = found.content || support::eventually([&] { return found.fill->look().state == fill_state::whole; });
       const auto got = found.content ? found.content : found.fill->look().content;
       if (ended && got->content().size() == content.size() &&
@@ -156,12 +156,12 @@ TEST_CASE("who asks while a fill runs shares it") {
     });
   for (std::thread& t : threads) t.join();
   CHECK(right == 16);
-  const larder::cache_stats stats = store.stats();
+  const larder::cache_stats stats = chunks.stats();
   CHECK(stats.loads == 1);
   CHECK(stats.hits + stats.misses == 16);
   CHECK(stats.joined == stats.misses - 1);
   CHECK(stats.stored_bytes == content.size());
-  CHECK(store.memory_in_use() == content.size());
+  CHECK(chunks.memory_in_use() == content.size());
 }
 
 TEST_CASE("what is not what its name says is damaged, and is not kept") {
@@ -172,75 +172,75 @@ TEST_CASE("what is not what its name says is damaged, and is not kept") {
     content.back() = static_cast<char>(content.back() ^ 1);
     folder.write(name, content);
     for (const std::uint64_t capacity : {std::uint64_t{10'000'000}, std::uint64_t{5}}) {
-      serve::chunk_store store({.directory = folder.path(), .capacity = capacity});
-      CHECK(ask(store, "c/" + name).failure == serve::fill_failure::damaged);
-      CHECK(store.entries() == 0);
-      CHECK(store.stats().load_failures == 1);
-      CHECK(store.stats().errors[larder::error_cause::corruption] == 1);
-      CHECK(store.memory_in_use() == 0);
+      serve::served_chunks chunks({.directory = folder.path(), .capacity = capacity});
+      CHECK(ask(chunks, "c/" + name).failure == serve::fill_failure::damaged);
+      CHECK(chunks.entries() == 0);
+      CHECK(chunks.stats().load_failures == 1);
+      CHECK(chunks.stats().errors[larder::error_cause::corruption] == 1);
+      CHECK(chunks.memory_in_use() == 0);
     }
   }
 }
 
 TEST_CASE("what is absent is asked for anew each time") {
   const serving::chunk_folder folder;
-  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB});
-  CHECK(ask(store, "c/0").failure == serve::fill_failure::absent);
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
+  CHECK(ask(chunks, "c/0").failure == serve::fill_failure::absent);
   folder.write("0", "here");
-  CHECK(text_of(ask(store, "c/0").content) == "here");
-  CHECK(store.stats().load_failures == 0);
+  CHECK(text_of(ask(chunks, "c/0").content) == "here");
+  CHECK(chunks.stats().load_failures == 0);
 }
 
 TEST_CASE("a name that says nothing of its content follows the file") {
   const serving::chunk_folder folder;
   folder.write("0", "first");
-  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB});
-  const auto first = ask(store, "c/0").content;
-  CHECK(ask(store, "c/0").content == first);
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
+  const auto first = ask(chunks, "c/0").content;
+  CHECK(ask(chunks, "c/0").content == first);
   folder.write("new", "second");
   std::filesystem::rename(folder / "new", folder / "0");
-  const auto second = ask(store, "c/0").content;
+  const auto second = ask(chunks, "c/0").content;
   CHECK(text_of(second) == "second");
   CHECK(second->etag != first->etag);
   CHECK(text_of(first) == "first");
   std::filesystem::remove(folder / "0");
-  CHECK(ask(store, "c/0").failure == serve::fill_failure::absent);
+  CHECK(ask(chunks, "c/0").failure == serve::fill_failure::absent);
 }
 
 TEST_CASE("a look tells size and tag without reading") {
   const serving::chunk_folder folder;
   folder.write("0", "first");
   const std::string name = folder.add("content");
-  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB});
-  CHECK(store.look_at(address_of("c/0"))->size == 5);
-  CHECK(store.look_at(address_of("c/" + name))->etag == '"' + name + '"');
-  CHECK_FALSE(store.look_at(address_of("c/1")));
-  CHECK(store.counts().store_reads == 0);
-  CHECK(store.stats().misses == 0);
-  const auto content = ask(store, "c/0").content;
-  CHECK(store.look_at(address_of("c/0"))->etag == content->etag);
-  REQUIRE(ask(store, "c/" + name).content);
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
+  CHECK(chunks.look_at(address_of("c/0"))->size == 5);
+  CHECK(chunks.look_at(address_of("c/" + name))->etag == '"' + name + '"');
+  CHECK_FALSE(chunks.look_at(address_of("c/1")));
+  CHECK(chunks.counts().store_reads == 0);
+  CHECK(chunks.stats().misses == 0);
+  const auto content = ask(chunks, "c/0").content;
+  CHECK(chunks.look_at(address_of("c/0"))->etag == content->etag);
+  REQUIRE(ask(chunks, "c/" + name).content);
   std::filesystem::remove(folder / name);
-  CHECK(store.look_at(address_of("c/" + name))->size == 7);  // from memory
+  CHECK(chunks.look_at(address_of("c/" + name))->size == 7);  // from memory
 }
 
 TEST_CASE("bytes that readers hold after an eviction are counted, and taken from the room") {
   const serving::chunk_folder folder;
   for (const char* name : {"0", "1", "2", "3"}) folder.write(name, serving::content_of(300'000));
-  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB});
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
   std::vector<std::shared_ptr<const serve::chunk>> readers;
-  for (const char* name : {"c/0", "c/1", "c/2"}) readers.push_back(ask(store, name).content);
-  CHECK(store.stats().pinned_bytes == 0);
-  const auto last = ask(store, "c/3").content;  // all that could leave is held: no room, and nothing is gained by more
+  for (const char* name : {"c/0", "c/1", "c/2"}) readers.push_back(ask(chunks, name).content);
+  CHECK(chunks.stats().pinned_bytes == 0);
+  const auto last = ask(chunks, "c/3").content;  // all that could leave is held: no room, and nothing is gained by more
   REQUIRE(last);
   CHECK(last->file);
-  CHECK(store.memory_in_use() <= 1_MB);
-  CHECK(store.stats().pinned_bytes + store.stats().stored_bytes == 900'000);
-  const std::uint64_t pinned = store.stats().pinned_bytes;
+  CHECK(chunks.memory_in_use() <= 1_MB);
+  CHECK(chunks.stats().pinned_bytes + chunks.stats().stored_bytes == 900'000);
+  const std::uint64_t pinned = chunks.stats().pinned_bytes;
   CHECK(pinned > 0);
   readers.clear();
-  CHECK(store.stats().pinned_bytes == 0);
-  const auto again = ask(store, "c/3").content;
+  CHECK(chunks.stats().pinned_bytes == 0);
+  const auto again = ask(chunks, "c/3").content;
   CHECK_FALSE(again->file);
 }
 
@@ -249,13 +249,13 @@ TEST_CASE("when not even an empty cache would have the room, nothing leaves") {
   folder.write("large", serving::content_of(600'000));
   folder.write("next", serving::content_of(500'000));
   folder.write("small", serving::content_of(100'000));
-  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB});
-  const auto reader = ask(store, "c/large").content;
-  CHECK(ask(store, "c/next").content->file);  // the reader keeps what left for it
-  REQUIRE(ask(store, "c/small").content);
-  CHECK(ask(store, "c/next").content->file);
-  CHECK(keys_of(store) == "small ");
-  CHECK(store.stats().pinned_bytes == 600'000);
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
+  const auto reader = ask(chunks, "c/large").content;
+  CHECK(ask(chunks, "c/next").content->file);  // the reader keeps what left for it
+  REQUIRE(ask(chunks, "c/small").content);
+  CHECK(ask(chunks, "c/next").content->file);
+  CHECK(keys_of(chunks) == "small ");
+  CHECK(chunks.stats().pinned_bytes == 600'000);
 }
 
 TEST_CASE("the shared tier is asked first and filled from the directory") {
@@ -266,7 +266,7 @@ TEST_CASE("the shared tier is asked first and filled from the directory") {
   folder.write("named", "x");
   memory_cache shared{larder::max_bytes{10_MB}};
   {
-    serve::chunk_store first({.directory = folder.path(), .capacity = 1_MB, .tier = shared});
+    serve::served_chunks first({.directory = folder.path(), .capacity = 1_MB, .tier = shared});
     REQUIRE(ask(first, "c/" + name).content);
     REQUIRE(ask(first, "c/named").content);
     CHECK(support::eventually([&] { return shared.contains(name); }));
@@ -274,14 +274,14 @@ TEST_CASE("the shared tier is asked first and filled from the directory") {
     CHECK(first.counts().tier_hits == 0);
   }  // what the tier keeps of its memory stays
 
-  serve::chunk_store second({.directory = empty.path(), .capacity = 1_MB, .tier = shared});
+  serve::served_chunks second({.directory = empty.path(), .capacity = 1_MB, .tier = shared});
   CHECK(text_of(ask(second, "c/" + name).content) == content);
   CHECK(second.counts().tier_hits == 1);
   CHECK(second.counts().store_reads == 0);
   CHECK(second.memory_in_use() == 500'000);
   CHECK(ask(second, "c/named").failure == serve::fill_failure::absent);
 
-  serve::chunk_store tiny({.directory = empty.path(), .capacity = 10, .tier = shared});
+  serve::served_chunks tiny({.directory = empty.path(), .capacity = 10, .tier = shared});
   CHECK(text_of(ask(tiny, "c/" + name).content) == content);
   CHECK(tiny.entries() == 0);
 }
@@ -292,10 +292,10 @@ TEST_CASE("a tier that gives something else is not believed") {
   const std::string name = folder.add(content);
   memory_cache shared{larder::max_bytes{10_MB}};
   shared.put(name, larder::bytes::copy_of("something else"));
-  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB, .tier = shared});
-  CHECK(text_of(ask(store, "c/" + name).content) == content);
-  CHECK(store.counts().tier_hits == 0);
-  CHECK(store.counts().damaged == 1);
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB, .tier = shared});
+  CHECK(text_of(ask(chunks, "c/" + name).content) == content);
+  CHECK(chunks.counts().tier_hits == 0);
+  CHECK(chunks.counts().damaged == 1);
   CHECK(support::eventually([&] { return shared.peek(name)->text() == content; }));
 }
 
@@ -305,9 +305,9 @@ TEST_CASE("what is larger than a tier is given is not put there") {
   const std::string fits = folder.add(serving::content_of(1000));
   memory_cache shared{larder::max_bytes{10_MB}};
   {
-    serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB, .tier = shared, .largest_for_tier = 1000});
-    REQUIRE(ask(store, "c/" + large).content);
-    REQUIRE(ask(store, "c/" + fits).content);
+    serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB, .tier = shared, .largest_for_tier = 1000});
+    REQUIRE(ask(chunks, "c/" + large).content);
+    REQUIRE(ask(chunks, "c/" + fits).content);
   }
   CHECK_FALSE(shared.contains(large));
   CHECK(shared.contains(fits));
@@ -316,24 +316,24 @@ TEST_CASE("what is larger than a tier is given is not put there") {
 TEST_CASE("the most used chunks come first") {
   const serving::chunk_folder folder;
   for (const char* name : {"a", "b", "c"}) folder.write(name, name);
-  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB});
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
   for (const char* name : {"c/a", "c/b", "c/c"}) {
-    const auto got = ask(store, name).content;
+    const auto got = ask(chunks, name).content;
     got->uses += name[2] == 'b' ? 5 : 1;
   }
-  const auto two = store.most_used(2);
+  const auto two = chunks.most_used(2);
   REQUIRE(two.size() == 2);
   CHECK(two[0].key == "c/b");
   CHECK(two[0].uses == 5);
   CHECK(two[0].size == 1);
   CHECK(two[1].key == "c/a");
-  CHECK(store.most_used(10).size() == 3);
+  CHECK(chunks.most_used(10).size() == 3);
 }
 
-TEST_CASE("fills that have not begun when the store stops fail") {
+TEST_CASE("fills that have not begun when the server stops fail") {
   const serving::chunk_folder folder;
   folder.write("a", "x");
-  serve::chunk_store store({.directory = folder.path(), .capacity = 1_MB});
-  store.stop();
-  CHECK(ask(store, "c/a").failure == serve::fill_failure::unreadable);
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
+  chunks.stop();
+  CHECK(ask(chunks, "c/a").failure == serve::fill_failure::unreadable);
 }

@@ -14,11 +14,11 @@
 #include <larder/limit/weigher.hpp>
 #include <larder/serve/chunk.hpp>
 #include <larder/serve/chunk_address.hpp>
-#include <larder/serve/chunk_directory.hpp>
 #include <larder/serve/chunk_fill.hpp>
 #include <larder/serve/chunk_memory.hpp>
 #include <larder/serve/chunk_room.hpp>
 #include <larder/serve/chunk_tier.hpp>
+#include <larder/serve/served_directory.hpp>
 #include <larder/storage/posix_file.hpp>
 #include <larder/sync/sharded.hpp>
 #include <larder/sync/worker_pool.hpp>
@@ -53,7 +53,7 @@ struct fill_counts {
   std::uint64_t nanoseconds = 0;  ///< spent in fills
 };
 
-class chunk_store {
+class served_chunks {
  public:
   struct settings {
     std::string directory;
@@ -75,16 +75,16 @@ class chunk_store {
     std::uint64_t uses = 0;
   };
 
-  explicit chunk_store(settings given)
+  explicit served_chunks(settings given)
       : settings_(std::move(given)),
         directory_(settings_.directory),
         room_(settings_.capacity),
         cache_(lru{}, max_weight{settings_.capacity}, weigher{payload{}}),
         verified_(lru{}, max_entries{4096}),
         pool_(settings_.fill_threads) {}
-  chunk_store(const chunk_store&) = delete;
-  chunk_store& operator=(const chunk_store&) = delete;
-  ~chunk_store() { stop(); }
+  served_chunks(const served_chunks&) = delete;
+  served_chunks& operator=(const served_chunks&) = delete;
+  ~served_chunks() { stop(); }
 
   /// Fills that run end soon, those that wait never begin.
   void stop() noexcept { stopping_.store(true, std::memory_order_relaxed); }
@@ -307,7 +307,7 @@ class chunk_store {
   }
 
   static bool is_unchanged(const storage::file_descriptor& file, const file_stamp& stamp) {
-    const std::optional<file_stamp> now = chunk_directory::stamp_of(file);
+    const std::optional<file_stamp> now = served_directory::stamp_of(file);
     return now && now->size == stamp.size && now->modified == stamp.modified;  // a link more or another owner changes nothing
   }
 
@@ -365,7 +365,7 @@ class chunk_store {
   } counts_;
 
   const settings settings_;
-  const chunk_directory directory_;
+  const served_directory directory_;
   chunk_room room_;
   std::atomic<std::uint64_t> filling_{0};
   std::atomic<bool> stopping_{false};
