@@ -2,8 +2,9 @@
 
 // The moving part of a layer cache: one load per layer at a time, whoever asks, and a loader that works off warm-ups, prefetches
 // and the layers that a pass will come to: one thread, or as many as its source says (files: two, so that the disk is busy across
-// the end of a layer). The table changes under one lock; loads run without it. The loader starts when it is first needed. A child after `fork` has a cache that works, with a loader of its own: it keeps
-// what was cached, unless the parent's loader was at the table at that very moment; then it begins with an empty one.
+// the end of a layer). The table changes under one lock; loads run without it. The loader starts when it is first needed. A child
+// after `fork` has a cache that works, with a loader of its own: it keeps what was cached, unless the parent's loader was at the
+// table at that very moment; then it begins with an empty one.
 
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>

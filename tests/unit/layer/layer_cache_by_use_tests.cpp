@@ -3,6 +3,7 @@
 #include <larder/core/time.hpp>
 #include <larder/eviction/clock.hpp>
 #include <larder/eviction/fifo.hpp>
+#include <larder/eviction/cyclic.hpp>
 #include <larder/eviction/lru.hpp>
 #include <larder/expiry/time_source.hpp>
 #include <larder/layer/layer_cache.hpp>
@@ -508,4 +509,29 @@ TEST_CASE("many threads: exact weight, whole layers, in every mix of operations"
   layers.for_each([&](std::string_view, std::uint64_t size) { sum += size; });
   CHECK(layers.weight() == sum);
   CHECK(layers.stats().pinned_bytes == 0);
+}
+
+TEST_CASE("L8 passes by use: lru loads every layer in each, cyclic no more than an order that knows the cycle") {
+  struct row {
+    std::size_t layers;
+    std::uint64_t capacity;
+    int passes;
+    std::uint64_t cyclic;
+    std::uint64_t lru;
+  };
+  for (const row& r : {row{4, 3, 3, 6, 12}, row{4, 2, 3, 9, 12}, row{12, 4, 10, 90, 120}, row{12, 8, 10, 50, 120}}) {
+    CAPTURE(r.layers);
+    CAPTURE(r.capacity);
+    hand by_cycle;
+    hand by_use;
+    larder::layer_cache cyclic{source_of(by_cycle, r.layers), larder::cyclic{}, larder::max_entries{r.capacity}};
+    larder::layer_cache recent{source_of(by_use, r.layers), larder::lru{}, larder::max_entries{r.capacity}};
+    for (int pass = 0; pass < r.passes; ++pass)
+      for (std::size_t i = 0; i < r.layers; ++i) {
+        REQUIRE(is_whole(cyclic.get(i)));
+        REQUIRE(is_whole(recent.get(i)));
+      }
+    CHECK(by_cycle.loads() <= r.cyclic);
+    CHECK(by_use.loads() == r.lru);
+  }
 }
