@@ -213,6 +213,10 @@ int run(const options& chosen) {
                 larder::format_size(first.remote_bytes - std::min(first.remote_bytes, r.remote_bytes)).c_str(),
                 larder::format_size(total - std::min(total, r.disk_bytes + r.remote_bytes)).c_str());
   }
+  const larder::residency_plan after = streamed.plan();
+  if (after.predicted_pass && after.shortest_pass)
+    std::printf("a further pass would take about %.3f s; with these costs no choice of residents takes less than %.3f s\n",
+                seconds(*after.predicted_pass), seconds(*after.shortest_pass));
   std::printf("%zu tensors compared with the file, %zu wrong\n", tensor_count * results.size(), wrong);
   return wrong == 0 ? 0 : 1;
 }
