@@ -7,8 +7,8 @@
 
 namespace bench {
 
-/// The exit code of a benchmark: what `work` gives. What it throws is told on standard error: wrong use (std::invalid_argument) with the
-/// usage, and the code is 2; anything else, and it is 1.
+/// The exit code of a benchmark: what `work` gives. What it throws is told on standard error: wrong use (std::invalid_argument)
+/// with the usage, and the code is 2; anything else, and it is 1.
 int run_program(std::string_view name, std::string_view usage, const std::function<int()>& work);
 
 /// Prints the usage, and the names that --case and --only take.

@@ -23,8 +23,8 @@ struct round_options {
   /// The folder; by default that of the program: in the build folder, on a disk and not in memory.
   std::filesystem::path parent_folder() const;
 
-  /// Takes over what a command line says; --quick is two rounds unless it says how many. Gives all that it says, that of the `further`
-  /// options, which have values, too. Throws std::invalid_argument with a sentence.
+  /// Takes over what a command line says; --quick is two rounds unless it says how many. Gives all that it says, that of the
+  /// `further` options, which have values, too. Throws std::invalid_argument with a sentence.
   std::map<std::string, std::string, std::less<>> read(int count, char** arguments, std::vector<std::string_view> further = {});
 };
 
