@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace larder::layers {
 
@@ -45,7 +46,8 @@ inline std::optional<std::uint64_t> number_after(const std::filesystem::path& fi
 
 /// What a group and those above it leave, by the names of the files of one of the two interfaces.
 inline std::uint64_t left_by_groups(const std::filesystem::path& mount, std::string group, const char* limit, const char* usage) {
-  if (!std::filesystem::exists(mount / group.substr(std::min<std::size_t>(1, group.size()))))
+  std::error_code unknown;
+  if (!std::filesystem::exists(mount / group.substr(std::min<std::size_t>(1, group.size())), unknown))
     group = "/";  // seen from inside a container
   std::uint64_t left = unlimited;
   for (std::filesystem::path at = group;; at = at.parent_path()) {

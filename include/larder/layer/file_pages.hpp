@@ -3,8 +3,10 @@
 #include <larder/layer/readable_file.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <optional>
 #include <utility>
 
@@ -22,9 +24,9 @@ class file_pages {
   explicit file_pages(const readable_file& file) noexcept : size_(static_cast<std::size_t>(file.size())) {
     struct stat info {};
     const bool answered = ::fstat(file.descriptor(), &info) == 0 &&
-                          (info.st_uid == ::geteuid() || ::faccessat(AT_FDCWD, file.name().c_str(), W_OK, AT_EACCESS) == 0);
+                          (info.st_uid == ::geteuid() || ::faccessat(AT_FDCWD, by_number(file).data(), W_OK, AT_EACCESS) == 0);
     if (!answered || size_ == 0) return;
-    void* at = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED | MAP_NORESERVE, file.descriptor(), 0);
+    void* at = ::mmap(nullptr, size_, PROT_NONE, MAP_SHARED | MAP_NORESERVE, file.descriptor(), 0);
     if (at != MAP_FAILED) at_ = at;
   }
   file_pages(file_pages&& other) noexcept : at_(std::exchange(other.at_, nullptr)), size_(other.size_) {}
@@ -37,12 +39,12 @@ class file_pages {
     if (at_ != nullptr) ::munmap(at_, size_);
   }
 
-  /// Of that range, in [0, 1], by a sample of its pages; nothing where the kernel does not say.
-  std::optional<double> cached_share(std::uint64_t offset, std::uint64_t size) const noexcept {
+  /// Of that range, in [0, 1], by a sample of so many of its pages, one at least; nothing where the kernel does not say.
+  std::optional<double> cached_share(std::uint64_t offset, std::uint64_t size, std::uint64_t samples) const noexcept {
     if (at_ == nullptr || offset >= size_ || size == 0) return std::nullopt;
     size = std::min<std::uint64_t>(size, size_ - offset);
-    constexpr std::uint64_t page = readable_file::direct_alignment;
-    const std::uint64_t samples = std::min<std::uint64_t>(64, (size + page - 1) / page);
+    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    samples = std::clamp<std::uint64_t>(samples, 1, (size + page - 1) / page);
     std::uint64_t cached = 0;
     for (std::uint64_t k = 0; k < samples; ++k) {
       const std::uint64_t at = (offset + size / samples * k) / page * page;
@@ -54,6 +56,13 @@ class file_pages {
   }
 
  private:
+  /// Its name may be another file's by now.
+  static std::array<char, 32> by_number(const readable_file& file) noexcept {
+    std::array<char, 32> path{};
+    std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", file.descriptor());
+    return path;
+  }
+
   void* at_ = nullptr;
   std::size_t size_ = 0;
 };

@@ -18,6 +18,7 @@
 #include <larder/sync/fork_mark.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -65,21 +66,22 @@ class file_reading {
     bool known = true;
     for (const file_piece& piece : pieces) {
       bytes += piece.room.size();
-      const auto share = piece.pages->cached_share(piece.offset, piece.room.size());
+      const auto share = piece.pages->cached_share(piece.offset, piece.room.size(), samples * piece.room.size() / layer.size());
       known = known && share.has_value();
       cached += share.value_or(0) * static_cast<double>(piece.room.size());
     }
     const progress told{layer.data(), heard};
     if (known && cached >= mostly * static_cast<double>(bytes)) return read_buffered(pieces, told, false);
     if (layer.size() < least_direct) return read_buffered(pieces, told, true);
-    const read_path::kind way = choice_.next();
+    if (choice_.next() == read_path::direct && read_direct(pieces, told, bytes)) return;
     const auto began = std::chrono::steady_clock::now();
-    if (way != read_path::direct || !read_direct(pieces, told)) read_buffered(pieces, told, true);
-    choice_.measured(way, bytes, std::chrono::steady_clock::now() - began);
+    read_buffered(pieces, told, true);
+    choice_.measured(read_path::buffered, bytes, std::chrono::steady_clock::now() - began);
   }
 
  private:
   static constexpr double mostly = 0.875;
+  static constexpr std::uint64_t samples = 64;  // pages of a layer that tell whether the page cache holds it
   static constexpr std::uint64_t page = readable_file::direct_alignment;
   static constexpr std::uint64_t apart_unit = std::uint64_t{256} << 10U;
 
@@ -130,18 +132,21 @@ class file_reading {
     }
   }
 
-  /// False, with nothing read, where the kernel has no ring for it.
-  bool read_direct(std::span<const file_piece> pieces, const progress& told) {
+  /// False, with nothing read, where the kernel gives no ring for it.
+  bool read_direct(std::span<const file_piece> pieces, const progress& told, std::uint64_t bytes) {
     std::unique_ptr<submission_ring> ring = take_ring();
     if (ring == nullptr) {
-      choice_.settle(read_path::buffered);
+      if (errno == ENOSYS || errno == EPERM || errno == EACCES || errno == EINVAL) choice_.settle(read_path::buffered);
       return false;
     }
     std::vector<direct_unit> units;
     for (const file_piece& piece : pieces) cut(piece, units);
-    // One layer at a time begins its units, the next one when the last of them is begun: so the disk is busy across the end of a
-    // layer, and none waits for one behind it.
-    std::unique_lock turn(turn_);
+    // Of the layers that are read ahead one at a time begins its units, the next one when the last of them is begun: so the disk is
+    // busy across the end of a layer, and none waits for one behind it.
+    std::unique_lock turn(turn_, std::defer_lock);
+    if (!told.heard.is_awaited()) turn.lock();
+    told.up_to(told.layer);  // it may not be wanted any more
+    const auto began = std::chrono::steady_clock::now();
     const awaited in_flight{*this, ring};
     std::size_t begun = 0;
     for (std::size_t over = 0; over < units.size();) {
@@ -157,6 +162,7 @@ class file_reading {
       while (over < units.size() && units[over].done) ++over;
       told.up_to(units[over - 1].room.data() + units[over - 1].room.size());
     }
+    choice_.measured(read_path::direct, bytes, std::chrono::steady_clock::now() - began);
     return true;
   }
 

@@ -100,7 +100,7 @@ struct residency_for<void> {
 /// loader that throws reaches everybody who waits, nothing is stored, and the next call tries again. So it is with a layer of which
 /// a tensor is not what its digest says, where the source knows digests (`verify_tensors`). Wrong indexes,
 /// unknown names and a planned capacity below the largest layer throw `larder::error`. The destructor stops what is
-/// queued and waits for at most one piece of one layer; leases stay valid.
+/// queued and waits for at most one piece of each layer that is being read (of files up to two, 16 MiB of each); leases stay valid.
 template <class Source, class... Policies>
 class layer_cache {
   static_assert(layer_source<Source>,

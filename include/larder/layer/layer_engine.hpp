@@ -133,8 +133,8 @@ class layer_engine {
     task watcher = worker.watch();
     {
       const auto lock = enter();
-      requests_.push_back(std::make_shared<request_state>(request_state{std::move(layers), 0, 0, kind, std::move(worker)}));
       start_loader();
+      requests_.push_back(std::make_shared<request_state>(request_state{std::move(layers), 0, 0, kind, std::move(worker)}));
     }
     memory_->bell().notify_all();
     return watcher;
@@ -243,7 +243,14 @@ class layer_engine {
   }
 
   void start_loader() {
-    while (loaders_.size() < reader_.loads_at_once()) loaders_.emplace_back([this] { run(); });
+    while (loaders_.size() < reader_.loads_at_once()) {
+      try {
+        loaders_.emplace_back([this] { run(); });
+      } catch (...) {
+        if (loaders_.empty()) throw;
+        return;  // the one that there is does it all
+      }
+    }
   }
   void wake_loader() noexcept {
     if (memory_->loader_sleeps() && (!requests_.empty() || !table_.is_complete())) memory_->bell().notify_one();
@@ -269,28 +276,54 @@ class layer_engine {
     request_state& r = *done.request;
     --r.loading;
     if (std::find(requests_.begin(), requests_.end(), done.request) == requests_.end()) return;  // it ended meanwhile
-    if (!done.load->failure)
-      r.worker.advance();
-    else if (done.load->called_off)
-      r.worker.cancel();
+    if (done.load->failure)
+      end_request(done.request, done.load->called_off ? nullptr : done.load->failure);
     else
-      r.worker.fail(done.load->failure);
-    if (done.load->failure) std::erase(requests_, done.request);
+      r.worker.advance();
     memory_->bell().notify_all();  // another loader may wait for the end of this request
   }
 
-  job pick() {
-    for (auto at = requests_.begin(); at != requests_.end();) {
-      const std::shared_ptr<request_state> r = *at;
+  /// A request fails, or was stopped where there is no failure.
+  void end_request(const std::shared_ptr<request_state>& request, const std::exception_ptr& failure) noexcept {
+    const std::shared_ptr<request_state> ended = request;  // it may be the queue's own
+    std::erase(requests_, ended);
+    try {
+      if (failure)
+        ended->worker.fail(failure);
+      else
+        ended->worker.cancel();
+    } catch (...) {  // no memory for saying that it was stopped
+      ended->worker.fail(std::current_exception());
+    }
+  }
+
+  /// Memory that is not to be had fails the request that wants it; a layer that a pass will come to is left to whoever asks.
+  job pick() noexcept {
+    try {
+      if (job next = pick_requested(); next.load != nullptr) return next;
+    } catch (...) {
+      if (!requests_.empty()) end_request(requests_.front(), std::current_exception());
+    }
+    try {
+      if (schedule_ == nullptr) return {};
+      auto begun = table_.begin_load_for(*schedule_);
+      return {begun.layer, std::move(begun.load), nullptr};
+    } catch (...) {
+      return {};
+    }
+  }
+
+  job pick_requested() {
+    while (!requests_.empty()) {
+      const std::shared_ptr<request_state> r = requests_.front();
       if (r->worker.stop_requested()) {
-        r->worker.cancel();
-        at = requests_.erase(at);
+        end_request(r, nullptr);
         continue;
       }
       if (r->next == r->layers.size()) {
         if (r->loading != 0) break;  // its last layers are on their way
         r->worker.finish();
-        at = requests_.erase(at);
+        requests_.pop_front();
         continue;
       }
       const std::size_t i = r->layers[r->next];
@@ -305,9 +338,7 @@ class layer_engine {
       ++r->next;  // it is there, or there is no room for it
       r->worker.advance();
     }
-    if (schedule_ == nullptr) return {};
-    auto begun = table_.begin_load_for(*schedule_);
-    return {begun.layer, std::move(begun.load), nullptr};
+    return {};
   }
 
   std::unique_lock<std::mutex> enter() const {
@@ -325,9 +356,7 @@ class layer_engine {
       std::construct_at(&requests_);
       reader_.renew();
       meter_.renew();
-      if (memory_->mutex().try_lock()) {
-        memory_->mutex().unlock();
-        memory_->renew();
+      if (memory_->renew_in_child()) {
         table_.orphan_loads();
         return;
       }

@@ -9,6 +9,7 @@
 #include <larder/layer/aligned_pages.hpp>
 #include <larder/layer/layer_pool.hpp>
 #include <larder/layer/layer_source.hpp>
+#include <larder/sync/fork_mark.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -82,6 +83,7 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
 
   /// A block for layer `index` with one reference; of `capacity` when it has to be made.
   layer_block* take(std::size_t index, std::uint64_t capacity, bool is_stream_slot) {
+    renew_in_child();
     const std::uint64_t size = catalog_[index].size;
     capacity = std::max(size, capacity);
     layer_block* block = nullptr;
@@ -155,17 +157,26 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
   /// A lease of a stream slot was dropped. Two read-modify-writes of one word are ordered: either the loader sees the reference
   /// gone, or this sees the loader asleep.
   void lease_dropped() noexcept {
+    renew_in_child();
     if (sleeping_loaders_.fetch_or(0, std::memory_order_acq_rel) == 0) return;
     { const std::lock_guard lock(cache_mutex_); }
     bell_.notify_one();
   }
-  /// In a child after `fork`: what another thread of the parent may have held is made anew; spare blocks are given up.
-  void renew() noexcept {
-    std::construct_at(&mutex_);
-    std::construct_at(&spare_);
-    spare_bytes_ = 0;
-    std::construct_at(&bell_);
-    sleeping_loaders_.store(0);
+  /// In a child after `fork`, once: what another thread of the parent may have held is made anew; spare blocks are given up.
+  /// Whether nobody was at the cache's table when the last fork came. A lease may be dropped before the cache is asked, so whoever
+  /// comes first does it.
+  bool renew_in_child() noexcept {
+    if (mark_.is_in_child())
+      mark_.renew([&] {
+        was_at_rest_ = cache_mutex_.try_lock();
+        std::construct_at(&cache_mutex_);
+        std::construct_at(&mutex_);
+        std::construct_at(&spare_);
+        spare_bytes_ = 0;
+        std::construct_at(&bell_);
+        sleeping_loaders_.store(0);
+      });
+    return was_at_rest_;
   }
   bool loader_sleeps() const noexcept { return sleeping_loaders_.load(std::memory_order_relaxed) != 0; }
 
@@ -182,6 +193,7 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
     spare_.pop_back();
   }
   void take_back(layer_block* block) noexcept {
+    renew_in_child();
     const std::lock_guard lock(mutex_);
     in_use_capacity_ -= block->capacity_;
     --in_use_count_;
@@ -205,6 +217,8 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
   std::uint64_t footprint_ = std::numeric_limits<std::uint64_t>::max();
   std::atomic<std::uint64_t> allocations_{0};
 
+  sync::fork_mark mark_;
+  bool was_at_rest_ = true;
   std::mutex cache_mutex_;
   std::condition_variable bell_;
   std::atomic<unsigned> sleeping_loaders_{0};

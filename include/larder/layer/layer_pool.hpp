@@ -26,7 +26,12 @@ class layer_pool {
   bool add(const digest& content, core::byte_owner* memory) {
     renew_in_child();
     const std::lock_guard lock(mutex_);
-    return by_content_.emplace(content, memory).second;
+    const auto [at, fresh] = by_content_.emplace(content, memory);
+    if (!fresh && at->second->references() == 0) {  // on its way back to its cache, which will find another one here
+      at->second = memory;
+      return true;
+    }
+    return fresh;
   }
   /// Of memory that was added and that nobody holds any more, before it is used again.
   void remove(const digest& content, const core::byte_owner* memory) noexcept {

@@ -150,6 +150,7 @@ class layer_reader {
       if (end < info_.size) check_wanted();
       check_.reached(end);
     }
+    bool is_awaited() const noexcept override { return load_.demanded.load(std::memory_order_relaxed); }
     void check_wanted() const {
       if (load_.kind == load_kind::demand) return;
       const bool unwanted = stop_.stop_requested() && !load_.demanded.load(std::memory_order_relaxed);

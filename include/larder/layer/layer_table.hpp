@@ -106,7 +106,7 @@ class layer_table {
     e.block = load.block;
     e.unused = (load.kind == load_kind::prefetch || load.kind == load_kind::pass) && !load.demanded.load(std::memory_order_relaxed);
     e.loaded = now;
-    e.shared = load.shared;
+    e.shared = load.shared && load.block->home().get() != &memory_;  // a lease may have kept our own
     if (e.shared) shared_weight_ += catalog()[i].size;
     weight_ += catalog()[i].size;
     ++cached_;

@@ -91,7 +91,10 @@ class model_digests {
   static std::string in_words(const tensor_info& tensor) {
     std::string text(to_string(tensor.dtype));
     text += " [";
-    for (std::size_t i = 0; i < tensor.shape.size(); ++i) text += (i == 0 ? "" : ",") + std::to_string(tensor.shape[i]);
+    for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+      if (i != 0) text += ',';
+      text += std::to_string(tensor.shape[i]);
+    }
     return text + "]";
   }
 

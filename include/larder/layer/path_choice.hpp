@@ -2,15 +2,18 @@
 
 #include <larder/core/time.hpp>
 #include <larder/layer/read_path.hpp>
+#include <larder/sync/fork_mark.hpp>
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 
 namespace larder::layers {
 
 /// Which way a layer is read that the page cache does not hold. Under `automatic` the first loads go one way and the other in
 /// turn, until each has been measured; then the faster one stays, where `direct` may be a fifth slower, for it takes a fraction of
-/// the processor's time and leaves the page cache to others. Thread-safe.
+/// the processor's time and leaves the page cache to others. Thread-safe; works in a child after `fork`.
 class path_choice {
  public:
   /// Bytes of each way that tell a disk's rate.
@@ -21,23 +24,23 @@ class path_choice {
 
   /// `buffered` or `direct`, for the next load.
   read_path::kind next() noexcept {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     if (chosen_ != read_path::automatic) return chosen_;
     return direct_.asked <= buffered_.asked ? take(direct_, read_path::direct) : take(buffered_, read_path::buffered);
   }
   /// Whether a load may still go past the page cache.
   bool may_be_direct() const noexcept {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     return chosen_ != read_path::buffered;
   }
   /// Only one way is possible.
   void settle(read_path::kind kind) noexcept {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     chosen_ = kind;
   }
   /// A load of so many bytes went that way and took so long.
   void measured(read_path::kind way, std::uint64_t bytes, duration took) noexcept {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     if (chosen_ != read_path::automatic) return;
     sample& s = way == read_path::direct ? direct_ : buffered_;
     s.bytes += bytes;
@@ -49,7 +52,7 @@ class path_choice {
   }
   /// `automatic` while it is not known.
   read_path::kind chosen() const noexcept {
-    const std::lock_guard lock(mutex_);
+    const auto lock = enter();
     return chosen_;
   }
 
@@ -64,6 +67,12 @@ class path_choice {
     return way;
   }
 
+  std::unique_lock<std::mutex> enter() const noexcept {
+    if (mark_.is_in_child()) mark_.renew([&] { std::construct_at(&mutex_); });  // a thread of the parent may have held it
+    return std::unique_lock(mutex_);
+  }
+
+  mutable sync::fork_mark mark_;
   mutable std::mutex mutex_;
   read_path::kind chosen_;
   std::uint64_t enough_;

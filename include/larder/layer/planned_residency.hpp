@@ -132,8 +132,9 @@ class planned_residency {
     const bool again = passes > 1 || (uses.order == last_offered_.order && uses.counts == last_offered_.counts);
     last_offered_ = uses;
     if (order.empty() || !again || is_as_declared(uses)) return false;
+    std::vector<std::size_t> pass(order.begin(), order.end());
     declared_ = std::move(uses);
-    pass_.assign(order.begin(), order.end());
+    pass_ = std::move(pass);
     if (plan_.stream_slots == 0) return false;
     adopt(plan_residency(layers_, capacity_, wanted_slots_, declared_), host);
     return true;

@@ -9,7 +9,7 @@ struct reading {};  ///< how a layer cache reads the files of a model
 }  // namespace axis
 
 /// How a layer cache reads the files of a model on this machine; other sources do not ask. `layer_cache{source, max_bytes{n},
-/// read_path{read_path::direct}}`.
+/// read_path{read_path::direct}}`. A layer that the page cache holds is taken from there whatever is named.
 struct read_path {
   using policy_axis = axis::reading;
   enum kind {

@@ -77,7 +77,7 @@ class readable_file {
 
   /// Opens the same file a second time for reads past the page cache; before threads share this object. False where the file
   /// system has none.
-  bool open_direct() noexcept {
+  bool open_direct() {
     if (direct_descriptor_ < 0)  // not by its name, which may be another file's by now
       direct_descriptor_ = ::open(("/proc/self/fd/" + std::to_string(descriptor_)).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT);
     return direct_descriptor_ >= 0;

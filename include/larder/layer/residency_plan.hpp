@@ -32,6 +32,7 @@ namespace larder {
 struct residency_plan {
   std::vector<bool> resident;            ///< by layer
   std::size_t resident_count = 0;
+  std::size_t used_residents = 0;        ///< those of them that come in the order of a pass
   std::uint64_t resident_bytes = 0;
   std::size_t stream_slots = 0;          ///< 0 when everything is resident
   std::uint64_t slot_bytes = 0;          ///< size of each
@@ -45,7 +46,7 @@ struct residency_plan {
   std::uint64_t footprint() const noexcept { return resident_bytes + stream_slots * slot_bytes; }
   /// Loads of that many passes in the planned order, begun with an empty cache.
   std::uint64_t expected_loads(std::uint64_t passes) const noexcept {
-    return passes == 0 ? 0 : resident_count + passes * loads_per_pass;
+    return passes == 0 ? 0 : used_residents + passes * loads_per_pass;
   }
 };
 
@@ -152,6 +153,7 @@ inline residency_plan plan_residency(std::span<const layer_info> layers, const l
   plan.total_bytes = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
   plan.resident.assign(layers.size(), true);
   plan.resident_count = layers.size();
+  plan.used_residents = layers.size() - static_cast<std::size_t>(std::count(uses.counts.begin(), uses.counts.end(), 0U));
   plan.resident_bytes = plan.total_bytes;
   if (plan.total_bytes <= capacity.bytes && layers.size() <= capacity.entries) return plan;
 
@@ -184,6 +186,7 @@ inline residency_plan plan_residency(std::span<const layer_info> layers, const l
       const auto keep = [&](std::size_t i) {
         candidate.resident[i] = true;
         ++candidate.resident_count;
+        if (uses.counts[i] != 0) ++candidate.used_residents;
         candidate.resident_bytes += sizes[i];
       };
       std::vector<std::size_t> others;

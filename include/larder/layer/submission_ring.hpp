@@ -28,10 +28,14 @@ class submission_ring {
     int result;  // bytes, or a negated errno
   };
 
-  /// A ring of `depth` reads, a power of two; nothing where the kernel or a sandbox says no.
+  /// A ring of `depth` reads, a power of two; nothing, and errno, where the kernel or a sandbox says no.
   static std::unique_ptr<submission_ring> open(unsigned depth) {
     std::unique_ptr<submission_ring> ring(new submission_ring);
-    return ring->set_up(depth) ? std::move(ring) : nullptr;
+    if (ring->set_up(depth)) return ring;
+    const int why = errno;
+    ring = nullptr;
+    errno = why;
+    return nullptr;
   }
   submission_ring(const submission_ring&) = delete;
   submission_ring& operator=(const submission_ring&) = delete;
@@ -110,7 +114,11 @@ class submission_ring {
   bool set_up(unsigned depth) noexcept {
     io_uring_params parameters{};
     descriptor_ = static_cast<int>(::syscall(__NR_io_uring_setup, depth, &parameters));
-    if (descriptor_ < 0 || (parameters.features & IORING_FEAT_SINGLE_MMAP) == 0) return false;
+    if (descriptor_ < 0) return false;
+    if ((parameters.features & IORING_FEAT_SINGLE_MMAP) == 0) {
+      errno = ENOSYS;
+      return false;
+    }
     depth_ = depth;
     const std::size_t of_submissions = parameters.sq_off.array + parameters.sq_entries * sizeof(unsigned);
     const std::size_t of_completions = parameters.cq_off.cqes + parameters.cq_entries * sizeof(io_uring_cqe);
@@ -124,7 +132,8 @@ class submission_ring {
     completion_tail_ = word(parameters.cq_off.tail);
     completion_mask_ = *word(parameters.cq_off.ring_mask);
     completions_ = reinterpret_cast<io_uring_cqe*>(static_cast<std::byte*>(rings_.at) + parameters.cq_off.cqes);
-    return true;
+    return ::syscall(__NR_io_uring_enter, descriptor_, 0U, 0U, 0U, nullptr, 0) >=
+           0;  // a sandbox may allow the one and not the other
   }
   bool map(mapping& into, std::size_t size, std::uint64_t what) noexcept {
     void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, descriptor_, static_cast<::off_t>(what));

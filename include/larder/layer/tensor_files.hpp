@@ -74,7 +74,8 @@ class tensor_files {
     const tensor_layout::extent largest = layout_.largest_piece(index);
     if (largest.size == 0) return 0;
     constexpr std::uint64_t page = readable_file::direct_alignment;
-    return static_cast<std::size_t>((files_.offset_in_file(largest.file) + page - largest.memory % page) % page);
+    const std::uint64_t begin = (files_.offset_in_file(largest.file) + page - largest.memory % page) % page;
+    return begin % layout_.alignment_of_layer(index) == 0 ? static_cast<std::size_t>(begin) : 0;
   }
   /// Fills `destination` with layer `index` and tells how far it has come; throws as `read` does, and what `heard` throws.
   void read_layer(std::size_t index, std::span<std::byte> destination, arrival& heard) const {

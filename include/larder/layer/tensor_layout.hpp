@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <utility>
@@ -26,15 +27,18 @@ class tensor_layout {
   template <class Place, class Alignment>
   tensor_layout(const std::vector<tensor_group>& groups, std::span<const tensor_info> tensors, Place place, Alignment alignment) {
     layers_.reserve(groups.size());
+    alignments_.reserve(groups.size());
     extents_.reserve(groups.size());
     for (const tensor_group& group : groups) {
       layer_info layer;
       layer.name = group.name;
       std::vector<extent> pieces;
       std::uint64_t at = 0;
+      std::uint64_t strictest = 1;
       for (const std::size_t i : group.tensors) {
         tensor_info tensor = tensors[i];
         const std::uint64_t multiple = alignment(tensor);
+        strictest = std::lcm(strictest, multiple);
         at = (at + multiple - 1) / multiple * multiple;
         add(pieces, {at, place(i), tensor.size});
         tensor.offset = at;
@@ -43,6 +47,7 @@ class tensor_layout {
       }
       layer.size = at;
       layers_.push_back(std::move(layer));
+      alignments_.push_back(strictest);
       extents_.push_back(std::move(pieces));
     }
   }
@@ -83,6 +88,9 @@ class tensor_layout {
     clear_up_to(end);
   }
 
+  /// The layer's memory begins at a multiple of that many bytes, so that each of its tensors may begin where it does.
+  std::uint64_t alignment_of_layer(std::size_t index) const noexcept { return alignments_[index]; }
+
   /// What is whole in memory and where it is read.
   struct extent {
     std::uint64_t memory;  // from the layer's begin
@@ -97,7 +105,6 @@ class tensor_layout {
   }
 
  private:
-
   /// Joins what touches both in memory and in the file.
   static void add(std::vector<extent>& pieces, const extent& next) {
     if (next.size == 0) return;
@@ -109,6 +116,7 @@ class tensor_layout {
   }
 
   std::vector<layer_info> layers_;
+  std::vector<std::uint64_t> alignments_;
   std::vector<std::vector<extent>> extents_;
 };
 

@@ -8,8 +8,8 @@
 namespace larder::layers {
 
 /// How often each layer was asked for lately. After a window of 32 accesses per layer it is time to look; what was counted before
-/// then counts half, so that habits of long ago are forgotten. The window is long enough that layers that are asked for at random,
-/// all alike, seem to save less than a tenth of the bytes by whom chance favoured.
+/// then counts half, so that habits of long ago are forgotten. The window is long enough that of eight layers and more that are
+/// asked for at random, all alike, those whom chance favoured seem to save less than a tenth of the bytes.
 class use_counts {
  public:
   explicit use_counts(std::size_t layers) : counts_(layers, 0), left_(window()) {}
@@ -17,7 +17,7 @@ class use_counts {
   /// True when a window is over.
   bool count(std::size_t i) noexcept {
     ++counts_[i];
-    return --left_ == 0;
+    return left_ == 0 || --left_ == 0;  // a look that failed is tried again
   }
   const std::vector<std::uint64_t>& counts() const noexcept { return counts_; }
   void begin_window() noexcept {

@@ -26,11 +26,11 @@ TEST_CASE("the page cache is asked what it holds of a file, without being filled
   const readable_file file(folder / "data");
   file_pages first(file);
   const file_pages pages(std::move(first));
-  REQUIRE(pages.cached_share(0, size).has_value());
-  CHECK(*pages.cached_share(0, size) == 1.0);  // just written
-  CHECK(pages.cached_share(size, 1) == std::nullopt);
-  CHECK(pages.cached_share(0, 0) == std::nullopt);
-  CHECK(pages.cached_share(size - 1, 100).has_value());
+  REQUIRE(pages.cached_share(0, size, 64).has_value());
+  CHECK(*pages.cached_share(0, size, 64) == 1.0);  // just written
+  CHECK(pages.cached_share(size, 1, 64) == std::nullopt);
+  CHECK(pages.cached_share(0, 0, 64) == std::nullopt);
+  CHECK(pages.cached_share(size - 1, 100, 64).has_value());
 
   struct statfs system {};
   REQUIRE(::statfs((folder / "data").c_str(), &system) == 0);
@@ -40,18 +40,18 @@ TEST_CASE("the page cache is asked what it holds of a file, without being filled
   }
   ::fsync(file.descriptor());
   ::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_DONTNEED);
-  CHECK(*pages.cached_share(0, size) == 0.0);
-  CHECK(*pages.cached_share(0, size) == 0.0);  // asking brought nothing there
+  CHECK(*pages.cached_share(0, size, 64) == 0.0);
+  CHECK(*pages.cached_share(0, size, 64) == 0.0);  // asking brought nothing there
   std::vector<std::byte> half(size / 2);
   ::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_RANDOM);
   file.read(0, half);
-  CHECK(*pages.cached_share(0, size / 2) == 1.0);
-  CHECK(*pages.cached_share(size / 2, size / 2) < 0.5);
+  CHECK(*pages.cached_share(0, size / 2, 64) == 1.0);
+  CHECK(*pages.cached_share(size / 2, size / 2, 64) < 0.5);
 }
 
 TEST_CASE("an empty file has no pages") {
   const scratch_directory folder;
   write_file(folder / "data", "");
   const readable_file file(folder / "data");
-  CHECK(file_pages(file).cached_share(0, 1) == std::nullopt);
+  CHECK(file_pages(file).cached_share(0, 1, 64) == std::nullopt);
 }

@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -135,7 +134,7 @@ TEST_CASE("pieces of a file come to their places whole by every path, from the d
       CAPTURE(n);
       CHECK(heard.seen() == n);
       CHECK(heard.wrong() == 0);
-      CHECK(heard.times() >= (n + mebibyte - 1) / mebibyte / 17);  // it hears on the way, not only at the end
+      if (kind == read_path::buffered) CHECK(heard.times() >= n / mebibyte);  // it hears on the way, not only at the end
     }
   }
 }
@@ -149,21 +148,24 @@ TEST_CASE("what the listener of a read throws ends it with nothing in flight, an
   for (const read_path::kind kind : {read_path::buffered, read_path::direct}) {
     file_reading reading(kind);
     for (int turn = 0; turn < 4; ++turn) {
+      const room left(size, 0);
       {
-        auto memory = std::make_unique<room>(size, 0);
         written.forget_pages();
-        checking heard(memory->whole(), &data_byte);
+        checking heard(left.whole(), &data_byte);
         heard.fail_at(static_cast<std::uint64_t>(turn) * 2 * mebibyte + 1);
-        const std::vector<file_piece> pieces{{&file, &pages, 0, memory->whole()}};
-        CHECK_THROWS_WITH_AS(reading.read(pieces, memory->whole(), heard), "no further", std::runtime_error);
+        const std::vector<file_piece> pieces{{&file, &pages, 0, left.whole()}};
+        CHECK_THROWS_WITH_AS(reading.read(pieces, left.whole(), heard), "no further", std::runtime_error);
         CHECK(heard.wrong() == 0);
-      }  // the memory goes; a read still in flight would write into it
+        std::fill(left.whole().begin(), left.whole().end(), std::byte{0xEE});
+      }
       const room memory(size, 0);
       checking heard(memory.whole(), &data_byte);
       const std::vector<file_piece> pieces{{&file, &pages, 0, memory.whole()}};
       reading.read(pieces, memory.whole(), heard);
       CHECK(heard.seen() == size);
       CHECK(heard.wrong() == 0);
+      // What was in flight when the first read ended would have come into its memory by now.
+      CHECK(std::count(left.whole().begin(), left.whole().end(), std::byte{0xEE}) == static_cast<std::ptrdiff_t>(size));
     }
   }
 }
@@ -227,7 +229,7 @@ TEST_CASE("automatic measures both paths on what the page cache has not, and tak
   const room memory(size, 0);
   const auto read_all = [&](bool cold) {
     if (cold) written.forget_pages();
-    if (cold && *pages.cached_share(0, size) > 0.5) return false;  // a file system that is its own page cache
+    if (cold && *pages.cached_share(0, size, 64) > 0.5) return false;  // a file system that is its own page cache
     checking heard(memory.whole(), &data_byte);
     const std::vector<file_piece> pieces{{&file, &pages, 0, memory.whole()}};
     reading.read(pieces, memory.whole(), heard);
