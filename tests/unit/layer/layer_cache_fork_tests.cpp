@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -68,6 +69,30 @@ TEST_CASE("after fork the child's cache works, ends, and leaves the parent's alo
     });
   }
   for (auto layer : layers->pass()) CHECK(holds(layer));
+}
+TEST_CASE("a child drops leases of slots, before or after it asks the cache, whatever a thread of the parent was at") {
+  const scratch_directory directory;
+  const auto path = directory / "m.safetensors";
+  write_file(path, model_bytes(equal_layers(8, 3000)));
+  larder::layer_cache layers{larder::safetensors{path}, larder::max_bytes{4 * 3000}};
+  for (auto layer : layers.pass()) CHECK(holds(layer));  // its loaders sleep afterwards
+  std::vector<larder::layer> leases;
+  for (std::size_t i = 0; i < 8; ++i) leases.push_back(layers.get(i));
+  std::atomic<bool> over{false};
+  std::thread busy([&] {
+    while (!over) layers.stats();
+  });
+  for (int turn = 0; turn < 40; ++turn)
+    support::in_child([&] {
+      const bool asked_first = turn % 2 == 0;
+      bool good = !asked_first || layers.weight() <= 4 * 3000;
+      for (const larder::layer& lease : leases) good = good && holds(lease);
+      leases.clear();
+      for (auto layer : layers.pass()) good = good && holds(layer);
+      return good;
+    });
+  over = true;
+  busy.join();
 }
 #endif
 

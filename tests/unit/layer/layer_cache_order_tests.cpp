@@ -156,6 +156,15 @@ TEST_CASE("of an order with repetitions the layers that come twice stay first") 
   CHECK((layers.plan().resident[3] || layers.plan().resident[5]));
 }
 
+TEST_CASE("of an order that leaves layers out only those are expected that it has") {
+  hand h;
+  larder::layer_cache layers{source_of(h, 8, 64), larder::max_bytes{5 * 64}};
+  const std::vector<std::size_t> order{6, 1};
+  for (const larder::layer& layer : layers.passes(3, order)) REQUIRE(is_whole(layer));
+  CHECK(h.loads() == 2);
+  CHECK(layers.plan().expected_loads(3) == 2);
+}
+
 TEST_CASE("a plan tells how long its passes take once there were some") {
   hand h;
   larder::layer_cache layers{source_of(h, 6, 64), larder::max_bytes{4 * 64}};

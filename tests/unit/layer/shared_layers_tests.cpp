@@ -108,6 +108,19 @@ TEST_CASE("memory stays while either cache or a lease holds it, and is found no 
   CHECK(tuned.stats().loads == 1);
 }
 
+TEST_CASE("a layer that a lease of the same cache kept is found again, and is its own") {
+  const family models;
+  const larder::shared_layers shared;
+  larder::layer_cache base{larder::safetensors{models.base}, shared};
+  const larder::layer lease = base.get(0);
+  base.erase(0);
+  CHECK(base.stats().pinned_bytes == size);
+  CHECK(place_of(base.get(0)) == place_of(lease));
+  CHECK(base.stats().loads == 1);
+  CHECK(base.stats().shared_bytes == 0);
+  CHECK(base.stats().pinned_bytes == 0);
+}
+
 TEST_CASE("what was not verified, or is streamed, is not shared") {
   const family models;
   {
