@@ -82,7 +82,6 @@ class connection {
           const outcome sent = send(now);
           if (sent != outcome::closed || over_) return sent;
           finish_answer(now);
-          if (stopping_) return outcome::closed;  // what the system has of the answer still goes out
           if (++answers == most) return outcome::again;
           break;
         }
@@ -233,29 +232,39 @@ class connection {
   bool see_fill() {
     for (;;) {
       const chunk_fill::progress seen = fill_->look();
-      if (seen.state == fill_state::opening) {
+      request_head request;
+      parse_head(buffer_.text().substr(0, scan_.end()), request);
+      // An answer without a byte of the content has no last one to hold back: it waits for the digest as a whole.
+      const bool is_empty = seen.state == fill_state::flowing && answered_part(request, *seen.content).size == 0;
+      if (seen.state == fill_state::opening || is_empty) {
         if (fill_->tell_when_changed(seen, listener_, token_)) return false;
         continue;
       }
       if (seen.state == fill_state::failed) {
         fill_.reset();
-        refuse(seen.failure == fill_failure::absent ? 404 : 500);
+        refuse(status_of(seen.failure));
         return true;
       }
       if (seen.state == fill_state::whole) fill_.reset();
-      request_head request;
-      parse_head(buffer_.text().substr(0, scan_.end()), request);
       begin(request, *parse_chunk_target(request.target.substr(0, request.target.find('?'))), seen.content);
       return true;
     }
+  }
+
+  static int status_of(fill_failure why) noexcept {
+    if (why == fill_failure::no_room) return 503;
+    return why == fill_failure::unreadable ? 500 : 404;  // damaged: what the name says is not there
+  }
+  static content_part answered_part(const request_head& request, const chunk& content) {
+    if (range_holds(request, content.etag)) return choose_part(request.range, content.size);
+    return {content_part::kind::whole, 0, content.size};
   }
 
   /// Says what the conditions and the range leave of a chunk.
   void begin(const request_head& request, const chunk_address& asked, std::shared_ptr<const chunk> content) {
     content->uses.fetch_add(1, std::memory_order_relaxed);
     const condition_result met = meet_conditions(request, content->etag);
-    const content_part part = range_holds(request, content->etag) ? choose_part(request.range, content->size)
-                                                                  : content_part{content_part::kind::whole, 0, content->size};
+    const content_part part = answered_part(request, *content);
     describe(asked, met, content->etag, part, content->size, came_from_);
     const bool has_body = met == condition_result::go_on && !head_only_ && part.what != content_part::kind::none_such;
     if (!has_body || part.size == 0) {

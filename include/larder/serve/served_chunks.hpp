@@ -81,6 +81,7 @@ class served_chunks {
         room_(settings_.capacity),
         cache_(lru{}, max_weight{settings_.capacity}, weigher{payload{}}),
         verified_(lru{}, max_entries{4096}),
+        damaged_(lru{}, max_entries{4096}),
         pool_(settings_.fill_threads) {}
   served_chunks(const served_chunks&) = delete;
   served_chunks& operator=(const served_chunks&) = delete;
@@ -118,7 +119,7 @@ class served_chunks {
     if (asked.content)
       if (const std::optional<held> there = cache_.peek(asked.key)) return outline{(*there)->size, (*there)->etag};
     const std::optional<file_stamp> stamp = directory_.look_at(asked);
-    if (!stamp) return std::nullopt;
+    if (!stamp || (asked.content && damaged_.get(asked.key) == *stamp)) return std::nullopt;
     return outline{stamp->size, asked.content ? digest_tag(asked.name()) : stamp_tag(*stamp)};
   }
 
@@ -206,7 +207,7 @@ class served_chunks {
     count(counts_.nanoseconds, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(took).count()));
     if (why == fill_failure::none) count(counts_.loads);
     if (why == fill_failure::damaged) count(counts_.damaged);
-    if (why == fill_failure::unreadable) count(counts_.failures);
+    if (why == fill_failure::unreadable || why == fill_failure::no_room) count(counts_.failures);
     const held content = why == fill_failure::none ? fill.look().content : nullptr;
     {
       const std::lock_guard lock(flights_mutex_);
@@ -220,35 +221,48 @@ class served_chunks {
   fill_failure load(const std::string& key, chunk_fill& fill) {
     chunk_address asked{key, key.starts_with("m/"), {}};
     if (!asked.manifest) asked.content = digest::parse(asked.name());
+    bool is_in_tier = false;
     if (asked.content && settings_.tier) {
       std::optional<bytes> shared = settings_.tier.get(asked.name());
-      if (shared && digest_of(shared->span()) == *asked.content) {
-        count(counts_.tier_hits);
-        keep_from_tier(asked, std::move(*shared), fill);
-        return fill_failure::none;
+      is_in_tier = shared && digest_of(shared->span()) == *asked.content;
+      if (shared && !is_in_tier) count(counts_.damaged);
+      if (is_in_tier) {
+        if (chunk_room::claim room = make_room(shared->size())) {
+          count(counts_.tier_hits);
+          keep_from_tier(asked, std::move(*shared), std::move(room), fill);
+          return fill_failure::none;
+        }
       }
-      if (shared) count(counts_.damaged);
-    }
+    }  // without room the tier's bytes are given up: the file is sent from its place
     std::optional<chunk_file> source = directory_.open(asked);
-    if (!source) return fill_failure::absent;
+    if (!source) return is_in_tier ? fill_failure::no_room : fill_failure::absent;
+    if (asked.content && damaged_.get(asked.key) == source->stamp)  // it is not read again until it changes
+      return is_in_tier ? fill_failure::no_room : fill_failure::damaged;
     count(counts_.store_reads);
     auto made = std::make_shared<chunk>();
     made->size = source->stamp.size;
     made->stamp = source->stamp;
     made->etag = asked.content ? digest_tag(asked.name()) : stamp_tag(source->stamp);
-    return read(asked, std::move(*source), std::move(made), fill);
+    const file_stamp stamp = source->stamp;
+    const fill_failure why = read(asked, std::move(*source), std::move(made), fill);
+    if (why == fill_failure::damaged && is_settled(stamp)) damaged_.put(asked.key, stamp);
+    return why;
+  }
+  /// Whether a later change is sure to give another stamp: the system's clock for files is coarse.
+  static bool is_settled(const file_stamp& stamp) {
+    constexpr std::chrono::nanoseconds coarse = std::chrono::milliseconds(100);
+    const std::chrono::nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
+    return now - std::chrono::nanoseconds(stamp.changed) > coarse;
   }
 
-  void keep_from_tier(const chunk_address& asked, bytes content, chunk_fill& fill) {
+  void keep_from_tier(const chunk_address& asked, bytes content, chunk_room::claim room, chunk_fill& fill) {
     auto made = std::make_shared<chunk>();
     made->size = content.size();
     made->etag = digest_tag(asked.name());
-    chunk_room::claim room = make_room(made->size);
-    const bool has_room = static_cast<bool>(room);
-    made->room = has_room ? std::move(room) : room_.count(made->size);
+    made->room = std::move(room);
     made->received = std::move(content);
     fill.begin(made);
-    if (has_room) keep(asked, std::move(made));
+    keep(asked, std::move(made));
   }
 
   /// The bytes go out while the rest is read, to memory or, without room, only past the digest.
@@ -332,11 +346,13 @@ class served_chunks {
   }
 
   /// Bytes for a fill. The least recently used chunks leave for it, one after the other and no more than must. One that leaves while a client
-  /// is at its last bytes is waited for, or two clients in turn would cost the cache a chunk more than one does; one that stays in the hands
-  /// of a slow reader is not. Empty when not even an empty cache would leave the room: then nothing is evicted.
+  /// is at its last bytes is waited for, or two clients in turn would cost the cache a chunk more than one does; but a call waits so long once,
+  /// not for each, and what slow readers hold leaves for nothing. Empty then, and when not even an empty cache would leave the room: in that
+  /// case nothing is evicted.
   chunk_room::claim make_room(std::uint64_t size) {
     constexpr std::chrono::milliseconds patience{20};
     const std::lock_guard lock(making_room_);
+    const auto until = std::chrono::steady_clock::now() + patience;
     for (;;) {
       if (chunk_room::claim room = room_.take(size)) return room;
       const std::uint64_t taken = room_.taken();
@@ -345,7 +361,9 @@ class served_chunks {
       cache_.set_capacity(cached - 1);
       cache_.set_capacity(settings_.capacity);
       const std::uint64_t freed = cached - std::min(cached, cache_.weight());
-      room_.wait_for(taken - std::min(taken, freed), patience);
+      const auto left = std::max(until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration::zero());
+      if (!room_.wait_for(taken - std::min(taken, freed), std::chrono::ceil<std::chrono::milliseconds>(left)))
+        return room_.take(size);
     }
   }
 
@@ -372,6 +390,7 @@ class served_chunks {
   std::mutex making_room_;
   cache_type cache_;                                           // after what its chunks are made of
   cache<std::string, file_stamp, lru, max_entries> verified_;  // files that were right, too large to keep
+  cache<std::string, file_stamp, lru, max_entries> damaged_;   // files that were not what their name says
   std::mutex flights_mutex_;
   std::unordered_map<std::string, std::shared_ptr<chunk_fill>> flights_;
   sync::worker_pool<> pool_;  // last: its threads end first
