@@ -29,6 +29,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -61,6 +63,7 @@ class served_chunks {
     std::size_t fill_threads = 4;
     chunk_tier tier{};
     std::uint64_t largest_for_tier = std::uint64_t{64} << 20U;
+    std::function<void(const error_event&)> error_listener{};  ///< told once of each file that is damaged or cannot be read
   };
   /// A chunk that is there, or a fill on its way.
   struct found {
@@ -82,6 +85,7 @@ class served_chunks {
         cache_(lru{}, max_weight{settings_.capacity}, weigher{payload{}}),
         verified_(lru{}, max_entries{4096}),
         damaged_(lru{}, max_entries{4096}),
+        told_(lru{}, max_entries{4096}),
         pool_(settings_.fill_threads) {}
   served_chunks(const served_chunks&) = delete;
   served_chunks& operator=(const served_chunks&) = delete;
@@ -105,7 +109,7 @@ class served_chunks {
     }
     auto fill = std::make_shared<chunk_fill>();
     std::string key(asked.key);
-    pool_.post([this, key, fill] { run(key, *fill); });
+    pool_.post([this, key, fill] { run(key, fill); });
     flights_.emplace(std::move(key), fill);
     return {nullptr, std::move(fill)};
   }
@@ -195,11 +199,25 @@ class served_chunks {
     if (!stamp || *stamp != (*there)->stamp) cache_.erase(asked.key);
   }
 
-  void run(const std::string& key, chunk_fill& fill) noexcept {
+  /// True when all who asked have gone before the fill began.
+  bool is_for_nobody(const std::string& key, const std::shared_ptr<chunk_fill>& fill) {
+    const std::lock_guard lock(flights_mutex_);  // nobody joins meanwhile
+    if (fill.use_count() > 2) return false;      // more than the flight and its job
+    flights_.erase(key);
+    return true;
+  }
+
+  void run(const std::string& key, const std::shared_ptr<chunk_fill>& asked) noexcept {
+    if (is_for_nobody(key, asked)) return;
+    chunk_fill& fill = *asked;
     const auto began = std::chrono::steady_clock::now();
     fill_failure why = fill_failure::none;
+    std::string reason;
     try {
       why = stopping_.load(std::memory_order_relaxed) ? fill_failure::unreadable : load(key, fill);
+    } catch (const std::exception& failure) {
+      why = fill_failure::unreadable;
+      reason = failure.what();
     } catch (...) {
       why = fill_failure::unreadable;
     }
@@ -215,12 +233,40 @@ class served_chunks {
     }
     why == fill_failure::none ? fill.finish() : fill.fail(why);
     if (content) share(key, content);
+    if (why == fill_failure::damaged || why == fill_failure::unreadable) tell(key, why, reason);
+  }
+
+  void tell(const std::string& key, fill_failure why, const std::string& reason) noexcept {
+    if (!settings_.error_listener || stopping_.load(std::memory_order_relaxed)) return;
+    try {
+      const chunk_address which = address_of(key);
+      file_stamp stamp;
+      try {
+        stamp = directory_.look_at(which).value_or(file_stamp{});
+      } catch (const error&) {  // then it is told without
+      }
+      if (told_.get(key) == stamp) return;
+      told_.put(key, stamp);
+      const std::string file = which.manifest ? "manifests/" + std::string(which.name()) + ".json" : std::string(which.name());
+      if (why == fill_failure::damaged)
+        settings_.error_listener({error_cause::corruption, "weight_server: the content of chunk " + file +
+                                                               " is not what its name says; clients are told that it is absent "
+                                                               "until it is written again"});
+      else
+        settings_.error_listener({error_cause::io, "weight_server: " + file +
+                                                       " cannot be read: " + (reason.empty() ? "it changed meanwhile" : reason)});
+    } catch (...) {  // what a listener throws is its own matter
+    }
+  }
+  static chunk_address address_of(const std::string& key) {
+    chunk_address asked{key, key.starts_with("m/"), {}};
+    if (!asked.manifest) asked.content = digest::parse(asked.name());
+    return asked;
   }
 
   /// Begins the fill, brings its bytes, and puts the chunk into the cache if it has its room there.
   fill_failure load(const std::string& key, chunk_fill& fill) {
-    chunk_address asked{key, key.starts_with("m/"), {}};
-    if (!asked.manifest) asked.content = digest::parse(asked.name());
+    const chunk_address asked = address_of(key);
     bool is_in_tier = false;
     if (asked.content && settings_.tier) {
       std::optional<bytes> shared = settings_.tier.get(asked.name());
@@ -391,6 +437,7 @@ class served_chunks {
   cache_type cache_;                                           // after what its chunks are made of
   cache<std::string, file_stamp, lru, max_entries> verified_;  // files that were right, too large to keep
   cache<std::string, file_stamp, lru, max_entries> damaged_;   // files that were not what their name says
+  cache<std::string, file_stamp, lru, max_entries> told_;      // files whose failure the listener knows
   std::mutex flights_mutex_;
   std::unordered_map<std::string, std::shared_ptr<chunk_fill>> flights_;
   sync::worker_pool<> pool_;  // last: its threads end first

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace larder {
@@ -31,6 +32,9 @@ struct weight_server_settings {
       20'000};                          ///< a client that takes less than `slowest_reader` on average for so long is cut off
   std::uint64_t slowest_reader = 1024;  ///< bytes per second
   std::chrono::milliseconds drain_on_stop{5'000};  ///< how long `stop` lets answers go on that have begun
+
+  /// Told once of each file that is damaged or cannot be read, and again when it has changed; from any thread, what it throws is dropped.
+  std::function<void(const error_event&)> error_listener{};
 
   /// Throws `larder::error` for what cannot be meant.
   void check() const {

@@ -9,7 +9,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -392,4 +394,55 @@ TEST_CASE("fills that have not begun when the server stops fail") {
   serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
   chunks.stop();
   CHECK(ask(chunks, "c/a").failure == serve::fill_failure::unreadable);
+}
+
+TEST_CASE("a listener hears once of each file that is damaged or cannot be read") {
+  const serving::chunk_folder folder;
+  const std::string name = larder::digest_of(std::string("content")).hex();
+  folder.write(name, "Content");
+  std::mutex mutex;
+  std::vector<larder::error_event> heard;
+  const auto count = [&] {
+    const std::lock_guard lock(mutex);
+    return heard.size();
+  };
+  serve::served_chunks chunks({.directory = folder.path(),
+                               .capacity = 1_MB,
+                               .fill_threads = 1,  // a fill that begins says that the one before has told
+                               .error_listener = [&](const larder::error_event& event) {
+                                 const std::lock_guard lock(mutex);
+                                 heard.push_back(event);
+                                 throw 1;
+                               }});
+  for (int i = 0; i < 3; ++i) ask(chunks, "c/" + name);
+  ask(chunks, "c/absent");
+  REQUIRE(count() == 1);
+  CHECK(heard[0].cause == larder::error_cause::corruption);
+  CHECK(heard[0].message.find(name) != std::string::npos);
+  folder.write(name, "other");
+  ask(chunks, "c/" + name);
+  ask(chunks, "c/absent");
+  CHECK(count() == 2);
+}
+
+TEST_CASE("a fill that nobody waits for any more does not begin") {
+  const serving::chunk_folder folder;
+  folder.write("wanted", "x");
+  folder.write("unwanted", "y");
+  folder.write(larder::digest_of(std::string("first")).hex(), "First");  // damaged: the listener holds the only thread
+  std::promise<void> begun;
+  std::promise<void> goes_on;
+  serve::served_chunks chunks(
+      {.directory = folder.path(), .capacity = 1_MB, .fill_threads = 1, .error_listener = [&](const larder::error_event&) {
+         begun.set_value();
+         goes_on.get_future().wait();
+       }});
+  ask(chunks, "c/" + larder::digest_of(std::string("first")).hex());
+  begun.get_future().wait();
+  chunks.find(address_of("c/unwanted"));  // and is gone
+  const auto wanted = chunks.find(address_of("c/wanted"));
+  goes_on.set_value();
+  CHECK(support::eventually([&] { return wanted.fill->look().state == fill_state::whole; }));
+  CHECK(chunks.counts().store_reads == 2);
+  CHECK(text_of(ask(chunks, "c/unwanted").content) == "y");
 }
