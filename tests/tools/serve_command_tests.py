@@ -89,7 +89,7 @@ class Serve(command_runs.CommandRuns):
         content = os.urandom(1 << 20) * 24
         (self.chunks / "large").write_bytes(content)
         with Server(self.chunks) as server, socket.create_connection(("127.0.0.1", server.port), 30) as client:
-            client.sendall(b"GET /v1/c/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET /v1/c/large HTTP/1.1\r\nHost: localhost\r\n\r\n")
             got = client.recv(1000)
             server.process.send_signal(signal.SIGTERM)
             self.assertIn("stopping", server.process.stderr.readline())

@@ -31,6 +31,8 @@
 #include <string_view>
 #include <utility>
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace larder::serve {
@@ -85,8 +87,10 @@ class connection {
           if (++answers == most) return outcome::again;
           break;
         }
-        case phase::lingering:
-          return linger() ? outcome::waits : outcome::closed;
+        case phase::lingering: {
+          const outcome heard = linger();
+          return heard == outcome::waits && stopping_ && all_is_taken() ? outcome::closed : heard;
+        }
       }
     }
   }
@@ -122,15 +126,20 @@ class connection {
         return is_slow ? outcome::closed : outcome::waits;
       }
       case phase::lingering:
-        return waited >= lingers ? outcome::closed : outcome::waits;
+        return waited >= lingers || (stopping_ && all_is_taken()) ? outcome::closed : outcome::waits;
     }
     return outcome::closed;
   }
-  /// The server ends: true when nothing is on its way here; else the connection ends with its answer.
-  bool stop() noexcept {
+  /// The server ends: `closed` when nothing is on its way here; else the connection ends once the client has its answer.
+  outcome stop(clock::time_point now) {
     stopping_ = true;
     keeps_alive_ = false;
-    return phase_ == phase::reading || phase_ == phase::lingering;
+    if (phase_ == phase::reading) {
+      if (!all_is_taken()) ::shutdown(socket_.get(), SHUT_WR);
+      since_ = now;
+      phase_ = phase::lingering;
+    }
+    return phase_ == phase::lingering ? advance(now) : outcome::waits;
   }
 
  private:
@@ -184,6 +193,7 @@ class connection {
     std::string_view target = request.target.substr(0, request.target.find('?'));
     if (target == "/healthz") return say(200, "text/plain; charset=utf-8", "ok\n");
     if (!server_.access.admits(request.authorization)) return refuse(401);
+    if (!server_.access.required() && !may_be_asked_for_as(request.host)) return refuse(421);
     try {
       if (target == "/") return say(200, "text/html; charset=utf-8", std::string(status_page));
       if (target == "/metrics") return say(200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(server_));
@@ -281,7 +291,9 @@ class connection {
     if (met == condition_result::failed) status = 412;
     response_head head = begin_head(status);
     head.field("ETag", etag);
-    head.field("Cache-Control", asked.content ? "public, max-age=31536000, immutable" : "no-cache");
+    const char* const unchanging =
+        server_.access.required() ? "private, max-age=31536000, immutable" : "public, max-age=31536000, immutable";
+    head.field("Cache-Control", asked.content ? unchanging : "no-cache");
     if (status != 304) {
       const bool carries = status == 200 || status == 206;
       if (carries)
@@ -396,16 +408,21 @@ class connection {
     }
   }
 
-  /// Reads what the client still says, since closing before that would reset the connection and could take our last words from it. False
+  /// Reads what the client still says, since closing before that would reset the connection and could take our last words from it. `closed`
   /// at its end.
-  bool linger() {
+  outcome linger() {
     std::array<char, 4096> unread{};
     for (unsigned i = 0; i < 16; ++i) {
       const ssize_t got = storage::uninterrupted([&] { return ::recv(socket_.get(), unread.data(), unread.size(), 0); });
-      if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) return false;
-      if (got < 0) return true;
+      if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) return outcome::closed;
+      if (got < 0) return outcome::waits;
     }
-    return false;
+    return outcome::again;
+  }
+  /// Whether the client's system has all that was said, so that closing takes nothing from it.
+  bool all_is_taken() const noexcept {
+    int unsent = 0;
+    return ::ioctl(socket_.get(), SIOCOUTQ, &unsent) != 0 || unsent == 0;
   }
 
   storage::file_descriptor socket_;
