@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -22,6 +23,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace tools {
 namespace {
@@ -54,6 +56,7 @@ void read(options& given) {
   given.settings.token = token_from(given.token_file);
   if (!given.redis.empty())
     given.settings.tier = serve::redis_tier(given.redis, larder::secret(said_in("LARDER_REDIS_PASSWORD")));
+  given.settings.error_listener = [](const larder::error_event& event) { std::fprintf(stderr, "%s\n", event.message.c_str()); };
   given.settings.check();
 }
 
@@ -65,6 +68,19 @@ void raise_limit_of_files() {
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/// What the library says of its settings, with the names of the options that set them.
+std::string as_said_here(std::string text) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> names{
+      {{"chunks_dir", "--chunks-dir"},
+       {"max_connections", "--connections"},
+       {"weight_server: workers", "weight_server: --workers"},
+       {"weight_server: port is", "weight_server: --port is"},
+       {"set a token", "give --token-file or LARDER_SERVE_TOKEN"}}};
+  for (const auto& [setting, option] : names)
+    if (const std::size_t at = text.find(setting); at != std::string::npos) text.replace(at, setting.size(), option);
+  return text;
+}
+
 int serve_until_stopped(const options& given) {
   sigset_t ends;
   ::sigemptyset(&ends);
@@ -74,8 +90,8 @@ int serve_until_stopped(const options& given) {
   raise_limit_of_files();
   larder::weight_server server(given.settings);
   server.start();
-  std::printf("larder: serving %s at %s/ with %llu MB of memory; Ctrl-C stops\n", given.settings.chunks_dir.c_str(),
-              server.url().c_str(), static_cast<unsigned long long>(given.settings.cache_size / 1'000'000));
+  std::printf("larder: serving %s at %s/ with %s of memory; Ctrl-C stops\n", given.settings.chunks_dir.c_str(),
+              server.url().c_str(), larder::format_size(given.settings.cache_size).c_str());
   std::fflush(stdout);
   int which = 0;
   ::sigwait(&ends, &which);
@@ -111,7 +127,7 @@ std::function<int()> add_serve(CLI::App& larder) {
 checked before its last byte goes out. / shows what goes on, /metrics tells it to Prometheus, /healthz says ok.
 
 The token may stand in LARDER_SERVE_TOKEN instead of a file, the password for Redis in LARDER_REDIS_PASSWORD; never on the command line. Clients
-send `Authorization: Bearer TOKEN`; a browser asks for it as a password. Nothing is encrypted: put a proxy or a tunnel before other machines.
+send `Authorization: Bearer TOKEN`; a browser asks for it as a password. Without a token only who asks for localhost or an address is answered. Nothing is encrypted: put a proxy or a tunnel before other machines.
 
 Examples:
   larder serve --chunks-dir chunks --cache-size 4GiB
@@ -123,13 +139,13 @@ Exit codes: 0 it was stopped; 1 it could not serve; 2 wrong use)");
     try {
       read(*given);
     } catch (const larder::error& failure) {
-      std::fprintf(stderr, "%s\n", failure.what());
+      std::fprintf(stderr, "%s\n", as_said_here(failure.what()).c_str());
       return exit_code::wrong_use;
     }
     try {
       return serve_until_stopped(*given);
     } catch (const larder::error& failure) {
-      std::fprintf(stderr, "%s\n", failure.what());
+      std::fprintf(stderr, "%s\n", as_said_here(failure.what()).c_str());
       return failure.cause() == larder::error_cause::invalid_argument ? exit_code::wrong_use : exit_code::failed;
     } catch (const std::exception& failure) {
       std::fprintf(stderr, "%s\n", failure.what());

@@ -136,7 +136,7 @@ std::vector<double> memory_turn(const std::filesystem::path& folder, const std::
         for (int n = 0; n < 150; ++n) {
           const bench::wanted_chunk& chunk = n % 10 == 0 ? chunks[random() % 12] : chunks[12 + random() % (chunks.size() - 12)];
           room.resize(chunk.size);
-          socket.send("GET " + chunk.path + " HTTP/1.1\r\nHost: x\r\n\r\n");
+          socket.send("GET " + chunk.path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
           bench::receive_answer(socket, 200, room);
         }
       } catch (const std::exception&) {

@@ -72,7 +72,7 @@ class Serve(command_runs.CommandRuns):
         for number in (signal.SIGINT, signal.SIGTERM):
             with Server(self.chunks, "--cache-size", "200", "--workers", "2") as server:
                 self.assertIn(str(self.chunks), server.said)
-                self.assertIn("200 MB", server.said)
+                self.assertIn("190.7 MiB", server.said)
                 self.assertEqual(server.get("/v1/c/layer.0"), (200, bytes(range(256)) * 4))
                 self.assertEqual(server.get("/v1/c/layer.0", Range="bytes=1-2"), (206, b"\1\2"))
                 self.assertEqual(server.get("/v1/m/m/manifest"), (200, b'{"chunks": []}'))
@@ -89,7 +89,7 @@ class Serve(command_runs.CommandRuns):
         content = os.urandom(1 << 20) * 24
         (self.chunks / "large").write_bytes(content)
         with Server(self.chunks) as server, socket.create_connection(("127.0.0.1", server.port), 30) as client:
-            client.sendall(b"GET /v1/c/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET /v1/c/large HTTP/1.1\r\nHost: localhost\r\n\r\n")
             got = client.recv(1000)
             server.process.send_signal(signal.SIGTERM)
             self.assertIn("stopping", server.process.stderr.readline())
@@ -122,13 +122,25 @@ class Serve(command_runs.CommandRuns):
             self.refused(2, "--token-file", "--chunks-dir", self.chunks, "--token-file", self.root / wrong)
 
     def test_what_cannot_be_served_is_said(self):
-        self.refused(2, "token", "--chunks-dir", self.chunks, "--host", "0.0.0.0", "--port", "0", environment={"LARDER_SERVE_TOKEN": ""})
+        self.refused(2, "--token-file", "--chunks-dir", self.chunks, "--host", "0.0.0.0", "--port", "0", environment={"LARDER_SERVE_TOKEN": ""})
         self.refused(2, "example.org", "--chunks-dir", self.chunks, "--host", "example.org")
-        self.refused(2, "70000", "--chunks-dir", self.chunks, "--port", "70000")
+        self.refused(2, "--port is 70000", "--chunks-dir", self.chunks, "--port", "70000")
         self.refused(2, "--chunks-dir", "--port", "0")
-        self.refused(1, "none", "--chunks-dir", self.root / "none", "--port", "0")
+        self.refused(2, "--connections is 0", "--chunks-dir", self.chunks, "--connections", "0")
+        self.refused(2, "--workers is 257", "--chunks-dir", self.chunks, "--workers", "257")
+        self.assertNotIn("chunks_dir", self.refused(1, "none", "--chunks-dir", self.root / "none", "--port", "0"))
         with Server(self.chunks) as server:
             self.refused(1, str(server.port), "--chunks-dir", self.chunks, "--port", server.port)
+
+    def test_a_damaged_file_is_told_once(self):
+        name = "0" * 32
+        (self.chunks / name).write_bytes(b"")  # cut off
+        with Server(self.chunks) as server:
+            for _ in range(5):
+                self.assertEqual(server.get("/v1/c/" + name)[0], 404)
+            self.assertEqual(server.get("/v1/c/layer.0")[0], 200)
+            _, _, said = server.stop(signal.SIGTERM)
+            self.assertEqual(said.count(name), 1, said)
 
     def test_two_servers_share_a_redis(self):
         if REDIS is None:

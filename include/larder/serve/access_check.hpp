@@ -4,11 +4,16 @@
 #include <larder/remote/secret.hpp>
 #include <larder/serve/request_head.hpp>
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 namespace larder::serve {
 
@@ -20,6 +25,19 @@ inline bool is_same_secret(std::string_view given, std::string_view expected) no
     difference = static_cast<unsigned char>(difference | static_cast<unsigned char>(given[i] ^ other));
   }
   return difference == 0;
+}
+
+/// Whether a `Host` is one that a server without a token answers to: none, localhost, or an address. A page of any site can have its own name
+/// lead here after it was loaded, and would then read what is served to its reader (DNS rebinding).
+inline bool may_be_asked_for_as(std::string_view host) {
+  if (host.data() == nullptr) return true;  // browsers always say one
+  const bool is_six = host.starts_with('[');
+  const std::size_t end = is_six ? host.find(']') : host.find(':');
+  if (is_six && end == std::string_view::npos) return false;
+  const std::string name(is_six ? host.substr(1, end - 1) : host.substr(0, end));
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  if (is_six) return ::inet_pton(AF_INET6, name.c_str(), address.data()) == 1;
+  return request_rules::is_same_word(name, "localhost") || ::inet_pton(AF_INET, name.c_str(), address.data()) == 1;
 }
 
 /// Who may ask: everybody, or who knows the token. It comes as `Authorization: Bearer <token>`, or as the password of `Basic`, which browsers

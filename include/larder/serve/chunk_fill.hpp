@@ -27,7 +27,13 @@ enum class fill_state : std::uint8_t {
   failed,
 };
 
-enum class fill_failure : std::uint8_t { none, absent, unreadable, damaged };
+enum class fill_failure : std::uint8_t {
+  none,
+  absent,
+  unreadable,
+  damaged,  ///< not what its name says
+  no_room,  ///< there, but not in a file that could be sent without memory
+};
 
 /// One load of a chunk, shared by all who ask for it: they read what is there while the rest comes. The last byte of an answer is for after the
 /// end (`whole`), when the content has been found right. Every member may be called from any thread.

@@ -31,6 +31,8 @@
 #include <string_view>
 #include <utility>
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace larder::serve {
@@ -82,12 +84,13 @@ class connection {
           const outcome sent = send(now);
           if (sent != outcome::closed || over_) return sent;
           finish_answer(now);
-          if (stopping_) return outcome::closed;  // what the system has of the answer still goes out
           if (++answers == most) return outcome::again;
           break;
         }
-        case phase::lingering:
-          return linger() ? outcome::waits : outcome::closed;
+        case phase::lingering: {
+          const outcome heard = linger();
+          return heard == outcome::waits && stopping_ && all_is_taken() ? outcome::closed : heard;
+        }
       }
     }
   }
@@ -123,15 +126,20 @@ class connection {
         return is_slow ? outcome::closed : outcome::waits;
       }
       case phase::lingering:
-        return waited >= lingers ? outcome::closed : outcome::waits;
+        return waited >= lingers || (stopping_ && all_is_taken()) ? outcome::closed : outcome::waits;
     }
     return outcome::closed;
   }
-  /// The server ends: true when nothing is on its way here; else the connection ends with its answer.
-  bool stop() noexcept {
+  /// The server ends: `closed` when nothing is on its way here; else the connection ends once the client has its answer.
+  outcome stop(clock::time_point now) {
     stopping_ = true;
     keeps_alive_ = false;
-    return phase_ == phase::reading || phase_ == phase::lingering;
+    if (phase_ == phase::reading) {
+      if (!all_is_taken()) ::shutdown(socket_.get(), SHUT_WR);
+      since_ = now;
+      phase_ = phase::lingering;
+    }
+    return phase_ == phase::lingering ? advance(now) : outcome::waits;
   }
 
  private:
@@ -185,6 +193,7 @@ class connection {
     std::string_view target = request.target.substr(0, request.target.find('?'));
     if (target == "/healthz") return say(200, "text/plain; charset=utf-8", "ok\n");
     if (!server_.access.admits(request.authorization)) return refuse(401);
+    if (!server_.access.required() && !may_be_asked_for_as(request.host)) return refuse(421);
     try {
       if (target == "/") return say(200, "text/html; charset=utf-8", std::string(status_page));
       if (target == "/metrics") return say(200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(server_));
@@ -233,29 +242,39 @@ class connection {
   bool see_fill() {
     for (;;) {
       const chunk_fill::progress seen = fill_->look();
-      if (seen.state == fill_state::opening) {
+      request_head request;
+      parse_head(buffer_.text().substr(0, scan_.end()), request);
+      // An answer without a byte of the content has no last one to hold back: it waits for the digest as a whole.
+      const bool is_empty = seen.state == fill_state::flowing && answered_part(request, *seen.content).size == 0;
+      if (seen.state == fill_state::opening || is_empty) {
         if (fill_->tell_when_changed(seen, listener_, token_)) return false;
         continue;
       }
       if (seen.state == fill_state::failed) {
         fill_.reset();
-        refuse(seen.failure == fill_failure::absent ? 404 : 500);
+        refuse(status_of(seen.failure));
         return true;
       }
       if (seen.state == fill_state::whole) fill_.reset();
-      request_head request;
-      parse_head(buffer_.text().substr(0, scan_.end()), request);
       begin(request, *parse_chunk_target(request.target.substr(0, request.target.find('?'))), seen.content);
       return true;
     }
+  }
+
+  static int status_of(fill_failure why) noexcept {
+    if (why == fill_failure::no_room) return 503;
+    return why == fill_failure::unreadable ? 500 : 404;  // damaged: what the name says is not there
+  }
+  static content_part answered_part(const request_head& request, const chunk& content) {
+    if (range_holds(request, content.etag)) return choose_part(request.range, content.size);
+    return {content_part::kind::whole, 0, content.size};
   }
 
   /// Says what the conditions and the range leave of a chunk.
   void begin(const request_head& request, const chunk_address& asked, std::shared_ptr<const chunk> content) {
     content->uses.fetch_add(1, std::memory_order_relaxed);
     const condition_result met = meet_conditions(request, content->etag);
-    const content_part part = range_holds(request, content->etag) ? choose_part(request.range, content->size)
-                                                                  : content_part{content_part::kind::whole, 0, content->size};
+    const content_part part = answered_part(request, *content);
     describe(asked, met, content->etag, part, content->size, came_from_);
     const bool has_body = met == condition_result::go_on && !head_only_ && part.what != content_part::kind::none_such;
     if (!has_body || part.size == 0) {
@@ -272,7 +291,9 @@ class connection {
     if (met == condition_result::failed) status = 412;
     response_head head = begin_head(status);
     head.field("ETag", etag);
-    head.field("Cache-Control", asked.content ? "public, max-age=31536000, immutable" : "no-cache");
+    const char* const unchanging =
+        server_.access.required() ? "private, max-age=31536000, immutable" : "public, max-age=31536000, immutable";
+    head.field("Cache-Control", asked.content ? unchanging : "no-cache");
     if (status != 304) {
       const bool carries = status == 200 || status == 206;
       if (carries)
@@ -387,16 +408,21 @@ class connection {
     }
   }
 
-  /// Reads what the client still says, since closing before that would reset the connection and could take our last words from it. False
+  /// Reads what the client still says, since closing before that would reset the connection and could take our last words from it. `closed`
   /// at its end.
-  bool linger() {
+  outcome linger() {
     std::array<char, 4096> unread{};
     for (unsigned i = 0; i < 16; ++i) {
       const ssize_t got = storage::uninterrupted([&] { return ::recv(socket_.get(), unread.data(), unread.size(), 0); });
-      if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) return false;
-      if (got < 0) return true;
+      if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) return outcome::closed;
+      if (got < 0) return outcome::waits;
     }
-    return false;
+    return outcome::again;
+  }
+  /// Whether the client's system has all that was said, so that closing takes nothing from it.
+  bool all_is_taken() const noexcept {
+    int unsent = 0;
+    return ::ioctl(socket_.get(), SIOCOUTQ, &unsent) != 0 || unsent == 0;
   }
 
   storage::file_descriptor socket_;

@@ -30,6 +30,7 @@ struct request_head {
   std::string_view if_match{};
   std::string_view if_none_match{};
   std::string_view authorization{};
+  std::string_view host{};  ///< with its port; without data in HTTP/1.0 that says none
 };
 
 /// Finds where a head ends, in bytes that arrive in pieces. One object per request.
@@ -166,6 +167,7 @@ inline int parse_head(std::string_view head, request_head& request) noexcept {
     if (is_same_word(name, "host")) {
       if (has_host) return 400;
       has_host = true;
+      request.host = value;
     } else if (is_same_word(name, "content-length")) {
       std::uint64_t length = 0;
       if (has_length || !read_number(value, length)) return 400;

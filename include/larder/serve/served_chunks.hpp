@@ -29,6 +29,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -61,6 +63,7 @@ class served_chunks {
     std::size_t fill_threads = 4;
     chunk_tier tier{};
     std::uint64_t largest_for_tier = std::uint64_t{64} << 20U;
+    std::function<void(const error_event&)> error_listener{};  ///< told once of each file that is damaged or cannot be read
   };
   /// A chunk that is there, or a fill on its way.
   struct found {
@@ -81,6 +84,8 @@ class served_chunks {
         room_(settings_.capacity),
         cache_(lru{}, max_weight{settings_.capacity}, weigher{payload{}}),
         verified_(lru{}, max_entries{4096}),
+        damaged_(lru{}, max_entries{4096}),
+        told_(lru{}, max_entries{4096}),
         pool_(settings_.fill_threads) {}
   served_chunks(const served_chunks&) = delete;
   served_chunks& operator=(const served_chunks&) = delete;
@@ -104,7 +109,7 @@ class served_chunks {
     }
     auto fill = std::make_shared<chunk_fill>();
     std::string key(asked.key);
-    pool_.post([this, key, fill] { run(key, *fill); });
+    pool_.post([this, key, fill] { run(key, fill); });
     flights_.emplace(std::move(key), fill);
     return {nullptr, std::move(fill)};
   }
@@ -118,7 +123,7 @@ class served_chunks {
     if (asked.content)
       if (const std::optional<held> there = cache_.peek(asked.key)) return outline{(*there)->size, (*there)->etag};
     const std::optional<file_stamp> stamp = directory_.look_at(asked);
-    if (!stamp) return std::nullopt;
+    if (!stamp || (asked.content && damaged_.get(asked.key) == *stamp)) return std::nullopt;
     return outline{stamp->size, asked.content ? digest_tag(asked.name()) : stamp_tag(*stamp)};
   }
 
@@ -194,11 +199,25 @@ class served_chunks {
     if (!stamp || *stamp != (*there)->stamp) cache_.erase(asked.key);
   }
 
-  void run(const std::string& key, chunk_fill& fill) noexcept {
+  /// True when all who asked have gone before the fill began.
+  bool is_for_nobody(const std::string& key, const std::shared_ptr<chunk_fill>& fill) {
+    const std::lock_guard lock(flights_mutex_);  // nobody joins meanwhile
+    if (fill.use_count() > 2) return false;      // more than the flight and its job
+    flights_.erase(key);
+    return true;
+  }
+
+  void run(const std::string& key, const std::shared_ptr<chunk_fill>& asked) noexcept {
+    if (is_for_nobody(key, asked)) return;
+    chunk_fill& fill = *asked;
     const auto began = std::chrono::steady_clock::now();
     fill_failure why = fill_failure::none;
+    std::string reason;
     try {
       why = stopping_.load(std::memory_order_relaxed) ? fill_failure::unreadable : load(key, fill);
+    } catch (const std::exception& failure) {
+      why = fill_failure::unreadable;
+      reason = failure.what();
     } catch (...) {
       why = fill_failure::unreadable;
     }
@@ -206,7 +225,7 @@ class served_chunks {
     count(counts_.nanoseconds, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(took).count()));
     if (why == fill_failure::none) count(counts_.loads);
     if (why == fill_failure::damaged) count(counts_.damaged);
-    if (why == fill_failure::unreadable) count(counts_.failures);
+    if (why == fill_failure::unreadable || why == fill_failure::no_room) count(counts_.failures);
     const held content = why == fill_failure::none ? fill.look().content : nullptr;
     {
       const std::lock_guard lock(flights_mutex_);
@@ -214,41 +233,82 @@ class served_chunks {
     }
     why == fill_failure::none ? fill.finish() : fill.fail(why);
     if (content) share(key, content);
+    if (why == fill_failure::damaged || why == fill_failure::unreadable) tell(key, why, reason);
+  }
+
+  void tell(const std::string& key, fill_failure why, const std::string& reason) noexcept {
+    if (!settings_.error_listener || stopping_.load(std::memory_order_relaxed)) return;
+    try {
+      const chunk_address which = address_of(key);
+      file_stamp stamp;
+      try {
+        stamp = directory_.look_at(which).value_or(file_stamp{});
+      } catch (const error&) {  // then it is told without
+      }
+      if (told_.get(key) == stamp) return;
+      told_.put(key, stamp);
+      const std::string file = which.manifest ? "manifests/" + std::string(which.name()) + ".json" : std::string(which.name());
+      if (why == fill_failure::damaged)
+        settings_.error_listener({error_cause::corruption, "weight_server: the content of chunk " + file +
+                                                               " is not what its name says; clients are told that it is absent "
+                                                               "until it is written again"});
+      else
+        settings_.error_listener({error_cause::io, "weight_server: " + file +
+                                                       " cannot be read: " + (reason.empty() ? "it changed meanwhile" : reason)});
+    } catch (...) {  // what a listener throws is its own matter
+    }
+  }
+  static chunk_address address_of(const std::string& key) {
+    chunk_address asked{key, key.starts_with("m/"), {}};
+    if (!asked.manifest) asked.content = digest::parse(asked.name());
+    return asked;
   }
 
   /// Begins the fill, brings its bytes, and puts the chunk into the cache if it has its room there.
   fill_failure load(const std::string& key, chunk_fill& fill) {
-    chunk_address asked{key, key.starts_with("m/"), {}};
-    if (!asked.manifest) asked.content = digest::parse(asked.name());
+    const chunk_address asked = address_of(key);
+    bool is_in_tier = false;
     if (asked.content && settings_.tier) {
       std::optional<bytes> shared = settings_.tier.get(asked.name());
-      if (shared && digest_of(shared->span()) == *asked.content) {
-        count(counts_.tier_hits);
-        keep_from_tier(asked, std::move(*shared), fill);
-        return fill_failure::none;
+      is_in_tier = shared && digest_of(shared->span()) == *asked.content;
+      if (shared && !is_in_tier) count(counts_.damaged);
+      if (is_in_tier) {
+        if (chunk_room::claim room = make_room(shared->size())) {
+          count(counts_.tier_hits);
+          keep_from_tier(asked, std::move(*shared), std::move(room), fill);
+          return fill_failure::none;
+        }
       }
-      if (shared) count(counts_.damaged);
-    }
+    }  // without room the tier's bytes are given up: the file is sent from its place
     std::optional<chunk_file> source = directory_.open(asked);
-    if (!source) return fill_failure::absent;
+    if (!source) return is_in_tier ? fill_failure::no_room : fill_failure::absent;
+    if (asked.content && damaged_.get(asked.key) == source->stamp)  // it is not read again until it changes
+      return is_in_tier ? fill_failure::no_room : fill_failure::damaged;
     count(counts_.store_reads);
     auto made = std::make_shared<chunk>();
     made->size = source->stamp.size;
     made->stamp = source->stamp;
     made->etag = asked.content ? digest_tag(asked.name()) : stamp_tag(source->stamp);
-    return read(asked, std::move(*source), std::move(made), fill);
+    const file_stamp stamp = source->stamp;
+    const fill_failure why = read(asked, std::move(*source), std::move(made), fill);
+    if (why == fill_failure::damaged && is_settled(stamp)) damaged_.put(asked.key, stamp);
+    return why;
+  }
+  /// Whether a later change is sure to give another stamp: the system's clock for files is coarse.
+  static bool is_settled(const file_stamp& stamp) {
+    constexpr std::chrono::nanoseconds coarse = std::chrono::milliseconds(100);
+    const std::chrono::nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
+    return now - std::chrono::nanoseconds(stamp.changed) > coarse;
   }
 
-  void keep_from_tier(const chunk_address& asked, bytes content, chunk_fill& fill) {
+  void keep_from_tier(const chunk_address& asked, bytes content, chunk_room::claim room, chunk_fill& fill) {
     auto made = std::make_shared<chunk>();
     made->size = content.size();
     made->etag = digest_tag(asked.name());
-    chunk_room::claim room = make_room(made->size);
-    const bool has_room = static_cast<bool>(room);
-    made->room = has_room ? std::move(room) : room_.count(made->size);
+    made->room = std::move(room);
     made->received = std::move(content);
     fill.begin(made);
-    if (has_room) keep(asked, std::move(made));
+    keep(asked, std::move(made));
   }
 
   /// The bytes go out while the rest is read, to memory or, without room, only past the digest.
@@ -332,11 +392,13 @@ class served_chunks {
   }
 
   /// Bytes for a fill. The least recently used chunks leave for it, one after the other and no more than must. One that leaves while a client
-  /// is at its last bytes is waited for, or two clients in turn would cost the cache a chunk more than one does; one that stays in the hands
-  /// of a slow reader is not. Empty when not even an empty cache would leave the room: then nothing is evicted.
+  /// is at its last bytes is waited for, or two clients in turn would cost the cache a chunk more than one does; but a call waits so long once,
+  /// not for each, and what slow readers hold leaves for nothing. Empty then, and when not even an empty cache would leave the room: in that
+  /// case nothing is evicted.
   chunk_room::claim make_room(std::uint64_t size) {
     constexpr std::chrono::milliseconds patience{20};
     const std::lock_guard lock(making_room_);
+    const auto until = std::chrono::steady_clock::now() + patience;
     for (;;) {
       if (chunk_room::claim room = room_.take(size)) return room;
       const std::uint64_t taken = room_.taken();
@@ -345,7 +407,9 @@ class served_chunks {
       cache_.set_capacity(cached - 1);
       cache_.set_capacity(settings_.capacity);
       const std::uint64_t freed = cached - std::min(cached, cache_.weight());
-      room_.wait_for(taken - std::min(taken, freed), patience);
+      const auto left = std::max(until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration::zero());
+      if (!room_.wait_for(taken - std::min(taken, freed), std::chrono::ceil<std::chrono::milliseconds>(left)))
+        return room_.take(size);
     }
   }
 
@@ -372,6 +436,8 @@ class served_chunks {
   std::mutex making_room_;
   cache_type cache_;                                           // after what its chunks are made of
   cache<std::string, file_stamp, lru, max_entries> verified_;  // files that were right, too large to keep
+  cache<std::string, file_stamp, lru, max_entries> damaged_;   // files that were not what their name says
+  cache<std::string, file_stamp, lru, max_entries> told_;      // files whose failure the listener knows
   std::mutex flights_mutex_;
   std::unordered_map<std::string, std::shared_ptr<chunk_fill>> flights_;
   sync::worker_pool<> pool_;  // last: its threads end first

@@ -99,9 +99,9 @@ class served_directory {
     return file_stamp{found.st_dev, found.st_ino, static_cast<std::uint64_t>(found.st_size),
                       storage::posix::nanoseconds_of(found.st_mtim), storage::posix::nanoseconds_of(found.st_ctim)};
   }
-  /// Nothing, when errno says that it is not there or not for us; another failure is thrown, without the name.
+  /// Nothing, when errno says that it is not there, or is no file; another failure is thrown, without the name.
   static std::optional<file_stamp> absent() {
-    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != EACCES && errno != EPERM && errno != ENXIO)
+    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != ENXIO)
       core::fail(error_cause::io, "a file of chunks_dir cannot be opened: " + std::generic_category().message(errno));
     return std::nullopt;
   }

@@ -21,7 +21,8 @@ struct server_state {
         chunks({.directory = given.chunks_dir,
                 .capacity = given.cache_size,
                 .fill_threads = given.fill_threads,
-                .tier = given.tier}) {}
+                .tier = given.tier,
+                .error_listener = given.error_listener}) {}
 
   const weight_server_settings settings;
   const access_check access;

@@ -203,7 +203,7 @@ function show(s) {
 }
 async function ask() {
   try {
-    const answer = await fetch('/status.json', {cache: 'no-store'});
+    const answer = await fetch('status.json', {cache: 'no-store'});
     if (!answer.ok) throw new Error(answer.status);
     show(await answer.json());
   } catch (failure) {

@@ -56,10 +56,10 @@ class weight_server {
       core::fail(error_cause::invalid_argument,
                  "weight_server: host " + s.host +
                      " is reached by other machines; set a token, or serve 127.0.0.1 behind a proxy that asks who it is");
-    listening_ = serve::listening_socket::open(at, s.host, s.port);
     const std::size_t n = s.workers != 0 ? s.workers : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 8);
     workers_.clear();  // of a start that failed
     for (std::size_t i = 0; i < n; ++i) workers_.push_back(std::make_unique<serve::worker>(*state_));
+    listening_ = serve::listening_socket::open(at, s.host, s.port);
     try {
       for (std::size_t i = 0; i < n; ++i)
         threads_.emplace_back([this, i] {
@@ -70,6 +70,7 @@ class weight_server {
             workers_[i]->run(-1, {}, {});
         });
     } catch (...) {
+      ended_ = true;
       end_threads();
       throw;
     }
@@ -131,6 +132,7 @@ class weight_server {
   void end_threads() {
     const auto by = std::chrono::steady_clock::now() + state_->settings.drain_on_stop;
     for (const std::unique_ptr<serve::worker>& w : workers_) w->stop(by);
+    if (listening_.socket) ::shutdown(listening_.socket.get(), SHUT_RDWR);  // late clients go elsewhere at once
     for (std::thread& t : threads_) t.join();
     threads_.clear();
     listening_.socket.reset();

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace larder {
@@ -18,10 +19,10 @@ struct weight_server_settings {
   std::uint64_t cache_size = 200'000'000;  ///< bytes of chunks in memory, those that fills and slow readers hold included
   int port = 0;                            ///< 0: one that is free
   std::string host = "127.0.0.1";          ///< the interface; another than this machine's own needs a token
-  secret token{};                          ///< what every client must know; empty: everybody may ask
-  unsigned workers = 0;                    ///< threads that talk to clients; 0: one per processor, at most 8
-  std::size_t fill_threads = 4;            ///< threads that read what is not in memory
-  chunk_tier tier{};                       ///< a cache that several servers share, asked before the directory
+  secret token{};        ///< what every client must know; empty: everybody who asks for localhost or an address, not for a name
+  unsigned workers = 0;  ///< threads that talk to clients; 0: one per processor, at most 8
+  std::size_t fill_threads = 4;  ///< threads that read what is not in memory
+  chunk_tier tier{};             ///< a cache that several servers share, asked before the directory
 
   std::size_t max_connections = 1024;  ///< further ones are told 503 and when to come again
   serve::request_limits request{};
@@ -31,6 +32,9 @@ struct weight_server_settings {
       20'000};                          ///< a client that takes less than `slowest_reader` on average for so long is cut off
   std::uint64_t slowest_reader = 1024;  ///< bytes per second
   std::chrono::milliseconds drain_on_stop{5'000};  ///< how long `stop` lets answers go on that have begun
+
+  /// Told once of each file that is damaged or cannot be read, and again when it has changed; from any thread, what it throws is dropped.
+  std::function<void(const error_event&)> error_listener{};
 
   /// Throws `larder::error` for what cannot be meant.
   void check() const {

@@ -176,8 +176,13 @@ class worker final : public fill_listener {
     for (const std::uint64_t token : told) advance(token, now);
     if (!stops) return;
     is_ending_ = true;
-    for (std::size_t i = 0; i < slots_.size(); ++i)
-      if (slots_[i].client && slots_[i].client->stop()) close(i);
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (!slots_[i].client) continue;
+      const std::uint64_t token = slots_[i].client->token();
+      const connection::outcome what = slots_[i].client->stop(now);
+      if (what == connection::outcome::closed) close(i);
+      if (what == connection::outcome::again) turn_.push_back(token);
+    }
   }
 
   void take(arrival&& a, clock::time_point now) {

@@ -17,6 +17,16 @@ TEST_CASE("texts are compared as a whole") {
   }
 }
 
+TEST_CASE("a name that any site could have is not answered to") {
+  using larder::serve::may_be_asked_for_as;
+  for (const char* own : {"localhost", "LocalHost:8080", "127.0.0.1", "127.0.0.1:80", "10.0.0.7:1", "[::1]", "[::1]:8080"})
+    CHECK(may_be_asked_for_as(own));
+  CHECK(may_be_asked_for_as({}));
+  for (const char* other : {"", ":80", "x", "example.org:8080", "localhost.example.org", "127.0.0.1.example.org", "127.0.0",
+                            "::1", "[::1", "[]", "[localhost]", "[127.0.0.1]", "1", "0x7f000001"})
+    CHECK_FALSE(may_be_asked_for_as(other));
+}
+
 TEST_CASE("without a token everybody may ask") {
   const access_check open{{}};
   CHECK_FALSE(open.required());

@@ -9,7 +9,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -182,6 +184,23 @@ TEST_CASE("what is not what its name says is damaged, and is not kept") {
   }
 }
 
+TEST_CASE("a damaged file is not read again until it changes") {
+  const serving::chunk_folder folder;
+  const std::string content = serving::content_of(1000);
+  const std::string name = larder::digest_of(content).hex();
+  folder.write(name, serving::content_of(1000, 2));
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
+  CHECK(support::eventually([&] {  // as soon as its stamp is old enough to be trusted
+    const std::uint64_t before = chunks.counts().store_reads;
+    CHECK(ask(chunks, "c/" + name).failure == serve::fill_failure::damaged);
+    return chunks.counts().store_reads == before;
+  }));
+  CHECK_FALSE(chunks.look_at(address_of("c/" + name)));
+  folder.write(name, content);
+  CHECK(chunks.look_at(address_of("c/" + name)));
+  CHECK(text_of(ask(chunks, "c/" + name).content) == content);
+}
+
 TEST_CASE("what is absent is asked for anew each time") {
   const serving::chunk_folder folder;
   serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
@@ -244,6 +263,20 @@ TEST_CASE("bytes that readers hold after an eviction are counted, and taken from
   CHECK_FALSE(again->file);
 }
 
+TEST_CASE("what slow readers hold does not leave for nothing") {
+  const serving::chunk_folder folder;
+  for (int i = 0; i < 20; ++i) folder.write(std::to_string(i), serving::content_of(50'000));
+  folder.write("next", serving::content_of(500'000));
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
+  std::vector<std::shared_ptr<const serve::chunk>> readers;
+  for (int i = 0; i < 20; ++i) readers.push_back(ask(chunks, "c/" + std::to_string(i)).content);
+  REQUIRE(chunks.entries() == 20);
+  CHECK(ask(chunks, "c/next").content->file);
+  CHECK(chunks.entries() == 19);
+  readers.clear();
+  CHECK_FALSE(ask(chunks, "c/next").content->file);
+}
+
 TEST_CASE("when not even an empty cache would have the room, nothing leaves") {
   const serving::chunk_folder folder;
   folder.write("large", serving::content_of(600'000));
@@ -282,8 +315,33 @@ TEST_CASE("the shared tier is asked first and filled from the directory") {
   CHECK(ask(second, "c/named").failure == serve::fill_failure::absent);
 
   serve::served_chunks tiny({.directory = empty.path(), .capacity = 10, .tier = shared});
-  CHECK(text_of(ask(tiny, "c/" + name).content) == content);
-  CHECK(tiny.entries() == 0);
+  CHECK(ask(tiny, "c/" + name).failure == serve::fill_failure::no_room);
+  CHECK(tiny.memory_in_use() == 0);
+  CHECK(tiny.stats().load_failures == 1);
+}
+
+TEST_CASE("what the tier has is sent from its file when there is no room for it") {
+  const serving::chunk_folder folder;
+  memory_cache shared{larder::max_bytes{10_MB}};
+  std::vector<std::string> names;
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    const std::string content = serving::content_of(300'000, seed + 1);
+    names.push_back(folder.add(content));
+    shared.put(names.back(), larder::bytes::copy_of(content));
+  }
+  serve::served_chunks chunks({.directory = folder.path(), .capacity = 500'000, .tier = shared});
+  std::vector<std::shared_ptr<const serve::chunk>> readers;  // slow ones
+  for (const std::string& name : names) {
+    readers.push_back(ask(chunks, "c/" + name).content);
+    REQUIRE(readers.back());
+    CHECK(chunks.memory_in_use() <= chunks.capacity());
+  }
+  CHECK(text_of(readers.back()) == serving::content_of(300'000, 4));
+  CHECK(readers.back()->file);
+  CHECK(chunks.counts().tier_hits == 1);
+
+  folder.write(names[3], serving::content_of(300'000, 9));  // damaged there, and for want of room the tier cannot help
+  CHECK(support::eventually([&] { return ask(chunks, "c/" + names[3]).failure == serve::fill_failure::no_room; }));
 }
 
 TEST_CASE("a tier that gives something else is not believed") {
@@ -336,4 +394,55 @@ TEST_CASE("fills that have not begun when the server stops fail") {
   serve::served_chunks chunks({.directory = folder.path(), .capacity = 1_MB});
   chunks.stop();
   CHECK(ask(chunks, "c/a").failure == serve::fill_failure::unreadable);
+}
+
+TEST_CASE("a listener hears once of each file that is damaged or cannot be read") {
+  const serving::chunk_folder folder;
+  const std::string name = larder::digest_of(std::string("content")).hex();
+  folder.write(name, "Content");
+  std::mutex mutex;
+  std::vector<larder::error_event> heard;
+  const auto count = [&] {
+    const std::lock_guard lock(mutex);
+    return heard.size();
+  };
+  serve::served_chunks chunks({.directory = folder.path(),
+                               .capacity = 1_MB,
+                               .fill_threads = 1,  // a fill that begins says that the one before has told
+                               .error_listener = [&](const larder::error_event& event) {
+                                 const std::lock_guard lock(mutex);
+                                 heard.push_back(event);
+                                 throw 1;
+                               }});
+  for (int i = 0; i < 3; ++i) ask(chunks, "c/" + name);
+  ask(chunks, "c/absent");
+  REQUIRE(count() == 1);
+  CHECK(heard[0].cause == larder::error_cause::corruption);
+  CHECK(heard[0].message.find(name) != std::string::npos);
+  folder.write(name, "other");
+  ask(chunks, "c/" + name);
+  ask(chunks, "c/absent");
+  CHECK(count() == 2);
+}
+
+TEST_CASE("a fill that nobody waits for any more does not begin") {
+  const serving::chunk_folder folder;
+  folder.write("wanted", "x");
+  folder.write("unwanted", "y");
+  folder.write(larder::digest_of(std::string("first")).hex(), "First");  // damaged: the listener holds the only thread
+  std::promise<void> begun;
+  std::promise<void> goes_on;
+  serve::served_chunks chunks(
+      {.directory = folder.path(), .capacity = 1_MB, .fill_threads = 1, .error_listener = [&](const larder::error_event&) {
+         begun.set_value();
+         goes_on.get_future().wait();
+       }});
+  ask(chunks, "c/" + larder::digest_of(std::string("first")).hex());
+  begun.get_future().wait();
+  chunks.find(address_of("c/unwanted"));  // and is gone
+  const auto wanted = chunks.find(address_of("c/wanted"));
+  goes_on.set_value();
+  CHECK(support::eventually([&] { return wanted.fill->look().state == fill_state::whole; }));
+  CHECK(chunks.counts().store_reads == 2);
+  CHECK(text_of(ask(chunks, "c/unwanted").content) == "y");
 }

@@ -87,7 +87,7 @@ inline answer hear(support::talk& client, bool has_body = true) {
 }
 
 inline std::string get(const std::string& path, const std::string& fields = {}) {
-  return "GET " + path + " HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n";
+  return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + fields + "\r\n";
 }
 
 /// Asks on a connection of its own.

@@ -5,7 +5,9 @@
 #include <larder/core/units.hpp>
 #include <larder/serve/weight_server.hpp>
 
+#include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -74,6 +76,42 @@ TEST_CASE("a stop lets an answer that has begun go on to its end, and idle conne
   stops.join();
   CHECK(head.size() + rest.size() > content.size());
   CHECK(rest.ends_with(content.substr(content.size() - 1000)));
+}
+
+TEST_CASE("a stop takes nothing from a client that has said more, and refuses late ones at once") {
+  serving::served_folder served({.cache_size = 100_MB, .drain_on_stop = 30s});
+  const std::string content = serving::content_of(32_MiB);
+  const std::string name = served.chunks.add(content);
+  const auto port = static_cast<std::uint16_t>(served.server.port());
+  support::talk busy(port);
+  busy.say(get("/v1/c/" + name));
+  const std::string head = busy.hear(1000);
+  for (int i = 0; i < 1000; ++i) busy.say(get("/v1/c/" + name, "X: " + std::string(100, 'x') + "\r\n"));
+  std::thread stops([&] { served.server.stop(); });
+  CHECK(support::eventually([&] {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const larder::storage::file_descriptor late(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return ::connect(late.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 && errno == ECONNREFUSED;
+  }));
+  const std::string rest = busy.hear();
+  stops.join();
+  CHECK(head.size() + rest.size() > content.size());
+  CHECK(rest.ends_with(content.substr(content.size() - 1000)));
+  CHECK(busy.error == 0);
+}
+
+TEST_CASE("a start that failed can be tried again") {
+  const serving::chunk_folder chunks;
+  auto first = std::make_unique<larder::weight_server>(larder::weight_server_settings{.chunks_dir = chunks.path()});
+  first->start();
+  larder::weight_server second{{.chunks_dir = chunks.path(), .port = first->port()}};
+  CHECK(support::cause_of([&] { second.start(); }) == larder::error_cause::io);
+  first.reset();
+  second.start();
+  CHECK(serving::ask(second.port(), get("/healthz")).status == 200);
 }
 
 TEST_CASE("a stop ends what takes longer than it may") {
