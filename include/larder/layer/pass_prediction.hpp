@@ -21,6 +21,18 @@ struct pass_costs {
 
 namespace layers {
 
+/// What no arrangement of as many resident bytes goes below.
+inline duration shortest_pass(const residency_plan& plan, std::span<const layer_info> layers, std::span<const std::size_t> order,
+                              const pass_costs& costs) {
+  double computing = 0;
+  double loading = 0;
+  for (const std::size_t i : order) {
+    computing += std::chrono::duration<double>(costs.compute[i]).count();
+    if (!plan.resident[i]) loading += static_cast<double>(layers[i].size) / costs.bytes_per_second;
+  }
+  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(std::max(computing, loading)));
+}
+
 /// How long a pass in that order takes once the residents are there: layers come one after the other as long as there is a slot for
 /// the next one, which is when the one that came so many slots before it has been used; each is used when it is there and the one
 /// before it was used. O(length of the order).
@@ -42,19 +54,8 @@ inline duration predicted_pass(const residency_plan& plan, std::span<const layer
       if (!plan.resident[i]) used.push_back(now);
     }
   }
-  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(now - pass_began));
-}
-
-/// What no arrangement of as many resident bytes goes below.
-inline duration shortest_pass(const residency_plan& plan, std::span<const layer_info> layers, std::span<const std::size_t> order,
-                              const pass_costs& costs) {
-  double computing = 0;
-  double loading = 0;
-  for (const std::size_t i : order) {
-    computing += std::chrono::duration<double>(costs.compute[i]).count();
-    if (!plan.resident[i]) loading += static_cast<double>(layers[i].size) / costs.bytes_per_second;
-  }
-  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(std::max(computing, loading)));
+  const duration simulated = std::chrono::duration_cast<duration>(std::chrono::duration<double>(now - pass_began));
+  return std::max(simulated, shortest_pass(plan, layers, order, costs));  // what the slots held at first may flatter a pass
 }
 
 }  // namespace layers

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -71,4 +72,18 @@ TEST_CASE("with everything resident a pass is computing, and what is used twice 
   CHECK(larder::layers::predicted_pass(plan, m.layers, m.order, costs) == 4s);
   CHECK(larder::layers::predicted_pass(plan, m.layers, std::vector<std::size_t>{0, 1, 0}, costs) == 3s);
   CHECK(larder::layers::shortest_pass(plan, m.layers, std::vector<std::size_t>{0, 1, 0}, costs) == 3s);
+}
+
+TEST_CASE("no pass is predicted to take less than the shortest one") {
+  std::mt19937 random(7);
+  const model m(9);
+  for (int turn = 0; turn < 2000; ++turn) {
+    larder::pass_costs costs;
+    for (std::size_t i = 0; i < m.layers.size(); ++i)
+      costs.compute.emplace_back(static_cast<std::int64_t>(random() % 100'000 + 1));
+    costs.bytes_per_second = static_cast<double>(random() % 1'000'000'000 + 1'000);
+    const auto plan = larder::layers::plan_residency(m.layers, {.bytes = (2 + random() % 8) * unit}, 1 + random() % 3);
+    REQUIRE(larder::layers::shortest_pass(plan, m.layers, m.order, costs) <=
+            larder::layers::predicted_pass(plan, m.layers, m.order, costs));
+  }
 }
