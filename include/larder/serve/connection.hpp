@@ -7,6 +7,7 @@
 #include <larder/serve/entity_tag.hpp>
 #include <larder/serve/http_date.hpp>
 #include <larder/serve/metrics_text.hpp>
+#include <larder/serve/orderly_close.hpp>
 #include <larder/serve/outgoing_answer.hpp>
 #include <larder/serve/request_buffer.hpp>
 #include <larder/serve/request_head.hpp>
@@ -19,7 +20,6 @@
 #include <larder/storage/posix_file.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -31,8 +31,6 @@
 #include <string_view>
 #include <utility>
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace larder::serve {
@@ -89,7 +87,7 @@ class connection {
         }
         case phase::lingering: {
           const outcome heard = linger();
-          return heard == outcome::waits && stopping_ && all_is_taken() ? outcome::closed : heard;
+          return heard == outcome::waits && stopping_ && all_is_taken(socket_.get()) ? outcome::closed : heard;
         }
       }
     }
@@ -126,7 +124,7 @@ class connection {
         return is_slow ? outcome::closed : outcome::waits;
       }
       case phase::lingering:
-        return waited >= lingers || (stopping_ && all_is_taken()) ? outcome::closed : outcome::waits;
+        return waited >= lingers || (stopping_ && all_is_taken(socket_.get())) ? outcome::closed : outcome::waits;
     }
     return outcome::closed;
   }
@@ -135,7 +133,7 @@ class connection {
     stopping_ = true;
     keeps_alive_ = false;
     if (phase_ == phase::reading) {
-      if (!all_is_taken()) ::shutdown(socket_.get(), SHUT_WR);
+      if (!all_is_taken(socket_.get())) ::shutdown(socket_.get(), SHUT_WR);
       since_ = now;
       phase_ = phase::lingering;
     }
@@ -408,21 +406,10 @@ class connection {
     }
   }
 
-  /// Reads what the client still says, since closing before that would reset the connection and could take our last words from it. `closed`
-  /// at its end.
+  /// `closed` when the client has said its last.
   outcome linger() {
-    std::array<char, 4096> unread{};
-    for (unsigned i = 0; i < 16; ++i) {
-      const ssize_t got = storage::uninterrupted([&] { return ::recv(socket_.get(), unread.data(), unread.size(), 0); });
-      if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) return outcome::closed;
-      if (got < 0) return outcome::waits;
-    }
-    return outcome::again;
-  }
-  /// Whether the client's system has all that was said, so that closing takes nothing from it.
-  bool all_is_taken() const noexcept {
-    int unsent = 0;
-    return ::ioctl(socket_.get(), SIOCOUTQ, &unsent) != 0 || unsent == 0;
+    const last_words heard = hear_out(socket_.get());
+    return heard == last_words::over ? outcome::closed : heard == last_words::more ? outcome::again : outcome::waits;
   }
 
   storage::file_descriptor socket_;
