@@ -51,6 +51,8 @@ class chunk_memory {
   }
 
   std::span<std::byte> span() const noexcept { return {data_, size_}; }
+  /// Whether it lies in a mapping of its own: then its pages hold nothing else of this process, before or after.
+  bool is_mapped() const noexcept { return size_ >= mapped_from; }
 
  private:
   static constexpr std::size_t alignment = 64;

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <larder/serve/chunk.hpp>
+#include <larder/serve/memory_pipe.hpp>
 #include <larder/storage/posix_file.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,10 +31,12 @@ class outgoing_answer {
     content_ = std::move(content);
     at_ = first;
     end_ = first + size;
+    if (size >= memory_pipe::least && content_->memory.is_mapped()) pipe_.open();
   }
   void clear() noexcept {
     content_.reset();
     at_ = end_ = 0;
+    pipe_.close();
     text_.clear();
     text_sent_ = 0;
   }
@@ -55,7 +59,10 @@ class outgoing_answer {
     const std::size_t text = text_.size() - text_sent_;
     const std::size_t body = static_cast<std::size_t>(std::min(ready - at_, most));
     ssize_t n = 0;
-    if (text == 0 && content_->file) {
+    if (text == 0 && body != 0 && pipe_.is_open()) n = send_piped(socket, body);
+    if (n != 0) {
+      // by the pipe, or not at all
+    } else if (text == 0 && content_->file) {
       auto from = static_cast<off_t>(at_);
       n = storage::uninterrupted([&] { return ::sendfile(socket, content_->file.get(), &from, body); });
     } else {
@@ -77,11 +84,22 @@ class outgoing_answer {
   }
 
  private:
+  /// As `send`; 0, and no pipe any more, where the system does not do it.
+  ssize_t send_piped(int socket, std::size_t body) noexcept {
+    if (pipe_.held() != 0 || pipe_.take(content_->content().subspan(static_cast<std::size_t>(at_), body))) {
+      const ssize_t n = pipe_.send(socket, at_ + pipe_.held() < end_);
+      if (n > 0 || (n < 0 && errno != EINVAL && errno != ENOSYS)) return n;
+    }
+    pipe_.close();
+    return 0;
+  }
+
   std::string text_;
   std::size_t text_sent_ = 0;
   std::shared_ptr<const chunk> content_;
   std::uint64_t at_ = 0;
   std::uint64_t end_ = 0;
+  memory_pipe pipe_;  // open where a large part of a content in a mapping is sent
 };
 
 }  // namespace larder::serve

@@ -1,5 +1,6 @@
 #include <larder/serve/outgoing_answer.hpp>
 
+#include "support/broken_pipes_blocked.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <sys/socket.h>
@@ -89,6 +90,7 @@ TEST_CASE("content goes out from its file, and an end that comes early is seen")
 }
 
 TEST_CASE("a client that does not read stops it, one that is gone ends it") {
+  const support::broken_pipes_blocked guard;
   socket_pair pair;
   serve::outgoing_answer out;
   out.begin() += "head";
