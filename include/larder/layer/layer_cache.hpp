@@ -269,7 +269,7 @@ class layer_cache {
     if constexpr (policies::by_use)
       return residency(std::get<typename policies::eviction>(chosen), all, limits, slots);
     else
-      return residency(all, limits, slots);
+      return residency(all, limits, slots, layers::reads_rests<Source> ? layers::partial_layers::one : layers::partial_layers::none);
   }
 
   std::size_t checked(std::size_t index) const {

@@ -52,8 +52,7 @@ class layer_engine {
                std::shared_ptr<layer_pool> pool)
       : reader_(std::move(source), time, retries, when, std::move(pool)),
         memory_(std::make_shared<layer_memory>(reader_.catalog())),
-        table_(*memory_, make(std::span<const layer_info>(memory_->catalog()))) {
-    memory_->set_footprint(table_.residency().footprint());
+        table_(*memory_, make(std::span<const layer_info>(memory_->catalog())), false) {
     std::uint64_t total = 0;
     for (const layer_info& l : catalog()) total += l.size;
     reader_.read_by(path, table_.residency().footprint() < total ? total : 0);
@@ -236,7 +235,7 @@ class layer_engine {
     lock.unlock();
     reader_.load(i, load, *memory_, stop);
     lock.lock();
-    meter_.load_over(load.failure || load.shared ? 0 : catalog()[i].size, std::chrono::steady_clock::now());
+    meter_.load_over(load.bytes_read, std::chrono::steady_clock::now());
     table_.finish_load(i, load, reader_.now());
     over_.notify_all();
     wake_loader();
@@ -364,8 +363,7 @@ class layer_engine {
       new std::shared_ptr<layer_memory>(memory_);  // for good: leases may still count on it
       memory_ = std::make_shared<layer_memory>(memory_->catalog());
       fresh.describe(memory_->catalog());
-      memory_->set_footprint(fresh.footprint());
-      std::construct_at(&table_, *memory_, std::move(fresh));
+      std::construct_at(&table_, *memory_, std::move(fresh), false);
     });
   }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <type_traits>
 
@@ -49,6 +50,7 @@ class use_residency {
     return (capacity_.entries + 1) * largest_;
   }
   static bool is_streamed(std::size_t) noexcept { return false; }
+  static std::optional<partial_layer> partial() noexcept { return std::nullopt; }
   std::uint64_t block_size(std::size_t i) const noexcept { return layers_[i].size; }
   static constexpr bool looks_beyond = false;
 
