@@ -38,6 +38,12 @@ class kept_part {
     ++loads_;
     return is_there_ ? part_use::copied : part_use::filled;
   }
+  /// To whom gives it its memory, and then gives it back as not filled; false where a load has it, or has filled it.
+  bool lend_empty() noexcept {
+    if (is_there_ || loads_ != 0) return false;
+    ++loads_;
+    return true;
+  }
   /// `good`: it was copied and the layer is right, or it was filled.
   void give_back(part_use use, bool good) noexcept {
     --loads_;

@@ -173,6 +173,7 @@ class layer_table {
     residency_.set_limits(capacity, *this);
     follow_plan();
   }
+  std::vector<std::uint64_t> missing_blocks() const { return residency_.missing_blocks(*this); }
   /// What is kept of a streamed layer; nothing where the plan has no such part.
   const std::shared_ptr<kept_part>& part() const noexcept { return part_; }
   /// In a child after `fork`: the parent's loads go on in the parent only.

@@ -77,6 +77,19 @@ class planned_residency {
   std::uint64_t footprint() const noexcept { return plan_.footprint() - plan_.kept_bytes(); }
   std::optional<partial_layer> partial() const noexcept { return plan_.partial; }
   bool is_streamed(std::size_t i) const noexcept { return !plan_.resident[i]; }
+  /// The sizes of the blocks that the plan needs beside those of the layers that are there.
+  template <class Host>
+  std::vector<std::uint64_t> missing_blocks(const Host& host) const {
+    std::vector<std::uint64_t> missing;
+    std::size_t slots = plan_.stream_slots;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const bool is_there = host.look(i).ready;
+      if (is_there && !plan_.resident[i] && slots != 0) --slots;
+      if (!is_there && plan_.resident[i]) missing.push_back(layers_[i].size);
+    }
+    missing.insert(missing.end(), slots, plan_.slot_bytes);
+    return missing;
+  }
   std::uint64_t block_size(std::size_t i) const noexcept { return plan_.resident[i] ? layers_[i].size : plan_.slot_bytes; }
   /// In a pass, layers beyond one for which there was no room may still be loaded.
   static constexpr bool looks_beyond = true;

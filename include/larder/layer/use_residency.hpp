@@ -19,6 +19,7 @@
 #include <optional>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 namespace larder::layers {
 
@@ -51,6 +52,10 @@ class use_residency {
   }
   static bool is_streamed(std::size_t) noexcept { return false; }
   static std::optional<partial_layer> partial() noexcept { return std::nullopt; }
+  template <class Host>
+  static std::vector<std::uint64_t> missing_blocks(const Host&) {
+    return {};  // whatever is asked for, in whatever sizes
+  }
   std::uint64_t block_size(std::size_t i) const noexcept { return layers_[i].size; }
   static constexpr bool looks_beyond = false;
 

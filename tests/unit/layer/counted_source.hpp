@@ -129,7 +129,8 @@ inline std::vector<larder::layer_info> counted_layers(const std::vector<std::uin
     const std::uint64_t half = sizes[i] / 2;
     layers.push_back({name,
                       sizes[i],
-                      {{name + ".a", larder::dtype::u8, {half}, 0, half}, {name + ".b", larder::dtype::u8, {sizes[i] - half}, half, sizes[i] - half}}});
+                      {{name + ".a", larder::dtype::u8, {half}, 0, half},
+                       {name + ".b", larder::dtype::u8, {sizes[i] - half}, half, sizes[i] - half}}});
   }
   return layers;
 }

@@ -16,7 +16,8 @@ constexpr std::size_t size = 8192;
 std::vector<std::byte> layer_of(int value) { return std::vector<std::byte>(size + 100, static_cast<std::byte>(value)); }
 bool holds(const kept_part& part, int value) {
   const auto bytes = part.bytes();
-  return bytes.size() == size && std::all_of(bytes.begin(), bytes.end(), [&](std::byte b) { return b == static_cast<std::byte>(value); });
+  return bytes.size() == size &&
+         std::all_of(bytes.begin(), bytes.end(), [&](std::byte b) { return b == static_cast<std::byte>(value); });
 }
 /// One load that fills it.
 void fill(kept_part& part, int value) {

@@ -73,7 +73,8 @@ TEST_CASE("files: by every path, from the disk and from the page cache, a partia
   const std::filesystem::path path = folder / "model.safetensors";
   write_file(path, content());
   for (const read_path::kind kind : {read_path::automatic, read_path::buffered, read_path::direct})
-    for (const std::uint64_t left : {std::uint64_t{65'536}, std::uint64_t{777'777}, std::uint64_t{1'600'000}}) {  // the last: into the second tensor
+    for (const std::uint64_t left :
+         {std::uint64_t{65'536}, std::uint64_t{777'777}, std::uint64_t{1'600'000}}) {  // the last: into the second tensor
       CAPTURE(kind);
       CAPTURE(left);
       larder::layer_cache layers{larder::safetensors{path}, max_bytes{3 * layer_size + left}, read_path{kind}};
@@ -101,7 +102,8 @@ TEST_CASE("read_rest leaves what is there alone, and tells how far it has come f
     for (const bool told : {false, true}) {  // by which path, or nothing
       larder::safetensors model{path};
       if (told) model.read_by(read_path{kind});
-      for (const std::uint64_t from : {std::uint64_t{0}, std::uint64_t{4096}, std::uint64_t{1'000'001}, std::uint64_t{first_size}, layer_size - 1}) {
+      for (const std::uint64_t from :
+           {std::uint64_t{0}, std::uint64_t{4096}, std::uint64_t{1'000'001}, std::uint64_t{first_size}, layer_size - 1}) {
         CAPTURE(from);
         forget_pages(path);
         std::vector<std::byte> whole(layer_size, std::byte{0xee});

@@ -36,8 +36,8 @@ using larder::max_bytes;
 namespace {
 
 constexpr std::uint64_t size = 160'000;
-constexpr std::uint64_t left = 100'000;       // of the budget beside whole layers
-constexpr std::uint64_t kept = 24 * 4096;     // of that, in whole pages
+constexpr std::uint64_t left = 100'000;    // of the budget beside whole layers
+constexpr std::uint64_t kept = 24 * 4096;  // of that, in whole pages
 const std::vector<std::uint64_t> equal(8, size);
 
 /// One pass, every byte looked at; what it read.
@@ -225,7 +225,8 @@ TEST_CASE("a load that fails keeps nothing, and one that fails behind the kept b
 
 TEST_CASE("retries go on from what is kept") {
   counted state;
-  larder::layer_cache layers{counted_source(state, equal), max_bytes{3 * size + left}, larder::load_retries{3, larder::duration{0}}};
+  larder::layer_cache layers{counted_source(state, equal), max_bytes{3 * size + left},
+                             larder::load_retries{3, larder::duration{0}}};
   const std::size_t partial = layers.plan().partial->index;
   state.fail(partial, 2);
   CHECK(wrong_counted_bytes(layers.get(partial)) == 0);
@@ -430,10 +431,17 @@ TEST_CASE("two loaders, leases, erasures and new capacities at once: every byte 
     std::mt19937 random(3);
     for (int step = 0; step < 60; ++step) {
       switch (random() % 4) {
-        case 0: layers.erase(random() % 8); break;
-        case 1: layers.set_capacity(max_bytes{(3 + random() % 2) * size + left - random() % 2 * 8192}); break;
-        case 2: wrong += wrong_counted_bytes(layers.get(random() % 8)); break;
-        default: layers.warmup({random() % 8, random() % 8}).wait();
+        case 0:
+          layers.erase(random() % 8);
+          break;
+        case 1:
+          layers.set_capacity(max_bytes{(3 + random() % 2) * size + left - random() % 2 * 8192});
+          break;
+        case 2:
+          wrong += wrong_counted_bytes(layers.get(random() % 8));
+          break;
+        default:
+          layers.warmup({random() % 8, random() % 8}).wait();
       }
     }
   });
