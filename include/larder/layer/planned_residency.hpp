@@ -52,7 +52,8 @@ struct occupancy {
 /// Called under the cache's lock. `Host` answers `occupancy look(index)` and does `evict(index)`.
 class planned_residency {
  public:
-  planned_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t slots, partial_layers parts)
+  planned_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t slots,
+                    partial_layers parts = partial_layers::one)
       : layers_(layers),
         capacity_(capacity),
         wanted_slots_(slots),

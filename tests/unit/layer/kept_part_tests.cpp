@@ -120,3 +120,16 @@ TEST_CASE("a child keeps what was there, and starts anew where a load of its par
   part.forget();
   CHECK(part.lend() == part_use::filled);  // nobody copies any more
 }
+
+TEST_CASE("whoever gives it memory has it alone, and only while it is of no use to loads") {
+  kept_part part(0, size, true);
+  REQUIRE(part.lend_empty());
+  CHECK_FALSE(part.lend_empty());
+  CHECK(part.lend() == part_use::none);
+  part.give_back(part_use::filled, false);
+  REQUIRE(part.lend() == part_use::filled);
+  CHECK_FALSE(part.lend_empty());
+  part.give_back(part_use::filled, part.fill(layer_of(1)));
+  CHECK_FALSE(part.lend_empty());
+  CHECK(part.is_there());
+}

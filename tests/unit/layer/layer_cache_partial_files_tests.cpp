@@ -1,9 +1,12 @@
 #include "written_model.hpp"
 
 #include <larder/core/error.hpp>
+#include <larder/core/verify.hpp>
 #include <larder/layer/arrival.hpp>
+#include <larder/layer/chunked_model.hpp>
 #include <larder/layer/layer_cache.hpp>
 #include <larder/layer/read_path.hpp>
+#include <larder/layer/verify_tensors.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -21,6 +24,7 @@
 #include "support/in_child.hpp"
 #include "support/refusal.hpp"
 #include "support/sanitizers.hpp"
+#include "support/split_model.hpp"
 
 using namespace larder_tests;
 using larder::max_bytes;
@@ -132,7 +136,34 @@ TEST_CASE("a file that was changed fails also a load that reads only the rest of
     REQUIRE_FALSE(layers.contains(partial));
     std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds{2});
     CHECK(support::cause_of([&] { layers.get(partial); }) == larder::error_cause::io);
+    write_file(path, content());
+    const larder::safetensors by_itself{path};
+    std::vector<std::byte> whole(layer_size);
+    hears_all heard;
+    by_itself.read_rest(1, 4096, whole, heard);
+    std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds{2});
+    CHECK(support::cause_of([&] { by_itself.read_rest(1, 4096, whole, heard); }) == larder::error_cause::io);
   }
+}
+
+TEST_CASE("chunks are read from the middle of the one in which the kept bytes end") {
+  const scratch_directory folder;
+  const std::filesystem::path path = folder / "model.safetensors";
+  write_file(path, content());
+  const support::split_model split = support::split_of(larder::safetensors{path}, "m", 300'000);
+  std::filesystem::create_directories(folder / "chunks/manifests");
+  for (const auto& [id, bytes] : split.chunks) write_file(folder / "chunks" / id, bytes);
+  write_file(folder / "chunks/manifests/m.json", split.text());
+  larder::layer_cache layers{larder::chunked_model{folder / "chunks", "m"}, max_bytes{3 * layer_size + 777'777},
+                             larder::verify_tensors{larder::verify::always}};
+  REQUIRE(layers.plan().partial);
+  std::uint64_t read = 0;
+  for (int pass = 0; pass < 3; ++pass) {
+    for (const larder::layer& layer : layers.pass()) CHECK(wrong_bytes(layer) == 0);
+    read += pass == 0 ? layers.plan().total_bytes : layers.plan().bytes_per_pass;
+    CHECK(layers.stats().bytes_read == read);
+  }
+  CHECK(layers.stats().damaged == 0);
 }
 
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)

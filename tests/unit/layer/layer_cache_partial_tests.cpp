@@ -28,7 +28,9 @@
 #include <doctest/doctest.h>
 
 #include "support/eventually.hpp"
+#include "support/in_child.hpp"
 #include "support/refusal.hpp"
+#include "support/sanitizers.hpp"
 
 using namespace larder_tests;
 using larder::max_bytes;
@@ -294,6 +296,14 @@ TEST_CASE("a new plan while the partial layer is loaded keeps nothing of another
     }
 }
 
+TEST_CASE("blocks have no claim on the bytes of the part") {
+  const auto all = counted_layers(equal);
+  const larder::layers::planned_residency residency(all, {.bytes = 4 * size + left}, 2);
+  CHECK(residency.footprint() == 4 * size);
+  CHECK(residency.plan().footprint() == 4 * size + kept);
+  CHECK(residency.renewed().partial() == residency.partial());
+}
+
 TEST_CASE("the lease on a slot and the part are each their own") {
   counted state;
   larder::layer_cache layers{counted_source(state, equal), max_bytes{3 * size + left}};
@@ -455,3 +465,38 @@ TEST_CASE("two loaders, leases, erasures and new capacities at once: every byte 
   pass_over(layers, state);
   CHECK(pass_over(layers, state) == layers.plan().bytes_per_pass);
 }
+
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+TEST_CASE("a child that is made while its parent loads the partial layer keeps one of its own") {
+  for (const bool filled : {false, true}) {
+    CAPTURE(filled);
+    counted state;
+    larder::layer_cache layers{counted_source(state, equal), max_bytes{3 * size + left}};
+    const std::size_t partial = layers.plan().partial->index;
+    if (filled)
+      for (const std::size_t i : {partial, partial + 1, partial + 2}) layers.get(i);
+    state.hold(partial);
+    std::thread load([&] { CHECK(wrong_counted_bytes(layers.get(partial)) == 0); });
+    REQUIRE(state.waits());
+    support::in_child([&] {
+      state.let();
+      const auto reads = [&] {
+        const std::uint64_t before = state.bytes();
+        for (const larder::layer& layer : layers.pass())
+          if (wrong_counted_bytes(layer) != 0) return std::uint64_t{0};
+        return state.bytes() - before;
+      };
+      reads();
+      bool good = layers.stats().kept_bytes == kept && reads() == layers.plan().bytes_per_pass;
+      layers.clear();
+      good = good && reads() == 8 * size && reads() == layers.plan().bytes_per_pass;
+      return good && layers.stats().kept_bytes == kept;
+    });
+    state.let();
+    load.join();
+    CHECK(layers.stats().kept_bytes == kept);
+    pass_over(layers, state);
+    CHECK(pass_over(layers, state) == layers.plan().bytes_per_pass);
+  }
+}
+#endif

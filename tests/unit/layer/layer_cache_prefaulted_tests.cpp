@@ -183,9 +183,12 @@ TEST_CASE("the memory of files' layers is there too, whichever way they are read
   for (const larder::read_path::kind kind : {larder::read_path::buffered, larder::read_path::direct}) {
     larder::layer_cache layers{larder::safetensors{path}, max_bytes{4'500'000}, larder::read_path{kind}, prefaulted{}};
     for (int pass = 0; pass < 3; ++pass)
-      for (const larder::layer& layer : layers.pass())
+      for (const larder::layer& layer : layers.pass()) {
+        std::size_t wrong = 0;
         for (std::size_t k = 0; k < layer.size(); ++k)
-          REQUIRE(layer.data().data()[k] == static_cast<std::byte>(data_byte(layer.index() * layer.size() + k)));
+          wrong += layer.data().data()[k] != static_cast<std::byte>(data_byte(layer.index() * layer.size() + k)) ? 1U : 0U;
+        CHECK(wrong == 0);
+      }
     CHECK(layers.buffer_allocations() == 3);
     CHECK(layers.stats().kept_bytes == layers.plan().kept_bytes());
   }
