@@ -7,6 +7,7 @@
 
 #include <larder/core/verify.hpp>
 #include <larder/layer/layer_cache.hpp>
+#include <larder/layer/prefaulted.hpp>
 #include <larder/layer/verify_tensors.hpp>
 
 #include <cstddef>
@@ -84,7 +85,13 @@ contest stream(const model& m, const options& wanted, const setting& s) {
   };
   add(plain(m, s.cold, s.cold ? direct_reader(s.kept) : buffered_reader(s.kept)));
   for_each_subject([&](const char* name, auto make) { add(cached(m, s, name, make)); });
-  if (s.cold) add(plain(m, s.cold, buffered_reader(s.kept)));
+  if (s.cold) {
+    add(cached(m, s, "larder_prefaulted", [](const model& of, std::uint64_t budget, auto&& use) {
+      larder::layer_cache layers{larder::safetensors{of.path}, larder::max_bytes{budget}, larder::prefaulted{}};
+      use(layers);
+    }));
+    add(plain(m, s.cold, buffered_reader(s.kept)));
+  }
   add(plain(m, s.cold, mapping_reader(false)));
   if (s.cold) add(plain(m, s.cold, mapping_reader(true)));
   for (const python_peer& peer : python_peers(wanted, s.kept)) add(python(m, s, peer));

@@ -34,7 +34,10 @@ class file_layers {
   std::size_t offset_in_page(std::size_t index) const noexcept { return files_.offset_in_page(index); }
   std::size_t loads_at_once() const noexcept { return files_.loads_at_once(); }
   void read_layer(std::size_t index, std::span<std::byte> destination, arrival& heard) const {
-    files_.read_layer(index, destination, heard);
+    files_.read_rest(index, 0, destination, heard);
+  }
+  void read_rest(std::size_t index, std::uint64_t from, std::span<std::byte> destination, arrival& heard) const {
+    files_.read_rest(index, from, destination, heard);
   }
 
  protected:

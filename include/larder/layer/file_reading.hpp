@@ -145,7 +145,7 @@ class file_reading {
     // busy across the end of a layer, and none waits for one behind it.
     std::unique_lock turn(turn_, std::defer_lock);
     if (!told.heard.is_awaited()) turn.lock();
-    told.up_to(told.layer);  // it may not be wanted any more
+    told.up_to(pieces.front().room.data());  // it may not be wanted any more
     const auto began = std::chrono::steady_clock::now();
     const awaited in_flight{*this, ring};
     std::size_t begun = 0;

@@ -20,6 +20,7 @@
 #include <larder/layer/load_retries.hpp>
 #include <larder/layer/loader_source.hpp>
 #include <larder/layer/planned_residency.hpp>
+#include <larder/layer/prefaulted.hpp>
 #include <larder/layer/read_path.hpp>
 #include <larder/layer/residency_plan.hpp>
 #include <larder/layer/safetensors.hpp>
@@ -60,7 +61,7 @@ template <class P>
 inline constexpr bool is_layer_policy = core::on_axis<P, axis::eviction> || is_layer_limit<P> || core::on_axis<P, axis::time> ||
                                         std::is_same_v<P, stream_slots> || std::is_same_v<P, load_retries> ||
                                         std::is_same_v<P, read_path> || std::is_same_v<P, verify_tensors> ||
-                                        std::is_same_v<P, shared_layers>;
+                                        std::is_same_v<P, shared_layers> || std::is_same_v<P, prefaulted>;
 
 /// The policies of a layer cache, checked and sorted out.
 template <class... Policies>
@@ -70,12 +71,16 @@ struct layer_policies {
                 "larder: a layer_cache is limited by max_bytes and max_entries; it knows each layer's size, so max_weight has no weigher here");
   static_assert(((core::on_axis<Policies, axis::limit> || is_layer_policy<Policies>) && ...),
                 "larder: a layer_cache takes an eviction order, max_bytes, max_entries, stream_slots, load_retries, read_path, "
-                "verify_tensors, shared_layers and a time_source; it has no other axis");
+                "verify_tensors, shared_layers, prefaulted and a time_source; it has no other axis");
   static_assert(core::axis_count<axis::eviction, Policies...> <= 1, "larder: a layer_cache has one eviction order at most");
   static_assert(core::axis_count<axis::time, Policies...> <= 1, "larder: a layer_cache has one time_source at most");
   static_assert(((core::type_count<Policies, Policies...> == 1) && ...), "larder: a layer_cache takes each policy once");
 
   static constexpr bool by_use = core::axis_count<axis::eviction, Policies...> == 1;
+  static constexpr bool is_prefaulted = core::type_count<prefaulted, Policies...> == 1;
+  static_assert(!(by_use && is_prefaulted),
+                "larder: prefaulted takes the memory of a plan; a layer_cache with an eviction order has none, since what will "
+                "be asked for is not known");
   using time = typename core::first_on_axis<axis::time, time_source<steady_time>, Policies...>::type;
   using eviction = typename core::first_on_axis<axis::eviction, void, Policies...>::type;
 };
@@ -94,7 +99,7 @@ struct residency_for<void> {
 
 /// A cache of a model's layers over a source. Policies in any order: `max_bytes`, `max_entries` (none named: everything
 /// fits), an eviction order (none named: residency is planned), `stream_slots`, `load_retries`, `read_path`, `verify_tensors`,
-/// `shared_layers`, `time_source`.
+/// `shared_layers`, `prefaulted`, `time_source`.
 ///
 /// All members may be called from several threads at once. A layer is loaded once, whoever asks for it meanwhile; a
 /// loader that throws reaches everybody who waits, nothing is stored, and the next call tries again. So it is with a layer of which
@@ -198,7 +203,8 @@ class layer_cache {
       return limits_.bytes != most || limits_.entries == most ? limits_.bytes : limits_.entries;
     });
   }
-  /// Acts at once: a smaller capacity evicts, a larger one evicts nothing by use; a plan is made anew.
+  /// Acts at once: a smaller capacity evicts, a larger one evicts nothing by use; a plan is made anew. Under `prefaulted` its memory is
+  /// taken; where it is not there this throws, with the new plan in force and memory that comes with the layers.
   void set_capacity(max_bytes n) {
     engine_.set_limits(limits_, [&](layers::limits& l) { l.bytes = n.value; });
   }
@@ -230,7 +236,8 @@ class layer_cache {
   std::span<const layer_info> layers() const noexcept { return engine_.catalog(); }
   std::size_t layer_count() const noexcept { return engine_.catalog().size(); }
   const Source& source() const noexcept { return engine_.source(); }
-  /// How many buffers were ever allocated; stands still once the cache is warm and layers are alike in size.
+  /// How many buffers were ever allocated; stands still once the cache is warm and layers are alike in size, from the beginning under
+  /// `prefaulted`.
   std::uint64_t buffer_allocations() const noexcept { return engine_.allocations(); }
 
  private:
@@ -239,7 +246,7 @@ class layer_cache {
         engine_(
             std::move(source), [&](std::span<const layer_info> all) { return make_residency(all, limits_, chosen); },
             pick<typename policies::time>(chosen), pick<load_retries>(chosen, 1U), pick<read_path>(chosen), pick<verify_tensors>(chosen).when,
-            pool_of(chosen)) {
+            pool_of(chosen), policies::is_prefaulted) {
     for (std::size_t i = 0; i < layer_count(); ++i)
       if (!by_name_.emplace(engine_.catalog()[i].name, i).second)
         core::fail(error_cause::invalid_argument, "the source has two layers named \"" + engine_.catalog()[i].name + "\"");
@@ -269,7 +276,7 @@ class layer_cache {
     if constexpr (policies::by_use)
       return residency(std::get<typename policies::eviction>(chosen), all, limits, slots);
     else
-      return residency(all, limits, slots);
+      return residency(all, limits, slots, layers::reads_rests<Source> ? layers::partial_layers::one : layers::partial_layers::none);
   }
 
   std::size_t checked(std::size_t index) const {

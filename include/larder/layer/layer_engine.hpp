@@ -9,6 +9,7 @@
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/core/verify.hpp>
+#include <larder/layer/kept_part.hpp>
 #include <larder/layer/layer.hpp>
 #include <larder/layer/layer_memory.hpp>
 #include <larder/layer/layer_pool.hpp>
@@ -19,6 +20,7 @@
 #include <larder/layer/load_retries.hpp>
 #include <larder/layer/pass_meter.hpp>
 #include <larder/layer/pass_prediction.hpp>
+#include <larder/layer/plan_memory.hpp>
 #include <larder/layer/planned_residency.hpp>
 #include <larder/layer/read_path.hpp>
 #include <larder/layer/residency_plan.hpp>
@@ -49,14 +51,15 @@ class layer_engine {
  public:
   template <class MakeResidency>
   layer_engine(Source source, MakeResidency&& make, Time time, load_retries retries, read_path path, verify when,
-               std::shared_ptr<layer_pool> pool)
-      : reader_(std::move(source), time, retries, when, std::move(pool)),
+               std::shared_ptr<layer_pool> pool, bool is_prefaulted)
+      : is_prefaulted_(is_prefaulted),
+        reader_(std::move(source), time, retries, when, std::move(pool)),
         memory_(std::make_shared<layer_memory>(reader_.catalog())),
-        table_(*memory_, make(std::span<const layer_info>(memory_->catalog()))) {
-    memory_->set_footprint(table_.residency().footprint());
+        table_(*memory_, make(std::span<const layer_info>(memory_->catalog())), is_prefaulted) {
     std::uint64_t total = 0;
     for (const layer_info& l : catalog()) total += l.size;
     reader_.read_by(path, table_.residency().footprint() < total ? total : 0);
+    take_memory();
   }
   layer_engine(const layer_engine&) = delete;
   layer_engine& operator=(const layer_engine&) = delete;
@@ -177,9 +180,10 @@ class layer_engine {
       const auto lock = enter();
       table_.clear();
     }
-    memory_->drop_spares();
+    if (!is_prefaulted_) memory_->drop_spares();
   }
-  /// `change(limits&)` under the lock; a change that the residency refuses (it throws) is undone.
+  /// `change(limits&)` under the lock; a change that the residency refuses (it throws) is undone. One for which there is no memory is
+  /// in force when it throws, and memory comes with the layers.
   template <class F>
   void set_limits(limits& current, F&& change) {
     {
@@ -190,7 +194,10 @@ class layer_engine {
       current = next;
       memory_->bell().notify_all();
     }
-    memory_->drop_spares();
+    if (is_prefaulted_)
+      take_memory();
+    else
+      memory_->drop_spares();
   }
 
   void reset_stats() {
@@ -231,12 +238,30 @@ class layer_engine {
     return lease;
   }
 
+  /// Where memory is to be there before the layers: takes what the plan needs and does not have.
+  void take_memory() {
+    if (!is_prefaulted_) return;
+    std::unique_lock lock = enter();
+    std::vector<std::uint64_t> missing = table_.missing_blocks();
+    const std::shared_ptr<kept_part> part = table_.part() != nullptr && table_.part()->lend_empty() ? table_.part() : nullptr;
+    lock.unlock();
+    std::exception_ptr refused;
+    try {
+      take_plan_memory(*memory_, std::move(missing), part.get());
+    } catch (...) {
+      refused = std::current_exception();
+    }
+    lock.lock();
+    if (part != nullptr) part->give_back(part_use::filled, false);
+    if (refused) std::rethrow_exception(refused);
+  }
+
   void run_load(std::unique_lock<std::mutex>& lock, std::size_t i, layer_load& load, const std::stop_token& stop = {}) {
     meter_.load_began(std::chrono::steady_clock::now());
     lock.unlock();
     reader_.load(i, load, *memory_, stop);
     lock.lock();
-    meter_.load_over(load.failure || load.shared ? 0 : catalog()[i].size, std::chrono::steady_clock::now());
+    meter_.load_over(load.bytes_read, std::chrono::steady_clock::now());
     table_.finish_load(i, load, reader_.now());
     over_.notify_all();
     wake_loader();
@@ -364,11 +389,11 @@ class layer_engine {
       new std::shared_ptr<layer_memory>(memory_);  // for good: leases may still count on it
       memory_ = std::make_shared<layer_memory>(memory_->catalog());
       fresh.describe(memory_->catalog());
-      memory_->set_footprint(fresh.footprint());
-      std::construct_at(&table_, *memory_, std::move(fresh));
+      std::construct_at(&table_, *memory_, std::move(fresh), is_prefaulted_);
     });
   }
 
+  const bool is_prefaulted_;
   sync::fork_mark mark_;
   layer_reader<Source, Time> reader_;
   std::shared_ptr<layer_memory> memory_;

@@ -9,6 +9,7 @@
 #include <larder/layer/aligned_pages.hpp>
 #include <larder/layer/layer_pool.hpp>
 #include <larder/layer/layer_source.hpp>
+#include <larder/layer/populate_pages.hpp>
 #include <larder/sync/fork_mark.hpp>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -38,6 +40,7 @@ class layer_block final : public core::byte_owner {
   /// The layer's memory begins so far into a page, where the block is large enough to have room for that; else on the page.
   void begin_at(std::size_t offset) noexcept { begin_ = offset <= slack_of(capacity_) ? offset : 0; }
   std::uint64_t capacity() const noexcept { return capacity_; }
+  std::span<std::byte> memory() const noexcept { return memory_.whole(); }
   std::uint64_t used() const noexcept { return used_; }
   /// Whether the loader may want it for another layer as soon as nobody else holds it.
   bool is_stream_slot() const noexcept { return is_stream_slot_; }
@@ -92,7 +95,9 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
       spare_.reserve(spare_.size() + in_use_count_ + 1);  // so that coming back never allocates
       auto best = spare_.end();
       for (auto i = spare_.begin(); i != spare_.end(); ++i)
-        if ((*i)->capacity_ >= size && (*i)->capacity_ / 2 <= capacity && (best == spare_.end() || (*i)->capacity_ < (*best)->capacity_)) best = i;
+        if ((*i)->capacity_ >= size && (*i)->capacity_ / 2 <= capacity &&
+            (best == spare_.end() || is_better(**i, **best, capacity)))
+          best = i;
       if (best != spare_.end()) {
         block = *best;
         spare_.erase(best);
@@ -135,6 +140,35 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
   void drop_spares() {
     const std::lock_guard lock(mutex_);
     while (!spare_.empty()) drop_last_spare();
+  }
+  /// Drops spare blocks of other capacities than these; what is then missing of them.
+  std::vector<std::uint64_t> keep_spares(std::vector<std::uint64_t> capacities) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(spare_, [&](layer_block* block) {
+      const auto wanted = std::find(capacities.begin(), capacities.end(), block->capacity_);
+      if (wanted == capacities.end()) {
+        spare_bytes_ -= block->capacity_;
+        delete block;
+        return true;
+      }
+      capacities.erase(wanted);
+      return false;
+    });
+    return capacities;
+  }
+  /// A spare block whose pages are there; none beyond the footprint. Throws `std::bad_alloc`.
+  void add_spare(std::uint64_t capacity) {
+    auto block = std::make_unique<layer_block>(capacity);
+    allocations_.fetch_add(1, std::memory_order_relaxed);
+    populate_pages(block->memory());
+    block->home_ = shared_from_this();
+    {
+      const std::lock_guard lock(mutex_);
+      spare_.reserve(spare_.size() + in_use_count_ + 1);
+      in_use_capacity_ += capacity;
+      ++in_use_count_;
+    }
+    block.release()->release();  // comes back as any other
   }
 
   /// Bytes of layers in blocks that somebody holds.
@@ -183,6 +217,11 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
  private:
   friend class layer_block;
 
+  /// Of two that are large enough: what was made for that capacity, else the smaller one.
+  static bool is_better(const layer_block& a, const layer_block& b, std::uint64_t capacity) noexcept {
+    if ((a.capacity_ == capacity) != (b.capacity_ == capacity)) return a.capacity_ == capacity;
+    return a.capacity_ < b.capacity_;
+  }
   bool within_footprint(std::uint64_t more) const noexcept {
     const std::uint64_t now = in_use_capacity_ + spare_bytes_;
     return more <= footprint_ && now <= footprint_ - more;

@@ -6,6 +6,7 @@
 #include <larder/core/verify.hpp>
 #include <larder/layer/arrival.hpp>
 #include <larder/layer/available_memory.hpp>
+#include <larder/layer/kept_part.hpp>
 #include <larder/layer/layer_memory.hpp>
 #include <larder/layer/layer_pool.hpp>
 #include <larder/layer/layer_source.hpp>
@@ -54,6 +55,10 @@ struct layer_load {
   bool called_off = false;
   bool shared = false;        // with another cache, which had it in memory
   bool verified = false;      // what was read was compared with its digests
+  std::uint64_t bytes_read = 0;
+  std::shared_ptr<kept_part> part;  // what is kept of the layer, if anything
+  part_use use = part_use::none;    // of it
+  bool part_is_good = false;        // there as it was copied, or filled now
   std::uint64_t damaged = 0;  // tries in which it was not what they say
   layer_block* block = nullptr;
   std::exception_ptr failure;
@@ -174,25 +179,44 @@ class layer_reader {
     verification_behind check(verifier_.begin(i, info, to_be_shared), whole, hashers_);
     hearing heard(*this, info, load, check, stop);
     heard.check_wanted();
-    if constexpr (reads_with_arrival<Source>) {
+    const std::uint64_t copied = copy_part(load, whole, heard);
+    if constexpr (reads_with_arrival<Source> && reads_rests<Source>) {
+      source_.read_rest(i, copied, whole, heard);
+    } else if constexpr (reads_with_arrival<Source>) {
       source_.read_layer(i, whole, heard);
     } else {
       const std::uint64_t unit = std::max<std::uint64_t>(unit_of(info), 1);
-      for (std::uint64_t at = 0; at < info.size;) {
+      for (std::uint64_t at = copied; at < info.size;) {
         const std::uint64_t n = std::min(unit, info.size - at);
         source_.read(i, at, whole.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(n)));
         at += n;
         heard.arrived(at);
       }
     }
-    if (!check.is_on()) return;
-    if (const std::optional<std::size_t> wrong = check.finish()) {
-      ++load.damaged;
-      fail_verification(source_, i, info, *wrong);
+    if (check.is_on()) {
+      if (const std::optional<std::size_t> wrong = check.finish()) {
+        ++load.damaged;
+        if (copied != 0) load.part_is_good = false;  // who knows: the next try reads everything
+        fail_verification(source_, i, info, *wrong);
+      }
+      load.verified = true;
+      verifier_.passed(i);
+      if (to_be_shared) load.block->share(pool_, *contents_[i]);
     }
-    load.verified = true;
-    verifier_.passed(i);
-    if (to_be_shared) load.block->share(pool_, *contents_[i]);
+    load.bytes_read = info.size - copied;
+    if (load.use == part_use::filled) load.part_is_good = load.part->fill(whole);
+  }
+  /// Copies what is kept of the layer; how many bytes that was.
+  static std::uint64_t copy_part(const layer_load& load, std::span<std::byte> whole, arrival& heard) {
+    if (load.use != part_use::copied || !load.part_is_good) return 0;
+    const std::span<const std::byte> kept = load.part->bytes();
+    for (std::size_t at = 0; at < kept.size();) {
+      const auto n = std::min<std::size_t>(read_unit, kept.size() - at);
+      std::copy_n(kept.data() + at, n, whole.data() + at);
+      at += n;
+      heard.arrived(at);
+    }
+    return kept.size();
   }
   /// Memory of another cache that holds what is in this layer.
   bool find_shared(std::size_t i, layer_load& load) {

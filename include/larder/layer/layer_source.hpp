@@ -34,6 +34,8 @@ struct layer_info {
 ///   has come. With it `read_by(read_path)`, told before anything is read how files are to be read, and `offset_in_page(index)`,
 ///   asked before each load where in a page the layer's memory is to begin, and `loads_at_once()`, how many layers are best loaded
 ///   ahead side by side.
+/// * optional beside `read_layer`: `read_rest(index, from, destination, arrival&)`, which does the same but for the layer's first `from`
+///   bytes, which are there: `destination` has room for the whole layer. Without it the cache keeps no layer in part.
 /// * optional `digests()`: a `layers::tensor_digests`, by layer and tensor which digest the bytes have, nothing where none is known;
 ///   empty when none is known at all. Asked for once, when a cache is made that verifies (`verify_tensors`); may throw.
 /// * optional `place_of(index, tensor)`: where the tensor's bytes are, in words, for messages: "model.safetensors, offset 4096".
@@ -67,12 +69,22 @@ concept reads_with_arrival = requires(S& source, const S& constant, const std::s
 };
 
 template <class S>
+concept reads_rest_with_arrival = requires(const S& constant, const std::size_t index, const std::uint64_t from,
+                                           const std::span<std::byte> destination, arrival& heard) {
+  constant.read_rest(index, from, destination, heard);
+};
+
+template <class S>
 inline constexpr bool reads_whole_layers = [] {
   if constexpr (requires { S::whole_layers; })
     return static_cast<bool>(S::whole_layers);
   else
     return false;
 }();
+
+/// Whether the rest of a layer can be read without its beginning.
+template <class S>
+inline constexpr bool reads_rests = reads_with_arrival<S> ? reads_rest_with_arrival<S> : !reads_whole_layers<S>;
 
 /// The tensor's name inside its layer: what follows the layer's name and a dot, else the whole name.
 inline std::string_view short_name(std::string_view layer, std::string_view tensor) noexcept {

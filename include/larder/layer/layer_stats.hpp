@@ -16,8 +16,9 @@ struct layer_stats : cache_stats {
   std::uint64_t prefetch_hits = 0;      ///< those of the hits whose layer was there because of a prefetch
   std::uint64_t wasted_prefetches = 0;  ///< prefetched layers that left before anybody asked for them
   std::uint64_t extra_buffers = 0;      ///< planned residency: loads for which every stream slot was held by leases
-  std::uint64_t bytes_read = 0;         ///< of loads that succeeded
-  std::uint64_t bytes_verified = 0;     ///< those of them that were compared with their digests
+  std::uint64_t bytes_read = 0;         ///< from the source, by loads that succeeded
+  std::uint64_t bytes_verified = 0;     ///< of layers that were compared with their digests when they were loaded
+  std::uint64_t kept_bytes = 0;         ///< held of a layer that is streamed, so that its loads read only the rest (`plan().partial`)
   std::uint64_t shared_layers = 0;      ///< layers that were not loaded, since another cache, or a lease, had them in memory (`shared_layers`)
   std::uint64_t shared_bytes = 0;       ///< of the cached layers, in the memory of other caches
   std::uint64_t damaged = 0;            ///< reads of a layer in which a tensor was not what its digest says

@@ -4,6 +4,7 @@
 // residency decides, the table does. Everything here runs under the cache's lock.
 
 #include <larder/core/time.hpp>
+#include <larder/layer/kept_part.hpp>
 #include <larder/layer/layer_memory.hpp>
 #include <larder/layer/layer_reader.hpp>
 #include <larder/layer/layer_schedule.hpp>
@@ -15,6 +16,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -23,8 +26,11 @@ namespace larder::layers {
 template <class Residency>
 class layer_table {
  public:
-  layer_table(layer_memory& memory, Residency residency)
-      : memory_(memory), entries_(memory.catalog().size()), residency_(std::move(residency)) {}
+  /// `for_good`: memory that is planned stays when there is nothing in it.
+  layer_table(layer_memory& memory, Residency residency, bool for_good)
+      : memory_(memory), entries_(memory.catalog().size()), residency_(std::move(residency)), is_for_good_(for_good) {
+    follow_plan();
+  }
   layer_table(const layer_table&) = delete;
   layer_table& operator=(const layer_table&) = delete;
   ~layer_table() {
@@ -48,17 +54,18 @@ class layer_table {
     const std::uint64_t in_use = memory_.in_use();
     const std::uint64_t ours = weight_ - shared_weight_ + loading_bytes_;
     copy.shared_bytes = shared_weight_;
+    copy.kept_bytes = part_ != nullptr && part_->is_there() ? part_->size() : 0;
     copy.pinned_bytes = in_use > ours ? in_use - ours : 0;
-    copy.overhead_bytes = memory_.idle_bytes() + entries_.size() * sizeof(entry);
+    copy.overhead_bytes = memory_.idle_bytes() + (part_ != nullptr ? part_->idle_bytes() : 0) + entries_.size() * sizeof(entry);
     return copy;
   }
 
   /// Somebody asks for layer `i`; a pass begins. Either may move what is resident.
   void asked(std::size_t i) {
-    if (residency_.asked(i, *this)) memory_.set_footprint(residency_.footprint());
+    if (residency_.asked(i, *this)) follow_plan();
   }
   void offered(const layer_schedule& schedule) {
-    if (residency_.offered(schedule.order(), schedule.passes(), *this)) memory_.set_footprint(residency_.footprint());
+    if (residency_.offered(schedule.order(), schedule.passes(), *this)) follow_plan();
   }
 
   /// A demand finds the layer there; whether it is there because of a prefetch that nobody had used.
@@ -78,6 +85,11 @@ class layer_table {
     load->is_stream_slot = residency_.is_streamed(i);
     entries_[i].loading = load;
     loading_bytes_ += catalog()[i].size;
+    if (part_ != nullptr && part_->layer() == i) {
+      load->part = part_;
+      load->use = part_->lend();
+      load->part_is_good = load->use == part_use::copied;
+    }
     return load;
   }
 
@@ -88,6 +100,7 @@ class layer_table {
     stats_.load_time += load.took;
     stats_.damaged += load.damaged;
     if (e.loading.get() == &load) e.loading = nullptr;
+    if (load.use != part_use::none) load.part->give_back(std::exchange(load.use, part_use::none), load.part_is_good);
     load.over = true;
     if (load.failure) {
       if (load.to_be_stored) residency_.abandoned(i);
@@ -147,6 +160,7 @@ class layer_table {
       give_up_place(i, *entries_[i].loading);
       entries_[i].loading = nullptr;
     }
+    if (part_ != nullptr && part_->layer() == i) part_->forget();
     if (entries_[i].block == nullptr) return false;
     residency_.erased(i);
     remove(i);
@@ -157,8 +171,11 @@ class layer_table {
   }
   void set_limits(const limits& capacity) {
     residency_.set_limits(capacity, *this);
-    memory_.set_footprint(residency_.footprint());
+    follow_plan();
   }
+  std::vector<std::uint64_t> missing_blocks() const { return residency_.missing_blocks(*this); }
+  /// What is kept of a streamed layer; nothing where the plan has no such part.
+  const std::shared_ptr<kept_part>& part() const noexcept { return part_; }
   /// In a child after `fork`: the parent's loads go on in the parent only.
   void orphan_loads() noexcept {
     for (std::size_t i = 0; i < entries_.size(); ++i)
@@ -167,6 +184,9 @@ class layer_table {
         entries_[i].loading = nullptr;
       }
     loading_bytes_ = 0;
+    if (part_ == nullptr || part_->orphan_loads()) return;
+    part_ = nullptr;
+    follow_plan();
   }
 
   // What the residency asks and does.
@@ -212,8 +232,19 @@ class layer_table {
   void count_load(std::size_t i, const layer_load& load) noexcept {
     ++stats_.loads;
     ++(load.kind == load_kind::demand ? stats_.demand_loads : load.kind == load_kind::warmup ? stats_.warmup_loads : stats_.prefetch_loads);
-    stats_.bytes_read += catalog()[i].size;
+    stats_.bytes_read += load.bytes_read;
     if (load.verified) stats_.bytes_verified += catalog()[i].size;
+  }
+  /// After the plan: bounds what blocks take, and begins a new part where that is another one. A part for which there is no memory is none.
+  void follow_plan() noexcept {
+    memory_.set_footprint(residency_.footprint());
+    const std::optional<partial_layer> wanted = residency_.partial();
+    if (part_ != nullptr && wanted && *wanted == partial_layer{part_->layer(), part_->size()}) return;
+    part_ = nullptr;
+    try {
+      if (wanted) part_ = std::make_shared<kept_part>(wanted->index, wanted->kept_bytes, is_for_good_);
+    } catch (const std::bad_alloc&) {
+    }
   }
   void give_up_place(std::size_t i, layer_load& load) noexcept {
     if (std::exchange(load.to_be_stored, false)) residency_.abandoned(i);
@@ -230,6 +261,8 @@ class layer_table {
   layer_memory& memory_;
   std::vector<entry> entries_;
   Residency residency_;
+  const bool is_for_good_;
+  std::shared_ptr<kept_part> part_;
   std::size_t cached_ = 0;
   std::uint64_t weight_ = 0;
   std::uint64_t shared_weight_ = 0;  // of it, in the memory of other caches

@@ -28,7 +28,7 @@ inline duration shortest_pass(const residency_plan& plan, std::span<const layer_
   double loading = 0;
   for (const std::size_t i : order) {
     computing += std::chrono::duration<double>(costs.compute[i]).count();
-    if (!plan.resident[i]) loading += static_cast<double>(layers[i].size) / costs.bytes_per_second;
+    if (!plan.resident[i]) loading += static_cast<double>(plan.bytes_per_load(i, layers[i].size)) / costs.bytes_per_second;
   }
   return std::chrono::duration_cast<duration>(std::chrono::duration<double>(std::max(computing, loading)));
 }
@@ -47,7 +47,7 @@ inline duration predicted_pass(const residency_plan& plan, std::span<const layer
     for (const std::size_t i : order) {
       if (!plan.resident[i]) {
         if (used.size() >= plan.stream_slots) loader = std::max(loader, used[used.size() - plan.stream_slots]);
-        loader += static_cast<double>(layers[i].size) / costs.bytes_per_second;
+        loader += static_cast<double>(plan.bytes_per_load(i, layers[i].size)) / costs.bytes_per_second;
         now = std::max(now, loader);
       }
       now += std::chrono::duration<double>(costs.compute[i]).count();

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <deque>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -51,14 +52,16 @@ struct occupancy {
 /// Called under the cache's lock. `Host` answers `occupancy look(index)` and does `evict(index)`.
 class planned_residency {
  public:
-  planned_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t slots)
+  planned_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t slots,
+                    partial_layers parts = partial_layers::one)
       : layers_(layers),
         capacity_(capacity),
         wanted_slots_(slots),
+        parts_(parts),
         declared_(layer_uses::of_each_once(layers.size())),
         pass_(declared_.order),
         counted_(layers.size()),
-        plan_(plan_residency(layers, capacity, slots)) {}
+        plan_(planned(capacity, declared_)) {}
 
   /// One with the same plan for an empty cache, and the layers' descriptions in another place.
   planned_residency renewed() const {
@@ -71,8 +74,23 @@ class planned_residency {
   const residency_plan& plan() const noexcept { return plan_; }
   /// The pass that the plan is for.
   std::span<const std::size_t> pass() const noexcept { return pass_; }
-  std::uint64_t footprint() const noexcept { return plan_.footprint(); }
+  /// Of layers that are whole; what is kept of another one is beside them.
+  std::uint64_t footprint() const noexcept { return plan_.footprint() - plan_.kept_bytes(); }
+  std::optional<partial_layer> partial() const noexcept { return plan_.partial; }
   bool is_streamed(std::size_t i) const noexcept { return !plan_.resident[i]; }
+  /// The sizes of the blocks that the plan needs beside those of the layers that are there.
+  template <class Host>
+  std::vector<std::uint64_t> missing_blocks(const Host& host) const {
+    std::vector<std::uint64_t> missing;
+    std::size_t slots = plan_.stream_slots;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const bool is_there = host.look(i).ready;
+      if (is_there && !plan_.resident[i] && slots != 0) --slots;
+      if (!is_there && plan_.resident[i]) missing.push_back(layers_[i].size);
+    }
+    missing.insert(missing.end(), slots, plan_.slot_bytes);
+    return missing;
+  }
   std::uint64_t block_size(std::size_t i) const noexcept { return plan_.resident[i] ? layers_[i].size : plan_.slot_bytes; }
   /// In a pass, layers beyond one for which there was no room may still be loaded.
   static constexpr bool looks_beyond = true;
@@ -136,35 +154,39 @@ class planned_residency {
     declared_ = std::move(uses);
     pass_ = std::move(pass);
     if (plan_.stream_slots == 0) return false;
-    adopt(plan_residency(layers_, capacity_, wanted_slots_, declared_), host);
+    adopt(planned(capacity_, declared_), host);
     return true;
   }
 
   /// Plans anew (throws, and changes nothing, when the largest layer does not fit) and drops what is now out of place.
   template <class Host>
   void set_limits(const limits& capacity, Host& host) {
-    residency_plan next = plan_residency(layers_, capacity, wanted_slots_, declared_);
+    residency_plan next = planned(capacity, declared_);
     capacity_ = capacity;
     adopt(std::move(next), host);
   }
 
  private:
+  residency_plan planned(const limits& capacity, const layer_uses& uses) const {
+    return plan_residency(layers_, capacity, wanted_slots_, uses, parts_);
+  }
   template <class Host>
   bool look_at_uses(Host& host) {
     const layer_uses seen{declared_.order, counted_.counts()};
-    residency_plan by_use = plan_residency(layers_, capacity_, wanted_slots_, seen);
+    residency_plan by_use = planned(capacity_, seen);
     by_use.by_use = true;
-    const std::uint64_t all = streamed_bytes(seen.counts, {});
-    const std::uint64_t least = streamed_bytes(seen.counts, by_use.resident);
-    if (least + all / 10 <= streamed_bytes(seen.counts, plan_.resident)) {
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i < layers_.size(); ++i) all += seen.counts[i] * layers_[i].size;
+    const std::uint64_t least = by_use.bytes_per_pass;
+    if (least + all / 10 <= streamed_bytes(seen.counts, plan_)) {
       by_use.loads_per_pass = per_pass(by_use.loads_per_pass, seen.counts);
       by_use.bytes_per_pass = per_pass(by_use.bytes_per_pass, seen.counts);
       adopt(std::move(by_use), host);
       return true;
     }
     if (!plan_.by_use) return false;
-    residency_plan declared = plan_residency(layers_, capacity_, wanted_slots_, declared_);
-    if (streamed_bytes(seen.counts, declared.resident) > least + all / 50) return false;
+    residency_plan declared = planned(capacity_, declared_);
+    if (streamed_bytes(seen.counts, declared) > least + all / 50) return false;
     adopt(std::move(declared), host);
     return true;
   }
@@ -190,11 +212,11 @@ class planned_residency {
     return uses.counts == declared_.counts &&
            (uses.order == declared_.order || std::equal(uses.order.rbegin(), uses.order.rend(), declared_.order.begin(), declared_.order.end()));
   }
-  /// What so many uses of each layer read where these are resident.
-  std::uint64_t streamed_bytes(const std::vector<std::uint64_t>& counts, const std::vector<bool>& resident) const noexcept {
+  /// What so many uses of each layer read by a plan.
+  std::uint64_t streamed_bytes(const std::vector<std::uint64_t>& counts, const residency_plan& plan) const noexcept {
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < layers_.size(); ++i)
-      if (resident.empty() || !resident[i]) sum += counts[i] * layers_[i].size;
+      if (!plan.resident[i]) sum += counts[i] * plan.bytes_per_load(i, layers_[i].size);
     return sum;
   }
   /// Of as many accesses as there are layers.
@@ -212,6 +234,7 @@ class planned_residency {
   std::span<const layer_info> layers_;
   limits capacity_;
   std::size_t wanted_slots_;
+  partial_layers parts_;
   layer_uses declared_;
   std::vector<std::size_t> pass_;
   layer_uses last_offered_;

@@ -7,7 +7,7 @@
 // for residents, spread by Bresenham's line. Layers larger than the others are made resident first where that leaves
 // less to stream, because one large streamed layer makes every slot large. Where layers are not used alike (an order with
 // repetitions, experts), those used most come first, since a resident byte saves as many as its layer is used; among equals they
-// are spread over the order of use.
+// are spread over the order of use. What is then left of the budget is less than any streamed layer: there the first bytes of one stay.
 // Cost: O(layers x distinct sizes, at most 64), once per capacity.
 
 #include <larder/core/error.hpp>
@@ -28,6 +28,14 @@
 
 namespace larder {
 
+/// A streamed layer of which the first bytes stay in memory, so that its loads read only the rest.
+struct partial_layer {
+  std::size_t index = 0;
+  std::uint64_t kept_bytes = 0;
+
+  friend bool operator==(const partial_layer&, const partial_layer&) = default;
+};
+
 /// What is resident, what is streamed through how many slots, and what that costs.
 struct residency_plan {
   std::vector<bool> resident;            ///< by layer
@@ -36,6 +44,7 @@ struct residency_plan {
   std::uint64_t resident_bytes = 0;
   std::size_t stream_slots = 0;          ///< 0 when everything is resident
   std::uint64_t slot_bytes = 0;          ///< size of each
+  std::optional<partial_layer> partial;  ///< what is left of the budget beside them, where that is worth it
   std::size_t loads_per_pass = 0;        ///< from the second pass on; by use, of as many accesses as there are layers
   std::uint64_t bytes_per_pass = 0;      ///< from the second pass on; by use, of as many accesses as there are layers
   std::uint64_t total_bytes = 0;         ///< the first pass reads them all
@@ -43,7 +52,13 @@ struct residency_plan {
   std::optional<duration> predicted_pass;  ///< how long a pass takes, once passes have shown what loading and computing cost
   std::optional<duration> shortest_pass;   ///< what no plan with these costs goes below: computing, or reading what is not resident
 
-  std::uint64_t footprint() const noexcept { return resident_bytes + stream_slots * slot_bytes; }
+  std::uint64_t footprint() const noexcept { return resident_bytes + stream_slots * slot_bytes + kept_bytes(); }
+  /// Of the partial layer.
+  std::uint64_t kept_bytes() const noexcept { return partial ? partial->kept_bytes : 0; }
+  /// What a load of that layer, which has so many bytes, reads once the cache has seen it.
+  std::uint64_t bytes_per_load(std::size_t layer, std::uint64_t size) const noexcept {
+    return partial && partial->index == layer ? size - partial->kept_bytes : size;
+  }
   /// Loads of that many passes in the planned order, begun with an empty cache.
   std::uint64_t expected_loads(std::uint64_t passes) const noexcept {
     return passes == 0 ? 0 : used_residents + passes * loads_per_pass;
@@ -143,9 +158,29 @@ inline std::vector<std::size_t> choose_residents(const std::vector<std::size_t>&
   return chosen;
 }
 
+/// Whether the beginning of a layer may stay while the rest is read: not where the source reads whole layers only.
+enum class partial_layers : bool { none, one };
+
+/// Fewer bytes than that come in the time that a disk takes to answer at all: keeping them would save nothing.
+inline constexpr std::uint64_t least_kept = std::uint64_t{64} << 10U;
+/// What is kept are whole pages, so that the rest lies in its page as the layer does.
+inline constexpr std::uint64_t kept_unit = 4096;
+
+/// Which layer a plan without one keeps in part, of those that it streams: the one that is used most, the first of them in the order of
+/// use. All of them have more bytes than are left, or they would be resident, unless entries ran out; a part counts as one.
+inline std::optional<partial_layer> choose_partial(const residency_plan& plan, const limits& capacity, const layer_uses& uses) {
+  if (plan.resident_count + plan.stream_slots >= capacity.entries) return std::nullopt;
+  std::optional<std::size_t> best;
+  for (const std::size_t i : uses.order)
+    if (!plan.resident[i] && uses.counts[i] != 0 && (!best || uses.counts[i] > uses.counts[*best])) best = i;
+  const std::uint64_t kept = (capacity.bytes - plan.footprint()) / kept_unit * kept_unit;
+  if (!best || kept < least_kept) return std::nullopt;
+  return partial_layer{*best, kept};
+}
+
 /// The plan for these layers, used like that; throws `larder::error` when not even the largest layer alone fits.
 inline residency_plan plan_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t wanted_slots,
-                                     const layer_uses& uses) {
+                                     const layer_uses& uses, partial_layers parts = partial_layers::one) {
   std::vector<std::uint64_t> sizes;
   sizes.reserve(layers.size());
   for (const layer_info& l : layers) sizes.push_back(l.size);
@@ -207,11 +242,14 @@ inline residency_plan plan_residency(std::span<const layer_info> layers, const l
       if (!found || candidate.bytes_per_pass < plan.bytes_per_pass) plan = std::move(candidate);
       found = true;
     }
+  if (parts == partial_layers::one) plan.partial = choose_partial(plan, capacity, uses);
+  if (plan.partial) plan.bytes_per_pass -= uses.counts[plan.partial->index] * plan.partial->kept_bytes;
   return plan;
 }
 /// The plan for passes over each layer once, in their order.
-inline residency_plan plan_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t wanted_slots) {
-  return plan_residency(layers, capacity, wanted_slots, layer_uses::of_each_once(layers.size()));
+inline residency_plan plan_residency(std::span<const layer_info> layers, const limits& capacity, std::size_t wanted_slots,
+                                     partial_layers parts = partial_layers::one) {
+  return plan_residency(layers, capacity, wanted_slots, layer_uses::of_each_once(layers.size()), parts);
 }
 
 }  // namespace layers

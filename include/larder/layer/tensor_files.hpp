@@ -77,19 +77,22 @@ class tensor_files {
     const std::uint64_t begin = (files_.offset_in_file(largest.file) + page - largest.memory % page) % page;
     return begin % layout_.alignment_of_layer(index) == 0 ? static_cast<std::size_t>(begin) : 0;
   }
-  /// Fills `destination` with layer `index` and tells how far it has come; throws as `read` does, and what `heard` throws.
-  void read_layer(std::size_t index, std::span<std::byte> destination, arrival& heard) const {
+  /// Fills `destination`, of which the first `from` bytes are there, with layer `index` and tells how far it has come; throws what
+  /// `heard` throws, and when any file was changed.
+  void read_rest(std::size_t index, std::uint64_t from, std::span<std::byte> destination, arrival& heard) const {
+    const std::span<std::byte> rest = destination.subspan(static_cast<std::size_t>(from));
     if (reading_ == nullptr) {
-      for (std::size_t at = 0; at < destination.size();) {
-        const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(read_unit(), destination.size() - at));
-        read(index, at, destination.subspan(at, n));
+      for (std::size_t at = 0; at < rest.size();) {
+        const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(read_unit(), rest.size() - at));
+        read(index, from + at, rest.subspan(at, n));
         at += n;
-        heard.arrived(at);
+        heard.arrived(from + at);
       }
+      if (from != 0) files_.check_unchanged();
       return;
     }
     std::vector<file_piece> pieces;
-    layout_.for_each_piece(index, 0, destination, [&](std::uint64_t place, std::span<std::byte> room) {
+    layout_.for_each_piece(index, from, rest, [&](std::uint64_t place, std::span<std::byte> room) {
       files_.for_each_part(place, room, [&](std::size_t i, std::uint64_t offset, std::span<std::byte> part) {
         pieces.push_back({files_[i].local(), &pages_[i], offset, part});
       });

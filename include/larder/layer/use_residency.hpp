@@ -16,8 +16,10 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 namespace larder::layers {
 
@@ -49,6 +51,11 @@ class use_residency {
     return (capacity_.entries + 1) * largest_;
   }
   static bool is_streamed(std::size_t) noexcept { return false; }
+  static std::optional<partial_layer> partial() noexcept { return std::nullopt; }
+  template <class Host>
+  static std::vector<std::uint64_t> missing_blocks(const Host&) {
+    return {};  // whatever is asked for, in whatever sizes
+  }
   std::uint64_t block_size(std::size_t i) const noexcept { return layers_[i].size; }
   static constexpr bool looks_beyond = false;
 

@@ -87,3 +87,19 @@ TEST_CASE("no pass is predicted to take less than the shortest one") {
             larder::layers::predicted_pass(plan, m.layers, m.order, costs));
   }
 }
+
+TEST_CASE("what is kept of a layer need not come: loading takes that much less, in every use of it") {
+  const model m(8);
+  auto plan = larder::layers::plan_residency(m.layers, {.bytes = 4 * unit}, 2);
+  REQUIRE(plan.resident_count == 2);
+  const double whole = m.seconds(plan, 0.01);
+  const auto shortest = [&](const std::vector<std::size_t>& order) {
+    return std::chrono::duration<double>(larder::layers::shortest_pass(plan, m.layers, order, m.costs(0.01))).count();
+  };
+  CHECK(shortest(m.order) == doctest::Approx(6));
+  plan.partial = larder::partial_layer{1, unit / 4};
+  REQUIRE_FALSE(plan.resident[1]);
+  CHECK(whole - m.seconds(plan, 0.01) == doctest::Approx(0.25));
+  CHECK(shortest(m.order) == doctest::Approx(5.75));
+  CHECK(shortest({1, 1, 2}) == doctest::Approx(2.5));
+}
