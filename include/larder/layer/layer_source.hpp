@@ -34,6 +34,8 @@ struct layer_info {
 ///   has come. With it `read_by(read_path)`, told before anything is read how files are to be read, and `offset_in_page(index)`,
 ///   asked before each load where in a page the layer's memory is to begin, and `loads_at_once()`, how many layers are best loaded
 ///   ahead side by side.
+/// * optional `alignment_of_layer(index)`: the layer's memory may begin at any multiple of that many bytes; where it is missing it begins
+///   where `offset_in_page` says, else on a page.
 /// * optional `digests()`: a `layers::tensor_digests`, by layer and tensor which digest the bytes have, nothing where none is known;
 ///   empty when none is known at all. Asked for once, when a cache is made that verifies (`verify_tensors`); may throw.
 /// * optional `place_of(index, tensor)`: where the tensor's bytes are, in words, for messages: "model.safetensors, offset 4096".

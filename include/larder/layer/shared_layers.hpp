@@ -24,7 +24,9 @@ class shared_layers {
   shared_layers() : pool_(std::make_shared<layers::layer_pool>()) {}
 
   /// Layers in memory that a cache may find here.
-  std::size_t size() const { return pool_->size(); }
+  std::size_t size() const { return pool_->layers.size(); }
+  /// Tensors in memory that a cache may find here, those of its layers included.
+  std::size_t tensors() const { return pool_->tensors->size(); }
   const std::shared_ptr<layers::layer_pool>& pool() const noexcept { return pool_; }
 
  private:

@@ -77,6 +77,7 @@ class tensor_files {
     const std::uint64_t begin = (files_.offset_in_file(largest.file) + page - largest.memory % page) % page;
     return begin % layout_.alignment_of_layer(index) == 0 ? static_cast<std::size_t>(begin) : 0;
   }
+  std::uint64_t alignment_of_layer(std::size_t index) const noexcept { return layout_.alignment_of_layer(index); }
   /// Fills `destination` with layer `index` and tells how far it has come; throws as `read` does, and what `heard` throws.
   void read_layer(std::size_t index, std::span<std::byte> destination, arrival& heard) const {
     if (reading_ == nullptr) {
