@@ -3,8 +3,8 @@
 // Pages that lie at several places of a process at once: what is shared is the page, so each place may have other neighbours.
 
 #include <cstddef>
-#include <cstring>
 #include <utility>
+#include <vector>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -65,6 +65,17 @@ class mapped_pages {
   /// Leaves them where they are for good.
   void abandon() noexcept { data_ = nullptr; }
 
+  /// Whether a process can have so many more mappings at this moment. Near its limit a move may fail, which is not to be undone.
+  static bool has_room_for(std::size_t mappings) {
+    const mapped_pages pages = of_many_places(page());
+    std::vector<mapped_pages> all;
+    all.reserve(mappings);
+    while (all.size() < mappings) {
+      all.push_back(pages.again());  // the kernel joins no two of them
+      if (!all.back()) return false;
+    }
+    return true;
+  }
   /// Whether pages can be mapped again here; a sandbox or an older kernel's stand-in may refuse it.
   static bool can_be_mapped_again() noexcept {
     const mapped_pages first = of_many_places(page());

@@ -34,6 +34,9 @@ class tensor_pages {
   tensor_pages(const tensor_pages&) = delete;
   tensor_pages& operator=(const tensor_pages&) = delete;
 
+  /// Whether the kernel has mappings for so many tensors at this moment.
+  static bool has_room_for(std::size_t tensors) { return mapped_pages::has_room_for(3 * tensors + 8); }
+
   explicit operator bool() const noexcept { return static_cast<bool>(memory_); }
   std::byte* data() const noexcept { return memory_.data() + begin_; }
 
@@ -107,7 +110,7 @@ class tensor_pages {
         tensor_reference ours(new shared_tensor(pool, *contents[p.index], whole, head, std::move(p.pages), origin));
         const shared_tensor* const before = ours.get();
         found = pool->add(std::move(ours));
-        if (found.get() != before && !(again = found->pages().again())) continue;
+        if (found.get() != before && (!has_room_for(1) || !(again = found->pages().again()))) continue;
       } catch (const std::bad_alloc&) {
         continue;
       }
