@@ -230,7 +230,8 @@ class layer_cache {
   std::span<const layer_info> layers() const noexcept { return engine_.catalog(); }
   std::size_t layer_count() const noexcept { return engine_.catalog().size(); }
   const Source& source() const noexcept { return engine_.source(); }
-  /// How many buffers were ever allocated; stands still once the cache is warm and layers are alike in size.
+  /// How many buffers were ever allocated; stands still once the cache is warm and layers are alike in size, unless they share tensors
+  /// with others (`shared_layers`): what others may see is not used again.
   std::uint64_t buffer_allocations() const noexcept { return engine_.allocations(); }
 
  private:

@@ -89,7 +89,8 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
   const std::vector<layer_info>& catalog() const noexcept { return catalog_; }
 
   /// A block for layer `index` with one reference; of `capacity` when it has to be made. In `pages` where there are any.
-  layer_block* take(std::size_t index, std::uint64_t capacity, bool is_stream_slot, std::unique_ptr<tensor_pages> pages = nullptr) {
+  layer_block* take(std::size_t index, std::uint64_t capacity, bool is_stream_slot,
+                    std::unique_ptr<tensor_pages> pages = nullptr) {
     renew_in_child();
     const std::uint64_t size = catalog_[index].size;
     capacity = pages != nullptr ? size : std::max(size, capacity);
@@ -98,8 +99,8 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
       const std::lock_guard lock(mutex_);
       spare_.reserve(spare_.size() + in_use_count_ + 1);  // so that coming back never allocates
       auto best = spare_.end();
-      for (auto i = spare_.begin(); i != spare_.end(); ++i)
-        if (pages == nullptr && (*i)->capacity_ >= size && (*i)->capacity_ / 2 <= capacity && (best == spare_.end() || (*i)->capacity_ < (*best)->capacity_)) best = i;
+      for (auto i = spare_.begin(); pages == nullptr && i != spare_.end(); ++i)
+        if ((*i)->capacity_ >= size && (*i)->capacity_ / 2 <= capacity && (best == spare_.end() || (*i)->capacity_ < (*best)->capacity_)) best = i;
       if (best != spare_.end()) {
         block = *best;
         spare_.erase(best);

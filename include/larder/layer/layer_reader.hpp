@@ -56,8 +56,8 @@ struct layer_load {
   bool called_off = false;
   bool shared = false;        // with another cache, which had it in memory
   bool verified = false;      // what was read was compared with its digests
-  std::uint64_t bytes_read = 0;
   std::uint64_t damaged = 0;  // tries in which it was not what they say
+  std::uint64_t bytes_read = 0;
   layer_block* block = nullptr;
   std::exception_ptr failure;
   duration took{0};
@@ -123,7 +123,8 @@ class layer_reader {
     for (unsigned failed = 0;;) {
       try {
         load.bytes_read = 0;
-        if (load.block != nullptr && load.block->pages() != nullptr) std::exchange(load.block, nullptr)->release();  // to begin anew
+        if (load.block != nullptr && load.block->pages() != nullptr)
+          std::exchange(load.block, nullptr)->release();  // what was to be found for it may be another now
         if (load.block == nullptr && find_shared(i, load)) break;
         if (load.block == nullptr) load.block = take(i, load, memory);
         read(i, memory.catalog()[i], load, stop);

@@ -15,7 +15,8 @@ namespace larder::layers {
 class mapped_pages {
  public:
   mapped_pages() noexcept = default;
-  mapped_pages(mapped_pages&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  mapped_pages(mapped_pages&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   mapped_pages& operator=(mapped_pages other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
@@ -61,7 +62,9 @@ class mapped_pages {
     return false;
 #endif
   }
-  [[nodiscard]] static bool make_read_only(std::byte* data, std::size_t size) noexcept { return ::mprotect(data, size, PROT_READ) == 0; }
+  [[nodiscard]] static bool make_read_only(std::byte* data, std::size_t size) noexcept {
+    return ::mprotect(data, size, PROT_READ) == 0;
+  }
   /// Leaves them where they are for good.
   void abandon() noexcept { data_ = nullptr; }
 

@@ -25,8 +25,8 @@ class tensor_pool;
 class shared_tensor final : public core::byte_owner {
  public:
   /// `tensor` lies so that its page-sized inner part, which `pages` are, begins after `head` bytes. `origin`: whoever read it.
-  shared_tensor(std::shared_ptr<tensor_pool> pool, const digest& content, std::span<const std::byte> tensor, std::size_t head, mapped_pages pages,
-                std::weak_ptr<const void> origin)
+  shared_tensor(std::shared_ptr<tensor_pool> pool, const digest& content, std::span<const std::byte> tensor, std::size_t head,
+                mapped_pages pages, std::weak_ptr<const void> origin)
       : core::byte_owner(residence::mapping),
         pool_(std::move(pool)),
         content_(content),
@@ -45,7 +45,9 @@ class shared_tensor final : public core::byte_owner {
   const mapped_pages& pages() const noexcept { return pages_; }
   std::span<const std::byte> head_bytes() const noexcept { return std::span(ends_).first(head_); }
   std::span<const std::byte> tail_bytes() const noexcept { return std::span(ends_).subspan(head_); }
-  bool is_of(const std::weak_ptr<const void>& origin) const noexcept { return !origin.owner_before(origin_) && !origin_.owner_before(origin); }
+  bool is_of(const std::weak_ptr<const void>& origin) const noexcept {
+    return !origin.owner_before(origin_) && !origin_.owner_before(origin);
+  }
 
  private:
   ~shared_tensor() = default;

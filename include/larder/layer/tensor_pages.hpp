@@ -97,13 +97,15 @@ class tensor_pages {
 
   /// All that was read is what its digest says: others may have it from now on. Of a tensor that somebody else was faster with
   /// his pages are taken in the place of ours. Without memory for it some tensors are not shared.
-  void publish(const std::shared_ptr<tensor_pool>& pool, std::span<const std::optional<digest>> contents, const std::weak_ptr<const void>& origin) {
+  void publish(const std::shared_ptr<tensor_pool>& pool, std::span<const std::optional<digest>> contents,
+               const std::weak_ptr<const void>& origin) {
     for (part& p : parts_) {
       if (!p.pages) continue;
       const std::span<std::byte> whole(data() + p.offset, static_cast<std::size_t>(p.size));
       const std::size_t head = head_at(begin_, p.offset, page_);
       std::byte* const inner = whole.data() + head;
-      if (!mapped_pages::make_read_only(p.pages.data(), p.pages.size()) || !mapped_pages::make_read_only(inner, p.pages.size())) continue;
+      if (!mapped_pages::make_read_only(p.pages.data(), p.pages.size()) || !mapped_pages::make_read_only(inner, p.pages.size()))
+        continue;
       tensor_reference found;
       mapped_pages again;
       try {

@@ -55,7 +55,8 @@ class tensor_sharing {
 
   /// Memory for layer `i`, in which its tensors that others have already are, unless it is to be read as a whole; nothing where none of
   /// its tensors is worth it or there is no memory for it.
-  std::unique_ptr<tensor_pages> pages_for(std::size_t i, const layer_info& info, const layer_begin& begin, bool is_read_as_a_whole) const {
+  std::unique_ptr<tensor_pages> pages_for(std::size_t i, const layer_info& info, const layer_begin& begin,
+                                          bool is_read_as_a_whole) const {
     if (i >= shareable_.size() || shareable_[i].empty() || !tensor_pages::has_room_for(shareable_[i].size())) return nullptr;
     const std::size_t at = is_read_as_a_whole ? begin.preferred : best_begin(i, info, begin);
     auto pages = std::make_unique<tensor_pages>(info.size, at);

@@ -143,7 +143,7 @@ TEST_CASE("a layer that a thread of the parent reads at the time of a fork is re
     reader.join();
     CHECK(is_right(cache.get(i), *model));
   };
-  check(base, base_of, 0);   // all of it
+  check(base, base_of, 0);    // all of it
   check(tuned, tuned_of, 1);  // the rest of it
 }
 
@@ -199,8 +199,7 @@ TEST_CASE("at the limit of mappings layers are not shared, as long as there is m
         ::munmap(all.back(), page);
         all.pop_back();
       }
-      for (std::size_t i = 1; i < 6; ++i)
-        try {
+      for (std::size_t i = 1; i < 6; ++i) try {
           if (!is_right(base.get(i), *base_of) || !is_right(tuned.get(i), *tuned_of)) return false;
           ++right;
         } catch (const std::bad_alloc&) {  // what the heap says
@@ -214,7 +213,8 @@ TEST_CASE("at the limit of mappings layers are not shared, as long as there is m
       ::munmap(all.back(), page);
       all.pop_back();
     }
-    return right > 100 && with_room > 10 && with_room < 60 && all_right(base, *base_of) && all_right(tuned, *tuned_of) && shared.tensors() == 6 * 4 && tuned.stats().shared_bytes == 6 * 2 * large;
+    return right > 100 && with_room > 10 && with_room < 60 && all_right(base, *base_of) && all_right(tuned, *tuned_of) &&
+           shared.tensors() == 6 * 4 && tuned.stats().shared_bytes == 6 * 2 * large;
   });
 }
 #endif

@@ -51,7 +51,8 @@ bool has_its_tensors(const larder::layer& lease, const model_in_memory& model) {
   const larder::layer_info& info = model.infos[lease.index()];
   if (lease.size() != info.size || lease.tensor_count() != info.tensors.size()) return false;
   for (const larder::tensor_info& tensor : info.tensors) {
-    const auto right = std::span(model.contents[lease.index()]).subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size));
+    const auto right = std::span(model.contents[lease.index()])
+                           .subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size));
     const auto its = lease.data().span().subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size));
     if (!std::ranges::equal(right, its)) return false;
   }
@@ -68,16 +69,27 @@ template <class Cache>
 void step(std::mt19937& random, Cache& layers, const model_in_memory& model, std::vector<held>& leases, std::uint64_t total) {
   const std::size_t i = random() % layer_count;
   switch (random() % 14) {
-    case 0: layers.erase(i); break;
-    case 1: layers.clear(); break;
-    case 2: layers.set_capacity(larder::max_bytes{total / 2 + random() % total}); break;
-    case 3: layers.warmup({i}).wait(); break;
+    case 0:
+      layers.erase(i);
+      break;
+    case 1:
+      layers.clear();
+      break;
+    case 2:
+      layers.set_capacity(larder::max_bytes{total / 2 + random() % total});
+      break;
+    case 3:
+      layers.warmup({i}).wait();
+      break;
     case 4:
       for (const larder::layer& layer : layers.pass()) REQUIRE(has_its_tensors(layer, model));
       break;
     case 5:
-    case 6: leases.push_back({layers.get(i), &model}); break;
-    default: REQUIRE(has_its_tensors(layers.get(i), model));
+    case 6:
+      leases.push_back({layers.get(i), &model});
+      break;
+    default:
+      REQUIRE(has_its_tensors(layers.get(i), model));
   }
   std::uint64_t sum = 0;
   layers.for_each([&](std::string_view, std::uint64_t size) { sum += size; });
@@ -100,18 +112,27 @@ TEST_CASE("random models of one family hold what they hold without sharing, what
       for (const larder::layer_info& info : model->infos) total = std::max(total, info.size * layer_count * 2);
     std::vector<held> leases;
     {
-      larder::layer_cache pieces{pieces_source{family[0]}, larder::lru{}, larder::max_bytes{total}, shared, larder::verify_tensors{larder::verify::always}};
-      larder::layer_cache whole{whole_source{family[1]}, larder::max_bytes{total}, shared, larder::verify_tensors{larder::verify::always}};
+      larder::layer_cache pieces{pieces_source{family[0]}, larder::lru{}, larder::max_bytes{total}, shared,
+                                 larder::verify_tensors{larder::verify::always}};
+      larder::layer_cache whole{whole_source{family[1]}, larder::max_bytes{total}, shared,
+                                larder::verify_tensors{larder::verify::always}};
       larder::layer_cache placed{placed_source{family[2], 8 * (random() % 512)}, larder::max_bytes{total}, shared,
                                  larder::verify_tensors{larder::verify::always}};
-      larder::layer_cache other{placed_source{family[3], 8 * (random() % 512), 64}, larder::lru{}, larder::max_bytes{total}, shared,
-                                larder::verify_tensors{larder::verify::always}};
+      larder::layer_cache other{placed_source{family[3], 8 * (random() % 512), 64}, larder::lru{}, larder::max_bytes{total},
+                                shared, larder::verify_tensors{larder::verify::always}};
       for (int k = 0; k < 60; ++k) {
         switch (random() % 4) {
-          case 0: step(random, pieces, *family[0], leases, total); break;
-          case 1: step(random, whole, *family[1], leases, total); break;
-          case 2: step(random, placed, *family[2], leases, total); break;
-          default: step(random, other, *family[3], leases, total);
+          case 0:
+            step(random, pieces, *family[0], leases, total);
+            break;
+          case 1:
+            step(random, whole, *family[1], leases, total);
+            break;
+          case 2:
+            step(random, placed, *family[2], leases, total);
+            break;
+          default:
+            step(random, other, *family[3], leases, total);
         }
         while (leases.size() > 6) leases.erase(leases.begin() + static_cast<std::ptrdiff_t>(random() % leases.size()));
         for (const held& h : leases) REQUIRE(has_its_tensors(h.lease, *h.model));
@@ -123,7 +144,9 @@ TEST_CASE("random models of one family hold what they hold without sharing, what
         placed.clear();
         other.clear();
         if (clear == 0 || seed % 2 != 0) continue;
-        CHECK(pieces.stats().pinned_bytes + whole.stats().pinned_bytes + placed.stats().pinned_bytes + other.stats().pinned_bytes == 0);
+        CHECK(pieces.stats().pinned_bytes + whole.stats().pinned_bytes + placed.stats().pinned_bytes +
+                  other.stats().pinned_bytes ==
+              0);
         CHECK(shared.tensors() == 0);
         CHECK(shared.size() == 0);
       }

@@ -195,7 +195,8 @@ TEST_CASE("what is damaged is found, is not shared, and does no harm to what is 
   larder::layer_cache tuned{pieces_source{tuned_of}, shared};
   SUBCASE("in a layer of which nothing was there") {
     base_of->contents[0][5 * large + 77] ^= std::byte{1};
-    CHECK_THROWS_WITH_AS(base.get(0), doctest::Contains("\"layer.0.t5\" of layer \"layer.0\" is not what its digest says"), larder::error);
+    CHECK_THROWS_WITH_AS(base.get(0), doctest::Contains("\"layer.0.t5\" of layer \"layer.0\" is not what its digest says"),
+                         larder::error);
     CHECK(shared.tensors() == 0);
     CHECK(shared.size() == 0);
     CHECK(base.stats().damaged == 1);
@@ -206,7 +207,8 @@ TEST_CASE("what is damaged is found, is not shared, and does no harm to what is 
   SUBCASE("in the rest of a layer") {
     base.get(0);
     tuned_of->contents[0][tuned_tensor * large + large - 1] ^= std::byte{1};
-    CHECK_THROWS_WITH_AS(tuned.get(0), doctest::Contains("\"layer.0.t3\" of layer \"layer.0\" is not what its digest says"), larder::error);
+    CHECK_THROWS_WITH_AS(tuned.get(0), doctest::Contains("\"layer.0.t3\" of layer \"layer.0\" is not what its digest says"),
+                         larder::error);
     CHECK(shared.tensors() == tensors_of_layer);
     CHECK(shared.size() == 1);
     CHECK(tuned.stats().damaged == 1);

@@ -32,8 +32,8 @@ struct counted final : larder::core::byte_owner {
   void destroy() noexcept override {}
 };
 
-tensor_reference tensor_of(const std::shared_ptr<tensor_pool>& pool, std::uint64_t seed, std::size_t head, std::size_t tail, std::size_t inner,
-                           const std::weak_ptr<const void>& origin = {}) {
+tensor_reference tensor_of(const std::shared_ptr<tensor_pool>& pool, std::uint64_t seed, std::size_t head, std::size_t tail,
+                           std::size_t inner, const std::weak_ptr<const void>& origin = {}) {
   std::vector<std::byte> all(head + inner + tail);
   for (std::size_t k = 0; k < all.size(); ++k) all[k] = seeded_byte(seed, k);
   mapped_pages pages = mapped_pages::of_many_places(inner);
@@ -117,7 +117,8 @@ TEST_CASE("a layer's memory begins where it is to, and is its tensors' one after
   first.make_shareable(1, tensor);
   CHECK_FALSE(first.has_taken());
   for (std::size_t k = 0; k < size; ++k) first.data()[k] = seeded_byte(5, k);
-  const std::array<std::optional<larder::digest>, 2> names{std::nullopt, larder::digest_of(std::span(first.data() + 50, 3 * page))};
+  const std::array<std::optional<larder::digest>, 2> names{std::nullopt,
+                                                           larder::digest_of(std::span(first.data() + 50, 3 * page))};
   const auto reader = std::make_shared<int>(1);
   first.publish(pool, names, reader);
   CHECK(pool->size() == 1);

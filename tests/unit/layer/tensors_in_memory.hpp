@@ -45,7 +45,11 @@ struct model_in_memory {
       auto& known = digests.emplace_back();
       for (const seeded_tensor& tensor : tensors) {
         content.resize(content.size() + tensor.gap, std::byte{0xee});
-        info.tensors.push_back({info.name + ".t" + std::to_string(info.tensors.size()), larder::dtype::u8, {tensor.size}, content.size(), tensor.size});
+        info.tensors.push_back({info.name + ".t" + std::to_string(info.tensors.size()),
+                                larder::dtype::u8,
+                                {tensor.size},
+                                content.size(),
+                                tensor.size});
         std::vector<std::byte> its(static_cast<std::size_t>(tensor.size));
         for (std::size_t k = 0; k < its.size(); ++k) its[k] = seeded_byte(tensor.seed, k);
         known.emplace_back(larder::digest_of(its));
