@@ -16,6 +16,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/sanitizers.hpp"
+
 using namespace larder_tests;
 
 namespace {
@@ -23,6 +25,11 @@ namespace {
 using layers_of_tensors = std::vector<model_in_memory::tensors_of_layer>;
 
 constexpr std::size_t layer_count = 5;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr unsigned seeds = 8;
+#else
+constexpr unsigned seeds = 40;
+#endif
 
 /// A family: models that differ in some tensors of a first one, now and then in their places as well.
 std::vector<std::shared_ptr<model_in_memory>> random_family(std::mt19937& random, std::size_t models) {
@@ -102,7 +109,7 @@ void step(std::mt19937& random, Cache& layers, const model_in_memory& model, std
 }  // namespace
 
 TEST_CASE("random models of one family hold what they hold without sharing, whatever is evicted and leased") {
-  for (unsigned seed = 0; seed < 40; ++seed) {
+  for (unsigned seed = 0; seed < seeds; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
     const auto family = random_family(random, 4);

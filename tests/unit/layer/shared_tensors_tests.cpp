@@ -1,9 +1,12 @@
 #include "tensors_in_memory.hpp"
+#include "written_model.hpp"
 
 #include <larder/core/error.hpp>
 #include <larder/eviction/lru.hpp>
 #include <larder/layer/layer_cache.hpp>
 #include <larder/layer/layer_pool.hpp>
+#include <larder/layer/model_digests.hpp>
+#include <larder/layer/safetensors.hpp>
 #include <larder/layer/shared_layers.hpp>
 #include <larder/layer/shared_tensors.hpp>
 #include <larder/layer/tensor_sharing.hpp>
@@ -26,6 +29,7 @@
 
 #include "support/memory_of_process.hpp"
 #include "support/sanitizers.hpp"
+#include "support/split_model.hpp"
 
 using namespace larder_tests;
 
@@ -297,6 +301,41 @@ TEST_CASE("layers of files begin where their tensors fit what is there, as far a
     larder::layer_cache tuned{pieces_source{tuned_of}, shared};
     CHECK(place_of(tuned.get(0)) == 0);
     CHECK(tuned.stats().shared_bytes == 0);
+  }
+}
+
+TEST_CASE("files whose headers differ in length share tensors, however they are read") {
+  constexpr std::size_t size = 700'000;
+  const scratch_directory folder;
+  const auto write = [&](const std::string& name, std::string_view metadata, bool is_tuned) {
+    std::vector<file_tensor> tensors;
+    for (std::size_t i = 0; i < 3; ++i)
+      for (const char* tensor : {"a", "b", "c"})
+        tensors.push_back(
+            {"model.layers." + std::to_string(i) + "." + tensor, "F16", "[" + std::to_string(size / 2) + "]", size});
+    std::string content = model_bytes(tensors, metadata);
+    for (std::size_t i = 0; is_tuned && i < 3; ++i) content[content.size() - (3 * i + 2) * size + 1234] ^= 1;
+    const auto path = folder / name;
+    write_file(path, content);
+    write_file(larder::layers::digests_path(path), support::split_of(larder::safetensors{path}, "m").text());
+    return path;
+  };
+  const auto base_path = write("base.safetensors", "{\"format\":\"pt\"}", false);
+  const auto tuned_path = write("tuned.safetensors", "{\"format\":\"pt\",\"tuned\":\"by somebody on a Sunday\"}", true);
+  for (const larder::read_path::kind kind :
+       {larder::read_path::direct, larder::read_path::buffered, larder::read_path::automatic}) {
+    const larder::read_path path{kind};
+    const larder::shared_layers shared;
+    larder::layer_cache base{larder::safetensors{base_path}, path, shared};
+    larder::layer_cache tuned{larder::safetensors{tuned_path}, path, shared};
+    larder::layer_cache alone{larder::safetensors{tuned_path}, path};
+    for (const larder::layer& layer : base.pass()) CHECK(layer.size() == 3 * size);
+    for (const larder::layer& layer : tuned.pass()) {
+      CHECK(layer.data() == alone.get(layer.index()).data());
+      for (const larder::tensor& tensor : layer) CHECK_NOTHROW(tensor.as_span<std::uint16_t>());
+    }
+    CHECK(tuned.stats().bytes_read == 3 * size);
+    CHECK(tuned.stats().shared_bytes == 6 * size);
   }
 }
 
