@@ -341,8 +341,11 @@ TEST_CASE("files whose headers differ in length share tensors, however they are 
 
 TEST_CASE("small tensors, those that overlap and those of layers with a tensor of no digest are not shared") {
   const larder::shared_layers shared;
-  const auto model = std::make_shared<model_in_memory>(std::vector<model_in_memory::tensors_of_layer>{
-      {{1, 65'535}, {2, 30'000}}, {{3, 200'000}, {4, 200'000}, {5, 200'000}}, {{6, 200'000}, {7, 200'000}}, {{8, 70'000, 4000}}});
+  const auto model =
+      std::make_shared<model_in_memory>(std::vector<model_in_memory::tensors_of_layer>{{{1, 65'535}, {2, 30'000}, {9, 66'000}},
+                                                                                       {{3, 200'000}, {4, 200'000}, {5, 200'000}},
+                                                                                       {{6, 200'000}, {7, 200'000}},
+                                                                                       {{8, 70'000, 4000}}});
   model->infos[1].tensors[0].size += 1;  // into the second
   model->digests[1][0] = larder::digest_of(std::span(model->contents[1]).first(200'001));
   model->digests[2][1] = std::nullopt;
