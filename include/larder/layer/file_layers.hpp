@@ -32,6 +32,7 @@ class file_layers {
   /// For the cache: see `layer_source`.
   void read_by(read_path path) { files_.read_by(path); }
   std::size_t offset_in_page(std::size_t index) const noexcept { return files_.offset_in_page(index); }
+  std::uint64_t alignment_of_layer(std::size_t index) const noexcept { return files_.alignment_of_layer(index); }
   std::size_t loads_at_once() const noexcept { return files_.loads_at_once(); }
   void read_layer(std::size_t index, std::span<std::byte> destination, arrival& heard) const {
     files_.read_rest(index, 0, destination, heard);

@@ -237,7 +237,7 @@ class layer_cache {
   std::size_t layer_count() const noexcept { return engine_.catalog().size(); }
   const Source& source() const noexcept { return engine_.source(); }
   /// How many buffers were ever allocated; stands still once the cache is warm and layers are alike in size, from the beginning under
-  /// `prefaulted`.
+  /// `prefaulted`; but not where they share tensors with others (`shared_layers`): what others may see is not used again.
   std::uint64_t buffer_allocations() const noexcept { return engine_.allocations(); }
 
  private:

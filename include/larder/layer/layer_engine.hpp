@@ -261,7 +261,7 @@ class layer_engine {
     lock.unlock();
     reader_.load(i, load, *memory_, stop);
     lock.lock();
-    meter_.load_over(load.bytes_read, std::chrono::steady_clock::now());
+    meter_.load_over(load.failure ? 0 : load.bytes_read, std::chrono::steady_clock::now());
     table_.finish_load(i, load, reader_.now());
     over_.notify_all();
     wake_loader();

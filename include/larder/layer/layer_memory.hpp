@@ -10,6 +10,7 @@
 #include <larder/layer/layer_pool.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/populate_pages.hpp>
+#include <larder/layer/tensor_pages.hpp>
 #include <larder/sync/fork_mark.hpp>
 
 #include <algorithm>
@@ -35,8 +36,13 @@ class layer_block final : public core::byte_owner {
       : core::byte_owner(residence::heap),
         memory_(std::max<std::uint64_t>(capacity, 1) + slack_of(capacity)),
         capacity_(capacity) {}
+  /// In memory of which others may have parts; it is not used again.
+  layer_block(std::uint64_t capacity, std::unique_ptr<tensor_pages> pages) noexcept
+      : core::byte_owner(residence::heap), pages_(std::move(pages)), capacity_(capacity) {}
 
-  std::byte* data() const noexcept { return memory_.data() + begin_; }
+  std::byte* data() const noexcept { return pages_ != nullptr ? pages_->data() : memory_.data() + begin_; }
+  /// Its memory where others may have parts of it, else nothing.
+  tensor_pages* pages() const noexcept { return pages_.get(); }
   /// The layer's memory begins so far into a page, where the block is large enough to have room for that; else on the page.
   void begin_at(std::size_t offset) noexcept { begin_ = offset <= slack_of(capacity_) ? offset : 0; }
   std::uint64_t capacity() const noexcept { return capacity_; }
@@ -49,7 +55,7 @@ class layer_block final : public core::byte_owner {
   std::size_t layer_index() const noexcept { return layer_index_; }
   /// Other caches find it in the pool from now on, unless they find another one of the same content.
   void share(const std::shared_ptr<layer_pool>& pool, const digest& content) {
-    if (pool_ != nullptr || !pool->add(content, this)) return;
+    if (pool_ != nullptr || !pool->layers.add(content, this)) return;
     pool_ = pool;
     content_ = content;
   }
@@ -62,6 +68,7 @@ class layer_block final : public core::byte_owner {
   static constexpr std::size_t slack_of(std::uint64_t capacity) noexcept { return capacity < (std::uint64_t{1} << 20U) ? 0 : aligned_pages::alignment; }
 
   aligned_pages memory_;
+  std::unique_ptr<tensor_pages> pages_;  // in the place of it
   std::size_t begin_ = 0;
   std::uint64_t capacity_;
   std::uint64_t used_ = 0;
@@ -84,17 +91,18 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
 
   const std::vector<layer_info>& catalog() const noexcept { return catalog_; }
 
-  /// A block for layer `index` with one reference; of `capacity` when it has to be made.
-  layer_block* take(std::size_t index, std::uint64_t capacity, bool is_stream_slot) {
+  /// A block for layer `index` with one reference; of `capacity` when it has to be made. In `pages` where there are any.
+  layer_block* take(std::size_t index, std::uint64_t capacity, bool is_stream_slot,
+                    std::unique_ptr<tensor_pages> pages = nullptr) {
     renew_in_child();
     const std::uint64_t size = catalog_[index].size;
-    capacity = std::max(size, capacity);
+    capacity = pages != nullptr ? size : std::max(size, capacity);
     layer_block* block = nullptr;
     {
       const std::lock_guard lock(mutex_);
       spare_.reserve(spare_.size() + in_use_count_ + 1);  // so that coming back never allocates
       auto best = spare_.end();
-      for (auto i = spare_.begin(); i != spare_.end(); ++i)
+      for (auto i = spare_.begin(); pages == nullptr && i != spare_.end(); ++i)
         if ((*i)->capacity_ >= size && (*i)->capacity_ / 2 <= capacity &&
             (best == spare_.end() || is_better(**i, **best, capacity)))
           best = i;
@@ -114,7 +122,7 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
       block->acquire();
     } else {
       try {
-        block = new layer_block(capacity);
+        block = pages != nullptr ? new layer_block(capacity, std::move(pages)) : new layer_block(capacity);
       } catch (...) {
         const std::lock_guard lock(mutex_);
         in_use_capacity_ -= capacity;
@@ -233,16 +241,18 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
   }
   void take_back(layer_block* block) noexcept {
     renew_in_child();
-    const std::lock_guard lock(mutex_);
-    in_use_capacity_ -= block->capacity_;
-    --in_use_count_;
-    in_use_ -= block->used_;
-    if (within_footprint(block->capacity_) && spare_.size() < spare_.capacity()) {
-      spare_.push_back(block);
-      spare_bytes_ += block->capacity_;
-    } else {
-      delete block;
+    {
+      const std::lock_guard lock(mutex_);
+      in_use_capacity_ -= block->capacity_;
+      --in_use_count_;
+      in_use_ -= block->used_;
+      if (block->pages_ == nullptr && within_footprint(block->capacity_) && spare_.size() < spare_.capacity()) {
+        spare_.push_back(block);
+        spare_bytes_ += block->capacity_;
+        return;
+      }
     }
+    delete block;
   }
 
   const std::vector<layer_info> catalog_;
@@ -264,7 +274,7 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
 };
 
 inline void layer_block::destroy() noexcept {
-  if (const std::shared_ptr<layer_pool> pool = std::exchange(pool_, nullptr)) pool->remove(content_, this);
+  if (const std::shared_ptr<layer_pool> pool = std::exchange(pool_, nullptr)) pool->layers.remove(content_, this);
   const std::shared_ptr<layer_memory> home = std::move(home_);
   home_ = nullptr;
   home->take_back(this);

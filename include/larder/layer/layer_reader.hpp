@@ -14,6 +14,8 @@
 #include <larder/layer/load_retries.hpp>
 #include <larder/layer/planned_residency.hpp>
 #include <larder/layer/read_path.hpp>
+#include <larder/layer/tensor_pages.hpp>
+#include <larder/layer/tensor_sharing.hpp>
 #include <larder/layer/verification_behind.hpp>
 #include <larder/sync/worker_pool.hpp>
 
@@ -53,13 +55,13 @@ struct layer_load {
   bool is_stream_slot = false;
   bool over = false;
   bool called_off = false;
-  bool shared = false;        // with another cache, which had it in memory
-  bool verified = false;      // what was read was compared with its digests
+  bool shared = false;  // with another cache, which had it in memory
   std::uint64_t bytes_read = 0;
-  std::shared_ptr<kept_part> part;  // what is kept of the layer, if anything
-  part_use use = part_use::none;    // of it
-  bool part_is_good = false;        // there as it was copied, or filled now
-  std::uint64_t damaged = 0;  // tries in which it was not what they say
+  std::uint64_t bytes_verified = 0;  // compared with their digests
+  std::shared_ptr<kept_part> part;   // what is kept of the layer, if anything
+  part_use use = part_use::none;     // of it
+  bool part_is_good = false;         // there as it was copied, or filled now
+  std::uint64_t damaged = 0;         // tries in which it was not what they say
   layer_block* block = nullptr;
   std::exception_ptr failure;
   duration took{0};
@@ -78,6 +80,7 @@ class layer_reader {
     if (pool_ == nullptr) return;
     const std::span<const layer_info> all = source_.layers();
     for (std::size_t i = 0; i < all.size(); ++i) contents_.push_back(verifier_.content_of(i, all[i]));
+    tensors_ = tensor_sharing(pool_->tensors, all, verifier_);
   }
   layer_reader(const layer_reader&) = delete;
   layer_reader& operator=(const layer_reader&) = delete;
@@ -98,7 +101,8 @@ class layer_reader {
   /// Before the first load. `streamed`: bytes that passes read again and again; 0 when everything stays.
   void read_by(read_path path, std::uint64_t streamed) {
     if constexpr (reads_with_arrival<Source>) {
-      if (path.value == read_path::automatic && streamed != 0 && streamed <= available_memory() / 2) path.value = read_path::buffered;
+      if (path.value == read_path::automatic && streamed != 0 && streamed <= available_memory() / 2)
+        path.value = read_path::buffered;
       source_.read_by(path);
     }
   }
@@ -123,8 +127,11 @@ class layer_reader {
     const auto began = std::chrono::steady_clock::now();
     for (unsigned failed = 0;;) {
       try {
+        load.bytes_read = 0;
+        if (load.block != nullptr && load.block->pages() != nullptr)
+          std::exchange(load.block, nullptr)->release();  // what was to be found for it may be another now
         if (load.block == nullptr && find_shared(i, load)) break;
-        if (load.block == nullptr) load.block = memory.take(i, load.block_size, load.is_stream_slot);
+        if (load.block == nullptr) load.block = take(i, load, memory);
         read(i, memory.catalog()[i], load, stop);
         load.failure = nullptr;
       } catch (...) {
@@ -172,8 +179,23 @@ class layer_reader {
     const std::stop_token& stop_;
   };
 
+  layer_block* take(std::size_t i, const layer_load& load, layer_memory& memory) {
+    std::unique_ptr<tensor_pages> pages;
+    if (!load.is_stream_slot) {
+      layer_begin begin;
+      if constexpr (reads_with_arrival<Source>) begin.preferred = source_.offset_in_page(i);
+      if constexpr (requires { source_.alignment_of_layer(i); }) begin.multiples_of = source_.alignment_of_layer(i);
+      pages = tensors_.pages_for(i, memory.catalog()[i], begin, reads_whole_layers<Source>);
+    }
+    return memory.take(i, load.block_size, load.is_stream_slot, std::move(pages));
+  }
+
   void read(std::size_t i, const layer_info& info, layer_load& load, const std::stop_token& stop) {
-    if constexpr (reads_with_arrival<Source>) load.block->begin_at(source_.offset_in_page(i));
+    tensor_pages* const pages = load.block->pages();
+    if (pages != nullptr && pages->has_taken()) return read_rest(i, info, load, stop);
+    if constexpr (reads_with_arrival<Source>) {
+      if (pages == nullptr) load.block->begin_at(source_.offset_in_page(i));
+    }
     const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
     const bool to_be_shared = !load.is_stream_slot && pool_ != nullptr && contents_[i];
     verification_behind check(verifier_.begin(i, info, to_be_shared), whole, hashers_);
@@ -199,9 +221,9 @@ class layer_reader {
         if (copied != 0) load.part_is_good = false;  // who knows: the next try reads everything
         fail_verification(source_, i, info, *wrong);
       }
-      load.verified = true;
+      load.bytes_verified = info.size;
       verifier_.passed(i);
-      if (to_be_shared) load.block->share(pool_, *contents_[i]);
+      if (to_be_shared) share(i, load);
     }
     load.bytes_read = info.size - copied;
     if (load.use == part_use::filled) load.part_is_good = load.part->fill(whole);
@@ -218,10 +240,39 @@ class layer_reader {
     }
     return kept.size();
   }
+  /// The layer's bytes that are not there yet, each run of them as a layer is read; what was there is right.
+  void read_rest(std::size_t i, const layer_info& info, layer_load& load, const std::stop_token& stop) {
+    for (const unread_range& range : tensors_.unread(i, info, *load.block->pages())) {
+      const std::uint64_t size = range.end - range.begin;
+      const std::span<std::byte> room(load.block->data() + range.begin, static_cast<std::size_t>(size));
+      verification_behind check({range.tensors, range.expected}, room, hashers_);
+      hearing heard(*this, info, load, check, stop);
+      heard.check_wanted();
+      const std::uint64_t unit = std::max<std::uint64_t>(unit_of(info), 1);
+      for (std::uint64_t at = 0; at < size;) {
+        const std::uint64_t n = std::min(unit, size - at);
+        source_.read(i, range.begin + at, room.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(n)));
+        at += n;
+        heard.arrived(at);
+      }
+      if (const std::optional<std::size_t> wrong = check.finish()) {
+        ++load.damaged;
+        fail_verification(source_, i, info, range.indexes[*wrong]);
+      }
+      load.bytes_read += size;
+    }
+    load.bytes_verified = load.bytes_read;
+    share(i, load);
+  }
+  /// Of a layer that is whole and right.
+  void share(std::size_t i, layer_load& load) {
+    if (tensor_pages* const pages = load.block->pages()) tensors_.publish(i, *pages, load.block->home());
+    load.block->share(pool_, *contents_[i]);
+  }
   /// Memory of another cache that holds what is in this layer.
   bool find_shared(std::size_t i, layer_load& load) {
     if (load.is_stream_slot || pool_ == nullptr || !contents_[i]) return false;
-    load.block = static_cast<layer_block*>(pool_->find(*contents_[i]));
+    load.block = static_cast<layer_block*>(pool_->layers.find(*contents_[i]));
     load.shared = load.block != nullptr;
     return load.shared;
   }
@@ -241,8 +292,9 @@ class layer_reader {
   Time time_;
   load_retries retries_;
   layer_verifier verifier_;
-  std::shared_ptr<layer_pool> pool_;              // nothing: memory is not shared
+  std::shared_ptr<layer_pool> pool_;             // nothing: memory is not shared
   std::vector<std::optional<digest>> contents_;  // by layer, where it is
+  tensor_sharing tensors_;
   sync::worker_pool<> hashers_{2};
   std::atomic<bool> stopping_{false};
   std::mutex pause_mutex_;

@@ -36,6 +36,8 @@ struct layer_info {
 ///   ahead side by side.
 /// * optional beside `read_layer`: `read_rest(index, from, destination, arrival&)`, which does the same but for the layer's first `from`
 ///   bytes, which are there: `destination` has room for the whole layer. Without it the cache keeps no layer in part.
+/// * optional `alignment_of_layer(index)`: the layer's memory may begin at any multiple of that many bytes; where it is missing it begins
+///   where `offset_in_page` says, else on a page.
 /// * optional `digests()`: a `layers::tensor_digests`, by layer and tensor which digest the bytes have, nothing where none is known;
 ///   empty when none is known at all. Asked for once, when a cache is made that verifies (`verify_tensors`); may throw.
 /// * optional `place_of(index, tensor)`: where the tensor's bytes are, in words, for messages: "model.safetensors, offset 4096".

@@ -53,7 +53,7 @@ class layer_table {
     layer_stats copy = stats_;
     const std::uint64_t in_use = memory_.in_use();
     const std::uint64_t ours = weight_ - shared_weight_ + loading_bytes_;
-    copy.shared_bytes = shared_weight_;
+    copy.shared_bytes = shared_weight_ + lent_weight_;
     copy.kept_bytes = part_ != nullptr && part_->is_there() ? part_->size() : 0;
     copy.pinned_bytes = in_use > ours ? in_use - ours : 0;
     copy.overhead_bytes = memory_.idle_bytes() + (part_ != nullptr ? part_->idle_bytes() : 0) + entries_.size() * sizeof(entry);
@@ -113,7 +113,7 @@ class layer_table {
     if (load.shared)
       ++stats_.shared_layers;
     else
-      count_load(i, load);
+      count_load(load);
     if (!load.to_be_stored || !residency_.stored(i, *this)) return;
     load.block->acquire();
     e.block = load.block;
@@ -121,6 +121,8 @@ class layer_table {
     e.loaded = now;
     e.shared = load.shared && load.block->home().get() != &memory_;  // a lease may have kept our own
     if (e.shared) shared_weight_ += catalog()[i].size;
+    if (!load.shared && load.block->pages() != nullptr) e.lent = load.block->pages()->bytes_of_others(load.block->home());
+    lent_weight_ += e.lent;
     weight_ += catalog()[i].size;
     ++cached_;
     ++stats_.insertions;
@@ -227,13 +229,14 @@ class layer_table {
     bool unused = false;      // loaded ahead, not asked for yet
     bool failed = false;      // its last load failed
     bool shared = false;      // its memory is another cache's
+    std::uint64_t lent = 0;   // bytes of its tensors, where the rest is ours
   };
 
-  void count_load(std::size_t i, const layer_load& load) noexcept {
+  void count_load(const layer_load& load) noexcept {
     ++stats_.loads;
     ++(load.kind == load_kind::demand ? stats_.demand_loads : load.kind == load_kind::warmup ? stats_.warmup_loads : stats_.prefetch_loads);
     stats_.bytes_read += load.bytes_read;
-    if (load.verified) stats_.bytes_verified += catalog()[i].size;
+    stats_.bytes_verified += load.bytes_verified;
   }
   /// After the plan: bounds what blocks take, and begins a new part where that is another one. A part for which there is no memory is none.
   void follow_plan() noexcept {
@@ -253,6 +256,7 @@ class layer_table {
     entry& e = entries_[i];
     if (std::exchange(e.unused, false)) ++stats_.wasted_prefetches;
     if (std::exchange(e.shared, false)) shared_weight_ -= catalog()[i].size;
+    lent_weight_ -= std::exchange(e.lent, 0);
     weight_ -= catalog()[i].size;
     --cached_;
     std::exchange(e.block, nullptr)->release();
@@ -266,6 +270,7 @@ class layer_table {
   std::size_t cached_ = 0;
   std::uint64_t weight_ = 0;
   std::uint64_t shared_weight_ = 0;  // of it, in the memory of other caches
+  std::uint64_t lent_weight_ = 0;    // of it, tensors in pages of other caches
   std::uint64_t loading_bytes_ = 0;
   std::uint64_t scan_ = 1;
   layer_stats stats_;

@@ -132,6 +132,8 @@ class layer_verifier {
       return {};
     return {info.tensors, expected_[index]};
   }
+  /// What the tensors of a layer have, where anything is known of it.
+  std::span<const std::optional<digest>> expected(std::size_t index) const noexcept { return expected_[index]; }
   /// What is in a layer, by its names and digests; nothing where not all of its tensors have one.
   std::optional<digest> content_of(std::size_t index, const layer_info& info) const {
     if (verified_ == nullptr || expected_[index].size() != info.tensors.size() || info.tensors.empty()) return std::nullopt;

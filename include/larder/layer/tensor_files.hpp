@@ -77,6 +77,7 @@ class tensor_files {
     const std::uint64_t begin = (files_.offset_in_file(largest.file) + page - largest.memory % page) % page;
     return begin % layout_.alignment_of_layer(index) == 0 ? static_cast<std::size_t>(begin) : 0;
   }
+  std::uint64_t alignment_of_layer(std::size_t index) const noexcept { return layout_.alignment_of_layer(index); }
   /// Fills `destination`, of which the first `from` bytes are there, with layer `index` and tells how far it has come; throws what
   /// `heard` throws, and when any file was changed.
   void read_rest(std::size_t index, std::uint64_t from, std::span<std::byte> destination, arrival& heard) const {
