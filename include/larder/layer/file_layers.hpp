@@ -5,6 +5,7 @@
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/read_path.hpp>
 #include <larder/layer/tensor_files.hpp>
+#include <larder/storage/file_mapping.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +36,10 @@ class file_layers {
   std::size_t loads_at_once() const noexcept { return files_.loads_at_once(); }
   void read_layer(std::size_t index, std::span<std::byte> destination, arrival& heard) const {
     files_.read_layer(index, destination, heard);
+  }
+  storage::file_mapping map_layer(std::size_t index) const noexcept { return files_.map_layer(index); }
+  void page_in_layer(std::size_t index, std::span<const std::byte> mapped, arrival& heard) const {
+    files_.page_in_layer(index, mapped, heard);
   }
 
  protected:

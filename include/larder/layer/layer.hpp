@@ -90,7 +90,7 @@ class layer {
   /// Bytes.
   std::uint64_t size() const noexcept { return info_->size; }
   /// The whole layer's memory. It begins on a page, or as far into one as the layer does in its file where it was read past the
-  /// page cache; either way each tensor lies as its element type asks.
+  /// page cache or is mapped; either way each tensor lies as its element type asks.
   const bytes& data() const noexcept { return data_; }
   std::size_t tensor_count() const noexcept { return info_->tensors.size(); }
 

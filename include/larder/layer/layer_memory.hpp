@@ -2,13 +2,14 @@
 
 // The memory behind layers. Blocks begin on a page and are used again: fresh memory costs two to four times the read
 // that fills it. A block belongs to whoever counts a reference to it, the cache or a caller's lease; with the last one
-// gone it comes back here, and stays while the whole keeps within its footprint.
+// gone it comes back here, and stays while the whole keeps within its footprint; one that is a mapping of a file ends there.
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/digest.hpp>
 #include <larder/layer/aligned_pages.hpp>
 #include <larder/layer/layer_pool.hpp>
 #include <larder/layer/layer_source.hpp>
+#include <larder/storage/file_mapping.hpp>
 #include <larder/sync/fork_mark.hpp>
 
 #include <algorithm>
@@ -34,7 +35,14 @@ class layer_block final : public core::byte_owner {
         memory_(std::max<std::uint64_t>(capacity, 1) + slack_of(capacity)),
         capacity_(capacity) {}
 
-  std::byte* data() const noexcept { return memory_.data() + begin_; }
+  /// The layer itself, as pages of its file; they are not written to.
+  explicit layer_block(storage::file_mapping mapping) noexcept
+      : core::byte_owner(residence::mapping), mapping_(std::move(mapping)), capacity_(mapping_.span().size()) {}
+
+  std::byte* data() const noexcept {
+    return is_mapping() ? const_cast<std::byte*>(mapping_.span().data()) : memory_.data() + begin_;
+  }
+  bool is_mapping() const noexcept { return static_cast<bool>(mapping_); }
   /// The layer's memory begins so far into a page, where the block is large enough to have room for that; else on the page.
   void begin_at(std::size_t offset) noexcept { begin_ = offset <= slack_of(capacity_) ? offset : 0; }
   std::uint64_t capacity() const noexcept { return capacity_; }
@@ -58,6 +66,7 @@ class layer_block final : public core::byte_owner {
   /// What is read past the page cache lies in its page as it does in its file.
   static constexpr std::size_t slack_of(std::uint64_t capacity) noexcept { return capacity < (std::uint64_t{1} << 20U) ? 0 : aligned_pages::alignment; }
 
+  storage::file_mapping mapping_;  // in the place of memory
   aligned_pages memory_;
   std::size_t begin_ = 0;
   std::uint64_t capacity_;
@@ -119,11 +128,18 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
       }
       allocations_.fetch_add(1, std::memory_order_relaxed);
     }
-    block->used_ = size;
-    block->layer_index_ = index;
-    block->is_stream_slot_ = is_stream_slot;
-    block->home_ = shared_from_this();
-    return block;
+    return assign(block, index, is_stream_slot);
+  }
+  /// A block that is a mapping of layer `index`, with one reference.
+  layer_block* adopt(std::size_t index, storage::file_mapping mapping) {
+    renew_in_child();
+    auto* const block = new layer_block(std::move(mapping));
+    const std::lock_guard lock(mutex_);
+    while (!spare_.empty() && !within_footprint(block->capacity_)) drop_last_spare();
+    in_use_capacity_ += block->capacity_;
+    ++in_use_count_;
+    in_use_ += block->capacity_;
+    return assign(block, index, false);
   }
 
   /// How many bytes of blocks, held and spare, are kept at most; spare ones beyond it go at once.
@@ -192,13 +208,20 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
     delete spare_.back();
     spare_.pop_back();
   }
+  layer_block* assign(layer_block* block, std::size_t index, bool is_stream_slot) {
+    block->used_ = catalog_[index].size;
+    block->layer_index_ = index;
+    block->is_stream_slot_ = is_stream_slot;
+    block->home_ = shared_from_this();
+    return block;
+  }
   void take_back(layer_block* block) noexcept {
     renew_in_child();
     const std::lock_guard lock(mutex_);
     in_use_capacity_ -= block->capacity_;
     --in_use_count_;
     in_use_ -= block->used_;
-    if (within_footprint(block->capacity_) && spare_.size() < spare_.capacity()) {
+    if (!block->is_mapping() && within_footprint(block->capacity_) && spare_.size() < spare_.capacity()) {
       spare_.push_back(block);
       spare_bytes_ += block->capacity_;
     } else {

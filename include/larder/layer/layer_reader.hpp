@@ -93,6 +93,8 @@ class layer_reader {
   /// Before the first load. `streamed`: bytes that passes read again and again; 0 when everything stays.
   void read_by(read_path path, std::uint64_t streamed) {
     if constexpr (reads_with_arrival<Source>) {
+      maps_ = path.value == read_path::mapped;
+      if (maps_) path.value = read_path::automatic;  // what it cannot map
       if (path.value == read_path::automatic && streamed != 0 && streamed <= available_memory() / 2) path.value = read_path::buffered;
       source_.read_by(path);
     }
@@ -119,6 +121,7 @@ class layer_reader {
     for (unsigned failed = 0;;) {
       try {
         if (load.block == nullptr && find_shared(i, load)) break;
+        if (load.block == nullptr) map(i, load, memory);
         if (load.block == nullptr) load.block = memory.take(i, load.block_size, load.is_stream_slot);
         read(i, memory.catalog()[i], load, stop);
         load.failure = nullptr;
@@ -170,12 +173,16 @@ class layer_reader {
   void read(std::size_t i, const layer_info& info, layer_load& load, const std::stop_token& stop) {
     if constexpr (reads_with_arrival<Source>) load.block->begin_at(source_.offset_in_page(i));
     const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
-    const bool to_be_shared = !load.is_stream_slot && pool_ != nullptr && contents_[i];
+    // Who has not asked for mappings is handed none.
+    const bool to_be_shared = !load.is_stream_slot && !load.block->is_mapping() && pool_ != nullptr && contents_[i];
     verification_behind check(verifier_.begin(i, info, to_be_shared), whole, hashers_);
     hearing heard(*this, info, load, check, stop);
     heard.check_wanted();
     if constexpr (reads_with_arrival<Source>) {
-      source_.read_layer(i, whole, heard);
+      if (!load.block->is_mapping())
+        source_.read_layer(i, whole, heard);
+      else if constexpr (maps_layers<Source>)
+        source_.page_in_layer(i, whole, heard);
     } else {
       const std::uint64_t unit = std::max<std::uint64_t>(unit_of(info), 1);
       for (std::uint64_t at = 0; at < info.size;) {
@@ -193,6 +200,12 @@ class layer_reader {
     load.verified = true;
     verifier_.passed(i);
     if (to_be_shared) load.block->share(pool_, *contents_[i]);
+  }
+  /// A mapping of a layer that is to stay, where its source has one.
+  void map(std::size_t i, layer_load& load, layer_memory& memory) const {
+    if constexpr (maps_layers<Source>)
+      if (maps_ && !load.is_stream_slot)
+        if (storage::file_mapping mapping = source_.map_layer(i)) load.block = memory.adopt(i, std::move(mapping));
   }
   /// Memory of another cache that holds what is in this layer.
   bool find_shared(std::size_t i, layer_load& load) {
@@ -216,6 +229,7 @@ class layer_reader {
   Source source_;
   Time time_;
   load_retries retries_;
+  bool maps_ = false;
   layer_verifier verifier_;
   std::shared_ptr<layer_pool> pool_;              // nothing: memory is not shared
   std::vector<std::optional<digest>> contents_;  // by layer, where it is

@@ -5,6 +5,7 @@
 #include <larder/format/tensor.hpp>
 #include <larder/layer/arrival.hpp>
 #include <larder/layer/read_path.hpp>
+#include <larder/storage/file_mapping.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -34,6 +35,9 @@ struct layer_info {
 ///   has come. With it `read_by(read_path)`, told before anything is read how files are to be read, and `offset_in_page(index)`,
 ///   asked before each load where in a page the layer's memory is to begin, and `loads_at_once()`, how many layers are best loaded
 ///   ahead side by side.
+/// * optional, with the former, `map_layer(index)`: the layer's memory as a mapping of its file (`storage::file_mapping`), empty where
+///   there is none; asked under `read_path::mapped` for a layer that stays. Then `page_in_layer(index, memory, arrival&)` in the place
+///   of `read_layer`.
 /// * optional `digests()`: a `layers::tensor_digests`, by layer and tensor which digest the bytes have, nothing where none is known;
 ///   empty when none is known at all. Asked for once, when a cache is made that verifies (`verify_tensors`); may throw.
 /// * optional `place_of(index, tensor)`: where the tensor's bytes are, in words, for messages: "model.safetensors, offset 4096".
@@ -64,6 +68,13 @@ concept reads_with_arrival = requires(S& source, const S& constant, const std::s
   { constant.offset_in_page(index) } -> std::convertible_to<std::size_t>;
   { constant.loads_at_once() } -> std::convertible_to<std::size_t>;
   constant.read_layer(index, destination, heard);
+};
+
+template <class S>
+concept maps_layers = reads_with_arrival<S> &&
+    requires(const S& constant, const std::size_t index, const std::span<const std::byte> memory, arrival& heard) {
+  { constant.map_layer(index) } -> std::same_as<storage::file_mapping>;
+  constant.page_in_layer(index, memory, heard);
 };
 
 template <class S>

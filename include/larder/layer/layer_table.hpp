@@ -49,6 +49,8 @@ class layer_table {
     const std::uint64_t ours = weight_ - shared_weight_ + loading_bytes_;
     copy.shared_bytes = shared_weight_;
     copy.pinned_bytes = in_use > ours ? in_use - ours : 0;
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (entries_[i].block != nullptr && entries_[i].block->is_mapping()) copy.mapped_bytes += catalog()[i].size;
     copy.overhead_bytes = memory_.idle_bytes() + entries_.size() * sizeof(entry);
     return copy;
   }

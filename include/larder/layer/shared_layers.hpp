@@ -15,7 +15,7 @@ struct sharing {};  ///< which other layer caches share memory with one
 /// Layers that are equal in several models lie in memory once: `shared_layers shared;` and `layer_cache{source, ..., shared}` for each
 /// of them. Equal are layers whose names, tensors and tensors' digests are, so both models need digests (`larder layers digest`), and
 /// what is shared was verified (XXH3 finds accidents, not forgeries: do not share between models that you trust differently).
-/// Layers that are streamed through slots are not shared, and two caches that load one at the same time have it twice. Each cache counts a shared layer as its own;
+/// Layers that are streamed through slots, or are mapped (`read_path::mapped`), are not shared, and two caches that load one at the same time have it twice. Each cache counts a shared layer as its own;
 /// the memory goes with the last one that holds it. Copies are the same pool. Thread-safe.
 class shared_layers {
  public:
