@@ -38,8 +38,8 @@ using larder::storage::file_mapping;
 namespace {
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
-constexpr std::size_t size = 5 * mebibyte + 777;
 constexpr std::size_t begin = 1234;
+constexpr std::size_t size = 5 * mebibyte + 65536 - begin + 10;  // what a fault enters beside its page ends before the last one
 
 /// A file, and a range of it that begins and ends within pages.
 struct mapped {
