@@ -327,13 +327,13 @@ TEST_CASE("a file that was truncated or replaced in place after it was opened is
       std::filesystem::resize_file(model.path, left);
       CHECK(support::cause_of([&] { layers.get(0); }) == larder::error_cause::io);
       CHECK(support::cause_of([&] { layers.get(count - 1); }) == larder::error_cause::io);
+      CHECK(mappings_of(model.path) == 0);
       try {
         layers.warmup({2, 3}).wait();
       } catch (...) {
         by_warmup = std::current_exception();
       }
       CHECK(layers.stats().mapped_bytes == 0);
-      CHECK(mappings_of(model.path) == 0);
     }
     REQUIRE(by_warmup);
     CHECK(support::cause_of([&] { std::rethrow_exception(by_warmup); }) == larder::error_cause::io);
@@ -344,6 +344,22 @@ TEST_CASE("a file that was truncated or replaced in place after it was opened is
   write_file(other, std::string(model.content.size(), 'x'));
   std::filesystem::rename(other, model.path);
   CHECK(holds(layers.get(2)));
+}
+
+TEST_CASE("a file that changes while its layer is paged in is an error then") {
+  const written model;
+  struct changing final : larder::layers::arrival {
+    explicit changing(const std::filesystem::path& of) : path(of) {}
+    void arrived(std::uint64_t end) override {
+      if (end == layer_size) std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+    }
+    std::filesystem::path path;
+  } change(model.path);
+  larder::safetensors source = model.source();
+  source.read_by(mapped);
+  const larder::storage::file_mapping layer = source.map_layer(2);
+  REQUIRE(layer);
+  CHECK(support::cause_of([&] { source.page_in_layer(2, layer.span(), change); }) == larder::error_cause::io);
 }
 
 TEST_CASE("several caches and threads map one file, each for itself") {
