@@ -104,17 +104,19 @@ class tensor_files {
   }
 
   /// A layer's memory as the pages of its file, none of which need be there yet; empty where it does not lie in one file of this
-  /// machine as it does in memory, and where the system does not map it.
+  /// machine as it does in memory, and where the system does not map it. What is between its tensors is what the file has there.
   storage::file_mapping map_layer(std::size_t index) const noexcept {
-    const tensor_layout::extent whole = layout_.largest_piece(index);
-    if (reading_ == nullptr || whole.size == 0 || whole.size != layers()[index].size) return {};
-    const std::uint64_t offset = files_.offset_in_file(whole.file);
-    if (offset % layout_.alignment_of_layer(index) != 0) return {};
-    return storage::file_mapping::of_range(files_[files_.file_of(whole.file)].local()->descriptor(), offset, whole.size);
+    const std::optional<std::uint64_t> place = layout_.place_of_layer(index);
+    if (reading_ == nullptr || !place) return {};
+    const readable_file& file = *files_[files_.file_of(*place)].local();
+    const std::uint64_t offset = files_.offset_in_file(*place);
+    const std::uint64_t size = layers()[index].size;
+    if (offset % layout_.alignment_of_layer(index) != 0 || size > file.size() - offset) return {};
+    return storage::file_mapping::of_range(file.descriptor(), offset, size);
   }
-  /// The same as `read_layer`, for a layer that was mapped: its bytes come into memory.
+  /// As `read_layer`, for a layer that was mapped: its bytes come into memory.
   void page_in_layer(std::size_t index, std::span<const std::byte> mapped, arrival& heard) const {
-    const std::uint64_t place = layout_.largest_piece(index).file;
+    const std::uint64_t place = *layout_.place_of_layer(index);
     const std::size_t i = files_.file_of(place);
     files_.check_unchanged();
     page_in({files_[i].local(), &pages_[i], files_.offset_in_file(place), mapped}, heard, populate);

@@ -3,12 +3,15 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
 #include <larder/eviction/lru.hpp>
+#include <larder/layer/gguf.hpp>
 #include <larder/layer/layer_cache.hpp>
 #include <larder/layer/layer_files.hpp>
+#include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/model_digests.hpp>
 #include <larder/layer/read_path.hpp>
 #include <larder/layer/readable_file.hpp>
 #include <larder/layer/shared_layers.hpp>
+#include <larder/layer/tensor_files.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +24,7 @@
 #include <span>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -30,6 +34,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/gguf_file.hpp"
 #include "support/in_child.hpp"
 #include "support/refusal.hpp"
 #include "support/sanitizers.hpp"
@@ -259,6 +264,53 @@ TEST_CASE("layers in files of their own are mapped each from its file, and empty
       CHECK(layer.data().span()[k] == static_cast<std::byte>(data_byte(layer.index() * layer_size + k)));
   }
   CHECK(layers.stats().mapped_bytes == expected);
+}
+
+TEST_CASE("layers of a GGUF file are mapped with the gaps that align their tensors") {
+  const scratch_directory folder;
+  const std::filesystem::path path = folder / "m.gguf";
+  support::gguf_file file;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    file.tensors.push_back({"blk." + std::to_string(i) + ".bias", {5}, 0, i * 4064});  // F32: 20 bytes, and 12 of a gap
+    file.tensors.push_back({"blk." + std::to_string(i) + ".w", {1008}, 0, i * 4064 + 32});
+  }
+  file.data_size = 3 * 4064;
+  write_file(path, file.text());
+  larder::layer_cache layers{larder::gguf{path}, mapped};
+  for (const larder::layer& layer : layers.pass()) {
+    CHECK(is_mapped(layer, path));
+    CHECK(layer.tensor("bias").as_span<float>().size() == 5);
+    CHECK(layer.tensor("bias").as_span<char>()[19] == support::gguf_file::byte_at(layer.index() * 4064 + 19));
+    CHECK(layer.tensor("w").as_span<char>()[4031] == support::gguf_file::byte_at(layer.index() * 4064 + 4063));
+  }
+  CHECK(layers.stats().mapped_bytes == 3 * 4064);
+}
+
+TEST_CASE("a layer that goes on in the next file, as far into it as in memory, is read") {
+  const scratch_directory folder;
+  write_file(folder / "one", "##aaa");
+  write_file(folder / "two", "#AAAA");
+  larder::layers::tensor_files files;
+  const auto tensor = [](const char* name, std::uint64_t size) {
+    larder::tensor_info info;
+    info.name = name;
+    info.size = size;
+    return info;
+  };
+  files.add(larder::layers::readable_file(folder / "one"), {tensor("a.1", 3)}, 2);
+  files.add(larder::layers::readable_file(folder / "two"), {tensor("a.2", 4)}, 1);
+  auto by_name = larder::group_by{[](std::string_view name) { return std::string(name.substr(0, 1)); }};
+  files.lay_out(larder::layers::group_tensors(files.tensors(), by_name),
+                [](const larder::tensor_info&) { return std::uint64_t{2}; });
+  files.read_by(mapped);
+  REQUIRE(files.layers()[0].size == 8);
+  CHECK(!files.map_layer(0));
+  std::string memory(8, '?');
+  struct deaf final : larder::layers::arrival {
+    void arrived(std::uint64_t) override {}
+  } heard;
+  files.read_layer(0, std::as_writable_bytes(std::span(memory)), heard);
+  CHECK(memory == std::string("aaa") + '\0' + "AAAA");
 }
 
 namespace {
