@@ -1,5 +1,6 @@
 #include "layers_command.hpp"
 
+#include "layers/chunk_verification.hpp"
 #include "layers/digests.hpp"
 #include "layers/layer_list.hpp"
 #include "layers/split.hpp"
@@ -107,6 +108,31 @@ Exit codes: 0 done; 1 something could not be read or written; 2 wrong use; 130 i
           [chosen] { return layers::split_model(*chosen); }};
 }
 
+subcommand add_verify(CLI::App& layers) {
+  auto chosen = std::make_shared<layers::verify_options>();
+  CLI::App& app = *layers.add_subcommand("verify", "Read a directory of chunks, or a model, and compare it with its manifests");
+  app.add_option("PATH", chosen->path,
+                 "a directory of chunks, as `split` leaves it; or a model with MODEL.digests.json beside it, which is as "
+                 "`digest MODEL --check`")
+      ->required();
+  app.add_flag("--all", chosen->all, "chunks that no manifest names, too");
+  app.add_flag("--json", chosen->json, "one object");
+  app.add_flag("-q,--quiet", chosen->quiet, "no progress");
+  app.footer(
+      R"(Of a directory of chunks no model is needed: each chunk that a manifest names must be there, have its size and the digest that it is called
+by, and with the others of its tensor that one's digest. Reads each of them once, those of tensors that are put together from chunks of others more
+often, and changes nothing; beside a weight server too. Chunks that no manifest names, what a killed writer has left and other files are told, and
+are no damage.
+
+Examples:
+  larder layers verify chunks
+  larder layers verify chunks --json | jq -r '.damaged[].models[]' | sort -u
+  larder layers verify model.safetensors
+
+Exit codes: 0 whole; 1 damage was found; 2 something could not be read, there is no manifest beside the model, or wrong use; 130 interrupted)");
+  return {&app, [] {}, [chosen] { return layers::print_verification(*chosen); }, [] { return exit_code::wrong_use; }};
+}
+
 }  // namespace
 
 std::function<int()> add_layers(CLI::App& larder) {
@@ -114,7 +140,7 @@ std::function<int()> add_layers(CLI::App& larder) {
       *larder.add_subcommand("layers", "What layers a model has, is it as it was, and chunks of it for a weight server");
   app.require_subcommand(1);
   app.footer("`larder layers SUBCOMMAND --help` explains a subcommand. No model is changed.");
-  return one_of({add_list(app), add_digest(app), add_split(app)});
+  return one_of({add_list(app), add_digest(app), add_split(app), add_verify(app)});
 }
 
 }  // namespace tools

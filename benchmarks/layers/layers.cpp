@@ -8,6 +8,7 @@
 //   cold_stream     one pass, one layer after the other; larder may hold four layers, the readers reuse one room, or map
 //   cold_all        the same, and every layer stays in memory
 //   warm_stream     cold_stream out of the page cache; of a mapping a word of each page costs its page tables and no copy
+//   warm_all        the same, and every layer stays: what a program pays that is started again on a machine that has the file
 //   verified_stream cold_stream by larder alone, without and with comparing each tensor with its digest
 //   cgroup_half     passes with 20 ms of computing for each layer, in a control group of half the model and 100 MB
 //   throttled_half  the same over a source of a fixed bandwidth, half of the layers in memory: a pass beside its bound, which is
@@ -20,9 +21,11 @@
 #include "../scratch_folder.hpp"
 #include "catalogue.hpp"
 #include "floors.hpp"
+#include "python_peers.hpp"
 #include "targets.hpp"
 #include "uring.hpp"
 
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -31,14 +34,15 @@ namespace {
 
 /// The cases that read the model.
 bool wants_model(const bench::options& wanted) {
-  for (const char* const name : {"cold_stream", "cold_all", "warm_stream", "verified_stream", "cgroup_half"})
+  for (const char* const name : {"cold_stream", "cold_all", "warm_stream", "warm_all", "verified_stream", "cgroup_half"})
     if (wanted.wants_case(name)) return true;
   return false;
 }
 
 bool measure_files(const bench::options& wanted, bench::figure_list& figures) {
   if (!wants_model(wanted)) return true;
-  const bench::scratch_folder scratch(wanted.parent_folder(), wanted.model_size() + wanted.model_size() / 8);
+  const std::uint64_t copies = bench::wants_torch(wanted) ? 2 : 1;  // it reads a file of its own
+  const bench::scratch_folder scratch(wanted.parent_folder(), copies * wanted.model_size() + wanted.model_size() / 8);
   const bench::model m = bench::write_model(scratch.path() / "model.safetensors", wanted.layers, wanted.layer_size);
   if (!bench::uring::allowed()) std::printf("io_uring is not allowed here: the floor is four threads with O_DIRECT instead\n");
   const bool streams_right = bench::run(bench::streams(m, wanted), wanted, figures);

@@ -15,7 +15,9 @@ const char* const usage =
     "  --quick           2 rounds with 8 layers of 8 MiB: shows that it runs, not how fast\n"
     "  --dir FOLDER      where the model is written, in a folder that is removed at the end (default: beside the program); it\n"
     "                    should be on the disk whose figures are asked for\n"
-    "  --python PROGRAM  what runs the peers in Python (default python3; scripts/bench makes one that has them)\n"
+    "  --python PROGRAM  what runs the peers in Python (default python3; scripts/bench makes one that has them, torch where "
+    "--only\n"
+    "                    names torch_load or torch_load_mmap)\n"
     "The first subject of a case is measured whatever --only says: it is what the others are divided by. --cases is --case, and\n"
     "--folder is --dir.\n";
 

@@ -72,7 +72,7 @@ bool has(const options& wanted, const std::string& module) {
 }  // namespace
 
 python_answer python_peer::read(const model& m) const {
-  std::istringstream answer(output_of({python, script, way, m.path.string()}));
+  std::istringstream answer(output_of({python, script, way, file.string()}));
   python_answer a{};
   std::uint64_t mark = 0;
   answer >> a.wall >> a.cpu >> a.grown >> mark;
@@ -82,19 +82,29 @@ python_answer python_peer::read(const model& m) const {
   return a;
 }
 
-std::vector<python_peer> python_peers(const options& wanted, bool kept) {
+bool wants_torch(const options& wanted) {
+  return (wanted.wants("torch_load") || wanted.wants("torch_load_mmap")) && has(wanted, "numpy") && has(wanted, "torch");
+}
+
+std::vector<python_peer> python_peers(const model& m, const options& wanted, bool kept) {
   std::vector<python_peer> all;
   const auto add = [&](const std::string& name, const std::string& way, std::initializer_list<const char*> modules) {
     if (!wanted.wants(name)) return;
     for (const char* const module : modules)
       if (!has(wanted, module)) return;
-    all.push_back({name, wanted.python, way});
+    all.push_back({name, wanted.python, way, m.path});
   };
   if (kept) {
     add("safetensors_py", "safetensors_all", {"numpy", "safetensors"});
   } else {
     add("safetensors_py", "safetensors", {"numpy", "safetensors"});
     add("numpy_memmap", "memmap", {"numpy"});
+  }
+  if (wants_torch(wanted)) {
+    const std::filesystem::path own = m.path.parent_path() / "model.pt";
+    if (!std::filesystem::exists(own)) output_of({wanted.python, script, "torch_save", m.path.string(), own.string()});
+    for (const char* const name : {"torch_load", "torch_load_mmap"})
+      if (wanted.wants(name)) all.push_back({name, wanted.python, name, own});
   }
   return all;
 }

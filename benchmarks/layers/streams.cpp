@@ -11,6 +11,7 @@
 #include <larder/layer/verify_tensors.hpp>
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -29,10 +30,10 @@ struct setting {
   bool kept;  ///< every layer stays in memory
 };
 
-void prepare(const model& m, bool cold) {
+void prepare(const std::filesystem::path& path, bool cold) {
   if (!cold)
-    make_warm(m.path);
-  else if (!make_cold(m.path))
+    make_warm(path);
+  else if (!make_cold(path))
     throw std::runtime_error("the model does not leave the page cache: its figures would not be those of the disk");
 }
 
@@ -52,7 +53,7 @@ std::vector<double> turn(const model& m, const std::function<void(const use_laye
 contender plain(const model& m, bool cold, plain_reader reader) {
   const std::string name = reader.name;
   return {name, [&m, reader = std::move(reader)] { return turn(m, [&](const use_layer& use) { reader.read(m, use); }); },
-          [&m, cold] { prepare(m, cold); }};
+          [&m, cold] { prepare(m.path, cold); }};
 }
 
 template <class Make>
@@ -66,7 +67,7 @@ contender cached(const model& m, const setting& s, const char* name, Make make) 
               });
             });
           },
-          [&m, cold = s.cold] { prepare(m, cold); }};
+          [&m, cold = s.cold] { prepare(m.path, cold); }};
 }
 
 contender python(const model& m, const setting& s, const python_peer& peer) {
@@ -75,7 +76,7 @@ contender python(const model& m, const setting& s, const python_peer& peer) {
             const python_answer a = peer.read(m);
             return std::vector<double>{static_cast<double>(m.total()) / mebi / a.wall, a.wall, a.cpu, a.grown / mebi};
           },
-          [&m, cold = s.cold] { prepare(m, cold); }};
+          [peer, cold = s.cold] { prepare(peer.file, cold); }};
 }
 
 contest stream(const model& m, const options& wanted, const setting& s) {
@@ -94,7 +95,7 @@ contest stream(const model& m, const options& wanted, const setting& s) {
   }
   add(plain(m, s.cold, mapping_reader(false)));
   if (s.cold) add(plain(m, s.cold, mapping_reader(true)));
-  for (const python_peer& peer : python_peers(wanted, s.kept)) add(python(m, s, peer));
+  for (const python_peer& peer : python_peers(m, wanted, s.kept)) add(python(m, s, peer));
   return all;
 }
 
@@ -119,7 +120,8 @@ contest verified(const model& m) {
 
 std::vector<contest> streams(const model& m, const options& wanted) {
   std::vector<contest> all;
-  for (const setting& s : {setting{"cold_stream", true, false}, {"cold_all", true, true}, {"warm_stream", false, false}})
+  for (const setting& s :
+       {setting{"cold_stream", true, false}, {"cold_all", true, true}, {"warm_stream", false, false}, {"warm_all", false, true}})
     if (wanted.wants_case(s.name)) all.push_back(stream(m, wanted, s));
   if (wanted.wants_case("verified_stream")) all.push_back(verified(m));
   return all;

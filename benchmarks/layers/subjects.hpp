@@ -24,6 +24,7 @@ void for_each_subject(F&& f) {
   subject("larder");
   subject("larder_buffered", larder::read_path{larder::read_path::buffered});
   subject("larder_direct", larder::read_path{larder::read_path::direct});
+  subject("larder_mapped", larder::read_path{larder::read_path::mapped});
 }
 
 }  // namespace bench

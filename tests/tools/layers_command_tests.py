@@ -405,6 +405,211 @@ class Split(Layers):
         self.assertEqual(self.joined("big"), {"a.w": b"abc"})
 
 
+class Verify(Layers):
+    def setUp(self):
+        super().setUp()
+        self.write()
+        self.check(larder("split", self.model, self.chunks, "--name", "base", "--chunk-size", "8KiB"), 0)
+        tuned = self.root / "tuned.safetensors"
+        self.write(base(changed=(2,)), tuned)
+        self.check(larder("split", tuned, self.chunks, "--chunk-size", "8KiB"), 0)
+        self.model.unlink()
+        tuned.unlink()
+
+    def chunks_of(self, model, tensor):
+        manifest = json.loads((self.chunks / "manifests" / f"{model}.json").read_text())
+        return [c["digest"] for layer in manifest["layers"] for t in layer["tensors"] if t["name"] == tensor for c in t["chunks"]]
+
+    def change_manifest(self, model, change):
+        path = self.chunks / "manifests" / f"{model}.json"
+        manifest = json.loads(path.read_text())
+        change(manifest)
+        path.write_text(json.dumps(manifest))
+
+    def test_a_directory_that_is_whole_needs_no_model_and_is_not_changed(self):
+        before = command_runs.state_of(self.chunks)
+        self.check(larder("verify", self.chunks), 0, "whole: read 19 chunks of 2 models, 97.9 KiB")
+        result = self.asked(0, "verify", self.chunks)
+        self.assertEqual((result["whole"], result["models"], result["tensors"]), (True, ["base", "tuned"], 16))
+        self.assertEqual((result["chunks"], result["chunks_checked"], result["bytes_read"]), (19, 19, 5 * 20000 + 4 * 64))
+        for name in ("damaged", "unreadable", "unnamed", "leftovers", "others"):
+            self.assertEqual(result[name], [], name)
+        self.assertFalse(result["is_written"])
+        self.assertEqual(command_runs.state_of(self.chunks), before)
+
+    def test_each_chunk_counts(self):
+        for path in sorted(p for p in self.chunks.iterdir() if p.is_file()):
+            whole = path.read_bytes()
+            for damaged, why in ((bytes([whole[0] ^ 1]) + whole[1:], "another digest"), (whole[:-1] + bytes([whole[-1] ^ 128]), "another digest"),
+                                 (whole[:-1], "bytes, and the chunk of that name has"), (whole + b"x", "bytes, and the chunk of that name has"),
+                                 (b"", "has 0 bytes"), (None, "is not there")):
+                path.unlink()
+                if damaged is not None:
+                    path.write_bytes(damaged)
+                result = self.asked(1, "verify", self.chunks)
+                self.assertEqual([one["place"] for one in result["damaged"]], [path.name])
+                self.assertIn(why, result["damaged"][0]["why"])
+                self.assertFalse(result["whole"])
+                self.assertEqual(result["chunks_checked"], 19)
+                path.write_bytes(whole)
+        self.check(larder("verify", self.chunks), 0)
+
+    def test_damage_names_the_models_and_the_tensor_that_need_it(self):
+        shared = self.chunks_of("base", "model.layers.1.weight")[1]
+        alone = self.chunks_of("tuned", "model.layers.2.weight")[0]
+        (self.chunks / shared).unlink()
+        self.flip(self.chunks / alone, 100)
+        said = self.check(larder("verify", self.chunks), 1, f"damaged     {shared}", f"damaged     {alone}", "is not there",
+                          "of tensor model.layers.1.weight, models base, tuned", "of tensor model.layers.2.weight, model tuned",
+                          "2 damaged: read 19 chunks of 2 models", "larder layers split MODEL")
+        self.assertNotIn("model.layers.0", said)
+        damaged = {one["place"]: one for one in self.asked(1, "verify", self.chunks)["damaged"]}
+        self.assertEqual(damaged[shared]["models"], ["base", "tuned"])
+        self.assertEqual(damaged[alone]["models"], ["tuned"])
+        self.assertEqual(damaged[alone]["tensor"], "model.layers.2.weight")
+        self.write()
+        self.check(larder("split", self.model, self.chunks, "--name", "base", "--chunk-size", "8KiB"), 0)
+        self.assertEqual([one["place"] for one in self.asked(1, "verify", self.chunks)["damaged"]], [alone])
+
+    def test_a_manifest_whose_tensor_is_not_what_its_chunks_make_up_is_damaged(self):
+        def swap(manifest):
+            chunks = manifest["layers"][3]["tensors"][0]["chunks"]
+            chunks[0], chunks[1] = chunks[1], chunks[0]
+        self.change_manifest("tuned", swap)
+        damaged = self.asked(1, "verify", self.chunks)["damaged"]
+        self.assertEqual([(one["place"], one["tensor"]) for one in damaged], [("manifests/tuned.json", "model.layers.3.weight")])
+        self.assertIn("than its chunks make up", damaged[0]["why"])
+
+        def lie(manifest):
+            manifest["layers"][3]["tensors"][1]["digest"] = "0" * 32  # of one chunk
+        self.change_manifest("base", lie)
+        self.assertEqual([one["place"] for one in self.asked(1, "verify", self.chunks)["damaged"]],
+                         ["manifests/base.json", "manifests/tuned.json"])
+
+    def test_manifests_that_cannot_be_read_are_damage_and_the_others_are_still_verified(self):
+        manifests = self.chunks / "manifests"
+        (manifests / "broken.json").write_text("{")
+        (manifests / "linked.json").symlink_to("base.json")
+        os.mkfifo(manifests / "pipe.json")
+        (manifests / "whole.json").write_text(json.dumps(
+            {"format": "larder model manifest", "version": 1, "model": "m", "layers": [{"name": "l", "bytes": 1, "tensors": [
+                {"name": "l.w", "dtype": "U8", "shape": [1], "offset": 0, "bytes": 1, "digest": "0" * 32}]}]}))
+        result = self.asked(1, "verify", self.chunks)
+        self.assertEqual([one["place"] for one in result["damaged"]],
+                         [f"manifests/{name}.json" for name in ("broken", "linked", "pipe", "whole")])
+        self.assertIn("not a valid manifest", result["damaged"][0]["why"])
+        self.assertNotIn("larder:", result["damaged"][0]["why"])
+        self.assertIn("says nothing of chunks", result["damaged"][3]["why"])
+        self.assertEqual((result["models"], result["chunks_checked"]), (["base", "tuned"], 19))
+
+        for name in ("broken", "linked", "pipe", "whole"):
+            (manifests / f"{name}.json").unlink()
+        named = self.chunks_of("base", "model.layers.0.scale")[0]
+
+        def enlarge(manifest):
+            tensor = manifest["layers"][0]["tensors"][1]
+            tensor.update(shape=[32], bytes=128)
+            tensor["chunks"][0]["bytes"] = 128
+            manifest["layers"][0]["bytes"] += 64
+        self.change_manifest("tuned", enlarge)
+        damaged = self.asked(1, "verify", self.chunks)["damaged"]
+        self.assertEqual([one["place"] for one in damaged], ["manifests/tuned.json"])
+        self.assertIn(f"chunk {named} has 128 bytes", damaged[0]["why"])
+
+    def test_what_no_manifest_names_and_what_is_left_over_is_told_and_is_no_damage(self):
+        alone = self.chunks_of("tuned", "model.layers.2.weight")
+        (self.chunks / "manifests" / "tuned.json").unlink()
+        (self.chunks / f".{'0' * 32}.part").write_bytes(b"half")
+        (self.chunks / "manifests" / ".m.json.77.part").write_bytes(b"half")
+        (self.chunks / "README").write_bytes(b"mine")
+        (self.chunks / ("A" * 32)).write_bytes(b"not as larder writes digests")
+        self.check(larder("verify", self.chunks), 0, "note        3 chunks, 19.5 KiB, that no manifest names", f".{'0' * 32}.part was not written",
+                   "manifests/.m.json.77.part was not written", "README is no chunk", "whole: read 16 chunks of 1 model")
+        result = self.asked(0, "verify", self.chunks)
+        self.assertEqual(result["unnamed"], sorted(alone))
+        self.assertEqual(result["unnamed_bytes"], 20000)
+        self.assertEqual(result["leftovers"], ["manifests/.m.json.77.part", f".{'0' * 32}.part"])
+        self.assertEqual(result["others"], ["A" * 32, "README"])
+        self.flip(self.chunks / alone[0], 5)
+        self.check(larder("verify", self.chunks), 0)
+        self.assertEqual([one["place"] for one in self.asked(1, "verify", self.chunks, "--all")["damaged"]], [alone[0]])
+
+    def test_without_manifests_nothing_is_whole(self):
+        shutil.rmtree(self.chunks / "manifests")
+        result = self.asked(1, "verify", self.chunks)
+        self.assertEqual([one["place"] for one in result["damaged"]], ["manifests"])
+        self.assertEqual(len(result["unnamed"]), 19)
+        empty = self.root / "empty"
+        (empty / "manifests").mkdir(parents=True)
+        self.check(larder("verify", empty), 0, "whole: read 0 chunks of 0 models")
+
+    def test_files_in_the_way_are_not_followed(self):
+        names = sorted(p.name for p in self.chunks.iterdir() if p.is_file())[:3]
+        for name in names:
+            (self.chunks / name).rename(self.root / name)
+        (self.chunks / names[0]).symlink_to(self.root / names[0])
+        (self.chunks / names[1]).mkdir()
+        os.mkfifo(self.chunks / names[2])
+        damaged = self.asked(1, "verify", self.chunks)["damaged"]
+        self.assertEqual(sorted(one["place"] for one in damaged), names)
+        why = {one["place"]: one["why"] for one in damaged}
+        self.assertIn("symbolic link", why[names[0]])
+        self.assertEqual((why[names[1]], why[names[2]]), ("is no file", "is no file"))
+
+    def test_what_may_not_be_read_is_no_damage(self):
+        if os.geteuid() == 0:
+            self.skipTest("root may read everything")
+        chunk = self.chunks / self.chunks_of("base", "model.layers.0.scale")[0]
+        chunk.chmod(0)
+        result = self.asked(2, "verify", self.chunks)
+        self.assertEqual(([one["place"] for one in result["unreadable"]], result["damaged"]), ([chunk.name], []))
+        (self.chunks / "manifests" / "base.json").chmod(0)
+        self.check(larder("verify", self.chunks), 2, "unreadable  manifests/base.json", "Permission denied")
+        self.flip(self.chunks / self.chunks_of("tuned", "model.layers.3.weight")[0], 1)
+        self.check(larder("verify", self.chunks), 1)
+
+    def test_a_writer_at_work_is_told_and_not_disturbed(self):
+        held = os.open(self.chunks, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            self.check(larder("verify", self.chunks), 0, "larder layers split is writing here")
+            self.assertTrue(self.asked(0, "verify", self.chunks)["is_written"])
+        finally:
+            os.close(held)
+
+    def test_an_interrupted_run_says_how_far_it_came(self):
+        big = self.root / "big.safetensors"
+        size, count = 4 << 20, 48
+        header = {f"l.{i}.w": {"dtype": "U8", "shape": [size], "data_offsets": [i * size, (i + 1) * size]} for i in range(count)}
+        text = json.dumps(header).encode()
+        with open(big, "wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text)
+            for i in range(count):
+                file.write(i.to_bytes(4, "little") * (size // 4))
+        self.check(larder("split", big, self.chunks), 0)
+        code, shown, said = command_runs.on_terminal([LARDER, "layers", "verify", self.chunks], interrupt_at=b"verifying")
+        self.assertEqual(code, 130, shown)
+        self.assertIn("interrupted: ", shown)
+        self.assertIn(f"of {19 + count} chunks", shown)
+        self.assertIn("no damage so far", said)
+
+    def test_a_model_is_verified_by_the_manifest_beside_it(self):
+        self.write()
+        self.check(larder("verify", self.model), 2, "there is no manifest", "larder layers digest")
+        self.check(larder("digest", self.model), 0)
+        self.check(larder("verify", self.model), 0, "as the manifest says: read 8 tensors")
+        self.flip(self.model, self.place("model.layers.1.weight"))
+        self.assertEqual([one["tensor"] for one in self.asked(1, "verify", self.model)["differing"]], ["model.layers.1.weight"])
+        folder = self.root / "layers"
+        folder.mkdir()
+        (folder / "l.0.bin").write_bytes(b"abc")
+        self.check(larder("digest", folder), 0)
+        self.check(larder("verify", folder), 0, "1 tensor")
+        self.check(larder("verify", self.root / "absent"), 2, "absent")
+        self.check(larder("verify"), 2)
+        self.check(larder("verify", "--help"), 0, "Exit codes", "no manifest")
+
+
 if __name__ == "__main__":
     LARDER = os.path.abspath(sys.argv.pop(1))
     unittest.main()

@@ -1,5 +1,6 @@
 #include "layers/chunk_folder.hpp"
 
+#include "layers/chunk_names.hpp"
 #include "layers/published_file.hpp"
 
 #include <larder/core/error.hpp>
@@ -21,19 +22,6 @@ using larder::error_cause;
 using larder::storage::fail_file;
 using larder::storage::file_descriptor;
 
-namespace {
-
-std::string part_name(const larder::digest& id) { return "." + id.hex() + ".part"; }
-
-/// Whether a file is one that a killed writer has left.
-bool is_part(const std::string& name) {
-  constexpr std::size_t digits = 32;
-  return name.size() == digits + 6 && name.starts_with('.') && name.ends_with(".part") &&
-         larder::digest::parse(name.substr(1, digits)).has_value();
-}
-
-}  // namespace
-
 chunk_folder::chunk_folder(const std::string& path) : path_(path) {
   std::error_code failed;
   std::filesystem::create_directories(path_, failed);
@@ -45,7 +33,7 @@ chunk_folder::chunk_folder(const std::string& path) : path_(path) {
   larder::storage::make_directory((path_ / "manifests").string());
   std::vector<std::filesystem::path> parts;
   for (std::filesystem::directory_iterator at(path_, failed), end; !failed && at != end; at.increment(failed))
-    if (is_part(at->path().filename().string())) parts.push_back(at->path());
+    if (is_chunk_part(at->path().filename().string())) parts.push_back(at->path());
   if (failed) fail_file("list", path, failed.value());
   for (const std::filesystem::path& part : parts) larder::storage::remove_file(part.string());
 }
@@ -93,7 +81,7 @@ chunk_folder::found chunk_folder::look(const std::string& path, const larder::di
 }
 
 void chunk_folder::write(const std::string& path, const larder::digest& id, std::span<const std::byte> content) {
-  const std::string staged = (path_ / part_name(id)).string();
+  const std::string staged = (path_ / chunk_part_name(id)).string();
   file_descriptor file = larder::storage::open_file(staged, O_CREAT | O_TRUNC | O_WRONLY);
   if (!file) fail_file("create", staged, errno);
   try {

@@ -3,6 +3,7 @@
 
     read_model.py WAY FILE      prints: seconds, seconds of the processor, bytes that it grew by at most, mark
     read_model.py has MODULE    fails unless the module can be imported
+    read_model.py torch_save MODEL FILE    writes a safetensors model as torch.load reads it
 
 The mark is what bench_layers takes of every layer: the first word of each page, all of them by exclusive or. Starting Python, and
 importing, is not counted.
@@ -67,14 +68,39 @@ def safetensors_all(path):
             yield mark_of(tensors[name].reshape(-1).view(numpy.uint8))
 
 
+def torch_save(path, into):
+    import numpy
+    import torch
+    whole = numpy.memmap(path, numpy.uint8, "c")
+    torch.save({name: torch.from_numpy(whole[begin:end]) for layer in layers(path) for name, begin, end in layer}, into)
+
+
+def torch_marks(path, mapped):
+    import torch
+    for tensor in torch.load(path, map_location="cpu", mmap=mapped, weights_only=True).values():
+        yield mark_of(tensor.numpy())
+
+
+def torch_load(path):
+    return torch_marks(path, False)
+
+
+def torch_load_mmap(path):
+    return torch_marks(path, True)
+
+
 WAYS = {"memmap": (memmap, ["numpy"]), "safetensors": (safetensors, ["numpy", "safetensors"]),
-        "safetensors_all": (safetensors_all, ["numpy", "safetensors.numpy"])}
+        "safetensors_all": (safetensors_all, ["numpy", "safetensors.numpy"]),
+        "torch_load": (torch_load, ["numpy", "torch"]), "torch_load_mmap": (torch_load_mmap, ["numpy", "torch"])}
 
 
 def main():
-    way, what = sys.argv[1:]
+    way, what, *more = sys.argv[1:]
     if way == "has":
         importlib.import_module(what)
+        return
+    if way == "torch_save":
+        torch_save(what, *more)
         return
     read, modules = WAYS[way]
     for module in modules:

@@ -5,6 +5,7 @@
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/read_path.hpp>
 #include <larder/layer/tensor_files.hpp>
+#include <larder/storage/file_mapping.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +40,10 @@ class file_layers {
   }
   void read_rest(std::size_t index, std::uint64_t from, std::span<std::byte> destination, arrival& heard) const {
     files_.read_rest(index, from, destination, heard);
+  }
+  storage::file_mapping map_layer(std::size_t index) const noexcept { return files_.map_layer(index); }
+  void page_in_layer(std::size_t index, std::span<const std::byte> mapped, arrival& heard) const {
+    files_.page_in_layer(index, mapped, heard);
   }
 
  protected:

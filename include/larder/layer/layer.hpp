@@ -90,8 +90,8 @@ class layer {
   /// Bytes.
   std::uint64_t size() const noexcept { return info_->size; }
   /// The whole layer's memory. It begins on a page, or as far into one as the layer does in its file where it was read past the
-  /// page cache, or as one does that has equal tensors (`shared_layers`); each way each tensor lies as its element type asks. Whole pages
-  /// of it may be read-only.
+  /// page cache or is mapped, or as one does that has equal tensors (`shared_layers`); each way each tensor lies as its element type
+  /// asks. Whole pages of it may be read-only.
   const bytes& data() const noexcept { return data_; }
   std::size_t tensor_count() const noexcept { return info_->tensors.size(); }
 

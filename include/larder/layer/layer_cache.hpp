@@ -81,6 +81,9 @@ struct layer_policies {
   static_assert(!(by_use && is_prefaulted),
                 "larder: prefaulted takes the memory of a plan; a layer_cache with an eviction order has none, since what will "
                 "be asked for is not known");
+  static_assert(!(is_prefaulted && core::type_count<shared_layers, Policies...> == 1),
+                "larder: prefaulted takes memory for every layer, shared_layers looks for layers in the memory of others; a "
+                "layer_cache takes one of the two");
   using time = typename core::first_on_axis<axis::time, time_source<steady_time>, Policies...>::type;
   using eviction = typename core::first_on_axis<axis::eviction, void, Policies...>::type;
 };
@@ -245,7 +248,7 @@ class layer_cache {
       : limits_(limits_of(chosen)),
         engine_(
             std::move(source), [&](std::span<const layer_info> all) { return make_residency(all, limits_, chosen); },
-            pick<typename policies::time>(chosen), pick<load_retries>(chosen, 1U), pick<read_path>(chosen), pick<verify_tensors>(chosen).when,
+            pick<typename policies::time>(chosen), pick<load_retries>(chosen, 1U), path_of(chosen), pick<verify_tensors>(chosen).when,
             pool_of(chosen), policies::is_prefaulted) {
     for (std::size_t i = 0; i < layer_count(); ++i)
       if (!by_name_.emplace(engine_.catalog()[i].name, i).second)
@@ -258,6 +261,14 @@ class layer_cache {
       return std::get<P>(chosen);
     else
       return P(otherwise...);
+  }
+  static read_path path_of(const std::tuple<Policies...>& chosen) {
+    const read_path path = pick<read_path>(chosen);
+    if (policies::is_prefaulted && path.value == read_path::mapped)
+      core::fail(error_cause::invalid_argument,
+                 "prefaulted takes memory for every layer, and with read_path::mapped layers are pages of their files; leave out one of "
+                 "the two");
+    return path;
   }
   static std::shared_ptr<layers::layer_pool> pool_of(const std::tuple<Policies...>& chosen) {
     if constexpr (core::type_count<shared_layers, Policies...> == 1)

@@ -2,7 +2,7 @@
 
 // The memory behind layers. Blocks begin on a page and are used again: fresh memory costs two to four times the read
 // that fills it. A block belongs to whoever counts a reference to it, the cache or a caller's lease; with the last one
-// gone it comes back here, and stays while the whole keeps within its footprint.
+// gone it comes back here, and stays while the whole keeps within its footprint; one that is a mapping of a file ends there.
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/digest.hpp>
@@ -11,6 +11,7 @@
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/populate_pages.hpp>
 #include <larder/layer/tensor_pages.hpp>
+#include <larder/storage/file_mapping.hpp>
 #include <larder/sync/fork_mark.hpp>
 
 #include <algorithm>
@@ -40,9 +41,17 @@ class layer_block final : public core::byte_owner {
   layer_block(std::uint64_t capacity, std::unique_ptr<tensor_pages> pages) noexcept
       : core::byte_owner(residence::heap), pages_(std::move(pages)), capacity_(capacity) {}
 
-  std::byte* data() const noexcept { return pages_ != nullptr ? pages_->data() : memory_.data() + begin_; }
+  /// The layer itself, as pages of its file; they are not written to.
+  explicit layer_block(storage::file_mapping mapping) noexcept
+      : core::byte_owner(residence::mapping), mapping_(std::move(mapping)), capacity_(mapping_.span().size()) {}
+
+  std::byte* data() const noexcept {
+    if (pages_ != nullptr) return pages_->data();
+    return is_mapping() ? const_cast<std::byte*>(mapping_.span().data()) : memory_.data() + begin_;
+  }
   /// Its memory where others may have parts of it, else nothing.
   tensor_pages* pages() const noexcept { return pages_.get(); }
+  bool is_mapping() const noexcept { return static_cast<bool>(mapping_); }
   /// The layer's memory begins so far into a page, where the block is large enough to have room for that; else on the page.
   void begin_at(std::size_t offset) noexcept { begin_ = offset <= slack_of(capacity_) ? offset : 0; }
   std::uint64_t capacity() const noexcept { return capacity_; }
@@ -65,8 +74,11 @@ class layer_block final : public core::byte_owner {
   void destroy() noexcept override;
 
   /// What is read past the page cache lies in its page as it does in its file.
-  static constexpr std::size_t slack_of(std::uint64_t capacity) noexcept { return capacity < (std::uint64_t{1} << 20U) ? 0 : aligned_pages::alignment; }
+  static constexpr std::size_t slack_of(std::uint64_t capacity) noexcept {
+    return capacity < (std::uint64_t{1} << 20U) ? 0 : aligned_pages::alignment;
+  }
 
+  storage::file_mapping mapping_;  // in the place of memory
   aligned_pages memory_;
   std::unique_ptr<tensor_pages> pages_;  // in the place of it
   std::size_t begin_ = 0;
@@ -132,11 +144,18 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
       }
       allocations_.fetch_add(1, std::memory_order_relaxed);
     }
-    block->used_ = size;
-    block->layer_index_ = index;
-    block->is_stream_slot_ = is_stream_slot;
-    block->home_ = shared_from_this();
-    return block;
+    return assign(block, index, is_stream_slot);
+  }
+  /// A block that is a mapping of layer `index`, with one reference.
+  layer_block* adopt(std::size_t index, storage::file_mapping mapping) {
+    renew_in_child();
+    auto* const block = new layer_block(std::move(mapping));
+    const std::lock_guard lock(mutex_);
+    while (!spare_.empty() && !within_footprint(block->capacity_)) drop_last_spare();
+    in_use_capacity_ += block->capacity_;
+    ++in_use_count_;
+    in_use_ += block->capacity_;
+    return assign(block, index, false);
   }
 
   /// How many bytes of blocks, held and spare, are kept at most; spare ones beyond it go at once.
@@ -239,6 +258,13 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
     delete spare_.back();
     spare_.pop_back();
   }
+  layer_block* assign(layer_block* block, std::size_t index, bool is_stream_slot) {
+    block->used_ = catalog_[index].size;
+    block->layer_index_ = index;
+    block->is_stream_slot_ = is_stream_slot;
+    block->home_ = shared_from_this();
+    return block;
+  }
   void take_back(layer_block* block) noexcept {
     renew_in_child();
     {
@@ -246,7 +272,8 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
       in_use_capacity_ -= block->capacity_;
       --in_use_count_;
       in_use_ -= block->used_;
-      if (block->pages_ == nullptr && within_footprint(block->capacity_) && spare_.size() < spare_.capacity()) {
+      if (block->pages_ == nullptr && !block->is_mapping() && within_footprint(block->capacity_) &&
+          spare_.size() < spare_.capacity()) {
         spare_.push_back(block);
         spare_bytes_ += block->capacity_;
         return;

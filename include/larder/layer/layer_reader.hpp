@@ -101,6 +101,8 @@ class layer_reader {
   /// Before the first load. `streamed`: bytes that passes read again and again; 0 when everything stays.
   void read_by(read_path path, std::uint64_t streamed) {
     if constexpr (reads_with_arrival<Source>) {
+      maps_ = path.value == read_path::mapped;
+      if (maps_) path.value = read_path::automatic;  // what it cannot map
       if (path.value == read_path::automatic && streamed != 0 && streamed <= available_memory() / 2)
         path.value = read_path::buffered;
       source_.read_by(path);
@@ -131,6 +133,7 @@ class layer_reader {
         if (load.block != nullptr && load.block->pages() != nullptr)
           std::exchange(load.block, nullptr)->release();  // what was to be found for it may be another now
         if (load.block == nullptr && find_shared(i, load)) break;
+        if (load.block == nullptr) map(i, load, memory);
         if (load.block == nullptr) load.block = take(i, load, memory);
         read(i, memory.catalog()[i], load, stop);
         load.failure = nullptr;
@@ -197,15 +200,17 @@ class layer_reader {
       if (pages == nullptr) load.block->begin_at(source_.offset_in_page(i));
     }
     const std::span<std::byte> whole(load.block->data(), static_cast<std::size_t>(info.size));
-    const bool to_be_shared = !load.is_stream_slot && pool_ != nullptr && contents_[i];
+    // Who has not asked for mappings is handed none.
+    const bool to_be_shared = !load.is_stream_slot && !load.block->is_mapping() && pool_ != nullptr && contents_[i];
     verification_behind check(verifier_.begin(i, info, to_be_shared), whole, hashers_);
     hearing heard(*this, info, load, check, stop);
     heard.check_wanted();
     const std::uint64_t copied = copy_part(load, whole, heard);
-    if constexpr (reads_with_arrival<Source> && reads_rests<Source>) {
-      source_.read_rest(i, copied, whole, heard);
-    } else if constexpr (reads_with_arrival<Source>) {
-      source_.read_layer(i, whole, heard);
+    if constexpr (reads_with_arrival<Source>) {
+      if (!load.block->is_mapping())
+        read_from(i, copied, whole, heard);
+      else if constexpr (maps_layers<Source>)
+        source_.page_in_layer(i, whole, heard);
     } else {
       const std::uint64_t unit = std::max<std::uint64_t>(unit_of(info), 1);
       for (std::uint64_t at = copied; at < info.size;) {
@@ -227,6 +232,12 @@ class layer_reader {
     }
     load.bytes_read = info.size - copied;
     if (load.use == part_use::filled) load.part_is_good = load.part->fill(whole);
+  }
+  void read_from(std::size_t i, std::uint64_t there, std::span<std::byte> whole, arrival& heard) const {
+    if constexpr (reads_rests<Source>)
+      source_.read_rest(i, there, whole, heard);
+    else
+      source_.read_layer(i, whole, heard);
   }
   /// Copies what is kept of the layer; how many bytes that was.
   static std::uint64_t copy_part(const layer_load& load, std::span<std::byte> whole, arrival& heard) {
@@ -269,6 +280,12 @@ class layer_reader {
     if (tensor_pages* const pages = load.block->pages()) tensors_.publish(i, *pages, load.block->home());
     load.block->share(pool_, *contents_[i]);
   }
+  /// A mapping of a layer that is to stay, where its source has one.
+  void map(std::size_t i, layer_load& load, layer_memory& memory) const {
+    if constexpr (maps_layers<Source>)
+      if (maps_ && !load.is_stream_slot)
+        if (storage::file_mapping mapping = source_.map_layer(i)) load.block = memory.adopt(i, std::move(mapping));
+  }
   /// Memory of another cache that holds what is in this layer.
   bool find_shared(std::size_t i, layer_load& load) {
     if (load.is_stream_slot || pool_ == nullptr || !contents_[i]) return false;
@@ -291,6 +308,7 @@ class layer_reader {
   Source source_;
   Time time_;
   load_retries retries_;
+  bool maps_ = false;
   layer_verifier verifier_;
   std::shared_ptr<layer_pool> pool_;             // nothing: memory is not shared
   std::vector<std::optional<digest>> contents_;  // by layer, where it is

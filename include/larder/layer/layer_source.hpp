@@ -5,6 +5,7 @@
 #include <larder/format/tensor.hpp>
 #include <larder/layer/arrival.hpp>
 #include <larder/layer/read_path.hpp>
+#include <larder/storage/file_mapping.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -38,6 +39,9 @@ struct layer_info {
 ///   bytes, which are there: `destination` has room for the whole layer. Without it the cache keeps no layer in part.
 /// * optional `alignment_of_layer(index)`: the layer's memory may begin at any multiple of that many bytes; where it is missing it begins
 ///   where `offset_in_page` says, else on a page.
+/// * optional, with the former, `map_layer(index)`: the layer's memory as a mapping of its file (`storage::file_mapping`), empty where
+///   there is none; asked under `read_path::mapped` for a layer that stays. Then `page_in_layer(index, memory, arrival&)` in the place
+///   of `read_layer`.
 /// * optional `digests()`: a `layers::tensor_digests`, by layer and tensor which digest the bytes have, nothing where none is known;
 ///   empty when none is known at all. Asked for once, when a cache is made that verifies (`verify_tensors`); may throw.
 /// * optional `place_of(index, tensor)`: where the tensor's bytes are, in words, for messages: "model.safetensors, offset 4096".
@@ -74,6 +78,13 @@ template <class S>
 concept reads_rest_with_arrival = requires(const S& constant, const std::size_t index, const std::uint64_t from,
                                            const std::span<std::byte> destination, arrival& heard) {
   constant.read_rest(index, from, destination, heard);
+};
+
+template <class S>
+concept maps_layers = reads_with_arrival<S> &&
+    requires(const S& constant, const std::size_t index, const std::span<const std::byte> memory, arrival& heard) {
+  { constant.map_layer(index) } -> std::same_as<storage::file_mapping>;
+  constant.page_in_layer(index, memory, heard);
 };
 
 template <class S>

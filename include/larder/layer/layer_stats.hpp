@@ -21,6 +21,7 @@ struct layer_stats : cache_stats {
   std::uint64_t kept_bytes = 0;         ///< held of a layer that is streamed, so that its loads read only the rest (`plan().partial`)
   std::uint64_t shared_layers = 0;      ///< layers that were not loaded, since another cache, or a lease, had them in memory (`shared_layers`)
   std::uint64_t shared_bytes = 0;       ///< of the cached layers, in the memory of other caches: whole layers, and tensors in pages that others have read
+  std::uint64_t mapped_bytes = 0;       ///< of the cached layers, those that are pages of their files (`read_path::mapped`)
   std::uint64_t damaged = 0;            ///< reads of a layer in which a tensor was not what its digest says
   duration wait_time{0};                ///< spent by `get` in loading or waiting for a load
 

@@ -56,6 +56,8 @@ class layer_table {
     copy.shared_bytes = shared_weight_ + lent_weight_;
     copy.kept_bytes = part_ != nullptr && part_->is_there() ? part_->size() : 0;
     copy.pinned_bytes = in_use > ours ? in_use - ours : 0;
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (entries_[i].block != nullptr && entries_[i].block->is_mapping()) copy.mapped_bytes += catalog()[i].size;
     copy.overhead_bytes = memory_.idle_bytes() + (part_ != nullptr ? part_->idle_bytes() : 0) + entries_.size() * sizeof(entry);
     return copy;
   }
@@ -117,7 +119,8 @@ class layer_table {
     if (!load.to_be_stored || !residency_.stored(i, *this)) return;
     load.block->acquire();
     e.block = load.block;
-    e.unused = (load.kind == load_kind::prefetch || load.kind == load_kind::pass) && !load.demanded.load(std::memory_order_relaxed);
+    e.unused =
+        (load.kind == load_kind::prefetch || load.kind == load_kind::pass) && !load.demanded.load(std::memory_order_relaxed);
     e.loaded = now;
     e.shared = load.shared && load.block->home().get() != &memory_;  // a lease may have kept our own
     if (e.shared) shared_weight_ += catalog()[i].size;
@@ -234,7 +237,9 @@ class layer_table {
 
   void count_load(const layer_load& load) noexcept {
     ++stats_.loads;
-    ++(load.kind == load_kind::demand ? stats_.demand_loads : load.kind == load_kind::warmup ? stats_.warmup_loads : stats_.prefetch_loads);
+    ++(load.kind == load_kind::demand   ? stats_.demand_loads
+       : load.kind == load_kind::warmup ? stats_.warmup_loads
+                                        : stats_.prefetch_loads);
     stats_.bytes_read += load.bytes_read;
     stats_.bytes_verified += load.bytes_verified;
   }

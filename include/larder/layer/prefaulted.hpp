@@ -14,7 +14,8 @@ struct memory_taking {};  ///< when a layer cache takes its memory
 /// leases keep of layers that have left.
 ///
 /// Not named: memory comes with the layers. That is the default since a cache may never be asked for most of them, and since a touched
-/// page is taken from everybody else. An order by use has no plan, so there it does not compile.
+/// page is taken from everybody else. An order by use has no plan, and `shared_layers` finds layers in the memory of others, so beside
+/// them it does not compile; with `read_path::mapped` it is a `larder::error`.
 struct prefaulted {
   using policy_axis = axis::memory_taking;
 };

@@ -19,7 +19,7 @@
 namespace larder::layers {
 
 /// A regular file opened for reading, which must stay as it was when opened: a change of its size or time of change is
-/// an error at the next read, never a crash (nothing is mapped). A file that is replaced by a rename goes on being read
+/// an error at the next read, never a crash (nothing is mapped here). A file that is replaced by a rename goes on being read
 /// as it was. Reads may run in several threads at once.
 class readable_file {
  public:

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <span>
 #include <string>
 #include <utility>
@@ -35,7 +34,7 @@ class readable_files {
 
   /// The file that has the byte at `offset`, which is within one, and where in it: "model.gguf, offset 4096".
   std::string place_of(std::uint64_t offset) const {
-    const auto i = static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), offset) - begins_.begin()) - 1;
+    const std::size_t i = file_of(offset);
     return files_[i].name() + ", offset " + std::to_string(offset - begins_[i]);
   }
 
@@ -49,8 +48,7 @@ class readable_files {
   /// f(file's number, offset in it, room) for each file that the range touches.
   template <class F>
   void for_each_part(std::uint64_t offset, std::span<std::byte> destination, F&& f) const {
-    auto i = static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), offset) - begins_.begin()) - 1;
-    for (; !destination.empty(); ++i) {
+    for (std::size_t i = file_of(offset); !destination.empty(); ++i) {
       const std::uint64_t at = offset - begins_[i];
       const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(destination.size(), files_[i].size() - at));
       if (n != 0) f(i, at, destination.first(n));
@@ -58,10 +56,11 @@ class readable_files {
       offset += n;
     }
   }
-  /// Where in its file a place lies.
-  std::uint64_t offset_in_file(std::uint64_t place) const noexcept {
-    return place - *std::prev(std::upper_bound(begins_.begin(), begins_.end(), place));
+  /// Which file has a place, and where in it that is.
+  std::size_t file_of(std::uint64_t place) const noexcept {
+    return static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), place) - begins_.begin()) - 1;
   }
+  std::uint64_t offset_in_file(std::uint64_t place) const noexcept { return place - begins_[file_of(place)]; }
   const model_file& operator[](std::size_t i) const noexcept { return files_[i]; }
 
   /// Throws `larder::error` (io) when one of them is no longer what it was when opened.

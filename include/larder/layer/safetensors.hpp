@@ -2,7 +2,8 @@
 
 // Layers out of a safetensors file. A layer's memory holds its tensors one after the other in file order, each where an
 // element of its type may begin; in files written as the format's own writers do that needs no gap, and neighbours in
-// the file are read by one call straight to their place. Nothing is mapped: a file that shrinks is an error, not SIGBUS.
+// the file are read by one call straight to their place. Nothing is mapped unless `read_path::mapped` asks for it: a
+// file that shrinks is an error, not SIGBUS.
 
 #include <larder/core/error.hpp>
 #include <larder/format/safetensors_header.hpp>

@@ -20,7 +20,7 @@ struct sharing {};  ///< which other layer caches share memory with one
 ///   of the layer is read. It takes 64 KiB of whole pages, and tensors that lie alike in these; layers of files begin where theirs do.
 ///   Memory that has such pages is not used again for another layer, and each takes two or three of the process's mappings
 ///   (`vm.max_map_count`, 65,530); where there are no more, layers have memory of their own.
-/// Layers that are streamed through slots share nothing, and two caches that load one layer at the same time share its tensors. Each cache
+/// Layers that are streamed through slots, or mapped (`read_path::mapped`), share nothing, and two caches that load one layer at the same time share its tensors. Each cache
 /// counts all of a layer as its own; the memory goes with the last one that holds it. Copies are the same pool. Thread-safe.
 class shared_layers {
  public:

@@ -7,10 +7,12 @@
 #include <larder/layer/layer_grouping.hpp>
 #include <larder/layer/layer_source.hpp>
 #include <larder/layer/model_file.hpp>
+#include <larder/layer/page_in.hpp>
 #include <larder/layer/read_path.hpp>
 #include <larder/layer/readable_file.hpp>
 #include <larder/layer/readable_files.hpp>
 #include <larder/layer/tensor_layout.hpp>
+#include <larder/storage/file_mapping.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -53,8 +55,10 @@ class tensor_files {
     return place && info.size != 0 ? files_.place_of(*place) : "no place, since it has no bytes";
   }
 
-  /// How the files are read from now on, where all are of this machine; before threads share this object.
+  /// How the files are read from now on, where all are of this machine; before threads share this object. `mapped` is `automatic`
+  /// here: who wants it asks `map_layer`.
   void read_by(read_path path) {
+    if (path.value == read_path::mapped) path.value = read_path::automatic;
     reading_ = nullptr;
     pages_.clear();
     bool past_cache = path.value != read_path::buffered && files_.count() <= most_direct;
@@ -101,6 +105,26 @@ class tensor_files {
     reading_->read(pieces, destination, heard);
     files_.check_unchanged();
     heard.arrived(destination.size());
+  }
+
+  /// A layer's memory as the pages of its file, none of which need be there yet; empty where it does not lie in one file of this
+  /// machine as it does in memory, and where the system does not map it. What is between its tensors is what the file has there.
+  storage::file_mapping map_layer(std::size_t index) const noexcept {
+    const std::optional<std::uint64_t> place = layout_.place_of_layer(index);
+    if (reading_ == nullptr || !place) return {};
+    const readable_file& file = *files_[files_.file_of(*place)].local();
+    const std::uint64_t offset = files_.offset_in_file(*place);
+    const std::uint64_t size = layers()[index].size;
+    if (offset % layout_.alignment_of_layer(index) != 0 || size > file.size() - offset) return {};
+    return storage::file_mapping::of_range(file.descriptor(), offset, size);
+  }
+  /// As `read_layer`, for a layer that was mapped: its bytes come into memory.
+  void page_in_layer(std::size_t index, std::span<const std::byte> mapped, arrival& heard) const {
+    const std::uint64_t place = *layout_.place_of_layer(index);
+    const std::size_t i = files_.file_of(place);
+    files_.check_unchanged();
+    page_in({files_[i].local(), &pages_[i], files_.offset_in_file(place), mapped}, heard, populate);
+    files_.check_unchanged();
   }
 
   /// Fills `destination` with the bytes of layer `index` from `offset`; throws `larder::error` (io) when a file that it reads was

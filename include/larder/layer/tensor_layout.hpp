@@ -104,6 +104,16 @@ class tensor_layout {
     return largest == all.end() ? extent{} : *largest;
   }
 
+  /// Where in what is read a layer begins that lies there as it does in memory, with gaps as wide; nothing for others.
+  std::optional<std::uint64_t> place_of_layer(std::size_t index) const noexcept {
+    const std::vector<extent>& all = extents_[index];
+    if (all.empty() || all.back().memory + all.back().size != layers_[index].size) return std::nullopt;
+    const std::uint64_t begin = all.front().file - all.front().memory;
+    for (const extent& piece : all)
+      if (piece.file - piece.memory != begin) return std::nullopt;
+    return begin;
+  }
+
  private:
   /// Joins what touches both in memory and in the file.
   static void add(std::vector<extent>& pieces, const extent& next) {

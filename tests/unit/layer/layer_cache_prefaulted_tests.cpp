@@ -214,6 +214,14 @@ TEST_CASE("passes in several threads while the capacity changes") {
   CHECK(layers.weight() + layers.stats().kept_bytes + layers.stats().overhead_bytes < layers.plan().footprint() + 10'000);
 }
 
+TEST_CASE("memory for every layer and layers that are pages of their files exclude each other") {
+  counted state;
+  const auto make = [&] {
+    larder::layer_cache layers{counted_source(state, equal), prefaulted{}, larder::read_path{larder::read_path::mapped}};
+  };
+  CHECK_THROWS_WITH_AS(make(), doctest::Contains("leave out one of the two"), larder::error);
+}
+
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("a child's memory comes with its layers, and after a new capacity at once") {
   counted state;

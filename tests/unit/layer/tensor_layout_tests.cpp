@@ -83,3 +83,23 @@ TEST_CASE("any piece of a layer is what the whole has there") {
     for (std::size_t size = 1; size <= whole.size() - begin; ++size)
       CHECK(read(layout, file, begin, size) == whole.substr(begin, size));
 }
+
+TEST_CASE("a layer has a place where it lies as it does in memory, gaps and all, and no other one does") {
+  const auto place = [](const std::vector<std::pair<std::uint64_t, std::uint64_t>>& places, std::uint64_t alignment) {
+    const auto tensors = tensors_at(places);
+    std::vector<std::size_t> all;
+    for (std::size_t i = 0; i < places.size(); ++i) all.push_back(i);
+    return layout_of(tensors, {{"l", all}}, alignment).place_of_layer(0);
+  };
+  CHECK(place({{7, 3}, {10, 2}}, 1) == 7U);
+  CHECK(place({{8, 3}, {12, 2}, {16, 4}}, 4) == 8U);
+  CHECK(place({{9, 3}, {13, 2}}, 4) == 9U);
+  CHECK(place({{8, 0}, {8, 3}}, 4) == 8U);
+  CHECK_FALSE(place({{8, 3}, {11, 2}}, 4).has_value());  // closer in the file
+  CHECK_FALSE(place({{8, 3}, {16, 2}}, 4).has_value());  // further
+  CHECK_FALSE(place({{8, 4}, {12, 4}, {20, 4}}, 4).has_value());
+  CHECK_FALSE(place({{12, 4}, {8, 4}}, 4).has_value());
+  CHECK_FALSE(place({{8, 3}, {12, 0}}, 4).has_value());  // which ends in a gap that the file need not have
+  CHECK_FALSE(place({{8, 0}}, 4).has_value());
+  CHECK_FALSE(place({}, 4).has_value());
+}
