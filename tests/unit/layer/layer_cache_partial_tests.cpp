@@ -182,6 +182,14 @@ TEST_CASE("the part moves with an order that is asked for again, and with layers
   CHECK(state.bytes_of(0) == 4 * size - kept);  // no longer kept
 }
 
+TEST_CASE("what is kept counts on both sides when a plan by use is weighed: even use moves nothing") {
+  counted state;
+  larder::layer_cache layers{counted_source(state, {size, size, size}), max_bytes{2 * size + 150'000}};
+  REQUIRE(layers.plan().kept_bytes() == 36 * 4096);  // more than a tenth of all bytes
+  for (std::size_t k = 0; k < 600; ++k) layers.get(k % 3);
+  CHECK_FALSE(layers.plan().by_use);
+}
+
 TEST_CASE("erase and clear drop what is kept, since the source may have changed") {
   for (const bool cleared : {false, true}) {
     CAPTURE(cleared);
