@@ -5,6 +5,7 @@
 #include <larder/layer/arrival.hpp>
 #include <larder/layer/chunked_model.hpp>
 #include <larder/layer/layer_cache.hpp>
+#include <larder/layer/layer_files.hpp>
 #include <larder/layer/read_path.hpp>
 #include <larder/layer/verify_tensors.hpp>
 
@@ -136,13 +137,21 @@ TEST_CASE("a file that was changed fails also a load that reads only the rest of
     REQUIRE_FALSE(layers.contains(partial));
     std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds{2});
     CHECK(support::cause_of([&] { layers.get(partial); }) == larder::error_cause::io);
-    write_file(path, content());
-    const larder::safetensors by_itself{path};
-    std::vector<std::byte> whole(layer_size);
+  }
+}
+
+TEST_CASE("the rest of a layer is not read where another file of the model was changed") {
+  const scratch_directory folder;
+  for (const char* name : {"0.bin", "1.bin"}) write_file(folder / name, std::string(50'000, 'x'));
+  for (const bool told : {false, true}) {
+    larder::layer_files source{folder / ""};
+    if (told) source.read_by(read_path{});
+    std::vector<std::byte> whole(50'000);
     hears_all heard;
-    by_itself.read_rest(1, 4096, whole, heard);
-    std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds{2});
-    CHECK(support::cause_of([&] { by_itself.read_rest(1, 4096, whole, heard); }) == larder::error_cause::io);
+    source.read_rest(1, 4096, whole, heard);
+    std::filesystem::last_write_time(folder / "0.bin",
+                                     std::filesystem::last_write_time(folder / "0.bin") + std::chrono::seconds{2});
+    CHECK(support::cause_of([&] { source.read_rest(1, 4096, whole, heard); }) == larder::error_cause::io);
   }
 }
 
