@@ -363,6 +363,37 @@ TEST_CASE("small tensors, those that overlap and those of layers with a tensor o
   CHECK(shared.tensors() == 0);
 }
 
+TEST_CASE("memory that waits for its next layer does not take one whose tensors are shared") {
+  const larder::shared_layers shared;
+  const auto model = std::make_shared<model_in_memory>(
+      std::vector<model_in_memory::tensors_of_layer>{{{1, 60'000}, {2, 60'000}}, {{3, 100'000}}, {{4, 60'000}, {5, 60'000}}});
+  larder::layer_cache layers{pieces_source{model}, shared};
+  layers.get(0);
+  layers.erase(0);
+  CHECK(is_right(layers.get(1), *model));
+  CHECK(shared.tensors() == 1);
+  CHECK(is_right(layers.get(2), *model));
+  CHECK(layers.buffer_allocations() == 2);
+  CHECK(layers.stats().pinned_bytes == 0);
+}
+
+TEST_CASE("a layer some tensors of which were found is verified when it is read whole later") {
+  const auto base_of = base_model();
+  const auto tuned_of = tuned_model();
+  const larder::shared_layers shared;
+  larder::layer_cache base{pieces_source{base_of}, shared};
+  larder::layer_cache tuned{pieces_source{tuned_of}, larder::max_bytes{layer_count * layer_size}, shared};
+  check_all(base, *base_of);
+  check_all(tuned, *tuned_of);
+  for (auto& content : tuned_of->contents) content[5 * large + 9] ^= std::byte{1};
+  tuned.clear();
+  tuned.set_capacity(larder::max_bytes{3 * layer_size});  // now some are streamed
+  const auto go_through = [&] {
+    for (const larder::layer& layer : tuned.pass()) CHECK(layer.size() == layer_size);
+  };
+  CHECK_THROWS_WITH_AS(go_through(), doctest::Contains("is not what its digest says"), larder::error);
+}
+
 TEST_CASE("layers that are streamed have memory of their own, and the resident ones' tensors are shared") {
   const auto base_of = base_model();
   const auto tuned_of = tuned_model();

@@ -85,6 +85,7 @@ TEST_CASE("a pool knows tensors by content, size and how they lie, and one of ea
   CHECK(pool->find(name, size, 50) == other);
   first = nullptr;
   CHECK(pool->find(name, size, 100) == nullptr);
+  CHECK_FALSE(pool->head_of(name, size));
   CHECK(pool->find(name, size, 50) == other);
   CHECK(pool->size() == 1);
 }
