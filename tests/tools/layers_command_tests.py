@@ -486,6 +486,13 @@ class Verify(Layers):
         self.assertEqual([one["place"] for one in self.asked(1, "verify", self.chunks)["damaged"]],
                          ["manifests/base.json", "manifests/tuned.json"])
 
+    def test_tensors_that_have_some_chunks_in_common_are_each_put_together(self):
+        begin = content(8192, 77)
+        self.write({"l.0.w": ("U8", [12000], begin + content(3808, 1)), "l.1.w": ("U8", [12000], begin + content(3808, 2)),
+                    "l.2.w": ("U8", [16384], begin * 2), "l.3.w": ("U8", [8192], begin)})
+        self.check(larder("split", self.model, self.chunks, "--name", "alike", "--chunk-size", "8KiB"), 0)
+        self.check(larder("verify", self.chunks), 0, "whole: read 22 chunks of 3 models")
+
     def test_manifests_that_cannot_be_read_are_damage_and_the_others_are_still_verified(self):
         manifests = self.chunks / "manifests"
         (manifests / "broken.json").write_text("{")
@@ -574,6 +581,8 @@ class Verify(Layers):
             fcntl.flock(held, fcntl.LOCK_EX)
             self.check(larder("verify", self.chunks), 0, "larder layers split is writing here")
             self.assertTrue(self.asked(0, "verify", self.chunks)["is_written"])
+            fcntl.flock(held, fcntl.LOCK_SH)  # as another verify does
+            self.assertFalse(self.asked(0, "verify", self.chunks)["is_written"])
         finally:
             os.close(held)
 
