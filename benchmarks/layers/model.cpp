@@ -41,7 +41,7 @@ std::uint64_t model::total() const {
 }
 
 model write_model(const std::filesystem::path& path, std::size_t layers, std::uint64_t layer_size) {
-  demo::make_model(path, layers, layers * layer_size, [](std::size_t) {});
+  demo::make_model(path, layers, layers * layer_size, false, [](std::size_t) {});
   model made{path, {}, {}};
   const larder::safetensors source(path);
   const mapped_file file(path);
