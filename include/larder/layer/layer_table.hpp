@@ -124,7 +124,7 @@ class layer_table {
     e.loaded = now;
     e.shared = load.shared && load.block->home().get() != &memory_;  // a lease may have kept our own
     if (e.shared) shared_weight_ += catalog()[i].size;
-    if (!load.shared && load.block->pages() != nullptr) e.lent = load.block->pages()->bytes_of_others(load.block->home());
+    if (!e.shared && load.block->pages() != nullptr) e.lent = load.block->pages()->bytes_of_others(load.block->home());
     lent_weight_ += e.lent;
     weight_ += catalog()[i].size;
     ++cached_;
