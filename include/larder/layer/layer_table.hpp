@@ -18,6 +18,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -181,12 +182,12 @@ class layer_table {
   std::vector<std::uint64_t> missing_blocks() const { return residency_.missing_blocks(*this); }
   /// What is kept of a streamed layer; nothing where the plan has no such part.
   const std::shared_ptr<kept_part>& part() const noexcept { return part_; }
-  /// In a child after `fork`: the parent's loads go on in the parent only.
+  /// In a child after `fork`: the parent's loads go on in the parent only. Whoever loads there is not here to let go of the block.
   void orphan_loads() noexcept {
     for (std::size_t i = 0; i < entries_.size(); ++i)
-      if (entries_[i].loading != nullptr) {
-        give_up_place(i, *entries_[i].loading);
-        entries_[i].loading = nullptr;
+      if (const std::shared_ptr<layer_load> load = std::exchange(entries_[i].loading, nullptr)) {
+        give_up_place(i, *load);
+        if (load->block != nullptr && load->loader != std::this_thread::get_id()) std::exchange(load->block, nullptr)->release();
       }
     loading_bytes_ = 0;
     if (part_ == nullptr || part_->orphan_loads()) return;
