@@ -75,7 +75,8 @@ class layer_block final : public core::byte_owner {
 
   /// What is read past the page cache lies in its page as it does in its file.
   static constexpr std::size_t slack_of(std::uint64_t capacity) noexcept {
-    return capacity < (std::uint64_t{1} << 20U) ? 0 : aligned_pages::alignment;
+    const bool has_none = capacity < (std::uint64_t{1} << 20U) || capacity > std::numeric_limits<std::uint64_t>::max() / 2;
+    return has_none ? 0 : aligned_pages::alignment;
   }
 
   storage::file_mapping mapping_;  // in the place of memory
