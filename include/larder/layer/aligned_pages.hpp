@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
@@ -14,9 +15,12 @@ class aligned_pages {
   static constexpr std::size_t alignment = 4096;
 
   aligned_pages() noexcept = default;
-  explicit aligned_pages(std::uint64_t size)
-      : memory_(static_cast<std::byte*>(::operator new (static_cast<std::size_t>(size), std::align_val_t{alignment}))),
-        size_(static_cast<std::size_t>(size)) {}
+  /// Throws `std::bad_alloc`.
+  explicit aligned_pages(std::uint64_t size) {
+    if (size > std::numeric_limits<std::size_t>::max() / 2) throw std::bad_alloc();  // which rounding up would make a small one
+    size_ = static_cast<std::size_t>(size);
+    memory_.reset(static_cast<std::byte*>(::operator new (size_, std::align_val_t{alignment})));
+  }
 
   std::byte* data() const noexcept { return memory_.get(); }
   std::span<std::byte> whole() const noexcept { return {memory_.get(), size_}; }

@@ -75,7 +75,8 @@ class layer_block final : public core::byte_owner {
 
   /// What is read past the page cache lies in its page as it does in its file.
   static constexpr std::size_t slack_of(std::uint64_t capacity) noexcept {
-    return capacity < (std::uint64_t{1} << 20U) ? 0 : aligned_pages::alignment;
+    const bool has_none = capacity < (std::uint64_t{1} << 20U) || capacity > std::numeric_limits<std::uint64_t>::max() / 2;
+    return has_none ? 0 : aligned_pages::alignment;
   }
 
   storage::file_mapping mapping_;  // in the place of memory
@@ -185,17 +186,25 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
   }
   /// A spare block whose pages are there; none beyond the footprint. Throws `std::bad_alloc`.
   void add_spare(std::uint64_t capacity) {
-    auto block = std::make_unique<layer_block>(capacity);
-    allocations_.fetch_add(1, std::memory_order_relaxed);
-    populate_pages(block->memory());
-    block->home_ = shared_from_this();
     {
       const std::lock_guard lock(mutex_);
+      if (!within_footprint(capacity)) return;
       spare_.reserve(spare_.size() + in_use_count_ + 1);
       in_use_capacity_ += capacity;
       ++in_use_count_;
     }
-    block.release()->release();  // comes back as any other
+    try {
+      auto block = std::make_unique<layer_block>(capacity);
+      populate_pages(block->memory());
+      allocations_.fetch_add(1, std::memory_order_relaxed);
+      block->home_ = shared_from_this();
+      block.release()->release();  // comes back as any other
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      in_use_capacity_ -= capacity;
+      --in_use_count_;
+      throw;
+    }
   }
 
   /// Bytes of layers in blocks that somebody holds.

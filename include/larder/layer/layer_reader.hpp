@@ -132,10 +132,11 @@ class layer_reader {
         load.bytes_read = 0;
         if (load.block != nullptr && load.block->pages() != nullptr)
           std::exchange(load.block, nullptr)->release();  // what was to be found for it may be another now
-        if (load.block == nullptr && find_shared(i, load)) break;
-        if (load.block == nullptr) map(i, load, memory);
-        if (load.block == nullptr) load.block = take(i, load, memory);
-        read(i, memory.catalog()[i], load, stop);
+        if (load.block != nullptr || !find_shared(i, load)) {
+          if (load.block == nullptr) map(i, load, memory);
+          if (load.block == nullptr) load.block = take(i, load, memory);
+          read(i, memory.catalog()[i], load, stop);
+        }
         load.failure = nullptr;
       } catch (...) {
         load.failure = std::current_exception();

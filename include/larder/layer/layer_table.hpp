@@ -18,6 +18,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -124,7 +125,7 @@ class layer_table {
     e.loaded = now;
     e.shared = load.shared && load.block->home().get() != &memory_;  // a lease may have kept our own
     if (e.shared) shared_weight_ += catalog()[i].size;
-    if (!load.shared && load.block->pages() != nullptr) e.lent = load.block->pages()->bytes_of_others(load.block->home());
+    if (!e.shared && load.block->pages() != nullptr) e.lent = load.block->pages()->bytes_of_others(load.block->home());
     lent_weight_ += e.lent;
     weight_ += catalog()[i].size;
     ++cached_;
@@ -181,12 +182,12 @@ class layer_table {
   std::vector<std::uint64_t> missing_blocks() const { return residency_.missing_blocks(*this); }
   /// What is kept of a streamed layer; nothing where the plan has no such part.
   const std::shared_ptr<kept_part>& part() const noexcept { return part_; }
-  /// In a child after `fork`: the parent's loads go on in the parent only.
+  /// In a child after `fork`: the parent's loads go on in the parent only. Whoever loads there is not here to let go of the block.
   void orphan_loads() noexcept {
     for (std::size_t i = 0; i < entries_.size(); ++i)
-      if (entries_[i].loading != nullptr) {
-        give_up_place(i, *entries_[i].loading);
-        entries_[i].loading = nullptr;
+      if (const std::shared_ptr<layer_load> load = std::exchange(entries_[i].loading, nullptr)) {
+        give_up_place(i, *load);
+        if (load->block != nullptr && load->loader != std::this_thread::get_id()) std::exchange(load->block, nullptr)->release();
       }
     loading_bytes_ = 0;
     if (part_ == nullptr || part_->orphan_loads()) return;

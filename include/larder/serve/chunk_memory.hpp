@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace larder::serve {
 
@@ -56,10 +57,13 @@ class chunk_memory {
 
  private:
   static constexpr std::size_t alignment = 64;
-  static constexpr std::size_t page = 4096;  // rounding to less than the system's own is rounded up by it
   static constexpr std::size_t huge = std::size_t{2} << 20U;
   static constexpr std::size_t mapped_from = std::size_t{256} << 10U;
-  static std::size_t in_pages(std::size_t size) noexcept { return (size + page - 1) / page * page; }
+  /// In the system's pages, of 64 KiB on some: what is unmapped begins on one.
+  static std::size_t in_pages(std::size_t size) noexcept {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    return (size + page - 1) / page * page;
+  }
 
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;

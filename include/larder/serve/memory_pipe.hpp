@@ -2,12 +2,14 @@
 
 #include <larder/storage/posix_file.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -22,14 +24,17 @@ class memory_pipe {
   /// Worth its two descriptors from so many bytes on.
   static constexpr std::uint64_t least = std::uint64_t{1} << 20U;
 
-  /// False where the system has none to give.
+  /// False where the system has none to give, or only a small one, or few descriptors are left for clients and files.
   bool open() noexcept {
     std::array<int, 2> ends{-1, -1};
     if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return false;
     out_ = storage::file_descriptor(ends[0]);
     in_ = storage::file_descriptor(ends[1]);
-    ::fcntl(in_.get(), F_SETPIPE_SZ, wanted);  // a user may have few pages for pipes: then it stays as it is
-    return true;
+    ::fcntl(in_.get(), F_SETPIPE_SZ, wanted);
+    // A user who has many pipes is given small ones, of two pages: sending from them takes longer than copying.
+    if (::fcntl(in_.get(), F_GETPIPE_SZ) >= least_room && is_among_the_lower_half(std::max(ends[0], ends[1]))) return true;
+    close();
+    return false;
   }
   void close() noexcept {
     out_.reset();
@@ -58,6 +63,13 @@ class memory_pipe {
 
  private:
   static constexpr int wanted = 1 << 20;
+  static constexpr int least_room = 1 << 16;
+
+  /// The system gives the lowest descriptor that is free, so its number says how many are in use.
+  static bool is_among_the_lower_half(int descriptor) noexcept {
+    rlimit most{};
+    return ::getrlimit(RLIMIT_NOFILE, &most) != 0 || static_cast<rlim_t>(descriptor) < most.rlim_cur / 2;
+  }
 
   storage::file_descriptor out_;
   storage::file_descriptor in_;

@@ -1,3 +1,4 @@
+#include "hand_source.hpp"
 #include "written_model.hpp"
 
 #include <larder/core/axis.hpp>
@@ -6,6 +7,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <thread>
@@ -95,6 +97,30 @@ TEST_CASE("a child drops leases of slots, before or after it asks the cache, wha
   busy.join();
 }
 #endif
+
+TEST_CASE("what a thread of the parent was loading at a fork counts for nothing in the child") {
+  hand h;
+  larder::layer_cache layers{source_of(h, 8, 3000), larder::max_bytes{4 * 3000}};
+  for (auto layer : layers.passes(2)) CHECK(is_whole(layer));
+  std::size_t streamed = 0;
+  while (layers.contains(streamed)) ++streamed;
+  const int loads = h.loads_of(streamed);
+  h.hold();
+  const larder::task warm = layers.warmup({streamed});
+  REQUIRE(h.begun(streamed, loads + 1));
+  support::in_child([&] {
+    h.let_all();
+    bool good = layers.stats().pinned_bytes == 0;
+    for (auto layer : layers.passes(2)) good = good && is_whole(layer);
+    const std::uint64_t allocations = layers.buffer_allocations();
+    for (auto layer : layers.passes(2)) good = good && is_whole(layer);
+    return good && layers.buffer_allocations() == allocations && layers.stats().pinned_bytes == 0;
+  });
+  h.let_all();
+  warm.wait();
+  CHECK(is_whole(layers.get(streamed)));
+  CHECK(layers.stats().pinned_bytes == 0);
+}
 
 TEST_CASE("a fork while the loader holds the lock leaves the child an empty cache that works") {
   const scratch_directory directory;

@@ -90,6 +90,7 @@ TEST_CASE("no block beyond the footprint stays: leases may hold what a plan coun
   layer_block* leased = memory->take(0, small, false);
   take_plan_memory(*memory, {small, small, small}, nullptr, plenty);
   CHECK(memory->idle_bytes() == 2 * small);
+  CHECK(memory->allocations() == 3);  // not even for a moment
   leased->release();
   CHECK(memory->idle_bytes() == 3 * small);
 }

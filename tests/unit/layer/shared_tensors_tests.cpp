@@ -236,6 +236,43 @@ TEST_CASE("a layer that is read again after a failure is right, whatever was the
   CHECK(base.stats().pinned_bytes == 0);
 }
 
+TEST_CASE("a load that failed and then finds its layer whole in another cache has not failed") {
+  const auto base_of = base_model(1);
+  const auto tuned_of = tuned_model(1);
+  const larder::shared_layers shared;
+  larder::layer_cache base{pieces_source{base_of}, shared};
+  larder::layer_cache other{pieces_source{tuned_model(1)}, shared};
+  larder::layer_cache tuned{pieces_source{tuned_of}, larder::load_retries{2, std::chrono::milliseconds{0}}, shared};
+  SUBCASE("of which nothing was there") {}
+  SUBCASE("of which the rest was read") { base.get(0); }
+  tuned_of->before_read = [&](std::size_t, std::uint64_t, std::size_t) {
+    other.get(0);
+    throw std::runtime_error("out of reach");
+  };
+  CHECK(is_right(tuned.get(0), *tuned_of));
+  CHECK(tuned.size() == 1);
+  CHECK(tuned.stats().load_failures == 0);
+  CHECK(tuned.stats().shared_layers == 1);
+  CHECK(tuned.stats().shared_bytes == layer_size);
+  CHECK(tuned.stats().pinned_bytes == 0);
+}
+
+TEST_CASE("tensors of others stay theirs in a layer that a lease of the same cache kept") {
+  const auto tuned_of = tuned_model(1);
+  const larder::shared_layers shared;
+  larder::layer_cache base{pieces_source{base_model(1)}, shared};
+  larder::layer_cache tuned{pieces_source{tuned_of}, shared};
+  base.get(0);
+  const larder::layer lease = tuned.get(0);
+  const std::uint64_t of_others = (tensors_of_layer - 1) * large;
+  CHECK(tuned.stats().shared_bytes == of_others);
+  tuned.erase(0);
+  CHECK(tuned.get(0).data().data() == lease.data().data());
+  CHECK(tuned.stats().shared_bytes == of_others);
+  tuned.erase(0);
+  CHECK(tuned.stats().shared_bytes == 0);
+}
+
 TEST_CASE("a source of whole layers reads them whole, and its tensors are shared all the same") {
   const auto base_of = base_model();
   const auto tuned_of = tuned_model();

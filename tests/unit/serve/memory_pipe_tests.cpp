@@ -198,6 +198,30 @@ TEST_CASE("without descriptors for a pipe an answer goes out all the same") {
   });
 }
 
+TEST_CASE("pipes leave descriptors for clients and files") {
+  support::in_child([] {
+    const rlimit few{64, 64};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    std::vector<serve::memory_pipe> pipes(64);
+    std::size_t open = 0;
+    for (serve::memory_pipe& pipe : pipes) open += pipe.open() ? 1 : 0;
+    std::size_t others = 0;
+    while (::dup(2) >= 0) ++others;
+    return open > 0 && others >= 30;
+  });
+}
+
+TEST_CASE("a pipe that takes little at a time is none") {
+  support::in_child([] {
+    if (::geteuid() == 0 && ::setuid(65534) != 0) return false;  // whom the system gives less to when he has many
+    const auto chunk = in_memory(numbers(1'000'000));
+    std::vector<serve::memory_pipe> pipes(400);
+    for (serve::memory_pipe& pipe : pipes)
+      if (pipe.open() && (!pipe.take(chunk->content()) || pipe.held() < 60'000)) return false;
+    return true;
+  });
+}
+
 TEST_CASE("a client that is gone ends an answer by a pipe") {
   const support::broken_pipes_blocked guard;
   connected pair;
