@@ -97,7 +97,10 @@ WAYS = {"memmap": (memmap, ["numpy"]), "safetensors": (safetensors, ["numpy", "s
 def main():
     way, what, *more = sys.argv[1:]
     if way == "has":
-        importlib.import_module(what)
+        try:
+            importlib.import_module(what)
+        except ImportError:
+            sys.exit(1)  # who asks says so
         return
     if way == "torch_save":
         torch_save(what, *more)
