@@ -33,9 +33,9 @@ class layer_memory;
 /// One layer's memory, page-aligned, counted.
 class layer_block final : public core::byte_owner {
  public:
-  explicit layer_block(std::uint64_t capacity)
+  explicit layer_block(std::uint64_t capacity, page_kind kind = page_kind::usual)
       : core::byte_owner(residence::heap),
-        memory_(std::max<std::uint64_t>(capacity, 1) + slack_of(capacity)),
+        memory_(std::max<std::uint64_t>(capacity, 1) + slack_of(capacity), kind),
         capacity_(capacity) {}
   /// In memory of which others may have parts; it is not used again.
   layer_block(std::uint64_t capacity, std::unique_ptr<tensor_pages> pages) noexcept
@@ -135,7 +135,8 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
       block->acquire();
     } else {
       try {
-        block = pages != nullptr ? new layer_block(capacity, std::move(pages)) : new layer_block(capacity);
+        block = pages != nullptr ? new layer_block(capacity, std::move(pages))
+                                 : new layer_block(capacity, is_stream_slot ? page_kind::huge : page_kind::usual);
       } catch (...) {
         const std::lock_guard lock(mutex_);
         in_use_capacity_ -= capacity;
@@ -194,7 +195,7 @@ class layer_memory : public std::enable_shared_from_this<layer_memory> {
       ++in_use_count_;
     }
     try {
-      auto block = std::make_unique<layer_block>(capacity);
+      auto block = std::make_unique<layer_block>(capacity, page_kind::huge);  // it may become a slot
       populate_pages(block->memory());
       allocations_.fetch_add(1, std::memory_order_relaxed);
       block->home_ = shared_from_this();

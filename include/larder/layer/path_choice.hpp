@@ -12,8 +12,8 @@
 namespace larder::layers {
 
 /// Which way a layer is read that the page cache does not hold. Under `automatic` the first loads go one way and the other in
-/// turn, until each has been measured; then the faster one stays, where `direct` may be a fifth slower, for it takes a fraction of
-/// the processor's time and leaves the page cache to others. Thread-safe; works in a child after `fork`.
+/// turn, until each has been measured; then the faster one stays, where `direct` may take half as long again: it takes a fraction of
+/// the processor's time, leaves the page cache to others, and is measured at its slowest, in memory that is new. Thread-safe; works in a child after `fork`.
 class path_choice {
  public:
   /// Bytes of each way that tell a disk's rate.
@@ -48,7 +48,7 @@ class path_choice {
     if (direct_.bytes < enough_ || buffered_.bytes < enough_) return;
     const double direct_rate = static_cast<double>(direct_.bytes) / direct_.seconds;
     const double buffered_rate = static_cast<double>(buffered_.bytes) / buffered_.seconds;
-    chosen_ = direct_rate * 1.2 >= buffered_rate ? read_path::direct : read_path::buffered;
+    chosen_ = direct_rate * 1.5 >= buffered_rate ? read_path::direct : read_path::buffered;
   }
   /// `automatic` while it is not known.
   read_path::kind chosen() const noexcept {
