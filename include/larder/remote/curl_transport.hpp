@@ -167,6 +167,7 @@ class curl_transport {
   [[noreturn]] static void fail_transfer(const http_request& request, CURLcode code, bool answered) {
     error_cause cause = error_cause::network;
     std::string advice;
+    bool lasts = false;
     switch (code) {
       case CURLE_OPERATION_TIMEDOUT:
         cause = error_cause::timeout;
@@ -176,6 +177,7 @@ class curl_transport {
         break;
       case CURLE_PEER_FAILED_VERIFICATION:
         advice = "; the server's certificate is not trusted, name its authority in ca_file";
+        lasts = true;
         break;
       case CURLE_SSL_CACERT_BADFILE:
         cause = error_cause::invalid_argument;
@@ -192,7 +194,9 @@ class curl_transport {
       default:
         break;
     }
-    core::fail(cause, subject(request) + (answered ? " broke off: " : " failed: ") + curl_easy_strerror(code) + advice);
+    const std::string message = subject(request) + (answered ? " broke off: " : " failed: ") + curl_easy_strerror(code) + advice;
+    if (lasts) throw send_error(cause, message, 1, true);
+    core::fail(cause, message);
   }
 
   curl_library library_;  // first: the handles need it

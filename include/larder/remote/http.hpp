@@ -163,12 +163,16 @@ inline std::string message_of(const error& e) {
 /// A request that failed, with what transports further out need to know of it.
 class send_error : public error {
  public:
-  send_error(error_cause cause, const std::string& message, unsigned tries) : error(cause, message), tries_(tries) {}
+  send_error(error_cause cause, const std::string& message, unsigned tries, bool lasts = false)
+      : error(cause, message), tries_(tries), lasts_(lasts) {}
   /// How often it was sent. 0: it never left this process, which says nothing about the server.
   unsigned tries() const noexcept { return tries_; }
+  /// Another try would meet the same: a certificate that nobody trusts does not become trusted by asking again.
+  bool lasts() const noexcept { return lasts_; }
 
  private:
   unsigned tries_;
+  bool lasts_;
 };
 
 /// What a service calls a failure, and by what its log knows the request: `code, request id`. Either may be empty.

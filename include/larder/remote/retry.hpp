@@ -1,6 +1,7 @@
 #pragma once
 
-// Sends again what failed for a passing reason: no connection, a broken one, silence, and the statuses 408, 429, 500, 502, 503, 504.
+// Sends again what failed for a passing reason: no connection, a broken one, silence, and the statuses 408, 429, 500, 502, 503, 504. A certificate
+// that nobody trusts is none.
 // Pauses are exponential with full jitter (M. Brooker, "Exponential Backoff and Jitter", AWS 2015): clients that failed together do not come back
 // together. A server that says when (Retry-After, in seconds or as a date) is not asked sooner, up to the longest pause. Retries are at most a share
 // of the requests, so that an overloaded server is not given four times its load.
@@ -101,7 +102,7 @@ class retry {
         answer->tries += tries - 1;
         if (!is_transient(request, answer->status)) return std::move(*answer);
       } catch (const send_error& e) {
-        if (e.tries() == 0 || !passes(e.cause())) throw;
+        if (e.tries() == 0 || e.lasts() || !passes(e.cause())) throw;
         failure = e;
       } catch (const error& e) {
         const bool changed_meanwhile = target && target->resuming() && e.cause() == error_cause::server;

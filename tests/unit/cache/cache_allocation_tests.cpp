@@ -5,27 +5,17 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <new>
 #include <string>
 #include <string_view>
+
+#include "support/replaced_new.hpp"
 
 using namespace larder::literals;
 
 namespace {
 
 std::atomic<std::uint64_t> allocations{0};
-
-void* allocate(std::size_t size, std::size_t alignment) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory = nullptr;
-  if (alignment <= alignof(std::max_align_t))
-    memory = std::malloc(size == 0 ? 1 : size);
-  else if (::posix_memalign(&memory, alignment, size) != 0)
-    memory = nullptr;
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
 
 /// How many allocations f does.
 template <class F>
@@ -37,19 +27,7 @@ std::uint64_t allocations_of(F&& f) {
 
 }  // namespace
 
-// Not inlined: g++ would take the free of an inlined delete for a mismatch with the new it inlined elsewhere.
-[[gnu::noinline]] void* operator new(std::size_t size) { return allocate(size, 1); }
-[[gnu::noinline]] void* operator new[](std::size_t size) { return allocate(size, 1); }
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) { return allocate(size, static_cast<std::size_t>(alignment)); }
-[[gnu::noinline]] void* operator new[](std::size_t size, std::align_val_t alignment) { return allocate(size, static_cast<std::size_t>(alignment)); }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void larder::tests::before_allocation(std::size_t) { allocations.fetch_add(1, std::memory_order_relaxed); }
 
 TEST_CASE("the counter counts") {
   CHECK(allocations_of([] { const std::string text(1000, 'x'); }) == 1);

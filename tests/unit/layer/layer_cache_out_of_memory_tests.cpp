@@ -12,7 +12,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <new>
@@ -23,6 +22,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/replaced_new.hpp"
 #include "support/sanitizers.hpp"
 
 using namespace larder_tests;
@@ -32,44 +32,11 @@ namespace {
 thread_local std::uint64_t until_it_fails = 0;  // of this thread's allocations; 0: none does
 thread_local std::size_t least_alignment = 1;   // of those that count
 
-void* allocate(std::size_t size, std::size_t alignment) {
-  if (alignment >= least_alignment && until_it_fails != 0 && --until_it_fails == 0) throw std::bad_alloc();
-  void* memory = nullptr;
-  if (alignment <= alignof(std::max_align_t))
-    memory = std::malloc(size == 0 ? 1 : size);
-  else if (::posix_memalign(&memory, alignment, size) != 0)
-    memory = nullptr;
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
 }  // namespace
 
-// Not inlined: g++ would take the free of an inlined delete for a mismatch with the new it inlined elsewhere.
-[[gnu::noinline]] void* operator new(std::size_t size) { return allocate(size, 1); }
-[[gnu::noinline]] void* operator new[](std::size_t size) { return allocate(size, 1); }
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  return allocate(size, static_cast<std::size_t>(alignment));
+void larder::tests::before_allocation(std::size_t alignment) {
+  if (alignment >= least_alignment && until_it_fails != 0 && --until_it_fails == 0) throw std::bad_alloc();
 }
-[[gnu::noinline]] void* operator new[](std::size_t size, std::align_val_t alignment) {
-  return allocate(size, static_cast<std::size_t>(alignment));
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  try {
-    return allocate(size, 1);
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
-}
-[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace {
 

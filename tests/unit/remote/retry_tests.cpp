@@ -277,6 +277,16 @@ TEST_CASE("what never left the process is not sent again") {
   CHECK(script.count() == 1);
 }
 
+TEST_CASE("what another try would meet again is not sent again") {
+  transport_script script;
+  script.answer([](const auto&, std::size_t) -> remote::http_response {
+    throw remote::send_error(error_cause::network, "a certificate that nobody trusts", 1, true);
+  });
+  retrying r(manual_timing{}, generous, script);
+  CHECK_THROWS_AS(r.send(request_for()), remote::send_error);
+  CHECK(script.count() == 1);
+}
+
 TEST_CASE("retries are a share of the requests of late, and a few at any time") {
   transport_script script;
   bool ill = false;

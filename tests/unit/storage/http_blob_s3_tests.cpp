@@ -503,6 +503,7 @@ TEST_CASE("over TLS bodies may go without a hash, to a server whose certificate 
     }
     store untrusting(larder::http_blob{at(*server)}, sink);
     CHECK(refusal_of([&] { get(untrusting, "o"); }).cause == error_cause::network);
+    CHECK(untrusting.report().retries == 0);  // it would be no more trusted the next time
   }
 }
 
