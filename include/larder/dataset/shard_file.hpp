@@ -1,0 +1,164 @@
+#pragma once
+
+// A file of a data set, on this machine or in a remote store: what readers of records are written over.
+
+#include <larder/core/bytes.hpp>
+#include <larder/core/concepts.hpp>
+#include <larder/core/digest.hpp>
+#include <larder/core/error.hpp>
+#include <larder/core/part_reading_store.hpp>
+#include <larder/dataset/dataset_source.hpp>
+#include <larder/storage/posix_file.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+
+namespace larder {
+namespace datasets {
+
+/// What `shard_file` asks of a place where files lie.
+class any_shard_file {
+ public:
+  virtual ~any_shard_file() = default;
+  virtual const std::string& name() const noexcept = 0;
+  virtual std::uint64_t size() const noexcept = 0;
+  virtual digest identity() const noexcept = 0;
+  virtual void read(std::uint64_t offset, std::span<std::byte> room) const = 0;
+  virtual bool is_remote() const noexcept = 0;
+};
+
+/// A file of this machine, as it was when this was made. No descriptor stays open: data sets have thousands of files.
+class local_shard_file final : public any_shard_file {
+ public:
+  explicit local_shard_file(const std::filesystem::path& path) : name_(path.string()), was_(identify_file(open())) {
+    if (!was_.regular) core::fail(error_cause::invalid_argument, "\"" + name_ + "\" is not a file");
+  }
+
+  const std::string& name() const noexcept override { return name_; }
+  std::uint64_t size() const noexcept override { return was_.size; }
+  digest identity() const noexcept override {
+    // Without the folder: a data set that is moved is the same one.
+    return fingerprint_builder()
+        .add(std::filesystem::path(name_).filename().string())
+        .add(was_.size)
+        .add(static_cast<std::uint64_t>(was_.modified))
+        .add(static_cast<std::uint64_t>(was_.inode))
+        .finish();
+  }
+  void read(std::uint64_t offset, std::span<std::byte> room) const override {
+    const storage::file_descriptor file = open();
+    const storage::file_identity is = identify_file(file);
+    const bool same = is.same_file(was_) && is.size == was_.size && is.modified == was_.modified;
+    if (!same || storage::read_at(file, room.data(), room.size(), offset, name_) != room.size())
+      core::fail(error_cause::io, "\"" + name_ + "\" is not what it was when the data set was opened; open it again");
+  }
+  bool is_remote() const noexcept override { return false; }
+
+ private:
+  storage::file_descriptor open() const {
+    storage::file_descriptor file(storage::uninterrupted([&] { return ::open(name_.c_str(), O_RDONLY | O_CLOEXEC); }));
+    if (!file) storage::fail_file("open", name_, errno);
+    return file;
+  }
+  storage::file_identity identify_file(const storage::file_descriptor& file) const { return storage::identify(file, name_); }
+
+  std::string name_;
+  storage::file_identity was_;
+};
+
+/// The connection to a storage, which all files of it share.
+template <class Storage>
+class shard_storage {
+ public:
+  explicit shard_storage(const Storage& storage) : store(storage, sink_) {}
+
+ private:
+  struct unheard final : error_sink {  // what goes wrong is thrown
+    void report(error_cause, const std::string&) noexcept override {}
+  };
+  unheard sink_;
+
+ public:
+  typename Storage::store store;
+};
+
+template <class Storage>
+class remote_shard_file final : public any_shard_file {
+ public:
+  remote_shard_file(std::shared_ptr<shard_storage<Storage>> shared, std::string name) : shared_(std::move(shared)), name_(std::move(name)) {
+    std::optional<blob_info> found = shared_->store.find(name_);
+    if (!found) core::fail(error_cause::io, "the storage has no object " + name_ + "; look at its name and at the storage's settings");
+    object_ = std::move(*found);
+  }
+
+  const std::string& name() const noexcept override { return name_; }
+  std::uint64_t size() const noexcept override { return object_.size; }
+  digest identity() const noexcept override { return fingerprint_builder().add(name_).add(object_.size).add(object_.etag).finish(); }
+  void read(std::uint64_t offset, std::span<std::byte> room) const override { shared_->store.read(name_, object_, offset, room); }
+  bool is_remote() const noexcept override { return true; }
+
+ private:
+  std::shared_ptr<shard_storage<Storage>> shared_;
+  std::string name_;
+  blob_info object_;
+};
+
+}  // namespace datasets
+
+/// A file of a data set: a path of this machine, or an object of a remote storage (`remote_shards`). It is the file that was there when
+/// this was made: a later `read` of another one throws. Copies share. Reads run in any number of threads.
+class shard_file {
+ public:
+  /// Throws `larder::error` (io) when there is no such file, (invalid_argument) when it is none.
+  template <class Path>
+    requires(!std::same_as<std::remove_cvref_t<Path>, shard_file> && std::convertible_to<Path, std::filesystem::path>)
+  shard_file(Path&& path) : file_(std::make_shared<datasets::local_shard_file>(std::filesystem::path(std::forward<Path>(path)))) {}
+  explicit shard_file(std::shared_ptr<const datasets::any_shard_file> file) noexcept : file_(std::move(file)) {}
+
+  const std::string& name() const noexcept { return file_->name(); }
+  std::uint64_t size() const noexcept { return file_->size(); }
+  /// Says which content it has: name, size and version (of a local file: time of change and inode; not its folder).
+  digest identity() const noexcept { return file_->identity(); }
+  bool is_remote() const noexcept { return file_->is_remote(); }
+  /// Fills the room from `offset`, or throws `larder::error`.
+  void read(std::uint64_t offset, std::span<std::byte> room) const {
+    if (!room.empty()) file_->read(offset, room);
+  }
+  /// `n` bytes from `offset`, fewer where the file ends.
+  bytes read(std::uint64_t offset, std::uint64_t n) const {
+    mutable_bytes room(static_cast<std::size_t>(offset >= size() ? 0 : std::min(n, size() - offset)));
+    read(offset, room.span());
+    return std::move(room).freeze();
+  }
+
+ private:
+  std::shared_ptr<const datasets::any_shard_file> file_;
+};
+
+/// Objects of a remote storage as files of a data set, one connection for all. Throws `larder::error` when one of them is not there.
+template <class Storage>
+std::vector<shard_file> remote_shards(const Storage& storage, const std::vector<std::string>& names) {
+  static_assert(core::is_remote_storage<Storage>, "larder: remote_shards needs a remote storage, such as http_blob{azure{...}}");
+  static_assert(part_reading_store<typename Storage::store>,
+                "larder: this storage cannot read objects that others wrote in parts; its store needs find and read "
+                "(larder::part_reading_store)");
+  const auto shared = std::make_shared<datasets::shard_storage<Storage>>(storage);
+  std::vector<shard_file> files;
+  files.reserve(names.size());
+  for (const std::string& name : names) files.push_back(shard_file(std::make_shared<datasets::remote_shard_file<Storage>>(shared, name)));
+  return files;
+}
+
+}  // namespace larder
