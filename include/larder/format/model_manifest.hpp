@@ -14,6 +14,7 @@
 #include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
 #include <larder/format/json_object.hpp>
+#include <larder/format/json_text.hpp>
 #include <larder/format/tensor.hpp>
 #include <larder/format/tensor_name.hpp>
 
@@ -297,25 +298,6 @@ class reader {
   std::size_t chunks_ = 0;
 };
 
-/// A string as JSON has it.
-inline void append_json_text(std::string& out, std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += "\\u00";
-      out += digits[static_cast<unsigned char>(c) >> 4U];
-      out += digits[static_cast<unsigned char>(c) & 15U];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
 inline void append_tensor(std::string& out, const manifest_tensor& tensor, bool is_split) {
   out += "{\"name\": ";
   append_json_text(out, tensor.info.name);
@@ -348,12 +330,12 @@ inline model_manifest parse_model_manifest(std::span<const std::byte> json, std:
 inline std::string model_manifest_text(const model_manifest& manifest) {
   std::string out =
       "{\"format\": \"" + std::string(manifest_format) + "\", \"version\": " + std::to_string(manifest_version) + ", \"model\": ";
-  manifest_rules::append_json_text(out, manifest.model);
+  append_json_text(out, manifest.model);
   out += ", \"layers\": [";
   for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
     const manifest_layer& layer = manifest.layers[i];
     out += i == 0 ? "\n {\"name\": " : ",\n {\"name\": ";
-    manifest_rules::append_json_text(out, layer.name);
+    append_json_text(out, layer.name);
     out += ", \"bytes\": " + std::to_string(layer.size) + ", \"tensors\": [";
     for (std::size_t k = 0; k < layer.tensors.size(); ++k) {
       out += k == 0 ? "\n  " : ",\n  ";
