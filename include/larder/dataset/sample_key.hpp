@@ -1,0 +1,58 @@
+#pragma once
+
+#include <larder/core/digest.hpp>
+#include <larder/dataset/dataset_source.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <type_traits>
+
+namespace larder::datasets {
+
+/// What the keys of all samples of a shard begin with, under one version of the preprocessing: 8 bytes of what makes samples of records, 12 of
+/// what the shard holds.
+struct shard_key {
+  static constexpr std::size_t size = 20;
+  std::array<char, size> text{};
+
+  static shard_key of(std::uint64_t making, const digest& shard) noexcept {
+    shard_key key;
+    std::memcpy(key.text.data(), &making, 8);
+    std::memcpy(key.text.data() + 8, &shard.low, 8);
+    const std::uint32_t high = static_cast<std::uint32_t>(shard.high);
+    std::memcpy(key.text.data() + 16, &high, 4);
+    return key;
+  }
+  std::string_view view() const noexcept { return {text.data(), size}; }
+  friend auto operator<=>(const shard_key&, const shard_key&) = default;
+};
+
+/// The key of a sample in the cache, short enough to lie in its entry: the shard's and its number there. The number after the last one stands for
+/// the shard itself: how many samples it has.
+class sample_key {
+ public:
+  static constexpr std::size_t size = shard_key::size + 8;
+  static constexpr std::uint64_t count_number = ~std::uint64_t{0};
+
+  sample_key(const shard_key& shard, std::uint64_t number) noexcept {
+    std::memcpy(text_.data(), shard.text.data(), shard_key::size);
+    std::memcpy(text_.data() + shard_key::size, &number, 8);
+  }
+  operator std::string_view() const noexcept { return {text_.data(), size}; }
+
+ private:
+  std::array<char, size> text_;
+};
+
+/// What makes samples out of records, as a number: the version, and of samples of a fixed size that.
+template <class Sample>
+std::uint64_t making_of(std::string_view version) noexcept {
+  std::uint64_t form = 0;
+  if constexpr (std::is_trivially_copyable_v<Sample>) form = sizeof(Sample);
+  return fingerprint_builder().add("larder samples, 1").add(version).add(form).finish().low;
+}
+
+}  // namespace larder::datasets
