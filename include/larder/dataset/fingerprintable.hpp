@@ -9,6 +9,7 @@
 
 #include <array>
 #include <bit>
+#include <complex>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -33,19 +34,35 @@ concept says_its_fingerprint = requires(const T& value) {
   { fingerprint_of<T>::of(value) } -> std::same_as<digest>;
 };
 
-/// What a constant expression refuses to read as bytes: padding and pointers, however deep in a class they are.
 template <class T>
-concept readable_as_bytes = requires { typename std::bool_constant<(static_cast<void>(std::bit_cast<std::array<signed char, sizeof(T)>>(T{})), true)>; };
+auto made() {  // a body of its own: g++ 12 defines a defaulted constructor only where it is used
+  return T{};
+}
+/// A constant expression refuses to read padding and pointers as bytes, however deep in a class they are.
+template <class T>
+concept readable_as_bytes = std::is_default_constructible_v<T> && requires {
+  made<T>();
+  typename std::bool_constant<(static_cast<void>(std::bit_cast<std::array<signed char, sizeof(T)>>(T{})), true)>;
+};
+/// Whether there may be a `long double` inside: six of its bytes are anything, and g++ 12 reads them as zeros.
+template <class T>
+inline constexpr bool may_have_long_double = sizeof(long double) > sizeof(double) && alignof(T) >= alignof(long double) &&
+                                             !std::has_unique_object_representations_v<T>;
+
+template <class T>
+inline constexpr bool is_complex = false;  // clang 14 cannot look into one
+template <class T>
+inline constexpr bool is_complex<std::complex<T>> = !std::is_same_v<T, long double>;
 
 template <class T>
 constexpr bool is_content() noexcept {
   if constexpr (std::is_same_v<T, long double>)
-    return false;  // six of its bytes are anything
-  else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>)
+    return false;
+  else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T> || is_complex<T>)
     return true;
   else if constexpr (std::is_array_v<T>)
     return is_content<std::remove_cv_t<std::remove_all_extents_t<T>>>();
-  else if constexpr (std::is_class_v<T> && std::is_trivially_copyable_v<T> && !std::is_empty_v<T>)
+  else if constexpr (std::is_class_v<T> && std::is_trivially_copyable_v<T> && !std::is_empty_v<T> && !may_have_long_double<T>)
     return readable_as_bytes<T>;
   else
     return false;
@@ -105,8 +122,10 @@ constexpr bool has_fingerprint() noexcept {
     return true;
   else if constexpr (parts_of<T>::value)
     return parts_of<T>::usable;
-  else  // What `codec` does with any trivially copyable type keeps its padding and its pointers.
-    return !std::is_trivially_copyable_v<T> && encodable<T>;
+  else if constexpr (std::is_trivially_copyable_v<T> || std::is_array_v<T>)
+    return false;  // `codec` would take it with its padding and its pointers
+  else
+    return encodable<T>;
 }
 
 }  // namespace datasets
