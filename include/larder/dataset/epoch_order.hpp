@@ -72,7 +72,10 @@ class window_order {
   /// `counts[i]` is the size of `order.shard(window, i)`. Throws `larder::error` when there is not one for each shard, or when they do not
   /// add up to 64 bits.
   window_order(const epoch_order& order, std::size_t window, std::span<const std::uint64_t> counts)
-      : shuffle_(order.shuffled()), shards_(order.shards_in(window)), ends_(sums_of(counts, shards_.size())), order_(size(), order.window_key(window)) {
+      : shuffle_(order.shuffled()),
+        shards_(order.shards_in(window)),
+        ends_(sums_of(counts, shards_.size())),
+        order_(size(), order.window_key(window)) {
     for (std::size_t i = 0; i < shards_.size(); ++i) shards_[i] = order.shard(window, i);
   }
 
@@ -94,7 +97,8 @@ class window_order {
     std::uint64_t sum = 0;
     for (const std::uint64_t count : counts) {
       if (count > ~std::uint64_t{0} - sum)
-        core::fail(error_cause::invalid_argument, "window_order: the shards of a window have more than 2^64 samples together; take fewer to a window");
+        core::fail(error_cause::invalid_argument,
+                   "window_order: the shards of a window have more than 2^64 samples together; take fewer to a window");
       ends.push_back(sum += count);
     }
     return ends;

@@ -67,7 +67,8 @@ class named_source {
 
 template <class S>
   requires datasets::names_shards<S>
-named_source(std::string, S&&) -> named_source<std::conditional_t<std::is_lvalue_reference_v<S>, const std::remove_cvref_t<S>&, std::remove_cvref_t<S>>>;
+named_source(std::string, S&&)
+    -> named_source<std::conditional_t<std::is_lvalue_reference_v<S>, const std::remove_cvref_t<S>&, std::remove_cvref_t<S>>>;
 template <datasets::range_of_samples R>
 named_source(std::string, R&&) -> named_source<datasets::range_shards<datasets::kept_range<R>>>;
 template <datasets::range_of_samples R>
