@@ -107,7 +107,7 @@ TEST_CASE("what is written is read again, whatever the names are") {
   const model_manifest none{"no layers", true, {}};
   CHECK(parse(larder::format::model_manifest_text(none)) == none);
   std::string escaped;
-  larder::format::manifest_rules::append_json_text(escaped, "\x1f\n");
+  larder::format::append_json_text(escaped, "\x1f\n");
   CHECK(escaped == "\"\\u001f\\u000a\"");
 }
 
