@@ -36,8 +36,8 @@ struct with_private_parts {
   constexpr explicit with_private_parts(int n) : a(n) {}
 
  private:
-  int a = 1;
-  int b = 2;
+  [[maybe_unused]] int a = 1;
+  [[maybe_unused]] int b = 2;
 };
 struct padded {
   char c;

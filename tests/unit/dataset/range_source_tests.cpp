@@ -30,7 +30,7 @@ using larder::range_source;
 using larder::datasets::kept_range;
 using larder::datasets::record_of;
 
-namespace {
+namespace range_source_tests {  // clang warns of operators without a name outside that only concepts ask for
 
 /// Makes a number at each look, has random access and no size that is known beforehand.
 class squares : public std::ranges::view_base {
@@ -72,6 +72,12 @@ class squares : public std::ranges::view_base {
  private:
   std::ptrdiff_t n_;
 };
+
+}  // namespace range_source_tests
+
+namespace {
+
+using range_source_tests::squares;
 
 /// Can be gone through once.
 struct once {
