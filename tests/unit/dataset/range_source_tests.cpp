@@ -30,7 +30,7 @@ using larder::range_source;
 using larder::datasets::kept_range;
 using larder::datasets::record_of;
 
-namespace range_source_tests {  // clang warns of operators without a name outside that only concepts ask for
+namespace range_source_tests {  // not in an unnamed one: clang would warn of operators that only concepts ask for
 
 /// Makes a number at each look, has random access and no size that is known beforehand.
 class squares : public std::ranges::view_base {
