@@ -44,7 +44,8 @@ std::string said(const std::string& text, std::uint64_t record = 0) {
 }  // namespace
 
 TEST_CASE("lines are documents, whose fields are had by path and type") {
-  const json_lines source(in_memory("\xEF\xBB\xBF{\"id\":7,\"user\":{\"name\":\"M\\u00fcller\"},\"tags\":[\"a\",\"b\"],\"w\":0.5,\"ok\":true,\"no\":null}\r\n"
+  const json_lines source(in_memory("\xEF\xBB\xBF{\"id\":7,\"user\":{\"name\":\"M\\u00fcller\"},\"tags\":[\"a\",\"b\"],"
+                                    "\"w\":0.5,\"ok\":true,\"no\":null}\r\n"
                                     "\n \t\r\n[1,2]\n\"text\"",
                                     "dir/a.jsonl"));
   CHECK(source.name() == "a.jsonl");
@@ -109,7 +110,8 @@ TEST_CASE("a field that is not there or of another kind is said with what there 
         "larder: \"a.jsonl\", byte 2 (record 1 of block 0): there is no field \"lable\"; did you mean \"label\"? There are \"id\", \"label\", "
         "\"score\", \"huge\"");
   CHECK(refusal_of([&] { line.get<std::uint8_t>("id"); }).message ==
-        "larder: \"a.jsonl\", byte 2 (record 1 of block 0): the field \"id\" is a whole number (300), and was asked for as a whole number from 0 to 255");
+        "larder: \"a.jsonl\", byte 2 (record 1 of block 0): the field \"id\" is a whole number (300), and was "
+        "asked for as a whole number from 0 to 255");
   CHECK(refusal_of([&] { line.get<std::int64_t>("huge"); }).message.find("(18446744073709551615)") != std::string::npos);
   CHECK(refusal_of([&] { line.find<double>("label"); }).message ==
         "larder: \"a.jsonl\", byte 2 (record 1 of block 0): the field \"label\" is a string, and was asked for as a number");
