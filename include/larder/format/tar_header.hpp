@@ -4,6 +4,7 @@
 // octal or base-256 as a whole field, and the checksum has to be right, summed over signed or over unsigned bytes, since writers did both.
 
 #include <larder/core/error.hpp>
+#include <larder/format/compression_mark.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -61,17 +62,6 @@ inline bool is_zero(std::span<const std::byte> block) noexcept {
   return std::all_of(block.begin(), block.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
-/// What a file is that begins so, when people take it for an archive; empty when that cannot be told.
-inline std::string_view compression_of(std::span<const std::byte> begin) noexcept {
-  const std::string_view text(reinterpret_cast<const char*>(begin.data()), begin.size());
-  if (text.starts_with("\x1f\x8b")) return "gzip";
-  if (text.starts_with("\x28\xb5\x2f\xfd")) return "zstd";
-  if (text.starts_with("\xfd\x37zXZ")) return "xz";
-  if (text.starts_with("BZh")) return "bzip2";
-  if (text.starts_with("PK\x03\x04")) return "zip";
-  return {};
-}
-
 }  // namespace tar_rules
 
 /// What a block of `tar_block` bytes at `offset` of the archive says; throws `larder::error` (corruption) when it is no header.
@@ -91,7 +81,7 @@ inline tar_header parse_tar_header(std::span<const std::byte> block, std::uint64
   }
   const std::optional<std::uint64_t> said = tar_rules::number_field(block.subspan(checksum_begin, checksum_size));
   if (!said || (*said != as_unsigned && static_cast<std::int64_t>(*said) != as_signed)) {
-    const std::string_view compression = offset == 0 ? tar_rules::compression_of(block) : std::string_view{};
+    const std::string_view compression = offset == 0 ? compression_of(block) : std::string_view{};
     if (!compression.empty()) refuse("it is compressed with " + std::string(compression) + "; decompress it first");
     refuse("a header is expected here, and its checksum is not right; the file is damaged or no tar archive");
   }

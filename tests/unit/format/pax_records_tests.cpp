@@ -18,7 +18,8 @@ std::string record(std::string_view key, std::string_view value) { return suppor
 }  // namespace
 
 TEST_CASE("pax records give path and size, the last one counts, and others are passed over") {
-  const auto said = parse(record("mtime", "12.5") + record("path", "a=b\nc") + record("path", "d") + record("size", "18446744073709551615") + record("comment", ""));
+  const auto said = parse(record("mtime", "12.5") + record("path", "a=b\nc") + record("path", "d") + record("size", "18446744073709551615") +
+                          record("comment", ""));
   CHECK(said.path == "d");
   CHECK(said.size == ~std::uint64_t{0});
   CHECK_FALSE(said.sparse);

@@ -59,7 +59,8 @@ TEST_CASE("sizes are octal between blanks, or base-256") {
     RC_ASSERT(parse(changed(tar_archive::header("x", 0), 124, base_256)).size == number);
   }));
   for (std::string wrong : {std::string("8"), std::string("12x"), std::string("1 2"), std::string("-1"), std::string("+1"), std::string("0x10"),
-                            std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), std::string("\x80\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00", 12),
+                            std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), 
+                            std::string("\x80\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00", 12),
                             std::string("\xbf\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), std::string("\0" "1", 2)}) {
     CAPTURE(wrong);
     const support::refusal refused = support::refusal_of([&] { size(wrong); });
