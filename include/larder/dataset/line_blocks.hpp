@@ -28,6 +28,12 @@ inline std::string_view first_line_of(std::string_view text) noexcept {
   return line;
 }
 
+/// The same with its line end.
+inline std::string_view first_line_and_end_of(std::string_view text) noexcept {
+  const std::size_t feed = text.find('\n');
+  return feed == std::string_view::npos ? text : text.substr(0, feed + 1);
+}
+
 /// An open block: where its records begin, in its text. A record that is a line ends where the line does.
 class record_starts {
  public:
