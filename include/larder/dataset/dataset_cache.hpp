@@ -157,6 +157,7 @@ class dataset_cache {
     store_.counts().read_into(s);
     s.weight = store_.weight();
     s.capacity = store_.capacity();
+    s.entries = store_.entries();
     const std::uint64_t seen = samples_seen_.load(std::memory_order_relaxed);
     const double all = store_.mean_size() * static_cast<double>(seen);
     if (all > 0) s.expected_hit_ratio = s.capacity == store_type::no_limit ? 1.0 : std::min(1.0, static_cast<double>(s.capacity) / all);

@@ -33,6 +33,10 @@ class known_notes {
     sizes_.clear();
     bytes_.store(0, std::memory_order_relaxed);
   }
+  std::uint64_t count() const {
+    const std::lock_guard lock(mutex_);
+    return sizes_.size();
+  }
   /// Bytes of all of them.
   std::uint64_t size() const noexcept { return bytes_.load(std::memory_order_relaxed); }
 
@@ -43,7 +47,7 @@ class known_notes {
     return sizes_.erase(at);
   }
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   all sizes_;
   std::atomic<std::uint64_t> bytes_{0};
 };

@@ -34,6 +34,7 @@ template <class Cache, bool Keeps>
 class sample_store {
  public:
   static constexpr std::uint64_t no_limit = ~std::uint64_t{0};
+  static constexpr bool counts_entries = requires(Cache& cache) { cache.size(); };
 
   template <class MakeCache>
   sample_store(MakeCache&& make_cache, std::uint64_t capacity) : cache_(make_cache()), capacity_(capacity) {}
@@ -137,6 +138,15 @@ class sample_store {
       return kept_.load(std::memory_order_relaxed);
     }
   }
+  /// Samples in the cache, by all processes; 0 where the storage does not know.
+  std::uint64_t entries() const noexcept {
+    if constexpr (counts_entries) {
+      const std::uint64_t all = cache_->size();
+      return all - std::min<std::uint64_t>(all, notes_.count());
+    } else {
+      return 0;
+    }
+  }
   /// The mean size of a sample, 0 before there was one.
   double mean_size() const noexcept {
     const auto seen = static_cast<double>(sizes_seen_.load(std::memory_order_relaxed));
@@ -174,6 +184,13 @@ class sample_store {
     std::uint64_t size_ = 0;
   };
 
+  /// Whether what was just put is there; a remote storage is not asked, it would take as long as the put.
+  bool is_stored(const sample_key& key) {
+    if constexpr (counts_entries)
+      return cache_->contains(key);
+    else
+      return true;
+  }
   static bool stays(const bytes& found) noexcept {
     return Cache::in_memory || found.where() == residence::mapping;  // a copy on the heap would be kept beside the cache
   }
@@ -215,8 +232,12 @@ class sample_store {
       value = cache_->get_or_load(key, loader, stop);
       if (mine) {
         ++n.made;
-        table.meet(number);
-        kept_.fetch_add(value.size(), std::memory_order_relaxed);
+        if (is_stored(key)) {
+          table.meet(number);
+          kept_.fetch_add(value.size(), std::memory_order_relaxed);
+        } else {
+          ++n.failed_puts;
+        }
       } else {
         ++n.joined;
       }
