@@ -48,7 +48,7 @@ struct planned_batch {
 
 /// Says batch by batch which samples come next, by the order alone. One thread at a time.
 ///
-/// `Tables` gives `tables(shard) -> shared_ptr<sample_table>`, which may read the shard.
+/// `Tables` gives `tables(shard) -> shared_ptr<sample_table>`, which may read the shard; `tables.expect(order, window)` says which window comes next.
 template <class Tables>
 class stream_plan {
  public:
@@ -153,6 +153,7 @@ class stream_plan {
       counts.push_back(tables.back()->size());
       by_shard_[shard] = tables.back().get();
     }
+    tables_.expect(*order_, number);
     auto opened = std::make_shared<open_window>(*order_, number, counts);
     opened->tables = std::move(tables);
     return opened;
