@@ -494,7 +494,7 @@ class Damage(Dataset):
         self.check(larder("info", self.directory, "train"), 0, "cached       96 of 100 (96.0 %)")
 
     def test_a_large_samples_file_that_is_gone_or_changed(self):
-        content = [(f"{i}.bin", random.Random(i).randbytes(400_000)) for i in range(3)]
+        content = [(f"{i}.bin", random.Random(i).randbytes(4_000_000)) for i in range(3)]
         self.warm("large", self.file("a.tar", archive(content)), "--member", "bin")
         self.flip(content[1][1])
         path, _ = self.place(content[2][1])
