@@ -157,10 +157,9 @@ class csv {
     const std::string_view text = block.text();
     std::vector<std::size_t> starts;
     for (std::size_t at = 0; at < text.size();) {
-      const std::string_view line = datasets::first_line_of(text.substr(at));
-      if (!reading_->is_record(line)) {
-        const std::size_t feed = text.find('\n', at);
-        at = feed == std::string_view::npos ? text.size() : feed + 1;
+      const std::string_view line = datasets::first_line_and_end_of(text.substr(at));
+      if (!reading_->is_record(datasets::first_line_of(line))) {
+        at += line.size();
         continue;
       }
       const format::csv_fields found = format::parse_csv_record(text.substr(at), reading_->syntax, 0);

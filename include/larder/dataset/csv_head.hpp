@@ -41,11 +41,9 @@ inline std::optional<csv_head> read_csv_head(const shard_file& file, const csv_r
     const std::string_view text = is_all ? read.text() : read.text().substr(0, read.text().rfind('\n') + 1);
     std::size_t at = text.substr(0, utf8_mark.size()) == utf8_mark ? utf8_mark.size() : 0;
     while (at < text.size()) {
-      const std::size_t feed = text.find('\n', at);
-      const std::string_view line = first_line_of(text.substr(at));
-      const std::size_t behind = feed == std::string_view::npos ? text.size() : feed + 1;
-      if (!reading.is_record(line)) {
-        at = behind;
+      const std::string_view line = first_line_and_end_of(text.substr(at));
+      if (!reading.is_record(first_line_of(line))) {
+        at += line.size();
         continue;
       }
       const std::string_view record = reading.multiline ? text.substr(at) : line;
@@ -55,7 +53,7 @@ inline std::optional<csv_head> read_csv_head(const shard_file& file, const csv_r
       if (found.count > most_csv_columns)
         core::fail(error_cause::corruption,
                    where(at) + ": it has " + std::to_string(found.count) + " fields, more than " + std::to_string(most_csv_columns));
-      return csv_head{{found.fields.begin(), found.fields.end()}, reading.multiline ? at + found.size : behind};
+      return csv_head{{found.fields.begin(), found.fields.end()}, at + found.size};
     }
     if (is_all) return std::nullopt;
     if (room >= longest_line + first_read)

@@ -105,7 +105,10 @@ class csv_record {
   std::uint64_t offset() const { return records_->offset(number_); }
 
  private:
-  std::string_view text() const { return reading_->multiline ? records_->from(number_) : records_->line(number_); }
+  std::string_view text() const {
+    const std::string_view rest = records_->from(number_);
+    return reading_->multiline ? rest : datasets::first_line_and_end_of(rest);
+  }
   template <std::integral Number>
   std::size_t number_of(Number column) const {
     if (!std::in_range<std::size_t>(column) || static_cast<std::size_t>(column) >= size())

@@ -72,7 +72,7 @@ class dataset_cache {
   template <class... Given>
     requires(!std::same_as<std::remove_cvref_t<Given>, dataset_cache> && ...)
   explicit dataset_cache(Given&&... given)
-      : store_([&] { return below::make(given...); }, datasets::byte_limit(given...)), names_(store_) {
+      : store_([&] { return below::template make<keeps>(given...); }, datasets::byte_limit(given...)), names_(store_) {
     static_assert(((below::template takes<std::remove_cvref_t<Given>> || (keeps && datasets::is_byte_limit<std::remove_cvref_t<Given>>) ||
                     (keeps && std::is_same_v<std::remove_cvref_t<Given>, epoch_pin>)) && ...),
                   "larder: dataset_cache<Sample> is given a policy that its type does not name; write dataset_cache<Sample, that_policy> or "
@@ -157,6 +157,7 @@ class dataset_cache {
     store_.counts().read_into(s);
     s.weight = store_.weight();
     s.capacity = store_.capacity();
+    s.entries = store_.entries();
     const std::uint64_t seen = samples_seen_.load(std::memory_order_relaxed);
     const double all = store_.mean_size() * static_cast<double>(seen);
     if (all > 0) s.expected_hit_ratio = s.capacity == store_type::no_limit ? 1.0 : std::min(1.0, static_cast<double>(s.capacity) / all);
@@ -197,7 +198,8 @@ class dataset_cache {
     using maker = datasets::sample_maker<Sample, store_type, Source, F>;
     using pipeline = datasets::stream_pipeline<Sample, maker, After>;
     const datasets::window_choice window = datasets::window_of(source, options);
-    auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), names_.quota(options.quota), window.open, options.keep);
+    auto quota = names_.quota(source.name(), datasets::making_of<Sample>(version), options.quota);
+    auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), std::move(quota), window.open, options.keep);
     note_size_of(made->source());
     return dataset_stream<Sample, pipeline>(
         std::make_unique<pipeline>(std::move(made), std::move(after), options, window.shards, window.order));

@@ -48,8 +48,12 @@ struct inner_policies {
   template <class P>
   using passed = std::conditional_t<keeps && (is_byte_limit<P> || std::is_same_v<P, epoch_pin>), policy_list<>, policy_list<P>>;
   using storages = std::conditional_t<core::axis_count<axis::storage, Policies...> == 0, policy_list<mmap_disk>, policy_list<>>;
-  using order = std::conditional_t<!keeps, policy_list<>,
-                                   std::conditional_t<(is_other_limit<Policies> || ...), policy_list<epoch_pin>, policy_list<unbounded>>>;
+  using where = typename core::first_on_axis<axis::storage, mmap_disk, Policies...>::type;
+  // In memory only a limit of bytes makes a cache weigh by bytes.
+  using order = std::conditional_t<
+      !keeps, policy_list<>,
+      std::conditional_t<core::is_memory_storage<where>, policy_list<epoch_pin, max_bytes>,
+                         std::conditional_t<(is_other_limit<Policies> || ...), policy_list<epoch_pin>, policy_list<unbounded>>>>;
 
   template <class... Lists>
   struct all {
@@ -68,18 +72,21 @@ template <class... P>
 struct cache_of<policy_list<P...>> {
   using type = larder::cache<std::string, bytes, P...>;
 
-  /// The cache, made of those of the given objects that are its policies.
-  template <class... Given>
+  /// The cache, made of those of the given objects that are its policies. Where its limit of bytes is above it (`Keeps`), it has none of its own.
+  template <bool Keeps, class... Given>
   static std::unique_ptr<type> make(const Given&... given) {
-    return std::apply([](const auto&... one) { return std::make_unique<type>(one...); }, std::tuple_cat(chosen(given)...));
+    if constexpr (Keeps && takes<max_bytes>)
+      return std::apply([](const auto&... one) { return std::make_unique<type>(one..., max_bytes{std::uint64_t{1} << 62U}); }, std::tuple_cat(chosen<true>(given)...));
+    else
+      return std::apply([](const auto&... one) { return std::make_unique<type>(one...); }, std::tuple_cat(chosen<false>(given)...));
   }
   template <class Given>
   static constexpr bool takes = (std::is_same_v<Given, P> || ...);
 
  private:
-  template <class Given>
+  template <bool WithoutBytes, class Given>
   static auto chosen(const Given& one) {
-    if constexpr (takes<Given>)
+    if constexpr (takes<Given> && !(WithoutBytes && std::is_same_v<Given, max_bytes>))
       return std::tuple<const Given&>(one);
     else
       return std::tuple<>();
@@ -90,7 +97,7 @@ struct cache_of<policy_list<P...>> {
 template <class... Given>
 std::uint64_t byte_limit(const Given&... given) noexcept {
   std::uint64_t most = ~std::uint64_t{0};
-  const auto look = [&](const auto& one) {
+  [[maybe_unused]] const auto look = [&](const auto& one) {
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(one)>, max_bytes>) most = one.value;
   };
   (look(given), ...);

@@ -28,6 +28,12 @@ inline std::string_view first_line_of(std::string_view text) noexcept {
   return line;
 }
 
+/// The same with its line end.
+inline std::string_view first_line_and_end_of(std::string_view text) noexcept {
+  const std::size_t feed = text.find('\n');
+  return feed == std::string_view::npos ? text : text.substr(0, feed + 1);
+}
+
 /// An open block: where its records begin, in its text. A record that is a line ends where the line does.
 class record_starts {
  public:
@@ -62,7 +68,6 @@ template <class Keep>
 record_starts records_by_line(block_text block, std::uint64_t longest_line, Keep keep) {
   const std::string_view text = block.text();
   std::vector<std::size_t> starts;
-  starts.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t feed = std::min(text.find('\n', at), text.size());
     const std::string_view line = first_line_of(text.substr(at, feed - at));
@@ -70,6 +75,7 @@ record_starts records_by_line(block_text block, std::uint64_t longest_line, Keep
     if (keep(line, block.offset(at))) starts.push_back(at);
     at = feed + 1;
   }
+  starts.shrink_to_fit();
   return record_starts(std::move(block), std::move(starts));
 }
 

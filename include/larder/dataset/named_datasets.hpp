@@ -148,7 +148,7 @@ class named_datasets {
     makes_[info.name] = std::move(make);
   }
   std::optional<format::dataset_manifest> find(std::string_view name) {
-    const std::optional<bytes> text = store_.cache().get(key_of(name));
+    const std::optional<bytes> text = store_.find_note(key_of(name));
     if (!text) return std::nullopt;
     return format::dataset_manifest::parse(text->span());
   }
@@ -194,13 +194,22 @@ class named_datasets {
     store_.erase_shards(leaving);
     const std::lock_guard lock(mutex_);
     makes_.erase(std::string(name));
+    quotas_.erase({of->source, making_of<Sample>(of->version)});
     return true;
   }
   void forget() {
     const std::lock_guard lock(mutex_);
     makes_.clear();
+    quotas_.clear();
   }
-  std::shared_ptr<sample_quota> quota(std::uint64_t most) { return std::make_shared<sample_quota>(most); }
+  /// What is counted of the samples that a source and version have in the cache; all streams of them share it.
+  std::shared_ptr<sample_quota> quota(const std::string& source, std::uint64_t making, std::uint64_t most) {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<sample_quota>& found = quotas_[{source, making}];
+    if (found == nullptr) found = std::make_shared<sample_quota>();
+    found->set_most(most);
+    return found;
+  }
 
  private:
   static std::string key_of(std::string_view name) { return std::string(manifest_prefix) + std::string(name); }
@@ -219,6 +228,7 @@ class named_datasets {
   Store& store_;
   std::mutex mutex_;
   std::map<std::string, making_of_records> makes_;
+  std::map<std::pair<std::string, std::uint64_t>, std::shared_ptr<sample_quota>> quotas_;
 };
 
 }  // namespace larder::datasets

@@ -145,7 +145,7 @@ class sample_maker {
       return;
     }
     for (std::size_t i = 0; i < source_.shards(); ++i) all_ += source_.count(i).value_or(0);
-    if (const std::optional<bytes> noted = store_.cache().get(form_key()); noted && noted->size() == 1) {
+    if (const std::optional<bytes> noted = store_.find_note(form_key()); noted && noted->size() == 1) {
       chosen_ = true;
       form_ = (*noted->data() == std::byte{1}) ? kept_form::raw : kept_form::preprocessed;
     }

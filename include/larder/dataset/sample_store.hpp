@@ -4,6 +4,7 @@
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
 #include <larder/dataset/dataset_stats.hpp>
+#include <larder/dataset/known_notes.hpp>
 #include <larder/dataset/sample_counts.hpp>
 #include <larder/dataset/sample_key.hpp>
 #include <larder/dataset/sample_quota.hpp>
@@ -33,6 +34,7 @@ template <class Cache, bool Keeps>
 class sample_store {
  public:
   static constexpr std::uint64_t no_limit = ~std::uint64_t{0};
+  static constexpr bool counts_entries = requires(Cache& cache) { cache.size(); };
 
   template <class MakeCache>
   sample_store(MakeCache&& make_cache, std::uint64_t capacity) : cache_(make_cache()), capacity_(capacity) {}
@@ -57,7 +59,7 @@ class sample_store {
   void forget_tables() {
     const std::lock_guard lock(mutex_);
     tables_.clear();
-    note_bytes_.store(0, std::memory_order_relaxed);
+    notes_.clear();
   }
 
   /// The sample, encoded: from the cache, or what `make()` gives, which is put there if there is room. What `make` throws, and
@@ -72,8 +74,10 @@ class sample_store {
     if (std::optional<bytes> found = cache_->get(key)) {
       ++n.hits;
       note_size(found->size());
-      if constexpr (Keeps)
+      if constexpr (Keeps) {
+        if (table.meet(number)) quota.note_present(found->size());
         if (stays(*found)) table.keep(number, *found);
+      }
       return *std::move(found);
     }
     if constexpr (Keeps) {
@@ -85,41 +89,40 @@ class sample_store {
         return value;
       }
     }
-    return load(key, quota, stop, n, make);
+    return load(table, number, quota, stop, n, make);
   }
   /// The sample if the cache has it; counts no more than the cache does.
   std::optional<bytes> find(sample_table& table, std::uint64_t number) {
     if (const bytes* const known = table.find(number)) return *known;
     std::optional<bytes> found = cache_->get(sample_key(table.key(), number));
     if constexpr (Keeps)
-      if (found && stays(*found)) table.keep(number, *found);
+      if (found && stays(*found)) {
+        table.meet(number);
+        table.keep(number, *found);
+      }
     return found;
   }
 
-  /// Puts a note beside the samples, which does not count as one of them, in place of one of that key.
-  bool put_note(std::string_view key, bytes value) {
-    const std::uint64_t size = value.size();
-    erase_note(key);
-    if (!cache_->put(key, std::move(value))) return false;
-    note_bytes_.fetch_add(size, std::memory_order_relaxed);
+  /// A note beside the samples, which does not count as one of them.
+  std::optional<bytes> find_note(std::string_view key) {
+    std::optional<bytes> found = cache_->get(key);
+    if (found) notes_.meet(key, found->size());
+    return found;
+  }
+  /// In place of one of that key; false when the cache refuses it.
+  bool put_note(std::string_view key, const bytes& value) {
+    if (!cache_->put(key, value)) return false;
+    notes_.meet(key, value.size());
     return true;
   }
   void erase_note(std::string_view key) {
-    const std::optional<bytes> was = cache_->get(key);
-    if (was && cache_->erase(key)) less_notes(was->size());
+    if (cache_->erase(key)) notes_.leave(key);
   }
   /// Erases all that was kept of shards. Who holds a table goes on with it.
   void erase_shards(const std::set<std::string>& keys) {
-    std::uint64_t notes = 0;
-    cache_->erase_if([&](const std::string& key) {
-      if (key.size() != sample_key::size || !keys.contains(key.substr(0, shard_key::size))) return false;
-      std::uint64_t number = 0;
-      std::memcpy(&number, key.data() + shard_key::size, sizeof number);
-      if (number == sample_key::count_number) notes += sizeof(std::uint64_t);
-      return true;
-    });
-    less_notes(notes);
+    cache_->erase_if([&](const std::string& key) { return key.size() == sample_key::size && keys.contains(key.substr(0, shard_key::size)); });
     const std::lock_guard lock(mutex_);
+    for (const std::string& key : keys) notes_.leave_shard(key);
     for (auto at = tables_.begin(); at != tables_.end();) at = keys.contains(std::string(at->first.view())) ? tables_.erase(at) : std::next(at);
   }
 
@@ -129,10 +132,19 @@ class sample_store {
   std::uint64_t weight() const noexcept {
     if constexpr (requires { cache_->weight(); }) {
       const std::uint64_t all = cache_->weight();
-      const std::uint64_t notes = note_bytes_.load(std::memory_order_relaxed);
+      const std::uint64_t notes = notes_.size();
       return all > notes ? all - notes : 0;
     } else {
       return kept_.load(std::memory_order_relaxed);
+    }
+  }
+  /// Samples in the cache, by all processes; 0 where the storage does not know.
+  std::uint64_t entries() const noexcept {
+    if constexpr (counts_entries) {
+      const std::uint64_t all = cache_->size();
+      return all - std::min<std::uint64_t>(all, notes_.count());
+    } else {
+      return 0;
     }
   }
   /// The mean size of a sample, 0 before there was one.
@@ -172,10 +184,12 @@ class sample_store {
     std::uint64_t size_ = 0;
   };
 
-  void less_notes(std::uint64_t size) noexcept {
-    std::uint64_t known = note_bytes_.load(std::memory_order_relaxed);
-    while (!note_bytes_.compare_exchange_weak(known, known - std::min(known, size), std::memory_order_relaxed)) {
-    }
+  /// Whether what was just put is there; a remote storage is not asked, it would take as long as the put.
+  bool is_stored(const sample_key& key) {
+    if constexpr (counts_entries)
+      return cache_->contains(key);
+    else
+      return true;
   }
   static bool stays(const bytes& found) noexcept {
     return Cache::in_memory || found.where() == residence::mapping;  // a copy on the heap would be kept beside the cache
@@ -201,7 +215,8 @@ class sample_store {
   }
 
   template <class Make>
-  bytes load(const sample_key& key, sample_quota& quota, const std::stop_token& stop, batch_counts& n, Make& make) {
+  bytes load(sample_table& table, std::uint64_t number, sample_quota& quota, const std::stop_token& stop, batch_counts& n, Make& make) {
+    const sample_key key(table.key(), number);
     admission room(*this, quota);
     bool mine = false;
     bytes value;
@@ -217,7 +232,12 @@ class sample_store {
       value = cache_->get_or_load(key, loader, stop);
       if (mine) {
         ++n.made;
-        kept_.fetch_add(value.size(), std::memory_order_relaxed);
+        if (is_stored(key)) {
+          table.meet(number);
+          kept_.fetch_add(value.size(), std::memory_order_relaxed);
+        } else {
+          ++n.failed_puts;
+        }
       } else {
         ++n.joined;
       }
@@ -231,10 +251,9 @@ class sample_store {
   template <class Count>
   std::uint64_t known_count(const shard_key& shard, Count& count) {
     const sample_key key(shard, sample_key::count_number);
-    if (const std::optional<bytes> noted = cache_->get(key); noted && noted->size() == sizeof(std::uint64_t)) {
+    if (const std::optional<bytes> noted = find_note(key); noted && noted->size() == sizeof(std::uint64_t)) {
       std::uint64_t value = 0;
       std::memcpy(&value, noted->data(), sizeof value);
-      note_bytes_.fetch_add(sizeof value, std::memory_order_relaxed);
       return value;
     }
     const std::uint64_t value = count();
@@ -246,7 +265,7 @@ class sample_store {
 
   std::unique_ptr<Cache> cache_;
   std::atomic<std::uint64_t> capacity_;
-  std::atomic<std::uint64_t> note_bytes_{0};       // of notes that this process put or found
+  known_notes notes_;
   std::atomic<std::uint64_t> under_way_{0};
   std::atomic<std::uint64_t> kept_{0};
   std::atomic<std::uint64_t> smallest_{no_limit};

@@ -24,19 +24,25 @@ class sample_table {
     const slot& at = slots_[static_cast<std::size_t>(number)];
     return at.state.load(std::memory_order_acquire) == there ? &at.value : nullptr;
   }
-  /// Remembers a view; the first one stays.
+  /// The sample is in the cache; whether nobody has said so before.
+  bool meet(std::uint64_t number) noexcept {
+    std::uint8_t before = nothing;
+    return slots_[static_cast<std::size_t>(number)].state.compare_exchange_strong(before, met, std::memory_order_relaxed);
+  }
+  /// Remembers a view of a sample that was met; the first one stays.
   void keep(std::uint64_t number, const bytes& value) noexcept {
     slot& at = slots_[static_cast<std::size_t>(number)];
-    std::uint8_t empty = nothing;
-    if (!at.state.compare_exchange_strong(empty, coming, std::memory_order_relaxed)) return;
+    std::uint8_t before = met;
+    if (!at.state.compare_exchange_strong(before, coming, std::memory_order_relaxed)) return;
     at.value = value;
     at.state.store(there, std::memory_order_release);
   }
 
  private:
   static constexpr std::uint8_t nothing = 0;
-  static constexpr std::uint8_t coming = 1;
-  static constexpr std::uint8_t there = 2;
+  static constexpr std::uint8_t met = 1;
+  static constexpr std::uint8_t coming = 2;
+  static constexpr std::uint8_t there = 3;
   struct slot {
     std::atomic<std::uint8_t> state{nothing};
     bytes value;

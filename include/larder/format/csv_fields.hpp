@@ -69,13 +69,13 @@ class reader {
       ++at_;
       return true;
     }
-    at_ += text_[at_] == '\n' ? 1 : 2;
+    at_ += text_[at_] == '\n' || at_ + 1 == text_.size() ? 1 : 2;
     return false;
   }
 
  private:
   bool is_line_end() const noexcept {
-    return text_[at_] == '\n' || (text_[at_] == '\r' && at_ + 1 < text_.size() && text_[at_ + 1] == '\n');
+    return text_[at_] == '\n' || (text_[at_] == '\r' && (at_ + 1 == text_.size() || text_[at_ + 1] == '\n'));
   }
   field quoted() noexcept {
     const std::size_t open = at_;
@@ -118,8 +118,8 @@ inline char* undouble(std::string_view raw, char quote, char* to) noexcept {
 }  // namespace csv
 
 /// The record that a text begins with; what is left of the text is not looked at. It ends with a line feed outside of quotes, which a
-/// carriage return may precede, or with the text; an empty text has one empty field. `most` fields are kept, 16 bytes each, all are counted.
-/// Linear in the record.
+/// carriage return may precede, or with the text (of whose last line the line feed may be missing); an empty text has one empty field.
+/// `most` fields are kept, 16 bytes each; all are counted. Linear in the record.
 inline csv_fields parse_csv_record(std::string_view text, const csv_syntax& syntax, std::size_t most) {
   csv_fields result;
   std::vector<std::pair<std::size_t, std::string_view>> doubled;  // number of the field, raw text

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -168,6 +168,20 @@ TEST_CASE("lines of one shard are read by several threads at once") {
     });
   for (std::thread& thread : threads) thread.join();
   for (const std::size_t sum : sums) CHECK(sum == 2 * 500 * 499 / 2);
+}
+
+TEST_CASE("parsers are used again, but not kept once they have grown") {
+  larder::datasets::json_parsers parsers;
+  std::unique_ptr<simdjson::dom::parser> parser = parsers.take();
+  const simdjson::dom::parser* const first = parser.get();
+  CHECK(parser->parse(std::string("[1]")).error() == simdjson::SUCCESS);
+  parsers.give(std::move(parser));
+  parser = parsers.take();
+  CHECK(parser.get() == first);
+  CHECK(parsers.take().get() != first);
+  CHECK(parser->parse('"' + std::string(300'000, 'x') + '"').error() == simdjson::SUCCESS);
+  parsers.give(std::move(parser));
+  CHECK(parsers.take()->capacity() == 0);
 }
 
 TEST_CASE("other formats of the same file have other fingerprints") {

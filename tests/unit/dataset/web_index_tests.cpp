@@ -49,7 +49,8 @@ TEST_CASE("a name has its key before the first dot of its last component") {
   CHECK(parts("a.") == pair("a", ""));
   CHECK(parts("__a.jpg") == pair("__a", "jpg"));
   CHECK(parts("x/__meta__/a.jpg") == pair("x/__meta__/a", "jpg"));
-  for (const char* none : {"README", "dir.v1/README", ".hidden", "dir/.hidden.jpg", "dir/._a.jpg", "__meta__/a.jpg", "__meta__", "____/a.b", "dir/", ""})
+  for (const char* none : {"README", "dir.v1/README", ".hidden", "dir/.hidden.jpg", "dir/._a.jpg", "__meta__/a.jpg", "__meta__", "____/a.b", "dir/",
+                           ""})
     CHECK(parts(none) == pair());
 }
 

@@ -1,0 +1,30 @@
+#include <larder/dataset/known_notes.hpp>
+
+#include <doctest/doctest.h>
+
+using larder::datasets::known_notes;
+
+TEST_CASE("each note counts once, by its last size") {
+  known_notes notes;
+  CHECK(notes.size() == 0);
+  notes.meet("a", 8);
+  notes.meet("a", 8);
+  notes.meet("b", 100);
+  CHECK(notes.size() == 108);
+  notes.meet("b", 10);
+  CHECK(notes.size() == 18);
+  notes.leave("c");
+  notes.leave("a");
+  CHECK(notes.size() == 10);
+  notes.clear();
+  CHECK(notes.size() == 0);
+}
+
+TEST_CASE("the notes of a shard leave together, and no others") {
+  known_notes notes;
+  for (const char* key : {"sha", "shard", "shard1", "shard2", "shar", "sharf", "t"}) notes.meet(key, 1);
+  notes.leave_shard("shard");
+  CHECK(notes.size() == 4);
+  notes.leave_shard("x");
+  CHECK(notes.size() == 4);
+}
