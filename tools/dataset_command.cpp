@@ -46,7 +46,8 @@ Exit codes: 0 done; 1 it could not be read, or a manifest could not; 2 wrong use
 
 subcommand add_info(CLI::App& dataset) {
   auto chosen = std::make_shared<dataset::info_options>();
-  CLI::App& app = add(dataset, "info", "One of them: its manifest, how much of it is cached, how large samples are", chosen->directory);
+  CLI::App& app =
+      add(dataset, "info", "One of them: its manifest, how much of it is cached, how large samples are", chosen->directory);
   add_name(app, chosen->name);
   app.add_flag("--shards", chosen->by_shard, "a line for each shard");
   app.add_flag("--json", chosen->json, "one object");
@@ -66,7 +67,8 @@ Exit codes: 0 done; 1 it could not be read, or there is no such data set; 2 wron
 
 subcommand add_verify(CLI::App& dataset) {
   auto chosen = std::make_shared<dataset::verify_options>();
-  CLI::App& app = add(dataset, "verify", "Read each sample and compare it with its checksum; say which are missing or damaged", chosen->directory);
+  CLI::App& app = add(dataset, "verify", "Read each sample and compare it with its checksum; say which are missing or damaged",
+                      chosen->directory);
   app.add_option("NAME", chosen->names, "the data sets (as ls prints them); all when there is none");
   app.add_flag("--json", chosen->json, "one object");
   app.add_flag("-q,--quiet", chosen->quiet, "no progress");
@@ -94,11 +96,13 @@ subcommand add_head(CLI::App& dataset) {
     std::string size;
   };
   auto chosen = std::make_shared<given>();
-  CLI::App& app = add(dataset, "head", "The first samples: text where they are text, else the beginning in hex", chosen->directory);
+  CLI::App& app =
+      add(dataset, "head", "The first samples: text where they are text, else the beginning in hex", chosen->directory);
   add_name(app, chosen->name);
   app.add_option("-n,--count", chosen->count, "how many")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--skip", chosen->skip, "pass over so many first")->capture_default_str()->check(CLI::NonNegativeNumber);
-  app.add_option("--bytes", chosen->size, "no more than so much of each; without it 4096 bytes of text, 256 in hex, all with --raw");
+  app.add_option("--bytes", chosen->size,
+                 "no more than so much of each; without it 4096 bytes of text, 256 in hex, all with --raw");
   CLI::Option* const text = app.add_flag("--text", chosen->as_text, "as text in any case; ? for what is none");
   CLI::Option* const hex = app.add_flag("--hex", chosen->as_hex, "in hex in any case");
   CLI::Option* const raw = app.add_flag("--raw", chosen->as_raw, "the bytes themselves, nothing between them");
@@ -135,7 +139,7 @@ subcommand add_warm(CLI::App& dataset) {
   auto chosen = std::make_shared<given>();
   CLI::App& app = add(dataset, "warm", "Cache the records of files as they are, under a name", chosen->directory);
   add_name(app, chosen->name);
-  app.add_option("SOURCE", chosen->files, "the files, in this order")->required();
+  app.add_option("SOURCE", chosen->files, "the files, in this order; or a folder")->required();
   std::string names;
   for (const std::string& name : dataset::format_names()) names += (names.empty() ? "" : "|") + name;
   app.add_option("--format", chosen->format_name, "what they are; without it their endings say it")
@@ -143,22 +147,30 @@ subcommand add_warm(CLI::App& dataset) {
       ->check(CLI::IsMember(dataset::format_names()));
   app.add_option("--record-size", chosen->record, "bytes of a record (format records)");
   app.add_option("--header-size", chosen->header, "bytes before the records of each file (format records)");
-  app.add_option("--delimiter", chosen->delimiter, "between fields: a character, or tab (format csv); without it a comma, for .tsv a tab");
+  app.add_option("--delimiter", chosen->delimiter,
+                 "between fields: a character, or tab (format csv); without it a comma, for .tsv a tab");
   app.add_flag("--no-header", chosen->no_header, "the first record is a sample and no header (format csv)");
   app.add_flag("--multiline", chosen->multiline, "quoted fields may have line feeds; files are then read in whole (format csv)");
   app.add_option("--member", chosen->member, "the file of each sample that is cached, by its extension: jpg (format webdataset)");
+  app.add_option("--ending", chosen->endings, "only files whose names end so: .jpg; may be given again (format folder)")
+      ->allow_extra_args(false);
+  app.add_option("--tensor", chosen->tensors,
+                 "whose rows are samples; may be given again, without it all of the file (format safetensors)")
+      ->allow_extra_args(false);
   app.add_option("--max-bytes", chosen->limit, "samples take no more than this in the directory: what comes first stays (10GB)");
-  app.add_option("--workers", chosen->workers, "threads; without it one less than processors, at least one")->check(CLI::Range(0, 1024));
+  app.add_option("--workers", chosen->workers, "threads; without it one less than processors, at least one")
+      ->check(CLI::Range(0, 1024));
   app.add_flag("--replace", chosen->replace, "drop a data set of this name first, when it is of other content");
   app.add_flag("--json", chosen->json, "one object");
   app.add_flag("-q,--quiet", chosen->quiet, "no progress");
   app.footer(
       R"(A sample is: of text a line; of jsonl a line, checked to be JSON; of csv a record without its header, fields quoted where they have to
-be; of records and idx a record's bytes; of webdataset a line of JSON that has the key and the members' names and sizes, and the
-members behind it, or the one of --member. A program reads them with stream("NAME") or get_dataset("NAME").
+be; of records and idx a record's bytes; of folder a file; of safetensors a row of each tensor, one behind the other; of webdataset the
+file of --member, or all: a line of JSON with the key and the members' names and sizes, and the members behind it. A program reads
+them with stream("NAME") or get_dataset("NAME").
 
-The endings: .jsonl .ndjson; .csv .tsv; .txt .text; .tar; .idx -ubyte. Ctrl-C stops it: what is cached stays, and the same command
-goes on from there, as it does after a crash. A changed file is another content.
+The endings: .jsonl .ndjson; .csv .tsv; .txt .text; .tar; .idx -ubyte; .safetensors; a folder. Ctrl-C stops it: what is
+cached stays, and the same command goes on from there, as it does after a crash. A changed file is another content.
 
 Examples:
   larder dataset warm .cache/data train train-*.jsonl
@@ -195,7 +207,8 @@ Exit codes: 0 done; 1 it could not be done, or there is no such data set; 2 wron
 }  // namespace
 
 std::function<int()> add_dataset(CLI::App& larder) {
-  CLI::App& app = *larder.add_subcommand("dataset", "The data sets that a dataset_cache has in a directory: which, whole, how they look; cache files as one");
+  CLI::App& app = *larder.add_subcommand(
+      "dataset", "The data sets that a dataset_cache has in a directory: which, whole, how they look; cache files as one");
   app.require_subcommand(1);
   app.footer(
       R"(`larder dataset SUBCOMMAND --help` explains a subcommand. ls, info, verify and head only look: they write nothing, wait for nobody and

@@ -106,7 +106,8 @@ class Help(Dataset):
     def test_wrong_use_is_2_and_makes_nothing(self):
         text, _ = self.lines(3)
         unknown = self.file("data.bin", bytes(100))
-        for arguments in ([], ["ls"], ["nonsense"], ["info", self.directory], ["head", self.directory, "a", "-n", "0"], ["head", self.directory, "a", "--raw", "--hex"],
+        for arguments in ([], ["ls"], ["nonsense"], ["info", self.directory], ["head", self.directory, "a", "-n", "0"],
+                          ["head", self.directory, "a", "--raw", "--hex"],
                           ["head", self.directory, "a", "--raw", "--json"], ["warm", self.directory, "a"],
                           ["warm", self.directory, "a", text, "--format", "xml"], ["warm", self.directory, "a", text, "--workers", "-1"]):
             with self.subTest(arguments):
@@ -157,7 +158,8 @@ class Warm(Dataset):
         self.check(larder("verify", self.directory), 0, "train: whole: checked 1,000 samples")
         again = self.warm("train", path)
         self.assertEqual((again["made"], again["found"]), (0, 1000))
-        self.check(larder("warm", self.directory, "train", path), 0, "train: 1,000 samples", "of lines.txt (text)", "1,000 were there already, 0 came now")
+        self.check(larder("warm", self.directory, "train", path), 0, "train: 1,000 samples", "of lines.txt (text)",
+                   "1,000 were there already, 0 came now")
 
     def test_several_files_are_one_data_set_and_the_workers_do_not_matter(self):
         parts = [self.lines(200, f"p{i}.txt", seed=i) for i in range(3)]
@@ -216,6 +218,30 @@ class Warm(Dataset):
         self.assertEqual(self.samples("jpg"), [bytes([i]) * (i + 1) for i in range(20)])
         self.check(larder("warm", self.directory, "png", path, "--member", "png"), 1, "train.tar", "has no", "png", "it has")
 
+    def test_a_folder_of_files(self):
+        folder = self.root / "images"
+        for name, content in {"cat/1.jpg": b"c1", "cat/2.JPG": b"c2", "dog/1.jpg": b"d1", "dog/notes.txt": b"n", ".hidden": b"h"}.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        self.assertEqual(self.warm("all", folder)["format"], "folder")
+        self.assertEqual(self.samples("all"), [b"c1", b"c2", b"d1", b"n"])
+        self.warm("jpg", folder, "--ending", ".jpg")
+        self.assertEqual(self.samples("jpg"), [b"c1", b"c2", b"d1"])
+        self.check(larder("warm", self.directory, "x", folder, folder), 1, "a folder is one data set, and 2 are given")
+        self.check(larder("warm", self.directory, "x", folder, "--ending", ".png"), 1, "has no file *.png")
+        self.check(larder("warm", self.directory, "x", folder, "--member", "jpg"), 2, "--member is for --format webdataset, and this is folder")
+
+    def test_rows_of_tensors(self):
+        x, y = bytes(range(40)), bytes(range(100, 110))
+        header = json.dumps({"x": {"dtype": "U8", "shape": [10, 4], "data_offsets": [0, 40]},
+                             "y": {"dtype": "U8", "shape": [10], "data_offsets": [40, 50]}}).encode()
+        path = self.file("a.safetensors", struct.pack("<Q", len(header)) + header + x + y)
+        self.assertEqual(self.warm("both", path)["samples"], 10)
+        self.assertEqual(self.samples("both"), [x[4 * i:4 * i + 4] + y[i:i + 1] for i in range(10)])
+        self.warm("turned", path, "--tensor", "y", "--tensor", "x")
+        self.assertEqual(self.samples("turned"), [y[i:i + 1] + x[4 * i:4 * i + 4] for i in range(10)])
+        self.check(larder("warm", self.directory, "z", path, "--tensor", "z"), 1, "there is no tensor", "there are")
+
     def test_what_is_compressed_is_refused(self):
         path = self.file("lines.txt", b"\x1f\x8b\x08\0" + bytes(30))
         self.check(larder("warm", self.directory, "a", path), 1, "is compressed (gzip); decompress it first")
@@ -236,7 +262,8 @@ class Warm(Dataset):
         self.assertEqual((extended["samples"], extended["found"]), (70, 50))
         changed, changed_lines = self.lines(40, seed=9)
         self.assertEqual(changed, path)
-        self.check(larder("warm", self.directory, "train", path), 1, 'a data set "train" already, of lines.txt and 1 more', "--replace drops it first")
+        self.check(larder("warm", self.directory, "train", path), 1, 'a data set "train" already, of lines.txt and 1 more',
+                   "--replace drops it first")
         self.assertEqual(self.samples("train"), [line.encode() for line in lines + more_lines])
         self.warm("train", path, "--replace")
         self.assertEqual(self.samples("train"), [line.encode() for line in changed_lines])
@@ -280,18 +307,19 @@ class Warm(Dataset):
 
     def test_a_killed_run_is_finished_by_the_next(self):
         path, lines = self.lines(100_000, size=20)
-        found = 0
         for _ in range(4):
-            process = subprocess.Popen([LARDER, "dataset", "warm", str(self.directory), "train", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen([LARDER, "dataset", "warm", str(self.directory), "train", str(path)],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             before = self.written()
             while process.poll() is None and self.written() < before + 200_000:  # kills it at work, on a machine of any speed
                 time.sleep(0.001)
             process.send_signal(signal.SIGKILL)
             process.wait(60)
-            self.assertIn(larder("ls", self.directory).returncode, (0, 1))
+            self.assertEqual(self.names(), [])  # it comes when all is done
         result = self.warm("train", path)
         self.assertEqual(result["samples"], 100_000)
-        self.assertGreater(result["found"], found)
+        self.assertGreater(result["found"], 0)
+        self.assertGreater(result["made"], 0)
         self.check(larder("verify", self.directory), 0, "train: whole: checked 100,000 samples")
         head = self.asked(0, "head", self.directory, "train", "-n", 1000, "--skip", 50_000)
         self.assertEqual([one["text"] for one in head], lines[50_000:51_000])
@@ -305,7 +333,8 @@ class Warm(Dataset):
 
     def test_two_at_once_make_each_sample_once(self):
         path, lines = self.lines(20_000)
-        both = [subprocess.Popen([LARDER, "dataset", "warm", str(self.directory), name, str(path), "--json"], stdout=subprocess.PIPE) for name in "ab"]
+        both = [subprocess.Popen([LARDER, "dataset", "warm", str(self.directory), name, str(path), "--json"], stdout=subprocess.PIPE)
+                for name in "ab"]
         results = [json.loads(one.communicate(timeout=120)[0]) for one in both]
         self.assertEqual([one.returncode for one in both], [0, 0])
         self.assertEqual(sum(one["made"] for one in results), 20_000)
@@ -336,7 +365,8 @@ class Look(Dataset):
         self.assertEqual((info["smallest"], info["median"], info["largest"]), (2002, 2005, 2005))
         self.assertEqual(sum(shard["samples"] for shard in info["shards"]), 2000)
         self.assertGreater(len(info["shards"]), 1)
-        self.check(larder("info", self.directory, "b" * 40, "--shards"), 0, "cached       all, 3.8 MiB", "SHARD", "smallest 2 KiB", "records are the samples")
+        self.check(larder("info", self.directory, "b" * 40, "--shards"), 0, "cached       all, 3.8 MiB", "SHARD",
+                   "smallest 2 KiB", "records are the samples")
         self.check(larder("info", self.directory, "grosse"), 1, 'there is no data set "grosse"', "there are: ", "größe")
 
     def test_a_directory_without_data_sets(self):
@@ -374,7 +404,8 @@ class Look(Dataset):
         self.assertEqual(larder("head", self.directory, "text", "-n", 1, "--skip", 11, "--text", "--bytes", 3).stdout.decode(),
                          "--- sample 11, 10,000 bytes\nä\n... 9,998 more bytes\n")
         self.check(larder("head", self.directory, "text", "--skip", 12), 0, "no sample: there are 12")
-        self.assertEqual(self.asked(0, "head", self.directory, "text", "-n", 1, "--skip", 7), [{"sample": 7, "bytes": 6, "text": "line 7", "cut": False}])
+        self.assertEqual(self.asked(0, "head", self.directory, "text", "-n", 1, "--skip", 7),
+                         [{"sample": 7, "bytes": 6, "text": "line 7", "cut": False}])
         # In shards of their own, numbers go on.
         parts = [self.lines(3, f"p{i}.txt", seed=i) for i in range(4)]
         self.warm("parts", *[path for path, _ in parts])
@@ -457,8 +488,10 @@ class Damage(Dataset):
         by_name = {one["name"]: one for one in result["datasets"]}
         self.assertEqual([one["sample"] for one in by_name["train"]["damaged"]], [417, 900])
         self.assertIn("does not match its checksum", by_name["train"]["damaged"][0]["why"])
-        self.assertEqual((by_name["train"]["checked"], by_name["train"]["whole"], by_name["other"]["whole"], result["whole"]), (1000, False, True, False))
-        self.check(larder("verify", self.directory, "train"), 1, "damaged     train, sample 417\n", "segment 1, unit ", "train: 2 damaged: checked 1,000 samples")
+        self.assertEqual((by_name["train"]["checked"], by_name["train"]["whole"], by_name["other"]["whole"], result["whole"]),
+                         (1000, False, True, False))
+        self.check(larder("verify", self.directory, "train"), 1, "damaged     train, sample 417\n", "segment 1, unit ",
+                   "train: 2 damaged: checked 1,000 samples")
         self.check(larder("verify", self.directory, "other"), 0, "other: whole")
         self.check(larder("head", self.directory, "train", "--skip", 416, "-n", 2), 1, "sample 417, damaged: it has a payload")
         self.check(larder("head", self.directory, "train", "--skip", 417, "-n", 1, "--raw"), 1, "sample 417: has a payload")

@@ -12,7 +12,8 @@ namespace tools {
 std::function<int()> add_dataset(CLI::App& larder) {
   larder.add_subcommand("dataset", "The data sets of a dataset_cache (not in this build)")->allow_extras();
   return [] {
-    std::fputs("larder dataset: this larder was built without the component dataset; configure with LARDER_WITH_DATASET=ON\n", stderr);
+    std::fputs("larder dataset: this larder was built without the component dataset; configure with LARDER_WITH_DATASET=ON\n",
+               stderr);
     return exit_code::failed;
   };
 }

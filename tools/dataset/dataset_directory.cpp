@@ -23,7 +23,8 @@ std::string key_of(std::string_view name) { return std::string(larder::datasets:
 
 /// Records of keys that a program looks for, also where it does not find them because of damage.
 bool is_entry(const inspected_record& record) {
-  return record.standing == record_standing::live || record.standing == record_standing::file_missing || record.standing == record_standing::later ||
+  return record.standing == record_standing::live || record.standing == record_standing::file_missing ||
+         record.standing == record_standing::later ||
          (record.standing == record_standing::unreadable && record.entry.id != larder::digest{});
 }
 
@@ -128,7 +129,8 @@ std::optional<dataset_manifest> dataset_directory::find(std::string_view name) {
   std::string why;
   std::optional<dataset_manifest> manifest = parsed(name, read(key), why);
   if (!manifest)
-    larder::core::fail(larder::error_cause::corruption, root() + ": the data set \"" + name_text(name) + "\": " + why + "; cache it again (larder dataset warm)");
+    larder::core::fail(larder::error_cause::corruption,
+                       root() + ": the data set \"" + name_text(name) + "\": " + why + "; cache it again (larder dataset warm)");
   return manifest;
 }
 
@@ -137,12 +139,14 @@ dataset_manifest dataset_directory::get(std::string_view name) {
   std::vector<std::string> names;
   for (const listed& one : list()) names.push_back(name_text(one.name));
   std::string text = root() + ": there is no data set \"" + name_text(name) + "\"; ";
-  if (names.empty()) larder::core::fail(larder::error_cause::invalid_argument, text + "none has been cached under a name (larder dataset warm does)");
+  if (names.empty())
+    larder::core::fail(larder::error_cause::invalid_argument,
+                       text + "none has been cached under a name (larder dataset warm does)");
   constexpr std::size_t most = 10;
   const std::vector<std::string_view> views(names.begin(), names.end());
   if (names.size() > most) {
-    text += "the nearest of the " + std::to_string(names.size()) + " there are is " + std::string(simulate::nearest_name(name, views)) +
-            " (larder dataset ls has all)";
+    text += "the nearest of the " + std::to_string(names.size()) + " there are is " +
+            std::string(simulate::nearest_name(name, views)) + " (larder dataset ls has all)";
   } else {
     text += "there are: ";
     for (const std::string& one : names) text += (&one == &names.front() ? "" : ", ") + one;

@@ -70,8 +70,11 @@ void print_info(const info_options& options) {
   if (options.json) {
     std::string list = "[";
     for (std::size_t s = 0; s < shards.size(); ++s)
-      list += (s == 0 ? "\n  " : ",\n  ") +
-              disk::json_object().add("samples", of.shards[s].samples).add("cached", shards[s].here).add("cached_bytes", shards[s].bytes).text();
+      list += (s == 0 ? "\n  " : ",\n  ") + disk::json_object()
+                                                .add("samples", of.shards[s].samples)
+                                                .add("cached", shards[s].here)
+                                                .add("cached_bytes", shards[s].bytes)
+                                                .text();
     std::printf("%s\n", disk::json_object()
                             .add("directory", directory.root())
                             .add("name", name_text(of.name))
@@ -109,8 +112,8 @@ void print_info(const info_options& options) {
   if (!options.by_shard) return;
   std::printf("\n%8s  %12s  %12s  %10s\n", "SHARD", "SAMPLES", "CACHED", "BYTES");
   for (std::size_t s = 0; s < shards.size(); ++s)
-    std::printf("%8s  %12s  %12s  %10s\n", grouped(s).c_str(), grouped(of.shards[s].samples).c_str(), grouped(shards[s].here).c_str(),
-                format_size(shards[s].bytes).c_str());
+    std::printf("%8s  %12s  %12s  %10s\n", grouped(s).c_str(), grouped(of.shards[s].samples).c_str(),
+                grouped(shards[s].here).c_str(), format_size(shards[s].bytes).c_str());
 }
 
 }  // namespace dataset

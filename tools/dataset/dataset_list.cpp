@@ -35,14 +35,18 @@ int list_datasets(const list_options& options) {
     const dataset_manifest& m = *one.manifest;
     if (options.json) {
       disk::json_object text;
-      text.add("name", name_text(m.name)).add("samples", m.samples).add("bytes", m.bytes).add("version", m.version).add("source", m.source);
+      text.add("name", name_text(m.name))
+          .add("samples", m.samples)
+          .add("bytes", m.bytes)
+          .add("version", m.version)
+          .add("source", m.source);
       std::printf("%s%s", separator, text.add("shards", m.shards.size()).text().c_str());
       separator = ",\n";
       continue;
     }
     if (rows++ == 0) std::printf(row, "SAMPLES", "BYTES", "VERSION", "SOURCE", "NAME");
-    std::printf(row, grouped(m.samples).c_str(), format_size(m.bytes).c_str(), m.version.empty() ? "-" : name_text(m.version).c_str(),
-                name_text(m.source).c_str(), name_text(m.name).c_str());
+    std::printf(row, grouped(m.samples).c_str(), format_size(m.bytes).c_str(),
+                m.version.empty() ? "-" : name_text(m.version).c_str(), name_text(m.source).c_str(), name_text(m.name).c_str());
     bytes += m.bytes;
   }
   if (options.json) std::fputs(all.size() == unreadable.size() ? "]\n" : "\n]\n", stdout);

@@ -36,7 +36,9 @@ struct run {
   std::uint64_t first = 0;
   std::uint64_t last = 0;
 
-  std::string text() const { return first == last ? "sample " + grouped(first) : "samples " + grouped(first) + " to " + grouped(last); }
+  std::string text() const {
+    return first == last ? "sample " + grouped(first) : "samples " + grouped(first) + " to " + grouped(last);
+  }
 };
 
 struct verdict {
@@ -66,7 +68,8 @@ struct progress_of_all {
   std::uint64_t total = 0;
 };
 
-verdict verify(dataset_directory& directory, const dataset_manifest& of, progress_of_all& progress, const disk::interruption& stop) {
+verdict verify(dataset_directory& directory, const dataset_manifest& of, progress_of_all& progress,
+               const disk::interruption& stop) {
   verdict found;
   found.name = of.name;
   found.samples = of.samples;
@@ -118,12 +121,14 @@ void look_again(const std::string& root, verdict& of) {
 std::string json_of(const std::vector<fault>& list) {
   std::string text = "[";
   for (const fault& one : list)
-    text += (text.size() == 1 ? "" : ", ") + disk::json_object().add("sample", one.sample).add("place", one.place).add("why", one.why).text();
+    text += (text.size() == 1 ? "" : ", ") +
+            disk::json_object().add("sample", one.sample).add("place", one.place).add("why", one.why).text();
   return text + "]";
 }
 std::string json_of(const std::vector<run>& list) {
   std::string text = "[";
-  for (const run& one : list) text += (text.size() == 1 ? "" : ", ") + disk::json_object().add("first", one.first).add("last", one.last).text();
+  for (const run& one : list)
+    text += (text.size() == 1 ? "" : ", ") + disk::json_object().add("first", one.first).add("last", one.last).text();
   return text + "]";
 }
 
@@ -162,14 +167,17 @@ void print_text(const std::vector<verdict>& all, bool interrupted, const sample_
     const std::string name = name_text(one.name);
     const auto print = [&](const char* what, const std::vector<fault>& list) {
       for (const fault& each : list)
-        std::printf("%-10s  %s, sample %s\n            %s %s\n", what, name.c_str(), grouped(each.sample).c_str(), each.place.c_str(), each.why.c_str());
+        std::printf("%-10s  %s, sample %s\n            %s %s\n", what, name.c_str(), grouped(each.sample).c_str(),
+                    each.place.c_str(), each.why.c_str());
     };
     print("damaged", one.damaged);
     print("unreadable", one.unreadable);
     constexpr std::size_t most = 20;
-    for (std::size_t i = 0; i < std::min(most, one.missing.size()); ++i) std::printf("missing     %s, %s\n", name.c_str(), one.missing[i].text().c_str());
+    for (std::size_t i = 0; i < std::min(most, one.missing.size()); ++i)
+      std::printf("missing     %s, %s\n", name.c_str(), one.missing[i].text().c_str());
     if (one.missing.size() > most)
-      std::printf("missing     %s, %s more runs of samples (--json has all)\n", name.c_str(), grouped(one.missing.size() - most).c_str());
+      std::printf("missing     %s, %s more runs of samples (--json has all)\n", name.c_str(),
+                  grouped(one.missing.size() - most).c_str());
     std::string said;
     const auto add = [&](std::size_t count, const char* what) {
       if (count != 0) said += (said.empty() ? "" : ", ") + grouped(count) + what;
@@ -188,7 +196,9 @@ void print_text(const std::vector<verdict>& all, bool interrupted, const sample_
   }
   if (all.empty()) std::printf("there is no data set: nothing to verify\n");
   if (any_damage)
-    std::printf("A cache takes a damaged sample for one that it does not have. To fill the gaps: larder dataset warm, or the program that cached them\n");
+    std::printf(
+        "A cache takes a damaged sample for one that it does not have. To fill the gaps: larder dataset warm, or the program "
+        "that cached them\n");
 }
 
 }  // namespace
@@ -222,7 +232,8 @@ int verify_datasets(const verify_options& options) {
   else
     print_text(all, interrupted, progress.line);
   if (interrupted) {
-    std::fprintf(stderr, "larder: interrupted: %s of %s samples were checked\n", grouped(progress.done).c_str(), grouped(progress.total).c_str());
+    std::fprintf(stderr, "larder: interrupted: %s of %s samples were checked\n", grouped(progress.done).c_str(),
+                 grouped(progress.total).c_str());
     return disk::interruption::exit_code;
   }
   bool refused = false;

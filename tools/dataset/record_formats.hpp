@@ -11,12 +11,14 @@ namespace dataset {
 
 /// What files are read as.
 enum class record_format : std::uint8_t {
-  jsonl,       ///< a JSON document on each line
-  csv,         ///< records of RFC 4180
-  text,        ///< lines
-  webdataset,  ///< tar archives
-  records,     ///< of one size
-  idx,         ///< as MNIST has them
+  jsonl,        ///< a JSON document on each line
+  csv,          ///< records of RFC 4180
+  text,         ///< lines
+  webdataset,   ///< tar archives
+  records,      ///< of one size
+  idx,          ///< as MNIST has them
+  folder,       ///< a directory: a file each
+  safetensors,  ///< rows of tensors
 };
 
 struct format_options {
@@ -27,6 +29,8 @@ struct format_options {
   std::string delimiter;                ///< of CSV; empty: by the ending, a tabulator for .tsv, else a comma
   bool no_header = false;               ///< of CSV
   bool multiline = false;               ///< of CSV
+  std::vector<std::string> endings;     ///< of a folder's files; all when there are none
+  std::vector<std::string> tensors;     ///< whose rows are samples; all of the file when there are none
   std::string member;                   ///< of a WebDataset sample the one that is the sample; empty: all
 };
 

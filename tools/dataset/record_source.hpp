@@ -30,7 +30,8 @@ class record_source {
 
   /// `bytes_of(record)` makes a sample's bytes of a record of `source`, in any number of threads.
   template <larder::dataset_source Source, class BytesOf>
-  record_source(Source source, BytesOf bytes_of) : reads_(std::make_shared<reads_of<Source, BytesOf>>(std::move(source), std::move(bytes_of))) {}
+  record_source(Source source, BytesOf bytes_of)
+      : reads_(std::make_shared<reads_of<Source, BytesOf>>(std::move(source), std::move(bytes_of))) {}
 
   std::string name() const { return reads_->name(); }
   std::size_t shards() const { return reads_->shards(); }
@@ -60,7 +61,8 @@ class record_source {
       bytes += size;
     }
     if (all_known || bytes == 0) return samples;
-    return static_cast<std::uint64_t>(static_cast<double>(samples) * (static_cast<double>(all_bytes) / static_cast<double>(bytes)));
+    return static_cast<std::uint64_t>(static_cast<double>(samples) *
+                                      (static_cast<double>(all_bytes) / static_cast<double>(bytes)));
   }
 
  private:
@@ -106,7 +108,8 @@ class record_source {
   template <class Source, class BytesOf>
   class reads_of final : public reads, public std::enable_shared_from_this<reads_of<Source, BytesOf>> {
    public:
-    reads_of(Source source, BytesOf bytes_of) : reads(source.shards()), source_(std::move(source)), bytes_of_(std::move(bytes_of)) {}
+    reads_of(Source source, BytesOf bytes_of)
+        : reads(source.shards()), source_(std::move(source)), bytes_of_(std::move(bytes_of)) {}
     std::string name() const override { return source_.name(); }
     std::size_t shards() const override { return source_.shards(); }
     std::uint64_t shard_bytes(std::size_t n) const override { return source_.shard_bytes(n); }

@@ -82,11 +82,13 @@ int print_head(const head_options& options) {
       number += shard.samples;
       continue;
     }
-    for (std::uint64_t i = options.skip > number ? options.skip - number : 0; i < shard.samples && printed < options.count; ++i, ++printed) {
+    for (std::uint64_t i = options.skip > number ? options.skip - number : 0; i < shard.samples && printed < options.count;
+         ++i, ++printed) {
       const std::uint64_t global = number + i;
       const read_value value = directory.read(sample_id(shard.key, i));
       absent += value.content ? 0 : 1;
-      const bool text = value.content && (options.as == shown_as::text || (options.as == shown_as::automatic && is_text(value.text())));
+      const bool text =
+          value.content && (options.as == shown_as::text || (options.as == shown_as::automatic && is_text(value.text())));
       if (options.json) {
         disk::json_object one;
         one.add("sample", global);
@@ -103,16 +105,19 @@ int print_head(const head_options& options) {
       }
       if (options.as == shown_as::raw) {
         if (!value.content)
-          larder::core::fail(larder::error_cause::io, "data set \"" + name_text(of.name) + "\", sample " + grouped(global) + ": " +
+          larder::core::fail(larder::error_cause::io, "data set \"" + name_text(of.name) + "\", sample " + grouped(global) +
+                                                          ": " +
                                                           (value.why == "missing" ? "the cache does not have it" : value.why) +
                                                           "; cache the data set again, or pass over it with --skip");
-        const std::string_view all = value.text().substr(0, options.most == 0 ? std::string_view::npos : static_cast<std::size_t>(options.most));
+        const std::string_view all =
+            value.text().substr(0, options.most == 0 ? std::string_view::npos : static_cast<std::size_t>(options.most));
         std::fwrite(all.data(), 1, all.size(), stdout);
         continue;
       }
       std::printf("%s--- sample %s, ", printed == 0 ? "" : "\n", grouped(global).c_str());
       if (!value.content) {
-        std::printf("%s\n", value.why == "missing" ? "missing: the cache does not have it" : ("damaged: it " + value.why).c_str());
+        std::printf("%s\n",
+                    value.why == "missing" ? "missing: the cache does not have it" : ("damaged: it " + value.why).c_str());
         continue;
       }
       std::printf("%s\n", (grouped(value.text().size()) + (value.text().size() == 1 ? " byte" : " bytes")).c_str());
@@ -127,7 +132,8 @@ int print_head(const head_options& options) {
   if (options.json) std::fputs(printed == 0 ? "]\n" : "\n]\n", stdout);
   std::fflush(stdout);
   if (printed == 0 && options.skip >= of.samples)
-    std::fprintf(stderr, "no sample: there are %s, and --skip passes over %s\n", grouped(of.samples).c_str(), grouped(options.skip).c_str());
+    std::fprintf(stderr, "no sample: there are %s, and --skip passes over %s\n", grouped(of.samples).c_str(),
+                 grouped(options.skip).c_str());
   return absent == 0 ? tools::exit_code::done : tools::exit_code::failed;
 }
 

@@ -43,8 +43,8 @@ class sample_progress {
   std::string pace(std::uint64_t done) const {
     const double passed = seconds();
     if (passed < 0.05 || done == 0) return "";
-    return " in " + simulate::decimal(passed, 1) + " s (" + simulate::rounded(static_cast<std::uint64_t>(static_cast<double>(done) / passed)) +
-           " samples/s)";
+    return " in " + simulate::decimal(passed, 1) + " s (" +
+           simulate::rounded(static_cast<std::uint64_t>(static_cast<double>(done) / passed)) + " samples/s)";
   }
 
  private:
@@ -56,7 +56,8 @@ class sample_progress {
     const double share = total == 0 ? 0.0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
     if (total != 0) {
       const auto filled = static_cast<std::size_t>(share * static_cast<double>(width));
-      line += " [" + std::string(filled, '#') + std::string(width - filled, '.') + "] " + simulate::decimal(share * 100, 0) + " %";
+      line +=
+          " [" + std::string(filled, '#') + std::string(width - filled, '.') + "] " + simulate::decimal(share * 100, 0) + " %";
     }
     line += "  " + simulate::grouped(done);
     if (total != 0) line += (exact ? " of " : " of about ") + simulate::grouped(std::max(total, done));
@@ -64,7 +65,10 @@ class sample_progress {
     if (const double passed = seconds(); passed > 0.5 && done != 0) {
       line += "  " + simulate::rounded(static_cast<std::uint64_t>(static_cast<double>(done) / passed)) + "/s";
       if (share > 0.0 && share < 1.0)
-        line += "  " + disk::span_text(std::chrono::duration_cast<larder::duration>(std::chrono::duration<double>(passed / share - passed + 1))) + " left";
+        line += "  " +
+                disk::span_text(
+                    std::chrono::duration_cast<larder::duration>(std::chrono::duration<double>(passed / share - passed + 1))) +
+                " left";
     }
     std::fprintf(stderr, "\r\033[K%s", line.c_str());
     std::fflush(stderr);

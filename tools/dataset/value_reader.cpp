@@ -27,10 +27,12 @@ std::string name_of(const larder::compressed_form& form) {
 
 /// What was compressed, as it was before.
 read_value decompressed(const larder::compressed_form& form, std::span<const std::byte> frame) {
-  if (name_of(form) != larder::zstd::name) return refused("is compressed with \"" + name_of(form) + "\", which this command cannot undo");
+  if (name_of(form) != larder::zstd::name)
+    return refused("is compressed with \"" + name_of(form) + "\", which this command cannot undo");
   const larder::zstd::compressor zstd{larder::zstd{}};
   constexpr std::uint64_t largest = 0xffff'ffff;
-  if (form.size == 0 || form.size > largest || !zstd.may_become(frame, form.size)) return refused("has compressed content that is none of its size");
+  if (form.size == 0 || form.size > largest || !zstd.may_become(frame, form.size))
+    return refused("has compressed content that is none of its size");
   std::vector<std::byte> made(static_cast<std::size_t>(form.size));
   if (!zstd.decompress(frame, made)) return refused("has compressed content that cannot be decompressed");
   return {std::move(made), {}};
@@ -81,17 +83,21 @@ std::optional<std::string> value_reader::read_file(const file_reference& referen
   const storage::file_identity identity = storage::identify(file, path);
   if (!identity.regular) return "has its value in " + name + ", which is no regular file";
   if (identity.size != reference.size)
-    return "has its value in " + name + ", which has " + std::to_string(identity.size) + " bytes, and " + std::to_string(reference.size) + " were written";
+    return "has its value in " + name + ", which has " + std::to_string(identity.size) + " bytes, and " +
+           std::to_string(reference.size) + " were written";
   const auto sums = larder::format::stored_checksums::find(sums_of, reference);
   if (!sums) return "has its value in " + name + ", and does not say how that can be checked";
   to.resize(static_cast<std::size_t>(reference.size));
-  if (storage::read_at(file, to.data(), to.size(), 0, path) != to.size()) return "has its value in " + name + ", which was cut while it was read";
+  if (storage::read_at(file, to.data(), to.size(), 0, path) != to.size())
+    return "has its value in " + name + ", which was cut while it was read";
   if (!*sums)
-    return larder::digest_of(std::span<const std::byte>(to)) == reference.content ? std::nullopt
-                                                       : std::optional("has its value in " + name + ", which does not match its checksum");
+    return larder::digest_of(std::span<const std::byte>(to)) == reference.content
+               ? std::nullopt
+               : std::optional("has its value in " + name + ", which does not match its checksum");
   for (std::uint64_t chunk = 0; chunk < sums->count(); ++chunk) {
     const std::uint64_t from = chunk * sums->chunk_size();
-    if (!sums->matches(chunk, std::span<const std::byte>(to).subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(sums->end_of(chunk) - from))))
+    if (!sums->matches(chunk, std::span<const std::byte>(to).subspan(static_cast<std::size_t>(from),
+                                                                     static_cast<std::size_t>(sums->end_of(chunk) - from))))
       return "has its value in " + name + ", which does not match its checksum in bytes " + std::to_string(from) + " to " +
              std::to_string(sums->end_of(chunk) - 1);
   }

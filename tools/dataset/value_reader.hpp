@@ -30,7 +30,8 @@ class value_reader {
   read_value read(const disk::inspected_segment& in, const disk::inspected_record& record);
 
  private:
-  std::optional<std::string> read_file(const larder::format::file_reference& reference, std::span<const std::byte> sums, std::vector<std::byte>& to) const;
+  std::optional<std::string> read_file(const larder::format::file_reference& reference, std::span<const std::byte> sums,
+                                       std::vector<std::byte>& to) const;
 
   const disk::segment_inspection* of_;
   disk::entry_reader records_;

@@ -34,11 +34,12 @@ std::string samples_text(std::uint64_t count) { return grouped(count) + (count =
 /// Passes Ctrl-C on to the streams' threads, also while they wait.
 class stop_on_interruption {
  public:
-  explicit stop_on_interruption(const disk::interruption& asked) : watcher_([this, &asked](const std::stop_token& over) {
-    constexpr std::chrono::milliseconds often{20};
-    while (!over.stop_requested() && !asked.asked()) std::this_thread::sleep_for(often);
-    if (asked.asked()) source_.request_stop();
-  }) {}
+  explicit stop_on_interruption(const disk::interruption& asked)
+      : watcher_([this, &asked](const std::stop_token& over) {
+          constexpr std::chrono::milliseconds often{20};
+          while (!over.stop_requested() && !asked.asked()) std::this_thread::sleep_for(often);
+          if (asked.asked()) source_.request_stop();
+        }) {}
   std::stop_token token() const { return source_.get_token(); }
 
  private:
@@ -49,7 +50,8 @@ class stop_on_interruption {
 /// What there is under the name already; nothing in a directory that is not there or empty.
 std::optional<dataset_manifest> known_before(const warm_options& options) {
   std::error_code failed;
-  if (!std::filesystem::exists(options.directory, failed) || std::filesystem::is_empty(options.directory, failed)) return std::nullopt;
+  if (!std::filesystem::exists(options.directory, failed) || std::filesystem::is_empty(options.directory, failed))
+    return std::nullopt;
   return dataset_directory(options.directory).find(options.name);
 }
 
@@ -57,7 +59,8 @@ std::optional<dataset_manifest> known_before(const warm_options& options) {
 bool goes_on_with(const dataset_manifest& before, const record_source& source, const std::string& version) {
   std::set<std::string, std::less<>> keys;
   const std::uint64_t making = larder::datasets::making_of<larder::bytes>(version);
-  for (std::size_t n = 0; n < source.shards(); ++n) keys.emplace(larder::datasets::shard_key::of(making, source.fingerprint(n)).view());
+  for (std::size_t n = 0; n < source.shards(); ++n)
+    keys.emplace(larder::datasets::shard_key::of(making, source.fingerprint(n)).view());
   for (const auto& shard : before.shards)
     if (!keys.contains(shard.key)) return false;
   return true;
@@ -69,8 +72,8 @@ struct outcome {
   bool interrupted = false;
 };
 
-outcome run(cache& data, const warm_options& options, const record_source& source, const std::string& version, sample_progress& progress,
-            const disk::interruption& stop) {
+outcome run(cache& data, const warm_options& options, const record_source& source, const std::string& version,
+            sample_progress& progress, const disk::interruption& stop) {
   outcome result;
   const stop_on_interruption watch(stop);
   larder::cache_dataset_options how;
@@ -84,7 +87,8 @@ outcome run(cache& data, const warm_options& options, const record_source& sourc
     if (version.empty())
       result.info = data.cache_dataset(options.name, source, how);
     else
-      result.info = data.cache_dataset(options.name, source, larder::preprocess{version, [](larder::bytes record) { return record; }}, how);
+      result.info =
+          data.cache_dataset(options.name, source, larder::preprocess{version, [](larder::bytes record) { return record; }}, how);
   } catch (const larder::error& failure) {
     if (failure.cause() != larder::error_cause::cancelled || !stop.asked()) throw;
     result.interrupted = true;
@@ -125,9 +129,10 @@ int warm_dataset(const warm_options& options) {
   const std::optional<dataset_manifest> before = known_before(options);
   const bool must_drop = before && !goes_on_with(*before, source, version);
   if (must_drop && !options.replace)
-    larder::core::fail(larder::error_cause::invalid_argument,
-                       options.directory + ": there is a data set \"" + name_text(options.name) + "\" already, of " + name_text(before->source) +
-                           ", and these files have other content (or have changed since); --replace drops it first, or take another name");
+    larder::core::fail(
+        larder::error_cause::invalid_argument,
+        options.directory + ": there is a data set \"" + name_text(options.name) + "\" already, of " + name_text(before->source) +
+            ", and these files have other content (or have changed since); --replace drops it first, or take another name");
 
   cache data = options.max_bytes ? cache{larder::mmap_disk{options.directory}, larder::max_bytes{*options.max_bytes}}
                                  : cache{larder::mmap_disk{options.directory}};
@@ -140,21 +145,24 @@ int warm_dataset(const warm_options& options) {
   const std::string name = name_text(options.name);
   if (options.json) print_json(options, result, did, source, format, version, progress.seconds());
   if (result.interrupted) {
-    std::fprintf(stderr, "larder: interrupted: of \"%s\" %s are cached so far; the same command goes on from there\n", name.c_str(),
-                 samples_text(result.done).c_str());
+    std::fprintf(stderr, "larder: interrupted: of \"%s\" %s are cached so far; the same command goes on from there\n",
+                 name.c_str(), samples_text(result.done).c_str());
     return disk::interruption::exit_code;
   }
   if (!options.json) {
-    std::printf("%s: %s, %s, of %s (%s)%s\n", name.c_str(), samples_text(result.info.samples).c_str(), format_size(result.info.bytes).c_str(),
-                name_text(result.info.source).c_str(), name_of(format).c_str(), progress.pace(result.info.samples).c_str());
+    std::printf("%s: %s, %s, of %s (%s)%s\n", name.c_str(), samples_text(result.info.samples).c_str(),
+                format_size(result.info.bytes).c_str(), name_text(result.info.source).c_str(), name_of(format).c_str(),
+                progress.pace(result.info.samples).c_str());
     if (did.hits + did.joined != 0)
-      std::printf("  %s were there already, %s came now\n", grouped(did.hits + did.joined).c_str(), grouped(did.made - left_out).c_str());
+      std::printf("  %s were there already, %s came now\n", grouped(did.hits + did.joined).c_str(),
+                  grouped(did.made - left_out).c_str());
   }
   if (left_out == 0) return tools::exit_code::done;
   std::fflush(stdout);
   if (did.not_kept != 0)
-    std::fprintf(stderr, "larder: %s of %s had no room: samples may take %s (--max-bytes), and the cache has %s of them\n", grouped(did.not_kept).c_str(),
-                 samples_text(result.info.samples).c_str(), format_size(data.capacity()).c_str(), format_size(data.weight()).c_str());
+    std::fprintf(stderr, "larder: %s of %s had no room: samples may take %s (--max-bytes), and the cache has %s of them\n",
+                 grouped(did.not_kept).c_str(), samples_text(result.info.samples).c_str(), format_size(data.capacity()).c_str(),
+                 format_size(data.weight()).c_str());
   if (did.failed_puts != 0)
     std::fprintf(stderr, "larder: the cache refused %s although there was room; look at what is free on the disk of %s\n",
                  samples_text(did.failed_puts).c_str(), options.directory.c_str());
@@ -183,11 +191,13 @@ void drop_dataset(const drop_options& options) {
   if (!options.dry_run) {
     cache data{larder::mmap_disk{options.directory}};
     if (!data.drop(options.name))
-      larder::core::fail(larder::error_cause::io, options.directory + ": the data set \"" + name_text(options.name) + "\" is not there any more");
+      larder::core::fail(larder::error_cause::io,
+                         options.directory + ": the data set \"" + name_text(options.name) + "\" is not there any more");
   }
-  std::printf("%s %s: %s, %s\n", options.dry_run ? "would drop" : "dropped", name_text(options.name).c_str(), samples_text(samples).c_str(),
-              format_size(bytes).c_str());
-  if (!options.dry_run) std::printf("What they had in segments is garbage until: larder disk compact %s\n", options.directory.c_str());
+  std::printf("%s %s: %s, %s\n", options.dry_run ? "would drop" : "dropped", name_text(options.name).c_str(),
+              samples_text(samples).c_str(), format_size(bytes).c_str());
+  if (!options.dry_run)
+    std::printf("What they had in segments is garbage until: larder disk compact %s\n", options.directory.c_str());
 }
 
 }  // namespace dataset
