@@ -73,6 +73,7 @@ class LarderConan(ConanFile):
         if self.options.json or self.options.http:
             component("json", "larder::json", ["core", "simdjson::simdjson"])
             component("layer", "larder::layer", ["disk", "json"])
+            component("dataset", "larder::dataset", ["disk", "json"])
         if self.options.http:
             component("http", "larder::http", ["json", "libcurl::libcurl", "expat::expat", "openssl::crypto"])
         if self.options.redis:

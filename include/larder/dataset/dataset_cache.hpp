@@ -14,6 +14,7 @@
 #include <larder/dataset/dataset_stream.hpp>
 #include <larder/dataset/dataset_view.hpp>
 #include <larder/dataset/named_datasets.hpp>
+#include <larder/dataset/named_source.hpp>
 #include <larder/dataset/preprocess.hpp>
 #include <larder/dataset/range_source.hpp>
 #include <larder/dataset/sample_maker.hpp>
@@ -196,7 +197,7 @@ class dataset_cache {
     using maker = datasets::sample_maker<Sample, store_type, Source, F>;
     using pipeline = datasets::stream_pipeline<Sample, maker, After>;
     const datasets::window_choice window = datasets::window_of(source, options);
-    auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), names_.quota(options.quota), window.open);
+    auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), names_.quota(options.quota), window.open, options.keep);
     note_size_of(made->source());
     return dataset_stream<Sample, pipeline>(
         std::make_unique<pipeline>(std::move(made), std::move(after), options, window.shards, window.order));
@@ -204,7 +205,7 @@ class dataset_cache {
   template <bool Owned, class Source, class F>
   dataset_info cache_source(std::string_view name, Source source, std::string version, F f, const cache_dataset_options& options) {
     datasets::check_dataset_name(name);
-    stream_options how{.batch_size = 256, .workers = options.workers, .quota = options.quota, .stop = options.stop};
+    stream_options how{.batch_size = 256, .workers = options.workers, .keep = kept_form::preprocessed, .quota = options.quota, .stop = options.stop};
     std::uint64_t total = 0;
     for (std::size_t shard = 0; shard < source.shards(); ++shard) {
       const std::optional<std::uint64_t> known = source.count(shard);

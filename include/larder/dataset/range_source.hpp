@@ -30,7 +30,10 @@ template <class R>
 concept repeatable_range = std::ranges::forward_range<const std::remove_reference_t<R>> || std::ranges::forward_range<std::remove_reference_t<R>>;
 
 template <class R>
-struct kept {  // can be gone through once: its elements are kept
+struct kept {};
+template <class R>
+  requires(std::ranges::input_range<R> && !repeatable_range<R>)
+struct kept<R> {  // its elements
   using type = std::vector<std::ranges::range_value_t<R>>;
 };
 template <repeatable_range R>

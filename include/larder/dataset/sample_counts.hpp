@@ -13,6 +13,7 @@ struct batch_counts {
   std::uint64_t hits = 0;
   std::uint64_t joined = 0;
   std::uint64_t made = 0;
+  std::uint64_t computed = 0;  ///< calls of the user's function
   std::uint64_t not_kept = 0;
   std::uint64_t failed_puts = 0;
   std::uint64_t bytes_out = 0;

@@ -36,6 +36,7 @@ class sample_key {
  public:
   static constexpr std::size_t size = shard_key::size + 8;
   static constexpr std::uint64_t count_number = ~std::uint64_t{0};
+  static constexpr std::uint64_t form_number = count_number - 1;  // of the first shard: in which form the samples are kept
 
   sample_key(const shard_key& shard, std::uint64_t number) noexcept {
     std::memcpy(text_.data(), shard.text.data(), shard_key::size);
@@ -54,5 +55,8 @@ std::uint64_t making_of(std::string_view version) noexcept {
   if constexpr (std::is_trivially_copyable_v<Sample>) form = sizeof(Sample);
   return fingerprint_builder().add("larder samples, 1").add(version).add(form).finish().low;
 }
+
+/// Of records as they are.
+inline std::uint64_t making_of_raw() noexcept { return fingerprint_builder().add("larder records, 1").finish().low; }
 
 }  // namespace larder::datasets

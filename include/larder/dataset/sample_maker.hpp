@@ -5,17 +5,22 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
 #include <larder/dataset/dataset_source.hpp>
+#include <larder/dataset/kept_form.hpp>
 #include <larder/dataset/preprocess.hpp>
+#include <larder/dataset/raw_record.hpp>
 #include <larder/dataset/sample_store.hpp>
 #include <larder/eviction/fifo.hpp>
 #include <larder/limit/max_entries.hpp>
 #include <larder/sync/sharded.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -51,10 +56,18 @@ template <class Sample, class Store, dataset_source Source, class F>
 class sample_maker {
  public:
   using shard = shard_of<Source>;
+  using raw = raw_record<record_of<Source>>;
+  static constexpr bool is_encoded = std::same_as<F, encoded_record>;
+  /// Whether records can be kept as they are, and that is another thing than keeping samples.
+  static constexpr bool may_keep_raw = raw::can_be_kept && !is_encoded && !std::same_as<F, unchanged>;
 
-  /// `open` shards at most are held open.
-  sample_maker(Store& store, Source source, std::string version, F f, std::shared_ptr<sample_quota> quota, std::size_t open)
-      : store_(store), source_(std::move(source)), f_(std::move(f)), making_(making_of<Sample>(version)), quota_(std::move(quota)), open_(max_entries{open}) {}
+  /// `open` shards at most are held open. Throws `larder::error` (invalid_argument) for `kept_form::raw` where records cannot be kept.
+  sample_maker(Store& store, Source source, std::string version, F f, std::shared_ptr<sample_quota> quota, std::size_t open, kept_form keep)
+      : store_(store), source_(std::move(source)), f_(std::move(f)), making_(making_of<Sample>(version)), quota_(std::move(quota)), open_(max_entries{open}) {
+    if (keep == kept_form::raw && !raw::can_be_kept)
+      core::fail(error_cause::invalid_argument, source_.name() + ": records of this kind cannot be kept raw, as they are more than their bytes; keep them preprocessed");
+    if constexpr (may_keep_raw) begin_choice(keep);
+  }
 
   const Source& source() const noexcept { return source_; }
   Store& store() noexcept { return store_; }
@@ -68,8 +81,12 @@ class sample_maker {
   }
   /// A sample, encoded.
   bytes get(sample_table& table, std::size_t number, std::uint64_t index, const std::stop_token& stop, batch_counts& n) {
+    if constexpr (may_keep_raw)
+      if (form_.load(std::memory_order_relaxed) == kept_form::raw) return get_raw(table, number, index, stop, n);
     return store_.find_or_make(table, index, *quota_, stop, n, [&] { return make(number, index, n); });
   }
+  /// In which form samples are kept by now.
+  kept_form form() const noexcept { return form_.load(std::memory_order_relaxed); }
 
  private:
   using clock = std::chrono::steady_clock;
@@ -86,20 +103,72 @@ class sample_maker {
       core::fail(error_cause::corruption, source_.name() + ": shard " + std::to_string(number) + " has " + std::to_string(from->size()) +
                                               " records, and had more when it was first read; its fingerprint ought to have changed");
     const clock::time_point begun = clock::now();
+    ++n.computed;
     bytes made;
-    if constexpr (std::same_as<F, encoded_record>)
+    if constexpr (is_encoded)
       made = f_(from->record(index));
     else
       made = codec<Sample>::encode(to_sample<Sample>(f_(from->record(index))));
+    const clock::duration took = clock::now() - begun;
+    n.preprocess_time += took;
+    if constexpr (may_keep_raw)
+      if (form_.load(std::memory_order_relaxed) == kept_form::automatic) choose(took, raw::encode(from->record(index)).size(), made.size());
+    return made;
+  }
+  /// Of records that are kept as they are; some samples may be kept from before that was chosen.
+  bytes get_raw(sample_table& table, std::size_t number, std::uint64_t index, const std::stop_token& stop, batch_counts& n) {
+    if (chosen_)
+      if (std::optional<bytes> found = store_.find(table, index)) {
+        ++n.hits;
+        return *std::move(found);
+      }
+    const bytes kept = store_.find_or_make(*raw_table(number, table.size()), index, *quota_, stop, n, [&] { return raw::encode(opened(number, n)->record(index)); });
+    const clock::time_point begun = clock::now();
+    ++n.computed;
+    bytes made = codec<Sample>::encode(to_sample<Sample>(f_(raw::restore(kept))));
     n.preprocess_time += clock::now() - begun;
     return made;
   }
+  std::shared_ptr<sample_table> raw_table(std::size_t number, std::uint64_t size) {
+    const std::lock_guard lock(raw_mutex_);
+    std::shared_ptr<sample_table>& found = raw_tables_[number];
+    if (found == nullptr) found = store_.table(shard_key::of(making_of_raw(), source_.fingerprint(number)), [&] { return size; });
+    return found;
+  }
+
+  /// What was chosen before, by whichever process, holds.
+  void begin_choice(kept_form keep) {
+    form_ = keep;
+    if (keep != kept_form::automatic) return;
+    if (store_.capacity() == Store::no_limit || source_.shards() == 0) {
+      form_ = kept_form::preprocessed;
+      return;
+    }
+    for (std::size_t i = 0; i < source_.shards(); ++i) all_ += source_.count(i).value_or(0);
+    if (const std::optional<bytes> noted = store_.cache().get(form_key()); noted && noted->size() == 1) {
+      chosen_ = true;
+      form_ = (*noted->data() == std::byte{1}) ? kept_form::raw : kept_form::preprocessed;
+    }
+  }
+  void choose(std::chrono::nanoseconds preprocessing, std::uint64_t raw_size, std::uint64_t made_size) {
+    choice_.note(preprocessing, raw_size, made_size);
+    const std::optional<kept_form> verdict = choice_.verdict(store_.capacity(), all_);
+    if (!verdict || choosing_.exchange(true)) return;
+    const std::byte said{static_cast<std::uint8_t>(*verdict == kept_form::raw ? 1 : 0)};
+    store_.put_note(form_key(), bytes::copy_of(&said, 1));
+    chosen_ = true;
+    form_.store(*verdict, std::memory_order_relaxed);
+  }
+  sample_key form_key() const { return sample_key(key_of(0), sample_key::form_number); }
+
   std::shared_ptr<const shard> opened(std::size_t number, batch_counts& n) {
     if (std::optional<std::shared_ptr<const shard>> found = open_.get(number)) return *std::move(found);
     return open_.get_or_load(number, [&]() -> std::shared_ptr<const shard> {
       const clock::time_point begun = clock::now();
       std::shared_ptr<const shard> from = source_.open(number);
-      n.read_time += clock::now() - begun;
+      const clock::duration took = clock::now() - begun;
+      n.read_time += took;
+      if constexpr (may_keep_raw) choice_.note_read(took, from->size());
       n.bytes_read += source_.shard_bytes(number);
       ++n.shards_opened;
       return from;
@@ -112,6 +181,13 @@ class sample_maker {
   std::uint64_t making_;
   std::shared_ptr<sample_quota> quota_;
   larder::cache<std::size_t, std::shared_ptr<const shard>, fifo, max_entries> open_;
+
+  std::atomic<kept_form> form_{kept_form::preprocessed};
+  std::atomic<bool> chosen_{false}, choosing_{false};  // by measuring
+  std::uint64_t all_ = 0;                              // samples, as far as the shards say
+  kept_choice choice_;
+  std::mutex raw_mutex_;
+  std::map<std::size_t, std::shared_ptr<sample_table>> raw_tables_;
 };
 
 }  // namespace larder::datasets

@@ -59,16 +59,18 @@ class local_shard_file final : public any_shard_file {
   }
   void read(std::uint64_t offset, std::span<std::byte> room) const override {
     const storage::file_descriptor file = open();
-    const storage::file_identity is = identify_file(file);
+    const std::size_t got = storage::read_at(file, room.data(), room.size(), offset, name_);
+    const storage::file_identity is = identify_file(file);  // behind the read, which may have met a change
     const bool same = is.same_file(was_) && is.size == was_.size && is.modified == was_.modified;
-    if (!same || storage::read_at(file, room.data(), room.size(), offset, name_) != room.size())
+    if (!same || got != room.size())
       core::fail(error_cause::io, "\"" + name_ + "\" is not what it was when the data set was opened; open it again");
   }
   bool is_remote() const noexcept override { return false; }
 
  private:
   storage::file_descriptor open() const {
-    storage::file_descriptor file(storage::uninterrupted([&] { return ::open(name_.c_str(), O_RDONLY | O_CLOEXEC); }));
+    // Without waiting: a pipe has nobody at its other end.
+    storage::file_descriptor file(storage::uninterrupted([&] { return ::open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
     if (!file) storage::fail_file("open", name_, errno);
     return file;
   }

@@ -2,6 +2,7 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/units.hpp>
+#include <larder/dataset/kept_form.hpp>
 #include <larder/dataset/rank_share.hpp>
 #include <larder/dataset/stream_position.hpp>
 
@@ -36,6 +37,7 @@ struct stream_options {
   bool drop_last = false;                             ///< no batch that is not full, and as many batches for every rank
   batch_mode mode = batch_mode::automatic;
   std::uint64_t bytes_ahead = std::uint64_t{64} << 20U;  ///< of batches that wait: when there are so many, the next is made once one is used
+  kept_form keep = kept_form::automatic;                 ///< samples as `preprocess` makes them, or as the source has them
   std::uint64_t quota = static_cast<std::uint64_t>(-1);  ///< bytes of samples that this data set may put into the cache
   std::optional<stream_position> from = std::nullopt;    ///< where another stream was; `epoch` and `epochs` then count from there
   std::stop_token stop = {};                             ///< ends the stream with `larder::error` (cancelled), also while it waits

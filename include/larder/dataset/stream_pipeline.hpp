@@ -175,7 +175,7 @@ class stream_pipeline {
     if (any) ++planned_;
     return any;
   }
-  /// Makes what is planned, or keeps why not. Whether all of it was in the cache.
+  /// Makes what is planned, or keeps why not. Whether all of it was there to be handed out.
   bool fill(slot& one) noexcept {
     batch_counts n;
     try {
@@ -188,7 +188,7 @@ class stream_pipeline {
     one.size = n.bytes_out;
     const std::lock_guard lock(mutex_);
     bytes_ahead_ += one.size;
-    return n.hits == n.samples();
+    return !augments && n.computed == 0;
   }
   void count(const batch_counts& n) noexcept {
     maker_->store().counts().add(n);

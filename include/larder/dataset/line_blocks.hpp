@@ -1,0 +1,161 @@
+#pragma once
+
+// Files of lines as shards of a data set, and the lines of one of them.
+
+#include <larder/core/digest.hpp>
+#include <larder/core/error.hpp>
+#include <larder/dataset/block_text.hpp>
+#include <larder/dataset/dataset_source.hpp>
+#include <larder/dataset/shard_files.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace larder::datasets {
+
+/// The first line of a text, without its line end (line feed, or carriage return and line feed).
+inline std::string_view first_line_of(std::string_view text) noexcept {
+  std::string_view line = text.substr(0, text.find('\n'));
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
+
+/// An open block: where its records begin, in its text. A record that is a line ends where the line does.
+class record_starts {
+ public:
+  record_starts(block_text text, std::vector<std::size_t> starts) noexcept : text_(std::move(text)), starts_(std::move(starts)) {}
+
+  std::uint64_t size() const noexcept { return starts_.size(); }
+  const block_text& text() const noexcept { return text_; }
+  /// What there is from a record to the end of the block. Throws `larder::error` (invalid_argument) when there is no such record.
+  std::string_view from(std::uint64_t record) const { return text_.text().substr(start(record)); }
+  std::string_view line(std::uint64_t record) const { return first_line_of(from(record)); }
+  /// Where in the file a record begins.
+  std::uint64_t offset(std::uint64_t record) const { return text_.offset(start(record)); }
+  /// What an error calls a record: file, byte offset, number.
+  std::string where(std::uint64_t record) const { return text_.where(start(record), record); }
+
+ private:
+  std::size_t start(std::uint64_t record) const {
+    if (record >= starts_.size())
+      core::fail(error_cause::invalid_argument, '"' + text_.file().name() + "\", block " + std::to_string(text_.number()) +
+                                                    ": there is no record " + std::to_string(record) + ", it has " +
+                                                    std::to_string(starts_.size()));
+    return starts_[static_cast<std::size_t>(record)];
+  }
+
+  block_text text_;
+  std::vector<std::size_t> starts_;
+};
+
+/// The lines of a block for which `keep(line, offset in the file)` says that they are records.
+/// Throws `larder::error` (invalid_argument) when one of them all is longer than `longest_line`.
+template <class Keep>
+record_starts records_by_line(block_text block, std::uint64_t longest_line, Keep keep) {
+  const std::string_view text = block.text();
+  std::vector<std::size_t> starts;
+  starts.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t feed = std::min(text.find('\n', at), text.size());
+    const std::string_view line = first_line_of(text.substr(at, feed - at));
+    if (line.size() > longest_line) block.fail_too_long(at, longest_line);
+    if (keep(line, block.offset(at))) starts.push_back(at);
+    at = feed + 1;
+  }
+  return record_starts(std::move(block), std::move(starts));
+}
+
+/// How files are cut.
+struct block_rule {
+  std::uint64_t block_size;
+  std::uint64_t longest_line;
+  bool whole_files = false;  // whatever the block size is
+};
+
+/// Files, cut into blocks of lines: each block is a shard, those of the first file first. An empty file is one shard without records.
+/// Copies share; any number of threads ask at once.
+class line_blocks {
+ public:
+  /// `who` begins messages. Throws `larder::error` (invalid_argument) when the sizes are not between 1 byte and 1 GiB.
+  line_blocks(const std::string& who, shard_files files, block_rule rule) : shared_(std::make_shared<shared>(std::move(files), rule)) {
+    need(who, "block_size", rule.block_size);
+    need(who, "longest_line", rule.longest_line);
+    std::uint64_t sum = 0;
+    for (const shard_file& file : shared_->files) {
+      shared_->first.push_back(static_cast<std::size_t>(sum));
+      const std::uint64_t blocks = rule.whole_files ? 1 : file.size() / rule.block_size + (file.size() % rule.block_size == 0 ? 0 : 1);
+      sum += std::max<std::uint64_t>(blocks, 1);
+    }
+    shared_->counts = std::vector<std::atomic<std::uint64_t>>(static_cast<std::size_t>(sum));
+  }
+
+  const shard_files& files() const noexcept { return shared_->files; }
+  const block_rule& rule() const noexcept { return shared_->rule; }
+  std::size_t shards() const noexcept { return shared_->counts.size(); }
+  std::uint64_t shard_bytes(std::size_t n) const { return size_of_block(file_of(place(n).file)); }
+  /// `format` says how the records are read.
+  digest fingerprint(std::size_t n, const digest& format) const {
+    const placed at = place(n);
+    const shard_file& file = file_of(at.file);
+    return fingerprint_builder().add(file.identity()).add(at.block).add(size_of_block(file)).add(format).finish();
+  }
+  /// How many records a shard has, once it was open (or its file is empty).
+  std::optional<std::uint64_t> count(std::size_t n) const {
+    if (file_of(place(n).file).size() == 0) return 0;
+    const std::uint64_t known = shared_->counts[n].load(std::memory_order_relaxed);
+    return known == 0 ? std::nullopt : std::optional<std::uint64_t>(known - 1);
+  }
+  /// What `records(text of the block, number of its file)` makes of a block: `record_starts`. Their number is remembered.
+  template <class Records>
+  record_starts open(std::size_t n, Records records) const {
+    const placed at = place(n);
+    const shard_file& file = file_of(at.file);
+    record_starts found = records(block_text(file, at.block, size_of_block(file), shared_->rule.longest_line), at.file);
+    shared_->counts[n].store(found.size() + 1, std::memory_order_relaxed);
+    return found;
+  }
+
+ private:
+  struct shared {
+    shared(shard_files all, block_rule cut) : files(std::move(all)), rule(cut) {}
+    shard_files files;
+    block_rule rule;
+    std::vector<std::size_t> first;                   // of each file, its first shard
+    std::vector<std::atomic<std::uint64_t>> counts;   // one more than there are records; 0 while not known
+  };
+  struct placed {
+    std::size_t file;
+    std::uint64_t block;
+  };
+
+  static void need(const std::string& who, const char* option, std::uint64_t value) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 30U;
+    if (value == 0 || value > most)
+      core::fail(error_cause::invalid_argument,
+                 who + ": " + option + " is " + std::to_string(value) + "; it is between 1 byte and " + std::to_string(most));
+  }
+  const shard_file& file_of(std::size_t n) const noexcept { return shared_->files[n]; }
+  std::uint64_t size_of_block(const shard_file& file) const noexcept {
+    return shared_->rule.whole_files ? std::max<std::uint64_t>(file.size(), 1) : shared_->rule.block_size;
+  }
+  placed place(std::size_t n) const {
+    if (n >= shards())
+      core::fail(error_cause::invalid_argument,
+                 files().name() + ": there is no shard " + std::to_string(n) + ", there are " + std::to_string(shards()));
+    const auto behind = std::upper_bound(shared_->first.begin(), shared_->first.end(), n);
+    const auto file = static_cast<std::size_t>(behind - shared_->first.begin()) - 1;
+    return {file, n - shared_->first[file]};
+  }
+
+  std::shared_ptr<shared> shared_;
+};
+
+}  // namespace larder::datasets
