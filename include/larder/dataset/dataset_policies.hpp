@@ -8,11 +8,17 @@
 #include <larder/core/policy_set.hpp>
 #include <larder/eviction/epoch_pin.hpp>
 #include <larder/limit/max_bytes.hpp>
+#include <larder/limit/max_weight.hpp>
 #include <larder/limit/unbounded.hpp>
+#include <larder/limit/weigher.hpp>
+#include <larder/storage/memory.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -41,6 +47,12 @@ inline constexpr bool is_byte_limit = std::is_same_v<P, max_bytes> || std::is_sa
 template <class P>
 inline constexpr bool is_other_limit = core::on_axis<P, axis::limit> && !is_byte_limit<P>;
 
+/// What a sample weighs in a cache in memory, which counts entries unless a limit says what else: one that is never reached.
+struct payload_size {
+  std::uint64_t operator()(std::string_view, const bytes& sample) const noexcept { return sample.size(); }
+};
+using payload_weigher = weigher<payload_size>;
+
 /// The policies of the cache below. What stays is limited above it, by payload: on disk `max_bytes` counts what lies around a value, too.
 template <class... Policies>
 struct inner_policies {
@@ -48,8 +60,12 @@ struct inner_policies {
   template <class P>
   using passed = std::conditional_t<keeps && (is_byte_limit<P> || std::is_same_v<P, epoch_pin>), policy_list<>, policy_list<P>>;
   using storages = std::conditional_t<core::axis_count<axis::storage, Policies...> == 0, policy_list<mmap_disk>, policy_list<>>;
-  using order = std::conditional_t<!keeps, policy_list<>,
-                                   std::conditional_t<(is_other_limit<Policies> || ...), policy_list<epoch_pin>, policy_list<unbounded>>>;
+  static constexpr bool in_memory = (std::is_same_v<Policies, memory> || ...);
+  static constexpr bool weighs = keeps && in_memory && !(std::is_same_v<Policies, max_weight> || ...);
+  using limits = std::conditional_t<weighs, policy_list<max_weight, payload_weigher>, policy_list<>>;
+  using order = std::conditional_t<
+      !keeps, policy_list<>,
+      std::conditional_t<(weighs || ... || is_other_limit<Policies>), policy_list<epoch_pin>, policy_list<unbounded>>>;
 
   template <class... Lists>
   struct all {
@@ -59,7 +75,7 @@ struct inner_policies {
   struct all<First, Rest...> {
     using type = typename joined<First, typename all<Rest...>::type>::type;
   };
-  using type = typename all<passed<Policies>..., storages, order>::type;
+  using type = typename all<passed<Policies>..., storages, limits, order>::type;
 };
 
 template <class List>
@@ -71,7 +87,14 @@ struct cache_of<policy_list<P...>> {
   /// The cache, made of those of the given objects that are its policies.
   template <class... Given>
   static std::unique_ptr<type> make(const Given&... given) {
-    return std::apply([](const auto&... one) { return std::make_unique<type>(one...); }, std::tuple_cat(chosen(given)...));
+    const auto with = [](const auto&... one) { return std::make_unique<type>(one...); };
+    if constexpr ((std::is_same_v<P, payload_weigher> || ...)) {
+      const max_weight most{std::numeric_limits<std::uint64_t>::max()};
+      const payload_weigher weighs{payload_size{}};
+      return std::apply(with, std::tuple_cat(chosen(given)..., std::tie(most, weighs)));
+    } else {
+      return std::apply(with, std::tuple_cat(chosen(given)...));
+    }
   }
   template <class Given>
   static constexpr bool takes = (std::is_same_v<Given, P> || ...);
@@ -90,7 +113,7 @@ struct cache_of<policy_list<P...>> {
 template <class... Given>
 std::uint64_t byte_limit(const Given&... given) noexcept {
   std::uint64_t most = ~std::uint64_t{0};
-  const auto look = [&](const auto& one) {
+  [[maybe_unused]] const auto look = [&](const auto& one) {  // of no objects, too
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(one)>, max_bytes>) most = one.value;
   };
   (look(given), ...);
