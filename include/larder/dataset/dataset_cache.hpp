@@ -144,8 +144,7 @@ class dataset_cache {
   bool drop(std::string_view name) { return names_.drop(name); }
   /// Erases everything.
   void clear() {
-    store_.cache().clear();
-    store_.forget_tables();
+    store_.clear();
     names_.forget();
   }
 
@@ -156,6 +155,7 @@ class dataset_cache {
     store_.counts().read_into(s);
     s.weight = store_.weight();
     s.capacity = store_.capacity();
+    s.entries = store_.entries();
     const std::uint64_t seen = samples_seen_.load(std::memory_order_relaxed);
     const double all = store_.mean_size() * static_cast<double>(seen);
     if (all > 0) s.expected_hit_ratio = s.capacity == store_type::no_limit ? 1.0 : std::min(1.0, static_cast<double>(s.capacity) / all);
@@ -196,7 +196,7 @@ class dataset_cache {
     using maker = datasets::sample_maker<Sample, store_type, Source, F>;
     using pipeline = datasets::stream_pipeline<Sample, maker, After>;
     const datasets::window_choice window = datasets::window_of(source, options);
-    auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), names_.quota(options.quota), window.open);
+    auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), options.quota, window.open);
     note_size_of(made->source());
     return dataset_stream<Sample, pipeline>(
         std::make_unique<pipeline>(std::move(made), std::move(after), options, window.shards, window.order));
@@ -225,9 +225,10 @@ class dataset_cache {
         if (options.on_progress) options.on_progress(info.samples, total);
       }
       info.bytes = stream.stats().bytes_out;
-      if (!Owned && stream.stats().not_kept != 0)
+      const std::uint64_t lost = stream.stats().not_kept + stream.stats().failed_puts;
+      if (!make && lost != 0)
         core::fail(error_cause::no_space, "data set \"" + info.name + "\" of " + std::to_string(info.bytes) + " bytes does not fit: " +
-                                              std::to_string(stream.stats().not_kept) + " of " + std::to_string(info.samples) +
+                                              std::to_string(lost) + " of " + std::to_string(info.samples) +
                                               " samples have no room, and the range is only borrowed; raise max_bytes, or move the range in");
     }
     names_.remember(info, source, making, std::move(make));

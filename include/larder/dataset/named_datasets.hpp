@@ -9,7 +9,6 @@
 #include <larder/dataset/range_source.hpp>
 #include <larder/dataset/sample_key.hpp>
 #include <larder/dataset/sample_maker.hpp>
-#include <larder/dataset/sample_quota.hpp>
 #include <larder/dataset/sample_table.hpp>
 #include <larder/format/dataset_manifest.hpp>
 
@@ -138,7 +137,7 @@ class named_datasets {
     format::dataset_manifest manifest{info.name, info.source, info.version, info.samples, info.bytes, {}};
     for (std::size_t shard = 0; shard < source.shards(); ++shard) {
       const shard_key key = shard_key::of(making, source.fingerprint(shard));
-      const std::uint64_t samples = store_.table(key, [&] { return static_cast<std::uint64_t>(source.open(shard)->size()); })->size();
+      const std::uint64_t samples = store_.table(key, source.count(shard), [&] { return static_cast<std::uint64_t>(source.open(shard)->size()); })->size();
       manifest.shards.push_back({std::string(key.view()), samples});
     }
     const std::string text = manifest.json();
@@ -148,9 +147,12 @@ class named_datasets {
     makes_[info.name] = std::move(make);
   }
   std::optional<format::dataset_manifest> find(std::string_view name) {
-    const std::optional<bytes> text = store_.cache().get(key_of(name));
+    const std::optional<bytes> text = store_.find_note(key_of(name));
     if (!text) return std::nullopt;
-    return format::dataset_manifest::parse(text->span());
+    format::dataset_manifest found = format::dataset_manifest::parse(text->span());
+    if (found.name != name)
+      core::fail(error_cause::corruption, "the manifest of data set \"" + std::string(name) + "\" says that it is of \"" + found.name + "\"");
+    return found;
   }
   format::dataset_manifest manifest(std::string_view name) {
     std::optional<format::dataset_manifest> found = find(name);
@@ -167,7 +169,12 @@ class named_datasets {
     const format::dataset_manifest of = manifest(name);
     std::vector<std::shared_ptr<sample_table>> tables;
     tables.reserve(of.shards.size());
-    for (const auto& shard : of.shards) tables.push_back(store_.table(shard_key_of(shard.key), [&] { return shard.samples; }));
+    for (const auto& shard : of.shards) {
+      tables.push_back(store_.table(shard_key_of(shard.key), shard.samples, [&] { return shard.samples; }));
+      if (tables.back()->size() != shard.samples)
+        core::fail(error_cause::corruption, "data set \"" + of.name + "\": its manifest has " + std::to_string(shard.samples) + " samples for a shard of " +
+                                                std::to_string(tables.back()->size()));
+    }
     return {store_, info_of(of), std::move(tables), make_of(name)};
   }
   std::vector<dataset_info> list() {
@@ -200,7 +207,6 @@ class named_datasets {
     const std::lock_guard lock(mutex_);
     makes_.clear();
   }
-  std::shared_ptr<sample_quota> quota(std::uint64_t most) { return std::make_shared<sample_quota>(most); }
 
  private:
   static std::string key_of(std::string_view name) { return std::string(manifest_prefix) + std::string(name); }

@@ -6,6 +6,7 @@
 #include <larder/core/error.hpp>
 #include <larder/dataset/dataset_source.hpp>
 #include <larder/dataset/preprocess.hpp>
+#include <larder/dataset/sample_quota.hpp>
 #include <larder/dataset/sample_store.hpp>
 #include <larder/eviction/fifo.hpp>
 #include <larder/limit/max_entries.hpp>
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -52,19 +54,16 @@ class sample_maker {
  public:
   using shard = shard_of<Source>;
 
-  /// `open` shards at most are held open.
-  sample_maker(Store& store, Source source, std::string version, F f, std::shared_ptr<sample_quota> quota, std::size_t open)
-      : store_(store), source_(std::move(source)), f_(std::move(f)), making_(making_of<Sample>(version)), quota_(std::move(quota)), open_(max_entries{open}) {}
+  /// `quota`: bytes that the samples may take. `open` shards at most are held open.
+  sample_maker(Store& store, Source source, std::string version, F f, std::uint64_t quota, std::size_t open)
+      : store_(store), source_(std::move(source)), f_(std::move(f)), making_(making_of<Sample>(version)), quota_(quota_of(quota)), open_(max_entries{open}) {}
 
   const Source& source() const noexcept { return source_; }
   Store& store() noexcept { return store_; }
 
   /// Where the samples of a shard are, as far as that is known.
   std::shared_ptr<sample_table> table(std::size_t number, batch_counts& n) {
-    return store_.table(key_of(number), [&] {
-      if (const std::optional<std::uint64_t> known = source_.count(number)) return *known;
-      return static_cast<std::uint64_t>(opened(number, n)->size());
-    });
+    return store_.table(key_of(number), source_.count(number), [&] { return static_cast<std::uint64_t>(opened(number, n)->size()); });
   }
   /// A sample, encoded.
   bytes get(sample_table& table, std::size_t number, std::uint64_t index, const std::stop_token& stop, batch_counts& n) {
@@ -79,6 +78,12 @@ class sample_maker {
       return source_.key_of(number);
     else
       return shard_key::of(making_, source_.fingerprint(number));
+  }
+  std::shared_ptr<sample_quota> quota_of(std::uint64_t most) {
+    std::set<std::string> shards;
+    if (most != sample_quota::none)
+      for (std::size_t number = 0; number < source_.shards(); ++number) shards.emplace(key_of(number).view());
+    return store_.quota(most, shards);
   }
   bytes make(std::size_t number, std::uint64_t index, batch_counts& n) {
     const std::shared_ptr<const shard> from = opened(number, n);
