@@ -43,9 +43,10 @@ inline void check_dataset_name(std::string_view name) {
                                                   std::to_string(name.size()));
 }
 
-/// Whether a source that is given so belongs to who gets it: a source shares, an rvalue is moved in; a range that is an lvalue is borrowed.
+/// Whether a source that is given so belongs to who gets it: a source shares unless it borrows itself, an rvalue is moved in; a range that is an
+/// lvalue is borrowed.
 template <class Given>
-inline constexpr bool is_owned = dataset_source<std::remove_cvref_t<Given>> || !std::is_lvalue_reference_v<Given>;
+inline constexpr bool is_owned = dataset_source<std::remove_cvref_t<Given>> ? !borrows<std::remove_cvref_t<Given>> : !std::is_lvalue_reference_v<Given>;
 
 /// What is given as a source, or the source over a range.
 template <class Given>

@@ -189,7 +189,7 @@ TEST_CASE("a stop from within the function ends the batch that it is in") {
 }
 
 TEST_CASE("a stream that is dropped in the middle takes its workers along, and leaves other streams alone") {
-  for (int times = 0; times < 20; ++times) {
+  for (int times = 0; times < 5; ++times) {
     larder::dataset_cache<std::string, larder::memory> cache;
     const numbers_source source(std::vector<std::uint64_t>(10, 20));
     std::atomic<int> running{0};
@@ -228,7 +228,7 @@ TEST_CASE("a stream that is dropped in the middle takes its workers along, and l
 TEST_CASE("who waits for a load of a stream that is stopped makes the sample himself") {
   // The leader is stopped between its look and its load: a source that blocks while it is planned, and a stop meanwhile, come near it; many tries.
   larder::dataset_cache<std::string, larder::memory> cache;
-  for (int times = 0; times < 200; ++times) {
+  for (int times = 0; times < 50; ++times) {
     cache.clear();
     std::stop_source stop;
     const numbers_source source({6});
@@ -256,7 +256,7 @@ TEST_CASE("at most prefetch batches are made while one is held") {
     for (const std::size_t workers : {std::size_t{1}, std::size_t{4}}) {
       larder::dataset_cache<std::string, larder::memory> cache;
       std::atomic<std::uint64_t> made{0};
-      auto stream = cache.stream(numbers_source({200}), preprocess{"v1",
+      auto stream = cache.stream(numbers_source({60}), preprocess{"v1",
                                                                    [&](std::uint64_t number) {
                                                                      ++made;
                                                                      return sample_of<std::string>(number);
@@ -265,9 +265,9 @@ TEST_CASE("at most prefetch batches are made while one is held") {
       std::uint64_t used = 0;
       for (const auto& batch : stream) {
         used += batch.size();
-        const std::uint64_t most = std::min<std::uint64_t>(used + 4 * prefetch, 200);
+        const std::uint64_t most = std::min<std::uint64_t>(used + 4 * prefetch, 60);
         CHECK(eventually([&] { return made == most; }));  // and they are
-        for (int i = 0; i < 50; ++i) std::this_thread::yield();
+        for (int i = 0; i < 5; ++i) std::this_thread::yield();
         CHECK(made <= most);
       }
     }
@@ -278,7 +278,7 @@ TEST_CASE("batches that wait are as many bytes as may be ahead, and at most one 
     for (const std::uint64_t ahead : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{400}, std::uint64_t{1000}}) {
       larder::dataset_cache<bytes, larder::memory> cache;
       std::atomic<std::uint64_t> made{0};
-      auto stream = cache.stream(numbers_source({200}), preprocess{"v1",
+      auto stream = cache.stream(numbers_source({60}), preprocess{"v1",
                                                                    [&](std::uint64_t number) {
                                                                      ++made;
                                                                      return sized_sample(number, 100);
@@ -288,12 +288,12 @@ TEST_CASE("batches that wait are as many bytes as may be ahead, and at most one 
       for (const auto& batch : stream) {
         used += batch.size();
         const std::uint64_t batches = (ahead + 399) / 400;
-        const std::uint64_t most = std::min<std::uint64_t>(used + 4 * batches, 200);
+        const std::uint64_t most = std::min<std::uint64_t>(used + 4 * batches, 60);
         CHECK(eventually([&] { return made == most; }));
-        for (int i = 0; i < 50; ++i) std::this_thread::yield();
+        for (int i = 0; i < 5; ++i) std::this_thread::yield();
         CHECK(made <= most);
       }
-      CHECK(used == 200);
+      CHECK(used == 60);
     }
 }
 
