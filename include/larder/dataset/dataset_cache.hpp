@@ -72,7 +72,7 @@ class dataset_cache {
   template <class... Given>
     requires(!std::same_as<std::remove_cvref_t<Given>, dataset_cache> && ...)
   explicit dataset_cache(Given&&... given)
-      : store_([&] { return below::template make<keeps>(given...); }, datasets::byte_limit(given...)), names_(store_) {
+      : store_([&] { return below::make(given...); }, datasets::byte_limit(given...)), names_(store_) {
     static_assert(((below::template takes<std::remove_cvref_t<Given>> || (keeps && datasets::is_byte_limit<std::remove_cvref_t<Given>>) ||
                     (keeps && std::is_same_v<std::remove_cvref_t<Given>, epoch_pin>)) && ...),
                   "larder: dataset_cache<Sample> is given a policy that its type does not name; write dataset_cache<Sample, that_policy> or "
@@ -152,8 +152,7 @@ class dataset_cache {
   bool drop(std::string_view name) { return names_.drop(name); }
   /// Erases everything.
   void clear() {
-    store_.cache().clear();
-    store_.forget_tables();
+    store_.clear();
     names_.forget();
   }
 
@@ -205,8 +204,7 @@ class dataset_cache {
     using maker = datasets::sample_maker<Sample, store_type, Source, F>;
     using pipeline = datasets::stream_pipeline<Sample, maker, After>;
     const datasets::window_choice window = datasets::window_of(source, options);
-    auto quota = names_.quota(source.name(), datasets::making_of<Sample>(version), options.quota);
-    auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), std::move(quota), window.open, options.keep);
+    auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), options.quota, window.open, options.keep);
     note_size_of(made->source());
     return dataset_stream<Sample, pipeline>(
         std::make_unique<pipeline>(std::move(made), std::move(after), options, window.shards, window.order));
@@ -235,9 +233,10 @@ class dataset_cache {
         if (options.on_progress) options.on_progress(info.samples, total);
       }
       info.bytes = stream.stats().bytes_out;
-      if (!Owned && stream.stats().not_kept != 0)
+      const std::uint64_t lost = stream.stats().not_kept + stream.stats().failed_puts;
+      if (!make && lost != 0)
         core::fail(error_cause::no_space, "data set \"" + info.name + "\" of " + std::to_string(info.bytes) + " bytes does not fit: " +
-                                              std::to_string(stream.stats().not_kept) + " of " + std::to_string(info.samples) +
+                                              std::to_string(lost) + " of " + std::to_string(info.samples) +
                                               " samples have no room, and the range is only borrowed; raise max_bytes, or move the range in");
     }
     names_.remember(info, source, making, std::move(make));

@@ -11,6 +11,8 @@
 #include <larder/limit/unbounded.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -41,19 +43,17 @@ inline constexpr bool is_byte_limit = std::is_same_v<P, max_bytes> || std::is_sa
 template <class P>
 inline constexpr bool is_other_limit = core::on_axis<P, axis::limit> && !is_byte_limit<P>;
 
-/// The policies of the cache below. What stays is limited above it, by payload: on disk `max_bytes` counts what lies around a value, too.
+/// The policies of the cache below. What stays is limited above it, by payload: on disk `max_bytes` counts what lies around a value, too. In memory
+/// the cache below has a `max_bytes` all the same, of all bytes that there are, since it weighs by bytes only then.
 template <class... Policies>
 struct inner_policies {
   static constexpr bool keeps = keeps_all<Policies...>;
   template <class P>
   using passed = std::conditional_t<keeps && (is_byte_limit<P> || std::is_same_v<P, epoch_pin>), policy_list<>, policy_list<P>>;
   using storages = std::conditional_t<core::axis_count<axis::storage, Policies...> == 0, policy_list<mmap_disk>, policy_list<>>;
-  using where = typename core::first_on_axis<axis::storage, mmap_disk, Policies...>::type;
-  // In memory only a limit of bytes makes a cache weigh by bytes.
-  using order = std::conditional_t<
-      !keeps, policy_list<>,
-      std::conditional_t<core::is_memory_storage<where>, policy_list<epoch_pin, max_bytes>,
-                         std::conditional_t<(is_other_limit<Policies> || ...), policy_list<epoch_pin>, policy_list<unbounded>>>>;
+  static constexpr bool in_memory = (core::is_memory_storage<Policies> || ...);
+  using order_on_disk = std::conditional_t<(is_other_limit<Policies> || ...), policy_list<epoch_pin>, policy_list<unbounded>>;
+  using order = std::conditional_t<!keeps, policy_list<>, std::conditional_t<in_memory, policy_list<epoch_pin, max_bytes>, order_on_disk>>;
 
   template <class... Lists>
   struct all {
@@ -71,22 +71,24 @@ struct cache_of;
 template <class... P>
 struct cache_of<policy_list<P...>> {
   using type = larder::cache<std::string, bytes, P...>;
+  static constexpr bool weighs = (std::is_same_v<P, epoch_pin> || ...) && (std::is_same_v<P, max_bytes> || ...);
 
-  /// The cache, made of those of the given objects that are its policies. Where its limit of bytes is above it (`Keeps`), it has none of its own.
-  template <bool Keeps, class... Given>
+  /// The cache, made of those of the given objects that are its policies.
+  template <class... Given>
   static std::unique_ptr<type> make(const Given&... given) {
-    if constexpr (Keeps && takes<max_bytes>)
-      return std::apply([](const auto&... one) { return std::make_unique<type>(one..., max_bytes{std::uint64_t{1} << 62U}); }, std::tuple_cat(chosen<true>(given)...));
+    const auto made = [](const auto&... one) { return std::make_unique<type>(one...); };
+    if constexpr (weighs)
+      return std::apply(made, std::tuple_cat(std::tuple<max_bytes>(max_bytes{std::numeric_limits<std::int64_t>::max()}), chosen(given)...));
     else
-      return std::apply([](const auto&... one) { return std::make_unique<type>(one...); }, std::tuple_cat(chosen<false>(given)...));
+      return std::apply(made, std::tuple_cat(chosen(given)...));
   }
   template <class Given>
-  static constexpr bool takes = (std::is_same_v<Given, P> || ...);
+  static constexpr bool takes = (std::is_same_v<Given, P> || ...) && !(weighs && std::is_same_v<Given, max_bytes>);
 
  private:
-  template <bool WithoutBytes, class Given>
+  template <class Given>
   static auto chosen(const Given& one) {
-    if constexpr (takes<Given> && !(WithoutBytes && std::is_same_v<Given, max_bytes>))
+    if constexpr (takes<Given>)
       return std::tuple<const Given&>(one);
     else
       return std::tuple<>();

@@ -53,6 +53,13 @@ using shard_of = std::remove_cvref_t<decltype(*std::declval<const S&>().open(std
 template <dataset_source S>
 using record_of = decltype(std::declval<const shard_of<S>&>().record(std::uint64_t{}));
 
+/// Whether a source refers to what somebody else owns; it says so.
+template <class S>
+inline constexpr bool borrows = false;
+template <class S>
+  requires requires { { S::borrows } -> std::convertible_to<bool>; }
+inline constexpr bool borrows<S> = S::borrows;
+
 /// A digest of things that are put one behind the other, each of them with its length, so that no two lists of them are one.
 class fingerprint_builder {
  public:

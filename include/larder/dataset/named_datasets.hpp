@@ -9,7 +9,6 @@
 #include <larder/dataset/range_source.hpp>
 #include <larder/dataset/sample_key.hpp>
 #include <larder/dataset/sample_maker.hpp>
-#include <larder/dataset/sample_quota.hpp>
 #include <larder/dataset/sample_table.hpp>
 #include <larder/format/dataset_manifest.hpp>
 
@@ -44,9 +43,10 @@ inline void check_dataset_name(std::string_view name) {
                                                   std::to_string(name.size()));
 }
 
-/// Whether a source that is given so belongs to who gets it: a source shares, an rvalue is moved in; a range that is an lvalue is borrowed.
+/// Whether a source that is given so belongs to who gets it: a source shares unless it borrows itself, an rvalue is moved in; a range that is an
+/// lvalue is borrowed.
 template <class Given>
-inline constexpr bool is_owned = dataset_source<std::remove_cvref_t<Given>> || !std::is_lvalue_reference_v<Given>;
+inline constexpr bool is_owned = dataset_source<std::remove_cvref_t<Given>> ? !borrows<std::remove_cvref_t<Given>> : !std::is_lvalue_reference_v<Given>;
 
 /// What is given as a source, or the source over a range.
 template <class Given>
@@ -138,7 +138,7 @@ class named_datasets {
     format::dataset_manifest manifest{info.name, info.source, info.version, info.samples, info.bytes, {}};
     for (std::size_t shard = 0; shard < source.shards(); ++shard) {
       const shard_key key = shard_key::of(making, source.fingerprint(shard));
-      const std::uint64_t samples = store_.table(key, [&] { return static_cast<std::uint64_t>(source.open(shard)->size()); })->size();
+      const std::uint64_t samples = store_.table(key, source.count(shard), [&] { return static_cast<std::uint64_t>(source.open(shard)->size()); })->size();
       manifest.shards.push_back({std::string(key.view()), samples});
     }
     const std::string text = manifest.json();
@@ -150,7 +150,10 @@ class named_datasets {
   std::optional<format::dataset_manifest> find(std::string_view name) {
     const std::optional<bytes> text = store_.find_note(key_of(name));
     if (!text) return std::nullopt;
-    return format::dataset_manifest::parse(text->span());
+    format::dataset_manifest found = format::dataset_manifest::parse(text->span());
+    if (found.name != name)
+      core::fail(error_cause::corruption, "the manifest of data set \"" + std::string(name) + "\" says that it is of \"" + found.name + "\"");
+    return found;
   }
   format::dataset_manifest manifest(std::string_view name) {
     std::optional<format::dataset_manifest> found = find(name);
@@ -167,7 +170,12 @@ class named_datasets {
     const format::dataset_manifest of = manifest(name);
     std::vector<std::shared_ptr<sample_table>> tables;
     tables.reserve(of.shards.size());
-    for (const auto& shard : of.shards) tables.push_back(store_.table(shard_key_of(shard.key), [&] { return shard.samples; }));
+    for (const auto& shard : of.shards) {
+      tables.push_back(store_.table(shard_key_of(shard.key), shard.samples, [&] { return shard.samples; }));
+      if (tables.back()->size() != shard.samples)
+        core::fail(error_cause::corruption, "data set \"" + of.name + "\": its manifest has " + std::to_string(shard.samples) + " samples for a shard of " +
+                                                std::to_string(tables.back()->size()));
+    }
     return {store_, info_of(of), std::move(tables), make_of(name)};
   }
   std::vector<dataset_info> list() {
@@ -194,21 +202,11 @@ class named_datasets {
     store_.erase_shards(leaving);
     const std::lock_guard lock(mutex_);
     makes_.erase(std::string(name));
-    quotas_.erase({of->source, making_of<Sample>(of->version)});
     return true;
   }
   void forget() {
     const std::lock_guard lock(mutex_);
     makes_.clear();
-    quotas_.clear();
-  }
-  /// What is counted of the samples that a source and version have in the cache; all streams of them share it.
-  std::shared_ptr<sample_quota> quota(const std::string& source, std::uint64_t making, std::uint64_t most) {
-    const std::lock_guard lock(mutex_);
-    std::shared_ptr<sample_quota>& found = quotas_[{source, making}];
-    if (found == nullptr) found = std::make_shared<sample_quota>();
-    found->set_most(most);
-    return found;
   }
 
  private:
@@ -228,7 +226,6 @@ class named_datasets {
   Store& store_;
   std::mutex mutex_;
   std::map<std::string, making_of_records> makes_;
-  std::map<std::pair<std::string, std::uint64_t>, std::shared_ptr<sample_quota>> quotas_;
 };
 
 }  // namespace larder::datasets

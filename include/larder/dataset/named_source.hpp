@@ -32,6 +32,9 @@ concept range_of_samples = std::ranges::input_range<R> && !names_shards<R>;
 template <class Source>
 class named_source {
  public:
+  /// Whether the source or range belongs to somebody else, who may drop it.
+  static constexpr bool borrows = std::is_lvalue_reference_v<Source> || datasets::borrows<std::remove_cvref_t<Source>>;
+
   template <class S>
     requires datasets::names_shards<S>
   named_source(std::string name, S&& source) : name_(checked(std::move(name))), source_(std::forward<S>(source)) {}

@@ -94,6 +94,8 @@ class range_shards {
   using iterator = std::ranges::iterator_t<looked_at>;
 
  public:
+  /// Whether the elements belong to somebody else, who may drop them.
+  static constexpr bool borrows = std::is_lvalue_reference_v<Range>;
   using shard_type = range_shard<iterator>;
   using value_type = std::remove_cv_t<std::ranges::range_value_t<looked_at>>;
 

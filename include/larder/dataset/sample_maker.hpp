@@ -8,6 +8,7 @@
 #include <larder/dataset/kept_form.hpp>
 #include <larder/dataset/preprocess.hpp>
 #include <larder/dataset/raw_record.hpp>
+#include <larder/dataset/sample_quota.hpp>
 #include <larder/dataset/sample_store.hpp>
 #include <larder/dataset/shards_ahead.hpp>
 #include <larder/eviction/fifo.hpp>
@@ -23,6 +24,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -62,9 +64,9 @@ class sample_maker {
   /// Whether records can be kept as they are, and that is another thing than keeping samples.
   static constexpr bool may_keep_raw = raw::can_be_kept && !is_encoded && !std::same_as<F, unchanged>;
 
-  /// `open` shards at most are held open. Throws `larder::error` (invalid_argument) for `kept_form::raw` where records cannot be kept.
-  sample_maker(Store& store, Source source, std::string version, F f, std::shared_ptr<sample_quota> quota, std::size_t open, kept_form keep)
-      : store_(store), source_(std::move(source)), f_(std::move(f)), making_(making_of<Sample>(version)), quota_(std::move(quota)), open_(max_entries{open}) {
+  /// `quota`: bytes that the samples may take. `open` shards at most are held open. Throws `larder::error` (invalid_argument) for `kept_form::raw` where records cannot be kept.
+  sample_maker(Store& store, Source source, std::string version, F f, std::uint64_t quota, std::size_t open, kept_form keep)
+      : store_(store), source_(std::move(source)), f_(std::move(f)), making_(making_of<Sample>(version)), quota_(quota_of(quota)), open_(max_entries{open}) {
     if (keep == kept_form::raw && !raw::can_be_kept)
       core::fail(error_cause::invalid_argument, source_.name() + ": records of this kind cannot be kept raw, as they are more than their bytes; keep them preprocessed");
     if constexpr (may_keep_raw) begin_choice(keep);
@@ -75,10 +77,7 @@ class sample_maker {
 
   /// Where the samples of a shard are, as far as that is known.
   std::shared_ptr<sample_table> table(std::size_t number, batch_counts& n) {
-    return store_.table(key_of(number), [&] {
-      if (const std::optional<std::uint64_t> known = source_.count(number)) return *known;
-      return static_cast<std::uint64_t>(opened(number, n)->size());
-    });
+    return store_.table(key_of(number), source_.count(number), [&] { return static_cast<std::uint64_t>(opened(number, n)->size()); });
   }
   /// A window of an epoch comes next: once a shard of it has to be opened, the others and those that follow are read ahead.
   void expect(const epoch_order& order, std::size_t window) {
@@ -101,6 +100,16 @@ class sample_maker {
       return source_.key_of(number);
     else
       return shard_key::of(making_, source_.fingerprint(number));
+  }
+  shard_key raw_key_of(std::size_t number) const { return shard_key::of(making_of_raw(), source_.fingerprint(number)); }
+  std::shared_ptr<sample_quota> quota_of(std::uint64_t most) {
+    std::set<std::string> shards;
+    if (most != sample_quota::none)
+      for (std::size_t number = 0; number < source_.shards(); ++number) {
+        shards.emplace(key_of(number).view());
+        if constexpr (may_keep_raw) shards.emplace(raw_key_of(number).view());
+      }
+    return store_.quota(most, shards);
   }
   bytes make(std::size_t number, std::uint64_t index, batch_counts& n) {
     const std::shared_ptr<const shard> from = opened(number, n);
@@ -137,7 +146,7 @@ class sample_maker {
   std::shared_ptr<sample_table> raw_table(std::size_t number, std::uint64_t size) {
     const std::lock_guard lock(raw_mutex_);
     std::shared_ptr<sample_table>& found = raw_tables_[number];
-    if (found == nullptr) found = store_.table(shard_key::of(making_of_raw(), source_.fingerprint(number)), [&] { return size; });
+    if (found == nullptr) found = store_.table(raw_key_of(number), size, [&] { return size; });
     return found;
   }
 

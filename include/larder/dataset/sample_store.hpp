@@ -2,9 +2,10 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
+#include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
+#include <larder/dataset/dataset_source.hpp>
 #include <larder/dataset/dataset_stats.hpp>
-#include <larder/dataset/known_notes.hpp>
 #include <larder/dataset/sample_counts.hpp>
 #include <larder/dataset/sample_key.hpp>
 #include <larder/dataset/sample_quota.hpp>
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -34,7 +36,6 @@ template <class Cache, bool Keeps>
 class sample_store {
  public:
   static constexpr std::uint64_t no_limit = ~std::uint64_t{0};
-  static constexpr bool counts_entries = requires(Cache& cache) { cache.size(); };
 
   template <class MakeCache>
   sample_store(MakeCache&& make_cache, std::uint64_t capacity) : cache_(make_cache()), capacity_(capacity) {}
@@ -44,22 +45,43 @@ class sample_store {
   sample_counts& counts() noexcept { return counts_; }
   const sample_counts& counts() const noexcept { return counts_; }
 
-  /// The table of a shard; `count()` says how many samples it has where neither this process nor the cache knows. Throws what that throws.
+  /// The table of a shard of so many samples; where that is not known, the cache may know, and else `count()` says it. Throws what that throws.
   template <class Count>
-  std::shared_ptr<sample_table> table(const shard_key& key, Count&& count) {
+  std::shared_ptr<sample_table> table(const shard_key& key, std::optional<std::uint64_t> known, Count&& count) {
     {
       const std::lock_guard lock(mutex_);
       if (const auto found = tables_.find(key); found != tables_.end()) return found->second;
     }
-    auto made = std::make_shared<sample_table>(key, known_count(key, count));
+    auto made = std::make_shared<sample_table>(key, known ? *known : noted_count(key, count));
     const std::lock_guard lock(mutex_);
     return tables_.emplace(key, std::move(made)).first->second;
   }
-  /// Forgets where samples are; who holds a table goes on with it.
-  void forget_tables() {
+  /// Erases all samples and notes. Who holds a table goes on with it.
+  void clear() {
+    cache_->clear();
     const std::lock_guard lock(mutex_);
     tables_.clear();
-    notes_.clear();
+    quotas_.clear();
+    forget_notes([](const std::string&) { return true; });
+  }
+
+  /// How many bytes the samples of these shards may take together, over all streams of this process.
+  std::shared_ptr<sample_quota> quota(std::uint64_t most, const std::set<std::string>& shards) {
+    if (most == sample_quota::none) return std::make_shared<sample_quota>();
+    fingerprint_builder builder;
+    for (const std::string& one : shards) builder.add(one);
+    const digest data = builder.finish();
+    const std::lock_guard alone(quota_mutex_);  // counting takes long, and nobody else is to count the same
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto found = quotas_.find(data); found != quotas_.end()) return std::make_shared<sample_quota>(most, found->second);
+    }
+    std::uint64_t used = 0;
+    cache_->for_each([&](const std::string& key, std::uint64_t weight, auto&&...) {
+      if (is_sample(key) && shards.contains(key.substr(0, shard_key::size))) used += weight;
+    });
+    const std::lock_guard lock(mutex_);
+    return std::make_shared<sample_quota>(most, quotas_.emplace(data, std::make_shared<sample_quota::counter>(used)).first->second);
   }
 
   /// The sample, encoded: from the cache, or what `make()` gives, which is put there if there is room. What `make` throws, and
@@ -74,55 +96,58 @@ class sample_store {
     if (std::optional<bytes> found = cache_->get(key)) {
       ++n.hits;
       note_size(found->size());
-      if constexpr (Keeps) {
-        if (table.meet(number)) quota.note_present(found->size());
+      if constexpr (Keeps)
         if (stays(*found)) table.keep(number, *found);
-      }
       return *std::move(found);
     }
     if constexpr (Keeps) {
       if (!may_have_room(quota)) {
-        ++n.made;
-        ++n.not_kept;
         bytes value = make();
         note_size(value.size());
+        // The smallest so far: it may have room all the same.
+        if (may_have_room(quota)) return load(key, quota, stop, n, [&] { return value; });
+        ++n.made;
+        ++n.not_kept;
         return value;
       }
     }
-    return load(table, number, quota, stop, n, make);
+    return load(key, quota, stop, n, make);
   }
   /// The sample if the cache has it; counts no more than the cache does.
   std::optional<bytes> find(sample_table& table, std::uint64_t number) {
     if (const bytes* const known = table.find(number)) return *known;
     std::optional<bytes> found = cache_->get(sample_key(table.key(), number));
     if constexpr (Keeps)
-      if (found && stays(*found)) {
-        table.meet(number);
-        table.keep(number, *found);
-      }
+      if (found && stays(*found)) table.keep(number, *found);
     return found;
   }
 
-  /// A note beside the samples, which does not count as one of them.
+  /// Puts a note beside the samples, which does not count as one of them, in place of one of that key.
+  bool put_note(std::string_view key, bytes value) {
+    const std::uint64_t size = value.size();
+    const bool put = cache_->put(key, std::move(value));
+    const std::lock_guard lock(mutex_);
+    remember_note(std::string(key), put ? std::optional<std::uint64_t>(size) : std::nullopt);
+    return put;
+  }
   std::optional<bytes> find_note(std::string_view key) {
     std::optional<bytes> found = cache_->get(key);
-    if (found) notes_.meet(key, found->size());
+    const std::lock_guard lock(mutex_);
+    remember_note(std::string(key), found ? std::optional<std::uint64_t>(found->size()) : std::nullopt);
     return found;
   }
-  /// In place of one of that key; false when the cache refuses it.
-  bool put_note(std::string_view key, const bytes& value) {
-    if (!cache_->put(key, value)) return false;
-    notes_.meet(key, value.size());
-    return true;
-  }
   void erase_note(std::string_view key) {
-    if (cache_->erase(key)) notes_.leave(key);
+    cache_->erase(key);
+    const std::lock_guard lock(mutex_);
+    remember_note(std::string(key), std::nullopt);
   }
   /// Erases all that was kept of shards. Who holds a table goes on with it.
   void erase_shards(const std::set<std::string>& keys) {
-    cache_->erase_if([&](const std::string& key) { return key.size() == sample_key::size && keys.contains(key.substr(0, shard_key::size)); });
+    const auto is_of_them = [&](const std::string& key) { return key.size() == sample_key::size && keys.contains(key.substr(0, shard_key::size)); };
+    cache_->erase_if(is_of_them);
     const std::lock_guard lock(mutex_);
-    for (const std::string& key : keys) notes_.leave_shard(key);
+    forget_notes(is_of_them);
+    quotas_.clear();
     for (auto at = tables_.begin(); at != tables_.end();) at = keys.contains(std::string(at->first.view())) ? tables_.erase(at) : std::next(at);
   }
 
@@ -132,19 +157,20 @@ class sample_store {
   std::uint64_t weight() const noexcept {
     if constexpr (requires { cache_->weight(); }) {
       const std::uint64_t all = cache_->weight();
-      const std::uint64_t notes = notes_.size();
+      const std::uint64_t notes = note_bytes_.load(std::memory_order_relaxed);
       return all > notes ? all - notes : 0;
     } else {
       return kept_.load(std::memory_order_relaxed);
     }
   }
-  /// Samples in the cache, by all processes; 0 where the storage does not know.
+  /// How many samples are in the cache, by all processes.
   std::uint64_t entries() const noexcept {
-    if constexpr (counts_entries) {
+    if constexpr (requires { cache_->size(); }) {
       const std::uint64_t all = cache_->size();
-      return all - std::min<std::uint64_t>(all, notes_.count());
+      const std::uint64_t notes = notes_known_.load(std::memory_order_relaxed);
+      return all > notes ? all - notes : 0;
     } else {
-      return 0;
+      return kept_entries_.load(std::memory_order_relaxed);
     }
   }
   /// The mean size of a sample, 0 before there was one.
@@ -164,32 +190,69 @@ class sample_store {
     admission(sample_store& store, sample_quota& quota) noexcept : store_(store), quota_(quota) {}
     admission(const admission&) = delete;
     admission& operator=(const admission&) = delete;
-    ~admission() { store_.under_way_.fetch_sub(size_, std::memory_order_relaxed); }
-    bool take(std::uint64_t size) noexcept {
+    ~admission() { give_back(); }
+
+    /// Where only what others put right now stands in the way, waits for them: their values may be counted twice, as coming and as there.
+    bool take(std::uint64_t size) {
       if (!quota_.take(size)) return false;
-      std::uint64_t others = store_.under_way_.load(std::memory_order_relaxed);
-      do {
-        if (!store_.fits(others, size)) {
-          quota_.give_back(size);
-          return false;
-        }
-      } while (!store_.under_way_.compare_exchange_weak(others, others + size, std::memory_order_relaxed));
+      std::unique_lock lock(store_.admission_mutex_);
+      store_.admitted_.wait(lock, [&] { return store_.under_way_ == 0 || store_.fits(store_.under_way_, size) || !store_.fits(0, size); });
+      if (!store_.fits(store_.under_way_, size)) {
+        quota_.give_back(size);
+        return false;
+      }
+      store_.under_way_ += size;
       size_ = size;
       return true;
     }
+    /// The put has failed.
+    void undo() noexcept {
+      quota_.give_back(size_);
+      give_back();
+    }
 
    private:
+    void give_back() noexcept {
+      if (size_ == 0) return;
+      const std::lock_guard lock(store_.admission_mutex_);
+      store_.under_way_ -= std::exchange(size_, 0);
+      store_.admitted_.notify_all();
+    }
+
     sample_store& store_;
     sample_quota& quota_;
     std::uint64_t size_ = 0;
   };
 
-  /// Whether what was just put is there; a remote storage is not asked, it would take as long as the put.
-  bool is_stored(const sample_key& key) {
-    if constexpr (counts_entries)
-      return cache_->contains(key);
-    else
-      return true;
+  static bool is_sample(const std::string& key) noexcept {
+    if (key.size() != sample_key::size) return false;
+    std::uint64_t number = 0;
+    std::memcpy(&number, key.data() + shard_key::size, sizeof number);
+    return number != sample_key::count_number && number != sample_key::form_number;
+  }
+  /// Under `mutex_`. Each note counts once, whoever put it, since it lies in the cache once.
+  void remember_note(std::string key, std::optional<std::uint64_t> size) {
+    if (const auto known = notes_.find(key); known != notes_.end()) {
+      note_bytes_.fetch_sub(known->second, std::memory_order_relaxed);
+      notes_.erase(known);
+    }
+    if (size) {
+      note_bytes_.fetch_add(*size, std::memory_order_relaxed);
+      notes_.emplace(std::move(key), *size);
+    }
+    notes_known_.store(notes_.size(), std::memory_order_relaxed);
+  }
+  template <class Which>
+  void forget_notes(Which&& which) {
+    for (auto at = notes_.begin(); at != notes_.end();) {
+      if (!which(at->first)) {
+        ++at;
+        continue;
+      }
+      note_bytes_.fetch_sub(at->second, std::memory_order_relaxed);
+      at = notes_.erase(at);
+    }
+    notes_known_.store(notes_.size(), std::memory_order_relaxed);
   }
   static bool stays(const bytes& found) noexcept {
     return Cache::in_memory || found.where() == residence::mapping;  // a copy on the heap would be kept beside the cache
@@ -215,41 +278,51 @@ class sample_store {
   }
 
   template <class Make>
-  bytes load(sample_table& table, std::uint64_t number, sample_quota& quota, const std::stop_token& stop, batch_counts& n, Make& make) {
-    const sample_key key(table.key(), number);
-    admission room(*this, quota);
-    bool mine = false;
-    bytes value;
-    try {
-      const auto loader = [&]() -> bytes {
-        mine = true;
-        bytes made = make();
-        note_size(made.size());
-        if constexpr (Keeps)
-          if (!room.take(made.size())) throw not_kept{std::move(made)};
-        return made;
-      };
-      value = cache_->get_or_load(key, loader, stop);
-      if (mine) {
-        ++n.made;
-        if (is_stored(key)) {
-          table.meet(number);
-          kept_.fetch_add(value.size(), std::memory_order_relaxed);
-        } else {
-          ++n.failed_puts;
+  bytes load(const sample_key& key, sample_quota& quota, const std::stop_token& stop, batch_counts& n, Make&& make) {
+    for (;;) {
+      admission room(*this, quota);
+      bool mine = false;
+      try {
+        const auto loader = [&]() -> bytes {
+          mine = true;
+          bytes made = make();
+          note_size(made.size());
+          if constexpr (Keeps)
+            if (!room.take(made.size())) throw not_kept{std::move(made)};
+          return made;
+        };
+        bytes value = cache_->get_or_load(key, loader, stop);
+        if (!mine) {
+          ++n.joined;
+          return value;
         }
-      } else {
-        ++n.joined;
+        ++n.made;
+        if (is_lost(key)) {
+          ++n.failed_puts;
+          room.undo();
+        } else {
+          kept_.fetch_add(value.size(), std::memory_order_relaxed);
+          kept_entries_.fetch_add(1, std::memory_order_relaxed);
+        }
+        return value;
+      } catch (const not_kept& refused) {
+        ++(mine ? n.made : n.joined);
+        n.not_kept += mine ? 1 : 0;
+        return refused.value;
+      } catch (const error& failed) {
+        // Who was joined has been stopped, not this one.
+        if (mine || failed.cause() != error_cause::cancelled || stop.stop_requested()) throw;
       }
-    } catch (const not_kept& refused) {
-      value = refused.value;
-      ++(mine ? n.made : n.joined);
-      n.not_kept += mine ? 1 : 0;
     }
-    return value;
+  }
+  bool is_lost(const sample_key& key) {
+    if constexpr (Keeps && requires { cache_->size(); })
+      return !cache_->contains(key);
+    else
+      return false;
   }
   template <class Count>
-  std::uint64_t known_count(const shard_key& shard, Count& count) {
+  std::uint64_t noted_count(const shard_key& shard, Count& count) {
     const sample_key key(shard, sample_key::count_number);
     if (const std::optional<bytes> noted = find_note(key); noted && noted->size() == sizeof(std::uint64_t)) {
       std::uint64_t value = 0;
@@ -265,14 +338,21 @@ class sample_store {
 
   std::unique_ptr<Cache> cache_;
   std::atomic<std::uint64_t> capacity_;
-  known_notes notes_;
-  std::atomic<std::uint64_t> under_way_{0};
-  std::atomic<std::uint64_t> kept_{0};
+  std::atomic<std::uint64_t> note_bytes_{0}, notes_known_{0};  // that this process put or found
+  std::atomic<std::uint64_t> kept_{0}, kept_entries_{0};       // put by this process
   std::atomic<std::uint64_t> smallest_{no_limit};
   std::atomic<std::uint64_t> sizes_sum_{0}, sizes_seen_{0};
   sample_counts counts_;
-  mutable std::mutex mutex_;
+
+  std::mutex admission_mutex_;
+  std::condition_variable admitted_;
+  std::uint64_t under_way_ = 0;
+
+  std::mutex quota_mutex_;  // before `mutex_`
+  std::mutex mutex_;
   std::map<shard_key, std::shared_ptr<sample_table>> tables_;
+  std::map<std::string, std::uint64_t> notes_;  // sizes
+  std::map<digest, std::shared_ptr<sample_quota::counter>> quotas_;
 };
 
 }  // namespace larder::datasets

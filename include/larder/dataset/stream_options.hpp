@@ -54,6 +54,8 @@ inline void check(const stream_options& options) {
     core::fail(error_cause::invalid_argument, "stream: prefetch is " + std::to_string(options.prefetch) + " batches; at most 65536 are made ahead");
   if (options.workers && *options.workers > 1024)
     core::fail(error_cause::invalid_argument, "stream: workers is " + std::to_string(*options.workers) + "; at most 1024 threads make batches");
+  if (options.world > (std::size_t{1} << 30U))
+    core::fail(error_cause::invalid_argument, "stream: world is " + std::to_string(options.world) + "; at most 2^30 ranks share a data set");
   if (options.epochs == 0) core::fail(error_cause::invalid_argument, "stream: epochs is 0; 1 goes through the data once");
   if (options.epoch > static_cast<std::uint64_t>(-1) - options.epochs)
     core::fail(error_cause::invalid_argument, "stream: epoch " + std::to_string(options.epoch) + " and " + std::to_string(options.epochs) + " more are too many");

@@ -133,13 +133,16 @@ class stream_pipeline {
       const bool found = fill(one);
       lock.lock();
       one.ready = true;
+      hand_out(one);
       if (!found) run_ahead();
-      lock.unlock();
-      return hand_out(one);
+      return &one;
     }
   }
+  /// The batch is used from now on, and does not wait any more; under `mutex_`.
   slot* hand_out(slot& one) {
     holds_one_ = true;
+    bytes_ahead_ -= std::exchange(one.size, 0);
+    work_.notify_one();
     if (one.failure) std::rethrow_exception(std::exchange(one.failure, nullptr));
     return &one;
   }
@@ -151,7 +154,6 @@ class stream_pipeline {
     one.plan.clear();
     const std::lock_guard lock(mutex_);
     one.ready = false;
-    bytes_ahead_ -= one.size;
     ++taken_;
     work_.notify_one();
   }
@@ -173,7 +175,11 @@ class stream_pipeline {
     count(planning_);
     const std::lock_guard lock(mutex_);
     if (one.failure || !any) ended_ = true;
-    if (any) ++planned_;
+    if (any) {
+      ++planned_;
+      ++under_way_;
+      if (may_run_ahead() && !ended_) work_.notify_one();
+    }
     return any;
   }
   /// Makes what is planned, or keeps why not. Whether all of it was there to be handed out.
@@ -188,7 +194,9 @@ class stream_pipeline {
     count(n);
     one.size = n.bytes_out;
     const std::lock_guard lock(mutex_);
+    --under_way_;
     bytes_ahead_ += one.size;
+    largest_ = std::max(largest_, one.size);
     return !augments && n.computed == 0;
   }
   void count(const batch_counts& n) noexcept {
@@ -260,8 +268,12 @@ class stream_pipeline {
       work_.notify_one();
     }
   }
+  /// A batch that is being made counts as the largest so far: else all threads would begin one before the first of them is known to be too much.
   bool may_run_ahead() const noexcept {
-    return ahead_ && planned_ - taken_ < slots_.size() && (bytes_ahead_ < options_.bytes_ahead || planned_ == taken_);
+    if (!ahead_ || planned_ - taken_ >= slots_.size()) return false;
+    if (planned_ == taken_) return true;
+    const std::uint64_t room = options_.bytes_ahead > bytes_ahead_ ? options_.bytes_ahead - bytes_ahead_ : 0;
+    return room > 0 && (under_way_ == 0 || largest_ <= (room - 1) / under_way_);
   }
   void end_workers() noexcept {
     const std::lock_guard lock(mutex_);
@@ -285,7 +297,9 @@ class stream_pipeline {
   std::condition_variable work_, ready_;
   std::uint64_t planned_ = 0;  // batches
   std::uint64_t taken_ = 0;    // batches that the caller is done with
-  std::uint64_t bytes_ahead_ = 0;
+  std::uint64_t under_way_ = 0;    // planned and not ready yet
+  std::uint64_t bytes_ahead_ = 0;  // of batches that are ready and not used yet
+  std::uint64_t largest_ = 0;      // batch so far, in bytes
   bool ahead_ = false;
   bool ended_ = false;
   bool ending_ = false;
