@@ -586,6 +586,9 @@ class Damage(Dataset):
         self.check(larder("info", self.directory, "a"), 1, "its manifest has a payload")
         self.check(larder("verify", self.directory), 1, "a: its manifest has a payload", "b: whole")
         self.check(larder("verify", self.directory, "b"), 0)
+        again = self.warm("a", self.root / "lines.txt")
+        self.assertEqual((again["made"], again["found"]), (0, 10))
+        self.check(larder("verify", self.directory), 0, "a: whole", "b: whole")
 
     def test_a_segment_that_is_gone_is_missing_samples(self):
         path, _ = self.lines(10)
