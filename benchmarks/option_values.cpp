@@ -44,6 +44,14 @@ std::size_t number_of(std::string_view option, std::string_view text) {
   return number;
 }
 
+double scale_of(std::string_view option, std::string_view text) {
+  double scale = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale, std::chars_format::fixed);
+  if (error != std::errc{} || end != text.data() + text.size() || !(scale > 0 && scale <= 1000))
+    throw std::invalid_argument(std::string(option) + ": \"" + std::string(text) + "\" is not a number above 0 and up to 1000");
+  return scale;
+}
+
 bool among(const std::vector<std::string>& names, std::string_view name) {
   return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
 }

@@ -21,6 +21,9 @@ std::vector<std::string> names_of(std::string_view list);
 /// A whole number from 1 on. Throws std::invalid_argument, which names the option and the text.
 std::size_t number_of(std::string_view option, std::string_view text);
 
+/// How much of everything: a number above 0 and up to 1000. Throws std::invalid_argument likewise.
+double scale_of(std::string_view option, std::string_view text);
+
 /// Whether the name is one of these; of no names, every one is.
 bool among(const std::vector<std::string>& names, std::string_view name);
 

@@ -12,14 +12,6 @@
 namespace bench {
 namespace {
 
-/// What /proc says under that name, which ends with a colon; 0 when it is not there.
-double status_bytes(std::string_view name) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with(name)) return 1024 * std::stod(line.substr(name.size()));
-  return 0;
-}
-
 void add(const contest& c, const std::vector<std::vector<std::vector<double>>>& numbers, figure_list& all) {
   for (std::size_t who = 0; who < c.contenders.size(); ++who)
     for (std::size_t m = 0; m < c.metrics.size(); ++m) {
@@ -40,6 +32,13 @@ void add(const contest& c, const std::vector<std::vector<std::vector<double>>>& 
 }
 
 }  // namespace
+
+double status_bytes(std::string_view name) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(name)) return 1024 * std::stod(line.substr(name.size()));
+  return 0;
+}
 
 cost cost_of(const std::function<void()>& work) {
   const double before = status_bytes("VmRSS:");

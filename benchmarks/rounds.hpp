@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bench {
@@ -37,6 +38,9 @@ struct contest {
 bool run(const contest& c, std::size_t rounds, figure_list& all);
 /// The same for all of them whose cases are wanted. False when a contender of any failed.
 bool run(const std::vector<contest>& contests, const round_options& wanted, figure_list& all);
+
+/// What /proc says of this process under that name, which ends with a colon ("VmRSS:"); 0 when it is not there.
+double status_bytes(std::string_view name);
 
 /// Time and memory of a piece of work in this process.
 struct cost {

@@ -3,22 +3,9 @@
 #include "../option_values.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <stdexcept>
 
 namespace bench {
-namespace {
-
-double scale_of(std::string_view option, std::string_view text) {
-  double scale = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), scale, std::chars_format::fixed);
-  if (error != std::errc{} || end != text.data() + text.size() || !(scale > 0 && scale <= 1000))
-    throw std::invalid_argument(std::string(option) + ": \"" + std::string(text) + "\" is not a number above 0 and up to 1000");
-  return scale;
-}
-
-}  // namespace
 
 const char* const usage =
     "usage: bench_disk [--help] [--case NAME,...] [--only SUBJECT,...] [--rounds N] [--scale X] [--quick] [--dir FOLDER] "

@@ -1,6 +1,6 @@
 #include "digests.hpp"
 
-#include "mapped_file.hpp"
+#include "../mapped_file.hpp"
 
 #include <larder/core/digest.hpp>
 #include <larder/format/model_manifest.hpp>

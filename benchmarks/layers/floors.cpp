@@ -1,7 +1,7 @@
 #include "floors.hpp"
 
 #include "../open_file.hpp"
-#include "mapped_file.hpp"
+#include "../mapped_file.hpp"
 #include "uring.hpp"
 
 #include <fcntl.h>

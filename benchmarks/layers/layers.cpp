@@ -22,7 +22,7 @@
 #include "catalogue.hpp"
 #include "floors.hpp"
 #include "python_peers.hpp"
-#include "targets.hpp"
+#include "../targets.hpp"
 #include "uring.hpp"
 
 #include <cstdint>

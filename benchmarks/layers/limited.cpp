@@ -2,7 +2,8 @@
 
 #include "../lap.hpp"
 #include "computing.hpp"
-#include "mapped_file.hpp"
+#include "../mapped_file.hpp"
+#include "../page_cache.hpp"
 #include "memory_group.hpp"
 #include "subjects.hpp"
 

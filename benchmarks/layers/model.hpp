@@ -44,9 +44,4 @@ inline void check_layer(const model& of, std::size_t index, std::span<const std:
     throw std::runtime_error("layer " + std::to_string(index) + " is not what is in the file");
 }
 
-/// Takes the file out of the kernel's page cache, and nothing else; false when part of it stays.
-bool make_cold(const std::filesystem::path& path);
-/// Reads it into the page cache.
-void make_warm(const std::filesystem::path& path);
-
 }  // namespace bench

@@ -1,5 +1,6 @@
 #include "catalogue.hpp"
 
+#include "../page_cache.hpp"
 #include "digests.hpp"
 #include "floors.hpp"
 #include "python_peers.hpp"

@@ -2,7 +2,6 @@
 """Goes once through a safetensors model of bench_layers, layer by layer, and touches every page.
 
     read_model.py WAY FILE      prints: seconds, seconds of the processor, bytes that it grew by at most, mark
-    read_model.py has MODULE    fails unless the module can be imported
     read_model.py torch_save MODEL FILE    writes a safetensors model as torch.load reads it
 
 The mark is what bench_layers takes of every layer: the first word of each page, all of them by exclusive or. Starting Python, and
@@ -96,12 +95,6 @@ WAYS = {"memmap": (memmap, ["numpy"]), "safetensors": (safetensors, ["numpy", "s
 
 def main():
     way, what, *more = sys.argv[1:]
-    if way == "has":
-        try:
-            importlib.import_module(what)
-        except ImportError:
-            sys.exit(1)  # who asks says so
-        return
     if way == "torch_save":
         torch_save(what, *more)
         return

@@ -84,6 +84,8 @@ class csv {
   std::uint64_t shard_bytes(std::size_t n) const { return blocks_.shard_bytes(n); }
   digest fingerprint(std::size_t n) const { return blocks_.fingerprint(n, format_); }
   std::optional<std::uint64_t> count(std::size_t n) const { return blocks_.count(n); }
+  /// Lets the system begin to read a shard that will be opened.
+  void read_ahead(std::size_t n) const { blocks_.read_ahead(n); }
   std::shared_ptr<const shard> open(std::size_t n) const {
     return std::make_shared<const shard>(
         blocks_.open(n,

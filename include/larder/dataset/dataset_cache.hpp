@@ -90,6 +90,8 @@ class dataset_cache {
   /// Throws `larder::error` for options that make no sense and for a position of other data.
   template <class Source, class F>
   auto stream(Source&& source, preprocess<F> making, const stream_options& options = {}) {
+    static_assert(!std::convertible_to<Source, std::string_view>,
+                  "larder: the samples of a data set with a name are preprocessed already; stream(name, options), or not_cached{f} for what is done anew");
     return stream_of(datasets::as_source(std::forward<Source>(source)), std::move(making.version), std::move(making.f), datasets::unchanged{}, options);
   }
   /// The same; `augmenting.f` then makes of each sample, anew each time, the one that is handed out.
@@ -135,6 +137,11 @@ class dataset_cache {
   template <class Source>
   dataset_info cache_dataset(std::string_view name, Source&& source, const cache_dataset_options& options = {}) {
     return cache_source<datasets::is_owned<Source>>(name, datasets::as_source(std::forward<Source>(source)), {}, datasets::unchanged{}, options);
+  }
+  template <class Source, class F, class... Rest>
+    requires(!datasets::is_preprocess<std::remove_cvref_t<F>> && !std::convertible_to<F, cache_dataset_options>)
+  void cache_dataset(std::string_view, Source&&, F&&, Rest&&...) {
+    static_assert(sizeof(F) == 0, "larder: what a function makes is cached, so the function needs a version that changes with it: preprocess{\"name-v1\", f}");
   }
   /// Throws `larder::error` (invalid_argument) when there is no such data set.
   view_type get_dataset(std::string_view name) { return names_.view(name); }

@@ -30,6 +30,7 @@ concept dataset_shard = requires(const S& shard, const std::uint64_t number) {
 /// * `fingerprint(n)`: says which content a shard has; another one whenever a sample of it may differ.
 /// * `count(n)`: how many records it has, where that is known without opening it.
 /// * `open(n)`: the shard. Throws `larder::error` when it cannot be read, or is not what it was when the source was made.
+/// * `read_ahead(n)`, optional: the shard will be opened soon.
 template <class S>
 concept dataset_source = requires(const S& source, const std::size_t shard) {
   { source.name() } -> std::convertible_to<std::string>;
@@ -41,6 +42,10 @@ concept dataset_source = requires(const S& source, const std::size_t shard) {
 };
 
 namespace datasets {
+
+/// Optional: `read_ahead(n)` lets the system begin to read a shard that will be opened soon.
+template <class S>
+concept reads_ahead = requires(const S& source, const std::size_t shard) { source.read_ahead(shard); };
 
 template <dataset_source S>
 using shard_of = std::remove_cvref_t<decltype(*std::declval<const S&>().open(std::size_t{}))>;

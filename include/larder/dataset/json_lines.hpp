@@ -53,6 +53,8 @@ class json_lines {
   std::uint64_t shard_bytes(std::size_t n) const { return blocks_.shard_bytes(n); }
   digest fingerprint(std::size_t n) const { return blocks_.fingerprint(n, digest_of("json_lines 1")); }
   std::optional<std::uint64_t> count(std::size_t n) const { return blocks_.count(n); }
+  /// Lets the system begin to read a shard that will be opened.
+  void read_ahead(std::size_t n) const { blocks_.read_ahead(n); }
   std::shared_ptr<const shard> open(std::size_t n) const {
     const auto is_record = [](std::string_view line, std::uint64_t) { return line.find_first_not_of(" \t\r") != std::string_view::npos; };
     return std::make_shared<const shard>(blocks_.open(n,

@@ -119,6 +119,12 @@ class line_blocks {
     const std::uint64_t known = shared_->counts[n].load(std::memory_order_relaxed);
     return known == 0 ? std::nullopt : std::optional<std::uint64_t>(known - 1);
   }
+  /// Lets the system begin to read a block that will be opened.
+  void read_ahead(std::size_t n) const {
+    const placed at = place(n);
+    const std::uint64_t size = size_of_block(file_of(at.file));
+    file_of(at.file).read_ahead(at.block * size, size);
+  }
   /// What `records(text of the block, number of its file)` makes of a block: `record_starts`. Their number is remembered.
   template <class Records>
   record_starts open(std::size_t n, Records records) const {

@@ -54,6 +54,9 @@ class named_source {
   }
   std::optional<std::uint64_t> count(std::size_t shard) const { return source_.count(shard); }
   auto open(std::size_t shard) const { return source_.open(shard); }
+  void read_ahead(std::size_t shard) const {
+    if constexpr (datasets::reads_ahead<std::remove_cvref_t<Source>>) source_.read_ahead(shard);
+  }
 
  private:
   static std::string checked(std::string name) {

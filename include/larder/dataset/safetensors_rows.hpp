@@ -184,6 +184,12 @@ class safetensors_rows {
     for (const datasets::row_tensor& t : layout_->tensors) print.add(t.info.name).add(t.info.offset).add(t.row_bytes);
     return print.finish();
   }
+  /// Lets the system begin to read rows that will be opened.
+  void read_ahead(std::size_t shard) const {
+    const std::uint64_t first = shard * layout_->rows_of_shard;
+    for (const datasets::row_tensor& t : layout_->tensors)
+      layout_->file.read_ahead(t.info.offset + first * t.row_bytes, rows_of(shard) * t.row_bytes);
+  }
   std::shared_ptr<const datasets::row_shard> open(std::size_t shard) const {
     const std::uint64_t count = rows_of(shard);
     return std::make_shared<const datasets::row_shard>(layout_, shard * layout_->rows_of_shard, count);

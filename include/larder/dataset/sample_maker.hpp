@@ -9,6 +9,7 @@
 #include <larder/dataset/preprocess.hpp>
 #include <larder/dataset/raw_record.hpp>
 #include <larder/dataset/sample_store.hpp>
+#include <larder/dataset/shards_ahead.hpp>
 #include <larder/eviction/fifo.hpp>
 #include <larder/limit/max_entries.hpp>
 #include <larder/sync/sharded.hpp>
@@ -78,6 +79,10 @@ class sample_maker {
       if (const std::optional<std::uint64_t> known = source_.count(number)) return *known;
       return static_cast<std::uint64_t>(opened(number, n)->size());
     });
+  }
+  /// A window of an epoch comes next: once a shard of it has to be opened, the others and those that follow are read ahead.
+  void expect(const epoch_order& order, std::size_t window) {
+    if constexpr (reads_ahead<Source>) ahead_.expect(source_, order, window);
   }
   /// A sample, encoded.
   bytes get(sample_table& table, std::size_t number, std::uint64_t index, const std::stop_token& stop, batch_counts& n) {
@@ -164,6 +169,7 @@ class sample_maker {
   std::shared_ptr<const shard> opened(std::size_t number, batch_counts& n) {
     if (std::optional<std::shared_ptr<const shard>> found = open_.get(number)) return *std::move(found);
     return open_.get_or_load(number, [&]() -> std::shared_ptr<const shard> {
+      if constexpr (reads_ahead<Source>) ahead_.begin(source_, number);
       const clock::time_point begun = clock::now();
       std::shared_ptr<const shard> from = source_.open(number);
       const clock::duration took = clock::now() - begun;
@@ -182,6 +188,7 @@ class sample_maker {
   std::shared_ptr<sample_quota> quota_;
   larder::cache<std::size_t, std::shared_ptr<const shard>, fifo, max_entries> open_;
 
+  shards_ahead ahead_;
   std::atomic<kept_form> form_{kept_form::preprocessed};
   std::atomic<bool> chosen_{false}, choosing_{false};  // by measuring
   std::uint64_t all_ = 0;                              // samples, as far as the shards say

@@ -37,6 +37,7 @@ class any_shard_file {
   virtual digest identity() const noexcept = 0;
   virtual void read(std::uint64_t offset, std::span<std::byte> room) const = 0;
   virtual bool is_remote() const noexcept = 0;
+  virtual void read_ahead(std::uint64_t /*offset*/, std::uint64_t /*n*/) const noexcept {}
 };
 
 /// A file of this machine, as it was when this was made. No descriptor stays open: data sets have thousands of files.
@@ -66,11 +67,18 @@ class local_shard_file final : public any_shard_file {
       core::fail(error_cause::io, "\"" + name_ + "\" is not what it was when the data set was opened; open it again");
   }
   bool is_remote() const noexcept override { return false; }
+  void read_ahead(std::uint64_t offset, std::uint64_t n) const noexcept override {
+    const storage::file_descriptor file = try_open();
+    if (file) ::posix_fadvise(file.get(), static_cast<off_t>(offset), static_cast<off_t>(n), POSIX_FADV_WILLNEED);
+  }
 
  private:
+  // Without waiting: a pipe has nobody at its other end.
+  storage::file_descriptor try_open() const noexcept {
+    return storage::file_descriptor(storage::uninterrupted([&] { return ::open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
+  }
   storage::file_descriptor open() const {
-    // Without waiting: a pipe has nobody at its other end.
-    storage::file_descriptor file(storage::uninterrupted([&] { return ::open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
+    storage::file_descriptor file = try_open();
     if (!file) storage::fail_file("open", name_, errno);
     return file;
   }
@@ -138,6 +146,8 @@ class shard_file {
   void read(std::uint64_t offset, std::span<std::byte> room) const {
     if (!room.empty()) file_->read(offset, room);
   }
+  /// Says that a range will be read soon, so that the system begins to; nothing where the file lies elsewhere.
+  void read_ahead(std::uint64_t offset, std::uint64_t n) const noexcept { file_->read_ahead(offset, n); }
   /// `n` bytes from `offset`, fewer where the file ends.
   bytes read(std::uint64_t offset, std::uint64_t n) const {
     mutable_bytes room(static_cast<std::size_t>(offset >= size() ? 0 : std::min(n, size() - offset)));

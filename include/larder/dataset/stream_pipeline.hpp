@@ -105,6 +105,7 @@ class stream_pipeline {
   struct table_of {
     stream_pipeline* of;
     std::shared_ptr<sample_table> operator()(std::size_t shard) const { return of->maker_->table(shard, of->planning_); }
+    void expect(const epoch_order& order, std::size_t window) const { of->maker_->expect(order, window); }
   };
 
   slot& at(std::uint64_t number) noexcept { return *slots_[static_cast<std::size_t>(number % slots_.size())]; }

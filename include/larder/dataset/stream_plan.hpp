@@ -21,7 +21,8 @@ namespace larder::datasets {
 
 /// The shards of one window and the order of their samples, with the tables that say where these are.
 struct open_window {
-  open_window(const epoch_order& order, std::size_t window, const std::vector<std::uint64_t>& counts) : samples(order, window, counts) {}
+  open_window(const epoch_order& order, std::size_t window, const std::vector<std::uint64_t>& counts)
+      : samples(order, window, counts) {}
   window_order samples;
   std::vector<std::shared_ptr<sample_table>> tables;
 };
@@ -48,17 +49,26 @@ struct planned_batch {
 
 /// Says batch by batch which samples come next, by the order alone. One thread at a time.
 ///
-/// `Tables` gives `tables(shard) -> shared_ptr<sample_table>`, which may read the shard.
+/// `Tables` gives `tables(shard) -> shared_ptr<sample_table>`, which may read the shard; `tables.expect(order, window)` says which window comes next.
 template <class Tables>
 class stream_plan {
  public:
   /// `order`: what a position is compared with. Throws `larder::error` for a position of another order.
   stream_plan(const stream_options& options, std::size_t shards, std::size_t window, std::uint64_t order, Tables tables)
-      : batch_size_(options.batch_size), drop_last_(options.drop_last), settings_{options.seed, options.shuffle, window}, shards_(shards), order_id_(order),
-        share_{options.rank, options.world}, tables_(std::move(tables)), epoch_(options.epoch), last_epoch_(options.epoch + options.epochs - 1) {
+      : batch_size_(options.batch_size),
+        drop_last_(options.drop_last),
+        settings_{options.seed, options.shuffle, window},
+        shards_(shards),
+        order_id_(order),
+        share_{options.rank, options.world},
+        tables_(std::move(tables)),
+        epoch_(options.epoch),
+        last_epoch_(options.epoch + options.epochs - 1) {
     share_.validate();
-    if (options.from) resume(*options.from, options.epochs);
-    else enter(epoch_);
+    if (options.from)
+      resume(*options.from, options.epochs);
+    else
+      enter(epoch_);
   }
 
   /// Fills `batch`; false when there is none any more.
@@ -71,10 +81,12 @@ class stream_plan {
       const bool wanted = !batch.samples.empty() && (whole || !drop_last_) && (!drop_last_ || round_is_whole());
       if (wanted) {
         batch.next = position();
+        fruitless_ = false;
         return true;
       }
-      if (epoch_ == last_epoch_) return false;
+      if (epoch_ == last_epoch_ || fruitless_) return false;
       enter(epoch_ + 1);
+      fruitless_ = true;  // an epoch without a batch is followed by such ones alone
     }
   }
   /// Where the next batch begins.
@@ -83,8 +95,15 @@ class stream_plan {
     at.epoch = epoch_;
     at.seed = settings_.seed;
     at.order = order_id_;
-    const std::uint64_t round = next_ / share_.world * share_.world;  // the global number at which the round of the next sample begins
-    const auto in = std::find_if(begins_.rbegin(), begins_.rend(), [&](const begin_of_window& one) { return one.before <= round; });
+    if (number_ >= order_->windows()) {  // this rank has no more, and at most what is under way in other ranks is left
+      at.window = number_;
+      at.before = before_;
+      return at;
+    }
+    const std::uint64_t round =
+        next_ - share_.rank;  // where the round of the next sample begins; rounds go on from where a plan was resumed
+    const auto in =
+        std::find_if(begins_.rbegin(), begins_.rend(), [&](const begin_of_window& one) { return one.before <= round; });
     const begin_of_window& found = in == begins_.rend() ? begins_.front() : *in;
     at.window = found.window;
     at.before = found.before;
@@ -111,15 +130,19 @@ class stream_plan {
   void resume(const stream_position& from, std::uint64_t epochs) {
     if (from.order != order_id_ || from.seed != settings_.seed)
       core::fail(error_cause::invalid_argument,
-                 "stream: the position belongs to another order (other data, seed, shuffle or window); stream with the settings that it was taken with");
+                 "stream: the position belongs to another order (other data, seed, shuffle or window); stream with the settings "
+                 "that it was taken with");
     constexpr std::uint64_t most = std::uint64_t{1} << 62U;
     if (from.before > most || from.within > most)
-      core::fail(error_cause::invalid_argument, "stream: the position is behind the last window of the data; is it the same data?");
-    if (from.epoch > static_cast<std::uint64_t>(-1) - epochs) core::fail(error_cause::invalid_argument, "stream: the position is of an epoch that is too late");
+      core::fail(error_cause::invalid_argument,
+                 "stream: the position is behind the last window of the data; is it the same data?");
+    if (from.epoch > static_cast<std::uint64_t>(-1) - epochs)
+      core::fail(error_cause::invalid_argument, "stream: the position is of an epoch that is too late");
     enter(from.epoch);
     last_epoch_ = from.epoch + epochs - 1;
     if (from.window > order_->windows() || (from.window == order_->windows() && from.within != 0 && from.window != 0))
-      core::fail(error_cause::invalid_argument, "stream: the position is behind the last window of the data; is it the same data?");
+      core::fail(error_cause::invalid_argument,
+                 "stream: the position is behind the last window of the data; is it the same data?");
     number_ = static_cast<std::size_t>(from.window);
     before_ = from.before;
     next_ = from.before + from.within + share_.rank;
@@ -153,6 +176,7 @@ class stream_plan {
       counts.push_back(tables.back()->size());
       by_shard_[shard] = tables.back().get();
     }
+    tables_.expect(*order_, number);
     auto opened = std::make_shared<open_window>(*order_, number, counts);
     opened->tables = std::move(tables);
     return opened;
@@ -165,8 +189,8 @@ class stream_plan {
   }
   /// Under `drop_last`: whether every rank has as many samples as the batch that was just planned makes of this one.
   bool round_is_whole() {
-    const std::uint64_t last = next_ - share_.world;                    // of this rank, just taken
-    const std::uint64_t needed = last - share_.rank + share_.world;     // so many samples has an epoch in which all have theirs
+    const std::uint64_t last = next_ - share_.world;                 // of this rank, just taken
+    const std::uint64_t needed = last - share_.rank + share_.world;  // so many samples has an epoch in which all have theirs
     std::uint64_t known = before_ + (window_ ? window_->samples.size() : 0);
     // Only at the end of a window may the others' samples lie in one that is not open yet.
     for (std::size_t w = number_ + 1; known < needed && w < order_->windows(); ++w) known += open(w)->samples.size();
@@ -184,9 +208,10 @@ class stream_plan {
   std::uint64_t last_epoch_;
   std::optional<epoch_order> order_;
   std::shared_ptr<const open_window> window_;
-  std::size_t number_ = 0;       // of the window
-  std::uint64_t before_ = 0;     // samples of all ranks in the windows before it
-  std::uint64_t next_ = 0;       // global number of this rank's next sample
+  std::size_t number_ = 0;              // of the window
+  std::uint64_t before_ = 0;            // samples of all ranks in the windows before it
+  std::uint64_t next_ = 0;              // global number of this rank's next sample
+  bool fruitless_ = false;              // there was no batch since the beginning of this epoch
   std::deque<begin_of_window> begins_;  // of this window, and of those before in which the round may have begun
   std::vector<sample_table*> by_shard_;
 };

@@ -49,6 +49,8 @@ class text_lines {
   std::uint64_t shard_bytes(std::size_t n) const { return blocks_.shard_bytes(n); }
   digest fingerprint(std::size_t n) const { return blocks_.fingerprint(n, digest_of("text_lines 1")); }
   std::optional<std::uint64_t> count(std::size_t n) const { return blocks_.count(n); }
+  /// Lets the system begin to read a shard that will be opened.
+  void read_ahead(std::size_t n) const { blocks_.read_ahead(n); }
   std::shared_ptr<const shard> open(std::size_t n) const {
     return std::make_shared<const shard>(blocks_.open(n, [this](datasets::block_text text, std::size_t) {
       return datasets::records_by_line(std::move(text), blocks_.rule().longest_line, [](std::string_view, std::uint64_t) { return true; });

@@ -195,6 +195,10 @@ class web_dataset {
     return datasets::fingerprint_builder().add("web_dataset").add(file_of(shard).identity()).finish();
   }
   std::optional<std::uint64_t> count(std::size_t) const noexcept { return std::nullopt; }
+  /// Lets the system begin to read an archive that will be opened, where that reads it whole.
+  void read_ahead(std::size_t shard) const {
+    if (is_whole(file_of(shard))) file_of(shard).read_ahead(0, file_of(shard).size());
+  }
   /// Throws `larder::error` (corruption) with the archive's name and the offset when it is damaged or its samples are not whole.
   std::shared_ptr<const datasets::web_shard> open(std::size_t shard) const {
     return std::make_shared<const datasets::web_shard>(file_of(shard), is_whole(file_of(shard)));

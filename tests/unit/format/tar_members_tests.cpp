@@ -227,6 +227,13 @@ TEST_CASE("archives of tar itself are read, in all of its formats") {
     if (format[0] != 'v') expected.emplace_back(deep + "/x.bin", std::string(5000, 'x'));
     if (any_name) expected.emplace_back(unsplittable, std::string(513, 'u'));
     CHECK(contents(read_file(folder / "a.tar")) == expected);
+
+    // A file with a hole, stored without it: what is in the archive is not the file.
+    std::filesystem::resize_file(folder / "data/sub/empty", 1'000'000);
+    const std::string sparse = inside + "tar --sparse --format=" + format + " -cf ../s.tar sub/empty 2> /dev/null";
+    if (any_name && std::system(sparse.c_str()) == 0 && std::filesystem::file_size(folder / "s.tar") < 1'000'000)
+      CHECK(says(support::refusal_of([&] { members(read_file(folder / "s.tar")); }), "write it without --sparse"));
+    std::filesystem::resize_file(folder / "data/sub/empty", 0);
   }
 }
 

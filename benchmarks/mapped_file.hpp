@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../open_file.hpp"
+#include "open_file.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>

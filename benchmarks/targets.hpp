@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../figures.hpp"
+#include "figures.hpp"
 
 #include <string>
 #include <string_view>
