@@ -444,6 +444,46 @@ class Look(Dataset):
         self.assertEqual(json.loads(listed), [])
 
 
+class Readers(Dataset):
+    def test_a_program_finds_the_samples_by_their_name_and_by_their_file(self):
+        path, _ = self.lines(3000)
+        self.warm("train", path)
+        done = subprocess.run([WRITER, self.directory, path, "train"], capture_output=True, check=True, timeout=120)
+        self.assertEqual(done.stdout, b"6000 6000\n")
+
+    def test_looking_needs_no_right_to_write(self):
+        path, _ = self.lines(100)
+        self.warm("a", path)
+        for one in [self.directory, *self.directory.rglob("*")]:
+            one.chmod(0o555 if one.is_dir() else 0o444)
+        self.addCleanup(lambda: [one.chmod(0o755) for one in [self.directory, *self.directory.rglob("*")] if one.is_dir()])
+        self.root.chmod(0o755)
+        # root may write everywhere
+        others = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        if others and subprocess.run([LARDER, "--version"], capture_output=True, check=False, **others).returncode != 0:
+            self.skipTest("another user cannot run the command here")
+        before = command_runs.state_of(self.directory)
+        for command in (["ls"], ["info", "a"], ["verify"], ["head", "a"], ["drop", "a", "--dry-run"]):
+            with self.subTest(command):
+                self.check(larder(command[0], self.directory, *command[1:], **others), 0)
+        for command in (["drop", "a"], ["warm", "b", path]):
+            with self.subTest(command):
+                self.check(larder(command[0], self.directory, *command[1:], **others), 1,
+                           "Permission denied; ls, info, verify and head need the right to read")
+        self.assertEqual(command_runs.state_of(self.directory), before)
+        self.directory.chmod(0o000)
+        self.check(larder("ls", self.directory, **others), 1, "Permission denied")
+        self.check(larder("verify", self.directory, **others), 2, "Permission denied")
+        self.directory.chmod(0o755)
+
+    def test_head_ends_quietly_when_nobody_reads_on(self):
+        self.warm("a", self.lines(5000)[0])
+        shell = subprocess.run(f"'{LARDER}' dataset head '{self.directory}' a -n 5000 --raw | head -c 100", shell=True,
+                               capture_output=True, check=True)
+        self.assertEqual(len(shell.stdout), 100)
+        self.assertEqual(shell.stderr, b"")
+
+
 class Programs(Dataset):
     """What a program cached that keeps other things than bytes."""
 
@@ -546,6 +586,9 @@ class Damage(Dataset):
         self.check(larder("info", self.directory, "a"), 1, "its manifest has a payload")
         self.check(larder("verify", self.directory), 1, "a: its manifest has a payload", "b: whole")
         self.check(larder("verify", self.directory, "b"), 0)
+        again = self.warm("a", self.root / "lines.txt")
+        self.assertEqual((again["made"], again["found"]), (0, 10))
+        self.check(larder("verify", self.directory), 0, "a: whole", "b: whole")
 
     def test_a_segment_that_is_gone_is_missing_samples(self):
         path, _ = self.lines(10)

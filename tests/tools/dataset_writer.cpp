@@ -2,9 +2,11 @@
 // compressed and "numbers" of integers, says "open", and has the directory open until standard input ends.
 //
 // dataset_writer DIRECTORY
+// dataset_writer DIRECTORY FILE NAME: streams the file's lines, and then the data set of the name, and says of how many samples how many were there.
 
 #include <larder/codec/zstd.hpp>
 #include <larder/dataset/dataset_cache.hpp>
+#include <larder/dataset/text_lines.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
 #include <cstddef>
@@ -13,7 +15,21 @@
 #include <string>
 #include <vector>
 
+namespace {
+
+int stream(const char* directory, const char* file, const char* name) {
+  larder::dataset_cache<larder::bytes> cache{larder::mmap_disk{directory}};
+  std::uint64_t samples = 0;
+  for (const auto& batch : cache.stream(larder::text_lines{file})) samples += batch.size();
+  for (const auto& batch : cache.stream(name, larder::stream_options{.shuffle = true})) samples += batch.size();
+  std::cout << samples << ' ' << cache.stats().hits << std::endl;
+  return 0;
+}
+
+}  // namespace
+
 int main(int count, char** arguments) {
+  if (count == 4) return stream(arguments[1], arguments[2], arguments[3]);
   if (count != 2) return 2;
   {
     std::vector<std::string> texts;

@@ -47,12 +47,18 @@ class stop_on_interruption {
   std::jthread watcher_;
 };
 
-/// What there is under the name already; nothing in a directory that is not there or empty.
+/// What there is under the name already; nothing in a directory that is not there or empty, and where the manifest cannot be read: it is
+/// written anew.
 std::optional<dataset_manifest> known_before(const warm_options& options) {
   std::error_code failed;
-  if (!std::filesystem::exists(options.directory, failed) || std::filesystem::is_empty(options.directory, failed))
+  if (!std::filesystem::exists(options.directory, failed) || std::filesystem::is_empty(options.directory, failed)) return std::nullopt;
+  dataset_directory directory(options.directory);
+  try {
+    return directory.find(options.name);
+  } catch (const larder::error& failure) {
+    if (failure.cause() != larder::error_cause::corruption) throw;
     return std::nullopt;
-  return dataset_directory(options.directory).find(options.name);
+  }
 }
 
 /// Whether all that the data set has is in the files too, so that nothing is left behind when they take its name.
