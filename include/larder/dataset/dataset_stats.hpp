@@ -24,8 +24,8 @@ struct dataset_stats {
   std::uint64_t weight = 0;         ///< bytes of samples in the cache
   std::uint64_t capacity = 0;       ///< bytes that it may have; 2^64-1 without a limit
   std::uint64_t entries = 0;        ///< samples in the cache; 0 where its storage does not know
-  /// What an epoch can hit at best once the cache is filled: capacity / (size of all samples), 1 when they fit; 0 before a stream has seen
-  /// how large samples are.
+  /// What an epoch can hit at best once the cache is filled: capacity / (size of all samples), 1 when they fit; 0 where the source does not say
+  /// how many records it has (lines, archives), and before a stream has seen how large samples are.
   double expected_hit_ratio = 0;
 
   double hit_ratio() const noexcept { return samples == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(samples); }

@@ -38,15 +38,17 @@ class kept_choice {
     reading_ += reading;
     records_ += records;
   }
-  /// Nothing before enough samples were made. `capacity` in bytes; `all` samples, where that is known.
-  std::optional<kept_form> verdict(std::uint64_t capacity, std::uint64_t all) const noexcept {
+  /// Nothing before enough samples were made. `capacity` in bytes. There are so many `known` samples, and `unknown` bytes of shards that do not say
+  /// how many they have.
+  std::optional<kept_form> verdict(std::uint64_t capacity, std::uint64_t known, std::uint64_t unknown) const noexcept {
     const std::lock_guard lock(mutex_);
     if (samples_ < enough) return std::nullopt;
     const auto count = static_cast<double>(samples_);
     const double made_size = static_cast<double>(made_) / count;
     const double raw_size = static_cast<double>(raw_) / count;
-    if (all != 0 && made_size * static_cast<double>(all) <= static_cast<double>(capacity)) return kept_form::preprocessed;
     if (raw_size == 0 || made_size == 0) return kept_form::preprocessed;
+    const double all = static_cast<double>(known) + static_cast<double>(unknown) / raw_size;
+    if (all > 0 && made_size * all <= static_cast<double>(capacity)) return kept_form::preprocessed;
     const double read = records_ == 0 ? 0 : static_cast<double>(reading_.count()) / static_cast<double>(records_);
     const double preprocess = static_cast<double>(preprocessing_.count()) / count;
     return read / raw_size > (read + preprocess) / made_size ? kept_form::raw : kept_form::preprocessed;

@@ -158,7 +158,12 @@ class sample_maker {
       form_ = kept_form::preprocessed;
       return;
     }
-    for (std::size_t i = 0; i < source_.shards(); ++i) all_ += source_.count(i).value_or(0);
+    for (std::size_t i = 0; i < source_.shards(); ++i) {
+      if (const std::optional<std::uint64_t> count = source_.count(i))
+        known_ += *count;
+      else
+        unknown_ += source_.shard_bytes(i);
+    }
     if (const std::optional<bytes> noted = store_.find_note(form_key()); noted && noted->size() == 1) {
       chosen_ = true;
       form_ = (*noted->data() == std::byte{1}) ? kept_form::raw : kept_form::preprocessed;
@@ -166,7 +171,7 @@ class sample_maker {
   }
   void choose(std::chrono::nanoseconds preprocessing, std::uint64_t raw_size, std::uint64_t made_size) {
     choice_.note(preprocessing, raw_size, made_size);
-    const std::optional<kept_form> verdict = choice_.verdict(store_.capacity(), all_);
+    const std::optional<kept_form> verdict = choice_.verdict(store_.capacity(), known_, unknown_);
     if (!verdict || choosing_.exchange(true)) return;
     const std::byte said{static_cast<std::uint8_t>(*verdict == kept_form::raw ? 1 : 0)};
     store_.put_note(form_key(), bytes::copy_of(&said, 1));
@@ -200,7 +205,8 @@ class sample_maker {
   shards_ahead ahead_;
   std::atomic<kept_form> form_{kept_form::preprocessed};
   std::atomic<bool> chosen_{false}, choosing_{false};  // by measuring
-  std::uint64_t all_ = 0;                              // samples, as far as the shards say
+  std::uint64_t known_ = 0;                            // samples, as far as the shards say
+  std::uint64_t unknown_ = 0;                          // bytes of those that do not
   kept_choice choice_;
   std::mutex raw_mutex_;
   std::map<std::size_t, std::shared_ptr<sample_table>> raw_tables_;

@@ -39,7 +39,7 @@ struct stream_options {
   std::uint64_t bytes_ahead = std::uint64_t{64} << 20U;  ///< of batches that wait: when there are so many, the next is made once one is used
   kept_form keep = kept_form::automatic;                 ///< samples as `preprocess` makes them, or as the source has them
   std::uint64_t quota = static_cast<std::uint64_t>(-1);  ///< bytes of samples that this source and version may have in the cache
-  std::optional<stream_position> from = std::nullopt;    ///< where another stream was; `epoch` and `epochs` then count from there
+  std::optional<stream_position> from = std::nullopt;    ///< where another stream was, in place of `epoch`; `epochs` counts from its epoch
   std::stop_token stop = {};                             ///< ends the stream with `larder::error` (cancelled), also while it waits
 };
 

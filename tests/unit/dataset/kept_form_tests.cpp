@@ -3,11 +3,13 @@
 #include <larder/dataset/dataset_cache.hpp>
 #include <larder/dataset/kept_form.hpp>
 #include <larder/dataset/raw_record.hpp>
+#include <larder/dataset/text_lines.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,14 +30,15 @@ using larder::datasets::kept_choice;
 using larder::datasets::raw_record;
 
 /// After `enough` samples of 1 microsecond to read.
-std::optional<kept_form> verdict(std::chrono::nanoseconds preprocessing, std::uint64_t raw, std::uint64_t made, std::uint64_t capacity, std::uint64_t all = 0) {
+std::optional<kept_form> verdict(std::chrono::nanoseconds preprocessing, std::uint64_t raw, std::uint64_t made, std::uint64_t capacity, std::uint64_t known = 0,
+                                 std::uint64_t unknown = 0) {
   kept_choice choice;
   choice.note_read(1000us, 1000);
   for (std::uint64_t i = 0; i < kept_choice::enough; ++i) {
-    CHECK_FALSE(choice.verdict(capacity, all));
+    CHECK_FALSE(choice.verdict(capacity, known, unknown));
     choice.note(preprocessing, raw, made);
   }
-  return choice.verdict(capacity, all);
+  return choice.verdict(capacity, known, unknown);
 }
 
 /// Records of 100 bytes, of which all reading is counted; f makes 400 bytes of each.
@@ -76,10 +79,14 @@ TEST_CASE("the form that saves more time for each byte is kept") {
   CHECK(verdict(10ns, 400, 100, 1000) == kept_form::preprocessed);     // made smaller
   CHECK(verdict(10ns, 100, 400, 1000, 3) == kept_form::raw);           // 1200 bytes do not fit 1000
   CHECK(verdict(10ns, 100, 400, 1000, 2) == kept_form::preprocessed);  // 800 do
+  CHECK(verdict(10ns, 100, 400, 1000, 0, 300) == kept_form::raw);           // three records by their bytes
+  CHECK(verdict(10ns, 100, 400, 1000, 0, 200) == kept_form::preprocessed);  // two
+  CHECK(verdict(10ns, 100, 400, 1000, 1, 200) == kept_form::raw);
+  CHECK(verdict(10ns, 100, 400, 1000, 1, 100) == kept_form::preprocessed);
   CHECK(verdict(0ns, 0, 0, 1000) == kept_form::preprocessed);
   kept_choice unread;
   for (std::uint64_t i = 0; i < kept_choice::enough; ++i) unread.note(10ns, 100, 400);
-  CHECK(unread.verdict(10, 0) == kept_form::preprocessed);  // raw ones save nothing where reading costs nothing
+  CHECK(unread.verdict(10, 0, 0) == kept_form::preprocessed);  // raw ones save nothing where reading costs nothing
 }
 
 TEST_CASE("records that are bytes can be kept raw and restored") {
@@ -124,6 +131,25 @@ TEST_CASE("raw samples are preprocessed at each use and read once") {
   std::uint64_t size = 0;
   for (const std::string& text : source) size += text.size();
   CHECK(data.weight() == size);
+}
+
+TEST_CASE("samples that all fit are preprocessed once, also where the source does not say how many there are") {
+  const support::temporary_folder folder;
+  {
+    std::ofstream file(folder / "lines.txt");
+    for (int i = 0; i < 5000; ++i) file << "line " << i << '\n';
+  }
+  std::atomic<int> calls{0};
+  const auto unfold = [&calls](std::string_view line) {
+    ++calls;
+    return std::vector<float>(100, static_cast<float>(line.size()));
+  };
+  larder::dataset_cache<std::vector<float>, larder::memory> data{larder::max_bytes{64'000'000}};
+  for (int epoch = 0; epoch < 2; ++epoch)
+    for (const auto& batch : data.stream(larder::text_lines{folder / "lines.txt"}, larder::preprocess{"unfold-v1", unfold}))
+      for (const std::vector<float>& sample : batch) CHECK(sample.size() == 100);
+  CHECK(calls == 5000);
+  CHECK(data.weight() == 5000 * 400);
 }
 
 TEST_CASE("records that are more than their bytes cannot be kept raw") {
