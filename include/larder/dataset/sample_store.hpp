@@ -52,6 +52,9 @@ class sample_store {
       const std::lock_guard lock(mutex_);
       if (const auto found = tables_.find(key); found != tables_.end()) return found->second;
     }
+    // One that a process put which did not know the size is no sample either.
+    if constexpr (requires { cache_->weight(); })
+      if (known) (void)find_note(sample_key(key, sample_key::count_number));
     auto made = std::make_shared<sample_table>(key, known ? *known : noted_count(key, count));
     const std::lock_guard lock(mutex_);
     return tables_.emplace(key, std::move(made)).first->second;
