@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <random>
 #include <stdexcept>
 
 namespace bench {
@@ -50,13 +51,16 @@ std::vector<double> read_turn(const site& s, const std::function<void()>& read) 
           taken.cpu * 1e9 / static_cast<double>(s.samples.count)};
 }
 
-/// A MiB after the other into one room, and every sample used there.
-void read_in_order(const site& s) {
+/// A MiB after the other into one room, or MiB by MiB in a shuffled order, and every sample used there.
+void read_by_hand(const site& s, bool shuffled) {
   const open_file file(s.samples.path, O_RDONLY);
   constexpr std::size_t at_once = (std::size_t{1} << 20U) / sample_size;
   const auto room = std::make_unique<std::byte[]>(at_once * sample_size);
+  std::vector<std::size_t> begins;
+  for (std::size_t begin = 0; begin < s.samples.count; begin += at_once) begins.push_back(begin);
+  if (shuffled) std::shuffle(begins.begin(), begins.end(), std::minstd_rand(shuffled_seed));
   epoch_marks marks;
-  for (std::size_t begin = 0; begin < s.samples.count; begin += at_once) {
+  for (const std::size_t begin : begins) {
     const std::size_t count = std::min(at_once, s.samples.count - begin);
     file.read_all(room.get(), count * sample_size, std::uint64_t{begin} * sample_size);
     for (std::size_t i = 0; i < count; ++i) marks.add({room.get() + i * sample_size, sample_size});
@@ -72,7 +76,9 @@ contest cold(const site& s) {
                                 return read_turn(s, [&] { larder_records(s).epoch(stream_options_of({shuffled, false}), [] {}); });
                               },
                               [&s] { be_cold(s); }});
-  all.contenders.push_back({"pread", [&s] { return read_turn(s, [&] { read_in_order(s); }); }, [&s] { be_cold(s); }});
+  for (const bool shuffled : {false, true})
+    all.contenders.push_back({shuffled ? "pread, MiB shuffled" : "pread, in order",
+                              [&s, shuffled] { return read_turn(s, [&] { read_by_hand(s, shuffled); }); }, [&s] { be_cold(s); }});
   return all;
 }
 
