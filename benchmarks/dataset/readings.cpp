@@ -20,7 +20,8 @@ namespace {
 /// The file of samples as larder reads files: records of one size, of which the cache keeps none.
 class larder_records {
  public:
-  explicit larder_records(const site& s) : samples_(s.samples), records_(larder::shard_file(s.samples.path), sample_size), cache_(larder::max_bytes{0}) {}
+  explicit larder_records(const site& s)
+      : samples_(s.samples), records_(larder::shard_file(s.samples.path), sample_size), cache_(larder::max_bytes{0}) {}
 
   auto stream(const larder::stream_options& options) { return cache_.stream(records_, options); }
   /// Uses every sample of one epoch, and `each_batch(stream)` behind every batch.
@@ -42,7 +43,8 @@ class larder_records {
 };
 
 void be_cold(const site& s) {
-  if (!make_cold(s.samples.path)) throw std::runtime_error("the samples do not leave the page cache: its figures would not be those of the disk");
+  if (!make_cold(s.samples.path))
+    throw std::runtime_error("the samples do not leave the page cache: its figures would not be those of the disk");
 }
 
 std::vector<double> read_turn(const site& s, const std::function<void()>& read) {
@@ -71,11 +73,12 @@ void read_by_hand(const site& s, bool shuffled) {
 contest cold(const site& s) {
   contest all{"cold", {{"rate", "MiB/s", 0}, {"samples", "k samples/s", 1, false}, {"cpu", "ns per sample", 0}}, {}};
   for (const bool shuffled : {false, true})
-    all.contenders.push_back({shuffled ? "larder, shuffled" : "larder, in order",
-                              [&s, shuffled] {
-                                return read_turn(s, [&] { larder_records(s).epoch(stream_options_of({shuffled, false}), [] {}); });
-                              },
-                              [&s] { be_cold(s); }});
+    all.contenders.push_back(
+        {shuffled ? "larder, shuffled" : "larder, in order",
+         [&s, shuffled] { return read_turn(s, [&] {
+                            larder_records(s).epoch(stream_options_of({shuffled, false}), [] {});
+                          }); },
+         [&s] { be_cold(s); }});
   for (const bool shuffled : {false, true})
     all.contenders.push_back({shuffled ? "pread, MiB shuffled" : "pread, in order",
                               [&s, shuffled] { return read_turn(s, [&] { read_by_hand(s, shuffled); }); }, [&s] { be_cold(s); }});
@@ -86,9 +89,8 @@ contest cold(const site& s) {
 std::vector<double> memory_turn(const site& s, const larder::stream_options& options) {
   double anonymous = 0;
   const double before = status_bytes("RssAnon:");
-  const cost c = cost_of([&] {
-    larder_records(s).epoch(options, [&] { anonymous = std::max(anonymous, status_bytes("RssAnon:")); });
-  });
+  const cost c =
+      cost_of([&] { larder_records(s).epoch(options, [&] { anonymous = std::max(anonymous, status_bytes("RssAnon:")); }); });
   const double window = options.shuffle ? static_cast<double>(options.window_bytes) / mebi : 1.0;  // in order: a shard
   const double peak = (c.peak_bytes - c.before) / mebi;
   return {peak, (anonymous - before) / mebi, window, peak - window};
@@ -96,7 +98,10 @@ std::vector<double> memory_turn(const site& s, const larder::stream_options& opt
 
 contest memory(const site& s) {
   contest all{"cold_memory",
-              {{"peak memory", "MiB", 1, false}, {"anonymous", "MiB", 1, false}, {"window", "MiB", 0, false}, {"beside window", "MiB", 1, false}},
+              {{"peak memory", "MiB", 1, false},
+               {"anonymous", "MiB", 1, false},
+               {"window", "MiB", 0, false},
+               {"beside window", "MiB", 1, false}},
               {}};
   const auto add = [&](const char* name, bool shuffled, std::uint64_t window_bytes) {
     larder::stream_options options = stream_options_of({shuffled, false});
@@ -126,8 +131,9 @@ contest first(const site& s) {
   contest all{"first_batch", {{"read", "% of the file", 3, false}, {"read, MiB", "MiB", 1, false}, {"time", "ms", 2, false}}, {}};
   for (const std::size_t batch : {std::size_t{1}, batch_size})
     for (const bool shuffled : {false, true})
-      all.contenders.push_back({std::string("larder, ") + (shuffled ? "shuffled" : "in order") + (batch == 1 ? ", one sample" : ", 64 samples"),
-                                [&s, shuffled, batch] { return first_turn(s, shuffled, batch); }, [&s] { be_cold(s); }});
+      all.contenders.push_back(
+          {std::string("larder, ") + (shuffled ? "shuffled" : "in order") + (batch == 1 ? ", one sample" : ", 64 samples"),
+           [&s, shuffled, batch] { return first_turn(s, shuffled, batch); }, [&s] { be_cold(s); }});
   return all;
 }
 

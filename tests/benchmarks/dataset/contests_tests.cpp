@@ -59,7 +59,8 @@ TEST_CASE_FIXTURE(small_site, "who fills keeps every sample, and a stream goes o
   }
 }
 
-TEST_CASE_FIXTURE(small_site, "every reader of the file brings every sample; the first batch does not take more than its shards") {
+TEST_CASE_FIXTURE(small_site,
+                  "every reader of the file brings every sample; the first batch does not take more than its shards") {
   for (const char* const name : {"cold", "cold_memory", "first_batch"}) {
     const std::vector<bench::contest> all = bench::readings(s, only(name));
     if (all.empty()) {

@@ -24,7 +24,8 @@ TEST_CASE("bench_dataset without options: 100,000 samples, five rounds of everyt
   CHECK(all.python == "python3");
 }
 
-TEST_CASE("bench_dataset: a scale wins over --quick, wherever it stands, and leaves a number of samples that has halves and quarters") {
+TEST_CASE(
+    "bench_dataset: a scale wins over --quick, wherever it stands, and leaves a number of samples that has halves and quarters") {
   CHECK(parse({"--quick"}).samples() == 5'000);
   CHECK(parse({"--scale", "0.5", "--quick"}).samples() == 50'000);
   CHECK(parse({"--scale", "0.33333"}).samples() % 8 == 0);
