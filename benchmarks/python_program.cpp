@@ -47,7 +47,8 @@ std::string output_of(std::vector<std::string> words) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw std::runtime_error(words[0] + (words.size() > 1 ? " " + words[1] : "") + " did not end well");
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    throw std::runtime_error(words[0] + (words.size() > 1 ? " " + words[1] : "") + " did not end well");
   return all;
 }
 

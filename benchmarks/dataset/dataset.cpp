@@ -28,8 +28,9 @@ int measure(const bench::options& wanted) {
   bench::check_names("case", wanted.cases, bench::case_names);
   bench::stop_children_on_signals();
   const std::size_t count = wanted.samples();
-  std::printf("%zu rounds, in each of which every subject has its turn; %zu samples of %zu bytes, batches of %zu%s\n", wanted.rounds, count,
-              bench::sample_size, bench::batch_size, wanted.quick ? "; --quick: too short and too small to be a figure" : "");
+  std::printf("%zu rounds, in each of which every subject has its turn; %zu samples of %zu bytes, batches of %zu%s\n",
+              wanted.rounds, count, bench::sample_size, bench::batch_size,
+              wanted.quick ? "; --quick: too short and too small to be a figure" : "");
   std::fflush(stdout);
   const bench::scratch_folder scratch(wanted.parent_folder(), std::uint64_t{7} * count * bench::sample_size);
   const bench::site s = bench::make_site(scratch.path(), count);

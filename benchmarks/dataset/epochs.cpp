@@ -23,7 +23,8 @@ std::vector<double> in_fresh_folder(const scratch_folder& scratch, Work&& work) 
 }
 
 /// Three epochs with room for half of the samples: what the second and the third found.
-std::vector<double> half_turn(const sample_file& samples, const std::filesystem::path& folder, bool shuffled, std::size_t workers) {
+std::vector<double> half_turn(const sample_file& samples, const std::filesystem::path& folder, bool shuffled,
+                              std::size_t workers) {
   larder_samples all(samples, folder, samples.size() / 2);
   larder::stream_options options = stream_options_of({shuffled, false});
   options.workers = workers;
@@ -33,10 +34,12 @@ std::vector<double> half_turn(const sample_file& samples, const std::filesystem:
 }
 
 contest half(const std::shared_ptr<const sample_file>& samples, const scratch_folder& scratch) {
-  contest all{"half", {{"epoch 2", "hit ratio", 6, false}, {"epoch 3", "hit ratio", 6, false}, {"filled", "of capacity", 6, false}}, {}};
+  contest all{
+      "half", {{"epoch 2", "hit ratio", 6, false}, {"epoch 3", "hit ratio", 6, false}, {"filled", "of capacity", 6, false}}, {}};
   const auto add = [&](const char* name, bool shuffled, std::size_t workers) {
     all.contenders.push_back({name, [=, &scratch] {
-                                return in_fresh_folder(scratch, [&](const auto& folder) { return half_turn(*samples, folder, shuffled, workers); });
+                                return in_fresh_folder(
+                                    scratch, [&](const auto& folder) { return half_turn(*samples, folder, shuffled, workers); });
                               }});
   };
   add("larder, in order", false, 1);
@@ -79,8 +82,9 @@ contest resume(const site& s) {
   contest all{"resume", {{"stream made", "us", 1, false}, {"first batch used", "us", 1, false}}, {}};
   for (const bool used_before : {true, false})
     for (const bool shuffled : {false, true})
-      all.contenders.push_back({std::string("larder, ") + (shuffled ? "shuffled" : "in order") + (used_before ? "" : ", only just open"),
-                                [&s, shuffled, used_before] { return resume_turn(s, shuffled, used_before); }});
+      all.contenders.push_back(
+          {std::string("larder, ") + (shuffled ? "shuffled" : "in order") + (used_before ? "" : ", only just open"),
+           [&s, shuffled, used_before] { return resume_turn(s, shuffled, used_before); }});
   return all;
 }
 
@@ -97,7 +101,8 @@ contest fill(const std::shared_ptr<const sample_file>& samples, const scratch_fo
                                   const mapped_file from(samples->path);
                                   open_file to(folder / "samples", O_RDWR | O_CREAT);
                                   for (std::size_t i = 0; i < samples->count; ++i)
-                                    to.write_all(from.bytes().data() + i * sample_size, sample_size, std::uint64_t{i} * sample_size);
+                                    to.write_all(from.bytes().data() + i * sample_size, sample_size,
+                                                 std::uint64_t{i} * sample_size);
                                 });
                               });
                             }});

@@ -36,7 +36,10 @@ class larder_samples {
   using cache_type = larder::dataset_cache<larder::bytes>;
 
   larder_samples(const sample_file& samples, const std::filesystem::path& folder, std::uint64_t most = ~std::uint64_t{0})
-      : samples_(samples), file_(samples.path), numbers_(samples.count), cache_(larder::mmap_disk{folder}, larder::max_bytes{most}) {
+      : samples_(samples),
+        file_(samples.path),
+        numbers_(samples.count),
+        cache_(larder::mmap_disk{folder}, larder::max_bytes{most}) {
     std::iota(numbers_.begin(), numbers_.end(), std::uint32_t{0});
   }
 

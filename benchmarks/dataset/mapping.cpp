@@ -11,7 +11,8 @@ namespace {
 /// The file, and where its k-th sample of the epoch lies.
 class mapped_samples {
  public:
-  mapped_samples(const site& s, bool shuffled) : file_(s.samples.path), count_(s.samples.count), order_(shuffled ? s.order.data() : nullptr) {}
+  mapped_samples(const site& s, bool shuffled)
+      : file_(s.samples.path), count_(s.samples.count), order_(shuffled ? s.order.data() : nullptr) {}
 
   std::size_t count() const { return count_; }
   std::span<const std::byte> operator[](std::size_t k) const {

@@ -12,9 +12,9 @@ namespace bench {
 /// What the command line says.
 struct options : round_options {
   options() : round_options{.rounds = 5} {}
-  double scale = 1;               ///< of the number of samples
-  std::vector<std::string> only;  ///< names of subjects; empty: all
-  std::string python = "python3"; ///< what runs the peers in Python
+  double scale = 1;                ///< of the number of samples
+  std::vector<std::string> only;   ///< names of subjects; empty: all
+  std::string python = "python3";  ///< what runs the peers in Python
 
   bool wants(std::string_view subject) const;
   /// How many samples there are: 100,000 at this scale, a multiple of 8 and never less than 1024.

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <random>
 #include <stdexcept>
 
 namespace bench {
@@ -19,7 +20,8 @@ namespace {
 /// The file of samples as larder reads files: records of one size, of which the cache keeps none.
 class larder_records {
  public:
-  explicit larder_records(const site& s) : samples_(s.samples), records_(larder::shard_file(s.samples.path), sample_size), cache_(larder::max_bytes{0}) {}
+  explicit larder_records(const site& s)
+      : samples_(s.samples), records_(larder::shard_file(s.samples.path), sample_size), cache_(larder::max_bytes{0}) {}
 
   auto stream(const larder::stream_options& options) { return cache_.stream(records_, options); }
   /// Uses every sample of one epoch, and `each_batch(stream)` behind every batch.
@@ -41,7 +43,8 @@ class larder_records {
 };
 
 void be_cold(const site& s) {
-  if (!make_cold(s.samples.path)) throw std::runtime_error("the samples do not leave the page cache: its figures would not be those of the disk");
+  if (!make_cold(s.samples.path))
+    throw std::runtime_error("the samples do not leave the page cache: its figures would not be those of the disk");
 }
 
 std::vector<double> read_turn(const site& s, const std::function<void()>& read) {
@@ -50,13 +53,16 @@ std::vector<double> read_turn(const site& s, const std::function<void()>& read) 
           taken.cpu * 1e9 / static_cast<double>(s.samples.count)};
 }
 
-/// A MiB after the other into one room, and every sample used there.
-void read_in_order(const site& s) {
+/// A MiB after the other into one room, or MiB by MiB in a shuffled order, and every sample used there.
+void read_by_hand(const site& s, bool shuffled) {
   const open_file file(s.samples.path, O_RDONLY);
   constexpr std::size_t at_once = (std::size_t{1} << 20U) / sample_size;
   const auto room = std::make_unique<std::byte[]>(at_once * sample_size);
+  std::vector<std::size_t> begins;
+  for (std::size_t begin = 0; begin < s.samples.count; begin += at_once) begins.push_back(begin);
+  if (shuffled) std::shuffle(begins.begin(), begins.end(), std::minstd_rand(shuffled_seed));
   epoch_marks marks;
-  for (std::size_t begin = 0; begin < s.samples.count; begin += at_once) {
+  for (const std::size_t begin : begins) {
     const std::size_t count = std::min(at_once, s.samples.count - begin);
     file.read_all(room.get(), count * sample_size, std::uint64_t{begin} * sample_size);
     for (std::size_t i = 0; i < count; ++i) marks.add({room.get() + i * sample_size, sample_size});
@@ -67,12 +73,15 @@ void read_in_order(const site& s) {
 contest cold(const site& s) {
   contest all{"cold", {{"rate", "MiB/s", 0}, {"samples", "k samples/s", 1, false}, {"cpu", "ns per sample", 0}}, {}};
   for (const bool shuffled : {false, true})
-    all.contenders.push_back({shuffled ? "larder, shuffled" : "larder, in order",
-                              [&s, shuffled] {
-                                return read_turn(s, [&] { larder_records(s).epoch(stream_options_of({shuffled, false}), [] {}); });
-                              },
-                              [&s] { be_cold(s); }});
-  all.contenders.push_back({"pread", [&s] { return read_turn(s, [&] { read_in_order(s); }); }, [&s] { be_cold(s); }});
+    all.contenders.push_back(
+        {shuffled ? "larder, shuffled" : "larder, in order",
+         [&s, shuffled] { return read_turn(s, [&] {
+                            larder_records(s).epoch(stream_options_of({shuffled, false}), [] {});
+                          }); },
+         [&s] { be_cold(s); }});
+  for (const bool shuffled : {false, true})
+    all.contenders.push_back({shuffled ? "pread, MiB shuffled" : "pread, in order",
+                              [&s, shuffled] { return read_turn(s, [&] { read_by_hand(s, shuffled); }); }, [&s] { be_cold(s); }});
   return all;
 }
 
@@ -80,9 +89,8 @@ contest cold(const site& s) {
 std::vector<double> memory_turn(const site& s, const larder::stream_options& options) {
   double anonymous = 0;
   const double before = status_bytes("RssAnon:");
-  const cost c = cost_of([&] {
-    larder_records(s).epoch(options, [&] { anonymous = std::max(anonymous, status_bytes("RssAnon:")); });
-  });
+  const cost c =
+      cost_of([&] { larder_records(s).epoch(options, [&] { anonymous = std::max(anonymous, status_bytes("RssAnon:")); }); });
   const double window = options.shuffle ? static_cast<double>(options.window_bytes) / mebi : 1.0;  // in order: a shard
   const double peak = (c.peak_bytes - c.before) / mebi;
   return {peak, (anonymous - before) / mebi, window, peak - window};
@@ -90,7 +98,10 @@ std::vector<double> memory_turn(const site& s, const larder::stream_options& opt
 
 contest memory(const site& s) {
   contest all{"cold_memory",
-              {{"peak memory", "MiB", 1, false}, {"anonymous", "MiB", 1, false}, {"window", "MiB", 0, false}, {"beside window", "MiB", 1, false}},
+              {{"peak memory", "MiB", 1, false},
+               {"anonymous", "MiB", 1, false},
+               {"window", "MiB", 0, false},
+               {"beside window", "MiB", 1, false}},
               {}};
   const auto add = [&](const char* name, bool shuffled, std::uint64_t window_bytes) {
     larder::stream_options options = stream_options_of({shuffled, false});
@@ -120,8 +131,9 @@ contest first(const site& s) {
   contest all{"first_batch", {{"read", "% of the file", 3, false}, {"read, MiB", "MiB", 1, false}, {"time", "ms", 2, false}}, {}};
   for (const std::size_t batch : {std::size_t{1}, batch_size})
     for (const bool shuffled : {false, true})
-      all.contenders.push_back({std::string("larder, ") + (shuffled ? "shuffled" : "in order") + (batch == 1 ? ", one sample" : ", 64 samples"),
-                                [&s, shuffled, batch] { return first_turn(s, shuffled, batch); }, [&s] { be_cold(s); }});
+      all.contenders.push_back(
+          {std::string("larder, ") + (shuffled ? "shuffled" : "in order") + (batch == 1 ? ", one sample" : ", 64 samples"),
+           [&s, shuffled, batch] { return first_turn(s, shuffled, batch); }, [&s] { be_cold(s); }});
   return all;
 }
 

@@ -55,7 +55,8 @@ std::vector<std::uint32_t> shuffled_order(std::size_t count) {
 
 void epoch_marks::check(const sample_file& of) const {
   if (count_ != of.count || mark_ != of.mark)
-    throw std::runtime_error("it saw " + std::to_string(count_) + " samples, and they are not the " + std::to_string(of.count) + " of the file");
+    throw std::runtime_error("it saw " + std::to_string(count_) + " samples, and they are not the " + std::to_string(of.count) +
+                             " of the file");
 }
 
 }  // namespace bench

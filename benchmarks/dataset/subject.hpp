@@ -36,8 +36,8 @@ struct subject {
 };
 
 // Each in the file of its name. What the others are divided by is the first.
-subject mapping();              ///< walks the mapped file, or copies 64 samples of it at a time into one buffer
-subject larder_itself();        ///< `dataset_cache<bytes>` as users name it: on `mmap_disk`
-std::vector<subject> lmdb();    ///< its cursor, or a look-up for each sample; empty without LMDB
+subject mapping();            ///< walks the mapped file, or copies 64 samples of it at a time into one buffer
+subject larder_itself();      ///< `dataset_cache<bytes>` as users name it: on `mmap_disk`
+std::vector<subject> lmdb();  ///< its cursor, or a look-up for each sample; empty without LMDB
 
 }  // namespace bench

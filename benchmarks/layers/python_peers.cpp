@@ -25,7 +25,8 @@ python_answer python_peer::read(const model& m) const {
 }
 
 bool wants_torch(const options& wanted) {
-  return (wanted.wants("torch_load") || wanted.wants("torch_load_mmap")) && has_module(wanted.python, "numpy") && has_module(wanted.python, "torch");
+  return (wanted.wants("torch_load") || wanted.wants("torch_load_mmap")) && has_module(wanted.python, "numpy") &&
+         has_module(wanted.python, "torch");
 }
 
 std::vector<python_peer> python_peers(const model& m, const options& wanted, bool kept) {

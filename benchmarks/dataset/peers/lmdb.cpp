@@ -22,10 +22,12 @@ class environment {
   environment(const std::filesystem::path& folder, std::uint64_t bytes, unsigned flags) {
     check(::mdb_env_create(&environment_), "create");
     try {
-      check(::mdb_env_set_mapsize(environment_, static_cast<std::size_t>(2 * bytes) + (std::size_t{64} << 20U)), "set the size of the map");
+      check(::mdb_env_set_mapsize(environment_, static_cast<std::size_t>(2 * bytes) + (std::size_t{64} << 20U)),
+            "set the size of the map");
       check(::mdb_env_open(environment_, folder.c_str(), flags, 0600), "open");
       check(::mdb_txn_begin(environment_, nullptr, flags & MDB_RDONLY, &transaction_), "begin");
-      check(::mdb_dbi_open(transaction_, nullptr, MDB_INTEGERKEY | (flags & MDB_RDONLY ? 0U : unsigned{MDB_CREATE}), &table_), "open the table");
+      check(::mdb_dbi_open(transaction_, nullptr, MDB_INTEGERKEY | (flags & MDB_RDONLY ? 0U : unsigned{MDB_CREATE}), &table_),
+            "open the table");
     } catch (...) {
       close();
       throw;
@@ -62,7 +64,9 @@ class environment {
   }
 
  private:
-  static std::span<const std::byte> span_of(const MDB_val& value) { return {static_cast<const std::byte*>(value.mv_data), value.mv_size}; }
+  static std::span<const std::byte> span_of(const MDB_val& value) {
+    return {static_cast<const std::byte*>(value.mv_data), value.mv_size};
+  }
   void close() {
     if (transaction_ != nullptr) ::mdb_txn_abort(transaction_);
     ::mdb_env_close(environment_);
