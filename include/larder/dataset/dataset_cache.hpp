@@ -24,7 +24,6 @@
 #include <larder/dataset/window_choice.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -164,8 +163,7 @@ class dataset_cache {
     s.weight = store_.weight();
     s.capacity = store_.capacity();
     s.entries = store_.entries();
-    const std::uint64_t seen = samples_seen_.load(std::memory_order_relaxed);
-    const double all = store_.mean_size() * static_cast<double>(seen);
+    const double all = store_.mean_size() * static_cast<double>(store_.samples());
     if (all > 0) s.expected_hit_ratio = s.capacity == store_type::no_limit ? 1.0 : std::min(1.0, static_cast<double>(s.capacity) / all);
     return s;
   }
@@ -244,14 +242,17 @@ class dataset_cache {
   }
   template <class Source>
   void note_size_of(const Source& source) {
-    std::uint64_t known = 0;
-    for (std::size_t shard = 0; shard < source.shards(); ++shard) known += source.count(shard).value_or(0);
-    samples_seen_.store(known, std::memory_order_relaxed);
+    std::uint64_t all = 0;
+    for (std::size_t shard = 0; shard < source.shards(); ++shard) {
+      const std::optional<std::uint64_t> known = source.count(shard);
+      if (!known) return store_.note_samples(0);  // until an epoch has been gone through
+      all += *known;
+    }
+    store_.note_samples(all);
   }
 
   store_type store_;
   datasets::named_datasets<Sample, store_type> names_;
-  std::atomic<std::uint64_t> samples_seen_{0};  // of the last source whose shards say their counts
 };
 
 /// A data set cache of the policies that are given.

@@ -3,6 +3,7 @@
 #include <larder/core/error.hpp>
 #include <larder/dataset/batch.hpp>
 #include <larder/dataset/dataset_stats.hpp>
+#include <larder/dataset/kept_form.hpp>
 #include <larder/dataset/stream_pipeline.hpp>
 #include <larder/dataset/stream_position.hpp>
 
@@ -51,6 +52,8 @@ class dataset_stream {
   std::default_sentinel_t end() const noexcept { return {}; }
   /// Where a stream begins that is to go on behind the last batch that this one gave.
   const stream_position& position() const noexcept { return pipeline_->position(); }
+  /// In which form samples are kept: `automatic` until that was measured.
+  kept_form form() const noexcept { return pipeline_->form(); }
   /// What this stream did so far; what is of the cache itself (weight, capacity, entries, expected hit ratio) is 0.
   dataset_stats stats() const noexcept { return pipeline_->stats(); }
 

@@ -176,6 +176,9 @@ class sample_store {
       return kept_entries_.load(std::memory_order_relaxed);
     }
   }
+  /// How many samples the last source has of which that is known; 0 before.
+  std::uint64_t samples() const noexcept { return samples_.load(std::memory_order_relaxed); }
+  void note_samples(std::uint64_t count) noexcept { samples_.store(count, std::memory_order_relaxed); }
   /// The mean size of a sample, 0 before there was one.
   double mean_size() const noexcept {
     const auto seen = static_cast<double>(sizes_seen_.load(std::memory_order_relaxed));
@@ -342,6 +345,7 @@ class sample_store {
   std::unique_ptr<Cache> cache_;
   std::atomic<std::uint64_t> capacity_;
   std::atomic<std::uint64_t> note_bytes_{0}, notes_known_{0};  // that this process put or found
+  std::atomic<std::uint64_t> samples_{0};
   std::atomic<std::uint64_t> kept_{0}, kept_entries_{0};       // put by this process
   std::atomic<std::uint64_t> smallest_{no_limit};
   std::atomic<std::uint64_t> sizes_sum_{0}, sizes_seen_{0};

@@ -31,7 +31,7 @@ struct stream_options {
   std::size_t window = 0;                             ///< shards that are shuffled together; 0: as many as `window_bytes` hold, all of a source in memory
   std::uint64_t window_bytes = std::uint64_t{64} << 20U;
   std::uint64_t epoch = 0;                            ///< the first one
-  std::uint64_t epochs = 1;                           ///< how many; batches do not reach from one into the next
+  std::uint64_t epochs = 1;                           ///< how many, from `epoch` on; batches do not reach from one into the next
   std::size_t rank = 0;                               ///< which of `world` equal shares is this one
   std::size_t world = 1;
   bool drop_last = false;                             ///< no batch that is not full, and as many batches for every rank
@@ -39,7 +39,7 @@ struct stream_options {
   std::uint64_t bytes_ahead = std::uint64_t{64} << 20U;  ///< of batches that wait: when there are so many, the next is made once one is used
   kept_form keep = kept_form::automatic;                 ///< samples as `preprocess` makes them, or as the source has them
   std::uint64_t quota = static_cast<std::uint64_t>(-1);  ///< bytes of samples that this source and version may have in the cache
-  std::optional<stream_position> from = std::nullopt;    ///< where another stream was, in place of `epoch`; `epochs` counts from its epoch
+  std::optional<stream_position> from = std::nullopt;    ///< where another stream was: goes on there and ends where that one would; an epoch that was begun is finished
   std::stop_token stop = {};                             ///< ends the stream with `larder::error` (cancelled), also while it waits
 };
 

@@ -84,6 +84,8 @@ class stream_pipeline {
   }
   /// Where a stream begins that is to give what this one has not yet.
   const stream_position& position() const noexcept { return position_; }
+  /// In which form samples are kept by now.
+  kept_form form() const noexcept { return maker_->form(); }
   /// What this stream did.
   dataset_stats stats() const noexcept {
     dataset_stats s;
@@ -173,6 +175,7 @@ class stream_pipeline {
       any = true;
     }
     count(planning_);
+    if (const std::optional<std::uint64_t> total = plan_.total()) maker_->store().note_samples(*total);
     const std::lock_guard lock(mutex_);
     if (one.failure || !any) ended_ = true;
     if (any) {

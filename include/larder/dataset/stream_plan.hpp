@@ -66,7 +66,7 @@ class stream_plan {
         last_epoch_(options.epoch + options.epochs - 1) {
     share_.validate();
     if (options.from)
-      resume(*options.from, options.epochs);
+      resume(*options.from);
     else
       enter(epoch_);
   }
@@ -89,6 +89,8 @@ class stream_plan {
       fruitless_ = true;  // an epoch without a batch is followed by such ones alone
     }
   }
+  /// How many samples an epoch has, of all ranks; nothing before one was gone through.
+  std::optional<std::uint64_t> total() const noexcept { return total_; }
   /// Where the next batch begins.
   stream_position position() const {
     stream_position at{};
@@ -127,7 +129,7 @@ class stream_plan {
     begins_.clear();
     begins_.push_back({0, 0});
   }
-  void resume(const stream_position& from, std::uint64_t epochs) {
+  void resume(const stream_position& from) {
     if (from.order != order_id_ || from.seed != settings_.seed)
       core::fail(error_cause::invalid_argument,
                  "stream: the position belongs to another order (other data, seed, shuffle or window); stream with the settings "
@@ -136,10 +138,8 @@ class stream_plan {
     if (from.before > most || from.within > most)
       core::fail(error_cause::invalid_argument,
                  "stream: the position is behind the last window of the data; is it the same data?");
-    if (from.epoch > static_cast<std::uint64_t>(-1) - epochs)
-      core::fail(error_cause::invalid_argument, "stream: the position is of an epoch that is too late");
     enter(from.epoch);
-    last_epoch_ = from.epoch + epochs - 1;
+    last_epoch_ = std::max(last_epoch_, from.epoch);  // which was begun
     if (from.window > order_->windows() || (from.window == order_->windows() && from.within != 0 && from.window != 0))
       core::fail(error_cause::invalid_argument,
                  "stream: the position is behind the last window of the data; is it the same data?");
@@ -159,7 +159,10 @@ class stream_plan {
         begins_.push_back({number_, before_});
         while (begins_.size() > 1 && begins_[1].before + share_.world <= next_) begins_.pop_front();
       }
-      if (number_ >= order_->windows()) return false;
+      if (number_ >= order_->windows()) {
+        total_ = before_;
+        return false;
+      }
       window_ = open(number_);
     }
   }
@@ -213,6 +216,7 @@ class stream_plan {
   std::uint64_t next_ = 0;              // global number of this rank's next sample
   bool fruitless_ = false;              // there was no batch since the beginning of this epoch
   std::deque<begin_of_window> begins_;  // of this window, and of those before in which the round may have begun
+  std::optional<std::uint64_t> total_;
   std::vector<sample_table*> by_shard_;
 };
 

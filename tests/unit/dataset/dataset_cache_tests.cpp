@@ -122,7 +122,6 @@ TEST_CASE_TEMPLATE("a stream resumes behind each of its batches, with other work
     options.workers = stop % 4;
     options.prefetch = stop % 3;
     options.from = whole.positions[stop];
-    options.epochs = 2 - whole.positions[stop].epoch;
     if (stop % 10 == 0) cache.reopen();
     const auto rest = drain<sample>(cache->stream(source, made_by<sample>("v1", f), options));
     REQUIRE(rest.batches.size() == whole.batches.size() - stop - 1);
@@ -250,7 +249,6 @@ TEST_CASE_TEMPLATE("augmentation runs anew, with the same numbers for the same s
     for (std::size_t k = 0; k < i; ++k) CHECK(!(samples[i] == samples[k]));  // of another sample or epoch
   for (std::size_t i = 0; i < whole.batches.size(); i += 2) {
     options.from = whole.positions[i];
-    options.epochs = 3 - whole.positions[i].epoch;
     options.workers = i % 4;
     const auto rest = drain<sample>(cache->stream(source, made_by<sample>("v1", f), not_cached{augment}, options));
     CHECK(rest.batches == std::vector(whole.batches.begin() + static_cast<std::ptrdiff_t>(i) + 1, whole.batches.end()));
