@@ -5,6 +5,7 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
 #include <larder/dataset/shard_file.hpp>
+#include <larder/dataset/shard_memory.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -57,7 +58,8 @@ class block_text {
       }
       const std::uint64_t most = longest_line + 2;  // with carriage return and line feed
       if (loaded_ - last >= most) fail_long_line(last, longest_line);
-      const std::uint64_t more = std::max<std::uint64_t>(extra_read, loaded_ - range);  // doubled, so that growing copies each byte about once
+      const std::uint64_t more =
+          std::max<std::uint64_t>(extra_read, loaded_ - range);  // doubled, so that growing copies each byte about once
       grow(loaded_ + std::min({more, left, most - (loaded_ - last)}));
     }
     if (begin == 0 && text().substr(0, utf8_mark.size()) == utf8_mark) first_ += utf8_mark.size();
@@ -72,16 +74,20 @@ class block_text {
   std::uint64_t offset(std::size_t in_text) const noexcept { return base_ + first_ + in_text; }
   /// What an error calls a record: file, byte offset, number.
   std::string where(std::size_t in_text, std::uint64_t record) const {
-    return '"' + file_.name() + "\", byte " + std::to_string(offset(in_text)) + " (record " + std::to_string(record) + " of block " +
-           std::to_string(number_) + ")";
+    return '"' + file_.name() + "\", byte " + std::to_string(offset(in_text)) + " (record " + std::to_string(record) +
+           " of block " + std::to_string(number_) + ")";
   }
-  [[noreturn]] void fail_too_long(std::size_t in_text, std::uint64_t longest_line) const { fail_long_line(first_ + in_text, longest_line); }
+  [[noreturn]] void fail_too_long(std::size_t in_text, std::uint64_t longest_line) const {
+    fail_long_line(first_ + in_text, longest_line);
+  }
 
  private:
   static constexpr std::uint64_t extra_read = std::uint64_t{64} << 10U;
 
   const char* at(std::size_t n) const noexcept { return memory_.text().data() + n; }
-  std::size_t index_of(const void* found) const noexcept { return static_cast<std::size_t>(static_cast<const char*>(found) - at(0)); }
+  std::size_t index_of(const void* found) const noexcept {
+    return static_cast<std::size_t>(static_cast<const char*>(found) - at(0));
+  }
 
   /// Sets where the first line of the block begins; whether there is one.
   bool first_line(std::uint64_t begin, std::size_t range) noexcept {
@@ -93,11 +99,11 @@ class block_text {
   }
 
   void grow(std::uint64_t size) {
-    mutable_bytes room(static_cast<std::size_t>(size) + text_padding);
-    if (loaded_ != 0) std::memcpy(room.data(), at(0), loaded_);
+    shard_memory room(static_cast<std::size_t>(size) + text_padding);
+    if (loaded_ != 0) std::memcpy(room.span().data(), at(0), loaded_);
     const auto n = static_cast<std::size_t>(size);
     file_.read(base_ + loaded_, room.span().subspan(loaded_, n - loaded_));
-    std::memset(room.data() + n, 0, text_padding);
+    std::memset(room.span().data() + n, 0, text_padding);
     memory_ = std::move(room).freeze();
     loaded_ = n;
   }
@@ -109,11 +115,11 @@ class block_text {
 
   shard_file file_;
   std::uint64_t number_;
-  std::uint64_t base_ = 0;   // where in the file the memory begins
+  std::uint64_t base_ = 0;  // where in the file the memory begins
   bytes memory_;
-  std::size_t loaded_ = 0;   // how much of it is the file's
-  std::size_t first_ = 0;    // where in it the first line begins
-  std::size_t end_ = 0;      // behind the last line
+  std::size_t loaded_ = 0;  // how much of it is the file's
+  std::size_t first_ = 0;   // where in it the first line begins
+  std::size_t end_ = 0;     // behind the last line
 };
 
 }  // namespace larder::datasets

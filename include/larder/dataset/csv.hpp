@@ -28,13 +28,14 @@ namespace larder {
 
 struct csv_options {
   char delimiter = ',';
-  char quote = '"';                ///< '\0': quotes are letters like others
-  bool header = true;              ///< the first record of each file is no sample, but names the columns
+  char quote = '"';                       ///< '\0': quotes are letters like others
+  bool header = true;                     ///< the first record of each file is no sample, but names the columns
   std::vector<std::string> columns = {};  ///< their names; with `header`, what the header has to say
-  char comment = '\0';             ///< lines that begin with it are passed over; '\0': there are none
-  bool multiline = false;          ///< quoted fields may have line feeds; a file is then one shard, read in whole
-  std::uint64_t block_size = std::uint64_t{1} << 20U;     ///< bytes of a shard, but for its last line: 1 byte to 1 GiB
-  std::uint64_t longest_line = std::uint64_t{64} << 20U;  ///< bytes (`multiline`: of a record); opening a shard with a longer one throws
+  char comment = '\0';                    ///< lines that begin with it are passed over; '\0': there are none
+  bool multiline = false;                 ///< quoted fields may have line feeds; a file is then one shard, read in whole
+  std::uint64_t block_size = std::uint64_t{1} << 20U;  ///< bytes of a shard, but for its last line: 1 byte to 1 GiB
+  std::uint64_t longest_line = std::uint64_t{64}
+                               << 20U;  ///< bytes (`multiline`: of a record); opening a shard with a longer one throws
 };
 
 /// The records of CSV files, in order: each is a `csv_record` of as many fields as there are columns. Empty lines and comments are no
@@ -63,7 +64,8 @@ class csv {
   /// Reads the beginning of each file. Throws `larder::error`: (io) when a file cannot be read, (invalid_argument) when options do not go
   /// together, (corruption) when a file has no header, or another one than the first.
   explicit csv(shard_files files, const csv_options& options = {})
-      : blocks_("csv", std::move(files), {options.block_size, options.longest_line, options.multiline}), format_(format_of(options)) {
+      : blocks_("csv", std::move(files), {options.block_size, options.longest_line, options.multiline}),
+        format_(format_of(options)) {
     check(options);
     datasets::csv_reading reading{{options.delimiter, options.quote}, options.comment, options.multiline, {}};
     ends_of_headers_.assign(blocks_.files().size(), 0);
@@ -87,16 +89,17 @@ class csv {
   /// Lets the system begin to read a shard that will be opened.
   void read_ahead(std::size_t n) const { blocks_.read_ahead(n); }
   std::shared_ptr<const shard> open(std::size_t n) const {
-    return std::make_shared<const shard>(
-        blocks_.open(n,
-                     [this](datasets::block_text text, std::size_t file) {
-                       if (reading_->multiline) return whole_records(std::move(text), ends_of_headers_[file]);
-                       const auto is_sample = [&](std::string_view line, std::uint64_t offset) {
-                         return offset >= ends_of_headers_[file] && reading_->is_record(line);
-                       };
-                       return datasets::records_by_line(std::move(text), blocks_.rule().longest_line, is_sample);
-                     }),
-        reading_);
+    return std::make_shared<const shard>(blocks_.open(n,
+                                                      [this](datasets::block_text text, std::size_t file) {
+                                                        if (reading_->multiline)
+                                                          return whole_records(std::move(text), ends_of_headers_[file]);
+                                                        const auto is_sample = [&](std::string_view line, std::uint64_t offset) {
+                                                          return offset >= ends_of_headers_[file] && reading_->is_record(line);
+                                                        };
+                                                        return datasets::records_by_line(std::move(text),
+                                                                                         blocks_.rule().longest_line, is_sample);
+                                                      }),
+                                         reading_);
   }
 
  private:
@@ -105,9 +108,11 @@ class csv {
     const auto is_line_end = [](char c) { return c == '\n' || c == '\r'; };
     if (options.delimiter == '\0' || is_line_end(options.delimiter) || is_line_end(options.quote) || is_line_end(options.comment))
       refuse("neither delimiter nor quote nor comment can be a line end, and the delimiter cannot be '\\0'");
-    if (options.delimiter == options.quote || options.delimiter == options.comment || (options.quote != '\0' && options.quote == options.comment))
+    if (options.delimiter == options.quote || options.delimiter == options.comment ||
+        (options.quote != '\0' && options.quote == options.comment))
       refuse("delimiter, quote and comment have to be three different characters");
-    if (options.multiline && options.quote == '\0') refuse("multiline is about quoted fields, but the option quote says that there are none");
+    if (options.multiline && options.quote == '\0')
+      refuse("multiline is about quoted fields, but the option quote says that there are none");
   }
   static digest format_of(const csv_options& options) {
     datasets::fingerprint_builder format;
@@ -126,8 +131,9 @@ class csv {
       const shard_file& file = blocks_.files()[f];
       std::optional<datasets::csv_head> head = read_csv_head(file, reading, blocks_.rule().longest_line);
       if (!head)
-        core::fail(error_cause::corruption, '"' + file.name() + "\" has no header, for it has no records; leave the file out, or set the option "
-                                                                "header to false if no file has one");
+        core::fail(error_cause::corruption, '"' + file.name() +
+                                                "\" has no header, for it has no records; leave the file out, or set the option "
+                                                "header to false if no file has one");
       ends_of_headers_[f] = head->end;
       if (expected.empty()) {
         expected = std::move(head->fields);
@@ -143,14 +149,17 @@ class csv {
     const auto differing = std::mismatch(is.begin(), is.end(), expected.begin(), expected.end());
     const std::string what = '"' + file + "\": its header does not agree with " + by + ": ";
     if (differing.first == is.end() || differing.second == expected.end())
-      core::fail(error_cause::corruption, what + "it has " + std::to_string(is.size()) + " columns, not " + std::to_string(expected.size()));
+      core::fail(error_cause::corruption,
+                 what + "it has " + std::to_string(is.size()) + " columns, not " + std::to_string(expected.size()));
     core::fail(error_cause::corruption, what + "column " + std::to_string(differing.first - is.begin()) + " is " +
-                                            format::printable_name(*differing.first) + ", not " + format::printable_name(*differing.second));
+                                            format::printable_name(*differing.first) + ", not " +
+                                            format::printable_name(*differing.second));
   }
   /// How many fields the first record of all has.
   std::size_t first_record(const datasets::csv_reading& reading) const {
     for (const shard_file& file : blocks_.files())
-      if (const std::optional<datasets::csv_head> head = read_csv_head(file, reading, blocks_.rule().longest_line)) return head->fields.size();
+      if (const std::optional<datasets::csv_head> head = read_csv_head(file, reading, blocks_.rule().longest_line))
+        return head->fields.size();
     return 0;
   }
 

@@ -46,7 +46,8 @@ class csv_columns {
   /// Why `find` finds nothing.
   std::string why_not(std::string_view name) const {
     if (names_.empty()) return "the columns have no names; ask by number, or give names in the option columns";
-    if (numbers_.find(name) != numbers_.end()) return "there are several columns " + format::printable_name(name) + "; ask by number";
+    if (numbers_.find(name) != numbers_.end())
+      return "there are several columns " + format::printable_name(name) + "; ask by number";
     const std::vector<std::string_view> names(names_.begin(), names_.end());
     return "there is no column " + format::printable_name(name) + known_names(name, names);
   }
@@ -71,17 +72,22 @@ struct csv_reading {
 
 /// What is wrong with a record, in words; `where` is what it is called.
 [[noreturn, gnu::noinline, gnu::cold]] inline void fail_csv(const std::string& where, const csv_reading& reading,
-                                                             const format::csv_fields& bad) {
+                                                            const format::csv_fields& bad) {
   const std::string quote = std::string("quote (") + reading.syntax.quote + ")";
   std::string why;
   switch (bad.fault) {
-    case format::csv_fault::none: break;
+    case format::csv_fault::none:
+      break;
     case format::csv_fault::open_quote:
       why = "a " + quote + " is not closed";
       why += reading.multiline ? " before the file ends" : " in its line; if fields have line feeds, set the option multiline";
       break;
-    case format::csv_fault::behind_quote: why = "something follows a closing " + quote + "; within a field quotes are doubled"; break;
-    case format::csv_fault::quote_in_field: why = "a " + quote + " is within a field that does not begin with one"; break;
+    case format::csv_fault::behind_quote:
+      why = "something follows a closing " + quote + "; within a field quotes are doubled";
+      break;
+    case format::csv_fault::quote_in_field:
+      why = "a " + quote + " is within a field that does not begin with one";
+      break;
   }
   core::fail(error_cause::corruption, where + ": at its byte " + std::to_string(bad.fault_at) + " " + why +
                                           "; if quotes mean nothing in this file, set the option quote to '\\0'");

@@ -51,8 +51,8 @@ inline std::optional<csv_head> read_csv_head(const shard_file& file, const csv_r
       if (reading.multiline && !is_all && found.fault == format::csv_fault::open_quote) break;  // it goes on
       if (found.fault != format::csv_fault::none) fail_csv(where(at), reading, found);
       if (found.count > most_csv_columns)
-        core::fail(error_cause::corruption,
-                   where(at) + ": it has " + std::to_string(found.count) + " fields, more than " + std::to_string(most_csv_columns));
+        core::fail(error_cause::corruption, where(at) + ": it has " + std::to_string(found.count) + " fields, more than " +
+                                                std::to_string(most_csv_columns));
       return csv_head{{found.fields.begin(), found.fields.end()}, at + found.size};
     }
     if (is_all) return std::nullopt;

@@ -26,8 +26,8 @@ namespace datasets {
 
 template <class T>
 concept csv_number = std::floating_point<T> ||
-                     (std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
-                      !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>);
+    (std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
+     !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>);
 
 /// The number of a column, or its name.
 template <class T>
@@ -66,8 +66,8 @@ class csv_record {
     fields_ = format::parse_csv_record(text(), reading.syntax, reading.columns.size());
     if (fields_.fault != format::csv_fault::none) datasets::fail_csv(records.where(number), reading, fields_);
     if (fields_.count != reading.columns.size())
-      core::fail(error_cause::corruption, records.where(number) + ": it has " + std::to_string(fields_.count) + " fields, where " +
-                                              std::to_string(reading.columns.size()) + " are expected");
+      core::fail(error_cause::corruption, records.where(number) + ": it has " + std::to_string(fields_.count) +
+                                              " fields, where " + std::to_string(reading.columns.size()) + " are expected");
   }
 
   /// How many fields there are: in each record as many as there are columns.
@@ -83,9 +83,10 @@ class csv_record {
   /// floating point numbers. Throws `larder::error`: (corruption) when it is no such number, (invalid_argument) when there is no such column.
   template <class T, datasets::csv_column Column>
   T as(const Column& column) const {
-    static_assert(datasets::csv_number<T> || datasets::is_optional_number<T>::value || std::same_as<T, std::string> ||
-                      std::same_as<T, std::string_view>,
-                  "larder: a field of a CSV file is had as a number type, as std::optional of one, std::string or std::string_view");
+    static_assert(
+        datasets::csv_number<T> || datasets::is_optional_number<T>::value || std::same_as<T, std::string> ||
+            std::same_as<T, std::string_view>,
+        "larder: a field of a CSV file is had as a number type, as std::optional of one, std::string or std::string_view");
     const std::size_t at = number_of(column);
     const std::string_view text = fields_.fields[at];
     if constexpr (datasets::csv_number<T>) {
@@ -127,10 +128,12 @@ class csv_record {
     if (number) return *number;
     std::string kind = "a number";
     if constexpr (std::integral<T>)
-      kind = "a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " + std::to_string(std::numeric_limits<T>::max());
+      kind = "a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " +
+             std::to_string(std::numeric_limits<T>::max());
     fail_number(column, text, kind);
   }
-  [[noreturn, gnu::noinline, gnu::cold]] void fail_number(std::size_t column, std::string_view text, const std::string& kind) const {
+  [[noreturn, gnu::noinline, gnu::cold]] void fail_number(std::size_t column, std::string_view text,
+                                                          const std::string& kind) const {
     const std::string why = datasets::is_blank(text) ? "it is empty, not " + kind + "; as<std::optional<...>> takes empty fields"
                                                      : format::printable_name(text) + " is not " + kind;
     core::fail(error_cause::corruption, records_->where(number_) + ", " + reading_->columns.describe(column) + ": " + why);

@@ -42,10 +42,11 @@ namespace larder {
 
 /// How `cache_dataset` goes about it.
 struct cache_dataset_options {
-  std::optional<std::size_t> workers = std::nullopt;                                   ///< as in `stream_options`
-  std::uint64_t quota = static_cast<std::uint64_t>(-1);                                ///< bytes of samples that the data set may take
-  std::function<void(std::uint64_t done, std::uint64_t total)> on_progress = nullptr;  ///< after each batch; `total` is 0 while it is unknown
-  std::stop_token stop = {};                                                           ///< ends it with `larder::error` (cancelled); what is cached stays
+  std::optional<std::size_t> workers = std::nullopt;     ///< as in `stream_options`
+  std::uint64_t quota = static_cast<std::uint64_t>(-1);  ///< bytes of samples that the data set may take
+  std::function<void(std::uint64_t done, std::uint64_t total)> on_progress =
+      nullptr;                ///< after each batch; `total` is 0 while it is unknown
+  std::stop_token stop = {};  ///< ends it with `larder::error` (cancelled); what is cached stays
 };
 
 /// Caches the samples of data sets and streams them in batches. Samples are of type Sample, which needs a `codec` (`bytes`, strings, trivially
@@ -56,7 +57,9 @@ struct cache_dataset_options {
 /// storage is a sample that is made anew. Several processes may use one directory: each sample is made once among them.
 template <class Sample, class... Policies>
 class dataset_cache {
-  static_assert(encodable<Sample>, "larder: dataset_cache<Sample> keeps samples as bytes; specialise larder::codec<Sample> (encode, decode) or take a type that has one");
+  static_assert(encodable<Sample>,
+                "larder: dataset_cache<Sample> keeps samples as bytes; specialise larder::codec<Sample> (encode, decode) or take "
+                "a type that has one");
   using policies = datasets::inner_policies<Policies...>;
   using below = datasets::cache_of<typename policies::type>;
   static constexpr bool keeps = policies::keeps;
@@ -72,10 +75,13 @@ class dataset_cache {
     requires(!std::same_as<std::remove_cvref_t<Given>, dataset_cache> && ...)
   explicit dataset_cache(Given&&... given)
       : store_([&] { return below::make(given...); }, datasets::byte_limit(given...)), names_(store_) {
-    static_assert(((below::template takes<std::remove_cvref_t<Given>> || (keeps && datasets::is_byte_limit<std::remove_cvref_t<Given>>) ||
-                    (keeps && std::is_same_v<std::remove_cvref_t<Given>, epoch_pin>)) && ...),
-                  "larder: dataset_cache<Sample> is given a policy that its type does not name; write dataset_cache<Sample, that_policy> or "
-                  "make_dataset_cache<Sample>(policies...)");
+    static_assert(
+        ((below::template takes<std::remove_cvref_t<Given>> || (keeps && datasets::is_byte_limit<std::remove_cvref_t<Given>>) ||
+          (keeps && std::is_same_v<std::remove_cvref_t<Given>, epoch_pin>)) &&
+         ...),
+        "larder: dataset_cache<Sample> is given a policy that its type does not name; write dataset_cache<Sample, that_policy> "
+        "or "
+        "make_dataset_cache<Sample>(policies...)");
     static_assert(!(std::is_same_v<Policies, max_bytes> || ...) || (std::is_same_v<std::remove_cvref_t<Given>, max_bytes> || ...),
                   "larder: max_bytes has no number; give the constructor max_bytes{n}");
   }
@@ -90,24 +96,29 @@ class dataset_cache {
   template <class Source, class F>
   auto stream(Source&& source, preprocess<F> making, const stream_options& options = {}) {
     static_assert(!std::convertible_to<Source, std::string_view>,
-                  "larder: the samples of a data set with a name are preprocessed already; stream(name, options), or not_cached{f} for what is done anew");
-    return stream_of(datasets::as_source(std::forward<Source>(source)), std::move(making.version), std::move(making.f), datasets::unchanged{}, options);
+                  "larder: the samples of a data set with a name are preprocessed already; stream(name, options), or "
+                  "not_cached{f} for what is done anew");
+    return stream_of(datasets::as_source(std::forward<Source>(source)), std::move(making.version), std::move(making.f),
+                     datasets::unchanged{}, options);
   }
   /// The same; `augmenting.f` then makes of each sample, anew each time, the one that is handed out.
   template <class Source, class F, class G>
   auto stream(Source&& source, preprocess<F> making, not_cached<G> augmenting, const stream_options& options = {}) {
-    return stream_of(datasets::as_source(std::forward<Source>(source)), std::move(making.version), std::move(making.f), std::move(augmenting.f), options);
+    return stream_of(datasets::as_source(std::forward<Source>(source)), std::move(making.version), std::move(making.f),
+                     std::move(augmenting.f), options);
   }
   /// Records that are samples.
   template <class Source>
     requires(!std::convertible_to<Source, std::string_view>)
   auto stream(Source&& source, const stream_options& options = {}) {
-    return stream_of(datasets::as_source(std::forward<Source>(source)), {}, datasets::unchanged{}, datasets::unchanged{}, options);
+    return stream_of(datasets::as_source(std::forward<Source>(source)), {}, datasets::unchanged{}, datasets::unchanged{},
+                     options);
   }
   template <class Source, class G>
     requires(!std::convertible_to<Source, std::string_view>)
   auto stream(Source&& source, not_cached<G> augmenting, const stream_options& options = {}) {
-    return stream_of(datasets::as_source(std::forward<Source>(source)), {}, datasets::unchanged{}, std::move(augmenting.f), options);
+    return stream_of(datasets::as_source(std::forward<Source>(source)), {}, datasets::unchanged{}, std::move(augmenting.f),
+                     options);
   }
   /// The samples of a data set that was cached under a name.
   auto stream(std::string_view name, const stream_options& options = {}) {
@@ -121,8 +132,9 @@ class dataset_cache {
     requires(!datasets::is_preprocess<std::remove_cvref_t<F>> && !datasets::is_not_cached<std::remove_cvref_t<F>> &&
              !std::convertible_to<F, stream_options>)
   void stream(Source&&, F&&, Rest&&...) {
-    static_assert(sizeof(F) == 0, "larder: what a function makes is cached, so the function needs a version that changes with it: "
-                                  "preprocess{\"name-v1\", f}; what is random per epoch goes behind the cache: not_cached{f}");
+    static_assert(sizeof(F) == 0,
+                  "larder: what a function makes is cached, so the function needs a version that changes with it: "
+                  "preprocess{\"name-v1\", f}; what is random per epoch goes behind the cache: not_cached{f}");
   }
 
   // ------------------------------------------------------------------------------------------------ data sets with a name
@@ -130,17 +142,22 @@ class dataset_cache {
   /// Makes all samples of a source that the cache has not, and remembers them under a name. Returns when that is done. When they do not all fit,
   /// those that did stay; a range that is only borrowed has nothing to make the others from later, so then that is `larder::error` (no_space).
   template <class Source, class F>
-  dataset_info cache_dataset(std::string_view name, Source&& source, preprocess<F> making, const cache_dataset_options& options = {}) {
-    return cache_source<datasets::is_owned<Source>>(name, datasets::as_source(std::forward<Source>(source)), std::move(making.version), std::move(making.f), options);
+  dataset_info cache_dataset(std::string_view name, Source&& source, preprocess<F> making,
+                             const cache_dataset_options& options = {}) {
+    return cache_source<datasets::is_owned<Source>>(name, datasets::as_source(std::forward<Source>(source)),
+                                                    std::move(making.version), std::move(making.f), options);
   }
   template <class Source>
   dataset_info cache_dataset(std::string_view name, Source&& source, const cache_dataset_options& options = {}) {
-    return cache_source<datasets::is_owned<Source>>(name, datasets::as_source(std::forward<Source>(source)), {}, datasets::unchanged{}, options);
+    return cache_source<datasets::is_owned<Source>>(name, datasets::as_source(std::forward<Source>(source)), {},
+                                                    datasets::unchanged{}, options);
   }
   template <class Source, class F, class... Rest>
     requires(!datasets::is_preprocess<std::remove_cvref_t<F>> && !std::convertible_to<F, cache_dataset_options>)
   void cache_dataset(std::string_view, Source&&, F&&, Rest&&...) {
-    static_assert(sizeof(F) == 0, "larder: what a function makes is cached, so the function needs a version that changes with it: preprocess{\"name-v1\", f}");
+    static_assert(sizeof(F) == 0,
+                  "larder: what a function makes is cached, so the function needs a version that changes with it: "
+                  "preprocess{\"name-v1\", f}");
   }
   /// Throws `larder::error` (invalid_argument) when there is no such data set.
   view_type get_dataset(std::string_view name) { return names_.view(name); }
@@ -164,7 +181,8 @@ class dataset_cache {
     s.capacity = store_.capacity();
     s.entries = store_.entries();
     const double all = store_.mean_size() * static_cast<double>(store_.samples());
-    if (all > 0) s.expected_hit_ratio = s.capacity == store_type::no_limit ? 1.0 : std::min(1.0, static_cast<double>(s.capacity) / all);
+    if (all > 0)
+      s.expected_hit_ratio = s.capacity == store_type::no_limit ? 1.0 : std::min(1.0, static_cast<double>(s.capacity) / all);
     return s;
   }
   void reset_stats() noexcept { store_.counts().reset(); }
@@ -172,45 +190,52 @@ class dataset_cache {
   std::uint64_t weight() const noexcept { return store_.weight(); }
   std::uint64_t capacity() const noexcept { return store_.capacity(); }
   /// Affects what gets in from now on: nothing is evicted for it.
-  void set_capacity(max_bytes most) noexcept
-    requires keeps
-  {
-    store_.set_capacity(most.value);
-  }
+  void set_capacity(max_bytes most) noexcept requires keeps { store_.set_capacity(most.value); }
   /// The cache below, for its own statistics and for `flush`. Its entries are not to be changed by hand.
   cache_type& cache() noexcept { return store_.cache(); }
 
  private:
   template <class Source, class F, class After>
   auto stream_of(Source source, std::string version, F f, After after, const stream_options& options) {
-    static_assert(keeps, "larder: a stream uses every sample once an epoch, so an order that evicts to make room (lru, fifo, ...) drops each sample before it "
-                         "comes again and hits nothing; leave the order out (epoch_pin: hits are capacity / size of the data)");
+    static_assert(keeps,
+                  "larder: a stream uses every sample once an epoch, so an order that evicts to make room (lru, fifo, ...) drops "
+                  "each sample before it "
+                  "comes again and hits nothing; leave the order out (epoch_pin: hits are capacity / size of the data)");
     return stream_unchecked(std::move(source), std::move(version), std::move(f), std::move(after), options);
   }
   template <class Source, class F, class After>
   auto stream_unchecked(Source source, std::string version, F f, After after, const stream_options& options) {
     using record = datasets::record_of<Source>;
-    static_assert(std::is_invocable_v<const F&, record>, "larder: preprocess{version, f}: f does not take the records of this source");
+    static_assert(std::is_invocable_v<const F&, record>,
+                  "larder: preprocess{version, f}: f does not take the records of this source");
     if constexpr (!std::is_same_v<F, datasets::encoded_record>)
       static_assert(datasets::sample_like<Sample, std::invoke_result_t<const F&, record>>,
                     "larder: what f makes of a record (or the record itself, without preprocess) is no sample of this cache");
     if constexpr (!std::is_same_v<After, datasets::unchanged>)
-      static_assert(datasets::augmentation<After, Sample>, "larder: not_cached{f} needs f(Sample) or f(Sample, sample_random&) that gives a Sample");
+      static_assert(datasets::augmentation<After, Sample>,
+                    "larder: not_cached{f} needs f(Sample) or f(Sample, sample_random&) that gives a Sample");
     datasets::check(options);
     if (options.mode == batch_mode::view && !std::is_same_v<Sample, bytes>)
-      core::fail(error_cause::invalid_argument, "stream: batch_mode::view is for samples that are bytes; others are decoded into the batch");
+      core::fail(error_cause::invalid_argument,
+                 "stream: batch_mode::view is for samples that are bytes; others are decoded into the batch");
     using maker = datasets::sample_maker<Sample, store_type, Source, F>;
     using pipeline = datasets::stream_pipeline<Sample, maker, After>;
     const datasets::window_choice window = datasets::window_of(source, options);
-    auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), options.quota, window.open, options.keep);
+    auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), options.quota, window.open,
+                                        options.keep);
     note_size_of(made->source());
     return dataset_stream<Sample, pipeline>(
         std::make_unique<pipeline>(std::move(made), std::move(after), options, window.shards, window.order));
   }
   template <bool Owned, class Source, class F>
-  dataset_info cache_source(std::string_view name, Source source, std::string version, F f, const cache_dataset_options& options) {
+  dataset_info cache_source(std::string_view name, Source source, std::string version, F f,
+                            const cache_dataset_options& options) {
     datasets::check_dataset_name(name);
-    stream_options how{.batch_size = 256, .workers = options.workers, .keep = kept_form::preprocessed, .quota = options.quota, .stop = options.stop};
+    stream_options how{.batch_size = 256,
+                       .workers = options.workers,
+                       .keep = kept_form::preprocessed,
+                       .quota = options.quota,
+                       .stop = options.stop};
     std::uint64_t total = 0;
     for (std::size_t shard = 0; shard < source.shards(); ++shard) {
       const std::optional<std::uint64_t> known = source.count(shard);
@@ -223,7 +248,8 @@ class dataset_cache {
     const std::uint64_t making = datasets::making_of<Sample>(version);
     dataset_info info{std::string(name), source.name(), version, 0, 0};
     typename datasets::named_datasets<Sample, store_type>::making_of_records make = nullptr;
-    if constexpr (Owned && std::copy_constructible<Source> && std::copy_constructible<F>) make = datasets::remake_of<Sample>(source, f);
+    if constexpr (Owned && std::copy_constructible<Source> && std::copy_constructible<F>)
+      make = datasets::remake_of<Sample>(source, f);
     {
       auto stream = stream_unchecked(source, version, f, datasets::unchanged{}, how);
       for (const auto& batch : stream) {
@@ -233,9 +259,10 @@ class dataset_cache {
       info.bytes = stream.stats().bytes_out;
       const std::uint64_t lost = stream.stats().not_kept + stream.stats().failed_puts;
       if (!make && lost != 0)
-        core::fail(error_cause::no_space, "data set \"" + info.name + "\" of " + std::to_string(info.bytes) + " bytes does not fit: " +
-                                              std::to_string(lost) + " of " + std::to_string(info.samples) +
-                                              " samples have no room, and the range is only borrowed; raise max_bytes, or move the range in");
+        core::fail(error_cause::no_space,
+                   "data set \"" + info.name + "\" of " + std::to_string(info.bytes) +
+                       " bytes does not fit: " + std::to_string(lost) + " of " + std::to_string(info.samples) +
+                       " samples have no room, and the range is only borrowed; raise max_bytes, or move the range in");
     }
     names_.remember(info, source, making, std::move(make));
     return info;

@@ -53,7 +53,8 @@ struct inner_policies {
   using storages = std::conditional_t<core::axis_count<axis::storage, Policies...> == 0, policy_list<mmap_disk>, policy_list<>>;
   static constexpr bool in_memory = (core::is_memory_storage<Policies> || ...);
   using order_on_disk = std::conditional_t<(is_other_limit<Policies> || ...), policy_list<epoch_pin>, policy_list<unbounded>>;
-  using order = std::conditional_t<!keeps, policy_list<>, std::conditional_t<in_memory, policy_list<epoch_pin, max_bytes>, order_on_disk>>;
+  using order =
+      std::conditional_t<!keeps, policy_list<>, std::conditional_t<in_memory, policy_list<epoch_pin, max_bytes>, order_on_disk>>;
 
   template <class... Lists>
   struct all {
@@ -78,7 +79,8 @@ struct cache_of<policy_list<P...>> {
   static std::unique_ptr<type> make(const Given&... given) {
     const auto made = [](const auto&... one) { return std::make_unique<type>(one...); };
     if constexpr (weighs)
-      return std::apply(made, std::tuple_cat(std::tuple<max_bytes>(max_bytes{std::numeric_limits<std::int64_t>::max()}), chosen(given)...));
+      return std::apply(
+          made, std::tuple_cat(std::tuple<max_bytes>(max_bytes{std::numeric_limits<std::int64_t>::max()}), chosen(given)...));
     else
       return std::apply(made, std::tuple_cat(chosen(given)...));
   }

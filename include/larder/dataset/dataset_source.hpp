@@ -45,7 +45,9 @@ namespace datasets {
 
 /// Optional: `read_ahead(n)` lets the system begin to read a shard that will be opened soon.
 template <class S>
-concept reads_ahead = requires(const S& source, const std::size_t shard) { source.read_ahead(shard); };
+concept reads_ahead = requires(const S& source, const std::size_t shard) {
+  source.read_ahead(shard);
+};
 
 template <dataset_source S>
 using shard_of = std::remove_cvref_t<decltype(*std::declval<const S&>().open(std::size_t{}))>;
@@ -57,7 +59,9 @@ using record_of = decltype(std::declval<const shard_of<S>&>().record(std::uint64
 template <class S>
 inline constexpr bool borrows = false;
 template <class S>
-  requires requires { { S::borrows } -> std::convertible_to<bool>; }
+  requires requires {
+    { S::borrows } -> std::convertible_to<bool>;
+  }
 inline constexpr bool borrows<S> = S::borrows;
 
 /// A digest of things that are put one behind the other, each of them with its length, so that no two lists of them are one.

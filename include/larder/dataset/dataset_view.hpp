@@ -53,8 +53,8 @@ class dataset_view {
   }
   Sample at(std::uint64_t number) const {
     if (number >= size())
-      core::fail(error_cause::invalid_argument,
-                 "data set \"" + info_.name + "\": sample " + std::to_string(number) + " of " + std::to_string(size()) + "; ask below that");
+      core::fail(error_cause::invalid_argument, "data set \"" + info_.name + "\": sample " + std::to_string(number) + " of " +
+                                                    std::to_string(size()) + "; ask below that");
     return (*this)[number];
   }
 

@@ -30,7 +30,7 @@ namespace datasets {
 struct folder_contents {
   std::filesystem::path root;
   std::vector<listed_file> files;
-  std::vector<std::string> labels;     // sorted
+  std::vector<std::string> labels;      // sorted
   std::vector<std::uint32_t> label_of;  // of each file
   std::vector<std::size_t> begins;      // of each shard, and behind the last one
 };
@@ -82,8 +82,9 @@ class folder_shard {
   std::uint64_t size() const noexcept { return all_->begins[number_ + 1] - all_->begins[number_]; }
   file_sample record(std::uint64_t number) const {
     if (number >= size())
-      core::fail(error_cause::invalid_argument, all_->root.string() + ": there is no file " + std::to_string(number) + " in shard " +
-                                                    std::to_string(number_) + ", which has " + std::to_string(size()));
+      core::fail(error_cause::invalid_argument, all_->root.string() + ": there is no file " + std::to_string(number) +
+                                                    " in shard " + std::to_string(number_) + ", which has " +
+                                                    std::to_string(size()));
     return file_sample(*all_, all_->begins[number_] + static_cast<std::size_t>(number));
   }
 
@@ -117,8 +118,9 @@ class file_folder {
     if (all.files.empty()) {
       std::string wanted;
       for (const std::string& ending : chosen.endings) wanted += (wanted.empty() ? " *" : ", *") + ending;
-      core::fail(error_cause::invalid_argument, directory.string() + " has no file" + wanted +
-                                                    (chosen.recursive ? " in it" : " of its own; .recursive takes those of its folders, too"));
+      core::fail(error_cause::invalid_argument,
+                 directory.string() + " has no file" + wanted +
+                     (chosen.recursive ? " in it" : " of its own; .recursive takes those of its folders, too"));
     }
     name_ = all.root.filename().string();
     label(all);
@@ -189,7 +191,8 @@ class file_folder {
   }
   void check(std::size_t shard) const {
     if (shard >= shards())
-      core::fail(error_cause::invalid_argument, name_ + " has no shard " + std::to_string(shard) + "; it has " + std::to_string(shards()));
+      core::fail(error_cause::invalid_argument,
+                 name_ + " has no shard " + std::to_string(shard) + "; it has " + std::to_string(shards()));
   }
 
   std::shared_ptr<const datasets::folder_contents> all_;

@@ -19,7 +19,8 @@ inline std::string name_of(std::span<const shard_file> files) {
 
 /// Throws `larder::error` when there are none: mostly a pattern that matched nothing.
 inline void check_some(std::span<const shard_file> files, const char* source) {
-  if (files.empty()) core::fail(error_cause::invalid_argument, std::string(source) + ": there are no files; look at what was to find them");
+  if (files.empty())
+    core::fail(error_cause::invalid_argument, std::string(source) + ": there are no files; look at what was to find them");
 }
 
 }  // namespace larder::datasets

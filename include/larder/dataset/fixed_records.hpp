@@ -35,8 +35,9 @@ class fixed_shard {
   /// The record in the shard's memory.
   std::span<const std::byte> record(std::uint64_t number) const {
     if (number >= size())
-      core::fail(error_cause::invalid_argument, file_ + ": there is no record " + std::to_string(number) + " in the shard from byte " +
-                                                    std::to_string(offset_) + ", which has " + std::to_string(size()));
+      core::fail(error_cause::invalid_argument, file_ + ": there is no record " + std::to_string(number) +
+                                                    " in the shard from byte " + std::to_string(offset_) + ", which has " +
+                                                    std::to_string(size()));
     return content_.span().subspan(static_cast<std::size_t>(number * record_size_), static_cast<std::size_t>(record_size_));
   }
 
@@ -69,7 +70,8 @@ class fixed_records {
   /// The records of an IDX file, as MNIST's are once they are decompressed: the first dimension counts them. Elements of several bytes have
   /// the most significant one first, as the format has it. Throws `larder::error` (corruption) when it is none.
   static fixed_records idx(shard_file file) {
-    const format::idx_header header = format::parse_idx_header(file.read(0, format::idx_header_limit).span(), file.size(), file.name());
+    const format::idx_header header =
+        format::parse_idx_header(file.read(0, format::idx_header_limit).span(), file.size(), file.name());
     std::vector<std::uint64_t> shape(std::next(header.shape.begin()), header.shape.end());
     return fixed_records({std::move(file)}, header.record_size, header.data_begin, std::move(shape));
   }
@@ -121,7 +123,8 @@ class fixed_records {
     std::uint64_t count;
   };
 
-  fixed_records(std::vector<shard_file> files, std::uint64_t record_size, std::uint64_t header_size, std::vector<std::uint64_t> shape) {
+  fixed_records(std::vector<shard_file> files, std::uint64_t record_size, std::uint64_t header_size,
+                std::vector<std::uint64_t> shape) {
     datasets::check_some(files, "fixed_records");
     if (record_size == 0) core::fail(error_cause::invalid_argument, "fixed_records: a record of 0 bytes; say how many it has");
     std::string name = datasets::name_of(files);
@@ -129,15 +132,17 @@ class fixed_records {
     content made{std::move(files), record_size, header_size, std::move(shape), records_of_shard, {0}, std::move(name)};
     for (const shard_file& file : made.files) {
       if (file.size() < header_size)
-        core::fail(error_cause::corruption, file.name() + ": it has " + std::to_string(file.size()) + " bytes, and its header alone takes " +
-                                                std::to_string(header_size));
+        core::fail(error_cause::corruption, file.name() + ": it has " + std::to_string(file.size()) +
+                                                " bytes, and its header alone takes " + std::to_string(header_size));
       const std::uint64_t records = (file.size() - header_size) / record_size;
       if (const std::uint64_t rest = (file.size() - header_size) % record_size; rest != 0)
-        core::fail(error_cause::corruption, file.name() + ": " + std::to_string(rest) + " bytes from byte " + std::to_string(file.size() - rest) +
-                                                " are no whole record: " + std::to_string(records) + " records of " + std::to_string(record_size) +
-                                                " bytes stand before them; look at the record's and the header's size (" +
-                                                std::to_string(header_size) + ")");
-      made.shards_up_to.push_back(made.shards_up_to.back() + static_cast<std::size_t>((records + made.records_of_shard - 1) / made.records_of_shard));
+        core::fail(error_cause::corruption,
+                   file.name() + ": " + std::to_string(rest) + " bytes from byte " + std::to_string(file.size() - rest) +
+                       " are no whole record: " + std::to_string(records) + " records of " + std::to_string(record_size) +
+                       " bytes stand before them; look at the record's and the header's size (" + std::to_string(header_size) +
+                       ")");
+      made.shards_up_to.push_back(made.shards_up_to.back() +
+                                  static_cast<std::size_t>((records + made.records_of_shard - 1) / made.records_of_shard));
     }
     content_ = std::make_shared<const content>(std::move(made));
   }
@@ -145,8 +150,10 @@ class fixed_records {
   place place_of(std::size_t shard) const {
     const content& c = *content_;
     if (shard >= shards())
-      core::fail(error_cause::invalid_argument, c.name + " has no shard " + std::to_string(shard) + "; it has " + std::to_string(shards()));
-    const auto behind = std::upper_bound(c.shards_up_to.begin(), c.shards_up_to.end(), shard);  // files without a record are passed over
+      core::fail(error_cause::invalid_argument,
+                 c.name + " has no shard " + std::to_string(shard) + "; it has " + std::to_string(shards()));
+    const auto behind =
+        std::upper_bound(c.shards_up_to.begin(), c.shards_up_to.end(), shard);  // files without a record are passed over
     const auto number = static_cast<std::size_t>(behind - c.shards_up_to.begin()) - 1;
     const shard_file& file = c.files[number];
     const std::uint64_t first = (shard - c.shards_up_to[number]) * c.records_of_shard;

@@ -31,12 +31,14 @@ struct listed_file {
 class folder_listing {
  public:
   /// `endings`: files whose name ends in one of them, ASCII letters in either case; all when there are none.
-  folder_listing(const std::filesystem::path& directory, const std::vector<std::string>& endings, bool recursive) : recursive_(recursive) {
+  folder_listing(const std::filesystem::path& directory, const std::vector<std::string>& endings, bool recursive)
+      : recursive_(recursive) {
     for (const std::string& ending : endings) endings_.push_back(lower(ending));
     std::error_code failed;
     root_ = std::filesystem::canonical(directory, failed);
     if (failed) core::fail(error_cause::io, directory.string() + " cannot be opened: " + failed.message());
-    if (!std::filesystem::is_directory(root_, failed)) core::fail(error_cause::invalid_argument, directory.string() + " is not a directory");
+    if (!std::filesystem::is_directory(root_, failed))
+      core::fail(error_cause::invalid_argument, directory.string() + " is not a directory");
     folders_.push_back({});
     while (!folders_.empty()) {
       const std::string folder = std::move(folders_.back());
@@ -59,7 +61,8 @@ class folder_listing {
   }
   bool is_wanted(std::string_view name) const {
     const std::string small = lower(name);
-    return endings_.empty() || std::any_of(endings_.begin(), endings_.end(), [&](const std::string& ending) { return small.ends_with(ending); });
+    return endings_.empty() ||
+           std::any_of(endings_.begin(), endings_.end(), [&](const std::string& ending) { return small.ends_with(ending); });
   }
   void list(const std::string& folder) {
     std::error_code failed;
@@ -94,8 +97,8 @@ class folder_listing {
     const std::filesystem::path target = std::filesystem::canonical(link, failed);
     if (failed) core::fail(error_cause::io, "the link " + link.string() + " cannot be followed: " + failed.message());
     if (std::mismatch(root_.begin(), root_.end(), target.begin(), target.end()).first != root_.end())
-      core::fail(error_cause::invalid_argument, "the link " + link.string() + " leads out of " + root_.string() + ", to " + target.string() +
-                                                    "; open a directory that holds both, or copy the files");
+      core::fail(error_cause::invalid_argument, "the link " + link.string() + " leads out of " + root_.string() + ", to " +
+                                                    target.string() + "; open a directory that holds both, or copy the files");
   }
 
   bool recursive_;

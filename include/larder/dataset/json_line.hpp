@@ -45,6 +45,7 @@ class json_parsers {
     const std::lock_guard lock(mutex_);
     if (waiting_.size() < most) waiting_.push_back(std::move(parser));
   }
+
  private:
   static constexpr std::size_t most = 64;
   static constexpr std::size_t largest = std::size_t{256} << 10U;
@@ -69,7 +70,8 @@ inline simdjson::dom::element parse_json_line(simdjson::dom::parser& parser, con
   if (failed == simdjson::MEMALLOC)
     core::fail(error_cause::io, lines.where(number) + ": no memory to parse " + std::to_string(text.size()) + " bytes of JSON");
   if (failed == simdjson::CAPACITY)
-    core::fail(error_cause::invalid_argument, lines.where(number) + ": the parser takes no document of " + std::to_string(text.size()) + " bytes");
+    core::fail(error_cause::invalid_argument,
+               lines.where(number) + ": the parser takes no document of " + std::to_string(text.size()) + " bytes");
   if (failed != simdjson::SUCCESS)
     core::fail(error_cause::corruption, lines.where(number) + ": the line is not JSON: " + simdjson::error_message(failed));
   return root;
@@ -95,7 +97,9 @@ class json_line {
   /// The document, of any kind.
   simdjson::dom::element root() const noexcept { return root_; }
   /// The document once more, in another parser, where it outlives this line and the shard.
-  simdjson::dom::element parse(simdjson::dom::parser& parser) const { return datasets::parse_json_line(parser, *lines_, number_); }
+  simdjson::dom::element parse(simdjson::dom::parser& parser) const {
+    return datasets::parse_json_line(parser, *lines_, number_);
+  }
 
   /// The value at a path such as "id", "user.name" or "tags.0" (`format::find_json_field`): `std::string_view`, `std::string`, `bool`, a
   /// number type. Throws `larder::error` (corruption) when there is none, or one of another kind or one that the type does not hold.
@@ -128,10 +132,13 @@ class json_line {
                                               std::string(format::json_kind(root_)) + ", not an object");
     std::vector<std::string_view> names;
     for (const auto member : object) names.push_back(member.key);
-    core::fail(error_cause::corruption, text + ": there is no field " + format::printable_name(path) + datasets::known_names(path, names));
+    core::fail(error_cause::corruption,
+               text + ": there is no field " + format::printable_name(path) + datasets::known_names(path, names));
   }
-  [[noreturn, gnu::noinline, gnu::cold]] void fail_kind(const simdjson::dom::element& value, std::string_view path, const std::string& wanted) const {
-    std::string text = lines_->where(number_) + ": the field " + format::printable_name(path) + " is " + std::string(format::json_kind(value));
+  [[noreturn, gnu::noinline, gnu::cold]] void fail_kind(const simdjson::dom::element& value, std::string_view path,
+                                                        const std::string& wanted) const {
+    std::string text =
+        lines_->where(number_) + ": the field " + format::printable_name(path) + " is " + std::string(format::json_kind(value));
     std::int64_t number = 0;
     std::uint64_t large = 0;
     if (value.get(number) == simdjson::SUCCESS)

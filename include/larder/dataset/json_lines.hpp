@@ -56,12 +56,13 @@ class json_lines {
   /// Lets the system begin to read a shard that will be opened.
   void read_ahead(std::size_t n) const { blocks_.read_ahead(n); }
   std::shared_ptr<const shard> open(std::size_t n) const {
-    const auto is_record = [](std::string_view line, std::uint64_t) { return line.find_first_not_of(" \t\r") != std::string_view::npos; };
-    return std::make_shared<const shard>(blocks_.open(n,
-                                                      [&](datasets::block_text text, std::size_t) {
-                                                        return records_by_line(std::move(text), blocks_.rule().longest_line, is_record);
-                                                      }),
-                                         parsers_);
+    const auto is_record = [](std::string_view line, std::uint64_t) {
+      return line.find_first_not_of(" \t\r") != std::string_view::npos;
+    };
+    return std::make_shared<const shard>(
+        blocks_.open(n, [&](datasets::block_text text,
+                            std::size_t) { return records_by_line(std::move(text), blocks_.rule().longest_line, is_record); }),
+        parsers_);
   }
 
  private:

@@ -12,7 +12,7 @@ namespace larder {
 
 /// In which form samples are kept.
 enum class kept_form : std::uint8_t {
-  automatic,     ///< preprocessed, unless they do not all fit and raw ones save more time for each byte that they take, by what was measured
+  automatic,  ///< preprocessed, unless they do not all fit and raw ones save more time for each byte that they take, by what was measured
   preprocessed,  ///< as `preprocess` made them
   raw,           ///< as the source has them; `preprocess` then runs at each use
 };

@@ -91,13 +91,15 @@ struct block_rule {
 class line_blocks {
  public:
   /// `who` begins messages. Throws `larder::error` (invalid_argument) when the sizes are not between 1 byte and 1 GiB.
-  line_blocks(const std::string& who, shard_files files, block_rule rule) : shared_(std::make_shared<shared>(std::move(files), rule)) {
+  line_blocks(const std::string& who, shard_files files, block_rule rule)
+      : shared_(std::make_shared<shared>(std::move(files), rule)) {
     need(who, "block_size", rule.block_size);
     need(who, "longest_line", rule.longest_line);
     std::uint64_t sum = 0;
     for (const shard_file& file : shared_->files) {
       shared_->first.push_back(static_cast<std::size_t>(sum));
-      const std::uint64_t blocks = rule.whole_files ? 1 : file.size() / rule.block_size + (file.size() % rule.block_size == 0 ? 0 : 1);
+      const std::uint64_t blocks =
+          rule.whole_files ? 1 : file.size() / rule.block_size + (file.size() % rule.block_size == 0 ? 0 : 1);
       sum += std::max<std::uint64_t>(blocks, 1);
     }
     shared_->counts = std::vector<std::atomic<std::uint64_t>>(static_cast<std::size_t>(sum));
@@ -140,8 +142,8 @@ class line_blocks {
     shared(shard_files all, block_rule cut) : files(std::move(all)), rule(cut) {}
     shard_files files;
     block_rule rule;
-    std::vector<std::size_t> first;                   // of each file, its first shard
-    std::vector<std::atomic<std::uint64_t>> counts;   // one more than there are records; 0 while not known
+    std::vector<std::size_t> first;                  // of each file, its first shard
+    std::vector<std::atomic<std::uint64_t>> counts;  // one more than there are records; 0 while not known
   };
   struct placed {
     std::size_t file;

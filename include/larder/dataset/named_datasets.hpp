@@ -39,14 +39,16 @@ inline void check_dataset_name(std::string_view name) {
   constexpr std::size_t longest = 512;
   const bool plain = std::none_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
   if (name.empty() || name.size() > longest || !plain || !simdjson::validate_utf8(name))
-    core::fail(error_cause::invalid_argument, "a data set's name is UTF-8 without control characters, of 1 to " + std::to_string(longest) + " bytes; this one has " +
+    core::fail(error_cause::invalid_argument, "a data set's name is UTF-8 without control characters, of 1 to " +
+                                                  std::to_string(longest) + " bytes; this one has " +
                                                   std::to_string(name.size()));
 }
 
 /// Whether a source that is given so belongs to who gets it: a source shares unless it borrows itself, an rvalue is moved in; a range that is an
 /// lvalue is borrowed.
 template <class Given>
-inline constexpr bool is_owned = dataset_source<std::remove_cvref_t<Given>> ? !borrows<std::remove_cvref_t<Given>> : !std::is_lvalue_reference_v<Given>;
+inline constexpr bool is_owned =
+    dataset_source<std::remove_cvref_t<Given>> ? !borrows<std::remove_cvref_t<Given>> : !std::is_lvalue_reference_v<Given>;
 
 /// What is given as a source, or the source over a range.
 template <class Given>
@@ -54,7 +56,8 @@ auto as_source(Given&& given) {
   if constexpr (dataset_source<std::remove_cvref_t<Given>>) {
     return std::remove_cvref_t<Given>(std::forward<Given>(given));
   } else {
-    static_assert(std::ranges::input_range<Given>, "larder: this is neither a source of samples (larder::dataset_source) nor a C++20 range");
+    static_assert(std::ranges::input_range<Given>,
+                  "larder: this is neither a source of samples (larder::dataset_source) nor a C++20 range");
     return range_source(std::forward<Given>(given));
   }
 }
@@ -83,8 +86,9 @@ class manifest_source {
     std::uint64_t size() const noexcept { return manifest_->shards[number_].samples; }
     bytes record(std::uint64_t index) const {
       if (!*make_)
-        core::fail(error_cause::io, "data set \"" + manifest_->name + "\": the cache no longer has sample " + std::to_string(index) + " of shard " +
-                                        std::to_string(number_) + ", and its source is not open here; cache the data set again");
+        core::fail(error_cause::io, "data set \"" + manifest_->name + "\": the cache no longer has sample " +
+                                        std::to_string(index) + " of shard " + std::to_string(number_) +
+                                        ", and its source is not open here; cache the data set again");
       return (*make_)(number_, index);
     }
 
@@ -138,12 +142,14 @@ class named_datasets {
     format::dataset_manifest manifest{info.name, info.source, info.version, info.samples, info.bytes, {}};
     for (std::size_t shard = 0; shard < source.shards(); ++shard) {
       const shard_key key = shard_key::of(making, source.fingerprint(shard));
-      const std::uint64_t samples = store_.table(key, source.count(shard), [&] { return static_cast<std::uint64_t>(source.open(shard)->size()); })->size();
+      const std::uint64_t samples =
+          store_.table(key, source.count(shard), [&] { return static_cast<std::uint64_t>(source.open(shard)->size()); })->size();
       manifest.shards.push_back({std::string(key.view()), samples});
     }
     const std::string text = manifest.json();
     if (!store_.put_note(key_of(info.name), bytes::copy_of(text)))
-      core::fail(error_cause::no_space, "data set \"" + info.name + "\": the cache refused its manifest of " + std::to_string(text.size()) + " bytes");
+      core::fail(error_cause::no_space,
+                 "data set \"" + info.name + "\": the cache refused its manifest of " + std::to_string(text.size()) + " bytes");
     const std::lock_guard lock(mutex_);
     makes_[info.name] = std::move(make);
   }
@@ -152,7 +158,8 @@ class named_datasets {
     if (!text) return std::nullopt;
     format::dataset_manifest found = format::dataset_manifest::parse(text->span());
     if (found.name != name)
-      core::fail(error_cause::corruption, "the manifest of data set \"" + std::string(name) + "\" says that it is of \"" + found.name + "\"");
+      core::fail(error_cause::corruption,
+                 "the manifest of data set \"" + std::string(name) + "\" says that it is of \"" + found.name + "\"");
     return found;
   }
   format::dataset_manifest manifest(std::string_view name) {
@@ -161,7 +168,8 @@ class named_datasets {
       std::string known;
       for (const dataset_info& one : list()) known += (known.empty() ? "" : ", ") + one.name;
       core::fail(error_cause::invalid_argument,
-                 "there is no data set \"" + std::string(name) + "\"; " + (known.empty() ? "none has been cached under a name" : "there are: " + known));
+                 "there is no data set \"" + std::string(name) + "\"; " +
+                     (known.empty() ? "none has been cached under a name" : "there are: " + known));
     }
     return *std::move(found);
   }
@@ -173,8 +181,8 @@ class named_datasets {
     for (const auto& shard : of.shards) {
       tables.push_back(store_.table(shard_key_of(shard.key), shard.samples, [&] { return shard.samples; }));
       if (tables.back()->size() != shard.samples)
-        core::fail(error_cause::corruption, "data set \"" + of.name + "\": its manifest has " + std::to_string(shard.samples) + " samples for a shard of " +
-                                                std::to_string(tables.back()->size()));
+        core::fail(error_cause::corruption, "data set \"" + of.name + "\": its manifest has " + std::to_string(shard.samples) +
+                                                " samples for a shard of " + std::to_string(tables.back()->size()));
     }
     return {store_, info_of(of), std::move(tables), make_of(name)};
   }
@@ -211,7 +219,9 @@ class named_datasets {
 
  private:
   static std::string key_of(std::string_view name) { return std::string(manifest_prefix) + std::string(name); }
-  static dataset_info info_of(const format::dataset_manifest& of) { return {of.name, of.source, of.version, of.samples, of.bytes}; }
+  static dataset_info info_of(const format::dataset_manifest& of) {
+    return {of.name, of.source, of.version, of.samples, of.bytes};
+  }
   static shard_key shard_key_of(const std::string& text) noexcept {
     shard_key key;
     std::memcpy(key.text.data(), text.data(), std::min(text.size(), shard_key::size));

@@ -36,45 +36,45 @@ class named_source {
   static constexpr bool borrows = std::is_lvalue_reference_v<Source> || datasets::borrows<std::remove_cvref_t<Source>>;
 
   template <class S>
-    requires datasets::names_shards<S>
-  named_source(std::string name, S&& source) : name_(checked(std::move(name))), source_(std::forward<S>(source)) {}
-  template <datasets::range_of_samples R>
-  named_source(std::string name, R&& range, std::size_t shard_size = datasets::default_shard_size)
-      : name_(checked(std::move(name))), source_(std::forward<R>(range), shard_size) {}
+    requires datasets::names_shards<S> named_source(std::string name, S&& source)
+        : name_(checked(std::move(name))), source_(std::forward<S>(source)) {}
+    template <datasets::range_of_samples R>
+    named_source(std::string name, R&& range, std::size_t shard_size = datasets::default_shard_size)
+        : name_(checked(std::move(name))), source_(std::forward<R>(range), shard_size) {}
 
-  std::string name() const { return name_; }
-  std::size_t shards() const { return source_.shards(); }
-  std::uint64_t shard_bytes(std::size_t shard) const { return source_.shard_bytes(shard); }
-  /// Of the name, the shard's number and how many records it has, where that is known without opening it.
-  digest fingerprint(std::size_t shard) const {
-    const std::optional<std::uint64_t> size = count(shard);
-    return datasets::fingerprint_builder()
-        .add(name_)
-        .add(static_cast<std::uint64_t>(shard))
-        .add(std::uint64_t{size.has_value()})
-        .add(size.value_or(0))
-        .finish();
-  }
-  std::optional<std::uint64_t> count(std::size_t shard) const { return source_.count(shard); }
-  auto open(std::size_t shard) const { return source_.open(shard); }
-  void read_ahead(std::size_t shard) const {
-    if constexpr (datasets::reads_ahead<std::remove_cvref_t<Source>>) source_.read_ahead(shard);
-  }
+    std::string name() const { return name_; }
+    std::size_t shards() const { return source_.shards(); }
+    std::uint64_t shard_bytes(std::size_t shard) const { return source_.shard_bytes(shard); }
+    /// Of the name, the shard's number and how many records it has, where that is known without opening it.
+    digest fingerprint(std::size_t shard) const {
+      const std::optional<std::uint64_t> size = count(shard);
+      return datasets::fingerprint_builder()
+          .add(name_)
+          .add(static_cast<std::uint64_t>(shard))
+          .add(std::uint64_t{size.has_value()})
+          .add(size.value_or(0))
+          .finish();
+    }
+    std::optional<std::uint64_t> count(std::size_t shard) const { return source_.count(shard); }
+    auto open(std::size_t shard) const { return source_.open(shard); }
+    void read_ahead(std::size_t shard) const {
+      if constexpr (datasets::reads_ahead<std::remove_cvref_t<Source>>) source_.read_ahead(shard);
+    }
 
- private:
-  static std::string checked(std::string name) {
-    if (name.empty()) core::fail(error_cause::invalid_argument, "named_source: an empty name; give one that changes with the content");
-    return name;
-  }
+   private:
+    static std::string checked(std::string name) {
+      if (name.empty())
+        core::fail(error_cause::invalid_argument, "named_source: an empty name; give one that changes with the content");
+      return name;
+    }
 
-  std::string name_;
-  Source source_;
+    std::string name_;
+    Source source_;
 };
 
 template <class S>
-  requires datasets::names_shards<S>
-named_source(std::string, S&&)
-    -> named_source<std::conditional_t<std::is_lvalue_reference_v<S>, const std::remove_cvref_t<S>&, std::remove_cvref_t<S>>>;
+  requires datasets::names_shards<S> named_source(std::string, S&&)
+->named_source<std::conditional_t<std::is_lvalue_reference_v<S>, const std::remove_cvref_t<S>&, std::remove_cvref_t<S>>>;
 template <datasets::range_of_samples R>
 named_source(std::string, R&&) -> named_source<datasets::range_shards<datasets::kept_range<R>>>;
 template <datasets::range_of_samples R>

@@ -21,7 +21,8 @@ struct preprocess {
 
   preprocess(std::string named, F function) : version(std::move(named)), f(std::move(function)) {
     if (version.empty())
-      core::fail(error_cause::invalid_argument, "preprocess: the version is empty; name it, such as \"tokenize-v1\", and change it with the function");
+      core::fail(error_cause::invalid_argument,
+                 "preprocess: the version is empty; name it, such as \"tokenize-v1\", and change it with the function");
   }
 };
 
@@ -56,7 +57,8 @@ inline constexpr bool is_not_cached<not_cached<F>> = true;
 
 /// A function that makes samples behind the cache.
 template <class F, class Sample>
-concept augmentation = std::is_invocable_r_v<Sample, const F&, Sample, sample_random&> || std::is_invocable_r_v<Sample, const F&, Sample>;
+concept augmentation =
+    std::is_invocable_r_v<Sample, const F&, Sample, sample_random&> || std::is_invocable_r_v<Sample, const F&, Sample>;
 
 }  // namespace datasets
 }  // namespace larder

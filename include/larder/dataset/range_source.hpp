@@ -27,7 +27,8 @@ namespace datasets {
 inline constexpr std::size_t default_shard_size = 1024;
 
 template <class R>
-concept repeatable_range = std::ranges::forward_range<const std::remove_reference_t<R>> || std::ranges::forward_range<std::remove_reference_t<R>>;
+concept repeatable_range =
+    std::ranges::forward_range<const std::remove_reference_t<R>> || std::ranges::forward_range<std::remove_reference_t<R>>;
 
 template <class R>
 struct kept {};
@@ -51,7 +52,8 @@ class range_shard {
  public:
   using reference = std::iter_reference_t<Iterator>;
   /// A reference to an element that exists, a value where the range makes one at each look.
-  using record_type = std::conditional_t<std::is_reference_v<reference>, const std::remove_reference_t<reference>&, std::iter_value_t<Iterator>>;
+  using record_type =
+      std::conditional_t<std::is_reference_v<reference>, const std::remove_reference_t<reference>&, std::iter_value_t<Iterator>>;
   static constexpr bool is_random_access = std::random_access_iterator<Iterator>;
 
   range_shard(std::shared_ptr<const void> owner, Iterator first, std::uint64_t size) : owner_(std::move(owner)), size_(size) {
@@ -66,18 +68,14 @@ class range_shard {
   std::uint64_t size() const noexcept { return size_; }
   record_type record(std::uint64_t number) const {
     if (number >= size_)
-      core::fail(error_cause::invalid_argument,
-                 "range_source: record " + std::to_string(number) + " of a shard of " + std::to_string(size_) + "; ask below its size");
+      core::fail(error_cause::invalid_argument, "range_source: record " + std::to_string(number) + " of a shard of " +
+                                                    std::to_string(size_) + "; ask below its size");
     if constexpr (is_random_access)
       return static_cast<record_type>(places_[static_cast<std::iter_difference_t<Iterator>>(number)]);
     else
       return static_cast<record_type>(*places_[static_cast<std::size_t>(number)]);
   }
-  const Iterator& first() const noexcept
-    requires is_random_access
-  {
-    return places_;
-  }
+  const Iterator& first() const noexcept requires is_random_access { return places_; }
 
  private:
   std::shared_ptr<const void> owner_;
@@ -172,7 +170,8 @@ class range_shards {
         return Range(std::forward<R>(from));
       } else {
         Range elements;
-        for (auto at = std::ranges::begin(from); at != std::ranges::end(from); ++at) elements.push_back(std::ranges::iter_move(at));
+        for (auto at = std::ranges::begin(from); at != std::ranges::end(from); ++at)
+          elements.push_back(std::ranges::iter_move(at));
         return elements;
       }
     }
@@ -186,8 +185,8 @@ class range_shards {
 
   void check(std::size_t shard) const {
     if (shard >= shards())
-      core::fail(error_cause::invalid_argument,
-                 "range_source: shard " + std::to_string(shard) + " of " + name() + ", which has " + std::to_string(shards()) + "; ask below that");
+      core::fail(error_cause::invalid_argument, "range_source: shard " + std::to_string(shard) + " of " + name() +
+                                                    ", which has " + std::to_string(shards()) + "; ask below that");
   }
   static digest digest_of_records(const shard_type& shard) {
     fingerprint_builder builder;
@@ -234,7 +233,8 @@ class range_source : public datasets::range_shards<Range> {
 
  public:
   template <std::ranges::input_range R>
-  explicit range_source(R&& range, std::size_t shard_size = datasets::default_shard_size) : shards_of(std::forward<R>(range), shard_size) {}
+  explicit range_source(R&& range, std::size_t shard_size = datasets::default_shard_size)
+      : shards_of(std::forward<R>(range), shard_size) {}
 
   digest fingerprint(std::size_t shard) const { return this->fingerprint_by_content(shard); }
 };

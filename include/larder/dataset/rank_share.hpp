@@ -21,8 +21,9 @@ struct partition {
   void validate() const {
     if (world == 0) core::fail(error_cause::invalid_argument, "partition: a world of 0 ranks; it has at least 1");
     if (rank >= world)
-      core::fail(error_cause::invalid_argument, "partition: rank " + std::to_string(rank) + " of a world of " + std::to_string(world) +
-                                                    "; ranks are counted from 0 to " + std::to_string(world - 1));
+      core::fail(error_cause::invalid_argument, "partition: rank " + std::to_string(rank) + " of a world of " +
+                                                    std::to_string(world) + "; ranks are counted from 0 to " +
+                                                    std::to_string(world - 1));
   }
 
   constexpr bool has(std::uint64_t number) const noexcept { return number % world == rank; }
@@ -38,7 +39,9 @@ struct partition {
   /// Where the last whole round of `total` samples ends: what follows, not every rank has a sample of.
   constexpr std::uint64_t end_of_whole_rounds(std::uint64_t total) const noexcept { return total - total % world; }
   /// Whether every rank has a sample of the round that `number` is in, of `total` samples.
-  constexpr bool is_in_whole_round(std::uint64_t number, std::uint64_t total) const noexcept { return number < end_of_whole_rounds(total); }
+  constexpr bool is_in_whole_round(std::uint64_t number, std::uint64_t total) const noexcept {
+    return number < end_of_whole_rounds(total);
+  }
 
   friend constexpr bool operator==(const partition&, const partition&) noexcept = default;
 };

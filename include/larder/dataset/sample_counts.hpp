@@ -60,8 +60,8 @@ class sample_counts {
     s.stall_time = std::chrono::nanoseconds(get(stall_ns_));
   }
   void reset() noexcept {
-    for (std::atomic<std::uint64_t>* const one : {&hits_, &joined_, &made_, &not_kept_, &failed_puts_, &bytes_out_, &batches_, &shards_opened_,
-                                                  &bytes_read_, &preprocess_ns_, &read_ns_, &stall_ns_})
+    for (std::atomic<std::uint64_t>* const one : {&hits_, &joined_, &made_, &not_kept_, &failed_puts_, &bytes_out_, &batches_,
+                                                  &shards_opened_, &bytes_read_, &preprocess_ns_, &read_ns_, &stall_ns_})
       one->store(0, std::memory_order_relaxed);
   }
 
@@ -72,8 +72,8 @@ class sample_counts {
   }
   static std::uint64_t get(const number& sum) noexcept { return sum.load(std::memory_order_relaxed); }
 
-  number hits_{0}, joined_{0}, made_{0}, not_kept_{0}, failed_puts_{0}, bytes_out_{0}, batches_{0}, shards_opened_{0}, bytes_read_{0},
-      preprocess_ns_{0}, read_ns_{0}, stall_ns_{0};
+  number hits_{0}, joined_{0}, made_{0}, not_kept_{0}, failed_puts_{0}, bytes_out_{0}, batches_{0}, shards_opened_{0},
+      bytes_read_{0}, preprocess_ns_{0}, read_ns_{0}, stall_ns_{0};
 };
 
 }  // namespace larder::datasets

@@ -36,7 +36,8 @@ namespace larder::datasets {
 /// What a function made, or the record itself, as a sample: as it is where it converts, a copy of its bytes where samples are `bytes`.
 template <class Sample, class Made>
 concept sample_like = std::convertible_to<Made, Sample> ||
-                      (std::same_as<Sample, bytes> && (std::convertible_to<Made, std::string_view> || std::convertible_to<Made, std::span<const std::byte>>));
+    (std::same_as<Sample, bytes> &&
+     (std::convertible_to<Made, std::string_view> || std::convertible_to<Made, std::span<const std::byte>>));
 
 template <class Sample, class Made>
 Sample to_sample(Made&& made) {
@@ -66,9 +67,16 @@ class sample_maker {
 
   /// `quota`: bytes that the samples may take. `open` shards at most are held open. Throws `larder::error` (invalid_argument) for `kept_form::raw` where records cannot be kept.
   sample_maker(Store& store, Source source, std::string version, F f, std::uint64_t quota, std::size_t open, kept_form keep)
-      : store_(store), source_(std::move(source)), f_(std::move(f)), making_(making_of<Sample>(version)), quota_(quota_of(quota)), open_(max_entries{open}) {
+      : store_(store),
+        source_(std::move(source)),
+        f_(std::move(f)),
+        making_(making_of<Sample>(version)),
+        quota_(quota_of(quota)),
+        open_(max_entries{open}) {
     if (keep == kept_form::raw && !raw::can_be_kept)
-      core::fail(error_cause::invalid_argument, source_.name() + ": records of this kind cannot be kept raw, as they are more than their bytes; keep them preprocessed");
+      core::fail(error_cause::invalid_argument,
+                 source_.name() +
+                     ": records of this kind cannot be kept raw, as they are more than their bytes; keep them preprocessed");
     if constexpr (may_keep_raw) begin_choice(keep);
   }
 
@@ -77,7 +85,8 @@ class sample_maker {
 
   /// Where the samples of a shard are, as far as that is known.
   std::shared_ptr<sample_table> table(std::size_t number, batch_counts& n) {
-    return store_.table(key_of(number), source_.count(number), [&] { return static_cast<std::uint64_t>(opened(number, n)->size()); });
+    return store_.table(key_of(number), source_.count(number),
+                        [&] { return static_cast<std::uint64_t>(opened(number, n)->size()); });
   }
   /// A window of an epoch comes next: once a shard of it has to be opened, the others and those that follow are read ahead.
   void expect(const epoch_order& order, std::size_t window) {
@@ -96,7 +105,9 @@ class sample_maker {
   using clock = std::chrono::steady_clock;
 
   shard_key key_of(std::size_t number) const {
-    if constexpr (requires { { source_.key_of(number) } -> std::same_as<shard_key>; })
+    if constexpr (requires {
+                    { source_.key_of(number) } -> std::same_as<shard_key>;
+                  })
       return source_.key_of(number);
     else
       return shard_key::of(making_, source_.fingerprint(number));
@@ -114,8 +125,9 @@ class sample_maker {
   bytes make(std::size_t number, std::uint64_t index, batch_counts& n) {
     const std::shared_ptr<const shard> from = opened(number, n);
     if (index >= from->size())
-      core::fail(error_cause::corruption, source_.name() + ": shard " + std::to_string(number) + " has " + std::to_string(from->size()) +
-                                              " records, and had more when it was first read; its fingerprint ought to have changed");
+      core::fail(error_cause::corruption,
+                 source_.name() + ": shard " + std::to_string(number) + " has " + std::to_string(from->size()) +
+                     " records, and had more when it was first read; its fingerprint ought to have changed");
     const clock::time_point begun = clock::now();
     ++n.computed;
     bytes made;
@@ -126,7 +138,8 @@ class sample_maker {
     const clock::duration took = clock::now() - begun;
     n.preprocess_time += took;
     if constexpr (may_keep_raw)
-      if (form_.load(std::memory_order_relaxed) == kept_form::automatic) choose(took, raw::encode(from->record(index)).size(), made.size());
+      if (form_.load(std::memory_order_relaxed) == kept_form::automatic)
+        choose(took, raw::encode(from->record(index)).size(), made.size());
     return made;
   }
   /// Of records that are kept as they are; some samples may be kept from before that was chosen.
@@ -136,7 +149,8 @@ class sample_maker {
         ++n.hits;
         return *std::move(found);
       }
-    const bytes kept = store_.find_or_make(*raw_table(number, table.size()), index, *quota_, stop, n, [&] { return raw::encode(opened(number, n)->record(index)); });
+    const bytes kept = store_.find_or_make(*raw_table(number, table.size()), index, *quota_, stop, n,
+                                           [&] { return raw::encode(opened(number, n)->record(index)); });
     const clock::time_point begun = clock::now();
     ++n.computed;
     bytes made = codec<Sample>::encode(to_sample<Sample>(f_(raw::restore(kept))));

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -77,20 +78,23 @@ class sample_store {
     const std::lock_guard alone(quota_mutex_);  // counting takes long, and nobody else is to count the same
     {
       const std::lock_guard lock(mutex_);
-      if (const auto found = quotas_.find(data); found != quotas_.end()) return std::make_shared<sample_quota>(most, found->second);
+      if (const auto found = quotas_.find(data); found != quotas_.end())
+        return std::make_shared<sample_quota>(most, found->second);
     }
     std::uint64_t used = 0;
     cache_->for_each([&](const std::string& key, std::uint64_t weight, auto&&...) {
       if (is_sample(key) && shards.contains(key.substr(0, shard_key::size))) used += weight;
     });
     const std::lock_guard lock(mutex_);
-    return std::make_shared<sample_quota>(most, quotas_.emplace(data, std::make_shared<sample_quota::counter>(used)).first->second);
+    return std::make_shared<sample_quota>(most,
+                                          quotas_.emplace(data, std::make_shared<sample_quota::counter>(used)).first->second);
   }
 
   /// The sample, encoded: from the cache, or what `make()` gives, which is put there if there is room. What `make` throws, and
   /// `larder::error` (cancelled) when a stop is requested.
   template <class Make>
-  bytes find_or_make(sample_table& table, std::uint64_t number, sample_quota& quota, const std::stop_token& stop, batch_counts& n, Make&& make) {
+  bytes find_or_make(sample_table& table, std::uint64_t number, sample_quota& quota, const std::stop_token& stop, batch_counts& n,
+                     Make&& make) {
     if (const bytes* const known = table.find(number)) {
       ++n.hits;
       return *known;
@@ -146,12 +150,15 @@ class sample_store {
   }
   /// Erases all that was kept of shards. Who holds a table goes on with it.
   void erase_shards(const std::set<std::string>& keys) {
-    const auto is_of_them = [&](const std::string& key) { return key.size() == sample_key::size && keys.contains(key.substr(0, shard_key::size)); };
+    const auto is_of_them = [&](const std::string& key) {
+      return key.size() == sample_key::size && keys.contains(key.substr(0, shard_key::size));
+    };
     cache_->erase_if(is_of_them);
     const std::lock_guard lock(mutex_);
     forget_notes(is_of_them);
     quotas_.clear();
-    for (auto at = tables_.begin(); at != tables_.end();) at = keys.contains(std::string(at->first.view())) ? tables_.erase(at) : std::next(at);
+    for (auto at = tables_.begin(); at != tables_.end();)
+      at = keys.contains(std::string(at->first.view())) ? tables_.erase(at) : std::next(at);
   }
 
   std::uint64_t capacity() const noexcept { return capacity_.load(std::memory_order_relaxed); }
@@ -186,9 +193,33 @@ class sample_store {
   }
 
  private:
-  /// Thrown by a load whose value has no room, so that the cache keeps nothing and everybody who waits gets it.
-  struct not_kept {
-    bytes value;
+  /// Thrown by a load whose value has no room, so that the cache keeps nothing; everybody who waits finds it in `refused_`.
+  struct not_kept {};
+  /// A thread in `load`. What was refused meanwhile stays until the last of them has gone.
+  class loading {
+   public:
+    explicit loading(sample_store& store) : store_(store) {
+      const std::lock_guard lock(store_.refused_mutex_);
+      ++store_.loading_;
+    }
+    loading(const loading&) = delete;
+    loading& operator=(const loading&) = delete;
+    ~loading() {
+      std::map<std::string, bytes, std::less<>> gone;
+      const std::lock_guard lock(store_.refused_mutex_);
+      if (--store_.loading_ == 0) gone.swap(store_.refused_);
+    }
+    void refuse(const sample_key& key, const bytes& value) {
+      const std::lock_guard lock(store_.refused_mutex_);
+      store_.refused_.insert_or_assign(std::string(std::string_view(key)), value);
+    }
+    bytes refused(const sample_key& key) const {
+      const std::lock_guard lock(store_.refused_mutex_);
+      return store_.refused_.find(std::string_view(key))->second;
+    }
+
+   private:
+    sample_store& store_;
   };
   /// Room for one value between its admission and the end of its put.
   class admission {
@@ -202,7 +233,8 @@ class sample_store {
     bool take(std::uint64_t size) {
       if (!quota_.take(size)) return false;
       std::unique_lock lock(store_.admission_mutex_);
-      store_.admitted_.wait(lock, [&] { return store_.under_way_ == 0 || store_.fits(store_.under_way_, size) || !store_.fits(0, size); });
+      store_.admitted_.wait(
+          lock, [&] { return store_.under_way_ == 0 || store_.fits(store_.under_way_, size) || !store_.fits(0, size); });
       if (!store_.fits(store_.under_way_, size)) {
         quota_.give_back(size);
         return false;
@@ -285,6 +317,7 @@ class sample_store {
 
   template <class Make>
   bytes load(const sample_key& key, sample_quota& quota, const std::stop_token& stop, batch_counts& n, Make&& make) {
+    loading here(*this);
     for (;;) {
       admission room(*this, quota);
       bool mine = false;
@@ -294,7 +327,10 @@ class sample_store {
           bytes made = make();
           note_size(made.size());
           if constexpr (Keeps)
-            if (!room.take(made.size())) throw not_kept{std::move(made)};
+            if (!room.take(made.size())) {
+              here.refuse(key, made);
+              throw not_kept();
+            }
           return made;
         };
         bytes value = cache_->get_or_load(key, loader, stop);
@@ -311,10 +347,10 @@ class sample_store {
           kept_entries_.fetch_add(1, std::memory_order_relaxed);
         }
         return value;
-      } catch (const not_kept& refused) {
+      } catch (const not_kept&) {
         ++(mine ? n.made : n.joined);
         n.not_kept += mine ? 1 : 0;
-        return refused.value;
+        return here.refused(key);
       } catch (const error& failed) {
         // Who was joined has been stopped, not this one.
         if (mine || failed.cause() != error_cause::cancelled || stop.stop_requested()) throw;
@@ -345,8 +381,11 @@ class sample_store {
   std::unique_ptr<Cache> cache_;
   std::atomic<std::uint64_t> capacity_;
   std::atomic<std::uint64_t> note_bytes_{0}, notes_known_{0};  // that this process put or found
+  std::mutex refused_mutex_;
+  std::size_t loading_ = 0;
+  std::map<std::string, bytes, std::less<>> refused_;
   std::atomic<std::uint64_t> samples_{0};
-  std::atomic<std::uint64_t> kept_{0}, kept_entries_{0};       // put by this process
+  std::atomic<std::uint64_t> kept_{0}, kept_entries_{0};  // put by this process
   std::atomic<std::uint64_t> smallest_{no_limit};
   std::atomic<std::uint64_t> sizes_sum_{0}, sizes_seen_{0};
   sample_counts counts_;

@@ -22,7 +22,8 @@ class sample_table {
 
   sample_table(const shard_key& key, std::uint64_t count) : key_(key), count_(count) {
     if (count > most)
-      core::fail(error_cause::invalid_argument, "a shard of " + std::to_string(count) + " samples; at most " + std::to_string(most) + " are in one");
+      core::fail(error_cause::invalid_argument,
+                 "a shard of " + std::to_string(count) + " samples; at most " + std::to_string(most) + " are in one");
   }
   sample_table(const sample_table&) = delete;
   sample_table& operator=(const sample_table&) = delete;
@@ -75,7 +76,8 @@ class sample_table {
     if (blocks == nullptr) {
       std::unique_ptr<std::atomic<block*>[]> made(new (std::nothrow) std::atomic<block*>[block_count()]());
       if (!made) return nullptr;
-      if (blocks_.compare_exchange_strong(blocks, made.get(), std::memory_order_acq_rel, std::memory_order_acquire)) blocks = made.release();
+      if (blocks_.compare_exchange_strong(blocks, made.get(), std::memory_order_acq_rel, std::memory_order_acquire))
+        blocks = made.release();
     }
     std::atomic<block*>& at = blocks[static_cast<std::size_t>(number / block_size)];
     block* in = at.load(std::memory_order_acquire);

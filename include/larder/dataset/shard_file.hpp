@@ -8,6 +8,7 @@
 #include <larder/core/error.hpp>
 #include <larder/core/part_reading_store.hpp>
 #include <larder/dataset/dataset_source.hpp>
+#include <larder/dataset/shard_memory.hpp>
 #include <larder/storage/posix_file.hpp>
 
 #include <algorithm>
@@ -75,7 +76,8 @@ class local_shard_file final : public any_shard_file {
  private:
   // Without waiting: a pipe has nobody at its other end.
   storage::file_descriptor try_open() const noexcept {
-    return storage::file_descriptor(storage::uninterrupted([&] { return ::open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
+    return storage::file_descriptor(
+        storage::uninterrupted([&] { return ::open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
   }
   storage::file_descriptor open() const {
     storage::file_descriptor file = try_open();
@@ -107,15 +109,19 @@ class shard_storage {
 template <class Storage>
 class remote_shard_file final : public any_shard_file {
  public:
-  remote_shard_file(std::shared_ptr<shard_storage<Storage>> shared, std::string name) : shared_(std::move(shared)), name_(std::move(name)) {
+  remote_shard_file(std::shared_ptr<shard_storage<Storage>> shared, std::string name)
+      : shared_(std::move(shared)), name_(std::move(name)) {
     std::optional<blob_info> found = shared_->store.find(name_);
-    if (!found) core::fail(error_cause::io, "the storage has no object " + name_ + "; look at its name and at the storage's settings");
+    if (!found)
+      core::fail(error_cause::io, "the storage has no object " + name_ + "; look at its name and at the storage's settings");
     object_ = std::move(*found);
   }
 
   const std::string& name() const noexcept override { return name_; }
   std::uint64_t size() const noexcept override { return object_.size; }
-  digest identity() const noexcept override { return fingerprint_builder().add(name_).add(object_.size).add(object_.etag).finish(); }
+  digest identity() const noexcept override {
+    return fingerprint_builder().add(name_).add(object_.size).add(object_.etag).finish();
+  }
   void read(std::uint64_t offset, std::span<std::byte> room) const override { shared_->store.read(name_, object_, offset, room); }
   bool is_remote() const noexcept override { return true; }
 
@@ -134,7 +140,8 @@ class shard_file {
   /// Throws `larder::error` (io) when there is no such file, (invalid_argument) when it is none.
   template <class Path>
     requires(!std::same_as<std::remove_cvref_t<Path>, shard_file> && std::convertible_to<Path, std::filesystem::path>)
-  shard_file(Path&& path) : file_(std::make_shared<datasets::local_shard_file>(std::filesystem::path(std::forward<Path>(path)))) {}
+  shard_file(Path&& path)
+      : file_(std::make_shared<datasets::local_shard_file>(std::filesystem::path(std::forward<Path>(path)))) {}
   explicit shard_file(std::shared_ptr<const datasets::any_shard_file> file) noexcept : file_(std::move(file)) {}
 
   const std::string& name() const noexcept { return file_->name(); }
@@ -150,7 +157,7 @@ class shard_file {
   void read_ahead(std::uint64_t offset, std::uint64_t n) const noexcept { file_->read_ahead(offset, n); }
   /// `n` bytes from `offset`, fewer where the file ends.
   bytes read(std::uint64_t offset, std::uint64_t n) const {
-    mutable_bytes room(static_cast<std::size_t>(offset >= size() ? 0 : std::min(n, size() - offset)));
+    datasets::shard_memory room(static_cast<std::size_t>(offset >= size() ? 0 : std::min(n, size() - offset)));
     read(offset, room.span());
     return std::move(room).freeze();
   }
@@ -169,7 +176,8 @@ std::vector<shard_file> remote_shards(const Storage& storage, const std::vector<
   const auto shared = std::make_shared<datasets::shard_storage<Storage>>(storage);
   std::vector<shard_file> files;
   files.reserve(names.size());
-  for (const std::string& name : names) files.push_back(shard_file(std::make_shared<datasets::remote_shard_file<Storage>>(shared, name)));
+  for (const std::string& name : names)
+    files.push_back(shard_file(std::make_shared<datasets::remote_shard_file<Storage>>(shared, name)));
   return files;
 }
 

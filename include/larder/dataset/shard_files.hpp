@@ -22,16 +22,12 @@ class shard_files {
  public:
   template <class File>
     requires(!std::same_as<std::remove_cvref_t<File>, shard_files> && std::convertible_to<File, shard_file>)
-  shard_files(File&& file) {
-    files_.push_back(std::forward<File>(file));
-  }
+  shard_files(File&& file) { files_.push_back(std::forward<File>(file)); }
   shard_files(std::initializer_list<shard_file> files) : files_(files) { need_one(); }
   shard_files(std::vector<shard_file> files) : files_(std::move(files)) { need_one(); }
   template <class File>
     requires(!std::same_as<File, shard_file> && std::convertible_to<const File&, shard_file>)
-  shard_files(const std::vector<File>& files) : files_(files.begin(), files.end()) {
-    need_one();
-  }
+  shard_files(const std::vector<File>& files) : files_(files.begin(), files.end()) { need_one(); }
 
   std::size_t size() const noexcept { return files_.size(); }
   const shard_file& operator[](std::size_t n) const noexcept { return files_[n]; }
@@ -46,7 +42,8 @@ class shard_files {
 
  private:
   void need_one() const {
-    if (files_.empty()) core::fail(error_cause::invalid_argument, "a data set of files needs at least one, and the list of them is empty");
+    if (files_.empty())
+      core::fail(error_cause::invalid_argument, "a data set of files needs at least one, and the list of them is empty");
   }
   std::vector<shard_file> files_;
 };

@@ -41,7 +41,8 @@ class stream_pipeline {
   static constexpr bool augments = !std::is_same_v<After, unchanged>;
 
   /// `order`: what positions are compared with. `window`: how many shards are shuffled together.
-  stream_pipeline(std::unique_ptr<Maker> maker, After after, const stream_options& options, std::size_t window, std::uint64_t order)
+  stream_pipeline(std::unique_ptr<Maker> maker, After after, const stream_options& options, std::size_t window,
+                  std::uint64_t order)
       : maker_(std::move(maker)),
         after_(std::move(after)),
         options_(options),
@@ -160,7 +161,8 @@ class stream_pipeline {
     work_.notify_one();
   }
   void check_stop() const {
-    if (options_.stop.stop_requested()) core::fail(error_cause::cancelled, "the stream was stopped; its position says where to go on");
+    if (options_.stop.stop_requested())
+      core::fail(error_cause::cancelled, "the stream was stopped; its position says where to go on");
   }
 
   /// Plans the next batch into a slot; false at the end. Under `plan_mutex_`.
@@ -265,8 +267,10 @@ class stream_pipeline {
       const bool found = fill(*one);
       const std::lock_guard lock(mutex_);
       one->ready = true;
-      if (found && !one->failure) ahead_ = false;  // the caller is faster by himself, once he has used what is made
-      else ahead_ = true;
+      if (found && !one->failure)
+        ahead_ = false;  // the caller is faster by himself, once he has used what is made
+      else
+        ahead_ = true;
       ready_.notify_one();
       work_.notify_one();
     }
@@ -292,14 +296,14 @@ class stream_pipeline {
   std::stop_source cancel_;
   sample_counts counts_;
 
-  std::mutex plan_mutex_;   // before `mutex_`
+  std::mutex plan_mutex_;  // before `mutex_`
   batch_counts planning_;
   stream_plan<table_of> plan_;
 
   std::mutex mutex_;
   std::condition_variable work_, ready_;
-  std::uint64_t planned_ = 0;  // batches
-  std::uint64_t taken_ = 0;    // batches that the caller is done with
+  std::uint64_t planned_ = 0;      // batches
+  std::uint64_t taken_ = 0;        // batches that the caller is done with
   std::uint64_t under_way_ = 0;    // planned and not ready yet
   std::uint64_t bytes_ahead_ = 0;  // of batches that are ready and not used yet
   std::uint64_t largest_ = 0;      // batch so far, in bytes

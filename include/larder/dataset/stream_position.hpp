@@ -87,7 +87,8 @@ struct stream_position {
  private:
   static constexpr std::array<char, 4> magic{'L', 'S', 'P', '\n'};
 
-  static void put(std::array<std::byte, encoded_size>& to, std::size_t where, std::uint64_t value, std::size_t size = 8) noexcept {
+  static void put(std::array<std::byte, encoded_size>& to, std::size_t where, std::uint64_t value,
+                  std::size_t size = 8) noexcept {
     for (std::size_t i = 0; i < size; ++i) to[where + i] = static_cast<std::byte>(value >> (8 * i) & 0xffU);
   }
   static std::uint64_t get(std::span<const std::byte> from, std::size_t where, std::size_t size = 8) noexcept {

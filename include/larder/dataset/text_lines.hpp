@@ -53,7 +53,8 @@ class text_lines {
   void read_ahead(std::size_t n) const { blocks_.read_ahead(n); }
   std::shared_ptr<const shard> open(std::size_t n) const {
     return std::make_shared<const shard>(blocks_.open(n, [this](datasets::block_text text, std::size_t) {
-      return datasets::records_by_line(std::move(text), blocks_.rule().longest_line, [](std::string_view, std::uint64_t) { return true; });
+      return datasets::records_by_line(std::move(text), blocks_.rule().longest_line,
+                                       [](std::string_view, std::uint64_t) { return true; });
     }));
   }
 

@@ -94,8 +94,8 @@ class web_shard {
   std::uint64_t size() const noexcept { return index_.size(); }
   web_sample record(std::uint64_t number) const {
     if (number >= index_.size())
-      core::fail(error_cause::invalid_argument, file_.name() + ": there is no sample " + std::to_string(number) + "; it has " +
-                                                    std::to_string(index_.size()));
+      core::fail(error_cause::invalid_argument,
+                 file_.name() + ": there is no sample " + std::to_string(number) + "; it has " + std::to_string(index_.size()));
     return web_sample(*this, static_cast<std::size_t>(number));
   }
 
@@ -154,8 +154,8 @@ inline const web_sample::member& web_sample::at(std::string_view extension) cons
     std::string has;
     for (const member& m : members()) has += (has.empty() ? "" : ", ") + format::printable_name(m.extension);
     core::fail(error_cause::invalid_argument, shard_->index().file() + ": sample " + format::printable_name(key()) + ", byte " +
-                                                  std::to_string(members().front().offset) + ", has no " + format::printable_name(extension) +
-                                                  "; it has " + has);
+                                                  std::to_string(members().front().offset) + ", has no " +
+                                                  format::printable_name(extension) + "; it has " + has);
   }
   return *found;
 }
@@ -182,7 +182,8 @@ class web_dataset {
     files_ = std::make_shared<const std::vector<shard_file>>(std::move(files));
     name_ = datasets::name_of(*files_);
   }
-  explicit web_dataset(shard_file file, const options& chosen = {}) : web_dataset(std::vector<shard_file>{std::move(file)}, chosen) {}
+  explicit web_dataset(shard_file file, const options& chosen = {})
+      : web_dataset(std::vector<shard_file>{std::move(file)}, chosen) {}
 
   const std::string& name() const noexcept { return name_; }
   std::size_t shards() const noexcept { return files_->size(); }
@@ -210,7 +211,8 @@ class web_dataset {
   bool is_whole(const shard_file& file) const noexcept { return file.is_remote() || file.size() < options_.whole_below; }
   const shard_file& file_of(std::size_t shard) const {
     if (shard >= files_->size())
-      core::fail(error_cause::invalid_argument, name_ + " has no shard " + std::to_string(shard) + "; it has " + std::to_string(files_->size()));
+      core::fail(error_cause::invalid_argument,
+                 name_ + " has no shard " + std::to_string(shard) + "; it has " + std::to_string(files_->size()));
     return (*files_)[shard];
   }
 

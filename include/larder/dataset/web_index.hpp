@@ -77,13 +77,13 @@ class web_index {
       const int order = samples_[a].key.compare(samples_[b].key);
       return order != 0 ? order < 0 : a < b;
     });
-    const auto twice =
-        std::adjacent_find(by_key.begin(), by_key.end(), [&](std::size_t a, std::size_t b) { return samples_[a].key == samples_[b].key; });
+    const auto twice = std::adjacent_find(by_key.begin(), by_key.end(),
+                                          [&](std::size_t a, std::size_t b) { return samples_[a].key == samples_[b].key; });
     if (twice == by_key.end()) return;
     const sample& again = samples_[*(twice + 1)];
-    refuse(again, members_[again.first].offset, "it goes on behind other samples, and began at byte " +
-                                                    std::to_string(members_[samples_[*twice].first].offset) +
-                                                    "; members of a sample follow one another: sort them by name before they are packed");
+    refuse(again, members_[again.first].offset,
+           "it goes on behind other samples, and began at byte " + std::to_string(members_[samples_[*twice].first].offset) +
+               "; members of a sample follow one another: sort them by name before they are packed");
   }
 
   const std::string& file() const noexcept { return file_; }
@@ -102,14 +102,16 @@ class web_index {
       const int order = a->extension.compare(b->extension);
       return order != 0 ? order < 0 : a->offset < b->offset;
     });
-    const auto twice =
-        std::adjacent_find(sorted.begin(), sorted.end(), [](const member* a, const member* b) { return a->extension == b->extension; });
+    const auto twice = std::adjacent_find(sorted.begin(), sorted.end(),
+                                          [](const member* a, const member* b) { return a->extension == b->extension; });
     if (twice == sorted.end()) return;
-    refuse(samples_.back(), (*(twice + 1))->offset, "it has the extension " + format::printable_name((*twice)->extension) + " twice, also at byte " +
-                                                        std::to_string((*twice)->offset) + "; a sample holds one content under a name");
+    refuse(samples_.back(), (*(twice + 1))->offset,
+           "it has the extension " + format::printable_name((*twice)->extension) + " twice, also at byte " +
+               std::to_string((*twice)->offset) + "; a sample holds one content under a name");
   }
   [[noreturn]] void refuse(const sample& of, std::uint64_t offset, const std::string& why) const {
-    core::fail(error_cause::corruption, file_ + ": sample " + format::printable_name(of.key) + ", byte " + std::to_string(offset) + ": " + why);
+    core::fail(error_cause::corruption,
+               file_ + ": sample " + format::printable_name(of.key) + ", byte " + std::to_string(offset) + ": " + why);
   }
 
   std::string file_;

@@ -25,13 +25,18 @@ window_choice window_of(const Source& source, const stream_options& options) {
   for (std::size_t shard = 0; shard < all; ++shard) bytes += source.shard_bytes(shard);
   if (options.shuffle) {
     choice.shards = options.window;
-    if (choice.shards == 0 && bytes != 0) choice.shards = static_cast<std::size_t>(std::max<std::uint64_t>(options.window_bytes / std::max<std::uint64_t>(bytes / all, 1), 1));
+    if (choice.shards == 0 && bytes != 0)
+      choice.shards =
+          static_cast<std::size_t>(std::max<std::uint64_t>(options.window_bytes / std::max<std::uint64_t>(bytes / all, 1), 1));
     if (choice.shards == 0 || choice.shards > all) choice.shards = std::max<std::size_t>(all, 1);
   }
   const std::size_t others = options.workers.value_or(8) + 2;  // that are still read by who makes an earlier batch
   choice.open = bytes == 0 ? std::max<std::size_t>(all, 1) : choice.shards + others;
   fingerprint_builder order;
-  order.add("larder order, 1").add(std::uint64_t{options.shuffle}).add(static_cast<std::uint64_t>(choice.shards)).add(static_cast<std::uint64_t>(all));
+  order.add("larder order, 1")
+      .add(std::uint64_t{options.shuffle})
+      .add(static_cast<std::uint64_t>(choice.shards))
+      .add(static_cast<std::uint64_t>(all));
   // The sizes decide the order; the content does not, and a path or a time of change, which are other ones on another machine, even less.
   for (std::size_t shard = 0; shard < all; ++shard) order.add(source.count(shard).value_or(~std::uint64_t{0}));
   choice.order = order.finish().low;

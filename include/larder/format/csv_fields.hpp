@@ -18,9 +18,9 @@ struct csv_syntax {
 
 enum class csv_fault : unsigned char {
   none,
-  open_quote,         ///< a quoted field has no end
-  behind_quote,       ///< there is something between a closing quote and the delimiter
-  quote_in_field,     ///< a quote within a field that does not begin with one
+  open_quote,      ///< a quoted field has no end
+  behind_quote,    ///< there is something between a closing quote and the delimiter
+  quote_in_field,  ///< a quote within a field that does not begin with one
 };
 
 /// The fields of a record, without their quotes. They refer to the parsed text, or, where quotes were doubled in it, to memory that
@@ -30,7 +30,7 @@ struct csv_fields {
   std::size_t count = 0;                 ///< how many there are
   std::size_t size = 0;                  ///< how much of the text the record is, its line end included
   csv_fault fault = csv_fault::none;
-  std::size_t fault_at = 0;              ///< where in the text: the quote in question
+  std::size_t fault_at = 0;  ///< where in the text: the quote in question
   std::shared_ptr<const char[]> unquoted;
 };
 

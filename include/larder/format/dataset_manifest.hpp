@@ -52,7 +52,9 @@ namespace dataset_manifest_rules {
 
 inline constexpr std::string_view hex_digits = "0123456789abcdef";
 
-[[noreturn]] inline void refuse(const std::string& why) { core::fail(error_cause::corruption, "not a valid manifest of a data set: " + why); }
+[[noreturn]] inline void refuse(const std::string& why) {
+  core::fail(error_cause::corruption, "not a valid manifest of a data set: " + why);
+}
 
 inline simdjson::dom::element member(const simdjson::dom::object& of, std::string_view name, const std::string& where) {
   simdjson::dom::element found;
@@ -69,11 +71,13 @@ inline std::uint64_t number_member(const simdjson::dom::object& of, std::string_
 }
 inline std::string key_of_hex(std::string_view hex, const std::string& where) {
   std::string key;
-  if (hex.size() != 2 * dataset_manifest::key_size) refuse("the key of " + where + " has not " + std::to_string(2 * dataset_manifest::key_size) + " digits");
+  if (hex.size() != 2 * dataset_manifest::key_size)
+    refuse("the key of " + where + " has not " + std::to_string(2 * dataset_manifest::key_size) + " digits");
   for (std::size_t i = 0; i < hex.size(); i += 2) {
     const std::size_t high = hex_digits.find(hex[i]);
     const std::size_t low = hex_digits.find(hex[i + 1]);
-    if (high == std::string_view::npos || low == std::string_view::npos) refuse("the key of " + where + " is not in hexadecimal digits");
+    if (high == std::string_view::npos || low == std::string_view::npos)
+      refuse("the key of " + where + " is not in hexadecimal digits");
     key += static_cast<char>(high << 4 | low);
   }
   return key;
@@ -109,7 +113,8 @@ inline dataset_manifest dataset_manifest::parse(std::span<const std::byte> text)
   const simdjson::dom::object root = parse_json_object(parser, text, "it", refuse);
   if (text_member(root, "format", "it") != format) refuse("its format is not \"" + std::string(format) + "\"");
   if (const std::uint64_t number = number_member(root, "version", "it"); number != format_version)
-    refuse("it is of version " + std::to_string(number) + ", and this larder reads version " + std::to_string(format_version) + "; cache the data set anew");
+    refuse("it is of version " + std::to_string(number) + ", and this larder reads version " + std::to_string(format_version) +
+           "; cache the data set anew");
   dataset_manifest made;
   made.name = text_member(root, "name", "it");
   made.source = text_member(root, "source", "it");

@@ -34,7 +34,8 @@ inline std::optional<simdjson::dom::element> find_json_field(simdjson::dom::elem
     } else if (at.get(array) == simdjson::SUCCESS) {
       std::size_t number = 0;
       const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), number);
-      if (failed != std::errc{} || end != name.data() + name.size() || array.at(number).get(next) != simdjson::SUCCESS) return std::nullopt;
+      if (failed != std::errc{} || end != name.data() + name.size() || array.at(number).get(next) != simdjson::SUCCESS)
+        return std::nullopt;
       if (dot == std::string_view::npos) return next;
     } else {
       return std::nullopt;
@@ -47,23 +48,31 @@ inline std::optional<simdjson::dom::element> find_json_field(simdjson::dom::elem
 /// What a value is, in words: "a string".
 inline std::string_view json_kind(const simdjson::dom::element& value) noexcept {
   switch (value.type()) {
-    case simdjson::dom::element_type::ARRAY: return "an array";
-    case simdjson::dom::element_type::OBJECT: return "an object";
+    case simdjson::dom::element_type::ARRAY:
+      return "an array";
+    case simdjson::dom::element_type::OBJECT:
+      return "an object";
     case simdjson::dom::element_type::INT64:
-    case simdjson::dom::element_type::UINT64: return "a whole number";
-    case simdjson::dom::element_type::DOUBLE: return "a number with a fraction or exponent";
-    case simdjson::dom::element_type::STRING: return "a string";
-    case simdjson::dom::element_type::BOOL: return "true or false";
-    case simdjson::dom::element_type::NULL_VALUE: return "null";
-    default: return "something else";
+    case simdjson::dom::element_type::UINT64:
+      return "a whole number";
+    case simdjson::dom::element_type::DOUBLE:
+      return "a number with a fraction or exponent";
+    case simdjson::dom::element_type::STRING:
+      return "a string";
+    case simdjson::dom::element_type::BOOL:
+      return "true or false";
+    case simdjson::dom::element_type::NULL_VALUE:
+      return "null";
+    default:
+      return "something else";
   }
 }
 
 /// What a JSON value can be turned into.
 template <class T>
-concept json_value = std::same_as<T, std::string_view> || std::same_as<T, std::string> || std::same_as<T, bool> || std::floating_point<T> ||
-                     (std::integral<T> && !std::same_as<T, char> && !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> &&
-                      !std::same_as<T, char16_t> && !std::same_as<T, char32_t>);
+concept json_value = std::same_as<T, std::string_view> || std::same_as<T, std::string> || std::same_as<T, bool> ||
+    std::floating_point<T> ||(std::integral<T> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
+                              !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>);
 
 /// What `T` takes, in words.
 template <json_value T>
@@ -73,7 +82,8 @@ std::string json_kind_of() {
   else if constexpr (std::floating_point<T>)
     return "a number";
   else if constexpr (std::integral<T>)
-    return "a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " + std::to_string(std::numeric_limits<T>::max());
+    return "a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " +
+           std::to_string(std::numeric_limits<T>::max());
   else
     return "a string";
 }
@@ -92,7 +102,8 @@ std::optional<T> json_value_as(const simdjson::dom::element& value) noexcept(!st
     return static_cast<T>(number);
   } else if constexpr (std::integral<T>) {
     std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t> number = 0;
-    return value.get(number) == simdjson::SUCCESS && std::in_range<T>(number) ? std::optional<T>(static_cast<T>(number)) : std::nullopt;
+    return value.get(number) == simdjson::SUCCESS && std::in_range<T>(number) ? std::optional<T>(static_cast<T>(number))
+                                                                              : std::nullopt;
   } else {
     std::string_view text;
     return value.get(text) == simdjson::SUCCESS ? std::optional<T>(std::in_place, text) : std::nullopt;

@@ -28,8 +28,10 @@ pax_records parse_pax_records(std::string_view body, Refuse refuse) {
     std::size_t length = 0;
     const auto [end, failed] = std::from_chars(body.data(), body.data() + body.size(), length);
     const auto digits = static_cast<std::size_t>(end - body.data());
-    if (failed != std::errc{} || digits == body.size() || body[digits] != ' ') refuse("a pax record does not begin with its length");
-    if (length > body.size() || length < digits + 2 || body[length - 1] != '\n') refuse("a pax record does not end where its length says");
+    if (failed != std::errc{} || digits == body.size() || body[digits] != ' ')
+      refuse("a pax record does not begin with its length");
+    if (length > body.size() || length < digits + 2 || body[length - 1] != '\n')
+      refuse("a pax record does not end where its length says");
     const std::string_view record = body.substr(digits + 1, length - digits - 2);
     body.remove_prefix(length);
     const std::size_t equals = record.find('=');
@@ -45,7 +47,8 @@ pax_records parse_pax_records(std::string_view body, Refuse refuse) {
       if (value.empty()) continue;
       std::uint64_t number = 0;
       const auto [stop, wrong] = std::from_chars(value.data(), value.data() + value.size(), number);
-      if (wrong != std::errc{} || stop != value.data() + value.size()) refuse("the pax record of a size is not a number below 2^64");
+      if (wrong != std::errc{} || stop != value.data() + value.size())
+        refuse("the pax record of a size is not a number below 2^64");
       said.size = number;
     } else if (key.starts_with("GNU.sparse.") || key == "SCHILY.realsize") {
       said.sparse = true;

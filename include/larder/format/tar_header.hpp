@@ -28,7 +28,8 @@ struct tar_header {
 namespace tar_rules {
 
 [[noreturn]] inline void refuse(std::string_view file, std::uint64_t offset, const std::string& why) {
-  core::fail(error_cause::corruption, std::string(file) + ": not a valid tar archive: byte " + std::to_string(offset) + ": " + why);
+  core::fail(error_cause::corruption,
+             std::string(file) + ": not a valid tar archive: byte " + std::to_string(offset) + ": " + why);
 }
 
 /// A field that ends at a NUL or where it is full.
@@ -41,7 +42,7 @@ inline std::string_view text_field(std::span<const std::byte> block, std::size_t
 inline std::optional<std::uint64_t> number_field(std::span<const std::byte> field) noexcept {
   const auto byte_at = [&](std::size_t i) { return std::to_integer<std::uint64_t>(field[i]); };
   std::uint64_t number = 0;
-  if ((byte_at(0) & 0x80U) != 0) {  // base-256: what octal digits have no room for
+  if ((byte_at(0) & 0x80U) != 0) {                       // base-256: what octal digits have no room for
     if ((byte_at(0) & 0x40U) != 0) return std::nullopt;  // negative
     number = byte_at(0) & 0x3fU;
     for (std::size_t i = 1; i < field.size(); ++i) {
@@ -93,7 +94,8 @@ inline tar_header parse_tar_header(std::span<const std::byte> block, std::uint64
   header.size = *size;
   const std::string_view magic(reinterpret_cast<const char*>(block.data()) + 257, 6);
   // GNU's magic ends in a blank; it has times where ustar has the begin of a name.
-  if (const std::string_view prefix = tar_rules::text_field(block, 345, 155); magic == std::string_view("ustar\0", 6) && !prefix.empty())
+  if (const std::string_view prefix = tar_rules::text_field(block, 345, 155);
+      magic == std::string_view("ustar\0", 6) && !prefix.empty())
     header.name.append(prefix).append("/");
   header.name.append(tar_rules::text_field(block, 0, 100));
   return header;

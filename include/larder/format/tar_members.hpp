@@ -93,15 +93,30 @@ bool is_file(const tar_header& header, Refuse refuse) {
     return false;
   };
   switch (header.type) {
-    case '\0': case '0': case '7': return header.name.ends_with('/') ? without_content("the folder") : true;
-    case '1': return without_content("the hard link");
-    case '2': return without_content("the symbolic link");
-    case '3': case '4': return without_content("the device");
-    case '5': return without_content("the folder");
-    case '6': return without_content("the pipe");
-    case 'D': case 'V': return false;  // GNU: the list of a folder, the label of a volume
-    case 'S': refuse("the sparse file " + printable_name(header.name) + " has its holes left out; write it without --sparse"); break;
-    case 'M': refuse(printable_name(header.name) + " goes on from another volume; join the volumes first"); break;
+    case '\0':
+    case '0':
+    case '7':
+      return header.name.ends_with('/') ? without_content("the folder") : true;
+    case '1':
+      return without_content("the hard link");
+    case '2':
+      return without_content("the symbolic link");
+    case '3':
+    case '4':
+      return without_content("the device");
+    case '5':
+      return without_content("the folder");
+    case '6':
+      return without_content("the pipe");
+    case 'D':
+    case 'V':
+      return false;  // GNU: the list of a folder, the label of a volume
+    case 'S':
+      refuse("the sparse file " + printable_name(header.name) + " has its holes left out; write it without --sparse");
+      break;
+    case 'M':
+      refuse(printable_name(header.name) + " goes on from another volume; join the volumes first");
+      break;
     default:
       refuse(printable_name(header.name) + " is of the unknown type " + printable_name(std::string_view(&header.type, 1)) +
              "; write the archive as ustar, GNU or pax");
@@ -143,20 +158,25 @@ void for_each_tar_member(std::uint64_t archive_size, Read&& read, std::string_vi
              std::to_string(archive_size - content) + " are left");
     if (extends) {
       if (header.size > tar_extension_limit)
-        refuse("an extension of " + std::to_string(header.size) + " bytes is above the limit of " + std::to_string(tar_extension_limit));
+        refuse("an extension of " + std::to_string(header.size) + " bytes is above the limit of " +
+               std::to_string(tar_extension_limit));
       if (header.type != 'g' && !said.begin) said.begin = at;
-      tar_rules::read_extension(header.type, header.size == 0 ? std::span<const std::byte>{} : read(content, header.size), said, refuse);
+      tar_rules::read_extension(header.type, header.size == 0 ? std::span<const std::byte>{} : read(content, header.size), said,
+                                refuse);
     } else {
       said = {};
     }
     if (hand_out) {
-      if (const std::string why = tar_rules::name_fault(header.name); !why.empty()) refuse(printable_name(header.name) + ": " + why);
+      if (const std::string why = tar_rules::name_fault(header.name); !why.empty())
+        refuse(printable_name(header.name) + ": " + why);
       visit(tar_member{std::move(header.name), content, header.size});
     }
     const std::uint64_t end = content + header.size;
-    at = end + std::min((tar_block - end % tar_block) % tar_block, archive_size - end);  // the last one may lack what fills its block
+    at = end +
+         std::min((tar_block - end % tar_block) % tar_block, archive_size - end);  // the last one may lack what fills its block
   }
-  if (said.begin) tar_rules::refuse(file, *said.begin, "the archive is cut off: the member that this header is about does not follow");
+  if (said.begin)
+    tar_rules::refuse(file, *said.begin, "the archive is cut off: the member that this header is about does not follow");
 }
 
 /// The files of an archive in memory, in its order.
@@ -164,7 +184,9 @@ inline std::vector<tar_member> tar_members_of(std::span<const std::byte> archive
   std::vector<tar_member> members;
   for_each_tar_member(
       archive.size(),
-      [&](std::uint64_t offset, std::uint64_t size) { return archive.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size)); },
+      [&](std::uint64_t offset, std::uint64_t size) {
+        return archive.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size));
+      },
       file, [&](tar_member&& member) { members.push_back(std::move(member)); });
   return members;
 }

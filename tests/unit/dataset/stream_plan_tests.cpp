@@ -42,6 +42,7 @@ struct shards_of {
     if (!table) table = std::make_shared<sample_table>(shard_key{}, counts[shard]);
     return table;
   }
+  void expect(const larder::datasets::epoch_order&, std::size_t) const {}
 };
 
 constexpr std::uint64_t this_order = 7;
@@ -86,6 +87,11 @@ struct case_of {
   case_of from(const stream_position& at) const {
     case_of other = *this;
     other.options.from = at;
+    return other;
+  }
+  case_of from(const stream_position& at, std::uint64_t epochs) const {
+    case_of other = from(at);
+    other.options.epochs = epochs;
     return other;
   }
 };
