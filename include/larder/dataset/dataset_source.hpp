@@ -28,7 +28,7 @@ concept dataset_shard = requires(const S& shard, const std::uint64_t number) {
 /// * `name()`: what people and messages call it.
 /// * `shards()`: how many there are. `shard_bytes(n)`: about how much memory an open one takes; 0 for one that lies in memory anyway.
 /// * `fingerprint(n)`: says which content a shard has; another one whenever a sample of it may differ.
-/// * `count(n)`: how many records it has, where that is known without opening it.
+/// * `count(n)`: how many records it has, where that is known without opening it; the same answer at every call.
 /// * `open(n)`: the shard. Throws `larder::error` when it cannot be read, or is not what it was when the source was made.
 /// * `read_ahead(n)`, optional: the shard will be opened soon.
 template <class S>

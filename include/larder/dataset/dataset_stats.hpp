@@ -5,7 +5,7 @@
 
 namespace larder {
 
-/// What streams and views of a data set cache did, since it was made or since `reset_stats`.
+/// What the streams of a data set cache did, since it was made or since `reset_stats`.
 struct dataset_stats {
   std::uint64_t samples = 0;   ///< handed out: hits + joined + made
   std::uint64_t hits = 0;      ///< found in the cache

@@ -9,7 +9,6 @@
 #include <larder/dataset/shard_files.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -102,12 +101,12 @@ class line_blocks {
           rule.whole_files ? 1 : file.size() / rule.block_size + (file.size() % rule.block_size == 0 ? 0 : 1);
       sum += std::max<std::uint64_t>(blocks, 1);
     }
-    shared_->counts = std::vector<std::atomic<std::uint64_t>>(static_cast<std::size_t>(sum));
+    shared_->shards = static_cast<std::size_t>(sum);
   }
 
   const shard_files& files() const noexcept { return shared_->files; }
   const block_rule& rule() const noexcept { return shared_->rule; }
-  std::size_t shards() const noexcept { return shared_->counts.size(); }
+  std::size_t shards() const noexcept { return shared_->shards; }
   std::uint64_t shard_bytes(std::size_t n) const { return size_of_block(file_of(place(n).file)); }
   /// `format` says how the records are read.
   digest fingerprint(std::size_t n, const digest& format) const {
@@ -115,11 +114,10 @@ class line_blocks {
     const shard_file& file = file_of(at.file);
     return fingerprint_builder().add(file.identity()).add(at.block).add(size_of_block(file)).add(format).finish();
   }
-  /// How many records a shard has, once it was open (or its file is empty).
+  /// Not known without reading, but for an empty file; also of a block that was open: the answer is always the same.
   std::optional<std::uint64_t> count(std::size_t n) const {
     if (file_of(place(n).file).size() == 0) return 0;
-    const std::uint64_t known = shared_->counts[n].load(std::memory_order_relaxed);
-    return known == 0 ? std::nullopt : std::optional<std::uint64_t>(known - 1);
+    return std::nullopt;
   }
   /// Lets the system begin to read a block that will be opened.
   void read_ahead(std::size_t n) const {
@@ -127,14 +125,12 @@ class line_blocks {
     const std::uint64_t size = size_of_block(file_of(at.file));
     file_of(at.file).read_ahead(at.block * size, size);
   }
-  /// What `records(text of the block, number of its file)` makes of a block: `record_starts`. Their number is remembered.
+  /// What `records(text of the block, number of its file)` makes of a block: `record_starts`.
   template <class Records>
   record_starts open(std::size_t n, Records records) const {
     const placed at = place(n);
     const shard_file& file = file_of(at.file);
-    record_starts found = records(block_text(file, at.block, size_of_block(file), shared_->rule.longest_line), at.file);
-    shared_->counts[n].store(found.size() + 1, std::memory_order_relaxed);
-    return found;
+    return records(block_text(file, at.block, size_of_block(file), shared_->rule.longest_line), at.file);
   }
 
  private:
@@ -142,8 +138,8 @@ class line_blocks {
     shared(shard_files all, block_rule cut) : files(std::move(all)), rule(cut) {}
     shard_files files;
     block_rule rule;
-    std::vector<std::size_t> first;                  // of each file, its first shard
-    std::vector<std::atomic<std::uint64_t>> counts;  // one more than there are records; 0 while not known
+    std::vector<std::size_t> first;  // of each file, its first shard
+    std::size_t shards = 0;
   };
   struct placed {
     std::size_t file;

@@ -58,7 +58,6 @@ std::vector<std::string> lines_of(const text_lines& source) {
   for (std::size_t n = 0; n < source.shards(); ++n) {
     const auto shard = source.open(n);
     for (std::uint64_t i = 0; i < shard->size(); ++i) lines.emplace_back(shard->record(i));
-    RC_ASSERT(source.count(n) == std::optional<std::uint64_t>(shard->size()));
   }
   return lines;
 }
@@ -112,10 +111,9 @@ TEST_CASE("every block opens alone, knows where its lines are, and reads no more
   REQUIRE(source.shards() == (text.size() + 65'535) / 65'536);
   for (std::size_t n = source.shards(); n-- > 0;) {
     const std::uint64_t before = file->reads();
-    CHECK(source.count(n) == std::nullopt);
     const auto shard = source.open(n);
     CHECK(file->reads() == before + 1);
-    CHECK(source.count(n) == shard->size());
+    CHECK(source.count(n) == std::nullopt);  // the same as before: a position is compared with it
     for (std::uint64_t i = 0; i < shard->size(); ++i) {
       const std::uint64_t at = shard->offset(i);
       REQUIRE(at / 65'536 == n);
@@ -223,7 +221,7 @@ TEST_CASE("a file that changed since the source was made is an error") {
   CHECK(support::refusal_of([&] { source.open(0); }).cause == larder::error_cause::io);
 }
 
-TEST_CASE("several threads open shards and ask for counts at once") {
+TEST_CASE("several threads open shards at once") {
   const std::string text = long_text(5'000);
   const text_lines source(in_memory(text), {.block_size = 1'000});
   std::vector<std::uint64_t> sums(4);
@@ -232,7 +230,7 @@ TEST_CASE("several threads open shards and ask for counts at once") {
     threads.emplace_back([&, t] {
       for (std::size_t n = 0; n < source.shards(); ++n) {
         const auto shard = source.open((n + t) % source.shards());
-        sums[t] += source.count((n + t) % source.shards()).value_or(1'000'000);
+        sums[t] += shard->size();
       }
     });
   for (std::thread& thread : threads) thread.join();
