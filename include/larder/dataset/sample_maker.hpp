@@ -172,11 +172,17 @@ class sample_maker {
       form_ = kept_form::preprocessed;
       return;
     }
+    std::uint64_t taken = 0;
     for (std::size_t i = 0; i < source_.shards(); ++i) {
+      taken += source_.shard_bytes(i);
       if (const std::optional<std::uint64_t> count = source_.count(i))
         known_ += *count;
       else
         unknown_ += source_.shard_bytes(i);
+    }
+    if (taken == 0) {  // it lies in memory: reading it costs nothing
+      form_ = kept_form::preprocessed;
+      return;
     }
     if (const std::optional<bytes> noted = store_.find_note(form_key()); noted && noted->size() == 1) {
       chosen_ = true;

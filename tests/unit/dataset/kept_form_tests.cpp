@@ -29,11 +29,11 @@ using larder::kept_form;
 using larder::datasets::kept_choice;
 using larder::datasets::raw_record;
 
-/// After `enough` samples of 1 microsecond to read.
+/// After `enough` samples of 2 microseconds to read.
 std::optional<kept_form> verdict(std::chrono::nanoseconds preprocessing, std::uint64_t raw, std::uint64_t made, std::uint64_t capacity, std::uint64_t known = 0,
                                  std::uint64_t unknown = 0) {
   kept_choice choice;
-  choice.note_read(1000us, 1000);
+  for (const auto& took : {5000us, 2000us, 9000us}) choice.note_read(took, 1000);
   for (std::uint64_t i = 0; i < kept_choice::enough; ++i) {
     CHECK_FALSE(choice.verdict(capacity, known, unknown));
     choice.note(preprocessing, raw, made);
@@ -56,15 +56,15 @@ class slow_source {
     std::string text_;
   };
   std::string name() const { return "slow"; }
-  std::size_t shards() const { return 1; }
-  std::uint64_t shard_bytes(std::size_t) const { return 100 * records_; }
-  larder::digest fingerprint(std::size_t) const { return {1, 2}; }
-  std::optional<std::uint64_t> count(std::size_t) const { return records_; }
+  std::size_t shards() const { return 5; }
+  std::uint64_t shard_bytes(std::size_t) const { return 20 * records_; }
+  larder::digest fingerprint(std::size_t number) const { return {1, number}; }
+  std::optional<std::uint64_t> count(std::size_t) const { return records_ / 5; }
   std::shared_ptr<const shard> open(std::size_t) const {
-    const auto until = std::chrono::steady_clock::now() + 50ms;  // what reading costs is measured, so it has to cost something
+    const auto until = std::chrono::steady_clock::now() + 10ms;  // what reading costs is measured, so it has to cost something
     while (std::chrono::steady_clock::now() < until) {
     }
-    return std::make_shared<const shard>(records_);
+    return std::make_shared<const shard>(records_ / 5);
   }
 
  private:
@@ -84,8 +84,12 @@ TEST_CASE("the form that saves more time for each byte is kept") {
   CHECK(verdict(10ns, 100, 400, 1000, 1, 200) == kept_form::raw);
   CHECK(verdict(10ns, 100, 400, 1000, 1, 100) == kept_form::preprocessed);
   CHECK(verdict(0ns, 0, 0, 1000) == kept_form::preprocessed);
+  CHECK(verdict(10ns, 100, 149, 10) == kept_form::preprocessed);       // hardly more than noise
+  CHECK(verdict(10ns, 100, 155, 10) == kept_form::raw);
   kept_choice unread;
   for (std::uint64_t i = 0; i < kept_choice::enough; ++i) unread.note(10ns, 100, 400);
+  CHECK_FALSE(unread.verdict(10, 0, 0));
+  for (const auto& took : {5000us, 9000us, 900us}) unread.note_read(took, 1000);  // the others were held up
   CHECK(unread.verdict(10, 0, 0) == kept_form::preprocessed);  // raw ones save nothing where reading costs nothing
 }
 
