@@ -24,9 +24,10 @@ namespace datasets {
 /// raw has to save half as much again: a choice by noise would be another one the next time. Any number of threads.
 class kept_choice {
  public:
-  static constexpr std::uint64_t enough = 64;       // samples
-  static constexpr std::uint64_t enough_reads = 3;  // shards
-  static constexpr double least_reading = 1000;     // ns for a record; below it lies in memory, or as good as
+  static constexpr std::uint64_t enough = 64;                   // samples
+  static constexpr std::uint64_t enough_reads = 3;              // shards
+  static constexpr std::chrono::milliseconds clear_reading{5};  // so long takes no hiccup: one such shard is enough
+  static constexpr double least_reading = 1000;                 // ns for a record; below it lies in memory, or as good as
   static constexpr double least_gain = 1.5;
 
   /// One sample that was made, of a record of `raw` bytes.
@@ -43,6 +44,7 @@ class kept_choice {
     const std::lock_guard lock(mutex_);
     const double each = static_cast<double>(reading.count()) / static_cast<double>(records);
     reading_ = reads_ == 0 ? each : std::min(reading_, each);
+    if (reading >= clear_reading) reads_ += enough_reads;
     ++reads_;
   }
   /// Nothing before enough samples were made of enough shards. `capacity` in bytes. There are so many `known` samples, and `unknown` bytes of shards that do not say
