@@ -132,15 +132,23 @@ class sample_store {
   /// Puts a note beside the samples, which does not count as one of them, in place of one of that key.
   bool put_note(std::string_view key, bytes value) {
     const std::uint64_t size = value.size();
-    const bool put = cache_->put(key, std::move(value));
+    // Known before it weighs, so that samples and notes never seem to be more than they may; no sample is admitted meanwhile.
+    const std::lock_guard alone(admission_mutex_);
+    {
+      const std::lock_guard lock(mutex_);
+      remember_note(std::string(key), size);
+    }
+    if (cache_->put(key, std::move(value))) return true;
     const std::lock_guard lock(mutex_);
-    remember_note(std::string(key), put ? std::optional<std::uint64_t>(size) : std::nullopt);
-    return put;
+    remember_note(std::string(key), std::nullopt);
+    return false;
   }
   std::optional<bytes> find_note(std::string_view key) {
     std::optional<bytes> found = cache_->get(key);
-    const std::lock_guard lock(mutex_);
-    remember_note(std::string(key), found ? std::optional<std::uint64_t>(found->size()) : std::nullopt);
+    if (found) {  // what is not there may be on its way, and known already
+      const std::lock_guard lock(mutex_);
+      remember_note(std::string(key), found->size());
+    }
     return found;
   }
   void erase_note(std::string_view key) {
