@@ -3,13 +3,18 @@
 #include <larder/dataset/range_source.hpp>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
 
-struct padded {
-  char kind;
-  int number;
+class padded {  // and closed: its fields cannot be taken one by one
+ public:
+  padded() = default;
+
+ private:
+  [[maybe_unused]] char kind_ = 0;
+  [[maybe_unused]] int number_ = 0;
 };
 struct with_a_pointer {
   const char* text;
@@ -18,8 +23,12 @@ struct with_a_pointer {
 struct named {
   std::string name;
 };
-struct half_named {
-  std::string name;
+class half_named {
+ public:
+  explicit half_named(std::string name) : name_(std::move(name)) {}
+
+ private:
+  std::string name_;
 };
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace larder {
@@ -22,6 +24,21 @@ template <class Sample>
 class batch {
  public:
   using value_type = Sample;
+
+  batch() = default;
+  batch(batch&&) noexcept = default;
+  batch& operator=(batch&&) noexcept = default;
+  /// A batch of its own: in `batch_mode::copy` with the bytes that its samples refer to.
+  batch(const batch& other) : samples_(other.samples_), buffer_(other.buffer_), epoch_(other.epoch_), position_(other.position_) {
+    if constexpr (std::is_same_v<Sample, bytes>)
+      if (!buffer_.empty())
+        for (Sample& sample : samples_)
+          sample = bytes(nullptr, buffer_.data() + (sample.data() - other.buffer_.data()), sample.size());
+  }
+  batch& operator=(const batch& other) {
+    if (this != &other) *this = batch(other);
+    return *this;
+  }
 
   std::span<const Sample> samples() const noexcept { return samples_; }
   std::size_t size() const noexcept { return samples_.size(); }

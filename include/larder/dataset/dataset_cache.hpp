@@ -31,6 +31,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -166,6 +167,18 @@ class dataset_cache {
   std::vector<dataset_info> list() { return names_.list(); }
   /// Forgets a data set and erases the samples that no other named one has; false when there was none. Views and batches keep what they have.
   bool drop(std::string_view name) { return names_.drop(name); }
+  /// Erases the samples that a version of the preprocessing made of a source, where no named data set has them: what came first stays, so an old
+  /// version would keep a new one out of a full cache. `version` is empty for records that were samples. Views and batches keep what they have.
+  template <class Source>
+  void erase_samples(Source&& source, std::string_view version) {
+    const auto of = datasets::as_source(std::forward<Source>(source));
+    std::set<std::string> shards;
+    for (std::size_t shard = 0; shard < of.shards(); ++shard) {
+      shards.emplace(datasets::shard_key::of(datasets::making_of<Sample>(version), of.fingerprint(shard)).view());
+      shards.emplace(datasets::shard_key::of(datasets::making_of_raw(), of.fingerprint(shard)).view());
+    }
+    names_.erase_unless_named(std::move(shards), {});
+  }
   /// Erases everything.
   void clear() {
     store_.clear();

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -55,9 +56,11 @@ using shard_of = std::remove_cvref_t<decltype(*std::declval<const S&>().open(std
 template <dataset_source S>
 using record_of = decltype(std::declval<const shard_of<S>&>().record(std::uint64_t{}));
 
-/// Whether a source refers to what somebody else owns; it says so.
+/// Whether a source refers to what somebody else owns; it says so. Of a range: an lvalue, and any view, which may refer to anything.
 template <class S>
 inline constexpr bool borrows = false;
+template <class Range>
+inline constexpr bool borrows_elements = std::is_lvalue_reference_v<Range> || std::ranges::view<std::remove_cvref_t<Range>>;
 template <class S>
   requires requires {
     { S::borrows } -> std::convertible_to<bool>;

@@ -5,6 +5,7 @@
 #include <larder/codec/codec.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/digest.hpp>
+#include <larder/dataset/aggregate_fields.hpp>
 #include <larder/dataset/dataset_source.hpp>
 
 #include <array>
@@ -116,22 +117,40 @@ struct parts_of<std::pair<A, B>> : fields_of<A, B> {};
 template <class... Ts>
 struct parts_of<std::tuple<Ts...>> : fields_of<Ts...> {};
 
+template <class Tied>
+struct tied_parts;
+template <class... Ts>
+struct tied_parts<std::tuple<Ts...>> : fields_of<Ts...> {};
+template <class T>
+struct aggregate_parts : tied_parts<decltype(fields_of_aggregate(std::declval<const T&>()))> {};
+
+/// Trivially copyable types the usual `codec` would take with their padding and their pointers.
+template <class T>
+constexpr bool has_own_codec() noexcept {
+  if constexpr (std::is_trivially_copyable_v<T> || std::is_array_v<T>)
+    return false;
+  else
+    return encodable<T>;
+}
+
 template <class T>
 constexpr bool has_fingerprint() noexcept {
   if constexpr (says_its_fingerprint<T> || std::is_same_v<T, bytes> || content_in_memory<T>)
     return true;
   else if constexpr (parts_of<T>::value)
     return parts_of<T>::usable;
-  else if constexpr (std::is_trivially_copyable_v<T> || std::is_array_v<T>)
-    return false;  // `codec` would take it with its padding and its pointers
+  else if constexpr (has_own_codec<T>())
+    return true;
+  else if constexpr (plain_aggregate<T>)
+    return aggregate_parts<T>::usable;
   else
-    return encodable<T>;
+    return false;
 }
 
 }  // namespace datasets
 
 /// A type whose values have a fingerprint: numbers and enumerations (not `long double`), classes of them without padding and pointers,
-/// `bytes`, strings, vectors, spans, arrays, pairs and tuples of such, what has a `codec` of its own, and what `fingerprint_of` is specialised
+/// `bytes`, strings, vectors, spans, arrays, pairs and tuples of such, plain structs of at most ten such fields, what has a `codec` of its own, and what `fingerprint_of` is specialised
 /// for. Floating-point numbers count by their bits: 0.0 is not -0.0.
 template <class T>
 concept fingerprintable = datasets::has_fingerprint<std::remove_cvref_t<T>>();
@@ -150,8 +169,10 @@ void add_fingerprint(fingerprint_builder& to, const T& value) {
     parts_of<T>::add(to, value);
   else if constexpr (content_in_memory<T>)
     to.add(std::string_view(reinterpret_cast<const char*>(&value), sizeof value));
-  else
+  else if constexpr (has_own_codec<T>())
     to.add(bytes(codec<T>::encode(value)).text());
+  else
+    aggregate_parts<T>::add(to, fields_of_aggregate(value));
 }
 
 }  // namespace datasets

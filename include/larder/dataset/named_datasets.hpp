@@ -48,7 +48,7 @@ inline void check_dataset_name(std::string_view name) {
 /// lvalue is borrowed.
 template <class Given>
 inline constexpr bool is_owned =
-    dataset_source<std::remove_cvref_t<Given>> ? !borrows<std::remove_cvref_t<Given>> : !std::is_lvalue_reference_v<Given>;
+    dataset_source<std::remove_cvref_t<Given>> ? !borrows<std::remove_cvref_t<Given>> : !borrows_elements<Given>;
 
 /// What is given as a source, or the source over a range.
 template <class Given>
@@ -67,7 +67,7 @@ template <class Sample, class Source, class F>
 std::function<bytes(std::size_t, std::uint64_t)> remake_of(Source source, F f) {
   return [source = std::move(source), f = std::move(f)](std::size_t shard, std::uint64_t index) -> bytes {
     const auto opened = source.open(shard);
-    return codec<Sample>::encode(to_sample<Sample>(f(opened->record(index))));
+    return codec<Sample>::encode(to_sample<Sample>(std::invoke(f, opened->record(index))));
   };
 }
 
@@ -146,10 +146,13 @@ class named_datasets {
           store_.table(key, source.count(shard), [&] { return static_cast<std::uint64_t>(source.open(shard)->size()); })->size();
       manifest.shards.push_back({std::string(key.view()), samples});
     }
+    std::set<std::string> leaving = shards_of_name(info.name);
     const std::string text = manifest.json();
     if (!store_.put_note(key_of(info.name), bytes::copy_of(text)))
       core::fail(error_cause::no_space,
                  "data set \"" + info.name + "\": the cache refused its manifest of " + std::to_string(text.size()) + " bytes");
+    for (const auto& shard : manifest.shards) leaving.erase(shard.key);
+    if (!leaving.empty()) erase_unless_named(std::move(leaving), info.name);
     const std::lock_guard lock(mutex_);
     makes_[info.name] = std::move(make);
   }
@@ -202,15 +205,19 @@ class named_datasets {
     if (!of) return false;
     std::set<std::string> leaving;
     for (const auto& shard : of->shards) leaving.insert(shard.key);
-    for (const dataset_info& other : list())
-      if (other.name != name)
-        if (const std::optional<format::dataset_manifest> kept = find(other.name))
-          for (const auto& shard : kept->shards) leaving.erase(shard.key);
     store_.erase_note(key_of(name));
-    store_.erase_shards(leaving);
+    erase_unless_named(std::move(leaving), name);
     const std::lock_guard lock(mutex_);
     makes_.erase(std::string(name));
     return true;
+  }
+  /// Erases the samples of shards that no data set with a name has but that one.
+  void erase_unless_named(std::set<std::string> leaving, std::string_view but) {
+    for (const dataset_info& other : list())
+      if (other.name != but)
+        if (const std::optional<format::dataset_manifest> kept = find(other.name))
+          for (const auto& shard : kept->shards) leaving.erase(shard.key);
+    store_.erase_shards(leaving);
   }
   void forget() {
     const std::lock_guard lock(mutex_);
@@ -218,6 +225,16 @@ class named_datasets {
   }
 
  private:
+  /// Those of the manifest that a name has by now; none where that is damaged.
+  std::set<std::string> shards_of_name(std::string_view name) {
+    std::set<std::string> shards;
+    try {
+      if (const std::optional<format::dataset_manifest> of = find(name))
+        for (const auto& shard : of->shards) shards.insert(shard.key);
+    } catch (const error&) {
+    }
+    return shards;
+  }
   static std::string key_of(std::string_view name) { return std::string(manifest_prefix) + std::string(name); }
   static dataset_info info_of(const format::dataset_manifest& of) {
     return {of.name, of.source, of.version, of.samples, of.bytes};

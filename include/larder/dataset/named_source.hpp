@@ -45,7 +45,7 @@ class named_source {
     std::string name() const { return name_; }
     std::size_t shards() const { return source_.shards(); }
     std::uint64_t shard_bytes(std::size_t shard) const { return source_.shard_bytes(shard); }
-    /// Of the name, the shard's number and how many records it has, where that is known without opening it.
+    /// Of the name, the shard's number, how many records it has where that is known without opening it, and how the source is cut into shards.
     digest fingerprint(std::size_t shard) const {
       const std::optional<std::uint64_t> size = count(shard);
       return datasets::fingerprint_builder()
@@ -53,6 +53,8 @@ class named_source {
           .add(static_cast<std::uint64_t>(shard))
           .add(std::uint64_t{size.has_value()})
           .add(size.value_or(0))
+          .add(static_cast<std::uint64_t>(source_.shards()))  // how it is cut, too
+          .add(source_.shard_bytes(shard))
           .finish();
     }
     std::optional<std::uint64_t> count(std::size_t shard) const { return source_.count(shard); }

@@ -6,6 +6,7 @@
 #include <larder/core/error.hpp>
 #include <larder/dataset/dataset_source.hpp>
 #include <larder/dataset/fingerprintable.hpp>
+#include <larder/dataset/sample_key.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -93,7 +94,7 @@ class range_shards {
 
  public:
   /// Whether the elements belong to somebody else, who may drop them.
-  static constexpr bool borrows = std::is_lvalue_reference_v<Range>;
+  static constexpr bool borrows = borrows_elements<Range>;
   using shard_type = range_shard<iterator>;
   using value_type = std::remove_cv_t<std::ranges::range_value_t<looked_at>>;
 
@@ -192,7 +193,7 @@ class range_shards {
     fingerprint_builder builder;
     builder.add(shard.size());
     if constexpr (content_in_memory<value_type> && !says_its_fingerprint<value_type> && !parts_of<value_type>::value) {
-      builder.add(sizeof(value_type));
+      builder.add(form_of<value_type>());
       if constexpr (std::contiguous_iterator<iterator>) {
         builder.add(digest_of(std::to_address(shard.first()), static_cast<std::size_t>(shard.size()) * sizeof(value_type)));
       } else {
@@ -234,7 +235,10 @@ class range_source : public datasets::range_shards<Range> {
  public:
   template <std::ranges::input_range R>
   explicit range_source(R&& range, std::size_t shard_size = datasets::default_shard_size)
-      : shards_of(std::forward<R>(range), shard_size) {}
+      : shards_of(std::forward<R>(range), shard_size) {
+    static_assert(!std::same_as<std::ranges::sentinel_t<R>, std::unreachable_sentinel_t>,
+                  "larder: this range has no end; take a part of it, such as std::views::iota(0, n)");
+  }
 
   digest fingerprint(std::size_t shard) const { return this->fingerprint_by_content(shard); }
 };

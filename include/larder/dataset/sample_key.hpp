@@ -48,12 +48,29 @@ class sample_key {
   std::array<char, size> text_;
 };
 
-/// What makes samples out of records, as a number: the version, and of samples of a fixed size that.
+/// What values of a type are, as far as their bytes do not tell: integers, signed or not, floating-point numbers, others, and of which size.
+template <class T>
+constexpr std::uint64_t form_of() noexcept {
+  if constexpr (requires {
+                  typename T::value_type;
+                  requires std::is_arithmetic_v<typename T::value_type>;
+                  requires sizeof(typename T::value_type) > 1;
+                })
+    return std::uint64_t{1} << 32U | form_of<typename T::value_type>();
+  else if constexpr (!std::is_trivially_copyable_v<T>)
+    return 0;
+  else if constexpr (std::is_floating_point_v<T>)
+    return std::uint64_t{3} << 40U | sizeof(T);
+  else if constexpr (std::is_integral_v<T>)
+    return (std::is_signed_v<T> ? std::uint64_t{2} : std::uint64_t{1}) << 40U | sizeof(T);
+  else
+    return sizeof(T);
+}
+
+/// What makes samples out of records, as a number: the version, and what kind of values they are.
 template <class Sample>
 std::uint64_t making_of(std::string_view version) noexcept {
-  std::uint64_t form = 0;
-  if constexpr (std::is_trivially_copyable_v<Sample>) form = sizeof(Sample);
-  return fingerprint_builder().add("larder samples, 1").add(version).add(form).finish().low;
+  return fingerprint_builder().add("larder samples, 1").add(version).add(form_of<Sample>()).finish().low;
 }
 
 /// Of records as they are.

@@ -20,6 +20,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,13 +37,16 @@ namespace larder::datasets {
 /// What a function made, or the record itself, as a sample: as it is where it converts, a copy of its bytes where samples are `bytes`.
 template <class Sample, class Made>
 concept sample_like = std::convertible_to<Made, Sample> ||
-    (std::same_as<Sample, bytes> &&
-     (std::convertible_to<Made, std::string_view> || std::convertible_to<Made, std::span<const std::byte>>));
+                      (std::same_as<Sample, std::string>&& std::convertible_to<Made, std::string_view>) ||
+                      (std::same_as<Sample, bytes> &&
+                       (std::convertible_to<Made, std::string_view> || std::convertible_to<Made, std::span<const std::byte>>));
 
 template <class Sample, class Made>
 Sample to_sample(Made&& made) {
   if constexpr (std::convertible_to<Made, Sample>)
     return std::forward<Made>(made);
+  else if constexpr (std::same_as<Sample, std::string>)
+    return std::string(std::string_view(made));
   else if constexpr (std::convertible_to<Made, std::string_view>)
     return bytes::copy_of(std::string_view(made));
   else
@@ -134,7 +138,7 @@ class sample_maker {
     if constexpr (is_encoded)
       made = f_(from->record(index));
     else
-      made = codec<Sample>::encode(to_sample<Sample>(f_(from->record(index))));
+      made = codec<Sample>::encode(to_sample<Sample>(std::invoke(f_, from->record(index))));
     const clock::duration took = clock::now() - begun;
     n.preprocess_time += took;
     if constexpr (may_keep_raw)
@@ -153,7 +157,8 @@ class sample_maker {
                                            [&] { return raw::encode(opened(number, n)->record(index)); });
     const clock::time_point begun = clock::now();
     ++n.computed;
-    bytes made = codec<Sample>::encode(to_sample<Sample>(f_(raw::restore(kept))));
+    auto record = raw::restore(kept);
+    bytes made = codec<Sample>::encode(to_sample<Sample>(std::invoke(f_, static_cast<record_of<Source>>(record))));
     n.preprocess_time += clock::now() - begun;
     return made;
   }

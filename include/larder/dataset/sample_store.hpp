@@ -203,31 +203,42 @@ class sample_store {
  private:
   /// Thrown by a load whose value has no room, so that the cache keeps nothing; everybody who waits finds it in `refused_`.
   struct not_kept {};
-  /// A thread in `load`. What was refused meanwhile stays until the last of them has gone.
+  struct pending_load {
+    std::size_t threads = 0;
+    bool was_refused = false;
+    bytes refused;
+  };
+  /// A thread that loads a sample. What was refused of it stays until the last that loads it has gone.
   class loading {
    public:
-    explicit loading(sample_store& store) : store_(store) {
-      const std::lock_guard lock(store_.refused_mutex_);
-      ++store_.loading_;
+    loading(sample_store& store, const sample_key& key) : store_(store) {
+      const std::lock_guard lock(store_.loads_mutex_);
+      at_ = store_.loads_.try_emplace(std::string(std::string_view(key))).first;
+      ++at_->second.threads;
     }
     loading(const loading&) = delete;
     loading& operator=(const loading&) = delete;
     ~loading() {
-      std::map<std::string, bytes, std::less<>> gone;
-      const std::lock_guard lock(store_.refused_mutex_);
-      if (--store_.loading_ == 0) gone.swap(store_.refused_);
+      bytes gone;
+      const std::lock_guard lock(store_.loads_mutex_);
+      if (--at_->second.threads != 0) return;
+      gone.swap(at_->second.refused);
+      store_.loads_.erase(at_);
     }
-    void refuse(const sample_key& key, const bytes& value) {
-      const std::lock_guard lock(store_.refused_mutex_);
-      store_.refused_.insert_or_assign(std::string(std::string_view(key)), value);
+    void refuse(const bytes& value) {
+      const std::lock_guard lock(store_.loads_mutex_);
+      at_->second.refused = value;
+      at_->second.was_refused = true;
     }
-    bytes refused(const sample_key& key) const {
-      const std::lock_guard lock(store_.refused_mutex_);
-      return store_.refused_.find(std::string_view(key))->second;
+    /// Nothing where another thread, which this one joined, has gone with it.
+    std::optional<bytes> refused() const {
+      const std::lock_guard lock(store_.loads_mutex_);
+      return at_->second.was_refused ? std::optional<bytes>(at_->second.refused) : std::nullopt;
     }
 
    private:
     sample_store& store_;
+    typename std::map<std::string, pending_load>::iterator at_;
   };
   /// Room for one value between its admission and the end of its put.
   class admission {
@@ -235,7 +246,10 @@ class sample_store {
     admission(sample_store& store, sample_quota& quota) noexcept : store_(store), quota_(quota) {}
     admission(const admission&) = delete;
     admission& operator=(const admission&) = delete;
-    ~admission() { give_back(); }
+    ~admission() {
+      if (!stored_) quota_.give_back(size_);
+      give_back();
+    }
 
     /// Where only what others put right now stands in the way, waits for them: their values may be counted twice, as coming and as there.
     bool take(std::uint64_t size) {
@@ -251,11 +265,8 @@ class sample_store {
       size_ = size;
       return true;
     }
-    /// The put has failed.
-    void undo() noexcept {
-      quota_.give_back(size_);
-      give_back();
-    }
+    /// The value is in the cache: it counts for the quota.
+    void stored() noexcept { stored_ = true; }
 
    private:
     void give_back() noexcept {
@@ -268,6 +279,7 @@ class sample_store {
     sample_store& store_;
     sample_quota& quota_;
     std::uint64_t size_ = 0;
+    bool stored_ = false;
   };
 
   static bool is_sample(const std::string& key) noexcept {
@@ -325,7 +337,7 @@ class sample_store {
 
   template <class Make>
   bytes load(const sample_key& key, sample_quota& quota, const std::stop_token& stop, batch_counts& n, Make&& make) {
-    loading here(*this);
+    loading here(*this, key);
     for (;;) {
       admission room(*this, quota);
       bool mine = false;
@@ -336,7 +348,7 @@ class sample_store {
           note_size(made.size());
           if constexpr (Keeps)
             if (!room.take(made.size())) {
-              here.refuse(key, made);
+              here.refuse(made);
               throw not_kept();
             }
           return made;
@@ -349,16 +361,18 @@ class sample_store {
         ++n.made;
         if (is_lost(key)) {
           ++n.failed_puts;
-          room.undo();
         } else {
+          room.stored();
           kept_.fetch_add(value.size(), std::memory_order_relaxed);
           kept_entries_.fetch_add(1, std::memory_order_relaxed);
         }
         return value;
       } catch (const not_kept&) {
-        ++(mine ? n.made : n.joined);
-        n.not_kept += mine ? 1 : 0;
-        return here.refused(key);
+        if (std::optional<bytes> value = here.refused()) {
+          ++(mine ? n.made : n.joined);
+          n.not_kept += mine ? 1 : 0;
+          return *std::move(value);
+        }
       } catch (const error& failed) {
         // Who was joined has been stopped, not this one.
         if (mine || failed.cause() != error_cause::cancelled || stop.stop_requested()) throw;
@@ -389,9 +403,8 @@ class sample_store {
   std::unique_ptr<Cache> cache_;
   std::atomic<std::uint64_t> capacity_;
   std::atomic<std::uint64_t> note_bytes_{0}, notes_known_{0};  // that this process put or found
-  std::mutex refused_mutex_;
-  std::size_t loading_ = 0;
-  std::map<std::string, bytes, std::less<>> refused_;
+  std::mutex loads_mutex_;
+  std::map<std::string, pending_load> loads_;
   std::atomic<std::uint64_t> samples_{0};
   std::atomic<std::uint64_t> kept_{0}, kept_entries_{0};  // put by this process
   std::atomic<std::uint64_t> smallest_{no_limit};

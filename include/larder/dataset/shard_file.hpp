@@ -25,6 +25,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 namespace larder {
 namespace datasets {
@@ -44,7 +45,7 @@ class any_shard_file {
 /// A file of this machine, as it was when this was made. No descriptor stays open: data sets have thousands of files.
 class local_shard_file final : public any_shard_file {
  public:
-  explicit local_shard_file(const std::filesystem::path& path) : name_(path.string()), was_(identify_file(open())) {
+  explicit local_shard_file(const std::filesystem::path& path) : name_(path.string()), was_(look(open())) {
     if (!was_.regular) core::fail(error_cause::invalid_argument, "\"" + name_ + "\" is not a file");
   }
 
@@ -62,8 +63,8 @@ class local_shard_file final : public any_shard_file {
   void read(std::uint64_t offset, std::span<std::byte> room) const override {
     const storage::file_descriptor file = open();
     const std::size_t got = storage::read_at(file, room.data(), room.size(), offset, name_);
-    const storage::file_identity is = identify_file(file);  // behind the read, which may have met a change
-    const bool same = is.same_file(was_) && is.size == was_.size && is.modified == was_.modified;
+    const seen is = look(file);  // behind the read, which may have met a change
+    const bool same = is.same_file(was_) && is.size == was_.size && is.modified == was_.modified && is.changed == was_.changed;
     if (!same || got != room.size())
       core::fail(error_cause::io, "\"" + name_ + "\" is not what it was when the data set was opened; open it again");
   }
@@ -84,10 +85,18 @@ class local_shard_file final : public any_shard_file {
     if (!file) storage::fail_file("open", name_, errno);
     return file;
   }
-  storage::file_identity identify_file(const storage::file_descriptor& file) const { return storage::identify(file, name_); }
+  /// What the system says of the file, with the time that nobody can set back.
+  struct seen : storage::file_identity {
+    std::int64_t changed = 0;
+  };
+  seen look(const storage::file_descriptor& file) const {
+    struct stat answer {};
+    if (::fstat(file.get(), &answer) != 0) storage::fail_file("look at", name_, errno);
+    return {storage::posix::identity_of(answer), storage::posix::nanoseconds_of(answer.st_ctim)};
+  }
 
   std::string name_;
-  storage::file_identity was_;
+  seen was_;
 };
 
 /// The connection to a storage, which all files of it share.

@@ -228,9 +228,9 @@ class stream_pipeline {
       if constexpr (augments) {
         sample_random random(random_seed(one.plan.epoch, *sample.table, sample.index));
         if constexpr (std::is_invocable_v<const After&, Sample, sample_random&>)
-          to.add_sample(after_(codec<Sample>::decode(encoded), random));
+          to.add_sample(std::invoke(after_, codec<Sample>::decode(encoded), random));
         else
-          to.add_sample(after_(codec<Sample>::decode(encoded)));
+          to.add_sample(std::invoke(after_, codec<Sample>::decode(encoded)));
       } else {
         to.add(std::move(encoded));
       }

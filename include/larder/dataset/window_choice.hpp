@@ -30,7 +30,11 @@ window_choice window_of(const Source& source, const stream_options& options) {
           static_cast<std::size_t>(std::max<std::uint64_t>(options.window_bytes / std::max<std::uint64_t>(bytes / all, 1), 1));
     if (choice.shards == 0 || choice.shards > all) choice.shards = std::max<std::size_t>(all, 1);
   }
-  const std::size_t others = options.workers.value_or(8) + 2;  // that are still read by who makes an earlier batch
+  // Those that are still read by who makes an earlier batch; of large ones as few as there can be.
+  constexpr std::uint64_t spare = std::uint64_t{32} << 20U;
+  const std::uint64_t each = all == 0 ? 1 : std::max<std::uint64_t>(bytes / all, 1);
+  const auto others = static_cast<std::size_t>(
+      std::min<std::uint64_t>(options.workers.value_or(8) + 2, std::max<std::uint64_t>(spare / each, 1)));
   choice.open = bytes == 0 ? std::max<std::size_t>(all, 1) : choice.shards + others;
   fingerprint_builder order;
   order.add("larder order, 1")

@@ -231,9 +231,9 @@ TEST_CASE("the fingerprint of a shard is of its own records") {
 }
 
 TEST_CASE("fingerprints are those of every release") {
-  CHECK(range_source{std::vector<int>{1, 2, 3, 4, 5}}.fingerprint(0).hex() == "b888551ee029c6f9cbe6d89482390962");
+  CHECK(range_source{std::vector<int>{1, 2, 3, 4, 5}}.fingerprint(0).hex() == "3b8368483e89808fd2adb1b81902a356");
   CHECK(range_source{std::vector<std::string>{"a", "bc"}}.fingerprint(0).hex() == "5433041e94805bda5adfe1bebc30ed20");
-  CHECK(named_source{"v1", std::vector<int>{1, 2, 3, 4, 5}}.fingerprint(0).hex() == "5d0858f9b9af0f3ba2cc2098c92f5316");
+  CHECK(named_source{"v1", std::vector<int>{1, 2, 3, 4, 5}}.fingerprint(0).hex() == "67aebec774541e2121b5aad8ebddfe7c");
 }
 
 TEST_CASE("no elements are no shards") {

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -21,9 +22,13 @@ TEST_CASE("keys differ by version, by the shard's content and by number, and are
   CHECK(keys.begin()->size() == 28);  // which lies in a cache's entry
 }
 
-TEST_CASE("what samples are made of is told by version and size, and never taken for raw records") {
+TEST_CASE("what samples are made of is told by version and kind, and never taken for raw records") {
   CHECK(making_of<int>("v") != making_of<long>("v"));
-  CHECK(making_of<int>("v") == making_of<float>("v"));  // of one size: the version has to tell
+  CHECK(making_of<int>("v") != making_of<unsigned>("v"));
+  CHECK(making_of<int>("v") != making_of<float>("v"));
+  CHECK(making_of<std::vector<int>>("v") != making_of<std::vector<float>>("v"));
+  CHECK(making_of<std::vector<short>>("v") != making_of<std::vector<int>>("v"));
+  CHECK(making_of<std::vector<int>>("v") != making_of<int>("v"));
   CHECK(making_of<std::string>("v") == making_of<larder::bytes>("v"));
   CHECK(making_of<larder::bytes>("") != making_of_raw());
 }
