@@ -290,14 +290,14 @@ class sample_store {
   }
   /// Under `mutex_`. Each note counts once, whoever put it, since it lies in the cache once.
   void remember_note(std::string key, std::optional<std::uint64_t> size) {
-    if (const auto known = notes_.find(key); known != notes_.end()) {
-      note_bytes_.fetch_sub(known->second, std::memory_order_relaxed);
+    const auto known = notes_.find(key);
+    const std::uint64_t before = known == notes_.end() ? 0 : known->second;
+    if (const std::uint64_t now = size.value_or(0); now != before)
+      note_bytes_.fetch_add(now - before, std::memory_order_relaxed);  // modulo 2^64, at once
+    if (!size && known != notes_.end())
       notes_.erase(known);
-    }
-    if (size) {
-      note_bytes_.fetch_add(*size, std::memory_order_relaxed);
-      notes_.emplace(std::move(key), *size);
-    }
+    else if (size)
+      notes_.insert_or_assign(std::move(key), *size);
     notes_known_.store(notes_.size(), std::memory_order_relaxed);
   }
   template <class Which>
@@ -394,7 +394,7 @@ class sample_store {
       return value;
     }
     const std::uint64_t value = count();
-    put_note(key, bytes::copy_of(&value, sizeof value));
+    if (!cache_->contains(key)) put_note(key, bytes::copy_of(&value, sizeof value));  // another thread may have been as far
     return value;
   }
 
