@@ -46,7 +46,7 @@ struct csv_options {
 ///
 /// A record is parsed when it is asked for: one that is not CSV, or has too few or too many fields, throws there and spares the others. (With
 /// `multiline` one that is not CSV spoils its file.) Any number of threads ask at once.
-class csv {
+class csv : public datasets::line_blocks {
  public:
   class shard {
    public:
@@ -63,12 +63,11 @@ class csv {
 
   /// Reads the beginning of each file. Throws `larder::error`: (io) when a file cannot be read, (invalid_argument) when options do not go
   /// together, (corruption) when a file has no header, or another one than the first.
-  explicit csv(shard_files files, const csv_options& options = {})
-      : blocks_("csv", std::move(files), {options.block_size, options.longest_line, options.multiline}),
-        format_(format_of(options)) {
+  explicit csv(shard_files given, const csv_options& options = {})
+      : line_blocks("csv", std::move(given), {options.block_size, options.longest_line, options.multiline}, format_of(options)) {
     check(options);
     datasets::csv_reading reading{{options.delimiter, options.quote}, options.comment, options.multiline, {}};
-    ends_of_headers_.assign(blocks_.files().size(), 0);
+    ends_of_headers_.assign(files().size(), 0);
     if (options.header)
       reading.columns = datasets::csv_columns(read_headers(reading, options.columns));
     else if (!options.columns.empty())
@@ -81,24 +80,17 @@ class csv {
   /// The columns' names; empty where they have none.
   const std::vector<std::string>& columns() const noexcept { return reading_->columns.names(); }
 
-  std::string name() const { return blocks_.files().name(); }
-  std::size_t shards() const noexcept { return blocks_.shards(); }
-  std::uint64_t shard_bytes(std::size_t n) const { return blocks_.shard_bytes(n); }
-  digest fingerprint(std::size_t n) const { return blocks_.fingerprint(n, format_); }
-  std::optional<std::uint64_t> count(std::size_t n) const { return blocks_.count(n); }
-  /// Lets the system begin to read a shard that will be opened.
-  void read_ahead(std::size_t n) const { blocks_.read_ahead(n); }
   std::shared_ptr<const shard> open(std::size_t n) const {
-    return std::make_shared<const shard>(blocks_.open(n,
-                                                      [this](datasets::block_text text, std::size_t file) {
-                                                        if (reading_->multiline)
-                                                          return whole_records(std::move(text), ends_of_headers_[file]);
-                                                        const auto is_sample = [&](std::string_view line, std::uint64_t offset) {
-                                                          return offset >= ends_of_headers_[file] && reading_->is_record(line);
-                                                        };
-                                                        return datasets::records_by_line(std::move(text),
-                                                                                         blocks_.rule().longest_line, is_sample);
-                                                      }),
+    return std::make_shared<const shard>(open_block(n,
+                                                    [this](datasets::block_text text, std::size_t file) {
+                                                      if (reading_->multiline)
+                                                        return whole_records(std::move(text), ends_of_headers_[file]);
+                                                      const auto is_sample = [&](std::string_view line, std::uint64_t offset) {
+                                                        return offset >= ends_of_headers_[file] && reading_->is_record(line);
+                                                      };
+                                                      return datasets::records_by_line(std::move(text), rule().longest_line,
+                                                                                       is_sample);
+                                                    }),
                                          reading_);
   }
 
@@ -127,9 +119,9 @@ class csv {
   std::vector<std::string> read_headers(const datasets::csv_reading& reading, const std::vector<std::string>& wanted) {
     std::vector<std::string> expected = wanted;
     std::string by = "the option columns";
-    for (std::size_t f = 0; f < blocks_.files().size(); ++f) {
-      const shard_file& file = blocks_.files()[f];
-      std::optional<datasets::csv_head> head = read_csv_head(file, reading, blocks_.rule().longest_line);
+    for (std::size_t f = 0; f < files().size(); ++f) {
+      const shard_file& file = files()[f];
+      std::optional<datasets::csv_head> head = read_csv_head(file, reading, rule().longest_line);
       if (!head)
         core::fail(error_cause::corruption, '"' + file.name() +
                                                 "\" has no header, for it has no records; leave the file out, or set the option "
@@ -157,8 +149,8 @@ class csv {
   }
   /// How many fields the first record of all has.
   std::size_t first_record(const datasets::csv_reading& reading) const {
-    for (const shard_file& file : blocks_.files())
-      if (const std::optional<datasets::csv_head> head = read_csv_head(file, reading, blocks_.rule().longest_line))
+    for (const shard_file& file : files())
+      if (const std::optional<datasets::csv_head> head = read_csv_head(file, reading, rule().longest_line))
         return head->fields.size();
     return 0;
   }
@@ -175,15 +167,13 @@ class csv {
       }
       const format::csv_fields found = format::parse_csv_record(text.substr(at), reading_->syntax, 0);
       if (found.fault != format::csv_fault::none) datasets::fail_csv(block.where(at, starts.size()), *reading_, found);
-      if (found.size > blocks_.rule().longest_line) block.fail_too_long(at, blocks_.rule().longest_line);
+      if (found.size > rule().longest_line) block.fail_too_long(at, rule().longest_line);
       if (block.offset(at) >= begin) starts.push_back(at);
       at += found.size;
     }
     return datasets::record_starts(std::move(block), std::move(starts));
   }
 
-  datasets::line_blocks blocks_;
-  digest format_;
   std::vector<std::uint64_t> ends_of_headers_;  // of each file; 0 where it has none
   std::shared_ptr<const datasets::csv_reading> reading_;
 };

@@ -19,16 +19,11 @@
 
 namespace larder {
 
-struct json_lines_options {
-  std::uint64_t block_size = std::uint64_t{1} << 20U;     ///< bytes of a shard, but for its last line: 1 byte to 1 GiB
-  std::uint64_t longest_line = std::uint64_t{64} << 20U;  ///< bytes; opening a shard with a longer one throws
-};
-
 /// The lines of files as JSON documents, in order: each record is a `json_line`. Lines of nothing but blanks are no records; a UTF-8 mark
 /// before the first line is passed over. Shards are blocks of `block_size` bytes, read one by one, so that files may be of any size.
 /// A line is parsed when its record is asked for: one that is not JSON throws there and spares the others. Any number of threads ask at
 /// once.
-class json_lines {
+class json_lines : public datasets::line_blocks {
  public:
   class shard {
    public:
@@ -44,29 +39,21 @@ class json_lines {
   };
 
   /// Throws `larder::error`: (io) when a file is not there, (invalid_argument) when an option is out of bounds.
-  explicit json_lines(shard_files files, json_lines_options options = {})
-      : blocks_("json_lines", std::move(files), {options.block_size, options.longest_line}),
+  explicit json_lines(shard_files files, line_options options = {})
+      : line_blocks("json_lines", std::move(files), {options.block_size, options.longest_line}, digest_of("json_lines 1")),
         parsers_(std::make_shared<datasets::json_parsers>()) {}
 
-  std::string name() const { return blocks_.files().name(); }
-  std::size_t shards() const noexcept { return blocks_.shards(); }
-  std::uint64_t shard_bytes(std::size_t n) const { return blocks_.shard_bytes(n); }
-  digest fingerprint(std::size_t n) const { return blocks_.fingerprint(n, digest_of("json_lines 1")); }
-  std::optional<std::uint64_t> count(std::size_t n) const { return blocks_.count(n); }
-  /// Lets the system begin to read a shard that will be opened.
-  void read_ahead(std::size_t n) const { blocks_.read_ahead(n); }
   std::shared_ptr<const shard> open(std::size_t n) const {
     const auto is_record = [](std::string_view line, std::uint64_t) {
       return line.find_first_not_of(" \t\r") != std::string_view::npos;
     };
     return std::make_shared<const shard>(
-        blocks_.open(n, [&](datasets::block_text text,
-                            std::size_t) { return records_by_line(std::move(text), blocks_.rule().longest_line, is_record); }),
+        open_block(n, [&](datasets::block_text text,
+                          std::size_t) { return records_by_line(std::move(text), rule().longest_line, is_record); }),
         parsers_);
   }
 
  private:
-  datasets::line_blocks blocks_;
   std::shared_ptr<datasets::json_parsers> parsers_;
 };
 

@@ -18,6 +18,16 @@
 #include <utility>
 #include <vector>
 
+namespace larder {
+
+/// How files of lines are read.
+struct line_options {
+  std::uint64_t block_size = std::uint64_t{1} << 20U;     ///< bytes of a shard, but for its last line: 1 byte to 1 GiB
+  std::uint64_t longest_line = std::uint64_t{64} << 20U;  ///< bytes; opening a shard with a longer one throws
+};
+
+}  // namespace larder
+
 namespace larder::datasets {
 
 /// The first line of a text, without its line end (line feed, or carriage return and line feed).
@@ -86,12 +96,34 @@ struct block_rule {
 };
 
 /// Files, cut into blocks of lines: each block is a shard, those of the first file first. An empty file is one shard without records.
-/// Copies share; any number of threads ask at once.
+/// What the sources of lines have in common, but for opening. Copies share; any number of threads ask at once.
 class line_blocks {
  public:
-  /// `who` begins messages. Throws `larder::error` (invalid_argument) when the sizes are not between 1 byte and 1 GiB.
-  line_blocks(const std::string& who, shard_files files, block_rule rule)
-      : shared_(std::make_shared<shared>(std::move(files), rule)) {
+  /// What people call the files.
+  std::string name() const { return shared_->files.name(); }
+  std::size_t shards() const noexcept { return shared_->shards; }
+  std::uint64_t shard_bytes(std::size_t n) const { return size_of_block(file_of(place(n).file)); }
+  digest fingerprint(std::size_t n) const {
+    const placed at = place(n);
+    const shard_file& file = file_of(at.file);
+    return fingerprint_builder().add(file.identity()).add(at.block).add(size_of_block(file)).add(shared_->format).finish();
+  }
+  /// Not known without reading, but for an empty file; also of a block that was open: the answer is always the same.
+  std::optional<std::uint64_t> count(std::size_t n) const {
+    if (file_of(place(n).file).size() == 0) return 0;
+    return std::nullopt;
+  }
+  /// Lets the system begin to read a block that will be opened.
+  void read_ahead(std::size_t n) const {
+    const placed at = place(n);
+    const std::uint64_t size = size_of_block(file_of(at.file));
+    file_of(at.file).read_ahead(at.block * size, size);
+  }
+
+ protected:
+  /// `who` begins messages, `format` says how records are read. Throws `larder::error` (invalid_argument) when the sizes are not between 1 byte and 1 GiB.
+  line_blocks(const std::string& who, shard_files files, block_rule rule, const digest& format)
+      : shared_(std::make_shared<shared>(std::move(files), rule, format)) {
     need(who, "block_size", rule.block_size);
     need(who, "longest_line", rule.longest_line);
     std::uint64_t sum = 0;
@@ -106,28 +138,9 @@ class line_blocks {
 
   const shard_files& files() const noexcept { return shared_->files; }
   const block_rule& rule() const noexcept { return shared_->rule; }
-  std::size_t shards() const noexcept { return shared_->shards; }
-  std::uint64_t shard_bytes(std::size_t n) const { return size_of_block(file_of(place(n).file)); }
-  /// `format` says how the records are read.
-  digest fingerprint(std::size_t n, const digest& format) const {
-    const placed at = place(n);
-    const shard_file& file = file_of(at.file);
-    return fingerprint_builder().add(file.identity()).add(at.block).add(size_of_block(file)).add(format).finish();
-  }
-  /// Not known without reading, but for an empty file; also of a block that was open: the answer is always the same.
-  std::optional<std::uint64_t> count(std::size_t n) const {
-    if (file_of(place(n).file).size() == 0) return 0;
-    return std::nullopt;
-  }
-  /// Lets the system begin to read a block that will be opened.
-  void read_ahead(std::size_t n) const {
-    const placed at = place(n);
-    const std::uint64_t size = size_of_block(file_of(at.file));
-    file_of(at.file).read_ahead(at.block * size, size);
-  }
   /// What `records(text of the block, number of its file)` makes of a block: `record_starts`.
   template <class Records>
-  record_starts open(std::size_t n, Records records) const {
+  record_starts open_block(std::size_t n, Records records) const {
     const placed at = place(n);
     const shard_file& file = file_of(at.file);
     return records(block_text(file, at.block, size_of_block(file), shared_->rule.longest_line), at.file);
@@ -135,9 +148,10 @@ class line_blocks {
 
  private:
   struct shared {
-    shared(shard_files all, block_rule cut) : files(std::move(all)), rule(cut) {}
+    shared(shard_files all, block_rule cut, const digest& reading) : files(std::move(all)), rule(cut), format(reading) {}
     shard_files files;
     block_rule rule;
+    digest format;
     std::vector<std::size_t> first;  // of each file, its first shard
     std::size_t shards = 0;
   };
@@ -159,7 +173,7 @@ class line_blocks {
   placed place(std::size_t n) const {
     if (n >= shards())
       core::fail(error_cause::invalid_argument,
-                 files().name() + ": there is no shard " + std::to_string(n) + ", there are " + std::to_string(shards()));
+                 name() + ": there is no shard " + std::to_string(n) + ", there are " + std::to_string(shards()));
     const auto behind = std::upper_bound(shared_->first.begin(), shared_->first.end(), n);
     const auto file = static_cast<std::size_t>(behind - shared_->first.begin()) - 1;
     return {file, n - shared_->first[file]};

@@ -18,15 +18,10 @@
 
 namespace larder {
 
-struct text_lines_options {
-  std::uint64_t block_size = std::uint64_t{1} << 20U;     ///< bytes of a shard, but for its last line: 1 byte to 1 GiB
-  std::uint64_t longest_line = std::uint64_t{64} << 20U;  ///< bytes; opening a shard with a longer one throws
-};
-
 /// The lines of files, in order: each record is a `std::string_view` without line end ("\n" or "\r\n"), empty lines among them; a UTF-8
 /// mark before the first line is no part of it. A line feed at the end of a file begins no further line. Shards are blocks of
 /// `block_size` bytes, read one by one, so that files may be of any size. Any number of threads ask at once.
-class text_lines {
+class text_lines : public datasets::line_blocks {
  public:
   class shard {
    public:
@@ -41,25 +36,15 @@ class text_lines {
   };
 
   /// Throws `larder::error`: (io) when a file is not there, (invalid_argument) when an option is out of bounds.
-  explicit text_lines(shard_files files, text_lines_options options = {})
-      : blocks_("text_lines", std::move(files), {options.block_size, options.longest_line}) {}
+  explicit text_lines(shard_files files, line_options options = {})
+      : line_blocks("text_lines", std::move(files), {options.block_size, options.longest_line}, digest_of("text_lines 1")) {}
 
-  std::string name() const { return blocks_.files().name(); }
-  std::size_t shards() const noexcept { return blocks_.shards(); }
-  std::uint64_t shard_bytes(std::size_t n) const { return blocks_.shard_bytes(n); }
-  digest fingerprint(std::size_t n) const { return blocks_.fingerprint(n, digest_of("text_lines 1")); }
-  std::optional<std::uint64_t> count(std::size_t n) const { return blocks_.count(n); }
-  /// Lets the system begin to read a shard that will be opened.
-  void read_ahead(std::size_t n) const { blocks_.read_ahead(n); }
   std::shared_ptr<const shard> open(std::size_t n) const {
-    return std::make_shared<const shard>(blocks_.open(n, [this](datasets::block_text text, std::size_t) {
-      return datasets::records_by_line(std::move(text), blocks_.rule().longest_line,
+    return std::make_shared<const shard>(open_block(n, [this](datasets::block_text text, std::size_t) {
+      return datasets::records_by_line(std::move(text), rule().longest_line,
                                        [](std::string_view, std::uint64_t) { return true; });
     }));
   }
-
- private:
-  datasets::line_blocks blocks_;
 };
 
 static_assert(dataset_source<text_lines>);
