@@ -6,8 +6,8 @@
 #include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
 #include <larder/dataset/dataset_source.hpp>
-#include <larder/dataset/files_name.hpp>
 #include <larder/dataset/shard_file.hpp>
+#include <larder/dataset/shard_files.hpp>
 #include <larder/format/idx_header.hpp>
 
 #include <algorithm>
@@ -62,10 +62,8 @@ class fixed_records {
   using options = fixed_records_options;
 
   /// Throws `larder::error` when a file does not hold whole records: (corruption) with its name, the offset of the rest and the sizes.
-  fixed_records(std::vector<shard_file> files, std::uint64_t record_size, const options& chosen = {})
+  fixed_records(shard_files files, std::uint64_t record_size, const options& chosen = {})
       : fixed_records(std::move(files), record_size, chosen.header_size, {record_size}) {}
-  fixed_records(shard_file file, std::uint64_t record_size, const options& chosen = {})
-      : fixed_records(std::vector<shard_file>{std::move(file)}, record_size, chosen) {}
 
   /// The records of an IDX file, as MNIST's are once they are decompressed: the first dimension counts them. Elements of several bytes have
   /// the most significant one first, as the format has it. Throws `larder::error` (corruption) when it is none.
@@ -80,7 +78,7 @@ class fixed_records {
   /// Of a record: the dimensions behind the first one of an IDX file (none for a label); else its size in bytes.
   const std::vector<std::uint64_t>& record_shape() const noexcept { return content_->record_shape; }
 
-  const std::string& name() const noexcept { return content_->name; }
+  std::string name() const { return content_->files.name(); }
   std::size_t shards() const noexcept { return content_->shards_up_to.back(); }
   std::uint64_t shard_bytes(std::size_t shard) const { return place_of(shard).count * content_->record_size; }
   std::optional<std::uint64_t> count(std::size_t shard) const { return place_of(shard).count; }
@@ -109,13 +107,12 @@ class fixed_records {
   static constexpr std::uint64_t shard_target = 1 << 20;
 
   struct content {
-    std::vector<shard_file> files;
+    shard_files files;
     std::uint64_t record_size;
     std::uint64_t header_size;
     std::vector<std::uint64_t> record_shape;
     std::uint64_t records_of_shard;
     std::vector<std::size_t> shards_up_to;  // the shards of all files before each one, and of all
-    std::string name;
   };
   struct place {
     const shard_file* file;
@@ -123,13 +120,10 @@ class fixed_records {
     std::uint64_t count;
   };
 
-  fixed_records(std::vector<shard_file> files, std::uint64_t record_size, std::uint64_t header_size,
-                std::vector<std::uint64_t> shape) {
-    datasets::check_some(files, "fixed_records");
+  fixed_records(shard_files files, std::uint64_t record_size, std::uint64_t header_size, std::vector<std::uint64_t> shape) {
     if (record_size == 0) core::fail(error_cause::invalid_argument, "fixed_records: a record of 0 bytes; say how many it has");
-    std::string name = datasets::name_of(files);
     const std::uint64_t records_of_shard = std::max<std::uint64_t>(1, shard_target / record_size);
-    content made{std::move(files), record_size, header_size, std::move(shape), records_of_shard, {0}, std::move(name)};
+    content made{std::move(files), record_size, header_size, std::move(shape), records_of_shard, {0}};
     for (const shard_file& file : made.files) {
       if (file.size() < header_size)
         core::fail(error_cause::corruption, file.name() + ": it has " + std::to_string(file.size()) +
@@ -151,7 +145,7 @@ class fixed_records {
     const content& c = *content_;
     if (shard >= shards())
       core::fail(error_cause::invalid_argument,
-                 c.name + " has no shard " + std::to_string(shard) + "; it has " + std::to_string(shards()));
+                 c.files.name() + " has no shard " + std::to_string(shard) + "; it has " + std::to_string(shards()));
     const auto behind =
         std::upper_bound(c.shards_up_to.begin(), c.shards_up_to.end(), shard);  // files without a record are passed over
     const auto number = static_cast<std::size_t>(behind - c.shards_up_to.begin()) - 1;

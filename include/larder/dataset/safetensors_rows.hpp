@@ -6,8 +6,8 @@
 #include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
 #include <larder/dataset/dataset_source.hpp>
-#include <larder/dataset/files_name.hpp>
 #include <larder/dataset/shard_file.hpp>
+#include <larder/dataset/shard_files.hpp>
 #include <larder/format/safetensors_header.hpp>
 #include <larder/format/tensor.hpp>
 #include <larder/format/tensor_name.hpp>
@@ -154,7 +154,7 @@ class safetensors_rows {
         format::parse_safetensors_length(file.read(0, format::safetensors_prefix).span(), file.size(), file.name());
     const format::safetensors_header header =
         format::parse_safetensors_header(file.read(format::safetensors_prefix, length).span(), file.size(), file.name());
-    name_ = datasets::name_of(std::span(&file, 1));
+    name_ = shard_files(file).name();
     datasets::row_layout layout{std::move(file), {}};
     if (tensors.empty()) refuse(layout, "no tensor is asked for; name those that a record is to have");
     for (const std::string& name : tensors) add(layout, header, name);

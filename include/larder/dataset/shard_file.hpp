@@ -10,6 +10,7 @@
 #include <larder/dataset/dataset_source.hpp>
 #include <larder/dataset/shard_memory.hpp>
 #include <larder/storage/posix_file.hpp>
+#include <larder/storage/remote_object.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -99,45 +100,21 @@ class local_shard_file final : public any_shard_file {
   seen was_;
 };
 
-/// The connection to a storage, which all files of it share.
-template <class Storage>
-class shard_storage {
- public:
-  explicit shard_storage(const Storage& storage) : store(storage, sink_) {}
-
- private:
-  struct unheard final : error_sink {  // what goes wrong is thrown
-    void report(error_cause, const std::string&) noexcept override {}
-  };
-  unheard sink_;
-
- public:
-  typename Storage::store store;
-};
-
 template <class Storage>
 class remote_shard_file final : public any_shard_file {
  public:
-  remote_shard_file(std::shared_ptr<shard_storage<Storage>> shared, std::string name)
-      : shared_(std::move(shared)), name_(std::move(name)) {
-    std::optional<blob_info> found = shared_->store.find(name_);
-    if (!found)
-      core::fail(error_cause::io, "the storage has no object " + name_ + "; look at its name and at the storage's settings");
-    object_ = std::move(*found);
-  }
+  explicit remote_shard_file(storage::remote_object<Storage> object) : object_(std::move(object)) {}
 
-  const std::string& name() const noexcept override { return name_; }
-  std::uint64_t size() const noexcept override { return object_.size; }
+  const std::string& name() const noexcept override { return object_.name(); }
+  std::uint64_t size() const noexcept override { return object_.size(); }
   digest identity() const noexcept override {
-    return fingerprint_builder().add(name_).add(object_.size).add(object_.etag).finish();
+    return fingerprint_builder().add(name()).add(size()).add(object_.version()).finish();
   }
-  void read(std::uint64_t offset, std::span<std::byte> room) const override { shared_->store.read(name_, object_, offset, room); }
+  void read(std::uint64_t offset, std::span<std::byte> room) const override { object_.read(offset, room); }
   bool is_remote() const noexcept override { return true; }
 
  private:
-  std::shared_ptr<shard_storage<Storage>> shared_;
-  std::string name_;
-  blob_info object_;
+  storage::remote_object<Storage> object_;
 };
 
 }  // namespace datasets
@@ -177,16 +154,19 @@ class shard_file {
 
 /// Objects of a remote storage as files of a data set, one connection for all. Throws `larder::error` when one of them is not there.
 template <class Storage>
-std::vector<shard_file> remote_shards(const Storage& storage, const std::vector<std::string>& names) {
+std::vector<shard_file> remote_shards(const Storage& where, const std::vector<std::string>& names) {
   static_assert(core::is_remote_storage<Storage>, "larder: remote_shards needs a remote storage, such as http_blob{azure{...}}");
   static_assert(part_reading_store<typename Storage::store>,
                 "larder: this storage cannot read objects that others wrote in parts; its store needs find and read "
                 "(larder::part_reading_store)");
-  const auto shared = std::make_shared<datasets::shard_storage<Storage>>(storage);
   std::vector<shard_file> files;
   files.reserve(names.size());
-  for (const std::string& name : names)
-    files.push_back(shard_file(std::make_shared<datasets::remote_shard_file<Storage>>(shared, name)));
+  std::optional<storage::remote_object<Storage>> first;  // whose connection all have
+  for (const std::string& name : names) {
+    storage::remote_object<Storage> object = first ? first->another(name) : storage::remote_object<Storage>(where, name);
+    if (!first) first = object;
+    files.push_back(shard_file(std::make_shared<datasets::remote_shard_file<Storage>>(std::move(object))));
+  }
   return files;
 }
 

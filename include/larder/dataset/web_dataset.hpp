@@ -7,8 +7,8 @@
 #include <larder/core/error.hpp>
 #include <larder/dataset/dataset_source.hpp>
 #include <larder/dataset/file_window.hpp>
-#include <larder/dataset/files_name.hpp>
 #include <larder/dataset/shard_file.hpp>
+#include <larder/dataset/shard_files.hpp>
 #include <larder/dataset/web_index.hpp>
 #include <larder/format/tar_members.hpp>
 #include <larder/format/tensor_name.hpp>
@@ -177,15 +177,10 @@ class web_dataset {
  public:
   using options = web_dataset_options;
 
-  explicit web_dataset(std::vector<shard_file> files, const options& chosen = {}) : options_(chosen) {
-    datasets::check_some(files, "web_dataset");
-    files_ = std::make_shared<const std::vector<shard_file>>(std::move(files));
-    name_ = datasets::name_of(*files_);
-  }
-  explicit web_dataset(shard_file file, const options& chosen = {})
-      : web_dataset(std::vector<shard_file>{std::move(file)}, chosen) {}
+  explicit web_dataset(shard_files files, const options& chosen = {})
+      : files_(std::make_shared<const shard_files>(std::move(files))), options_(chosen) {}
 
-  const std::string& name() const noexcept { return name_; }
+  std::string name() const { return files_->name(); }
   std::size_t shards() const noexcept { return files_->size(); }
   /// The archive's size; of one that is not read whole a guess at what its index takes.
   std::uint64_t shard_bytes(std::size_t shard) const {
@@ -212,13 +207,12 @@ class web_dataset {
   const shard_file& file_of(std::size_t shard) const {
     if (shard >= files_->size())
       core::fail(error_cause::invalid_argument,
-                 name_ + " has no shard " + std::to_string(shard) + "; it has " + std::to_string(files_->size()));
+                 name() + " has no shard " + std::to_string(shard) + "; it has " + std::to_string(files_->size()));
     return (*files_)[shard];
   }
 
-  std::shared_ptr<const std::vector<shard_file>> files_;
+  std::shared_ptr<const shard_files> files_;
   options options_;
-  std::string name_;
 };
 
 static_assert(dataset_source<web_dataset>);

@@ -7,10 +7,10 @@
 #include <larder/core/error.hpp>
 #include <larder/core/part_reading_store.hpp>
 #include <larder/layer/model_file.hpp>
+#include <larder/storage/remote_object.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,23 +31,21 @@ class remote_file {
 
  public:
   /// Asks for the object's size and version. Throws `larder::error` when the storage fails or has no such object.
-  remote_file(const Storage& storage, std::string name) : remote_file(std::make_shared<connection>(storage), std::move(name)) {}
+  remote_file(const Storage& storage, std::string name) : object_(storage, std::move(name)) {}
 
-  std::string name() const { return name_; }
-  std::uint64_t size() const noexcept { return object_.size; }
-  void read(std::uint64_t offset, std::span<std::byte> room) const {
-    if (!room.empty()) shared_->store.read(name_, object_, offset, room);
-  }
+  std::string name() const { return object_.name(); }
+  std::uint64_t size() const noexcept { return object_.size(); }
+  void read(std::uint64_t offset, std::span<std::byte> room) const { object_.read(offset, room); }
   /// Each read is of the version that was opened.
   void check_unchanged() const noexcept {}
   /// Another object of the storage: what precedes the last slash of the name stays.
-  remote_file beside(const std::string& name) const { return {shared_, name_.substr(0, name_.rfind('/') + 1) + name}; }
+  remote_file beside(const std::string& name) const { return remote_file(object_.another(path_of(name))); }
   /// The same; nothing when there is none, and when the storage does not let us know: to whoever may not list S3 answers 403 for what
   /// is not there.
   std::optional<remote_file> find_beside(const std::string& name) const {
-    std::string whole = name_.substr(0, name_.rfind('/') + 1) + name;
     try {
-      if (std::optional<blob_info> found = shared_->store.find(whole)) return remote_file(shared_, std::move(whole), std::move(*found));
+      if (std::optional<storage::remote_object<Storage>> found = object_.find(path_of(name)))
+        return remote_file(*std::move(found));
     } catch (const error& e) {
       if (e.cause() != error_cause::unauthorized) throw;
     }
@@ -57,27 +55,10 @@ class remote_file {
   std::uint64_t read_unit() const noexcept { return std::uint64_t{32} << 20U; }
 
  private:
-  struct unheard final : error_sink {  // what goes wrong is thrown
-    void report(error_cause, const std::string&) noexcept override {}
-  };
-  struct connection {
-    explicit connection(const Storage& storage) : store(storage, sink) {}
-    unheard sink;
-    typename Storage::store store;
-  };
+  explicit remote_file(storage::remote_object<Storage> object) : object_(std::move(object)) {}
+  std::string path_of(const std::string& name) const { return object_.name().substr(0, object_.name().rfind('/') + 1) + name; }
 
-  remote_file(std::shared_ptr<connection> shared, std::string name) : shared_(std::move(shared)), name_(std::move(name)) {
-    std::optional<blob_info> found = shared_->store.find(name_);
-    if (!found)
-      core::fail(error_cause::io, "the storage has no object " + name_ + "; look at its name and at the storage's settings");
-    object_ = std::move(*found);
-  }
-  remote_file(std::shared_ptr<connection> shared, std::string name, blob_info object)
-      : shared_(std::move(shared)), name_(std::move(name)), object_(std::move(object)) {}
-
-  std::shared_ptr<connection> shared_;
-  std::string name_;
-  blob_info object_;
+  storage::remote_object<Storage> object_;
 };
 
 }  // namespace larder

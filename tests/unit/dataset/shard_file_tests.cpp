@@ -1,5 +1,5 @@
-#include <larder/dataset/files_name.hpp>
 #include <larder/dataset/shard_file.hpp>
+#include <larder/dataset/shard_files.hpp>
 
 #include <larder/core/axis.hpp>
 #include <larder/core/bytes.hpp>
@@ -163,7 +163,6 @@ TEST_CASE("objects of a storage are files that share its connection, and one tha
   CHECK(larder::remote_shards(storage, {"data/a"})[0].identity() != files[1].identity());
   CHECK(says(support::refusal_of([&] { larder::remote_shards(storage, {"data/a", "data/none"}); }), "no object data/none"));
   CHECK(larder::remote_shards(storage, {}).empty());
-  CHECK(larder::datasets::name_of(files) == "b and 1 more");
-  CHECK(larder::datasets::name_of(std::span(files).first(1)) == "b");
-  CHECK(larder::datasets::name_of({}) == "no files");
+  CHECK(larder::shard_files(files).name() == "b and 1 more");
+  CHECK(larder::shard_files(files[0]).name() == "b");
 }
