@@ -74,9 +74,9 @@ TEST_CASE("each policy has a name and a look of its own") {
 }
 
 TEST_CASE("the distance of two words counts changed, added and dropped letters") {
-  using simulate::letters_apart;
-  CHECK(letters_apart("", "") == 0);
-  CHECK(letters_apart("abc", "") == 3);
-  CHECK(letters_apart("sieve", "seive") == 2);
-  CHECK(letters_apart("kitten", "sitting") == 3);
+  using larder::core::edit_distance;
+  CHECK(edit_distance("", "") == 0);
+  CHECK(edit_distance("abc", "") == 3);
+  CHECK(edit_distance("sieve", "seive") == 2);
+  CHECK(edit_distance("kitten", "sitting") == 3);
 }

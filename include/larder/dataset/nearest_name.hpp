@@ -2,35 +2,16 @@
 
 // What a name could have meant, and what there is: for errors.
 
+#include <larder/core/edit_distance.hpp>
 #include <larder/format/tensor_name.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace larder::datasets {
-
-/// How many letters must be put in, left out or replaced to make one name the other. Names of up to 64 bytes; else as many as there are.
-inline std::size_t edit_distance(std::string_view a, std::string_view b) noexcept {
-  constexpr std::size_t longest = 64;
-  if (a.size() > longest || b.size() > longest) return std::max(a.size(), b.size());
-  std::array<std::size_t, longest + 1> row{};
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row[b.size()];
-}
 
 /// What to say behind "there is no ...": `; did you mean "species"? There are "island", "species"`. At most 16 of them are listed, of the
 /// first 1000 the nearest is looked for.
@@ -42,7 +23,7 @@ inline std::string known_names(std::string_view asked, std::span<const std::stri
   std::size_t distance = 1 + asked.size() / 3;  // further away it is another word
   bool found = false;
   for (const std::string_view name : looked_at)
-    if (const std::size_t d = edit_distance(asked, name); d < distance || (d == distance && !found)) {
+    if (const std::size_t d = core::edit_distance(asked, name); d < distance || (d == distance && !found)) {
       nearest = name;
       distance = d;
       found = true;

@@ -5,8 +5,6 @@
 #include <larder/core/error.hpp>
 
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 #include <string>
 
 namespace larder {
@@ -24,23 +22,6 @@ struct partition {
       core::fail(error_cause::invalid_argument, "partition: rank " + std::to_string(rank) + " of a world of " +
                                                     std::to_string(world) + "; ranks are counted from 0 to " +
                                                     std::to_string(world - 1));
-  }
-
-  constexpr bool has(std::uint64_t number) const noexcept { return number % world == rank; }
-  /// The rank's first number that is not below `number`; the greatest number there is when none follows.
-  constexpr std::uint64_t first_at_or_after(std::uint64_t number) const noexcept {
-    const std::uint64_t at = number % world;
-    const std::uint64_t ahead = at <= rank ? rank - at : world - (at - rank);
-    constexpr std::uint64_t greatest = std::numeric_limits<std::uint64_t>::max();
-    return ahead > greatest - number ? greatest : number + ahead;
-  }
-  /// How many of the numbers below `total` are the rank's. Those of two ranks differ by at most 1.
-  constexpr std::uint64_t share_of(std::uint64_t total) const noexcept { return total / world + (rank < total % world ? 1 : 0); }
-  /// Where the last whole round of `total` samples ends: what follows, not every rank has a sample of.
-  constexpr std::uint64_t end_of_whole_rounds(std::uint64_t total) const noexcept { return total - total % world; }
-  /// Whether every rank has a sample of the round that `number` is in, of `total` samples.
-  constexpr bool is_in_whole_round(std::uint64_t number, std::uint64_t total) const noexcept {
-    return number < end_of_whole_rounds(total);
   }
 
   friend constexpr bool operator==(const partition&, const partition&) noexcept = default;

@@ -131,12 +131,13 @@ class sample_store {
 
   /// Puts a note beside the samples, which does not count as one of them, in place of one of that key.
   bool put_note(std::string_view key, bytes value) {
-    const std::uint64_t size = value.size();
-    // Known before it weighs, so that samples and notes never seem to be more than they may; no sample is admitted meanwhile.
-    const std::lock_guard alone(admission_mutex_);
+    // Known before it weighs, so that samples and notes never seem to be more than they may; until it does it counts as a sample under way, so
+    // that none is admitted in its place.
+    under_way coming(*this);
+    coming.add(value.size());
     {
       const std::lock_guard lock(mutex_);
-      remember_note(std::string(key), size);
+      remember_note(std::string(key), value.size());
     }
     if (cache_->put(key, std::move(value))) return true;
     const std::lock_guard lock(mutex_);
@@ -240,15 +241,40 @@ class sample_store {
     sample_store& store_;
     typename std::map<std::string, pending_load>::iterator at_;
   };
-  /// Room for one value between its admission and the end of its put.
+  /// Bytes that are about to be in the cache and count as if they were.
+  class under_way {
+   public:
+    explicit under_way(sample_store& store) noexcept : store_(store) {}
+    under_way(const under_way&) = delete;
+    under_way& operator=(const under_way&) = delete;
+    ~under_way() {
+      if (size_ == 0) return;
+      const std::lock_guard lock(store_.admission_mutex_);
+      store_.under_way_ -= size_;
+      store_.admitted_.notify_all();
+    }
+    void add(std::uint64_t size) {
+      const std::lock_guard lock(store_.admission_mutex_);
+      add_locked(size);
+    }
+    void add_locked(std::uint64_t size) noexcept {
+      store_.under_way_ += size;
+      size_ += size;
+    }
+    std::uint64_t size() const noexcept { return size_; }
+
+   private:
+    sample_store& store_;
+    std::uint64_t size_ = 0;
+  };
+  /// Room for one sample between its admission and the end of its put.
   class admission {
    public:
-    admission(sample_store& store, sample_quota& quota) noexcept : store_(store), quota_(quota) {}
+    admission(sample_store& store, sample_quota& quota) noexcept : store_(store), quota_(quota), room_(store) {}
     admission(const admission&) = delete;
     admission& operator=(const admission&) = delete;
     ~admission() {
-      if (!stored_) quota_.give_back(size_);
-      give_back();
+      if (!stored_) quota_.give_back(room_.size());
     }
 
     /// Where only what others put right now stands in the way, waits for them: their values may be counted twice, as coming and as there.
@@ -261,24 +287,16 @@ class sample_store {
         quota_.give_back(size);
         return false;
       }
-      store_.under_way_ += size;
-      size_ = size;
+      room_.add_locked(size);
       return true;
     }
     /// The value is in the cache: it counts for the quota.
     void stored() noexcept { stored_ = true; }
 
    private:
-    void give_back() noexcept {
-      if (size_ == 0) return;
-      const std::lock_guard lock(store_.admission_mutex_);
-      store_.under_way_ -= std::exchange(size_, 0);
-      store_.admitted_.notify_all();
-    }
-
     sample_store& store_;
     sample_quota& quota_;
-    std::uint64_t size_ = 0;
+    under_way room_;
     bool stored_ = false;
   };
 
