@@ -6,6 +6,8 @@
 #include <larder/core/error.hpp>
 #include <larder/dataset/dataset_source.hpp>
 #include <larder/dataset/dataset_stats.hpp>
+#include <larder/dataset/known_notes.hpp>
+#include <larder/dataset/pending_loads.hpp>
 #include <larder/dataset/sample_counts.hpp>
 #include <larder/dataset/sample_key.hpp>
 #include <larder/dataset/sample_quota.hpp>
@@ -66,7 +68,7 @@ class sample_store {
     const std::lock_guard lock(mutex_);
     tables_.clear();
     quotas_.clear();
-    forget_notes([](const std::string&) { return true; });
+    notes_.clear();
   }
 
   /// How many bytes the samples of these shards may take together, over all streams of this process.
@@ -135,27 +137,19 @@ class sample_store {
     // that none is admitted in its place.
     under_way coming(*this);
     coming.add(value.size());
-    {
-      const std::lock_guard lock(mutex_);
-      remember_note(std::string(key), value.size());
-    }
+    notes_.meet(key, value.size());
     if (cache_->put(key, std::move(value))) return true;
-    const std::lock_guard lock(mutex_);
-    remember_note(std::string(key), std::nullopt);
+    notes_.leave(key);
     return false;
   }
   std::optional<bytes> find_note(std::string_view key) {
     std::optional<bytes> found = cache_->get(key);
-    if (found) {  // what is not there may be on its way, and known already
-      const std::lock_guard lock(mutex_);
-      remember_note(std::string(key), found->size());
-    }
+    if (found) notes_.meet(key, found->size());  // what is not there may be on its way, and known already
     return found;
   }
   void erase_note(std::string_view key) {
     cache_->erase(key);
-    const std::lock_guard lock(mutex_);
-    remember_note(std::string(key), std::nullopt);
+    notes_.leave(key);
   }
   /// Erases all that was kept of shards. Who holds a table goes on with it.
   void erase_shards(const std::set<std::string>& keys) {
@@ -164,7 +158,7 @@ class sample_store {
     };
     cache_->erase_if(is_of_them);
     const std::lock_guard lock(mutex_);
-    forget_notes(is_of_them);
+    for (const std::string& key : keys) notes_.leave_shard(key);
     quotas_.clear();
     for (auto at = tables_.begin(); at != tables_.end();)
       at = keys.contains(std::string(at->first.view())) ? tables_.erase(at) : std::next(at);
@@ -176,7 +170,7 @@ class sample_store {
   std::uint64_t weight() const noexcept {
     if constexpr (requires { cache_->weight(); }) {
       const std::uint64_t all = cache_->weight();
-      const std::uint64_t notes = note_bytes_.load(std::memory_order_relaxed);
+      const std::uint64_t notes = notes_.size();
       return all > notes ? all - notes : 0;
     } else {
       return kept_.load(std::memory_order_relaxed);
@@ -186,7 +180,7 @@ class sample_store {
   std::uint64_t entries() const noexcept {
     if constexpr (requires { cache_->size(); }) {
       const std::uint64_t all = cache_->size();
-      const std::uint64_t notes = notes_known_.load(std::memory_order_relaxed);
+      const std::uint64_t notes = notes_.count();
       return all > notes ? all - notes : 0;
     } else {
       return kept_entries_.load(std::memory_order_relaxed);
@@ -202,45 +196,8 @@ class sample_store {
   }
 
  private:
-  /// Thrown by a load whose value has no room, so that the cache keeps nothing; everybody who waits finds it in `refused_`.
+  /// Thrown by a load whose value has no room, so that the cache keeps nothing; everybody who waits finds it in `loads_`.
   struct not_kept {};
-  struct pending_load {
-    std::size_t threads = 0;
-    bool was_refused = false;
-    bytes refused;
-  };
-  /// A thread that loads a sample. What was refused of it stays until the last that loads it has gone.
-  class loading {
-   public:
-    loading(sample_store& store, const sample_key& key) : store_(store) {
-      const std::lock_guard lock(store_.loads_mutex_);
-      at_ = store_.loads_.try_emplace(std::string(std::string_view(key))).first;
-      ++at_->second.threads;
-    }
-    loading(const loading&) = delete;
-    loading& operator=(const loading&) = delete;
-    ~loading() {
-      bytes gone;
-      const std::lock_guard lock(store_.loads_mutex_);
-      if (--at_->second.threads != 0) return;
-      gone.swap(at_->second.refused);
-      store_.loads_.erase(at_);
-    }
-    void refuse(const bytes& value) {
-      const std::lock_guard lock(store_.loads_mutex_);
-      at_->second.refused = value;
-      at_->second.was_refused = true;
-    }
-    /// Nothing where another thread, which this one joined, has gone with it.
-    std::optional<bytes> refused() const {
-      const std::lock_guard lock(store_.loads_mutex_);
-      return at_->second.was_refused ? std::optional<bytes>(at_->second.refused) : std::nullopt;
-    }
-
-   private:
-    sample_store& store_;
-    typename std::map<std::string, pending_load>::iterator at_;
-  };
   /// Bytes that are about to be in the cache and count as if they were.
   class under_way {
    public:
@@ -306,30 +263,6 @@ class sample_store {
     std::memcpy(&number, key.data() + shard_key::size, sizeof number);
     return number != sample_key::count_number && number != sample_key::form_number;
   }
-  /// Under `mutex_`. Each note counts once, whoever put it, since it lies in the cache once.
-  void remember_note(std::string key, std::optional<std::uint64_t> size) {
-    const auto known = notes_.find(key);
-    const std::uint64_t before = known == notes_.end() ? 0 : known->second;
-    if (const std::uint64_t now = size.value_or(0); now != before)
-      note_bytes_.fetch_add(now - before, std::memory_order_relaxed);  // modulo 2^64, at once
-    if (!size && known != notes_.end())
-      notes_.erase(known);
-    else if (size)
-      notes_.insert_or_assign(std::move(key), *size);
-    notes_known_.store(notes_.size(), std::memory_order_relaxed);
-  }
-  template <class Which>
-  void forget_notes(Which&& which) {
-    for (auto at = notes_.begin(); at != notes_.end();) {
-      if (!which(at->first)) {
-        ++at;
-        continue;
-      }
-      note_bytes_.fetch_sub(at->second, std::memory_order_relaxed);
-      at = notes_.erase(at);
-    }
-    notes_known_.store(notes_.size(), std::memory_order_relaxed);
-  }
   static bool stays(const bytes& found) noexcept {
     return Cache::in_memory || found.where() == residence::mapping;  // a copy on the heap would be kept beside the cache
   }
@@ -355,7 +288,7 @@ class sample_store {
 
   template <class Make>
   bytes load(const sample_key& key, sample_quota& quota, const std::stop_token& stop, batch_counts& n, Make&& make) {
-    loading here(*this, key);
+    pending_loads::participant here(loads_, key);
     for (;;) {
       admission room(*this, quota);
       bool mine = false;
@@ -420,9 +353,8 @@ class sample_store {
 
   std::unique_ptr<Cache> cache_;
   std::atomic<std::uint64_t> capacity_;
-  std::atomic<std::uint64_t> note_bytes_{0}, notes_known_{0};  // that this process put or found
-  std::mutex loads_mutex_;
-  std::map<std::string, pending_load> loads_;
+  known_notes notes_;
+  pending_loads loads_;
   std::atomic<std::uint64_t> samples_{0};
   std::atomic<std::uint64_t> kept_{0}, kept_entries_{0};  // put by this process
   std::atomic<std::uint64_t> smallest_{no_limit};
@@ -436,7 +368,6 @@ class sample_store {
   std::mutex quota_mutex_;  // before `mutex_`
   std::mutex mutex_;
   std::map<shard_key, std::shared_ptr<sample_table>> tables_;
-  std::map<std::string, std::uint64_t> notes_;  // sizes
   std::map<digest, std::shared_ptr<sample_quota::counter>> quotas_;
 };
 
