@@ -233,10 +233,11 @@ class dataset_cache {
                  "stream: batch_mode::view is for samples that are bytes; others are decoded into the batch");
     using maker = datasets::sample_maker<Sample, store_type, Source, F>;
     using pipeline = datasets::stream_pipeline<Sample, maker, After>;
-    const datasets::window_choice window = datasets::window_of(source, options);
+    const datasets::source_extent extent = datasets::extent_of(source);
+    const datasets::window_choice window = datasets::window_of(extent, options);
     auto made = std::make_unique<maker>(store_, std::move(source), std::move(version), std::move(f), options.quota, window.open,
-                                        options.keep);
-    note_size_of(made->source());
+                                        options.keep, extent);
+    store_.note_samples(extent.samples().value_or(0));  // not known: until an epoch has been gone through
     return dataset_stream<Sample, pipeline>(
         std::make_unique<pipeline>(std::move(made), std::move(after), options, window.shards, window.order));
   }
@@ -249,15 +250,7 @@ class dataset_cache {
                        .keep = kept_form::preprocessed,
                        .quota = options.quota,
                        .stop = options.stop};
-    std::uint64_t total = 0;
-    for (std::size_t shard = 0; shard < source.shards(); ++shard) {
-      const std::optional<std::uint64_t> known = source.count(shard);
-      if (!known) {
-        total = 0;
-        break;
-      }
-      total += *known;
-    }
+    const std::uint64_t total = datasets::extent_of(source).samples().value_or(0);
     const std::uint64_t making = datasets::making_of<Sample>(version);
     dataset_info info{std::string(name), source.name(), version, 0, 0};
     typename datasets::named_datasets<Sample, store_type>::making_of_records make = nullptr;
@@ -280,17 +273,6 @@ class dataset_cache {
     names_.remember(info, source, making, std::move(make));
     return info;
   }
-  template <class Source>
-  void note_size_of(const Source& source) {
-    std::uint64_t all = 0;
-    for (std::size_t shard = 0; shard < source.shards(); ++shard) {
-      const std::optional<std::uint64_t> known = source.count(shard);
-      if (!known) return store_.note_samples(0);  // until an epoch has been gone through
-      all += *known;
-    }
-    store_.note_samples(all);
-  }
-
   store_type store_;
   datasets::named_datasets<Sample, store_type> names_;
 };

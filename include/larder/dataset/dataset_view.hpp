@@ -44,7 +44,6 @@ class dataset_view {
   Sample operator[](std::uint64_t number) const {
     const auto of = static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), number) - ends_.begin());
     const std::uint64_t index = number - (of == 0 ? 0 : ends_[of - 1]);
-    if (const bytes* const known = tables_[of]->find(index)) return codec<Sample>::decode(*known);
     if (const std::optional<bytes> found = store_->find(*tables_[of], index)) return codec<Sample>::decode(*found);
     if (!make_)
       core::fail(error_cause::io, "data set \"" + info_.name + "\": the cache no longer has sample " + std::to_string(number) +

@@ -30,6 +30,11 @@ class kept_choice {
   static constexpr double least_reading = 1000;                 // ns for a record; below it lies in memory, or as good as
   static constexpr double least_gain = 1.5;
 
+  /// Whether more samples would tell more.
+  bool wants_samples() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return samples_ < enough;
+  }
   /// One sample that was made, of a record of `raw` bytes.
   void note(std::chrono::nanoseconds preprocessing, std::uint64_t raw, std::uint64_t made) noexcept {
     const std::lock_guard lock(mutex_);

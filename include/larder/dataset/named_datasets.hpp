@@ -190,14 +190,8 @@ class named_datasets {
     return {store_, info_of(of), std::move(tables), make_of(name)};
   }
   std::vector<dataset_info> list() {
-    std::vector<std::string> names;
-    store_.cache().for_each([&](const std::string& key, auto&&...) {
-      if (key.starts_with(manifest_prefix)) names.push_back(key.substr(manifest_prefix.size()));
-    });
-    std::sort(names.begin(), names.end());
     std::vector<dataset_info> found;
-    for (const std::string& name : names)
-      if (const std::optional<format::dataset_manifest> one = find(name)) found.push_back(info_of(*one));
+    for (const format::dataset_manifest& one : manifests()) found.push_back(info_of(one));
     return found;
   }
   bool drop(std::string_view name) {
@@ -213,10 +207,9 @@ class named_datasets {
   }
   /// Erases the samples of shards that no data set with a name has but that one.
   void erase_unless_named(std::set<std::string> leaving, std::string_view but) {
-    for (const dataset_info& other : list())
+    for (const format::dataset_manifest& other : manifests())
       if (other.name != but)
-        if (const std::optional<format::dataset_manifest> kept = find(other.name))
-          for (const auto& shard : kept->shards) leaving.erase(shard.key);
+        for (const auto& shard : other.shards) leaving.erase(shard.key);
     store_.erase_shards(leaving);
   }
   void forget() {
@@ -225,6 +218,18 @@ class named_datasets {
   }
 
  private:
+  /// All of them, by name.
+  std::vector<format::dataset_manifest> manifests() {
+    std::vector<std::string> names;
+    store_.cache().for_each([&](const std::string& key, auto&&...) {
+      if (key.starts_with(manifest_prefix)) names.push_back(key.substr(manifest_prefix.size()));
+    });
+    std::sort(names.begin(), names.end());
+    std::vector<format::dataset_manifest> found;
+    for (const std::string& name : names)
+      if (std::optional<format::dataset_manifest> one = find(name)) found.push_back(*std::move(one));
+    return found;
+  }
   /// Those of the manifest that a name has by now; none where that is damaged.
   std::set<std::string> shards_of_name(std::string_view name) {
     std::set<std::string> shards;

@@ -11,6 +11,7 @@
 #include <larder/dataset/sample_quota.hpp>
 #include <larder/dataset/sample_store.hpp>
 #include <larder/dataset/shards_ahead.hpp>
+#include <larder/dataset/source_extent.hpp>
 #include <larder/eviction/fifo.hpp>
 #include <larder/limit/max_entries.hpp>
 #include <larder/sync/sharded.hpp>
@@ -70,13 +71,15 @@ class sample_maker {
   static constexpr bool may_keep_raw = raw::can_be_kept && !is_encoded && !std::same_as<F, unchanged>;
 
   /// `quota`: bytes that the samples may take. `open` shards at most are held open. Throws `larder::error` (invalid_argument) for `kept_form::raw` where records cannot be kept.
-  sample_maker(Store& store, Source source, std::string version, F f, std::uint64_t quota, std::size_t open, kept_form keep)
+  sample_maker(Store& store, Source source, std::string version, F f, std::uint64_t quota, std::size_t open, kept_form keep,
+               const source_extent& extent)
       : store_(store),
         source_(std::move(source)),
         f_(std::move(f)),
         making_(making_of<Sample>(version)),
         quota_(quota_of(quota)),
-        open_(max_entries{open}) {
+        open_(max_entries{open}),
+        extent_(extent) {
     if (keep == kept_form::raw && !raw::can_be_kept)
       core::fail(error_cause::invalid_argument,
                  source_.name() +
@@ -142,8 +145,10 @@ class sample_maker {
     const clock::duration took = clock::now() - begun;
     n.preprocess_time += took;
     if constexpr (may_keep_raw)
-      if (form_.load(std::memory_order_relaxed) == kept_form::automatic)
-        choose(took, raw::encode(from->record(index)).size(), made.size());
+      if (form_.load(std::memory_order_relaxed) == kept_form::automatic) {
+        if (choice_.wants_samples()) choice_.note(took, raw::encode(from->record(index)).size(), made.size());
+        choose();
+      }
     return made;
   }
   /// Of records that are kept as they are; some samples may be kept from before that was chosen.
@@ -173,30 +178,15 @@ class sample_maker {
   void begin_choice(kept_form keep) {
     form_ = keep;
     if (keep != kept_form::automatic) return;
-    if (store_.capacity() == Store::no_limit || source_.shards() == 0) {
+    if (store_.capacity() == Store::no_limit || extent_.bytes == 0) {  // all fits, or lies in memory, where reading costs nothing
       form_ = kept_form::preprocessed;
-      return;
-    }
-    std::uint64_t taken = 0;
-    for (std::size_t i = 0; i < source_.shards(); ++i) {
-      taken += source_.shard_bytes(i);
-      if (const std::optional<std::uint64_t> count = source_.count(i))
-        known_ += *count;
-      else
-        unknown_ += source_.shard_bytes(i);
-    }
-    if (taken == 0) {  // it lies in memory: reading it costs nothing
-      form_ = kept_form::preprocessed;
-      return;
-    }
-    if (const std::optional<bytes> noted = store_.find_note(form_key()); noted && noted->size() == 1) {
+    } else if (const std::optional<bytes> noted = store_.find_note(form_key()); noted && noted->size() == 1) {
       chosen_ = true;
       form_ = (*noted->data() == std::byte{1}) ? kept_form::raw : kept_form::preprocessed;
     }
   }
-  void choose(std::chrono::nanoseconds preprocessing, std::uint64_t raw_size, std::uint64_t made_size) {
-    choice_.note(preprocessing, raw_size, made_size);
-    const std::optional<kept_form> verdict = choice_.verdict(store_.capacity(), known_, unknown_);
+  void choose() {
+    const std::optional<kept_form> verdict = choice_.verdict(store_.capacity(), extent_.counted, extent_.bytes_uncounted);
     if (!verdict || choosing_.exchange(true)) return;
     const std::byte said{static_cast<std::uint8_t>(*verdict == kept_form::raw ? 1 : 0)};
     store_.put_note(form_key(), bytes::copy_of(&said, 1));
@@ -227,11 +217,10 @@ class sample_maker {
   std::shared_ptr<sample_quota> quota_;
   larder::cache<std::size_t, std::shared_ptr<const shard>, fifo, max_entries> open_;
 
+  source_extent extent_;
   shards_ahead ahead_;
   std::atomic<kept_form> form_{kept_form::preprocessed};
   std::atomic<bool> chosen_{false}, choosing_{false};  // by measuring
-  std::uint64_t known_ = 0;                            // samples, as far as the shards say
-  std::uint64_t unknown_ = 0;                          // bytes of those that do not
   kept_choice choice_;
   std::mutex raw_mutex_;
   std::map<std::size_t, std::shared_ptr<sample_table>> raw_tables_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/dataset/dataset_source.hpp>
+#include <larder/dataset/source_extent.hpp>
 #include <larder/dataset/stream_options.hpp>
 
 #include <algorithm>
@@ -17,12 +18,10 @@ struct window_choice {
 };
 
 /// Without shuffling a shard after the other. Else what is asked for, or as many as `window_bytes` hold; all of a source that lies in memory.
-template <dataset_source Source>
-window_choice window_of(const Source& source, const stream_options& options) {
+inline window_choice window_of(const source_extent& source, const stream_options& options) {
   window_choice choice;
-  const std::size_t all = source.shards();
-  std::uint64_t bytes = 0;
-  for (std::size_t shard = 0; shard < all; ++shard) bytes += source.shard_bytes(shard);
+  const std::size_t all = source.shards;
+  const std::uint64_t bytes = source.bytes;
   if (options.shuffle) {
     choice.shards = options.window;
     if (choice.shards == 0 && bytes != 0)
@@ -36,14 +35,15 @@ window_choice window_of(const Source& source, const stream_options& options) {
   const auto others = static_cast<std::size_t>(
       std::min<std::uint64_t>(options.workers.value_or(8) + 2, std::max<std::uint64_t>(spare / each, 1)));
   choice.open = bytes == 0 ? std::max<std::size_t>(all, 1) : choice.shards + others;
-  fingerprint_builder order;
-  order.add("larder order, 1")
-      .add(std::uint64_t{options.shuffle})
-      .add(static_cast<std::uint64_t>(choice.shards))
-      .add(static_cast<std::uint64_t>(all));
   // The sizes decide the order; the content does not, and a path or a time of change, which are other ones on another machine, even less.
-  for (std::size_t shard = 0; shard < all; ++shard) order.add(source.count(shard).value_or(~std::uint64_t{0}));
-  choice.order = order.finish().low;
+  choice.order = fingerprint_builder()
+                     .add("larder order, 1")
+                     .add(std::uint64_t{options.shuffle})
+                     .add(static_cast<std::uint64_t>(choice.shards))
+                     .add(static_cast<std::uint64_t>(all))
+                     .add(source.counts)
+                     .finish()
+                     .low;
   return choice;
 }
 

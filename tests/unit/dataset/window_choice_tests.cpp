@@ -10,8 +10,11 @@
 
 namespace {
 
-using larder::datasets::window_of;
 using made_samples::numbers_source;
+
+larder::datasets::window_choice window_of(const numbers_source& source, const larder::stream_options& options) {
+  return larder::datasets::window_of(larder::datasets::extent_of(source), options);
+}
 
 numbers_source shards_of_bytes(std::size_t shards, std::uint64_t bytes) {
   numbers_source source(std::vector<std::uint64_t>(shards, 10));
