@@ -1,7 +1,5 @@
 // text_lines, and what all sources of lines have in common: shard_files, block_text, line_blocks.
 
-#include "file_in_memory.hpp"
-
 #include <larder/core/error.hpp>
 #include <larder/dataset/block_text.hpp>
 #include <larder/dataset/line_blocks.hpp>
@@ -25,6 +23,7 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
+#include "support/file_in_memory.hpp"
 #include "support/folders.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
@@ -32,8 +31,8 @@
 using larder::shard_file;
 using larder::shard_files;
 using larder::text_lines;
-using larder_tests::in_memory;
-using larder_tests::text_file;
+using support::in_memory;
+using support::text_file;
 
 static_assert(larder::dataset_source<text_lines>);
 
