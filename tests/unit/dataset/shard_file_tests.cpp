@@ -1,23 +1,16 @@
 #include <larder/dataset/files_name.hpp>
 #include <larder/dataset/shard_file.hpp>
 
-#include <larder/core/axis.hpp>
 #include <larder/core/bytes.hpp>
-#include <larder/core/concepts.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <sys/stat.h>
@@ -26,6 +19,7 @@
 
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/versioned_bucket.hpp"
 
 namespace {
 
@@ -39,45 +33,6 @@ void write(const std::filesystem::path& path, std::string_view content) {
 void touch(const std::filesystem::path& path) {
   std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(2));
 }
-
-/// A remote storage in a map, whose objects have versions.
-struct bucket {
-  using policy_axis = larder::axis::storage;
-  struct contents {
-    std::map<std::string, std::pair<std::string, int>> objects;
-    int stores = 0;
-  };
-  std::shared_ptr<contents> to = std::make_shared<contents>();
-
-  class store {
-   public:
-    store(const bucket& policy, larder::error_sink&) : c_(policy.to) { ++c_->stores; }
-    std::optional<larder::bytes> get(std::string_view, larder::byte_range) { return std::nullopt; }
-    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
-    bool put(std::string_view, std::span<const larder::bytes>, larder::put_mode) { return false; }
-    bool erase(std::string_view) { return false; }
-    template <class F>
-    void list(std::string_view, F&&) {}
-    std::optional<larder::blob_info> find(std::string_view name) {
-      const auto at = c_->objects.find(std::string(name));
-      if (at == c_->objects.end()) return std::nullopt;
-      return larder::blob_info{at->second.first.size(), std::to_string(at->second.second)};
-    }
-    void read(std::string_view name, const larder::blob_info& object, std::uint64_t offset, std::span<std::byte> room) {
-      const auto& [content, version] = c_->objects.at(std::string(name));
-      if (std::to_string(version) != object.etag) throw larder::error(error_cause::io, "another version");
-      std::memcpy(room.data(), content.data() + offset, room.size());
-    }
-
-   private:
-    std::shared_ptr<contents> c_;
-  };
-  void put(const std::string& name, std::string content) const {
-    auto& object = to->objects[name];
-    object.first = std::move(content);
-    ++object.second;
-  }
-};
 
 }  // namespace
 
@@ -147,7 +102,7 @@ TEST_CASE("a folder that is moved leaves its files the same") {
 }
 
 TEST_CASE("objects of a storage are files that share its connection, and one that is replaced is an error") {
-  const bucket storage;
+  const support::versioned_bucket storage;
   storage.put("data/a", "0123456789");
   storage.put("data/b", "abc");
   const std::vector<shard_file> files = larder::remote_shards(storage, {"data/b", "data/a"});
