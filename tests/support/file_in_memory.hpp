@@ -27,6 +27,7 @@ class text_file final : public larder::datasets::any_shard_file {
     if (offset > text_.size() || room.size() > text_.size() - offset) throw std::logic_error("a read behind the end");
     std::memcpy(room.data(), text_.data() + offset, room.size());
     ++reads_;
+    bytes_read_ += room.size();
     std::uint64_t most = largest_read_;
     while (most < room.size() && !largest_read_.compare_exchange_weak(most, room.size())) {
     }
@@ -34,12 +35,14 @@ class text_file final : public larder::datasets::any_shard_file {
   bool is_remote() const noexcept override { return false; }
 
   std::uint64_t reads() const noexcept { return reads_; }
+  std::uint64_t bytes_read() const noexcept { return bytes_read_; }
   std::uint64_t largest_read() const noexcept { return largest_read_; }
 
  private:
   std::string name_;
   std::string text_;
   mutable std::atomic<std::uint64_t> reads_{0};
+  mutable std::atomic<std::uint64_t> bytes_read_{0};
   mutable std::atomic<std::uint64_t> largest_read_{0};
 };
 

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,15 +19,13 @@
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/versioned_bucket.hpp"
+#include "support/write_file.hpp"
 
 namespace {
 
 using larder::error_cause;
 using larder::shard_file;
 
-void write(const std::filesystem::path& path, std::string_view content) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-}
 /// Another time of change, which a file system with coarse times might not give by itself.
 void touch(const std::filesystem::path& path) {
   std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(2));
@@ -38,7 +35,7 @@ void touch(const std::filesystem::path& path) {
 
 TEST_CASE("a file is read in parts, and not past its end") {
   const support::temporary_folder folder;
-  write(folder / "a.bin", "0123456789");
+  support::write_file(folder / "a.bin", "0123456789");
   const shard_file file = folder / "a.bin";
   CHECK(file.size() == 10);
   CHECK_FALSE(file.is_remote());
@@ -68,7 +65,7 @@ TEST_CASE("what is no file is refused at once, and a pipe is not waited for") {
 TEST_CASE("a file that is changed, replaced or removed is not read any more, and is another one to a new data set") {
   const support::temporary_folder folder;
   const std::filesystem::path path = folder / "a.bin";
-  write(path, "0123456789");
+  support::write_file(path, "0123456789");
   const shard_file file(path);
   const auto refused = [&] {
     const support::refusal why = support::refusal_of([&] { file.read(0, 5); });
@@ -81,7 +78,7 @@ TEST_CASE("a file that is changed, replaced or removed is not read any more, and
 
   const shard_file touched(path);
   CHECK(touched.read(0, 5).text() == "01234");
-  write(folder / "b.bin", "0123456789");
+  support::write_file(folder / "b.bin", "0123456789");
   std::filesystem::last_write_time(folder / "b.bin", std::filesystem::last_write_time(path));
   std::filesystem::rename(folder / "b.bin", path);  // as large and as old, but another file
   CHECK(support::cause_of([&] { touched.read(0, 5); }) == error_cause::io);
@@ -93,7 +90,7 @@ TEST_CASE("a file that is changed, replaced or removed is not read any more, and
 TEST_CASE("a folder that is moved leaves its files the same") {
   const support::temporary_folder folder;
   std::filesystem::create_directory(folder / "old");
-  write(folder / "old/a.bin", "0123456789");
+  support::write_file(folder / "old/a.bin", "0123456789");
   const larder::digest before = shard_file(folder / "old/a.bin").identity();
   std::filesystem::rename(folder / "old", folder / "new");
   CHECK(shard_file(folder / "new/a.bin").identity() == before);
