@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>

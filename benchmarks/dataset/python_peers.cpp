@@ -2,7 +2,8 @@
 
 #include "../python_program.hpp"
 
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <sstream>
 #include <stdexcept>
 
@@ -16,16 +17,6 @@ struct known_peer {
   const char* module;
 };
 
-/// The numbers of a JSON list of numbers.
-std::vector<double> numbers_of(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c == '[' || c == ']' || c == ','; }, ' ');
-  std::istringstream in(text);
-  std::vector<double> numbers;
-  for (double number = 0; in >> number;) numbers.push_back(number);
-  return numbers;
-}
-
 }  // namespace
 
 void python_peer::prepare(const site& s) const {
@@ -33,12 +24,16 @@ void python_peer::prepare(const site& s) const {
 }
 
 std::vector<double> python_peer::epoch(const site& s, const larder_way& how) const {
-  const std::vector<double> answer =
-      numbers_of(output_of({python, script, way, how.copied ? "copy" : "view", s.samples.path.string(), s.of(name).string(),
-                            how.shuffled ? (s.folder / "order").string() : ""}));
-  if (answer.size() != 4 || answer[2] != static_cast<double>(s.samples.count) || answer[3] != static_cast<double>(s.samples.mark))
+  std::istringstream answer(output_of({python, script, way, how.copied ? "copy" : "view", s.samples.path.string(),
+                                       s.of(name).string(), how.shuffled ? (s.folder / "order").string() : ""}));
+  double wall = 0;
+  double cpu = 0;
+  std::size_t count = 0;
+  std::uint64_t mark = 0;
+  answer >> wall >> cpu >> count >> mark;
+  if (!answer || count != s.samples.count || mark != s.samples.mark)
     throw std::runtime_error("it did not use every sample of the file once");
-  return {answer[0], answer[1]};
+  return {wall, cpu};
 }
 
 std::vector<python_peer> python_peers(const options& wanted) {

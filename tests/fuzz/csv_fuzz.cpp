@@ -3,43 +3,23 @@
 
 #include <larder/core/error.hpp>
 #include <larder/dataset/csv.hpp>
-#include <larder/dataset/shard_file.hpp>
 #include <larder/format/csv_fields.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
-#include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
+
+#include "support/file_in_memory.hpp"
 
 namespace {
 
 using larder::format::csv_fault;
 using larder::format::csv_fields;
-
-class file_of_bytes final : public larder::datasets::any_shard_file {
- public:
-  explicit file_of_bytes(std::string_view text) : text_(text) {}
-  const std::string& name() const noexcept override { return name_; }
-  std::uint64_t size() const noexcept override { return text_.size(); }
-  larder::digest identity() const noexcept override { return {}; }
-  void read(std::uint64_t offset, std::span<std::byte> room) const override {
-    if (offset > text_.size() || room.size() > text_.size() - offset) std::abort();
-    std::memcpy(room.data(), text_.data() + offset, room.size());
-  }
-  bool is_remote() const noexcept override { return false; }
-
- private:
-  std::string name_ = "fuzz";
-  std::string_view text_;
-};
 
 void check_record(std::string_view text, const larder::format::csv_syntax& syntax) {
   const csv_fields parsed = larder::format::parse_csv_record(text, syntax, 1'000);
@@ -64,7 +44,7 @@ void check_record(std::string_view text, const larder::format::csv_syntax& synta
 std::optional<std::vector<std::string>> records_of(std::string_view text, larder::csv_options options) {
   std::vector<std::string> found;
   try {
-    const larder::csv source(larder::shard_file(std::make_shared<file_of_bytes>(text)), options);
+    const larder::csv source(support::in_memory(std::string(text), "fuzz"), options);
     for (std::size_t n = 0; n < source.shards(); ++n) {
       const auto shard = source.open(n);
       for (std::uint64_t i = 0; i < shard->size(); ++i) {

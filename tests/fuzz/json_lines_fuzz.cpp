@@ -2,42 +2,23 @@
 
 #include <larder/core/error.hpp>
 #include <larder/dataset/json_lines.hpp>
-#include <larder/dataset/shard_file.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
-#include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <simdjson.h>
 
+#include "support/file_in_memory.hpp"
+
 namespace {
-
-class file_of_bytes final : public larder::datasets::any_shard_file {
- public:
-  explicit file_of_bytes(std::string_view text) : text_(text) {}
-  const std::string& name() const noexcept override { return name_; }
-  std::uint64_t size() const noexcept override { return text_.size(); }
-  larder::digest identity() const noexcept override { return {}; }
-  void read(std::uint64_t offset, std::span<std::byte> room) const override {
-    if (offset > text_.size() || room.size() > text_.size() - offset) std::abort();
-    std::memcpy(room.data(), text_.data() + offset, room.size());
-  }
-  bool is_remote() const noexcept override { return false; }
-
- private:
-  std::string name_ = "fuzz";
-  std::string_view text_;
-};
 
 std::vector<std::string> documents_by_block(std::string_view text, std::uint64_t block_size) {
   std::vector<std::string> found;
-  const larder::json_lines source(larder::shard_file(std::make_shared<file_of_bytes>(text)), {.block_size = block_size});
+  const larder::json_lines source(support::in_memory(std::string(text), "fuzz"), {.block_size = block_size});
   for (std::size_t n = 0; n < source.shards(); ++n) {
     const auto shard = source.open(n);
     for (std::uint64_t i = 0; i < shard->size(); ++i) {

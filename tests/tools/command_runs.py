@@ -55,6 +55,18 @@ class CommandRuns(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.root = pathlib.Path(folder.name)
 
+    def somebody_else(self, command, directory):
+        """Takes the right to write to a directory; what makes a process be of a user who has no more. Skips where no such user can run it."""
+        for path in [directory, *directory.rglob("*")]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        self.addCleanup(lambda: [path.chmod(0o755) for path in [directory, *directory.rglob("*")] if path.is_dir()])
+        self.root.chmod(0o755)
+        # root may write everywhere
+        others = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        if others and subprocess.run([command, "--version"], capture_output=True, check=False, **others).returncode != 0:
+            self.skipTest("another user cannot run the command here")
+        return others
+
     def check(self, done, code, *parts):
         """The exit code, and parts of what was said; gives all that was said."""
         said = done.stdout.decode() + done.stderr.decode()

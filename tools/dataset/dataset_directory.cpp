@@ -68,7 +68,7 @@ kept_sample dataset_directory::look_at(const larder::digest& key) const {
     const auto one = std::find_if(lost.begin(), lost.end(), [&](const auto& record) { return record.tag == key.low; });
     if (one == lost.end()) return sample;
     sample.is = kept_sample::state::lost;
-    sample.place = "segment " + std::to_string(one->at.segment) + ", unit " + std::to_string(one->at.unit);
+    sample.place = one->at;
     return sample;
   }
   const inspected_segment& in = found_.segments()[at->segment];
@@ -76,7 +76,7 @@ kept_sample dataset_directory::look_at(const larder::digest& key) const {
   sample.is = record.standing == record_standing::live ? kept_sample::state::here : kept_sample::state::lost;
   sample.stored = record.entry.weight;
   sample.size = record.entry.uncompressed == 0 ? record.entry.weight : record.entry.uncompressed;
-  sample.place = "segment " + std::to_string(in.number) + ", unit " + std::to_string(record.entry.unit);
+  sample.place = in.place(record);
   return sample;
 }
 
@@ -88,7 +88,7 @@ read_value dataset_directory::read(const larder::digest& key) {
   }
   if (look_at(key).is == kept_sample::state::lost)
     return {std::nullopt, "has no whole record, though the log says that one was published"};
-  return {std::nullopt, "missing"};
+  return {std::nullopt, "missing", true};
 }
 
 std::optional<dataset_manifest> dataset_directory::parsed(std::string_view name, read_value value, std::string& why) const {

@@ -14,7 +14,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 namespace dataset {
@@ -28,9 +27,9 @@ std::string name_text(std::string_view name);
 struct kept_sample {
   enum class state : std::uint8_t { here, missing, lost };  ///< lost: its record is not whole, or its value's file is not there
   state is = state::missing;
-  std::uint64_t size = 0;    ///< to callers
-  std::uint64_t stored = 0;  ///< as it lies there
-  std::string place;         ///< `segment 7, unit 64`; empty when it is missing
+  std::uint64_t size = 0;              ///< to callers
+  std::uint64_t stored = 0;            ///< as it lies there
+  larder::format::record_place place;  ///< of one that is not missing
 };
 
 class dataset_directory {
@@ -55,7 +54,7 @@ class dataset_directory {
   dataset_manifest get(std::string_view name);
 
   kept_sample look_at(const larder::digest& key) const;
-  /// Reads the value of a key and checks it; `why` is "missing" when there is none. Throws `larder::error` when the system refuses.
+  /// Reads the value of a key and checks it; one that it does not have `is_missing`. Throws `larder::error` when the system refuses.
   read_value read(const larder::digest& key);
 
  private:

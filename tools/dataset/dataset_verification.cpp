@@ -2,6 +2,7 @@
 
 #include "dataset/dataset_directory.hpp"
 #include "dataset/sample_progress.hpp"
+#include "disk/entry_reader.hpp"
 #include "disk/interruption.hpp"
 #include "disk/json_object.hpp"
 #include "exit_code.hpp"
@@ -89,9 +90,9 @@ verdict verify(dataset_directory& directory, const dataset_manifest& of, progres
         if (value.content)
           found.bytes += value.content->size();
         else
-          found.damaged.push_back({number, id, kept.place, std::move(value.why)});
+          found.damaged.push_back({number, id, disk::text_of_place(kept.place), std::move(value.why)});
       } catch (const larder::storage::file_error& failure) {
-        found.unreadable.push_back({number, id, kept.place, failure.what()});
+        found.unreadable.push_back({number, id, disk::text_of_place(kept.place), failure.what()});
       }
     }
   return found;
@@ -191,7 +192,7 @@ void print_text(const std::vector<verdict>& all, bool interrupted, const sample_
     std::printf("%s: %s", name.c_str(), said.c_str());
     if (one.manifest_why.empty())
       std::printf(": checked %s%s, read %s", (one.checked == one.samples ? "" : grouped(one.checked) + " of ").c_str(),
-                  (grouped(one.samples) + (one.samples == 1 ? " sample" : " samples")).c_str(), format_size(one.bytes).c_str());
+                  samples_text(one.samples).c_str(), format_size(one.bytes).c_str());
     std::printf("%s\n", all.size() == 1 && !interrupted ? pace.pace(one.checked).c_str() : "");
   }
   if (all.empty()) std::printf("there is no data set: nothing to verify\n");

@@ -9,10 +9,8 @@
 
 #include <larder/core/error.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdio>
-#include <optional>
 #include <string_view>
 
 #include <simdjson.h>
@@ -106,8 +104,7 @@ int print_head(const head_options& options) {
       if (options.as == shown_as::raw) {
         if (!value.content)
           larder::core::fail(larder::error_cause::io, "data set \"" + name_text(of.name) + "\", sample " + grouped(global) +
-                                                          ": " +
-                                                          (value.why == "missing" ? "the cache does not have it" : value.why) +
+                                                          ": " + (value.is_missing ? "the cache does not have it" : value.why) +
                                                           "; cache the data set again, or pass over it with --skip");
         const std::string_view all =
             value.text().substr(0, options.most == 0 ? std::string_view::npos : static_cast<std::size_t>(options.most));
@@ -116,8 +113,7 @@ int print_head(const head_options& options) {
       }
       std::printf("%s--- sample %s, ", printed == 0 ? "" : "\n", grouped(global).c_str());
       if (!value.content) {
-        std::printf("%s\n",
-                    value.why == "missing" ? "missing: the cache does not have it" : ("damaged: it " + value.why).c_str());
+        std::printf("%s\n", value.is_missing ? "missing: the cache does not have it" : ("damaged: it " + value.why).c_str());
         continue;
       }
       std::printf("%s\n", (grouped(value.text().size()) + (value.text().size() == 1 ? " byte" : " bytes")).c_str());

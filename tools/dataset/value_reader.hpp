@@ -15,7 +15,8 @@ namespace dataset {
 /// A value as callers of a cache get it, or why there is none.
 struct read_value {
   std::optional<std::vector<std::byte>> content;
-  std::string why;  ///< `has a payload that does not match its checksum`; empty when there is a content
+  std::string why;          ///< `has a payload that does not match its checksum`; empty when there is a content
+  bool is_missing = false;  ///< there is no record of it at all
 
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(content->data()), content->size()}; }
 };

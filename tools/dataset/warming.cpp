@@ -20,7 +20,6 @@
 #include <set>
 #include <stop_token>
 #include <thread>
-#include <utility>
 
 namespace dataset {
 namespace {
@@ -28,8 +27,6 @@ namespace {
 using larder::format_size;
 using simulate::grouped;
 using cache = larder::dataset_cache<larder::bytes>;
-
-std::string samples_text(std::uint64_t count) { return grouped(count) + (count == 1 ? " sample" : " samples"); }
 
 /// Passes Ctrl-C on to the streams' threads, also while they wait.
 class stop_on_interruption {

@@ -10,6 +10,10 @@ using larder::format::record_kind;
 using larder::format::segment_record;
 using larder::storage::segment_window;
 
+std::string text_of_place(larder::format::record_place at) {
+  return "segment " + std::to_string(at.segment) + ", unit " + std::to_string(at.unit);
+}
+
 std::string entry::place() const {
   if (file) return larder::storage::value_files::name_of(file->number);
   constexpr std::string_view digits = "0123456789abcdef";

@@ -16,6 +16,9 @@ using larder::storage::inspected_segment;
 using larder::storage::record_standing;
 using larder::storage::segment_inspection;
 
+/// `segment 7, unit 64`
+std::string text_of_place(larder::format::record_place at);
+
 /// An entry as `ls` shows it.
 struct entry {
   larder::format::record_place at;

@@ -20,14 +20,9 @@ namespace {
 namespace storage = larder::storage;
 using larder::format::file_reference;
 using larder::format::record_kind;
-using larder::format::record_place;
 using storage::segment_window;
 
 constexpr std::size_t piece = 1024 * 1024;
-
-std::string text_of_place(record_place at) {
-  return "segment " + std::to_string(at.segment) + ", unit " + std::to_string(at.unit);
-}
 
 /// One pass over a directory.
 class pass {

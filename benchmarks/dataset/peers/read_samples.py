@@ -2,13 +2,12 @@
 """Goes through the samples of bench_dataset with a loader of Python, in batches of 64, and looks at the first and the last byte of each.
 
     read_samples.py WAY prepare SAMPLES FOLDER             writes the samples in the loader's own form
-    read_samples.py WAY view|copy SAMPLES FOLDER [ORDER]   prints JSON: [seconds, seconds of the processor, samples, mark]
+    read_samples.py WAY view|copy SAMPLES FOLDER [ORDER]   prints seconds, seconds of the processor, samples, mark
 
 SAMPLES is the file of all samples, ORDER one of their numbers (32 bits each) in a shuffled order, which loaders that have an order of their
 own take for a word to shuffle. The figures are the median of some epochs behind one that is not counted. The mark is what bench_dataset takes
 of every sample: its first byte and 256 times its last one, added up.
 """
-import json
 import pathlib
 import statistics
 import sys
@@ -156,7 +155,7 @@ def main():
     while len(epochs) <= EPOCHS and (len(epochs) < 2 or time.perf_counter() - began < LONG):
         epochs.append(go_through(loader))
     *_, count, mark = epochs[-1]
-    print(json.dumps([statistics.median(e[0] for e in epochs[1:]), statistics.median(e[1] for e in epochs[1:]), count, mark]))
+    print(statistics.median(e[0] for e in epochs[1:]), statistics.median(e[1] for e in epochs[1:]), count, mark)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,3 @@
-#include "file_in_memory.hpp"
-
 #include <larder/core/error.hpp>
 #include <larder/dataset/csv.hpp>
 #include <larder/dataset/csv_columns.hpp>
@@ -23,6 +21,7 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
+#include "support/file_in_memory.hpp"
 #include "support/folders.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
@@ -31,9 +30,9 @@ using larder::csv;
 using larder::csv_options;
 using larder::csv_record;
 using larder::shard_file;
-using larder_tests::in_memory;
-using larder_tests::text_file;
+using support::in_memory;
 using support::refusal_of;
+using support::text_file;
 
 static_assert(larder::dataset_source<csv>);
 static_assert(std::is_same_v<larder::datasets::record_of<csv>, csv_record>);

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <memory>
 #include <numeric>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>

@@ -1,18 +1,13 @@
 #include <larder/dataset/file_folder.hpp>
 #include <larder/dataset/folder_listing.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <tuple>
 #include <vector>
 
 #include <sys/stat.h>
@@ -23,6 +18,7 @@
 #include "support/pattern.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/write_file.hpp"
 
 namespace {
 
@@ -30,10 +26,6 @@ using larder::error_cause;
 using larder::file_folder;
 using larder::file_sample;
 
-void write(const std::filesystem::path& path, std::string_view content) {
-  std::filesystem::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-}
 /// Calls for each sample, shard by shard.
 template <class F>
 void for_each(const file_folder& source, F visit) {
@@ -54,8 +46,8 @@ std::vector<std::string> paths(const file_folder& source) {
 TEST_CASE("files of a directory are records with a label by folder") {
   const support::temporary_folder folder;
   for (const char* name : {"data/dog/2.jpg", "data/cat/1.jpg", "data/cat/deep/3.JPG", "data/0.jpg", "data/cat.b/9.jpg", "data/dog/notes.txt"})
-    write(folder / name, name);
-  for (const char* hidden : {"data/.git/x.jpg", "data/cat/.DS_Store.jpg", "data/._0.jpg"}) write(folder / hidden, "");
+    support::write_file(folder / name, name);
+  for (const char* hidden : {"data/.git/x.jpg", "data/cat/.DS_Store.jpg", "data/._0.jpg"}) support::write_file(folder / hidden, "");
   const file_folder images{folder / "data/", {.endings = {".jpg", ".png"}}};
   CHECK(images.name() == "data");
   CHECK(paths(images) == std::vector<std::string>{"0.jpg", "cat.b/9.jpg", "cat/1.jpg", "cat/deep/3.JPG", "dog/2.jpg"});
@@ -78,7 +70,7 @@ TEST_CASE("files of a directory are records with a label by folder") {
 
 TEST_CASE("what cannot be a data set is refused with a way out") {
   const support::temporary_folder folder;
-  write(folder / "d/sub/a.txt", "a");
+  support::write_file(folder / "d/sub/a.txt", "a");
   CHECK(support::cause_of([&] { file_folder{folder / "none"}; }) == error_cause::io);
   CHECK(says(support::refusal_of([&] { file_folder{folder / "d/sub/a.txt"}; }), "is not a directory"));
   CHECK(says(support::refusal_of([&] { file_folder{folder / "d", {.endings = {".jpg", ".png"}}}; }), "has no file *.jpg, *.png in it"));
@@ -90,9 +82,9 @@ TEST_CASE("what cannot be a data set is refused with a way out") {
 TEST_CASE("links are followed inside the directory only") {
   namespace fs = std::filesystem;
   const support::temporary_folder folder;
-  write(folder / "d/all/a.txt", "a");
-  write(folder / "d2/b.txt", "b");
-  write(folder / "secret.txt", "s");
+  support::write_file(folder / "d/all/a.txt", "a");
+  support::write_file(folder / "d2/b.txt", "b");
+  support::write_file(folder / "secret.txt", "s");
   fs::create_directories(folder / "d/train");
   fs::create_symlink("../all/a.txt", folder / "d/train/a.txt");
   fs::create_directory_symlink("..", folder / "d/train/loop");
@@ -121,13 +113,13 @@ TEST_CASE("links are followed inside the directory only") {
 TEST_CASE("a file that is another one than it was is not read") {
   namespace fs = std::filesystem;
   const support::temporary_folder folder;
-  write(folder / "d/a", "aaa");
-  write(folder / "d/b", "bbb");
-  write(folder / "secret", "sss");
+  support::write_file(folder / "d/a", "aaa");
+  support::write_file(folder / "d/b", "bbb");
+  support::write_file(folder / "secret", "sss");
   const file_folder source{folder / "d"};
   const auto shard = source.open(0);
   CHECK(shard->record(0).content().text() == "aaa");
-  write(folder / "d/b", "b");
+  support::write_file(folder / "d/b", "b");
   CHECK(says(support::refusal_of([&] { shard->record(1).content(); }), "is not what it was"));
   fs::remove(folder / "d/a");
   CHECK(support::cause_of([&] { shard->record(0).content(); }) == error_cause::io);
@@ -142,7 +134,7 @@ TEST_CASE("a file that is another one than it was is not read") {
 TEST_CASE("a shard has another fingerprint when one of its files may differ, and the same when the directory is moved") {
   namespace fs = std::filesystem;
   const support::temporary_folder folder;
-  for (int i = 0; i < 300; ++i) write(folder / "d" / std::to_string(1000 + i), "x");
+  for (int i = 0; i < 300; ++i) support::write_file(folder / "d" / std::to_string(1000 + i), "x");
   const file_folder source{folder / "d"};
   REQUIRE(source.shards() == 2);
   CHECK(source.count(0) == 256);
@@ -167,7 +159,7 @@ TEST_CASE("shards are runs of about four mebibytes, 256 files at most, that have
     std::uint64_t all = 0;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       const auto path = folder / "d" / std::to_string(1000 + i);
-      write(path, "");
+      support::write_file(path, "");
       std::filesystem::resize_file(path, static_cast<std::uintmax_t>(sizes[i]));  // holes
       all += static_cast<std::uint64_t>(sizes[i]);
     }
@@ -194,7 +186,7 @@ TEST_CASE("shards are runs of about four mebibytes, 256 files at most, that have
 
 TEST_CASE("threads read files at once") {
   const support::temporary_folder folder;
-  for (int i = 0; i < 40; ++i) write(folder / "d" / std::to_string(100 + i), support::pattern(3000, static_cast<std::uint32_t>(i)));
+  for (int i = 0; i < 40; ++i) support::write_file(folder / "d" / std::to_string(100 + i), support::pattern(3000, static_cast<std::uint32_t>(i)));
   const file_folder source{folder / "d"};
   const auto shard = source.open(0);
   std::vector<int> wrong(4);

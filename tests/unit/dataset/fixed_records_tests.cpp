@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -20,15 +18,13 @@
 #include "support/pattern.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/write_file.hpp"
 
 namespace {
 
 using larder::error_cause;
 using larder::fixed_records;
 
-void write(const std::filesystem::path& path, std::string_view content) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-}
 std::string text_of(std::span<const std::byte> record) { return {reinterpret_cast<const char*>(record.data()), record.size()}; }
 
 /// All records in their order; the counts agree with those that are known without opening.
@@ -47,9 +43,9 @@ std::vector<std::string> records_of(const fixed_records& source) {
 
 TEST_CASE("records follow one another, behind each file's header") {
   const support::temporary_folder folder;
-  write(folder / "a.bin", "HEADabcdef");
-  write(folder / "empty.bin", "HEAD");
-  write(folder / "b.bin", "HEADghi");
+  support::write_file(folder / "a.bin", "HEADabcdef");
+  support::write_file(folder / "empty.bin", "HEAD");
+  support::write_file(folder / "b.bin", "HEADghi");
   const fixed_records source{{folder / "a.bin", folder / "empty.bin", folder / "b.bin"}, 3, {.header_size = 4}};
   CHECK(source.shards() == 2);
   CHECK(source.name() == "a.bin and 2 more");
@@ -64,7 +60,7 @@ TEST_CASE("records follow one another, behind each file's header") {
 TEST_CASE("a shard is about a mebibyte of whole records, whatever their size") {
   const support::temporary_folder folder;
   const std::string content = support::pattern(6'000'000);
-  write(folder / "a.bin", content);
+  support::write_file(folder / "a.bin", content);
   CHECK(rc::check("shards", [&] {
     const auto record = *rc::gen::elementOf(std::vector<std::size_t>{1, 3, 1000, 500'000, 1'500'000, 3'000'000, 6'000'000});
     const auto header = *rc::gen::elementOf(std::vector<std::size_t>{0, record, 6'000'000});
@@ -85,7 +81,7 @@ TEST_CASE("a shard is about a mebibyte of whole records, whatever their size") {
 
 TEST_CASE("a rest that is no record is refused with its place") {
   const support::temporary_folder folder;
-  write(folder / "a.bin", "HEADabcdefg");
+  support::write_file(folder / "a.bin", "HEADabcdefg");
   const support::refusal rest = support::refusal_of([&] { fixed_records{folder / "a.bin", 3, {.header_size = 4}}; });
   CHECK(rest.cause == error_cause::corruption);
   CHECK(says(rest, "a.bin: 1 bytes from byte 10 are no whole record: 2 records of 3 bytes stand before them"));
@@ -97,7 +93,7 @@ TEST_CASE("a rest that is no record is refused with its place") {
 
 TEST_CASE("a shard has another fingerprint when a record may differ") {
   const support::temporary_folder folder;
-  write(folder / "a.bin", std::string(4 << 20, 'a'));
+  support::write_file(folder / "a.bin", std::string(4 << 20, 'a'));
   const fixed_records source{folder / "a.bin", 4};
   REQUIRE(source.shards() == 4);
   CHECK(source.fingerprint(0) == fixed_records{folder / "a.bin", 4}.fingerprint(0));
@@ -112,7 +108,7 @@ TEST_CASE("a shard has another fingerprint when a record may differ") {
 TEST_CASE("threads open shards and read records at once") {
   const support::temporary_folder folder;
   const std::string content = support::pattern(3 << 20);
-  write(folder / "a.bin", content);
+  support::write_file(folder / "a.bin", content);
   const fixed_records source{folder / "a.bin", 64};
   const auto together = source.open(1);
   std::vector<int> wrong(4);
@@ -132,16 +128,16 @@ TEST_CASE("threads open shards and read records at once") {
 
 TEST_CASE("an IDX file says itself where its records are") {
   const support::temporary_folder folder;
-  write(folder / "x", std::string("\0\0\x0b\x03\0\0\0\x02\0\0\0\x03\0\0\0\x01", 16) + "abcdefghijkl");
+  support::write_file(folder / "x", std::string("\0\0\x0b\x03\0\0\0\x02\0\0\0\x03\0\0\0\x01", 16) + "abcdefghijkl");
   const fixed_records pairs = fixed_records::idx(folder / "x");
   CHECK(pairs.record_size() == 6);
   CHECK(pairs.record_shape() == std::vector<std::uint64_t>{3, 1});
   CHECK(records_of(pairs) == std::vector<std::string>{"abcdef", "ghijkl"});
-  write(folder / "y", std::string("\0\0\x08\x01\0\0\0\x04", 8) + "0123");
+  support::write_file(folder / "y", std::string("\0\0\x08\x01\0\0\0\x04", 8) + "0123");
   const fixed_records labels = fixed_records::idx(folder / "y");
   CHECK(labels.record_shape().empty());
   CHECK(records_of(labels) == std::vector<std::string>{"0", "1", "2", "3"});
-  write(folder / "z", std::string("\0\0\x08\x01\0\0\0\x05", 8) + "0123");
+  support::write_file(folder / "z", std::string("\0\0\x08\x01\0\0\0\x05", 8) + "0123");
   CHECK(says(support::refusal_of([&] { fixed_records::idx(folder / "z"); }), "says 5 records of 1 bytes; 4 bytes follow"));
 }
 

@@ -1,5 +1,3 @@
-#include "file_in_memory.hpp"
-
 #include <larder/core/error.hpp>
 #include <larder/dataset/json_line.hpp>
 #include <larder/dataset/json_lines.hpp>
@@ -20,12 +18,13 @@
 
 #include <simdjson.h>
 
+#include "support/file_in_memory.hpp"
 #include "support/refusal.hpp"
 
 using larder::json_line;
 using larder::json_lines;
 using larder::shard_file;
-using larder_tests::in_memory;
+using support::in_memory;
 using support::refusal_of;
 
 static_assert(larder::dataset_source<json_lines>);

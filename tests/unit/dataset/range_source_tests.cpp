@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <numeric>
-#include <optional>
 #include <ranges>
 #include <set>
 #include <span>

@@ -1,23 +1,15 @@
 #include <larder/dataset/shard_file.hpp>
 #include <larder/dataset/shard_files.hpp>
 
-#include <larder/core/axis.hpp>
 #include <larder/core/bytes.hpp>
-#include <larder/core/concepts.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <map>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <sys/stat.h>
@@ -26,64 +18,24 @@
 
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/versioned_bucket.hpp"
+#include "support/write_file.hpp"
 
 namespace {
 
 using larder::error_cause;
 using larder::shard_file;
 
-void write(const std::filesystem::path& path, std::string_view content) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-}
 /// Another time of change, which a file system with coarse times might not give by itself.
 void touch(const std::filesystem::path& path) {
   std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(2));
 }
 
-/// A remote storage in a map, whose objects have versions.
-struct bucket {
-  using policy_axis = larder::axis::storage;
-  struct contents {
-    std::map<std::string, std::pair<std::string, int>> objects;
-    int stores = 0;
-  };
-  std::shared_ptr<contents> to = std::make_shared<contents>();
-
-  class store {
-   public:
-    store(const bucket& policy, larder::error_sink&) : c_(policy.to) { ++c_->stores; }
-    std::optional<larder::bytes> get(std::string_view, larder::byte_range) { return std::nullopt; }
-    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
-    bool put(std::string_view, std::span<const larder::bytes>, larder::put_mode) { return false; }
-    bool erase(std::string_view) { return false; }
-    template <class F>
-    void list(std::string_view, F&&) {}
-    std::optional<larder::blob_info> find(std::string_view name) {
-      const auto at = c_->objects.find(std::string(name));
-      if (at == c_->objects.end()) return std::nullopt;
-      return larder::blob_info{at->second.first.size(), std::to_string(at->second.second)};
-    }
-    void read(std::string_view name, const larder::blob_info& object, std::uint64_t offset, std::span<std::byte> room) {
-      const auto& [content, version] = c_->objects.at(std::string(name));
-      if (std::to_string(version) != object.etag) throw larder::error(error_cause::io, "another version");
-      std::memcpy(room.data(), content.data() + offset, room.size());
-    }
-
-   private:
-    std::shared_ptr<contents> c_;
-  };
-  void put(const std::string& name, std::string content) const {
-    auto& object = to->objects[name];
-    object.first = std::move(content);
-    ++object.second;
-  }
-};
-
 }  // namespace
 
 TEST_CASE("a file is read in parts, and not past its end") {
   const support::temporary_folder folder;
-  write(folder / "a.bin", "0123456789");
+  support::write_file(folder / "a.bin", "0123456789");
   const shard_file file = folder / "a.bin";
   CHECK(file.size() == 10);
   CHECK_FALSE(file.is_remote());
@@ -113,7 +65,7 @@ TEST_CASE("what is no file is refused at once, and a pipe is not waited for") {
 TEST_CASE("a file that is changed, replaced or removed is not read any more, and is another one to a new data set") {
   const support::temporary_folder folder;
   const std::filesystem::path path = folder / "a.bin";
-  write(path, "0123456789");
+  support::write_file(path, "0123456789");
   const shard_file file(path);
   const auto refused = [&] {
     const support::refusal why = support::refusal_of([&] { file.read(0, 5); });
@@ -126,7 +78,7 @@ TEST_CASE("a file that is changed, replaced or removed is not read any more, and
 
   const shard_file touched(path);
   CHECK(touched.read(0, 5).text() == "01234");
-  write(folder / "b.bin", "0123456789");
+  support::write_file(folder / "b.bin", "0123456789");
   std::filesystem::last_write_time(folder / "b.bin", std::filesystem::last_write_time(path));
   std::filesystem::rename(folder / "b.bin", path);  // as large and as old, but another file
   CHECK(support::cause_of([&] { touched.read(0, 5); }) == error_cause::io);
@@ -138,7 +90,7 @@ TEST_CASE("a file that is changed, replaced or removed is not read any more, and
 TEST_CASE("a folder that is moved leaves its files the same") {
   const support::temporary_folder folder;
   std::filesystem::create_directory(folder / "old");
-  write(folder / "old/a.bin", "0123456789");
+  support::write_file(folder / "old/a.bin", "0123456789");
   const larder::digest before = shard_file(folder / "old/a.bin").identity();
   std::filesystem::rename(folder / "old", folder / "new");
   CHECK(shard_file(folder / "new/a.bin").identity() == before);
@@ -147,7 +99,7 @@ TEST_CASE("a folder that is moved leaves its files the same") {
 }
 
 TEST_CASE("objects of a storage are files that share its connection, and one that is replaced is an error") {
-  const bucket storage;
+  const support::versioned_bucket storage;
   storage.put("data/a", "0123456789");
   storage.put("data/b", "abc");
   const std::vector<shard_file> files = larder::remote_shards(storage, {"data/b", "data/a"});

@@ -12,7 +12,6 @@
 #include <cstring>
 #include <functional>
 #include <latch>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>

@@ -1,7 +1,5 @@
 // text_lines, and what all sources of lines have in common: shard_files, block_text, line_blocks.
 
-#include "file_in_memory.hpp"
-
 #include <larder/core/error.hpp>
 #include <larder/dataset/block_text.hpp>
 #include <larder/dataset/line_blocks.hpp>
@@ -25,15 +23,17 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
+#include "support/file_in_memory.hpp"
 #include "support/folders.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/write_file.hpp"
 
 using larder::shard_file;
 using larder::shard_files;
 using larder::text_lines;
-using larder_tests::in_memory;
-using larder_tests::text_file;
+using support::in_memory;
+using support::text_file;
 
 static_assert(larder::dataset_source<text_lines>);
 
@@ -62,7 +62,6 @@ std::vector<std::string> lines_of(const text_lines& source) {
   return lines;
 }
 
-void write(const std::filesystem::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
 
 std::string long_text(std::size_t lines) {
   std::string text;
@@ -175,8 +174,8 @@ TEST_CASE("files are given in any way that names them") {
   const support::temporary_folder folder;
   const std::filesystem::path a = folder.path() / "a.txt";
   const std::filesystem::path b = folder.path() / "b.txt";
-  write(a, "1\n2\n");
-  write(b, "3\n");
+  support::write_file(a, "1\n2\n");
+  support::write_file(b, "3\n");
   const std::string name = a.string();
   const char* const plain = name.c_str();
   CHECK(text_lines(a).shards() == 1);
@@ -210,10 +209,10 @@ TEST_CASE("a shard's fingerprint changes with its file, its place and the size o
 TEST_CASE("a file that changed since the source was made is an error") {
   const support::temporary_folder folder;
   const std::filesystem::path path = folder.path() / "a.txt";
-  write(path, "one\ntwo\n");
+  support::write_file(path, "one\ntwo\n");
   const text_lines source(path);
   CHECK(source.open(0)->size() == 2);
-  write(path, "one\ntwo\nthree\n");
+  support::write_file(path, "one\ntwo\nthree\n");
   const support::refusal why = support::refusal_of([&] { source.open(0); });
   CHECK(why.cause == larder::error_cause::io);
   CHECK(why.message == "larder: \"" + path.string() + "\" is not what it was when the data set was opened; open it again");

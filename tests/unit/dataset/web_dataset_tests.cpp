@@ -5,25 +5,23 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <random>
-#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include "support/file_in_memory.hpp"
 #include "support/folders.hpp"
 #include "support/pattern.hpp"
 #include "support/refusal.hpp"
 #include "support/tar_archive.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/write_file.hpp"
 
 namespace {
 
@@ -32,9 +30,7 @@ using larder::web_dataset;
 using larder::web_sample;
 using support::tar_archive;
 
-void write(const std::filesystem::path& path, const tar_archive& archive) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << archive.text();
-}
+void write(const std::filesystem::path& path, const tar_archive& archive) { support::write_file(path, archive.text()); }
 std::string image(int i) { return support::pattern(static_cast<std::size_t>(i * 37 % 5000), static_cast<std::uint32_t>(i)); }
 /// So many samples "train/<i>" of an image of another size each, a class and, each third, a text.
 tar_archive samples(int count, int from = 0) {
@@ -48,25 +44,6 @@ tar_archive samples(int count, int from = 0) {
   archive.end();
   return archive;
 }
-/// A file in memory that notes how it is read.
-struct counted_file final : larder::datasets::any_shard_file {
-  explicit counted_file(std::string text) : content(std::move(text)) {}
-  const std::string& name() const noexcept override { return called; }
-  std::uint64_t size() const noexcept override { return content.size(); }
-  larder::digest identity() const noexcept override { return larder::digest_of(content); }
-  void read(std::uint64_t offset, std::span<std::byte> room) const override {
-    REQUIRE(offset + room.size() <= content.size());
-    std::memcpy(room.data(), content.data() + offset, room.size());
-    ++reads;
-    bytes_read += room.size();
-  }
-  bool is_remote() const noexcept override { return false; }
-
-  std::string content;
-  std::string called = "counted.tar";
-  mutable std::uint64_t reads = 0;
-  mutable std::uint64_t bytes_read = 0;
-};
 bool is_right(const web_sample& sample, int i) {
   return sample.key() == "train/" + std::to_string(i) && sample["jpg"].text() == image(i) &&
          sample["cls"].text() == std::to_string(i % 10) && sample.has("en.txt") == (i % 3 == 0) && sample.size() == (i % 3 == 0 ? 3U : 2U);
@@ -140,19 +117,19 @@ TEST_CASE("a member that is not held is read when it is asked for, and not from 
 TEST_CASE("a large archive is indexed by little, in few reads, and of a sample what is asked for is read") {
   tar_archive large;
   for (int i = 0; i < 20; ++i) large.file(std::to_string(i) + ".mp4", std::string(500'000, 'v')).file(std::to_string(i) + ".json", "{}");
-  const auto of_large = std::make_shared<const counted_file>(large.end().text());
+  const auto of_large = std::make_shared<const support::text_file>("counted.tar", large.end().text());
   const auto shard = web_dataset{larder::shard_file(of_large), {.whole_below = 1000}}.open(0);
   CHECK(shard->size() == 20);
-  CHECK(of_large->bytes_read < of_large->size() / 20);
-  const std::uint64_t before = of_large->bytes_read;
+  CHECK(of_large->bytes_read() < of_large->size() / 20);
+  const std::uint64_t before = of_large->bytes_read();
   CHECK(shard->record(11)["json"].text() == "{}");
   CHECK(shard->record(11).size_of("mp4") == 500'000);
-  CHECK(of_large->bytes_read - before == 2);
+  CHECK(of_large->bytes_read() - before == 2);
 
-  const auto of_small = std::make_shared<const counted_file>(samples(400).text());
+  const auto of_small = std::make_shared<const support::text_file>("counted.tar", samples(400).text());
   CHECK(web_dataset{larder::shard_file(of_small), {.whole_below = 1000}}.open(0)->size() == 400);
-  CHECK(of_small->reads < of_small->size() / 100'000 + 5);
-  CHECK(of_small->bytes_read <= of_small->size() + of_small->size() / 10);
+  CHECK(of_small->reads() < of_small->size() / 100'000 + 5);
+  CHECK(of_small->bytes_read() <= of_small->size() + of_small->size() / 10);
 }
 
 TEST_CASE("damaged archives and samples that are not whole are refused with file and offset") {
@@ -198,7 +175,7 @@ TEST_CASE("threads read samples of one shard at once") {
 TEST_CASE("a window gives what the file has, near and far") {
   const support::temporary_folder folder;
   const std::string content = support::pattern(3'000'000);
-  std::ofstream(folder / "a.bin", std::ios::binary) << content;
+  support::write_file(folder / "a.bin", content);
   const larder::shard_file file = folder / "a.bin";
   larder::datasets::file_window window(file);
   std::mt19937 random(20240601);
