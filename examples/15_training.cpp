@@ -225,8 +225,11 @@ int train_elsewhere(const fs::path& folder, const fs::path& file, std::size_t wo
 bool was_killed(int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL; }
 bool was_good(int status) { return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS; }
 
+const fs::path home = ".cache/training";  // the runs, and names where there are none
+
 /// Names of a few syllables each, the same ones every time.
 fs::path make_up_names(const fs::path& path) {
+  fs::create_directories(path.parent_path());
   std::ofstream file(path);
   larder::sample_random random(1);
   for (int i = 0; i < 20000; ++i) {
@@ -241,31 +244,33 @@ fs::path find_names(int argc, char** argv) {
   if (argc > 1) return argv[1];
   const char* const told = std::getenv("LARDER_SHARED_DIR");
   const fs::path real = fs::path(told != nullptr ? told : "../shared") / "real/dataset/names.txt";
-  return fs::exists(real) ? real : make_up_names("names.txt");
+  return fs::exists(real) ? real : make_up_names(home / "names.txt");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const fs::path file = find_names(argc, argv);
-  fs::remove_all("disturbed");
-  fs::remove_all("undisturbed");
+  const fs::path undisturbed = home / "undisturbed";
+  const fs::path disturbed = home / "disturbed";
+  fs::remove_all(undisturbed);
+  fs::remove_all(disturbed);
 
   std::printf("Three epochs of %s, undisturbed:\n", file.filename().c_str());
-  if (!was_good(train_elsewhere("undisturbed", file, 2, never))) return EXIT_FAILURE;
+  if (!was_good(train_elsewhere(undisturbed, file, 2, never))) return EXIT_FAILURE;
 
   std::printf("Killed in its first epoch, while the cache fills, and again in the second:\n");
   for (const auto& [workers, batches] : {std::pair<std::size_t, std::size_t>{3, 333}, {0, 777}}) {
-    if (!was_killed(train_elsewhere("disturbed", file, workers, batches))) {
+    if (!was_killed(train_elsewhere(disturbed, file, workers, batches))) {
       std::printf("  it ended before %zu batches: take a file of 15,000 lines or more\n", batches);
       return EXIT_FAILURE;
     }
     std::printf("  killed\n");
   }
-  if (!was_good(train_elsewhere("disturbed", file, 1, never))) return EXIT_FAILURE;
+  if (!was_good(train_elsewhere(disturbed, file, 1, never))) return EXIT_FAILURE;
 
   // Weights, loss and position.
-  const bool equal = read_file("disturbed/checkpoint") == read_file("undisturbed/checkpoint");
+  const bool equal = read_file(disturbed / "checkpoint") == read_file(undisturbed / "checkpoint");
   std::printf("%s\n", equal ? "bit-equal" : "DIFFERENT");
   return equal ? EXIT_SUCCESS : EXIT_FAILURE;
 }
