@@ -29,6 +29,7 @@ using larder::codec;
 using larder::kept_form;
 using larder::datasets::batch_counts;
 using larder::datasets::encoded_record;
+using larder::datasets::extent_of;
 using larder::datasets::sample_like;
 using larder::datasets::sample_maker;
 using larder::datasets::sample_quota;
@@ -91,7 +92,7 @@ struct made_of {
   sample_maker<Sample, store_of_nothing, Source, F> maker;
 
   made_of(Source source, F f, std::size_t open = 2, kept_form keep = kept_form::preprocessed)
-      : maker(store, std::move(source), "v1", std::move(f), no_quota, open, keep) {}
+      : maker(store, source, "v1", std::move(f), no_quota, open, keep, extent_of(source)) {}
 
   Sample get(std::size_t shard, std::uint64_t index) {
     const auto table = maker.table(shard, n);
@@ -302,14 +303,14 @@ TEST_CASE("a quota is of all keys that samples may have: of each shard, and of i
   store_of_nothing store;
   const numbers_source source({1, 2, 3});
   const sample_maker<std::uint64_t, store_of_nothing, numbers_source, same_function> unlimited(store, source, "v1", same,
-                                                                                               no_quota, 1, kept_form::automatic);
+                                                                                               no_quota, 1, kept_form::automatic, extent_of(source));
   CHECK(store.quota_asked == no_quota);
   CHECK(store.quota_of.empty());
   const sample_maker<std::uint64_t, store_of_nothing, numbers_source, same_function> limited(store, source, "v1", same, 500, 1,
-                                                                                             kept_form::automatic);
+                                                                                             kept_form::automatic, extent_of(source));
   CHECK(store.quota_asked == 500);
   CHECK(store.quota_of.size() == 6);
   const sample_maker<std::uint64_t, store_of_nothing, numbers_source, unchanged> plain(store, source, "", {}, 500, 1,
-                                                                                       kept_form::automatic);
+                                                                                       kept_form::automatic, extent_of(source));
   CHECK(store.quota_of.size() == 3);
 }
