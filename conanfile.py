@@ -76,6 +76,7 @@ class LarderConan(ConanFile):
             component("dataset", "larder::dataset", ["disk", "json"])
         if self.options.http:
             component("http", "larder::http", ["json", "libcurl::libcurl", "expat::expat", "openssl::crypto"])
+            component("artifact", "larder::artifact", ["disk", "http"])
         if self.options.redis:
             component("redis", "larder::redis", ["core", "hiredis::hiredis"])
         if self.options.zstd:

@@ -1,7 +1,7 @@
 # The components of larder: what each needs from larder and from other packages. Read by the build and by the installed package,
 # so that both look for the same things in the same way. Works from CMake 3.16 on.
 
-set(larder_components core disk json http redis zstd layer dataset presets serve testing)   # each after those that it needs
+set(larder_components core disk json http redis zstd layer dataset artifact presets serve testing)   # each after those that it needs
 
 set(larder_core_needs "")
 set(larder_disk_needs core)
@@ -11,6 +11,7 @@ set(larder_redis_needs core)
 set(larder_zstd_needs core)
 set(larder_layer_needs json disk)
 set(larder_dataset_needs json disk)
+set(larder_artifact_needs disk http)
 set(larder_presets_needs disk http)
 set(larder_serve_needs disk)
 set(larder_testing_needs core)
@@ -23,6 +24,7 @@ set(larder_redis_links hiredis::hiredis)
 set(larder_zstd_links zstd::libzstd)
 set(larder_layer_links "")
 set(larder_dataset_links "")
+set(larder_artifact_links "")
 set(larder_presets_links "")
 set(larder_serve_links "")
 set(larder_testing_links Boost::headers)
@@ -36,6 +38,7 @@ set(larder_redis_headers "^(remote|storage)/redis")
 set(larder_zstd_headers "^codec/zstd[.]hpp")
 set(larder_layer_headers "^layer/")
 set(larder_dataset_headers "^dataset/")
+set(larder_artifact_headers "^artifact/")
 set(larder_presets_headers "^presets[.]hpp")
 set(larder_serve_headers "^serve/")
 set(larder_testing_headers "^testing/")
