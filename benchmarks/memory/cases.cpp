@@ -87,6 +87,7 @@ void get_u64(const std::string& name, const everybody& all, const options& wante
                                "lirs",
                                "gdsf",
                                "lfu",
+                               "adaptive",
                                "lru",
                                "clock_sharded",
                                "sieve_sharded",
@@ -124,9 +125,9 @@ void evicting(const std::string& name, const everybody& all, const options& want
   c.about =
       "19 of 20 get a key by its age (Zipf 0.99), 1 of 20 puts a new one, misses are not stored; capacity 50 % of the keys asked "
       "for, one thread";
-  c.field =
-      pick(all.u64, {"flat_map_ring", "clock", "sieve", "s3_fifo", "fifo", "w_tinylfu", "arc", "lirs", "gdsf", "lfu", "lru",
-                     "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock"});
+  c.field = pick(all.u64,
+                 {"flat_map_ring", "clock", "sieve", "s3_fifo", "fifo", "w_tinylfu", "arc", "lirs", "gdsf", "lfu", "adaptive",
+                  "lru", "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock"});
   c.capacity = room;
   c.prepare = [&](subject<key>& cache) { fill(cache, wanted.keys); };
   c.make_requests = [&](std::size_t chunk) { keys = std::span(all_keys).subspan(chunk * wanted.chunk, wanted.chunk); };
@@ -159,8 +160,9 @@ void mixed_u64(const std::string& name, const everybody& all, const options& wan
   contest<std::uint64_t> c;
   c.name = name;
   c.about = "get, or put what is not there; Zipf 0.9, capacity 10 % of the keys, one thread";
-  c.field = pick(all.u64, {"list_lru", "clock", "sieve", "s3_fifo", "fifo", "w_tinylfu", "arc", "lirs", "gdsf", "lfu", "lru",
-                           "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru"});
+  c.field = pick(all.u64,
+                 {"list_lru", "clock", "sieve", "s3_fifo", "fifo", "w_tinylfu", "arc", "lirs", "gdsf", "lfu", "adaptive", "lru",
+                  "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru"});
   get_or_put(std::move(c), wanted, figures);
 }
 /// The same in turns with larder's own, since a ratio to a third cache says little about two.
@@ -221,9 +223,26 @@ void two_threads_95_5(const std::string& name, const everybody& all, const optio
 }
 
 void memory(const std::string& name, const everybody& all, const options& wanted, report& figures) {
-  const candidates<std::uint64_t> field = pick(
-      all.u64, {"flat_map", "clock", "sieve", "s3_fifo", "fifo", "largest_first", "epoch_pin", "w_tinylfu", "arc", "lirs", "gdsf",
-                "lfu", "lru", "clock_sharded", "s3_fifo_sharded", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru"});
+  const candidates<std::uint64_t> field = pick(all.u64, {"flat_map",
+                                                         "clock",
+                                                         "sieve",
+                                                         "s3_fifo",
+                                                         "fifo",
+                                                         "largest_first",
+                                                         "epoch_pin",
+                                                         "w_tinylfu",
+                                                         "arc",
+                                                         "lirs",
+                                                         "gdsf",
+                                                         "lfu",
+                                                         "adaptive",
+                                                         "lru",
+                                                         "clock_sharded",
+                                                         "s3_fifo_sharded",
+                                                         "list_lru",
+                                                         "rocksdb_lru",
+                                                         "rocksdb_hyper_clock",
+                                                         "tbb_lru"});
   double bare = 0;
   for (const candidate<std::uint64_t>& who : field) {
     if (!wanted.wants(who.name) && who.name != field.front().name) continue;
@@ -244,7 +263,8 @@ void memory(const std::string& name, const everybody& all, const options& wanted
 
 everybody::everybody()
     : u64(plain_u64()), strings(plain_strings()), byte_values(larder_byte_values()), string_values(larder_string_values()) {
-  for (const auto& more : {larder_recency(), larder_frequency(), larder_sharded(), larder_observed(), rocksdb_u64(), tbb_u64()}) append(u64, more);
+  for (const auto& more : {larder_recency(), larder_frequency(), larder_sharded(), larder_observed(), rocksdb_u64(), tbb_u64()})
+    append(u64, more);
   for (const auto& more : {larder_strings(), rocksdb_strings(), tbb_strings()}) append(strings, more);
 }
 
