@@ -272,6 +272,19 @@ TEST_CASE("a cache under adaptive says in its statistics what it does and why") 
   CHECK_FALSE(plain.stats().eviction);
 }
 
+TEST_CASE("of 100,000 entries and the ghosts of as many, adaptive keeps at most 8 bytes each more than s3_fifo") {
+  static constexpr std::uint64_t capacity = 100'000;
+  const auto overhead = [](auto order) {
+    auto cache = larder::make_cache<std::uint64_t, std::uint64_t>(order, larder::max_entries{capacity}, larder::unsynchronized{});
+    for (std::uint64_t round = 0; round < 3; ++round)  // the second time round ghosts come back
+      for (std::uint64_t k = 0; k < 2 * capacity; ++k)
+        if (!cache.get(k)) cache.put(k, k);
+    REQUIRE(cache.stats().evictions > capacity);
+    return static_cast<double>(cache.stats().overhead_bytes) / static_cast<double>(capacity);
+  };
+  CHECK(overhead(larder::adaptive{}) <= overhead(larder::s3_fifo{}) + 8);
+}
+
 TEST_CASE("the parts' common behaviour is that of most of them") {
   const auto part = [](std::string_view name, std::uint64_t switches) {
     larder::eviction_report r;
