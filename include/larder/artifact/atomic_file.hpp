@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -20,7 +21,6 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +61,19 @@ inline void sync_folder(const std::filesystem::path& folder) {
     storage::fail_file("sync the folder", folder.string(), errno);
 }
 
+/// Gives a file a name that no other may have: whether it was free. Throws `storage::file_error`.
+inline bool move_where_free(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+  if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) {  // a file system without it, which then has links as a rule
+    if (::link(from.c_str(), to.c_str()) == 0) {
+      ::unlink(from.c_str());
+      return true;
+    }
+  }
+  if (errno != EEXIST) storage::fail_file("publish", to, errno);
+  return false;
+}
+
 /// Writes a file beside and moves it to its name at once. Whether it did: false only when one is there that is not to be replaced. Throws
 /// `storage::file_error`; `larder::error` (invalid_argument) when the name is a symbolic link. Nothing is left then.
 inline bool write_atomically(const std::filesystem::path& path, std::string_view content, const atomic_write& how = {}) {
@@ -73,15 +86,11 @@ inline bool write_atomically(const std::filesystem::path& path, std::string_view
     storage::write_at(file, std::as_bytes(std::span(content)), {}, 0, beside);
     if (how.durable && ::fsync(file.get()) != 0) storage::fail_file("sync", beside, errno);
     if (const int failed = file.close(); failed != 0) storage::fail_file("write", beside, failed);
-    if (!how.replace) {
-      if (::link(beside.c_str(), target.c_str()) != 0) {
-        if (errno != EEXIST) storage::fail_file("publish", target, errno);
-        ::unlink(beside.c_str());
-        return false;
-      }
+    if (how.replace) {
+      if (::rename(beside.c_str(), target.c_str()) != 0) storage::fail_file("publish", target, errno);
+    } else if (!move_where_free(beside, target)) {
       ::unlink(beside.c_str());
-    } else if (::rename(beside.c_str(), target.c_str()) != 0) {
-      storage::fail_file("publish", target, errno);
+      return false;
     }
   } catch (...) {
     ::unlink(beside.c_str());
