@@ -52,6 +52,7 @@ struct pass_settings {
   std::size_t look_ahead = 32;  ///< requests to the shared store that are under way at once; 1: one after the other
   duration transient_ttl = std::chrono::minutes(10);  ///< of the record of a transient failure that names none
   secret record_key{};  ///< records of the shared store carry an HMAC by it, and others are not believed; empty: none do
+  std::function<instant()> now{};  ///< what tells the time, since 1970; not given: the time of day
   std::vector<std::string> warnings{};  ///< what was accepted but hardly meant
   std::function<void(const std::string&)> on_warning{};  ///< told of these, and of those to come; must not throw
 
