@@ -253,7 +253,7 @@ class pass_exchange {
         return false;
       }
       folder_.keep(std::move(staged), file.digest, found.chunks, place);
-      report_.counts.downloads.add();
+      if (file.size != 0) report_.counts.downloads.add();
       report_.counts.downloaded_bytes.add(file.size);
       return true;
     });

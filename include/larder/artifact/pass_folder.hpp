@@ -92,11 +92,11 @@ class pass_folder {
   void write_run(pass_record& record, const secret& signing) const {
     std::string listing;
     const std::string text = seal_text(record.text(&listing), signing);
-    if (record.listing) write_atomically(listing_path(*record.listing), listing);
-    write_atomically(run_path(record.id), text);
+    if (record.listing) put(listing_path(*record.listing), listing);
+    put(run_path(record.id), text);
   }
   void write_evaluation(const evaluation_record& record, const secret& signing) const {
-    write_atomically(evaluation_path(record.id), seal_text(record.text(), signing));
+    put(evaluation_path(record.id), seal_text(record.text(), signing));
   }
   std::filesystem::path run_path(std::string_view id) const { return root_ / "runs" / (std::string(id) + ".json"); }
   std::filesystem::path evaluation_path(std::string_view id) const { return root_ / "evaluations" / (std::string(id) + ".json"); }
@@ -220,6 +220,12 @@ class pass_folder {
   }
 
  private:
+  /// Writes a file; a symbolic link in its place goes, and what it leads to stays as it is.
+  static void put(const std::filesystem::path& path, const std::string& text) {
+    if (std::filesystem::is_symlink(std::filesystem::symlink_status(path))) storage::remove_file(path.string());
+    write_atomically(path, text);
+  }
+
   template <class Record>
   found_record<Record> find(const std::filesystem::path& path, const pass_key& key) const {
     std::optional<std::string> text;

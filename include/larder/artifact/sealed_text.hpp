@@ -44,9 +44,8 @@ inline unsealed_text unseal_text(std::string_view text, const secret& key) {
   constexpr std::string_view begin = "{\"check\":\"";
   constexpr std::string_view mac_begin = ",\"mac\":\"";
   constexpr std::string_view record_begin = ",\"record\":";
-  if (text.ends_with('\n')) text.remove_suffix(1);
-  if (!text.starts_with(begin) || !text.ends_with('}') || text.size() < begin.size() + 34) return {};
-  text.remove_suffix(1);
+  if (!text.starts_with(begin) || !text.ends_with("}\n") || text.size() < begin.size() + 35) return {};
+  text.remove_suffix(2);
   const std::optional<digest> check = digest::parse(text.substr(begin.size(), 32));
   if (!check || text[begin.size() + 32] != '"') return {};
   text.remove_prefix(begin.size() + 33);

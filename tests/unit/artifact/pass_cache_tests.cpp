@@ -276,7 +276,7 @@ TEST_CASE("P10: a write that fails at any object is no failure of the work, show
 
 TEST_CASE("P11: a shared object that was cut or changed is not used, is counted, and what it had is made again and published") {
   const std::vector<pass> chain = three_passes();
-  for (const std::string part : {"model", "config", "record"})
+  for (const std::string& part : std::vector<std::string>{"model", "config", "record"})
     for (const int damage : {0, 1, 2, 3}) {
       CAPTURE(part);
       CAPTURE(damage);
@@ -289,7 +289,6 @@ TEST_CASE("P11: a shared object that was cut or changed is not used, is counted,
       if (damage == 2) value += 'x';
       if (damage == 3) value.clear();
       store->set(key, value);
-      if (part == "record" && damage == 2) continue;  // a byte behind the record's end is not of it in all positions
       const support::temporary_folder here;
       pass_cache cache(settings_in(here / "cache"), store);
       counted_passes passes;
@@ -309,7 +308,7 @@ TEST_CASE("P12: a record with names that lead out is refused: nothing is written
   const std::string content = "planted";
   const larder::content_digest digest = larder::digest_of(std::string_view(content), larder::digest_algorithm::sha256);
   const support::temporary_folder here;
-  for (const std::string name : {"../x", "/" + (here / "abs").string(), "a/../../b", "C:\\x", "../../cache/runs/x"}) {
+  for (const std::string& name : std::vector<std::string>{"../x", "/" + (here / "abs").string(), "a/../../b", "C:\\x", "../../cache/runs/x"}) {
     CAPTURE(name);
     const auto store = std::make_shared<counting_store>();
     larder::pass_record record;
@@ -454,7 +453,7 @@ TEST_CASE("P17: a local record that somebody damaged is made good from the share
       const fs::path out = cache->run("model-1", chain, std::ref(passes));
       CHECK(content_of(out / "model.onnx") == model_of(chain));
       const bool is_in_blobs = damage == 5;
-      CHECK(passes.all_runs() == (is_shared || is_in_blobs ? 0 : damage == 6 ? 3 : 1));
+      CHECK(passes.all_runs() == (is_shared || is_in_blobs ? 0 : 1));
       if (damage != 6 && damage != 1) CHECK(cache->stats().damaged > 0);
       passes.forget();
       cache->run("model-1", chain, std::ref(passes));
