@@ -43,9 +43,12 @@ struct evaluation_record {
 
   /// Throws `larder::error` (corruption) when it is none.
   static evaluation_record parse(std::string_view text) {
-    const auto refuse = [](const std::string& why) { core::fail(error_cause::corruption, "not a valid record of an evaluation: " + why); };
+    const auto refuse = [](const std::string& why) {
+      core::fail(error_cause::corruption, "not a valid record of an evaluation: " + why);
+    };
     simdjson::dom::parser parser;
-    const artifacts::record_object root(larder::format::parse_json_object(parser, std::as_bytes(std::span(text)), "it", refuse), refuse);
+    const artifacts::record_object root(larder::format::parse_json_object(parser, std::as_bytes(std::span(text)), "it", refuse),
+                                        refuse);
     if (root.text("format") != format) refuse("its format is not \"" + std::string(format) + "\"");
     evaluation_record made;
     made.id = root.text("id");

@@ -15,7 +15,7 @@ namespace larder::artifacts {
 enum class record_state : std::uint8_t {
   absent,
   whole,
-  damaged,   ///< by accident: its checksum does not fit
+  damaged,  ///< by accident: its checksum does not fit
   poisoned,  ///< on purpose, or by a collision: it is another key's, nobody with the key has signed it, or no program of ours writes such
 };
 

@@ -33,7 +33,8 @@ class work_folder {
 /// Puts an output together from what is here and what the shared store has.
 class output_assembly {
  public:
-  output_assembly(const pass_folder& folder, pass_exchange& exchange, pass_report& report) : folder_(folder), exchange_(exchange), report_(report) {}
+  output_assembly(const pass_folder& folder, pass_exchange& exchange, pass_report& report)
+      : folder_(folder), exchange_(exchange), report_(report) {}
 
   /// Makes an output that is available one that is here; `moved` says whether files came from the shared store. False when that cannot be: then it
   /// is available nowhere.

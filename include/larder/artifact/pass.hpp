@@ -36,8 +36,8 @@ class opaque_attribute {
 
 /// A step of a chain: what is to be done to the model that comes in.
 struct pass {
-  std::string name{};           ///< ASCII; its case does not count
-  std::string config = "{}";    ///< JSON; neither spaces nor the order of keys count
+  std::string name{};                        ///< ASCII; its case does not count
+  std::string config = "{}";                 ///< JSON; neither spaces nor the order of keys count
   std::optional<std::string> accelerator{};  ///< what the pass makes the model for: "gpu-cuda"; nothing: for none
   bool accelerator_agnostic = false;         ///< makes the same for all of them, so that `accelerator` does not count
   std::optional<std::string> evaluator{};    ///< JSON: how what comes out is evaluated; nothing: it is not
@@ -49,20 +49,20 @@ class pass_input {
  public:
   /// Its id, which must differ where models differ: a content digest does. `files` is what the first pass gets to read.
   template <class Text>
-    requires std::convertible_to<Text, std::string>
-  pass_input(Text&& id, std::filesystem::path files = {}, std::optional<opaque_attribute> opaque = {})  // NOLINT: a text is one
-      : id_(std::forward<Text>(id)), files_(std::move(files)), opaque_(std::move(opaque)) {
-    if (id_.empty()) core::fail(error_cause::invalid_argument, "the input of a chain has an empty id; give its content digest");
-  }
+    requires std::convertible_to<Text, std::string> pass_input(
+        Text&& id, std::filesystem::path files = {}, std::optional<opaque_attribute> opaque = {})  // NOLINT: a text is one
+        : id_(std::forward<Text>(id)), files_(std::move(files)), opaque_(std::move(opaque)) {
+      if (id_.empty()) core::fail(error_cause::invalid_argument, "the input of a chain has an empty id; give its content digest");
+    }
 
-  const std::string& id() const noexcept { return id_; }
-  const std::filesystem::path& files() const noexcept { return files_; }
-  const std::optional<opaque_attribute>& opaque() const noexcept { return opaque_; }
+    const std::string& id() const noexcept { return id_; }
+    const std::filesystem::path& files() const noexcept { return files_; }
+    const std::optional<opaque_attribute>& opaque() const noexcept { return opaque_; }
 
- private:
-  std::string id_;
-  std::filesystem::path files_;
-  std::optional<opaque_attribute> opaque_;
+   private:
+    std::string id_;
+    std::filesystem::path files_;
+    std::optional<opaque_attribute> opaque_;
 };
 
 enum class failure_kind : std::uint8_t {
@@ -76,7 +76,8 @@ class pass_failure : public error {
   explicit pass_failure(failure_kind kind, const std::string& message, std::optional<duration> time_to_live = {})
       : error(error_cause::load, message), kind_(kind), message_(message), time_to_live_(time_to_live) {
     if (time_to_live_ && time_to_live_->count() <= 0)
-      core::fail(error_cause::invalid_argument, "a pass_failure with a time to live of nothing; leave it out, or give a duration above zero");
+      core::fail(error_cause::invalid_argument,
+                 "a pass_failure with a time to live of nothing; leave it out, or give a duration above zero");
   }
 
   failure_kind kind() const noexcept { return kind_; }

@@ -16,7 +16,8 @@ inline bool is_url(std::string_view text) noexcept {
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos || colon == 0) return false;
   for (const char c : text.substr(0, colon))
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.')) return false;
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'))
+      return false;
   return true;
 }
 
@@ -27,7 +28,8 @@ inline azure parse_account_url(std::string_view text, std::string container, std
     core::fail(error_cause::invalid_argument, std::string(subject) + ": \"" + remote::printable_url(text) + "\" " + why);
   };
   remote::url address = remote::parse_url(text, subject);
-  if (!address.query.empty()) refuse("was given with a query; a shared access signature goes to pass_settings::shared->sas, in code");
+  if (!address.query.empty())
+    refuse("was given with a query; a shared access signature goes to pass_settings::shared->sas, in code");
   azure out;
   out.container = std::move(container);
   if (const std::size_t service = address.host.find(".blob."); service != std::string::npos) {
@@ -52,12 +54,14 @@ inline azure parse_blob_url(std::string_view text, std::string_view subject) {
   const std::size_t authority = account.find("://") + 3;
   const std::size_t slash = account.rfind('/');
   if (slash == std::string_view::npos || slash < authority)
-    core::fail(error_cause::invalid_argument, std::string(subject) + ": \"" + remote::printable_url(text) +
-                                                  "\" names an account without a container; write https://<account>.blob.core.windows.net/<container>");
+    core::fail(error_cause::invalid_argument,
+               std::string(subject) + ": \"" + remote::printable_url(text) +
+                   "\" names an account without a container; write https://<account>.blob.core.windows.net/<container>");
   std::string container(account.substr(slash + 1));
   if (container.find_first_of("?#") != std::string::npos)
-    core::fail(error_cause::invalid_argument, std::string(subject) + ": \"" + remote::printable_url(text) +
-                                                  "\" was given with a query; a shared access signature goes to pass_settings::shared->sas, in code");
+    core::fail(error_cause::invalid_argument,
+               std::string(subject) + ": \"" + remote::printable_url(text) +
+                   "\" was given with a query; a shared access signature goes to pass_settings::shared->sas, in code");
   azure out = parse_account_url(account.substr(0, slash), std::move(container), subject);
   (void)out.address();  // throws for names that cannot be
   return out;

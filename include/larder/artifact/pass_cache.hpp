@@ -65,7 +65,8 @@ class pass_cache {
   /// With a store of one's own instead of the one that the settings name: a cache from `std::string` to `bytes` or tiers of such (an lvalue is
   /// borrowed, a `unique_ptr` or `shared_ptr` held), or a `shared_ptr` to a `shared_store`.
   template <class Store>
-  pass_cache(pass_settings settings, Store&& store) : pass_cache(std::move(settings), make_shared_store(std::forward<Store>(store)), 0) {}
+  pass_cache(pass_settings settings, Store&& store)
+      : pass_cache(std::move(settings), make_shared_store(std::forward<Store>(store)), 0) {}
   pass_cache(const pass_cache&) = delete;
   pass_cache& operator=(const pass_cache&) = delete;
 
@@ -76,7 +77,8 @@ class pass_cache {
   /// What `run` would do. Looks at records only: no byte of a model moves.
   std::vector<step> plan(const pass_input& input, const std::vector<pass>& chain, const std::stop_token& stop = {}) {
     const std::vector<pass_key> keys = keys_of(input, chain);
-    const std::vector<artifacts::known_step> known = artifacts::pass_survey(folder_, exchange_, report_).look(chain, keys, now(), {stop, {}});
+    const std::vector<artifacts::known_step> known =
+        artifacts::pass_survey(folder_, exchange_, report_).look(chain, keys, now(), {stop, {}});
     const artifacts::chain_plan decided = artifacts::plan_of(known);
     std::vector<step> steps;
     for (std::size_t i = 0; i < chain.size(); ++i) {
@@ -103,30 +105,37 @@ class pass_cache {
   /// stop_token)` (the last may be left out) fills an empty folder; what it throws reaches the caller, and is remembered when it is a
   /// `pass_failure`. Throws `pass_failure` without running anything when a pass is known to fail.
   template <class RunPass>
-  std::filesystem::path run(const pass_input& input, const std::vector<pass>& chain, RunPass&& run_one_pass, const run_options& options = {}) {
+  std::filesystem::path run(const pass_input& input, const std::vector<pass>& chain, RunPass&& run_one_pass,
+                            const run_options& options = {}) {
     return run_chain(input, chain, std::forward<RunPass>(run_one_pass), options).folder;
   }
   /// The same, and all that is known of it: what became of each pass, what the evaluators said.
   template <class RunPass>
-  chain_result run_chain(const pass_input& input, const std::vector<pass>& chain, RunPass&& run_one_pass, const run_options& options = {}) {
+  chain_result run_chain(const pass_input& input, const std::vector<pass>& chain, RunPass&& run_one_pass,
+                         const run_options& options = {}) {
     using path = std::filesystem::path;
     constexpr bool with_stop = std::invocable<RunPass&, const pass&, const path&, const path&, const std::stop_token&>;
     static_assert(with_stop || std::invocable<RunPass&, const pass&, const path&, const path&>,
-                  "larder: run_one_pass is called with (const pass&, const std::filesystem::path& input, const std::filesystem::path& output, std::stop_token)");
-    const pass_function run_pass = [&run_one_pass](const pass& step, const path& from, const path& to, const std::stop_token& stop) {
+                  "larder: run_one_pass is called with (const pass&, const std::filesystem::path& input, const "
+                  "std::filesystem::path& output, std::stop_token)");
+    const pass_function run_pass = [&run_one_pass](const pass& step, const path& from, const path& to,
+                                                   const std::stop_token& stop) {
       if constexpr (with_stop)
         static_cast<void>(run_one_pass(step, from, to, stop));
       else
         static_cast<void>(run_one_pass(step, from, to));
     };
-    return artifacts::chain_run(settings_, folder_, exchange_, report_, ids_, input, chain, keys_of(input, chain), run_pass, options).run();
+    return artifacts::chain_run(settings_, folder_, exchange_, report_, ids_, input, chain, keys_of(input, chain), run_pass,
+                                options)
+        .run();
   }
 
   /// What the evaluator of a pass said, when it has and its record is here: JSON.
   std::optional<std::string> evaluation(const pass_input& input, const std::vector<pass>& chain, std::size_t index) {
     const std::vector<pass_key> keys = keys_of(input, chain);
     if (!of_chain(chain, index).evaluator) return std::nullopt;
-    artifacts::found_record<evaluation_record> found = folder_.find_evaluation(key_of_evaluation(keys[index], *chain[index].evaluator));
+    artifacts::found_record<evaluation_record> found =
+        folder_.find_evaluation(key_of_evaluation(keys[index], *chain[index].evaluator));
     return found.record ? std::optional<std::string>(std::move(found.record->result)) : std::nullopt;
   }
 
@@ -135,12 +144,16 @@ class pass_cache {
     of_chain(chain, index);
     const std::vector<pass> begin(chain.begin(), chain.begin() + static_cast<std::ptrdiff_t>(index) + 1);
     const std::vector<pass_key> keys = keys_of(input, begin);
-    const std::vector<artifacts::known_step> known = artifacts::pass_survey(folder_, exchange_, report_).look(begin, keys, now(), {});
+    const std::vector<artifacts::known_step> known =
+        artifacts::pass_survey(folder_, exchange_, report_).look(begin, keys, now(), {});
     const artifacts::known_step& last = known.back();
-    const std::string who = "pass " + std::to_string(index) + " (" + chain[index].name + ", " + artifacts::short_id(keys[index].id) + ")";
+    const std::string who =
+        "pass " + std::to_string(index) + " (" + chain[index].name + ", " + artifacts::short_id(keys[index].id) + ")";
     if (last.is_available())
-      return who + (last.where == artifacts::known_step::place::here && last.missing.empty() ? " is cached here" : " is in the shared store") + ", made by \"" +
-             last.record->workflow + "\"";
+      return who +
+             (last.where == artifacts::known_step::place::here && last.missing.empty() ? " is cached here"
+                                                                                       : " is in the shared store") +
+             ", made by \"" + last.record->workflow + "\"";
     if (last.is_failure()) return who + " is known to fail: " + last.record->failure->message;
     return artifacts::pass_explanation(folder_, begin, keys).why_missed(index);
   }
@@ -176,7 +189,9 @@ class pass_cache {
   prune_report prune(const prune_limits& limits = {}) { return upkeep().prune(limits, now()); }
   /// The same in the shared store, for everybody; costs a listing and a request for each entry. Throws `larder::error` when there is none that
   /// may be written.
-  prune_report prune_shared(const prune_limits& limits, const sweep_control& control = {}) { return upkeep().prune_shared(limits, control); }
+  prune_report prune_shared(const prune_limits& limits, const sweep_control& control = {}) {
+    return upkeep().prune_shared(limits, control);
+  }
   /// This workflow's outputs and evaluations go from here, unless another workflow made or used them too, or they are pinned. How many outputs went.
   std::size_t clean_cache() {
     upkeep().clean(artifacts::pass_entry_kind::evaluation);
@@ -190,7 +205,8 @@ class pass_cache {
   /// Brings an output from the shared store by its whole id, and says where it is; nothing when it cannot be had.
   std::optional<std::filesystem::path> pull(const std::string& id, const transfer_control& control = {}) {
     if (!artifacts::is_pass_id(id))
-      core::fail(error_cause::invalid_argument, "an id of a pass has 64 hexadecimal digits, and this one has " + std::to_string(id.size()) + "; give it whole");
+      core::fail(error_cause::invalid_argument,
+                 "an id of a pass has 64 hexadecimal digits, and this one has " + std::to_string(id.size()) + "; give it whole");
     if (!exchange_.reads()) return std::nullopt;
     const std::optional<pass_record> record = exchange_.find_run_of_id(id, control);
     if (!record || record->failure) return std::nullopt;
@@ -253,14 +269,17 @@ class pass_cache {
   static pass_settings checked(pass_settings settings) {
     constexpr std::size_t longest = 512;
     if (settings.workflow_id.empty() || settings.workflow_id.size() > longest || !simdjson::validate_utf8(settings.workflow_id))
-      core::fail(error_cause::invalid_argument, "a workflow's id is UTF-8 of 1 to " + std::to_string(longest) + " bytes; this one has " +
-                                                    std::to_string(settings.workflow_id.size()));
+      core::fail(error_cause::invalid_argument, "a workflow's id is UTF-8 of 1 to " + std::to_string(longest) +
+                                                    " bytes; this one has " + std::to_string(settings.workflow_id.size()));
     if (settings.cache_dir.empty())
-      core::fail(error_cause::invalid_argument, "the pass cache has no folder; give pass_settings::cache_dir, or leave it at its default");
+      core::fail(error_cause::invalid_argument,
+                 "the pass cache has no folder; give pass_settings::cache_dir, or leave it at its default");
     if (settings.transient_ttl.count() <= 0)
-      core::fail(error_cause::invalid_argument, "pass_settings::transient_ttl is not above zero; give how long a transient failure counts");
+      core::fail(error_cause::invalid_argument,
+                 "pass_settings::transient_ttl is not above zero; give how long a transient failure counts");
     if (settings.look_ahead == 0 || settings.look_ahead > 256)
-      core::fail(error_cause::invalid_argument, "pass_settings::look_ahead is " + std::to_string(settings.look_ahead) + "; give 1 to 256 requests");
+      core::fail(error_cause::invalid_argument,
+                 "pass_settings::look_ahead is " + std::to_string(settings.look_ahead) + "; give 1 to 256 requests");
     return settings;
   }
 
@@ -269,14 +288,17 @@ class pass_cache {
 
   static const pass& of_chain(const std::vector<pass>& chain, std::size_t index) {
     if (index >= chain.size())
-      core::fail(error_cause::invalid_argument, "there is no pass " + std::to_string(index) + " in a chain of " + std::to_string(chain.size()) + "; they are counted from 0");
+      core::fail(error_cause::invalid_argument, "there is no pass " + std::to_string(index) + " in a chain of " +
+                                                    std::to_string(chain.size()) + "; they are counted from 0");
     return chain[index];
   }
   std::vector<pass_key> keys_of(const pass_input& input, const std::vector<pass>& chain) {
     std::vector<pass_key> keys = keys_of_chain(input, chain);
     if (exchange_.store() == nullptr) return keys;
     const auto warn = [&](const std::string& mark, const std::string& what) {
-      report_.warn_once("opaque " + mark, what + " has an attribute that cannot be written down: what is made with it is cached here alone, in this process, and not shared");
+      report_.warn_once("opaque " + mark, what +
+                                              " has an attribute that cannot be written down: what is made with it is cached "
+                                              "here alone, in this process, and not shared");
     };
     if (input.opaque()) warn(input.opaque()->mark(), "the input " + artifacts::short_id(input.id()));
     for (const pass& one : chain)
@@ -290,14 +312,16 @@ class pass_cache {
     for (const auto& entry : std::filesystem::directory_iterator(folder_.root() / "runs")) {
       const std::string id = entry.path().stem().string();
       if (!id.starts_with(begin) || !artifacts::is_pass_id(id)) continue;
-      if (found) core::fail(error_cause::invalid_argument, "several ids begin with \"" + std::string(begin) + "\"; give more digits");
+      if (found)
+        core::fail(error_cause::invalid_argument, "several ids begin with \"" + std::string(begin) + "\"; give more digits");
       found = id;
     }
     return found;
   }
   bool push(const pass_entry& entry, const transfer_control& control) {
     if (entry.record.failure || !exchange_.publish(entry.record, control)) return false;
-    storage::remove_file(folder_.pending_path(artifacts::pass_folder::marker_of(artifacts::pass_entry_kind::run, entry.record.id)).string());
+    storage::remove_file(
+        folder_.pending_path(artifacts::pass_folder::marker_of(artifacts::pass_entry_kind::run, entry.record.id)).string());
     return true;
   }
 

@@ -20,13 +20,14 @@ namespace larder::artifacts {
 
 /// A field that two keys have differently, or that one of them has alone.
 struct key_difference {
-  std::string field;                 ///< "pass_config.target_opset"
-  std::optional<std::string> ours;   ///< as JSON
+  std::string field;                ///< "pass_config.target_opset"
+  std::optional<std::string> ours;  ///< as JSON
   std::optional<std::string> theirs;
 };
 
 /// Appends the fields in which two JSON values differ; objects are compared member by member, everything else as a whole.
-inline void append_differences(std::vector<key_difference>& out, const std::string& path, simdjson::dom::element ours, simdjson::dom::element theirs) {
+inline void append_differences(std::vector<key_difference>& out, const std::string& path, simdjson::dom::element ours,
+                               simdjson::dom::element theirs) {
   simdjson::dom::object our_members, their_members;
   if (ours.get(our_members) == simdjson::SUCCESS && theirs.get(their_members) == simdjson::SUCCESS) {
     std::set<std::string_view> names;
@@ -65,7 +66,8 @@ inline std::optional<std::vector<key_difference>> differences_of_keys(std::strin
 /// How far two keys are apart: another pass is further than any configuration of the same one.
 inline std::size_t distance_of(const std::vector<key_difference>& differences) {
   std::size_t distance = 0;
-  for (const key_difference& one : differences) distance += one.field == "pass_name" ? 1000 : one.field == "input_model_id" ? 2 : 1;
+  for (const key_difference& one : differences)
+    distance += one.field == "pass_name" ? 1000 : one.field == "input_model_id" ? 2 : 1;
   return distance;
 }
 

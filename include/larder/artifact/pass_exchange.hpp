@@ -49,13 +49,16 @@ namespace larder::artifacts {
 
 inline constexpr std::string_view shared_prefix = "passes/";
 inline std::string shared_run_key(std::string_view id) { return std::string(shared_prefix) + "runs/" + std::string(id); }
-inline std::string shared_evaluation_key(std::string_view id) { return std::string(shared_prefix) + "evaluations/" + std::string(id); }
+inline std::string shared_evaluation_key(std::string_view id) {
+  return std::string(shared_prefix) + "evaluations/" + std::string(id);
+}
 inline std::string shared_blob_key(const content_digest& digest) { return std::string(shared_prefix) + "blobs/" + digest.hex(); }
 
 /// Several transfers at once, told of as one.
 class summed_progress {
  public:
-  summed_progress(const transfer_control& control, std::size_t parts, std::uint64_t total) : control_(control), landed_(parts, 0), total_(total) {}
+  summed_progress(const transfer_control& control, std::size_t parts, std::uint64_t total)
+      : control_(control), landed_(parts, 0), total_(total) {}
 
   /// For one of them; this object outlives it.
   transfer_control part(std::size_t i) {
@@ -81,7 +84,8 @@ class summed_progress {
 class pass_exchange {
  public:
   /// `store` may be none: then nothing is found and nothing goes anywhere.
-  pass_exchange(const pass_settings& settings, const pass_folder& folder, pass_report& report, std::shared_ptr<shared_store> store)
+  pass_exchange(const pass_settings& settings, const pass_folder& folder, pass_report& report,
+                std::shared_ptr<shared_store> store)
       : folder_(folder),
         report_(report),
         store_(std::move(store)),
@@ -181,8 +185,9 @@ class pass_exchange {
         if (!all.load()) return false;
         if (record.listing && !put_blob(*record.listing, bytes::copy_of(listing), {control.stop, {}})) return false;
       }
-      return put_record<pass_record>(shared_run_key(record.id), {record.id, record.key, false}, text, control,
-                                     [&](const pass_record& there) { return record.failure || (!there.failure && !is_doubted(there)); });
+      return put_record<pass_record>(
+          shared_run_key(record.id), {record.id, record.key, false}, text, control,
+          [&](const pass_record& there) { return record.failure || (!there.failure && !is_doubted(there)); });
     });
     (done ? report_.counts.published : report_.counts.unpublished).add();
     return done;
@@ -190,7 +195,8 @@ class pass_exchange {
   bool publish(const evaluation_record& record, const transfer_control& control = {}) {
     if (!writes()) return false;
     const bool done = attempt(false, [&] {
-      return put_record<evaluation_record>(shared_evaluation_key(record.id), {record.id, record.key, false}, seal_text(record.text(), signing_), control,
+      return put_record<evaluation_record>(shared_evaluation_key(record.id), {record.id, record.key, false},
+                                           seal_text(record.text(), signing_), control,
                                            [](const evaluation_record&) { return true; });
     });
     (done ? report_.counts.published : report_.counts.unpublished).add();
@@ -232,8 +238,9 @@ class pass_exchange {
     if (found.state == record_state::damaged) report_.counts.damaged.add();
     if (found.state == record_state::poisoned) {
       report_.counts.poisoned.add();
-      report_.warn_once("poisoned " + key.id, "the shared store's record of " + short_id(key.id) +
-                                                  " is another key's, is not signed, or no program of larder's wrote it; it is not used");
+      report_.warn_once("poisoned " + key.id,
+                        "the shared store's record of " + short_id(key.id) +
+                            " is another key's, is not signed, or no program of larder's wrote it; it is not used");
     }
     return std::move(found.record);
   }
@@ -340,7 +347,8 @@ class pass_exchange {
   }
   /// Puts a record where there is none. One that is there stays when it is whole and `stays`, of whoever it is; else it is replaced.
   template <class Record, class Stays>
-  bool put_record(const std::string& stored_as, const pass_key& key, const std::string& text, const transfer_control& control, Stays&& stays) {
+  bool put_record(const std::string& stored_as, const pass_key& key, const std::string& text, const transfer_control& control,
+                  Stays&& stays) {
     stop_if_asked(control);
     report_.counts.requests.add();
     if (store_->put_if_absent(stored_as, bytes::copy_of(text))) return true;

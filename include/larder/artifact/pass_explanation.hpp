@@ -43,7 +43,8 @@ void for_each_run(const pass_folder& folder, F&& f) {
 
 class pass_explanation {
  public:
-  pass_explanation(const pass_folder& folder, const std::vector<pass>& chain, const std::vector<pass_key>& keys) : chain_(chain), keys_(keys) {
+  pass_explanation(const pass_folder& folder, const std::vector<pass>& chain, const std::vector<pass_key>& keys)
+      : chain_(chain), keys_(keys) {
     for_each_run(folder, [&](pass_record record) {
       if (!record.failure) records_.push_back(std::move(record));
     });

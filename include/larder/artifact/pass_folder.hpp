@@ -60,7 +60,8 @@ class pass_folder {
   /// Throws `larder::error` when the folders cannot be made.
   explicit pass_folder(std::filesystem::path root, std::string workflow)
       : root_(std::move(root)), workflow_(std::move(workflow)), blobs_(root_ / "blobs") {
-    for (const char* const name : {"runs", "outputs", "listings", "evaluations", "pins", "pending", "locks", "work"}) make_folder_tree(root_ / name);
+    for (const char* const name : {"runs", "outputs", "listings", "evaluations", "pins", "pending", "locks", "work"})
+      make_folder_tree(root_ / name);
     make_folder_tree(root_ / "workflows");
   }
 
@@ -77,7 +78,8 @@ class pass_folder {
   found_record<pass_record> find_run(const pass_key& key) const {
     found_record<pass_record> found = find<pass_record>(run_path(key.id), key);
     if (found.record && found.record->listing) {
-      const std::optional<std::string> listing = read_small_file(listing_path(*found.record->listing), pass_record::longest_listing);
+      const std::optional<std::string> listing =
+          read_small_file(listing_path(*found.record->listing), pass_record::longest_listing);
       try {
         if (!listing) return {record_state::damaged, {}};
         found.record->read_listing(*listing);
@@ -87,7 +89,9 @@ class pass_folder {
     }
     return found;
   }
-  found_record<evaluation_record> find_evaluation(const pass_key& key) const { return find<evaluation_record>(evaluation_path(key.id), key); }
+  found_record<evaluation_record> find_evaluation(const pass_key& key) const {
+    return find<evaluation_record>(evaluation_path(key.id), key);
+  }
 
   void write_run(pass_record& record, const secret& signing) const {
     std::string listing;
@@ -117,7 +121,9 @@ class pass_folder {
     } catch (const std::exception&) {
     }
   }
-  static std::string marker_of(pass_entry_kind kind, std::string_view id) { return std::string(1, static_cast<char>(kind)) + '-' + std::string(id); }
+  static std::string marker_of(pass_entry_kind kind, std::string_view id) {
+    return std::string(1, static_cast<char>(kind)) + '-' + std::string(id);
+  }
 
   std::filesystem::path workflow_folder() const { return root_ / "workflows" / digest_of(std::string_view(workflow_)).hex(); }
   std::filesystem::path pin_path(std::string_view id) const { return root_ / "pins" / id; }
@@ -181,15 +187,17 @@ class pass_folder {
       const std::string name = entry.path().lexically_relative(folder).generic_string();
       check_relative_name(name, "a file that a pass makes");
       if (!entry.is_regular_file())
-        core::fail(error_cause::invalid_argument, "\"" + entry.path().string() + "\" is no regular file; a pass may make files, and links to files");
+        core::fail(error_cause::invalid_argument,
+                   "\"" + entry.path().string() + "\" is no regular file; a pass may make files, and links to files");
       files.push_back({name, 0, {}});
     }
     std::sort(files.begin(), files.end(), [](const pass_file& a, const pass_file& b) { return a.name < b.name; });
     std::uint64_t before = 0;
     for (pass_file& file : files) {
       const std::filesystem::path place = folder / file.name;
-      const transfer_control followed{control.stop, control.progress ? [&](std::uint64_t done, std::uint64_t) { control.progress(before + done, 0); }
-                                                                     : decltype(control.progress){}};
+      const transfer_control followed{
+          control.stop, control.progress ? [&](std::uint64_t done, std::uint64_t) { control.progress(before + done, 0); }
+                                         : decltype(control.progress){}};
       keep_file(file, place, followed);
       before += file.size;
     }
@@ -200,7 +208,8 @@ class pass_folder {
   std::filesystem::path publish_output(const std::filesystem::path& folder, std::string_view id) const {
     const std::filesystem::path place = output_of(id);
     for (int tries = 0; ::rename(folder.c_str(), place.c_str()) != 0; ++tries) {
-      if ((errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) || tries == 8) storage::fail_file("publish", place.string(), errno);
+      if ((errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) || tries == 8)
+        storage::fail_file("publish", place.string(), errno);
       remove_output(id);
     }
     return place;
@@ -242,7 +251,9 @@ class pass_folder {
   bool has_blob(const pass_file& file, std::size_t& damaged) const {
     const std::optional<stored_blob> blob = blobs_.find(file.digest);
     if (!blob) return false;
-    if (blob->size == file.size && (blobs_.is_as_checked(*blob) || blobs_.verify(file.digest, verification::chunks).state == blob_state::whole)) return true;
+    if (blob->size == file.size &&
+        (blobs_.is_as_checked(*blob) || blobs_.verify(file.digest, verification::chunks).state == blob_state::whole))
+      return true;
     ++damaged;
     blobs_.quarantine(file.digest);
     return false;
@@ -310,7 +321,8 @@ class pass_folder {
     }
     copy_file(file, place, std::move(staged), control);
   }
-  void copy_file(pass_file& file, const std::filesystem::path& place, staged_file&& staged, const transfer_control& control) const {
+  void copy_file(pass_file& file, const std::filesystem::path& place, staged_file&& staged,
+                 const transfer_control& control) const {
     const storage::file_descriptor from = open_content(place.string());
     const storage::file_identity seen = storage::identify(from, place.string());
     copy_range(from, place.string(), 0, staged.file(), staged.path().string(), 0, seen.size, control.stop);

@@ -21,9 +21,9 @@ namespace larder {
 
 /// An id, and the text that it is the digest of.
 struct pass_key {
-  std::string id;             ///< 64 hexadecimal digits; people see the first 8
-  std::string text;           ///< canonical JSON
-  bool is_private = false;    ///< something that cannot be written down is in it or in what it builds on: never shared
+  std::string id;           ///< 64 hexadecimal digits; people see the first 8
+  std::string text;         ///< canonical JSON
+  bool is_private = false;  ///< something that cannot be written down is in it or in what it builds on: never shared
 
   friend bool operator==(const pass_key&, const pass_key&) = default;
 };
@@ -36,7 +36,8 @@ inline std::string short_id(std::string_view id) { return std::string(id.substr(
 
 /// Whether a text is an id as `pass_key` has them.
 inline bool is_pass_id(std::string_view text) noexcept {
-  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return text.size() == 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 inline std::string id_of_text(std::string_view text) { return digest_of(text, digest_algorithm::sha256).hex(); }
@@ -46,7 +47,8 @@ inline std::string lower_pass_name(const std::string& name) {
   for (const char c : name) {
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7F)
       core::fail(error_cause::invalid_argument,
-                 "a pass cannot be called " + format::printable_name(name) + "; its name is ASCII without spaces, so that every program agrees on its lower case");
+                 "a pass cannot be called " + format::printable_name(name) +
+                     "; its name is ASCII without spaces, so that every program agrees on its lower case");
     lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
   if (lower.empty()) core::fail(error_cause::invalid_argument, "a pass has no name; give it one");
@@ -63,7 +65,8 @@ inline void begin_member(std::string& out, std::string_view name) {
 }  // namespace artifacts
 
 /// The key of a pass on a model. Throws `larder::error` (invalid_argument) for a name or a configuration that cannot be.
-inline pass_key key_of_pass(std::string_view input_model_id, const pass& step, const std::optional<opaque_attribute>& input_opaque = {}) {
+inline pass_key key_of_pass(std::string_view input_model_id, const pass& step,
+                            const std::optional<opaque_attribute>& input_opaque = {}) {
   pass_key key;
   std::string& out = key.text;
   out = "{";

@@ -21,7 +21,10 @@ enum class step_action : std::uint8_t {
 };
 
 constexpr std::string_view to_string(step_action action) noexcept {
-  return action == step_action::run ? "run" : action == step_action::reuse ? "reuse" : action == step_action::download ? "download" : "skip";
+  return action == step_action::run        ? "run"
+         : action == step_action::reuse    ? "reuse"
+         : action == step_action::download ? "download"
+                                           : "skip";
 }
 
 enum class step_evaluation : std::uint8_t {
@@ -77,7 +80,9 @@ inline chain_plan plan_of(const std::vector<known_step>& known) {
     for (;; --i) {
       if (plan.actions[i] != step_action::skip) return;
       if (known[i].is_available()) {
-        plan.actions[i] = known[i].missing.empty() && (known[i].where == known_step::place::here || known[i].is_settled) ? step_action::reuse : step_action::download;
+        plan.actions[i] = known[i].missing.empty() && (known[i].where == known_step::place::here || known[i].is_settled)
+                              ? step_action::reuse
+                              : step_action::download;
         return;
       }
       plan.actions[i] = step_action::run;

@@ -36,16 +36,16 @@ struct pass_entry {
   pass_record record;
   instant last_used{0};
   bool is_pinned = false;
-  bool is_pending = false;            ///< not yet in the shared store
+  bool is_pending = false;               ///< not yet in the shared store
   std::vector<std::string> workflows{};  ///< that made or used it
 };
 
 /// What is to leave; without a limit only what nobody can find again does.
 struct prune_limits {
-  std::optional<duration> max_age{};   ///< since it was made
-  std::optional<duration> max_idle{};  ///< since it was last used; not known in a shared store
+  std::optional<duration> max_age{};         ///< since it was made
+  std::optional<duration> max_idle{};        ///< since it was last used; not known in a shared store
   std::optional<std::uint64_t> max_bytes{};  ///< of all contents, each counted once; who was not used for longest leaves
-  bool dry_run = false;                ///< say what would leave
+  bool dry_run = false;                      ///< say what would leave
 };
 
 struct prune_report {
@@ -97,12 +97,13 @@ class content_uses {
   std::uint64_t bytes_ = 0;
 };
 
-inline constexpr std::chrono::hours unused_content_grace{1};   // of blobs that no record names: one may be on its way
-inline constexpr std::chrono::hours private_entry_grace{24};   // who could find it is likely to be gone
+inline constexpr std::chrono::hours unused_content_grace{1};  // of blobs that no record names: one may be on its way
+inline constexpr std::chrono::hours private_entry_grace{24};  // who could find it is likely to be gone
 
 class pass_upkeep {
  public:
-  pass_upkeep(const pass_folder& folder, pass_exchange& exchange, pass_report& report) : folder_(folder), exchange_(exchange), report_(report) {}
+  pass_upkeep(const pass_folder& folder, pass_exchange& exchange, pass_report& report)
+      : folder_(folder), exchange_(exchange), report_(report) {}
 
   /// All outputs that are here, least recently used first.
   std::vector<pass_entry> list() const {
@@ -111,7 +112,8 @@ class pass_upkeep {
     for_each_run(folder_, [&](pass_record record) {
       try {
         if (record.listing)
-          if (const auto text = read_small_file(folder_.listing_path(*record.listing), pass_record::longest_listing)) record.read_listing(*text);
+          if (const auto text = read_small_file(folder_.listing_path(*record.listing), pass_record::longest_listing))
+            record.read_listing(*text);
       } catch (const error&) {  // it is listed without its files
       }
       pass_entry entry;
@@ -162,9 +164,12 @@ class pass_upkeep {
     report.kept = uses.bytes();
     if (limits.dry_run) return report;
     report.evaluations = prune_evaluations(limits, now);
-    const auto latest = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()) - unused_content_grace;
+    const auto latest =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()) -
+        unused_content_grace;
     for (const stored_blob& blob : folder_.blobs().list())
-      if (!uses.needs(blob.digest) && instant(blob.modified) < latest && folder_.blobs().erase(blob.digest)) report.freed += blob.size;
+      if (!uses.needs(blob.digest) && instant(blob.modified) < latest && folder_.blobs().erase(blob.digest))
+        report.freed += blob.size;
     report.freed += folder_.blobs().empty_state(unused_content_grace);
     for (const char* const name : {"runs", "evaluations", "listings"}) remove_unfinished(folder_.root() / name);
     remove_old_work();
@@ -175,8 +180,10 @@ class pass_upkeep {
   prune_report prune_shared(const prune_limits& limits, const sweep_control& control) {
     prune_report report;
     shared_store* const store = exchange_.store();
-    if (store == nullptr) core::fail(error_cause::invalid_argument, "this pass cache shares nothing; there is nothing to prune but what is here");
-    if (!exchange_.writes()) core::fail(error_cause::invalid_argument, "the shared store is read only here; set the mode to read_write to prune it");
+    if (store == nullptr)
+      core::fail(error_cause::invalid_argument, "this pass cache shares nothing; there is nothing to prune but what is here");
+    if (!exchange_.writes())
+      core::fail(error_cause::invalid_argument, "the shared store is read only here; set the mode to read_write to prune it");
     struct found_entry {
       std::string key;
       duration age;
@@ -189,7 +196,8 @@ class pass_upkeep {
     const std::string blob_prefix = std::string(shared_prefix) + "blobs/";
     store->for_each(
         [&](const std::string& key, std::uint64_t size, duration age) {
-          if (key.starts_with(run_prefix) && is_pass_id(std::string_view(key).substr(run_prefix.size()))) runs.push_back({key, age});
+          if (key.starts_with(run_prefix) && is_pass_id(std::string_view(key).substr(run_prefix.size())))
+            runs.push_back({key, age});
           if (key.starts_with(evaluation_prefix)) evaluations.emplace_back(key, age);
           if (key.starts_with(blob_prefix)) blobs[key.substr(blob_prefix.size())] = {size, age};
         },
@@ -314,8 +322,10 @@ class pass_upkeep {
         const auto seen = storage::identify(entry.path().string());
         if (!text || !seen) continue;
         const unsealed_text opened = unseal_text(*text, secret());
-        const instant made = opened.state == seal_state::whole ? evaluation_record::parse(opened.body).made : instant(seen->modified);
-        if ((limits.max_age && now - made > *limits.max_age) || (limits.max_idle && now - instant(seen->modified) > *limits.max_idle))
+        const instant made =
+            opened.state == seal_state::whole ? evaluation_record::parse(opened.body).made : instant(seen->modified);
+        if ((limits.max_age && now - made > *limits.max_age) ||
+            (limits.max_idle && now - instant(seen->modified) > *limits.max_idle))
           removed += remove_evaluation(name.substr(0, name.size() - 5)) ? 1 : 0;
       } catch (...) {
         report_.absorb_current();
@@ -326,7 +336,8 @@ class pass_upkeep {
   void remove_old_work() const {
     std::error_code failed;
     const auto latest = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24);
-    for (std::filesystem::directory_iterator at(folder_.root() / "work", failed), end; !failed && at != end; at.increment(failed)) {
+    for (std::filesystem::directory_iterator at(folder_.root() / "work", failed), end; !failed && at != end;
+         at.increment(failed)) {
       std::error_code ignored;
       if (at->last_write_time(ignored) < latest && !ignored) pass_folder::remove_tree(at->path());
     }
@@ -350,7 +361,8 @@ class pass_upkeep {
         name = folder.filename().string();
       }
       for (const auto& entry : std::filesystem::directory_iterator(folder))
-        if (const std::string marker = entry.path().filename().string(); marker.size() == 66 && marker[1] == '-') owners[marker].push_back(name);
+        if (const std::string marker = entry.path().filename().string(); marker.size() == 66 && marker[1] == '-')
+          owners[marker].push_back(name);
     });
     return owners;
   }

@@ -48,8 +48,8 @@ struct recorded_failure {
 
 struct pass_record {
   std::string id;
-  std::string key;  ///< the text that the id is the digest of
-  std::vector<pass_file> files;  ///< by name; empty while `listing` has not been read
+  std::string key;                        ///< the text that the id is the digest of
+  std::vector<pass_file> files;           ///< by name; empty while `listing` has not been read
   std::optional<content_digest> listing;  ///< of the text that has the files, when they are too many for the record
   std::uint64_t listing_size = 0;
   std::uint64_t bytes = 0;  ///< of all files
@@ -80,7 +80,9 @@ namespace pass_record_rules {
 
 using artifacts::record_object;
 
-[[noreturn]] inline void refuse(const std::string& why) { core::fail(error_cause::corruption, "not a valid record of a pass: " + why); }
+[[noreturn]] inline void refuse(const std::string& why) {
+  core::fail(error_cause::corruption, "not a valid record of a pass: " + why);
+}
 
 inline std::string files_text(std::span<const pass_file> files) {
   std::string out = "[";
@@ -97,7 +99,8 @@ inline pass_file read_file(const simdjson::dom::element& element, const std::str
   simdjson::dom::array parts;
   if (element.get(parts) != simdjson::SUCCESS || parts.size() != 3) refuse(where + " is no list of three");
   std::string_view name, digest;
-  if (parts.at(0).get(name) != simdjson::SUCCESS || parts.at(2).get(digest) != simdjson::SUCCESS) refuse(where + " has no name or no digest");
+  if (parts.at(0).get(name) != simdjson::SUCCESS || parts.at(2).get(digest) != simdjson::SUCCESS)
+    refuse(where + " has no name or no digest");
   if (const std::string_view fault = artifacts::relative_name_fault(name); !fault.empty())
     refuse(where + " may not be called " + larder::format::printable_name(name) + ": " + std::string(fault));
   simdjson::dom::element size;
@@ -121,7 +124,8 @@ inline std::vector<pass_file> read_files(const simdjson::dom::array& list, std::
   }
   for (std::size_t i = 0; i < files.size(); ++i) {
     const std::string folder = files[i].name + '/';
-    const auto next = std::lower_bound(files.begin(), files.end(), folder, [](const pass_file& f, const std::string& n) { return f.name < n; });
+    const auto next =
+        std::lower_bound(files.begin(), files.end(), folder, [](const pass_file& f, const std::string& n) { return f.name < n; });
     if (next != files.end() && next->name.starts_with(folder)) refuse("one of its files is the folder of another one");
   }
   if (sum != bytes) refuse("its files have not the size that it names");
@@ -139,7 +143,8 @@ inline std::string pass_record::text(std::string* listing_text) {
   append_json_text(out, workflow);
   if (is_private) out += ",\"private\":true";
   if (failure) {
-    out += ",\"failure\":{\"kind\":\"" + std::string(failure->kind == failure_kind::permanent ? "permanent" : "transient") + "\",\"message\":";
+    out += ",\"failure\":{\"kind\":\"" + std::string(failure->kind == failure_kind::permanent ? "permanent" : "transient") +
+           "\",\"message\":";
     append_json_text(out, failure->message);
     if (failure->until != no_deadline)
       out += ",\"until\":" + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(failure->until).count());
@@ -176,8 +181,9 @@ inline pass_record pass_record::parse(std::string_view text) {
     const record_object failure(root.object("failure"), refuse);
     const std::string_view kind = failure.text("kind");
     if (kind != "permanent" && kind != "transient") refuse("its failure is of no known kind");
-    made.failure = recorded_failure{kind == "permanent" ? failure_kind::permanent : failure_kind::transient,
-                                    std::string(failure.text("message")), failure.has("until") ? failure.moment("until") : no_deadline};
+    made.failure =
+        recorded_failure{kind == "permanent" ? failure_kind::permanent : failure_kind::transient,
+                         std::string(failure.text("message")), failure.has("until") ? failure.moment("until") : no_deadline};
   } else if (root.has("listing")) {
     const simdjson::dom::array listing = root.array("listing");
     std::string_view digest;

@@ -52,9 +52,11 @@ struct pass_progress {
 };
 
 /// What runs a pass: reads `input`, writes files into the empty folder `output`.
-using pass_function = std::function<void(const pass& step, const std::filesystem::path& input, const std::filesystem::path& output, const std::stop_token& stop)>;
+using pass_function = std::function<void(const pass& step, const std::filesystem::path& input,
+                                         const std::filesystem::path& output, const std::stop_token& stop)>;
 /// What evaluates a model by `step.evaluator`: gives JSON.
-using evaluate_function = std::function<std::string(const pass& step, const std::filesystem::path& model, const std::stop_token& stop)>;
+using evaluate_function =
+    std::function<std::string(const pass& step, const std::filesystem::path& model, const std::stop_token& stop)>;
 
 struct run_options {
   std::stop_token stop{};        ///< ends it with `larder::error` (cancelled); what was made until then is kept
@@ -66,7 +68,7 @@ struct run_options {
 struct chain_result {
   std::filesystem::path folder;  ///< of the last output; read only, until it is pruned
   std::string id;
-  std::vector<step_action> actions;                    ///< what became of each pass
+  std::vector<step_action> actions;                     ///< what became of each pass
   std::vector<std::optional<std::string>> evaluations;  ///< of each pass that names an evaluator: JSON
 };
 
@@ -144,9 +146,9 @@ inline std::string message_text(std::string text, std::size_t longest = 300) {
 
 class chain_run {
  public:
-  chain_run(const pass_settings& settings, const pass_folder& folder, pass_exchange& exchange, pass_report& report, ids_in_making& ids,
-            const pass_input& input, const std::vector<pass>& chain, std::vector<pass_key> keys, const pass_function& run_pass,
-            const run_options& options)
+  chain_run(const pass_settings& settings, const pass_folder& folder, pass_exchange& exchange, pass_report& report,
+            ids_in_making& ids, const pass_input& input, const std::vector<pass>& chain, std::vector<pass_key> keys,
+            const pass_function& run_pass, const run_options& options)
       : settings_(settings),
         folder_(folder),
         exchange_(exchange),
@@ -184,11 +186,13 @@ class chain_run {
   }
   transfer_control followed(std::size_t i, pass_phase phase) const {
     transfer_control control{options_.stop, {}};
-    if (options_.progress) control.progress = [this, i, phase](std::uint64_t done, std::uint64_t total) { tell(i, phase, done, total); };
+    if (options_.progress)
+      control.progress = [this, i, phase](std::uint64_t done, std::uint64_t total) { tell(i, phase, done, total); };
     return control;
   }
   void stop_if_asked() const {
-    if (options_.stop.stop_requested()) core::fail(error_cause::cancelled, "the chain was stopped before its end; what was made until then is kept");
+    if (options_.stop.stop_requested())
+      core::fail(error_cause::cancelled, "the chain was stopped before its end; what was made until then is kept");
   }
   std::string name_of(std::size_t i) const { return "pass " + std::to_string(i) + " (" + chain_[i].name + ")"; }
 
@@ -217,7 +221,8 @@ class chain_run {
     if (!step.is_available() && !step.is_failure() && !step.is_asked_for && exchange_.reads() && !keys_[i].is_private)
       survey_.ask_for_run(step, keys_[i], now(), {options_.stop, {}});
     bool moved = false;
-    if (step.is_available() && output_assembly(folder_, exchange_, report_).assemble(step, moved, followed(i, pass_phase::downloading)))
+    if (step.is_available() &&
+        output_assembly(folder_, exchange_, report_).assemble(step, moved, followed(i, pass_phase::downloading)))
       return take(i, moved ? step_action::download : step_action::reuse);
     if (step.is_failure() && step.record->lives(now())) throw_known_failure(i);
     const std::filesystem::path from = i == 0 ? input_.files() : obtain(i - 1);
@@ -302,7 +307,8 @@ class chain_run {
   // ---------------------------------------------------------------------------------------------- failures
 
   void record_failure(pass_record record, const pass_failure& failure) {
-    const duration lives = failure.time_to_live().value_or(failure.kind() == failure_kind::transient ? settings_.transient_ttl : duration::max());
+    const duration lives =
+        failure.time_to_live().value_or(failure.kind() == failure_kind::transient ? settings_.transient_ttl : duration::max());
     record.failure = recorded_failure{failure.kind(), message_text(failure.message()), core::deadline_after(record.made, lives)};
     try {
       folder_.write_run(record, exchange_.signing());
@@ -317,7 +323,10 @@ class chain_run {
     report_.counts.known_failures.add();
     std::optional<duration> left;
     if (failure.until != no_deadline) left = std::max<duration>(failure.until - now(), duration(1));
-    throw pass_failure(failure.kind, name_of(i) + " is known to fail and is not run again (erase " + short_id(keys_[i].id) + " to try): " + failure.message, left);
+    throw pass_failure(
+        failure.kind,
+        name_of(i) + " is known to fail and is not run again (erase " + short_id(keys_[i].id) + " to try): " + failure.message,
+        left);
   }
 
   // ---------------------------------------------------------------------------------------------- evaluations
@@ -381,7 +390,8 @@ class chain_run {
             storage::remove_file(run.string());
         }
         if (!known_[i].is_evaluated() || attempted_.contains(known_[i].evaluation.id)) continue;
-        const std::filesystem::path evaluation = folder_.pending_path(pass_folder::marker_of(pass_entry_kind::evaluation, known_[i].evaluation.id));
+        const std::filesystem::path evaluation =
+            folder_.pending_path(pass_folder::marker_of(pass_entry_kind::evaluation, known_[i].evaluation.id));
         if (!pass_folder::is_there(evaluation)) continue;
         const found_record<evaluation_record> found = folder_.find_evaluation(known_[i].evaluation);
         if (!found.record || exchange_.publish(*found.record)) storage::remove_file(evaluation.string());

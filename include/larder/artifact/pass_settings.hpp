@@ -44,16 +44,17 @@ struct pass_settings {
   static constexpr std::string_view default_directory = ".olive-cache";
 
   std::filesystem::path cache_dir{default_directory};
-  std::optional<larder::azure> shared{};  ///< the container that is shared; nothing: local only, unless a store is given to the cache
+  std::optional<larder::azure>
+      shared{};  ///< the container that is shared; nothing: local only, unless a store is given to the cache
   pass_mode mode = pass_mode::read_write;
-  bool clean_cache = false;             ///< when the cache is made, this workflow's entries go
-  bool clean_evaluation_cache = false;  ///< when it is made, all evaluations go
+  bool clean_cache = false;                      ///< when the cache is made, this workflow's entries go
+  bool clean_evaluation_cache = false;           ///< when it is made, all evaluations go
   std::string workflow_id = "default_workflow";  ///< entries remember the workflows that made or used them
   std::size_t look_ahead = 32;  ///< requests to the shared store that are under way at once; 1: one after the other
   duration transient_ttl = std::chrono::minutes(10);  ///< of the record of a transient failure that names none
   secret record_key{};  ///< records of the shared store carry an HMAC by it, and others are not believed; empty: none do
-  std::function<instant()> now{};  ///< what tells the time, since 1970; not given: the time of day
-  std::vector<std::string> warnings{};  ///< what was accepted but hardly meant
+  std::function<instant()> now{};                        ///< what tells the time, since 1970; not given: the time of day
+  std::vector<std::string> warnings{};                   ///< what was accepted but hardly meant
   std::function<void(const std::string&)> on_warning{};  ///< told of these, and of those to come; must not throw
 
   /// Throws `larder::error` (invalid_argument), which names the key, and the nearest known one when there is no such key.
@@ -70,8 +71,8 @@ class pass_settings_reader {
   void read(const simdjson::dom::object& root) {
     const settings_object keys(root, "the settings of the pass cache", root_keys);
     if (keys.has("cache_config") && !keys.is_null("cache_config")) {
-      for (const std::string_view ignored : {"cache_dir", "cloud_cache_config", "clean_cache", "clean_evaluation_cache", "account_name",
-                                             "container_name", "enable_shared_cache", "update_shared_cache"})
+      for (const std::string_view ignored : {"cache_dir", "cloud_cache_config", "clean_cache", "clean_evaluation_cache",
+                                             "account_name", "container_name", "enable_shared_cache", "update_shared_cache"})
         if (keys.has(ignored))
           warn("\"" + std::string(ignored) + "\" is not looked at, since there is a \"cache_config\", which says everything");
       read_common(keys);
@@ -87,12 +88,14 @@ class pass_settings_reader {
 
  private:
   static constexpr std::array<std::string_view, 11> root_keys{
-      "cache_dir",      "cache_config",        "cloud_cache_config",  "clean_cache", "clean_evaluation_cache", "account_name",
-      "container_name", "enable_shared_cache", "update_shared_cache", "mode",        "workflow_id"};
-  static constexpr std::array<std::string_view, 9> config_keys{
-      "cache_dir",           "account_name",        "container_name", "update_shared_cache", "clean_cache", "clean_evaluation_cache",
-      "enable_shared_cache", "mode",                "workflow_id"};
-  static constexpr std::array<std::string_view, 4> cloud_keys{"enable_cloud_cache", "account_url", "container_name", "upload_to_cloud"};
+      "cache_dir",    "cache_config",   "cloud_cache_config",  "clean_cache",         "clean_evaluation_cache",
+      "account_name", "container_name", "enable_shared_cache", "update_shared_cache", "mode",
+      "workflow_id"};
+  static constexpr std::array<std::string_view, 9> config_keys{"cache_dir",           "account_name", "container_name",
+                                                               "update_shared_cache", "clean_cache",  "clean_evaluation_cache",
+                                                               "enable_shared_cache", "mode",         "workflow_id"};
+  static constexpr std::array<std::string_view, 4> cloud_keys{"enable_cloud_cache", "account_url", "container_name",
+                                                              "upload_to_cloud"};
 
   void warn(std::string text) { out_.warnings.push_back(std::move(text)); }
 
@@ -127,7 +130,8 @@ class pass_settings_reader {
     if (account) share(keys, "account_name", larder::azure{.account = *account, .container = *container});
     if (const auto enabled = keys.flag("enable_shared_cache")) {
       if (*enabled && !out_.shared)
-        keys.refuse("enable_shared_cache", "is true, but no shared store is named; give account_name and container_name, or a blob URL in cache_dir");
+        keys.refuse("enable_shared_cache",
+                    "is true, but no shared store is named; give account_name and container_name, or a blob URL in cache_dir");
       if (!*enabled) out_.shared.reset();
     }
     if (const auto update = keys.flag("update_shared_cache")) out_.mode = *update ? pass_mode::read_write : pass_mode::read_only;
@@ -145,7 +149,8 @@ class pass_settings_reader {
         if (out_.shared) keys.refuse("cache_dir", "names two shared stores; give one blob URL and one path");
         out_.shared = parse_blob_url(one, "cache_dir");
       } else if (one.empty()) {
-        keys.refuse("cache_dir", "has an empty path; give a folder, or leave it out for \"" + std::string(pass_settings::default_directory) + "\"");
+        keys.refuse("cache_dir", "has an empty path; give a folder, or leave it out for \"" +
+                                     std::string(pass_settings::default_directory) + "\"");
       } else if (local) {
         warn("cache_dir names two folders; \"" + out_.cache_dir.string() + "\" is used, \"" + one + "\" is not");
       } else {
@@ -159,7 +164,9 @@ class pass_settings_reader {
     if (!keys.has("cloud_cache_config") || keys.is_null("cloud_cache_config")) return;
     if (const auto on = keys.flag_or_object("cloud_cache_config")) {
       if (*on && !out_.shared)
-        keys.refuse("cloud_cache_config", "is true, but nothing names the store; give {\"account_url\": ..., \"container_name\": ...}, or a blob URL in cache_dir");
+        keys.refuse("cloud_cache_config",
+                    "is true, but nothing names the store; give {\"account_url\": ..., \"container_name\": ...}, or a blob URL "
+                    "in cache_dir");
       if (!*on) out_.shared.reset();
       return;
     }
@@ -175,13 +182,13 @@ class pass_settings_reader {
     if (url && !container) cloud.refuse("account_url", "is given without container_name; name the container in that account");
     if (container && !url) cloud.refuse("container_name", "is given without account_url; give the account that has it");
     if (url) share(cloud, "account_url", parse_account_url(*url, *container, "account_url"));
-    if (!out_.shared)
-      cloud.refuse("enable_cloud_cache", "is on, but no store is named; give account_url and container_name");
+    if (!out_.shared) cloud.refuse("enable_cloud_cache", "is on, but no store is named; give account_url and container_name");
     out_.mode = upload ? pass_mode::read_write : pass_mode::read_only;
   }
 
   void share(const settings_object& keys, std::string_view key, larder::azure store) {
-    if (out_.shared && (out_.shared->account != store.account || out_.shared->container != store.container || out_.shared->endpoint != store.endpoint))
+    if (out_.shared && (out_.shared->account != store.account || out_.shared->container != store.container ||
+                        out_.shared->endpoint != store.endpoint))
       keys.refuse(key, "names another shared store than cache_dir; give one of them");
     (void)store.address();  // throws for names that cannot be
     out_.shared = std::move(store);
@@ -196,9 +203,8 @@ inline pass_settings pass_settings::from_json(std::string_view text, std::functi
   pass_settings out;
   simdjson::dom::parser parser;
   const simdjson::dom::object root =
-      format::parse_json_object(parser, std::as_bytes(std::span(text)), "the settings of the pass cache", [](const std::string& why) {
-        core::fail(error_cause::invalid_argument, why);
-      });
+      format::parse_json_object(parser, std::as_bytes(std::span(text)), "the settings of the pass cache",
+                                [](const std::string& why) { core::fail(error_cause::invalid_argument, why); });
   artifacts::pass_settings_reader(out).read(root);
   out.on_warning = std::move(on_warning);
   if (out.on_warning)

@@ -39,8 +39,8 @@ namespace artifacts {
 /// The same while it is counted.
 struct pass_counts {
   using number = sync::counter<true>;
-  number local_hits, shared_hits, misses, runs, failed_runs, known_failures, evaluations, evaluation_hits, joined, damaged, poisoned,
-      uncacheable, requests, downloads, downloaded_bytes, uploads, uploaded_bytes, published, unpublished;
+  number local_hits, shared_hits, misses, runs, failed_runs, known_failures, evaluations, evaluation_hits, joined, damaged,
+      poisoned, uncacheable, requests, downloads, downloaded_bytes, uploads, uploaded_bytes, published, unpublished;
   std::array<number, error_cause_count> errors;
 
   void add_to(pass_stats& out) const noexcept {

@@ -24,10 +24,12 @@ namespace larder::artifacts {
 
 class pass_survey {
  public:
-  pass_survey(const pass_folder& folder, pass_exchange& exchange, pass_report& report) : folder_(folder), exchange_(exchange), report_(report) {}
+  pass_survey(const pass_folder& folder, pass_exchange& exchange, pass_report& report)
+      : folder_(folder), exchange_(exchange), report_(report) {}
 
   /// Moves no byte of a model.
-  std::vector<known_step> look(std::span<const pass> chain, const std::vector<pass_key>& keys, instant now, const transfer_control& control) {
+  std::vector<known_step> look(std::span<const pass> chain, const std::vector<pass_key>& keys, instant now,
+                               const transfer_control& control) {
     std::vector<known_step> known(chain.size());
     for (std::size_t i = 0; i < chain.size(); ++i)
       if (chain[i].evaluator) known[i].evaluation = key_of_evaluation(keys[i], *chain[i].evaluator);
@@ -164,7 +166,8 @@ class pass_survey {
       const chain_plan plan = plan_of(known);
       std::vector<std::size_t> open;
       for (std::size_t i = 0; i < known.size(); ++i)
-        if (plan.actions[i] == step_action::download && known[i].where == known_step::place::shared && !known[i].is_settled) open.push_back(i);
+        if (plan.actions[i] == step_action::download && known[i].where == known_step::place::shared && !known[i].is_settled)
+          open.push_back(i);
       std::vector<char> lost(open.size(), 0);
       exchange_.each(open.size(), [&](std::size_t o) { lost[o] = settle(known[open[o]], control) ? 0 : 1; });
       const bool any_lost = std::find(lost.begin(), lost.end(), 1) != lost.end();

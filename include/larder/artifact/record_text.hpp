@@ -46,7 +46,8 @@ class record_object {
   /// Milliseconds since 1970.
   instant moment(std::string_view name) const {
     const std::uint64_t milliseconds = number(name);
-    if (milliseconds > static_cast<std::uint64_t>(instant::max().count()) / 1'000'000) refuse_("its " + std::string(name) + " is too late");
+    if (milliseconds > static_cast<std::uint64_t>(instant::max().count()) / 1'000'000)
+      refuse_("its " + std::string(name) + " is too late");
     return std::chrono::milliseconds(milliseconds);
   }
 

@@ -60,7 +60,8 @@ inline unsealed_text unseal_text(std::string_view text, const secret& key) {
   if (digest_of(text) != *check) return {};
   if (!key.empty()) {
     const std::string wanted = mac_of(text, key);
-    if (mac.size() != wanted.size() || CRYPTO_memcmp(mac.data(), wanted.data(), wanted.size()) != 0) return {seal_state::forged, {}};
+    if (mac.size() != wanted.size() || CRYPTO_memcmp(mac.data(), wanted.data(), wanted.size()) != 0)
+      return {seal_state::forged, {}};
   }
   return {seal_state::whole, text};
 }

@@ -54,7 +54,8 @@ class settings_object {
     if (object_.at_key(key).get(found) != simdjson::SUCCESS || found.is_null()) return {};
     if (const auto one = format::json_value_as<std::string>(found)) return {*one};
     simdjson::dom::array list;
-    if (found.get(list) != simdjson::SUCCESS) refuse(key, "is " + std::string(format::json_kind(found)) + "; it can be a string or a list of strings");
+    if (found.get(list) != simdjson::SUCCESS)
+      refuse(key, "is " + std::string(format::json_kind(found)) + "; it can be a string or a list of strings");
     std::vector<std::string> all;
     for (const simdjson::dom::element item : list) {
       const auto one = format::json_value_as<std::string>(item);

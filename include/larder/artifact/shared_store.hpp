@@ -33,14 +33,16 @@ class shared_store {
 
   virtual std::optional<bytes> get(std::string_view key, const transfer_control& control) = 0;
   /// The value in the room, from its start, and its size. Throws `larder::error` (invalid_argument) when it is larger.
-  virtual std::optional<std::size_t> get_into(std::string_view key, std::span<std::byte> room, const transfer_control& control) = 0;
+  virtual std::optional<std::size_t> get_into(std::string_view key, std::span<std::byte> room,
+                                              const transfer_control& control) = 0;
   virtual bool contains(std::string_view key) = 0;
   virtual bool put(std::string_view key, bytes value, const transfer_control& control) = 0;
   /// False when one is there, which stays, or when it was refused.
   virtual bool put_if_absent(std::string_view key, bytes value) = 0;
   virtual bool erase(std::string_view key) = 0;
   /// f(key, size, age) for each value.
-  virtual void for_each(const std::function<void(const std::string&, std::uint64_t, duration)>& f, const sweep_control& control) = 0;
+  virtual void for_each(const std::function<void(const std::string&, std::uint64_t, duration)>& f,
+                        const sweep_control& control) = 0;
   virtual error_counts errors() const = 0;
 };
 
@@ -49,7 +51,8 @@ namespace artifacts {
 /// A cache, or tiers of caches, as a shared store; `Held` is a reference or a pointer that owns it.
 template <class Cache, class Held>
 class cached_store final : public shared_store {
-  static_assert(std::convertible_to<std::string_view, typename Cache::key_view> && std::same_as<typename Cache::mapped_type, bytes>,
+  static_assert(std::convertible_to<std::string_view, typename Cache::key_view> &&
+                    std::same_as<typename Cache::mapped_type, bytes>,
                 "larder: what passes share is a cache from std::string to larder::bytes");
 
  public:
@@ -62,14 +65,15 @@ class cached_store final : public shared_store {
       return cache().get(key);
   }
   std::optional<std::size_t> get_into(std::string_view key, std::span<std::byte> room, const transfer_control& control) override {
-    if constexpr (requires(Cache& c) { c.get_into(key, room, control); }) {
+    if constexpr (requires(Cache & c) { c.get_into(key, room, control); }) {
       return cache().get_into(key, room, control);
     } else {
       const std::optional<bytes> value = get(key, control);
       if (!value) return std::nullopt;
       if (value->size() > room.size())
-        core::fail(error_cause::invalid_argument, "a value of " + std::to_string(value->size()) + " bytes does not fit a room of " +
-                                                      std::to_string(room.size()) + "; give as much as it has");
+        core::fail(error_cause::invalid_argument, "a value of " + std::to_string(value->size()) +
+                                                      " bytes does not fit a room of " + std::to_string(room.size()) +
+                                                      "; give as much as it has");
       if (!value->empty()) std::memcpy(room.data(), value->data(), value->size());
       return value->size();
     }
@@ -83,11 +87,13 @@ class cached_store final : public shared_store {
   }
   bool put_if_absent(std::string_view key, bytes value) override { return cache().put_if_absent(key, std::move(value)); }
   bool erase(std::string_view key) override { return cache().erase(key); }
-  void for_each(const std::function<void(const std::string&, std::uint64_t, duration)>& f, const sweep_control& control) override {
-    if constexpr (requires(Cache& c) { c.for_each(f, control); })
+  void for_each(const std::function<void(const std::string&, std::uint64_t, duration)>& f,
+                const sweep_control& control) override {
+    if constexpr (requires(Cache & c) { c.for_each(f, control); })
       cache().for_each(f, control);
     else
-      core::fail(error_cause::invalid_argument, "tiers do not list their entries; give the pass cache the shared tier itself to prune it");
+      core::fail(error_cause::invalid_argument,
+                 "tiers do not list their entries; give the pass cache the shared tier itself to prune it");
   }
   error_counts errors() const override {
     if constexpr (requires(const Cache& c) { c.errors(); }) {

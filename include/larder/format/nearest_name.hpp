@@ -31,8 +31,7 @@ inline std::string known_names(std::string_view asked, std::span<const std::stri
   std::string text = ";";
   if (found) text += " did you mean " + printable_name(nearest) + "?";
   text += found ? " There are " : " there are ";
-  for (std::size_t i = 0; i < std::min(names.size(), listed); ++i)
-    text += (i == 0 ? "" : ", ") + printable_name(names[i]);
+  for (std::size_t i = 0; i < std::min(names.size(), listed); ++i) text += (i == 0 ? "" : ", ") + printable_name(names[i]);
   if (names.size() > listed) text += " and " + std::to_string(names.size() - listed) + " more";
   return text;
 }

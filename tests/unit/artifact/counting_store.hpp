@@ -36,7 +36,8 @@ class counting_store final : public larder::shared_store {
     if (found == values_.end()) return std::nullopt;
     return larder::bytes::copy_of(found->second);
   }
-  std::optional<std::size_t> get_into(std::string_view key, std::span<std::byte> room, const larder::transfer_control& control) override {
+  std::optional<std::size_t> get_into(std::string_view key, std::span<std::byte> room,
+                                      const larder::transfer_control& control) override {
     const std::optional<larder::bytes> value = get(key, control);
     if (!value) return std::nullopt;
     if (value->size() > room.size()) larder::core::fail(larder::error_cause::invalid_argument, "it does not fit");
@@ -49,14 +50,17 @@ class counting_store final : public larder::shared_store {
     ++heads_;
     return !fails() && values_.contains(std::string(key));
   }
-  bool put(std::string_view key, larder::bytes value, const larder::transfer_control&) override { return write(key, value, true); }
+  bool put(std::string_view key, larder::bytes value, const larder::transfer_control&) override {
+    return write(key, value, true);
+  }
   bool put_if_absent(std::string_view key, larder::bytes value) override { return write(key, value, false); }
   bool erase(std::string_view key) override {
     const std::lock_guard lock(mutex_);
     ++erased_;
     return !fails() && values_.erase(std::string(key)) != 0;
   }
-  void for_each(const std::function<void(const std::string&, std::uint64_t, larder::duration)>& f, const larder::sweep_control&) override {
+  void for_each(const std::function<void(const std::string&, std::uint64_t, larder::duration)>& f,
+                const larder::sweep_control&) override {
     std::map<std::string, std::string> copy;
     {
       const std::lock_guard lock(mutex_);
@@ -105,7 +109,8 @@ class counting_store final : public larder::shared_store {
   }
   std::size_t asked_for(const std::string& part) const {
     const std::vector<std::string> all = asked();
-    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const std::string& key) { return key.find(part) != std::string::npos; }));
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [&](const std::string& key) { return key.find(part) != std::string::npos; }));
   }
   std::size_t writes() const {
     const std::lock_guard lock(mutex_);

@@ -73,7 +73,8 @@ inline larder::pass step_called(const std::string& name, const std::string& conf
   return one;
 }
 inline std::vector<larder::pass> three_passes() {
-  return {step_called("OnnxConversion", R"({"target_opset": 17})"), step_called("OrtTransformersOptimization"), step_called("OrtQuantize", R"({"bits": 8})")};
+  return {step_called("OnnxConversion", R"({"target_opset": 17})"), step_called("OrtTransformersOptimization"),
+          step_called("OrtQuantize", R"({"bits": 8})")};
 }
 /// What the last of them makes of nothing.
 inline std::string model_of(const std::vector<larder::pass>& chain) {
@@ -89,7 +90,8 @@ inline larder::pass_settings settings_in(const fs::path& folder) {
 }
 
 /// A store that another machine has filled with a chain.
-inline std::shared_ptr<counting_store> store_with(const std::vector<larder::pass>& chain, const larder::pass_input& input = larder::pass_input("model-1")) {
+inline std::shared_ptr<counting_store> store_with(const std::vector<larder::pass>& chain,
+                                                  const larder::pass_input& input = larder::pass_input("model-1")) {
   const auto store = std::make_shared<counting_store>();
   const support::temporary_folder elsewhere;
   larder::pass_cache other(settings_in(elsewhere / "cache"), store);

@@ -39,7 +39,8 @@ std::vector<step_action> actions_of(const std::vector<step>& steps) {
   return actions;
 }
 using actions = std::vector<step_action>;
-constexpr step_action ran = step_action::run, reused = step_action::reuse, fetched = step_action::download, skipped = step_action::skip;
+constexpr step_action ran = step_action::run, reused = step_action::reuse, fetched = step_action::download,
+                      skipped = step_action::skip;
 
 /// An evaluator that counts.
 struct counted_evaluator {
@@ -55,7 +56,8 @@ std::vector<std::string> blob_keys(const std::vector<pass>& chain, std::size_t i
   for (std::size_t i = 0; i <= index; ++i) content += '>' + chain[i].name + chain[i].config;
   std::vector<std::string> keys;
   for (const std::string& text : {content, chain[index].config})
-    keys.push_back(larder::artifacts::shared_blob_key(larder::digest_of(std::string_view(text), larder::digest_algorithm::sha256)));
+    keys.push_back(
+        larder::artifacts::shared_blob_key(larder::digest_of(std::string_view(text), larder::digest_algorithm::sha256)));
   return keys;
 }
 
@@ -70,12 +72,14 @@ TEST_CASE("the page's snippet does what it says") {
     reported.push_back(std::string(larder::to_string(action)) + ' ' + std::to_string(bytes));
   };
   counted_passes counted;
-  const auto run_one_pass = [&](const pass& one, const fs::path& from, const fs::path& to, std::stop_token stop) { counted(one, from, to, stop); };
+  const auto run_one_pass = [&](const pass& one, const fs::path& from, const fs::path& to, std::stop_token stop) {
+    counted(one, from, to, stop);
+  };
 
   larder::pass_cache passes{larder::pass_settings::from_json(text)};
   std::vector<larder::pass> chain{{.name = "OnnxConversion", .config = R"({"target_opset": 17})"}, {.name = "OrtQuantize"}};
-  for (const larder::step& s : passes.plan(input_id, chain)) report(s.action, s.bytes);   // run, reuse, download, skip
-  std::filesystem::path out = passes.run(input_id, chain, run_one_pass);   // run_one_pass(pass, input_dir, output_dir, stop_token)
+  for (const larder::step& s : passes.plan(input_id, chain)) report(s.action, s.bytes);  // run, reuse, download, skip
+  std::filesystem::path out = passes.run(input_id, chain, run_one_pass);  // run_one_pass(pass, input_dir, output_dir, stop_token)
   std::string why = passes.explain(input_id, chain, 1);
 
   CHECK(reported == std::vector<std::string>{"run 0", "run 0"});
@@ -227,7 +231,8 @@ TEST_CASE("P8: what depends on a callable is never shared, is found here, and wa
   CHECK(store->keys_with("/runs/").size() == 1);
 }
 
-TEST_CASE("P10: a write that fails at any object is no failure of the work, shows nothing to others, and the next run can publish") {
+TEST_CASE(
+    "P10: a write that fails at any object is no failure of the work, shows nothing to others, and the next run can publish") {
   const std::vector<pass> chain{step_called("OnnxConversion", R"({"target_opset": 17})")};
   const std::size_t writes = [&] {
     const auto store = std::make_shared<counting_store>();
@@ -308,7 +313,8 @@ TEST_CASE("P12: a record with names that lead out is refused: nothing is written
   const std::string content = "planted";
   const larder::content_digest digest = larder::digest_of(std::string_view(content), larder::digest_algorithm::sha256);
   const support::temporary_folder here;
-  for (const std::string& name : std::vector<std::string>{"../x", "/" + (here / "abs").string(), "a/../../b", "C:\\x", "../../cache/runs/x"}) {
+  for (const std::string& name :
+       std::vector<std::string>{"../x", "/" + (here / "abs").string(), "a/../../b", "C:\\x", "../../cache/runs/x"}) {
     CAPTURE(name);
     const auto store = std::make_shared<counting_store>();
     larder::pass_record record;
@@ -419,7 +425,8 @@ TEST_CASE("P17: a local record that somebody damaged is made good from the share
       const support::temporary_folder here;
       const auto store = std::make_shared<counting_store>();
       const auto made = [&] {
-        return is_shared ? std::make_unique<pass_cache>(settings_in(here / "cache"), store) : std::make_unique<pass_cache>(settings_in(here / "cache"));
+        return is_shared ? std::make_unique<pass_cache>(settings_in(here / "cache"), store)
+                         : std::make_unique<pass_cache>(settings_in(here / "cache"));
       };
       counted_passes passes;
       made()->run("model-1", chain, std::ref(passes));
@@ -522,7 +529,8 @@ TEST_CASE("P19: the older spelling works on a store as the new one does") {
   const auto settings_of = [&](const std::string& spelling, const char* name) {
     return larder::pass_settings::from_json("{\"cache_dir\": \"" + (here / name).string() + "\", " + spelling + "}");
   };
-  const std::string older = R"("cloud_cache_config": {"account_url": "https://acct.blob.core.windows.net", "container_name": "models")";
+  const std::string older =
+      R"("cloud_cache_config": {"account_url": "https://acct.blob.core.windows.net", "container_name": "models")";
   const auto store = store_with({chain[0], chain[1]});
   counted_passes passes;
   pass_cache quiet(settings_of(older + R"(, "upload_to_cloud": false})", "quiet"), store);
@@ -591,8 +599,8 @@ TEST_CASE("P21: a miss is explained by the field that differs from the nearest e
   chain[0].config = R"({"target_opset": 18, "extra": true})";
   const std::string upstream = cache.explain("model-1", chain, 1);
   CHECK(upstream.find("input_model_id: ") != std::string::npos);
-  CHECK(upstream.find("pass 0, OnnxConversion: pass_config.extra is true here, absent there, pass_config.target_opset is 18 here, 17 there") !=
-        std::string::npos);
+  CHECK(upstream.find("pass 0, OnnxConversion: pass_config.extra is true here, absent there, pass_config.target_opset is 18 "
+                      "here, 17 there") != std::string::npos);
   chain = three_passes();
   CHECK(cache.explain("model-2", chain, 0).find(R"(input_model_id: "model-2" here, "model-1" there)") != std::string::npos);
   CHECK(cause_of([&] { cache.explain("model-1", chain, 3); }) == error_cause::invalid_argument);
@@ -689,7 +697,8 @@ TEST_CASE("outputs are read only, stored once, and may be of many files, of none
   const std::vector<pass> many{step_called("Many")}, none{step_called("None")};
   const auto run_one = [&](const pass& one, const fs::path&, const fs::path& to) {
     if (one.name != "Many") return;
-    for (int i = 0; i < 300; ++i) write(to / "folder" / ("file-" + std::to_string(i)), i % 3 == 0 ? "" : "content " + std::to_string(i % 10));
+    for (int i = 0; i < 300; ++i)
+      write(to / "folder" / ("file-" + std::to_string(i)), i % 3 == 0 ? "" : "content " + std::to_string(i % 10));
     fs::create_symlink("folder/file-1", to / "link");
   };
   const fs::path out = cache.run("model-1", many, run_one);
@@ -708,7 +717,8 @@ TEST_CASE("outputs are read only, stored once, and may be of many files, of none
   const auto steps = other.plan("model-1", many);
   CHECK(steps[0].bytes < steps[0].size);
   const fs::path there = other.run("model-1", many, run_one);
-  for (const larder::pass_file& file : listed[0].record.files) CHECK(content_of(there / file.name) == content_of(out / file.name));
+  for (const larder::pass_file& file : listed[0].record.files)
+    CHECK(content_of(there / file.name) == content_of(out / file.name));
   CHECK(other.stats().runs == 0);
   CHECK(other.stats().downloads == 10);
   CHECK(other.stats().downloaded_bytes == steps[0].bytes);
@@ -778,7 +788,8 @@ TEST_CASE("prune by age, by idleness and by size, pinned entries apart; here and
   cache.run("model-1", chain_of("A"), run_one);  // used again, an hour after D
   const auto names = [&] {
     std::string left;
-    for (const larder::pass_entry& entry : cache.list()) left += content_of(here / "cache/outputs" / entry.record.id / "own").substr(0, 1);
+    for (const larder::pass_entry& entry : cache.list())
+      left += content_of(here / "cache/outputs" / entry.record.id / "own").substr(0, 1);
     return left;
   };
   CHECK(names() == "BCDA");

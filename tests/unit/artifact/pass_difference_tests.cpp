@@ -11,7 +11,8 @@ using larder::artifacts::distance_of;
 using larder::artifacts::shown_value;
 
 TEST_CASE("keys differ by fields, however deep") {
-  const auto found = differences_of_keys(R"({"a": 1, "b": {"c": [1, 2], "d": "x"}, "e": null})", R"({"a": 1, "b": {"c": [2, 1], "d": "x", "f": 7}})");
+  const auto found = differences_of_keys(R"({"a": 1, "b": {"c": [1, 2], "d": "x"}, "e": null})",
+                                         R"({"a": 1, "b": {"c": [2, 1], "d": "x", "f": 7}})");
   REQUIRE(found);
   REQUIRE(found->size() == 3);
   CHECK((*found)[0].field == "b.c");
@@ -26,7 +27,8 @@ TEST_CASE("keys differ by fields, however deep") {
   CHECK_FALSE(differences_of_keys("{", "{}"));
 }
 TEST_CASE("another pass is further away than any configuration") {
-  CHECK(distance_of(*differences_of_keys(R"({"pass_name": "a", "pass_config": {"x": 1, "y": 2}})", R"({"pass_name": "a", "pass_config": {}})")) == 2);
+  CHECK(distance_of(*differences_of_keys(R"({"pass_name": "a", "pass_config": {"x": 1, "y": 2}})",
+                                         R"({"pass_name": "a", "pass_config": {}})")) == 2);
   CHECK(distance_of(*differences_of_keys(R"({"pass_name": "a"})", R"({"pass_name": "b"})")) >= 1000);
 }
 TEST_CASE("long values are cut between characters") {

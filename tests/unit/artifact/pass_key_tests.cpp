@@ -28,11 +28,13 @@ pass made(const std::string& name, const std::string& config) {
 }  // namespace
 
 TEST_CASE("P15: the id of a tuple is the SHA-256 of its canonical JSON, as Python computes it") {
-  const pass step = made("OnnxConversion", R"({"target_opset": 17, "x": null, "name": "é😀", "lr": 1e-5, "l": [1, 2.0, 1e16], "flag": true})");
+  const pass step =
+      made("OnnxConversion", R"({"target_opset": 17, "x": null, "name": "é😀", "lr": 1e-5, "l": [1, 2.0, 1e16], "flag": true})");
   const larder::pass_key key = key_of_pass("0a1b2c3d", step);
   CHECK(key.id == "a8102c749d4fb509bdac43e975740761551c2fd320bcf6ebba7aab3a8a6d9d4c");
   CHECK(key.text ==
-        "{\"accelerator_spec\": null, \"input_model_id\": \"0a1b2c3d\", \"pass_config\": {\"flag\": true, \"l\": [1, 2.0, 1e+16], \"lr\": 1e-05, "
+        "{\"accelerator_spec\": null, \"input_model_id\": \"0a1b2c3d\", \"pass_config\": {\"flag\": true, \"l\": [1, 2.0, "
+        "1e+16], \"lr\": 1e-05, "
         "\"name\": \"\\u00e9\\ud83d\\ude00\", \"target_opset\": 17, \"x\": null}, \"pass_name\": \"onnxconversion\"}");
   CHECK_FALSE(key.is_private);
 }

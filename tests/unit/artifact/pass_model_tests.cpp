@@ -88,8 +88,9 @@ TEST_CASE("plan and run do what the model says, for any chain and any presence")
     for (std::size_t i = 0; i < length; ++i)  // contents that only erased outputs had
       if (!w.here.contains(i))
         for (const larder::content_digest& digest :
-             {larder::digest_of(std::string_view(model_of({w.chain.begin(), w.chain.begin() + static_cast<std::ptrdiff_t>(i) + 1})),
-                                larder::digest_algorithm::sha256),
+             {larder::digest_of(
+                  std::string_view(model_of({w.chain.begin(), w.chain.begin() + static_cast<std::ptrdiff_t>(i) + 1})),
+                  larder::digest_algorithm::sha256),
               larder::digest_of(std::string_view(w.chain[i].config), larder::digest_algorithm::sha256)})
           fs::remove(folder / "cache/blobs" / digest.hex());
     passes.forget();

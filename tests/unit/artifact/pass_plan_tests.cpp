@@ -32,7 +32,8 @@ known_step failed() {
   return step;
 }
 using actions = std::vector<step_action>;
-constexpr step_action run = step_action::run, reuse = step_action::reuse, download = step_action::download, skip = step_action::skip;
+constexpr step_action run = step_action::run, reuse = step_action::reuse, download = step_action::download,
+                      skip = step_action::skip;
 
 }  // namespace
 
@@ -43,9 +44,12 @@ TEST_CASE("the plan walks backward from the end to the last output that is there
   CHECK(plan_of({at(place::here), at(place::here), at(place::shared)}).actions == actions{skip, skip, download});
 }
 TEST_CASE("an evaluation that is not known needs its model, or what that is made from") {
-  CHECK(plan_of({at(place::shared), evaluated(at(place::shared), false), at(place::shared)}).actions == actions{skip, download, download});
-  CHECK(plan_of({at(place::shared), evaluated(at(place::shared), true), at(place::shared)}).actions == actions{skip, skip, download});
-  CHECK(plan_of({at(place::here), evaluated(at(place::nowhere), false), at(place::shared)}).actions == actions{reuse, run, download});
+  CHECK(plan_of({at(place::shared), evaluated(at(place::shared), false), at(place::shared)}).actions ==
+        actions{skip, download, download});
+  CHECK(plan_of({at(place::shared), evaluated(at(place::shared), true), at(place::shared)}).actions ==
+        actions{skip, skip, download});
+  CHECK(plan_of({at(place::here), evaluated(at(place::nowhere), false), at(place::shared)}).actions ==
+        actions{reuse, run, download});
 }
 TEST_CASE("P13: a pass that would run and is known to fail prunes the branch; one that nobody needs does not") {
   const chain_plan pruned = plan_of({at(place::here), failed(), at(place::nowhere)});

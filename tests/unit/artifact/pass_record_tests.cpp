@@ -86,7 +86,8 @@ TEST_CASE("a record of many files holds the digest of a list of them, and stays 
 
 TEST_CASE("P13: a failure is recorded with its kind, its message and how long it counts") {
   pass_record record = some_record(0);
-  record.failure = larder::recorded_failure{larder::failure_kind::transient, "out of \"memory\"\n", std::chrono::milliseconds(1'700'000'060'000)};
+  record.failure = larder::recorded_failure{larder::failure_kind::transient, "out of \"memory\"\n",
+                                            std::chrono::milliseconds(1'700'000'060'000)};
   const pass_record read = pass_record::parse(record.text(nullptr));
   CHECK(read == record);
   CHECK(read.lives(std::chrono::milliseconds(1'700'000'059'999)));
@@ -100,7 +101,8 @@ TEST_CASE("P12: names that lead out of a folder, and other hostile records, are 
   pass_record record = some_record(1);
   const std::string good = record.text(nullptr);
   const std::string name = "weights/part-1000.bin";
-  for (const char* const hostile : {"../x", "/abs/x", "a/../../b", "C:\\\\x", "C:x", "", ".", "a//b", "a/", "nul", "a\\u0000b", "x\\n"}) {
+  for (const char* const hostile :
+       {"../x", "/abs/x", "a/../../b", "C:\\\\x", "C:x", "", ".", "a//b", "a/", "nul", "a\\u0000b", "x\\n"}) {
     CAPTURE(std::string(hostile));
     const auto refusal = refusal_of([&] { pass_record::parse(replaced(good, name, hostile)); });
     CHECK(refusal.cause == error_cause::corruption);
@@ -167,10 +169,14 @@ TEST_CASE("a record under another key's id is poisoned, not a hit") {
 TEST_CASE("an evaluation's record reads as it was written") {
   const pass_key model = some_key();
   const pass_key key = larder::key_of_evaluation(model, R"({"metric": "accuracy"})");
-  const larder::evaluation_record record{key.id, key.text, model.id, R"({"accuracy": 0.93})", 3.25, std::chrono::milliseconds(1'700'000'000'000), "w"};
+  const larder::evaluation_record record{
+      key.id, key.text, model.id, R"({"accuracy": 0.93})", 3.25, std::chrono::milliseconds(1'700'000'000'000), "w"};
   CHECK(larder::evaluation_record::parse(record.text()) == record);
-  CHECK(cause_of([&] { larder::evaluation_record::parse(replaced(record.text(), "\"result\"", "\"rezult\"")); }) == error_cause::corruption);
-  CHECK(cause_of([&] { larder::evaluation_record::parse(replaced(record.text(), "\"model\":\"" + model.id, "\"model\":\"x")); }) == error_cause::corruption);
+  CHECK(cause_of([&] { larder::evaluation_record::parse(replaced(record.text(), "\"result\"", "\"rezult\"")); }) ==
+        error_cause::corruption);
+  CHECK(cause_of([&] {
+          larder::evaluation_record::parse(replaced(record.text(), "\"model\":\"" + model.id, "\"model\":\"x"));
+        }) == error_cause::corruption);
 }
 
 TEST_CASE("seconds are written to the millisecond, whatever they are") {

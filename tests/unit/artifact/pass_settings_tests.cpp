@@ -67,11 +67,13 @@ TEST_CASE("P7: three directories are refused") {
   refused(R"({"cache_dir": ["a", "b", "https://acct.blob.core.windows.net/models"]})", "cache_dir has 3 entries");
 }
 TEST_CASE("P7: two shared URLs are refused") {
-  refused(R"({"cache_dir": ["https://acct.blob.core.windows.net/one", "https://acct.blob.core.windows.net/two"]})", "two shared stores");
+  refused(R"({"cache_dir": ["https://acct.blob.core.windows.net/one", "https://acct.blob.core.windows.net/two"]})",
+          "two shared stores");
 }
 TEST_CASE("P7: of two local paths the first is used, with a warning") {
   std::vector<std::string> told;
-  const pass_settings settings = pass_settings::from_json(R"({"cache_dir": ["one", "two"]})", [&](const std::string& text) { told.push_back(text); });
+  const pass_settings settings =
+      pass_settings::from_json(R"({"cache_dir": ["one", "two"]})", [&](const std::string& text) { told.push_back(text); });
   CHECK(settings.cache_dir == "one");
   REQUIRE(settings.warnings.size() == 1);
   CHECK(settings.warnings[0].find("\"two\" is not") != std::string::npos);
@@ -100,7 +102,8 @@ TEST_CASE("cache_config wins entirely over the keys beside it") {
 }
 
 TEST_CASE("enable_shared_cache turns a named store off, and cannot turn on what is not named") {
-  CHECK_FALSE(read(R"({"cache_config": {"account_name": "acct", "container_name": "models", "enable_shared_cache": false}})").shared);
+  CHECK_FALSE(
+      read(R"({"cache_config": {"account_name": "acct", "container_name": "models", "enable_shared_cache": false}})").shared);
   refused(R"({"cache_config": {"enable_shared_cache": true}})", "no shared store is named");
 }
 
@@ -119,13 +122,16 @@ TEST_CASE("P19: the older spelling says the same as the new one") {
   };
   same(R"({"cloud_cache_config": {"account_url": "https://acct.blob.core.windows.net", "container_name": "models"}})",
        R"({"cache_config": {"account_name": "acct", "container_name": "models"}})");
-  same(R"({"cloud_cache_config": {"account_url": "https://acct.blob.core.windows.net/", "container_name": "models", "upload_to_cloud": false}})",
-       R"({"cache_config": {"account_name": "acct", "container_name": "models", "update_shared_cache": false}})");
-  same(R"({"cloud_cache_config": {"enable_cloud_cache": false, "account_url": "https://acct.blob.core.windows.net", "container_name": "models"}})",
-       R"({"cache_config": {"account_name": "acct", "container_name": "models", "enable_shared_cache": false}})");
+  same(
+      R"({"cloud_cache_config": {"account_url": "https://acct.blob.core.windows.net/", "container_name": "models", "upload_to_cloud": false}})",
+      R"({"cache_config": {"account_name": "acct", "container_name": "models", "update_shared_cache": false}})");
+  same(
+      R"({"cloud_cache_config": {"enable_cloud_cache": false, "account_url": "https://acct.blob.core.windows.net", "container_name": "models"}})",
+      R"({"cache_config": {"account_name": "acct", "container_name": "models", "enable_shared_cache": false}})");
   same(R"({"cloud_cache_config": true, "cache_dir": ["here", "https://acct.blob.core.windows.net/models"]})",
        R"({"cache_config": {"cache_dir": "here", "account_name": "acct", "container_name": "models"}})");
-  same(R"({"cloud_cache_config": false, "cache_dir": ["here", "https://acct.blob.core.windows.net/models"]})", R"({"cache_dir": "here"})");
+  same(R"({"cloud_cache_config": false, "cache_dir": ["here", "https://acct.blob.core.windows.net/models"]})",
+       R"({"cache_dir": "here"})");
   refused(R"({"cloud_cache_config": true})", "nothing names the store");
   refused(R"({"cloud_cache_config": {}})", "no store is named");
 }
@@ -139,7 +145,8 @@ TEST_CASE("P19: the account of an emulator is the first part of its address") {
   const larder::azure same = larder::artifacts::parse_blob_url("http://127.0.0.1:10000/devstoreaccount1/models", "cache_dir");
   CHECK(same.endpoint == settings.shared->endpoint);
   CHECK(same.container == "models");
-  CHECK(larder::artifacts::parse_blob_url("https://acct.blob.core.chinacloudapi.cn/models", "x").endpoint == "https://acct.blob.core.chinacloudapi.cn");
+  CHECK(larder::artifacts::parse_blob_url("https://acct.blob.core.chinacloudapi.cn/models", "x").endpoint ==
+        "https://acct.blob.core.chinacloudapi.cn");
 }
 
 TEST_CASE("P22: the mode is said in words, or by what may be updated") {
@@ -150,7 +157,8 @@ TEST_CASE("P22: the mode is said in words, or by what may be updated") {
 
 TEST_CASE("a key that is none is an error with the nearest one that is") {
   refused(R"({"cache_dri": "x"})", R"(there is no key "cache_dri"; did you mean "cache_dir"?)");
-  refused(R"({"cache_config": {"acount_name": "x"}})", R"(cache_config: there is no key "acount_name"; did you mean "account_name"?)");
+  refused(R"({"cache_config": {"acount_name": "x"}})",
+          R"(cache_config: there is no key "acount_name"; did you mean "account_name"?)");
   refused(R"({"cloud_cache_config": {"upload_to_clud": true}})", R"(did you mean "upload_to_cloud"?)");
   refused(R"({"clean_cache": "yes"})", "clean_cache is a string; it can be true or false");
   refused(R"({"cache_dir": 7})", "cache_dir is a whole number");
@@ -164,7 +172,8 @@ TEST_CASE("a key that is none is an error with the nearest one that is") {
 }
 
 TEST_CASE("what may be a secret is not repeated, and a name that cannot be is refused") {
-  const auto refusal = refusal_of([] { read(R"({"cache_dir": "https://acct.blob.core.windows.net/models?sig=hidden"})"); }, {"hidden"});
+  const auto refusal =
+      refusal_of([] { read(R"({"cache_dir": "https://acct.blob.core.windows.net/models?sig=hidden"})"); }, {"hidden"});
   CHECK(refusal.cause == error_cause::invalid_argument);
   CHECK(says(refusal, "shared access signature"));
   refused(R"({"cache_dir": "https://acct.blob.core.windows.net/Models"})", "no container's name");

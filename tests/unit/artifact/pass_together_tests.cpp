@@ -226,7 +226,9 @@ TEST_CASE("a child of fork goes on with its parent's cache") {
   cache.run("model-1", chain, counted_passes());
   support::in_child([&] {
     counted_passes passes;
-    const bool cached = content_of(cache.run("model-1", chain, std::ref(passes)) / "model.onnx") == model_of(chain) && passes.all_runs() == 0;
-    return cached && content_of(cache.run("model-2", chain, std::ref(passes)) / "model.onnx") == model_of(chain) && passes.all_runs() == 3;
+    const bool cached =
+        content_of(cache.run("model-1", chain, std::ref(passes)) / "model.onnx") == model_of(chain) && passes.all_runs() == 0;
+    return cached && content_of(cache.run("model-2", chain, std::ref(passes)) / "model.onnx") == model_of(chain) &&
+           passes.all_runs() == 3;
   });
 }

@@ -70,7 +70,8 @@ TEST_CASE("a cache that is borrowed or held is a store that passes share") {
 
 TEST_CASE("tiers are one too, but do not list") {
   const support::temporary_folder here;
-  larder::tiered tiers{std::make_unique<in_memory>(larder::unbounded{}), std::make_unique<on_disk>(larder::max_bytes{1 << 26}, larder::mmap_disk{here / "disk"})};
+  larder::tiered tiers{std::make_unique<in_memory>(larder::unbounded{}),
+                       std::make_unique<on_disk>(larder::max_bytes{1 << 26}, larder::mmap_disk{here / "disk"})};
   const auto store = make_shared_store(tiers);
   works(*store);
   CHECK(cause_of([&] { keys_of(*store); }) == error_cause::invalid_argument);
