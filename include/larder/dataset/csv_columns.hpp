@@ -3,8 +3,8 @@
 // What all records of a CSV data set have in common: the columns, and how a record is told from a comment.
 
 #include <larder/core/error.hpp>
-#include <larder/dataset/nearest_name.hpp>
 #include <larder/format/csv_fields.hpp>
+#include <larder/format/nearest_name.hpp>
 #include <larder/format/tensor_name.hpp>
 
 #include <cstddef>
@@ -49,7 +49,7 @@ class csv_columns {
     if (numbers_.find(name) != numbers_.end())
       return "there are several columns " + format::printable_name(name) + "; ask by number";
     const std::vector<std::string_view> names(names_.begin(), names_.end());
-    return "there is no column " + format::printable_name(name) + known_names(name, names);
+    return "there is no column " + format::printable_name(name) + format::known_names(name, names);
   }
 
  private:

@@ -5,8 +5,8 @@
 #include <larder/core/error.hpp>
 #include <larder/dataset/block_text.hpp>
 #include <larder/dataset/line_blocks.hpp>
-#include <larder/dataset/nearest_name.hpp>
 #include <larder/format/json_field.hpp>
+#include <larder/format/nearest_name.hpp>
 #include <larder/format/tensor_name.hpp>
 
 #include <cstddef>
@@ -133,7 +133,7 @@ class json_line {
     std::vector<std::string_view> names;
     for (const auto member : object) names.push_back(member.key);
     core::fail(error_cause::corruption,
-               text + ": there is no field " + format::printable_name(path) + datasets::known_names(path, names));
+               text + ": there is no field " + format::printable_name(path) + format::known_names(path, names));
   }
   [[noreturn, gnu::noinline, gnu::cold]] void fail_kind(const simdjson::dom::element& value, std::string_view path,
                                                         const std::string& wanted) const {

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace larder::datasets {
+namespace larder::format {
 
 /// What to say behind "there is no ...": `; did you mean "species"? There are "island", "species"`. At most 16 of them are listed, of the
 /// first 1000 the nearest is looked for.
@@ -29,12 +29,11 @@ inline std::string known_names(std::string_view asked, std::span<const std::stri
       found = true;
     }
   std::string text = ";";
-  if (found) text += " did you mean " + format::printable_name(nearest) + "?";
+  if (found) text += " did you mean " + printable_name(nearest) + "?";
   text += found ? " There are " : " there are ";
-  for (std::size_t i = 0; i < std::min(names.size(), listed); ++i)
-    text += (i == 0 ? "" : ", ") + format::printable_name(names[i]);
+  for (std::size_t i = 0; i < std::min(names.size(), listed); ++i) text += (i == 0 ? "" : ", ") + printable_name(names[i]);
   if (names.size() > listed) text += " and " + std::to_string(names.size() - listed) + " more";
   return text;
 }
 
-}  // namespace larder::datasets
+}  // namespace larder::format

@@ -1,4 +1,4 @@
-#include <larder/dataset/nearest_name.hpp>
+#include <larder/format/nearest_name.hpp>
 
 #include <cstddef>
 #include <string>
@@ -7,7 +7,7 @@
 
 #include <doctest/doctest.h>
 
-using larder::datasets::known_names;
+using larder::format::known_names;
 
 TEST_CASE("what a name could have meant is said, and what there is") {
   const std::vector<std::string_view> names{"species", "island", "sex"};

@@ -1,0 +1,376 @@
+#pragma once
+
+// What leaves a cache of passes, here and in the shared store.
+
+#include <larder/artifact/evaluation_record.hpp>
+#include <larder/artifact/locked_file.hpp>
+#include <larder/artifact/pass_exchange.hpp>
+#include <larder/artifact/pass_explanation.hpp>
+#include <larder/artifact/pass_folder.hpp>
+#include <larder/artifact/pass_record.hpp>
+#include <larder/artifact/pass_report.hpp>
+#include <larder/artifact/sealed_text.hpp>
+#include <larder/core/error.hpp>
+#include <larder/core/sweep.hpp>
+#include <larder/core/time.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace larder {
+
+/// An output that is cached here.
+struct pass_entry {
+  pass_record record;
+  instant last_used{0};
+  bool is_pinned = false;
+  bool is_pending = false;               ///< not yet in the shared store
+  std::vector<std::string> workflows{};  ///< that made or used it
+};
+
+/// What is to leave; without a limit only what nobody can find again does.
+struct prune_limits {
+  std::optional<duration> max_age{};         ///< since it was made
+  std::optional<duration> max_idle{};        ///< since it was last used; not known in a shared store
+  std::optional<std::uint64_t> max_bytes{};  ///< of all contents, each counted once; who was not used for longest leaves
+  bool dry_run = false;                      ///< say what would leave
+};
+
+struct prune_report {
+  std::vector<std::string> removed;  ///< ids
+  std::uint64_t freed = 0;           ///< bytes of contents that nobody needs any more
+  std::uint64_t kept = 0;            ///< bytes that stay
+  std::size_t evaluations = 0;       ///< that left
+};
+
+namespace artifacts {
+
+/// Contents and who needs them: what is gained by removing one entry after the other.
+class content_uses {
+ public:
+  void add(const pass_record& record) {
+    for (const pass_file& file : record.files) add(file.digest, file.size);
+    if (record.listing) add(*record.listing, record.listing_size);
+  }
+  /// The contents that nobody else needs.
+  std::vector<content_digest> remove(const pass_record& record) {
+    std::vector<content_digest> free;
+    const auto drop = [&](const content_digest& digest) {
+      const auto found = uses_.find(digest);
+      if (found == uses_.end() || --found->second.count != 0) return;
+      bytes_ -= found->second.size;
+      free.push_back(digest);
+      uses_.erase(found);
+    };
+    for (const pass_file& file : record.files) drop(file.digest);
+    if (record.listing) drop(*record.listing);
+    return free;
+  }
+  bool needs(const content_digest& digest) const { return uses_.contains(digest); }
+  std::uint64_t bytes() const noexcept { return bytes_; }
+
+ private:
+  struct use {
+    std::uint64_t size = 0;
+    std::size_t count = 0;
+  };
+  void add(const content_digest& digest, std::uint64_t size) {
+    use& of = uses_[digest];
+    if (of.count++ == 0) {
+      of.size = size;
+      bytes_ += size;
+    }
+  }
+  std::map<content_digest, use> uses_;
+  std::uint64_t bytes_ = 0;
+};
+
+inline constexpr std::chrono::hours unused_content_grace{1};  // of blobs that no record names: one may be on its way
+inline constexpr std::chrono::hours private_entry_grace{24};  // who could find it is likely to be gone
+
+class pass_upkeep {
+ public:
+  pass_upkeep(const pass_folder& folder, pass_exchange& exchange, pass_report& report)
+      : folder_(folder), exchange_(exchange), report_(report) {}
+
+  /// All outputs that are here, least recently used first.
+  std::vector<pass_entry> list() const {
+    std::map<std::string, std::vector<std::string>> owners = workflows_of_markers();
+    std::vector<pass_entry> all;
+    for_each_run(folder_, [&](pass_record record) {
+      try {
+        if (record.listing)
+          if (const auto text = read_small_file(folder_.listing_path(*record.listing), pass_record::longest_listing))
+            record.read_listing(*text);
+      } catch (const error&) {  // it is listed without its files
+      }
+      pass_entry entry;
+      const auto seen = storage::identify(folder_.run_path(record.id).string());
+      entry.last_used = seen ? instant(seen->modified) : record.made;
+      entry.is_pinned = pass_folder::is_there(folder_.pin_path(record.id));
+      entry.is_pending = pass_folder::is_there(folder_.pending_path(pass_folder::marker_of(pass_entry_kind::run, record.id)));
+      entry.workflows = owners[pass_folder::marker_of(pass_entry_kind::run, record.id)];
+      entry.record = std::move(record);
+      all.push_back(std::move(entry));
+    });
+    std::sort(all.begin(), all.end(), [](const pass_entry& a, const pass_entry& b) {
+      return a.last_used != b.last_used ? a.last_used < b.last_used : a.record.id < b.record.id;
+    });
+    return all;
+  }
+
+  prune_report prune(const prune_limits& limits, instant now) {
+    prune_report report;
+    const std::vector<pass_entry> entries = list();
+    content_uses uses;
+    for (const pass_entry& entry : entries) uses.add(entry.record);
+    std::vector<const pass_entry*> stay;
+    const auto leave = [&](const pass_entry& entry) {
+      const std::uint64_t before = uses.bytes();
+      if (!limits.dry_run && !remove_run(entry.record.id)) return;
+      const std::vector<content_digest> free = uses.remove(entry.record);
+      report.removed.push_back(entry.record.id);
+      report.freed += before - uses.bytes();
+      if (!limits.dry_run)
+        for (const content_digest& digest : free) erase_content(digest);
+    };
+    for (const pass_entry& entry : entries) {
+      const bool is_old = limits.max_age && now - entry.record.made > *limits.max_age;
+      const bool is_idle = limits.max_idle && now - entry.last_used > *limits.max_idle;
+      const bool is_lost = entry.record.is_private && now - entry.last_used > private_entry_grace;
+      const bool is_over = entry.record.failure && now >= entry.record.failure->until;
+      if (!entry.is_pinned && (is_old || is_idle || is_lost || is_over))
+        leave(entry);
+      else
+        stay.push_back(&entry);
+    }
+    if (limits.max_bytes)
+      for (const pass_entry* const entry : stay) {
+        if (uses.bytes() <= *limits.max_bytes) break;
+        if (!entry->is_pinned) leave(*entry);
+      }
+    report.kept = uses.bytes();
+    if (limits.dry_run) return report;
+    report.evaluations = prune_evaluations(limits, now);
+    const auto latest =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()) -
+        unused_content_grace;
+    for (const stored_blob& blob : folder_.blobs().list())
+      if (!uses.needs(blob.digest) && instant(blob.modified) < latest && folder_.blobs().erase(blob.digest))
+        report.freed += blob.size;
+    report.freed += folder_.blobs().empty_state(unused_content_grace);
+    for (const char* const name : {"runs", "evaluations", "listings"}) remove_unfinished(folder_.root() / name);
+    remove_old_work();
+    return report;
+  }
+
+  /// Records, from the oldest, that the limits name, then contents that no record needs. Others publish meanwhile: contents of the last day stay.
+  prune_report prune_shared(const prune_limits& limits, const sweep_control& control) {
+    prune_report report;
+    shared_store* const store = exchange_.store();
+    if (store == nullptr)
+      core::fail(error_cause::invalid_argument, "this pass cache shares nothing; there is nothing to prune but what is here");
+    if (!exchange_.writes())
+      core::fail(error_cause::invalid_argument, "the shared store is read only here; set the mode to read_write to prune it");
+    struct found_entry {
+      std::string key;
+      duration age;
+      pass_record record{};
+    };
+    std::vector<found_entry> runs;
+    std::vector<std::pair<std::string, duration>> evaluations;
+    std::map<std::string, std::pair<std::uint64_t, duration>> blobs;
+    const std::string run_prefix = shared_run_key(""), evaluation_prefix = shared_evaluation_key("");
+    const std::string blob_prefix = std::string(shared_prefix) + "blobs/";
+    store->for_each(
+        [&](const std::string& key, std::uint64_t size, duration age) {
+          if (key.starts_with(run_prefix) && is_pass_id(std::string_view(key).substr(run_prefix.size())))
+            runs.push_back({key, age});
+          if (key.starts_with(evaluation_prefix)) evaluations.emplace_back(key, age);
+          if (key.starts_with(blob_prefix)) blobs[key.substr(blob_prefix.size())] = {size, age};
+        },
+        control);
+    std::sort(runs.begin(), runs.end(), [](const found_entry& a, const found_entry& b) { return a.age > b.age; });
+    std::vector<char> is_read(runs.size(), 0);
+    exchange_.each(runs.size(), [&](std::size_t i) {
+      std::optional<pass_record> record = exchange_.find_run_of_id(runs[i].key.substr(run_prefix.size()), {control.stop, {}});
+      if (!record || !exchange_.complete(*record, {control.stop, {}})) return;
+      runs[i].record = std::move(*record);
+      is_read[i] = 1;
+    });
+    content_uses uses;
+    for (std::size_t i = 0; i < runs.size(); ++i)
+      if (is_read[i] != 0) uses.add(runs[i].record);
+    bool has_unread = false;
+    std::set<std::string> gone;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const bool is_old = limits.max_age && runs[i].age > *limits.max_age;
+      const bool is_too_much = limits.max_bytes && uses.bytes() > *limits.max_bytes && is_read[i] != 0;
+      if (!is_old && !is_too_much) {
+        has_unread = has_unread || is_read[i] == 0;
+        continue;
+      }
+      const std::uint64_t before = uses.bytes();
+      if (!limits.dry_run && !store->erase(runs[i].key)) continue;
+      for (const content_digest& digest : uses.remove(runs[i].record)) gone.insert(digest.hex());
+      report.removed.push_back(runs[i].key.substr(run_prefix.size()));
+      report.freed += before - uses.bytes();
+    }
+    report.kept = uses.bytes();
+    if (limits.dry_run) return report;
+    for (const auto& [key, age] : evaluations)
+      if (limits.max_age && age > *limits.max_age && store->erase(key)) ++report.evaluations;
+    if (has_unread) return report;  // what an unread record needs is not known
+    for (const auto& [hex, what] : blobs) {
+      const std::optional<content_digest> digest = content_digest::parse(hex);
+      if (!digest || uses.needs(*digest)) continue;
+      const bool was_named = gone.contains(hex);
+      if (!was_named && what.second < std::chrono::hours(24)) continue;
+      if (store->erase(blob_prefix + hex) && !was_named) report.freed += what.first;
+    }
+    return report;
+  }
+
+  /// Removes an entry, unless somebody is making it at this moment; its contents stay until they are pruned. Whether it was there.
+  bool remove_run(const std::string& id) {
+    std::optional<locked_file> lock;
+    try {
+      lock = locked_file::try_lock(folder_.lock_of(id));
+      if (!lock) return false;
+    } catch (...) {
+      report_.absorb_current();
+    }
+    bool removed = false;
+    try {
+      std::optional<content_digest> listing;
+      for_listing(id, [&](const content_digest& digest) { listing = digest; });
+      removed = storage::remove_file(folder_.run_path(id).string());
+      folder_.remove_output(id);
+      if (listing) storage::remove_file(folder_.listing_path(*listing).string());
+      storage::remove_file(folder_.pin_path(id).string());
+      storage::remove_file(folder_.pending_path(pass_folder::marker_of(pass_entry_kind::run, id)).string());
+      remove_markers(pass_folder::marker_of(pass_entry_kind::run, id));
+    } catch (...) {
+      report_.absorb_current();
+    }
+    if (lock) lock->discard();
+    return removed;
+  }
+
+  /// This workflow's entries of a kind go, those that another workflow made or used too stay; pinned ones stay. How many went.
+  std::size_t clean(pass_entry_kind kind) {
+    std::size_t removed = 0;
+    const std::map<std::string, std::vector<std::string>> owners = workflows_of_markers();
+    for (const auto& [marker, workflows] : owners) {
+      if (marker.front() != static_cast<char>(kind)) continue;
+      if (std::find(workflows.begin(), workflows.end(), folder_.workflow()) == workflows.end()) continue;
+      const std::string id = marker.substr(2);
+      if (kind == pass_entry_kind::run && pass_folder::is_there(folder_.pin_path(id))) continue;
+      storage::remove_file((folder_.workflow_folder() / marker).string());
+      if (workflows.size() > 1) continue;
+      if (kind == pass_entry_kind::run ? remove_run(id) : remove_evaluation(id)) ++removed;
+    }
+    return removed;
+  }
+
+ private:
+  void erase_content(const content_digest& digest) {
+    try {
+      folder_.blobs().erase(digest);
+    } catch (...) {
+      report_.absorb_current();
+    }
+  }
+  template <class F>
+  void for_listing(const std::string& id, F&& f) const {
+    try {
+      const std::optional<std::string> text = read_small_file(folder_.run_path(id), pass_record::longest);
+      if (!text) return;
+      const unsealed_text opened = unseal_text(*text, secret());
+      if (opened.state != seal_state::whole) return;
+      const pass_record record = pass_record::parse(opened.body);
+      if (record.listing) f(*record.listing);
+    } catch (const error&) {  // what it has is not known; the listing is small
+    }
+  }
+  bool remove_evaluation(const std::string& id) {
+    const bool removed = storage::remove_file(folder_.evaluation_path(id).string());
+    storage::remove_file(folder_.pending_path(pass_folder::marker_of(pass_entry_kind::evaluation, id)).string());
+    remove_markers(pass_folder::marker_of(pass_entry_kind::evaluation, id));
+    return removed;
+  }
+  std::size_t prune_evaluations(const prune_limits& limits, instant now) {
+    std::size_t removed = 0;
+    if (!limits.max_age && !limits.max_idle) return removed;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.root() / "evaluations")) {
+      const std::string name = entry.path().filename().string();
+      if (!name.ends_with(".json")) continue;
+      try {
+        const std::optional<std::string> text = read_small_file(entry.path(), pass_record::longest);
+        const auto seen = storage::identify(entry.path().string());
+        if (!text || !seen) continue;
+        const unsealed_text opened = unseal_text(*text, secret());
+        const instant made =
+            opened.state == seal_state::whole ? evaluation_record::parse(opened.body).made : instant(seen->modified);
+        if ((limits.max_age && now - made > *limits.max_age) ||
+            (limits.max_idle && now - instant(seen->modified) > *limits.max_idle))
+          removed += remove_evaluation(name.substr(0, name.size() - 5)) ? 1 : 0;
+      } catch (...) {
+        report_.absorb_current();
+      }
+    }
+    return removed;
+  }
+  void remove_old_work() const {
+    std::error_code failed;
+    const auto latest = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24);
+    for (std::filesystem::directory_iterator at(folder_.root() / "work", failed), end; !failed && at != end;
+         at.increment(failed)) {
+      std::error_code ignored;
+      if (at->last_write_time(ignored) < latest && !ignored) pass_folder::remove_tree(at->path());
+    }
+  }
+
+  template <class F>
+  void for_each_workflow(F&& f) const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.root() / "workflows"))
+      if (entry.is_directory()) f(entry.path());
+  }
+  void remove_markers(const std::string& marker) const {
+    for_each_workflow([&](const std::filesystem::path& folder) { storage::remove_file((folder / marker).string()); });
+  }
+  std::map<std::string, std::vector<std::string>> workflows_of_markers() const {
+    std::map<std::string, std::vector<std::string>> owners;
+    for_each_workflow([&](const std::filesystem::path& folder) {
+      std::string name;
+      try {
+        name = read_small_file(folder / "name", 4096).value_or(folder.filename().string());
+      } catch (const error&) {
+        name = folder.filename().string();
+      }
+      for (const auto& entry : std::filesystem::directory_iterator(folder))
+        if (const std::string marker = entry.path().filename().string(); marker.size() == 66 && marker[1] == '-')
+          owners[marker].push_back(name);
+    });
+    return owners;
+  }
+
+  const pass_folder& folder_;
+  pass_exchange& exchange_;
+  pass_report& report_;
+};
+
+}  // namespace artifacts
+}  // namespace larder
