@@ -43,8 +43,9 @@ namespace larder {
 
 /// How `cache_dataset` goes about it.
 struct cache_dataset_options {
-  std::optional<std::size_t> workers = std::nullopt;     ///< as in `stream_options`
-  std::uint64_t quota = static_cast<std::uint64_t>(-1);  ///< bytes of samples that the data set may take
+  std::optional<std::size_t> workers = std::nullopt;  ///< as in `stream_options`
+  std::uint64_t quota =
+      static_cast<std::uint64_t>(-1);  ///< bytes of samples that the data set may take, from now on; not given: as it was
   std::function<void(std::uint64_t done, std::uint64_t total)> on_progress =
       nullptr;                ///< after each batch; `total` is 0 while it is unknown
   std::stop_token stop = {};  ///< ends it with `larder::error` (cancelled); what is cached stays
@@ -75,7 +76,8 @@ class dataset_cache {
   template <class... Given>
     requires(!std::same_as<std::remove_cvref_t<Given>, dataset_cache> && ...)
   explicit dataset_cache(Given&&... given)
-      : store_([&] { return below::make(given...); }, datasets::byte_limit(given...)), names_(store_) {
+      : store_([&] { return below::make(given...); }, datasets::byte_limit(given...), datasets::fill_page(given...)),
+        names_(store_) {
     static_assert(
         ((below::template takes<std::remove_cvref_t<Given>> || (keeps && datasets::is_byte_limit<std::remove_cvref_t<Given>>) ||
           (keeps && std::is_same_v<std::remove_cvref_t<Given>, epoch_pin>)) &&
@@ -123,11 +125,11 @@ class dataset_cache {
   }
   /// The samples of a data set that was cached under a name.
   auto stream(std::string_view name, const stream_options& options = {}) {
-    return stream_of(names_.source(name), {}, datasets::encoded_record{}, datasets::unchanged{}, options);
+    return stream_of_name(name, datasets::unchanged{}, options);
   }
   template <class G>
   auto stream(std::string_view name, not_cached<G> augmenting, const stream_options& options = {}) {
-    return stream_of(names_.source(name), {}, datasets::encoded_record{}, std::move(augmenting.f), options);
+    return stream_of_name(name, std::move(augmenting.f), options);
   }
   template <class Source, class F, class... Rest>
     requires(!datasets::is_preprocess<std::remove_cvref_t<F>> && !datasets::is_not_cached<std::remove_cvref_t<F>> &&
@@ -167,6 +169,9 @@ class dataset_cache {
   std::vector<dataset_info> list() { return names_.list(); }
   /// Forgets a data set and erases the samples that no other named one has; false when there was none. Views and batches keep what they have.
   bool drop(std::string_view name) { return names_.drop(name); }
+  /// How many bytes of samples a data set may take from now on, whoever streams it by its name; 2^64-1: as many as there are. Nothing is erased for it.
+  /// Throws `larder::error` (invalid_argument) when there is no such data set.
+  void set_quota(std::string_view name, max_bytes most) { names_.set_quota(name, most.value); }
   /// Erases the samples that a version of the preprocessing made of a source, where no named data set has them: what came first stays, so an old
   /// version would keep a new one out of a full cache. `version` is empty for records that were samples. Views and batches keep what they have.
   template <class Source>
@@ -193,6 +198,7 @@ class dataset_cache {
     s.weight = store_.weight();
     s.capacity = store_.capacity();
     s.entries = store_.entries();
+    s.found_memory = store_.found_memory();
     const double all = store_.mean_size() * static_cast<double>(store_.samples());
     if (all > 0)
       s.expected_hit_ratio = s.capacity == store_type::no_limit ? 1.0 : std::min(1.0, static_cast<double>(s.capacity) / all);
@@ -204,6 +210,8 @@ class dataset_cache {
   std::uint64_t capacity() const noexcept { return store_.capacity(); }
   /// Affects what gets in from now on: nothing is evicted for it.
   void set_capacity(max_bytes most) noexcept requires keeps { store_.set_capacity(most.value); }
+  /// Forgets where samples were found that no stream or view uses: 32 bytes each, and the room of samples that others erased. They are found again.
+  void trim() { store_.trim(); }
   /// The cache below, for its own statistics and for `flush`. Its entries are not to be changed by hand.
   cache_type& cache() noexcept { return store_.cache(); }
 
@@ -215,6 +223,12 @@ class dataset_cache {
                   "each sample before it "
                   "comes again and hits nothing; leave the order out (epoch_pin: hits are capacity / size of the data)");
     return stream_unchecked(std::move(source), std::move(version), std::move(f), std::move(after), options);
+  }
+  template <class After>
+  auto stream_of_name(std::string_view name, After after, stream_options options) {
+    datasets::manifest_source source = names_.source(name);
+    options.quota = std::min(options.quota, source.quota());
+    return stream_of(std::move(source), {}, datasets::encoded_record{}, std::move(after), options);
   }
   template <class Source, class F, class After>
   auto stream_unchecked(Source source, std::string version, F f, After after, const stream_options& options) {
@@ -248,11 +262,11 @@ class dataset_cache {
     stream_options how{.batch_size = 256,
                        .workers = options.workers,
                        .keep = kept_form::preprocessed,
-                       .quota = options.quota,
+                       .quota = options.quota != datasets::sample_quota::none ? options.quota : names_.quota_of(name),
                        .stop = options.stop};
     const std::uint64_t total = datasets::extent_of(source).samples().value_or(0);
     const std::uint64_t making = datasets::making_of<Sample>(version);
-    dataset_info info{std::string(name), source.name(), version, 0, 0};
+    dataset_info info{std::string(name), source.name(), version, 0, 0, how.quota};
     typename datasets::named_datasets<Sample, store_type>::making_of_records make = nullptr;
     if constexpr (Owned && std::copy_constructible<Source> && std::copy_constructible<F>)
       make = datasets::remake_of<Sample>(source, f);

@@ -108,4 +108,15 @@ std::uint64_t byte_limit(const Given&... given) noexcept {
   return most;
 }
 
+/// The file by which the processes keep to limits together that have the samples on the `mmap_disk` among the given objects; empty without one.
+template <class... Given>
+std::string fill_page(const Given&... given) {
+  std::string path;
+  [[maybe_unused]] const auto look = [&](const auto& one) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(one)>, mmap_disk>) path = (one.directory / ".filling").string();
+  };
+  (look(given), ...);
+  return path;
+}
+
 }  // namespace larder::datasets

@@ -21,9 +21,10 @@ struct dataset_stats {
   std::chrono::nanoseconds stall_time{0};       ///< that the consumers waited for a batch
   std::uint64_t failed_puts = 0;                ///< samples that the cache refused although there was room
 
-  std::uint64_t weight = 0;    ///< bytes of samples in the cache
-  std::uint64_t capacity = 0;  ///< bytes that it may have; 2^64-1 without a limit
-  std::uint64_t entries = 0;   ///< samples in the cache; 0 where its storage does not know
+  std::uint64_t weight = 0;        ///< bytes of samples in the cache
+  std::uint64_t capacity = 0;      ///< bytes that it may have; 2^64-1 without a limit
+  std::uint64_t entries = 0;       ///< samples in the cache; 0 where its storage does not know
+  std::uint64_t found_memory = 0;  ///< bytes of memory that it takes to know where found samples are (`trim`)
   /// What an epoch can hit at best once the cache is filled: capacity / (size of all samples), 1 when they fit; 0 before a
   /// stream has seen how large samples are and, where the source does not say how many there are (lines, archives), before an epoch is over.
   double expected_hit_ratio = 0;

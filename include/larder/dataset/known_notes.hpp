@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace larder::datasets {
 
@@ -29,6 +30,17 @@ class known_notes {
   void leave_shard(std::string_view shard) {
     const std::lock_guard lock(mutex_);
     for (auto at = sizes_.lower_bound(shard); at != sizes_.end() && at->first.starts_with(shard);) at = forget(at);
+  }
+  /// Forgets those of which `is_there(key)` is false: others may have erased them.
+  template <class F>
+  void keep_those(F&& is_there) {
+    std::vector<std::string> keys;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [key, size] : sizes_) keys.push_back(key);
+    }
+    for (const std::string& key : keys)
+      if (!is_there(key)) leave(key);
   }
   void clear() {
     const std::lock_guard lock(mutex_);

@@ -114,11 +114,8 @@ class manifest_source {
     return std::make_shared<const shard>(shared_, shared_->manifest, shared_->remake, number);
   }
   /// What the keys of its samples begin with, which is known here and not made of a fingerprint.
-  shard_key key_of(std::size_t number) const noexcept {
-    shard_key key;
-    std::memcpy(key.text.data(), shared_->manifest.shards[number].key.data(), shard_key::size);
-    return key;
-  }
+  shard_key key_of(std::size_t number) const noexcept { return shard_key::of_text(shared_->manifest.shards[number].key); }
+  std::uint64_t quota() const noexcept { return shared_->manifest.quota; }
 
  private:
   struct content {
@@ -139,7 +136,7 @@ class named_datasets {
   /// Remembers what was cached. Throws `larder::error` (no_space) when the manifest has no room.
   template <class Source>
   void remember(const dataset_info& info, const Source& source, std::uint64_t making, making_of_records make) {
-    format::dataset_manifest manifest{info.name, info.source, info.version, info.samples, info.bytes, {}};
+    format::dataset_manifest manifest{info.name, info.source, info.version, info.samples, info.bytes, {}, info.quota};
     for (std::size_t shard = 0; shard < source.shards(); ++shard) {
       const shard_key key = shard_key::of(making, source.fingerprint(shard));
       const std::uint64_t samples =
@@ -147,10 +144,7 @@ class named_datasets {
       manifest.shards.push_back({std::string(key.view()), samples});
     }
     std::set<std::string> leaving = shards_of_name(info.name);
-    const std::string text = manifest.json();
-    if (!store_.put_note(key_of(info.name), bytes::copy_of(text)))
-      core::fail(error_cause::no_space,
-                 "data set \"" + info.name + "\": the cache refused its manifest of " + std::to_string(text.size()) + " bytes");
+    put(manifest);
     for (const auto& shard : manifest.shards) leaving.erase(shard.key);
     if (!leaving.empty()) erase_unless_named(std::move(leaving), info.name);
     const std::lock_guard lock(mutex_);
@@ -177,12 +171,22 @@ class named_datasets {
     return *std::move(found);
   }
   manifest_source source(std::string_view name) { return {manifest(name), make_of(name)}; }
+  /// What was said last; none where there is no such data set, or its manifest is damaged.
+  std::uint64_t quota_of(std::string_view name) {
+    const std::optional<format::dataset_manifest> of = find_whole(name);
+    return of ? of->quota : format::dataset_manifest::no_quota;
+  }
+  void set_quota(std::string_view name, std::uint64_t quota) {
+    format::dataset_manifest of = manifest(name);
+    of.quota = quota;
+    put(of);
+  }
   dataset_view<Sample, Store> view(std::string_view name) {
     const format::dataset_manifest of = manifest(name);
     std::vector<std::shared_ptr<sample_table>> tables;
     tables.reserve(of.shards.size());
     for (const auto& shard : of.shards) {
-      tables.push_back(store_.table(shard_key_of(shard.key), shard.samples, [&] { return shard.samples; }));
+      tables.push_back(store_.table(shard_key::of_text(shard.key), shard.samples, [&] { return shard.samples; }));
       if (tables.back()->size() != shard.samples)
         core::fail(error_cause::corruption, "data set \"" + of.name + "\": its manifest has " + std::to_string(shard.samples) +
                                                 " samples for a shard of " + std::to_string(tables.back()->size()));
@@ -233,21 +237,27 @@ class named_datasets {
   /// Those of the manifest that a name has by now; none where that is damaged.
   std::set<std::string> shards_of_name(std::string_view name) {
     std::set<std::string> shards;
-    try {
-      if (const std::optional<format::dataset_manifest> of = find(name))
-        for (const auto& shard : of->shards) shards.insert(shard.key);
-    } catch (const error&) {
-    }
+    if (const std::optional<format::dataset_manifest> of = find_whole(name))
+      for (const auto& shard : of->shards) shards.insert(shard.key);
     return shards;
+  }
+  /// Nothing where there is none, or it is damaged.
+  std::optional<format::dataset_manifest> find_whole(std::string_view name) {
+    try {
+      return find(name);
+    } catch (const error&) {
+      return std::nullopt;
+    }
+  }
+  void put(const format::dataset_manifest& manifest) {
+    const std::string text = manifest.json();
+    if (!store_.put_note(key_of(manifest.name), bytes::copy_of(text)))
+      core::fail(error_cause::no_space, "data set \"" + manifest.name + "\": the cache refused its manifest of " +
+                                            std::to_string(text.size()) + " bytes");
   }
   static std::string key_of(std::string_view name) { return std::string(manifest_prefix) + std::string(name); }
   static dataset_info info_of(const format::dataset_manifest& of) {
-    return {of.name, of.source, of.version, of.samples, of.bytes};
-  }
-  static shard_key shard_key_of(const std::string& text) noexcept {
-    shard_key key;
-    std::memcpy(key.text.data(), text.data(), std::min(text.size(), shard_key::size));
-    return key;
+    return {of.name, of.source, of.version, of.samples, of.bytes, of.quota};
   }
   making_of_records make_of(std::string_view name) {
     const std::lock_guard lock(mutex_);

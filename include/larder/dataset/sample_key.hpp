@@ -3,6 +3,7 @@
 #include <larder/core/digest.hpp>
 #include <larder/dataset/dataset_source.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +25,12 @@ struct shard_key {
     std::memcpy(key.text.data() + 8, &shard.low, 8);
     const std::uint32_t high = static_cast<std::uint32_t>(shard.high);
     std::memcpy(key.text.data() + 16, &high, 4);
+    return key;
+  }
+  /// The one that a text begins with; zeros where it is shorter.
+  static shard_key of_text(std::string_view begin) noexcept {
+    shard_key key;
+    std::memcpy(key.text.data(), begin.data(), std::min(begin.size(), size));
     return key;
   }
   std::string_view view() const noexcept { return {text.data(), size}; }

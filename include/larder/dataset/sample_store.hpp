@@ -1,29 +1,22 @@
 #pragma once
 
 #include <larder/core/bytes.hpp>
-#include <larder/core/concepts.hpp>
-#include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
-#include <larder/dataset/dataset_source.hpp>
-#include <larder/dataset/dataset_stats.hpp>
+#include <larder/dataset/fill_gate.hpp>
 #include <larder/dataset/known_notes.hpp>
 #include <larder/dataset/pending_loads.hpp>
 #include <larder/dataset/sample_counts.hpp>
 #include <larder/dataset/sample_key.hpp>
 #include <larder/dataset/sample_quota.hpp>
+#include <larder/dataset/sample_rooms.hpp>
 #include <larder/dataset/sample_table.hpp>
+#include <larder/dataset/sample_tables.hpp>
 
-#include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
-#include <iterator>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -40,8 +33,10 @@ class sample_store {
  public:
   static constexpr std::uint64_t no_limit = ~std::uint64_t{0};
 
+  /// `page`: the file by which the processes that share the cache keep to its limits together; empty where this one has it for itself.
   template <class MakeCache>
-  sample_store(MakeCache&& make_cache, std::uint64_t capacity) : cache_(make_cache()), capacity_(capacity) {}
+  sample_store(MakeCache&& make_cache, std::uint64_t capacity, std::string page = {})
+      : cache_(make_cache()), shares_(Keeps && !page.empty()), rooms_(Keeps ? std::move(page) : std::string(), capacity) {}
 
   Cache& cache() noexcept { return *cache_; }
   const Cache& cache() const noexcept { return *cache_; }
@@ -51,52 +46,43 @@ class sample_store {
   /// The table of a shard of so many samples; where that is not known, the cache may know, and else `count()` says it. Throws what that throws.
   template <class Count>
   std::shared_ptr<sample_table> table(const shard_key& key, std::optional<std::uint64_t> known, Count&& count) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (const auto found = tables_.find(key); found != tables_.end()) return found->second;
+    if (rooms_.others_erased()) {
+      tables_.clear();  // or they would keep what is gone, and streams would take it for what is there
+      contents{*this}.forget_erased_notes();
     }
+    if (std::shared_ptr<sample_table> found = tables_.find(key)) return found;
     // One that a process put which did not know the size is no sample either.
     if constexpr (requires { cache_->weight(); })
       if (known) (void)find_note(sample_key(key, sample_key::count_number));
-    auto made = std::make_shared<sample_table>(key, known ? *known : noted_count(key, count));
-    const std::lock_guard lock(mutex_);
-    return tables_.emplace(key, std::move(made)).first->second;
+    return tables_.find_or_make(key, known ? *known : noted_count(key, count));
   }
+  /// Bytes that it takes to know where found samples are.
+  std::uint64_t found_memory() const noexcept { return tables_.memory(); }
+  /// Gives it back where no stream or view uses it.
+  void trim() { tables_.trim(); }
+  /// Whether other processes keep to the limits together with this one.
+  bool shares_limits() { return rooms_.is_shared(); }
   /// Erases all samples and notes. Who holds a table goes on with it.
   void clear() {
-    cache_->clear();
-    const std::lock_guard lock(mutex_);
+    {
+      const fill_gate::pass inside = rooms_.put_beside();
+      cache_->clear();
+      notes_.clear();
+    }
     tables_.clear();
-    quotas_.clear();
-    notes_.clear();
+    rooms_.note_erasure();
   }
 
-  /// How many bytes the samples of these shards may take together, over all streams of this process.
+  /// How many bytes the samples of these shards may take together, whoever puts them.
   std::shared_ptr<sample_quota> quota(std::uint64_t most, const std::set<std::string>& shards) {
-    if (most == sample_quota::none) return std::make_shared<sample_quota>();
-    fingerprint_builder builder;
-    for (const std::string& one : shards) builder.add(one);
-    const digest data = builder.finish();
-    const std::lock_guard alone(quota_mutex_);  // counting takes long, and nobody else is to count the same
-    {
-      const std::lock_guard lock(mutex_);
-      if (const auto found = quotas_.find(data); found != quotas_.end())
-        return std::make_shared<sample_quota>(most, found->second);
-    }
-    std::uint64_t used = 0;
-    cache_->for_each([&](const std::string& key, std::uint64_t weight, auto&&...) {
-      if (is_sample(key) && shards.contains(key.substr(0, shard_key::size))) used += weight;
-    });
-    const std::lock_guard lock(mutex_);
-    return std::make_shared<sample_quota>(most,
-                                          quotas_.emplace(data, std::make_shared<sample_quota::counter>(used)).first->second);
+    return rooms_.quota(most, shards);
   }
 
   /// The sample, encoded: from the cache, or what `make()` gives, which is put there if there is room. What `make` throws, and
   /// `larder::error` (cancelled) when a stop is requested.
   template <class Make>
-  bytes find_or_make(sample_table& table, std::uint64_t number, sample_quota& quota, const std::stop_token& stop, batch_counts& n,
-                     Make&& make) {
+  bytes find_or_make(sample_table& table, std::uint64_t number, const sample_quota& quota, const std::stop_token& stop,
+                     batch_counts& n, Make&& make) {
     if (const bytes* const known = table.find(number)) {
       ++n.hits;
       return *known;
@@ -114,13 +100,13 @@ class sample_store {
         bytes value = make();
         note_size(value.size());
         // The smallest so far: it may have room all the same.
-        if (may_have_room(quota)) return load(key, quota, stop, n, [&] { return value; });
+        if (may_have_room(quota)) return load(table.key(), key, quota, stop, n, [&] { return value; });
         ++n.made;
         ++n.not_kept;
         return value;
       }
     }
-    return load(key, quota, stop, n, make);
+    return load(table.key(), key, quota, stop, n, make);
   }
   /// The sample if the cache has it; counts no more than the cache does.
   std::optional<bytes> find(sample_table& table, std::uint64_t number) {
@@ -133,10 +119,9 @@ class sample_store {
 
   /// Puts a note beside the samples, which does not count as one of them, in place of one of that key.
   bool put_note(std::string_view key, bytes value) {
-    // Known before it weighs, so that samples and notes never seem to be more than they may; until it does it counts as a sample under way, so
-    // that none is admitted in its place.
-    under_way coming(*this);
-    coming.add(value.size());
+    // Known before it weighs, so that samples and notes never seem to be more than they may; meanwhile nobody counts, or there would seem to be room
+    // in its place.
+    const fill_gate::pass inside = rooms_.put_beside();
     notes_.meet(key, value.size());
     if (cache_->put(key, std::move(value))) return true;
     notes_.leave(key);
@@ -148,24 +133,27 @@ class sample_store {
     return found;
   }
   void erase_note(std::string_view key) {
+    const fill_gate::pass inside = rooms_.put_beside();
     cache_->erase(key);
     notes_.leave(key);
   }
   /// Erases all that was kept of shards. Who holds a table goes on with it.
   void erase_shards(const std::set<std::string>& keys) {
-    const auto is_of_them = [&](const std::string& key) {
-      return key.size() == sample_key::size && keys.contains(key.substr(0, shard_key::size));
-    };
-    cache_->erase_if(is_of_them);
-    const std::lock_guard lock(mutex_);
-    for (const std::string& key : keys) notes_.leave_shard(key);
-    quotas_.clear();
-    for (auto at = tables_.begin(); at != tables_.end();)
-      at = keys.contains(std::string(at->first.view())) ? tables_.erase(at) : std::next(at);
+    cache_->erase_if([&](const std::string& key) { return is_sample(key) && keys.contains(key.substr(0, shard_key::size)); });
+    {
+      const fill_gate::pass inside = rooms_.put_beside();
+      for (const std::string& key : keys) {
+        for (const std::uint64_t note : {sample_key::count_number, sample_key::form_number})
+          cache_->erase(sample_key(shard_key::of_text(key), note));
+        notes_.leave_shard(key);
+      }
+    }
+    tables_.erase(keys);
+    rooms_.note_erasure();
   }
 
-  std::uint64_t capacity() const noexcept { return capacity_.load(std::memory_order_relaxed); }
-  void set_capacity(std::uint64_t capacity) noexcept { capacity_.store(capacity, std::memory_order_relaxed); }
+  std::uint64_t capacity() const noexcept { return rooms_.capacity(); }
+  void set_capacity(std::uint64_t capacity) noexcept { rooms_.set_capacity(capacity); }
   /// Bytes of samples in the cache, by all processes.
   std::uint64_t weight() const noexcept {
     if constexpr (requires { cache_->weight(); }) {
@@ -198,63 +186,24 @@ class sample_store {
  private:
   /// Thrown by a load whose value has no room, so that the cache keeps nothing; everybody who waits finds it in `loads_`.
   struct not_kept {};
-  /// Bytes that are about to be in the cache and count as if they were.
-  class under_way {
-   public:
-    explicit under_way(sample_store& store) noexcept : store_(store) {}
-    under_way(const under_way&) = delete;
-    under_way& operator=(const under_way&) = delete;
-    ~under_way() {
-      if (size_ == 0) return;
-      const std::lock_guard lock(store_.admission_mutex_);
-      store_.under_way_ -= size_;
-      store_.admitted_.notify_all();
+  /// What is in the cache, for who counts it.
+  struct contents {
+    sample_store& of;
+    /// With all that other processes put.
+    std::uint64_t weight() const {
+      if (of.shares_) (void)of.cache_->contains(sample_key(shard_key{}, 0));  // a look is what makes the cache learn of it
+      return of.weight();
     }
-    void add(std::uint64_t size) {
-      const std::lock_guard lock(store_.admission_mutex_);
-      add_locked(size);
+    void forget_erased_notes() const {
+      of.notes_.keep_those([&](const std::string& key) { return of.cache_->contains(key); });
     }
-    void add_locked(std::uint64_t size) noexcept {
-      store_.under_way_ += size;
-      size_ += size;
+    template <class F>
+    void list(F&& f) const {
+      of.cache_->for_each([&](const std::string& key, std::uint64_t weight, auto&&...) {
+        if (!is_sample(key)) return;
+        f(shard_key::of_text(key), weight);
+      });
     }
-    std::uint64_t size() const noexcept { return size_; }
-
-   private:
-    sample_store& store_;
-    std::uint64_t size_ = 0;
-  };
-  /// Room for one sample between its admission and the end of its put.
-  class admission {
-   public:
-    admission(sample_store& store, sample_quota& quota) noexcept : store_(store), quota_(quota), room_(store) {}
-    admission(const admission&) = delete;
-    admission& operator=(const admission&) = delete;
-    ~admission() {
-      if (!stored_) quota_.give_back(room_.size());
-    }
-
-    /// Where only what others put right now stands in the way, waits for them: their values may be counted twice, as coming and as there.
-    bool take(std::uint64_t size) {
-      if (!quota_.take(size)) return false;
-      std::unique_lock lock(store_.admission_mutex_);
-      store_.admitted_.wait(
-          lock, [&] { return store_.under_way_ == 0 || store_.fits(store_.under_way_, size) || !store_.fits(0, size); });
-      if (!store_.fits(store_.under_way_, size)) {
-        quota_.give_back(size);
-        return false;
-      }
-      room_.add_locked(size);
-      return true;
-    }
-    /// The value is in the cache: it counts for the quota.
-    void stored() noexcept { stored_ = true; }
-
-   private:
-    sample_store& store_;
-    sample_quota& quota_;
-    under_way room_;
-    bool stored_ = false;
   };
 
   static bool is_sample(const std::string& key) noexcept {
@@ -266,16 +215,10 @@ class sample_store {
   static bool stays(const bytes& found) noexcept {
     return Cache::in_memory || found.where() == residence::mapping;  // a copy on the heap would be kept beside the cache
   }
-  bool fits(std::uint64_t others, std::uint64_t size) const noexcept {
-    const std::uint64_t all = capacity();
-    if (all == no_limit) return true;
-    const std::uint64_t used = weight();
-    return used <= all && others <= all - used && size <= all - used - others;
-  }
   /// False once not even the smallest sample so far would fit: then nobody needs to agree on who makes it.
   bool may_have_room(const sample_quota& quota) const noexcept {
     const std::uint64_t least = smallest_.load(std::memory_order_relaxed);
-    return least == no_limit || (fits(0, least) && quota.has(least));
+    return least == no_limit || rooms_.may_have(quota, least, weight());
   }
   void note_size(std::uint64_t size) noexcept {
     std::uint64_t least = smallest_.load(std::memory_order_relaxed);
@@ -287,10 +230,11 @@ class sample_store {
   }
 
   template <class Make>
-  bytes load(const sample_key& key, sample_quota& quota, const std::stop_token& stop, batch_counts& n, Make&& make) {
+  bytes load(const shard_key& shard, const sample_key& key, const sample_quota& quota, const std::stop_token& stop,
+             batch_counts& n, Make&& make) {
     pending_loads::participant here(loads_, key);
     for (;;) {
-      admission room(*this, quota);
+      sample_rooms::admission room(rooms_, shard, quota);
       bool mine = false;
       try {
         const auto loader = [&]() -> bytes {
@@ -298,7 +242,7 @@ class sample_store {
           bytes made = make();
           note_size(made.size());
           if constexpr (Keeps)
-            if (!room.take(made.size())) {
+            if (!room.take(made.size(), contents{*this})) {
               here.refuse(made);
               throw not_kept();
             }
@@ -352,7 +296,9 @@ class sample_store {
   static constexpr std::uint64_t sizes_enough = 1U << 20U;
 
   std::unique_ptr<Cache> cache_;
-  std::atomic<std::uint64_t> capacity_;
+  bool shares_;
+  sample_rooms rooms_;
+  sample_tables tables_;
   known_notes notes_;
   pending_loads loads_;
   std::atomic<std::uint64_t> samples_{0};
@@ -360,15 +306,6 @@ class sample_store {
   std::atomic<std::uint64_t> smallest_{no_limit};
   std::atomic<std::uint64_t> sizes_sum_{0}, sizes_seen_{0};
   sample_counts counts_;
-
-  std::mutex admission_mutex_;
-  std::condition_variable admitted_;
-  std::uint64_t under_way_ = 0;
-
-  std::mutex quota_mutex_;  // before `mutex_`
-  std::mutex mutex_;
-  std::map<shard_key, std::shared_ptr<sample_table>> tables_;
-  std::map<digest, std::shared_ptr<sample_quota::counter>> quotas_;
 };
 
 }  // namespace larder::datasets

@@ -36,12 +36,14 @@ struct dataset_manifest {
   std::uint64_t samples = 0;
   std::uint64_t bytes = 0;  ///< of them, as they are cached
   std::vector<shard> shards;
+  std::uint64_t quota = no_quota;  ///< bytes of samples that it may have in the cache
 
   friend bool operator==(const dataset_manifest&, const dataset_manifest&) = default;
 
   static constexpr std::string_view format = "larder data set";
   static constexpr std::uint64_t format_version = 1;
   static constexpr std::size_t key_size = 20;
+  static constexpr std::uint64_t no_quota = ~std::uint64_t{0};
 
   std::string json() const;
   /// Throws `larder::error` (corruption) when the text is no manifest.
@@ -94,7 +96,9 @@ inline std::string dataset_manifest::json() const {
   append_json_text(out, source);
   out += ",\"preprocess\":";
   append_json_text(out, version);
-  out += ",\"samples\":" + std::to_string(samples) + ",\"bytes\":" + std::to_string(bytes) + ",\"shards\":[";
+  out += ",\"samples\":" + std::to_string(samples) + ",\"bytes\":" + std::to_string(bytes);
+  if (quota <= largest_exact_json_integer) out += ",\"quota\":" + std::to_string(quota);
+  out += ",\"shards\":[";
   for (const shard& one : shards) {
     if (out.back() != '[') out += ',';
     out += "{\"key\":\"";
@@ -121,6 +125,8 @@ inline dataset_manifest dataset_manifest::parse(std::span<const std::byte> text)
   made.version = text_member(root, "preprocess", "it");
   made.samples = number_member(root, "samples", "it");
   made.bytes = number_member(root, "bytes", "it");
+  if (simdjson::dom::element quota; root.at_key("quota").get(quota) == simdjson::SUCCESS)  // only where there is one
+    made.quota = exact_json_integer(quota, "the quota of it", refuse);
   simdjson::dom::array shards;
   if (member(root, "shards", "it").get(shards) != simdjson::SUCCESS) refuse("its shards are no list");
   std::uint64_t samples = 0;

@@ -1,5 +1,8 @@
 #include <larder/dataset/dataset_cache.hpp>
 
+#include <larder/core/bytes.hpp>
+#include <larder/dataset/fill_gate.hpp>
+#include <larder/limit/max_bytes.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
 #include <signal.h>
@@ -12,6 +15,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <iterator>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
@@ -106,5 +111,105 @@ TEST_CASE("processes on one directory make each sample once, and do without one 
     CHECK(sum >= static_cast<int>(samples));
     CHECK(sum <= static_cast<int>(samples) + 2 * killed);  // what it and its workers were at is made again
     if (!kills) CHECK(sum == static_cast<int>(samples));
+  }
+}
+
+namespace {
+
+constexpr std::uint64_t samples_to_fill = 600;
+constexpr std::size_t size_to_fill = 100;
+constexpr std::uint64_t room_to_fill = 200 * size_to_fill;
+
+using filled_cache = larder::dataset_cache<larder::bytes>;
+
+numbers_source source_to_fill() { return numbers_source(std::vector<std::uint64_t>(30, samples_to_fill / 30)); }
+std::unique_ptr<filled_cache> open_to_fill(const std::filesystem::path& directory, bool by_quota) {
+  if (by_quota) return std::make_unique<filled_cache>(larder::mmap_disk{directory});
+  return std::make_unique<filled_cache>(larder::mmap_disk{directory}, larder::max_bytes{room_to_fill});
+}
+/// Streams all samples under the limit; false when there was ever more than it in the cache. `during` when one is made.
+bool fills(filled_cache& cache, bool by_quota, std::size_t who, std::function<void()> during) {
+  const auto f = made_by<larder::bytes>("v1", [during = std::move(during)](std::uint64_t number) {
+    during();
+    return sized_sample(number, size_to_fill);
+  });
+  larder::stream_options options{.batch_size = 4, .workers = who % 3, .shuffle = true, .seed = who, .window = 3};
+  if (by_quota) options.quota = room_to_fill;
+  for (const auto& batch : cache.stream(source_to_fill(), f, options))
+    for (const larder::bytes& sample : batch)
+      if (sample.size() != size_to_fill || cache.weight() > room_to_fill + 8 * 30) return false;  // eight bytes for each shard may be another's note
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("processes that fill one directory at once fill it to the byte, and not beyond, also when some are killed") {
+  for (const bool by_quota : {false, true})
+    for (const bool kills : {false, true}) {
+      support::temporary_folder folder;
+      std::vector<::pid_t> children;
+      for (std::size_t who = 0; who < 4; ++who) {
+        const ::pid_t child = ::fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+          ::alarm(120);
+          bool right = false;
+          try {
+            std::atomic<std::uint64_t> made{0};
+            const auto cache = open_to_fill(folder / "cache", by_quota);
+            right = fills(*cache, by_quota, who, [&] {
+              if (++made == 20 + 30 * who && kills && who % 2 == 0) ::kill(::getpid(), SIGKILL);
+            });
+          } catch (...) {
+          }
+          ::_exit(right ? 0 : 1);
+        }
+        children.push_back(child);
+      }
+      for (std::size_t who = 0; who < children.size(); ++who) {
+        int status = 0;
+        REQUIRE(::waitpid(children[who], &status, 0) == children[who]);
+        if (kills && who % 2 == 0 && WIFSIGNALED(status)) {
+          CHECK(WTERMSIG(status) == SIGKILL);
+          continue;
+        }
+        CHECK(WIFEXITED(status));
+        CHECK(WEXITSTATUS(status) == 0);
+      }
+      // What those who were killed left of it is there for the others, and for the next run.
+      const auto cache = open_to_fill(folder / "cache", by_quota);
+      CHECK(fills(*cache, by_quota, 1, [] {}));
+      CHECK(cache->stats().entries == 200);
+      CHECK(cache->weight() == room_to_fill);
+      CHECK(fills(*cache, by_quota, 2, [] {}));
+      CHECK(cache->weight() == room_to_fill);
+    }
+}
+
+TEST_CASE("a process that is killed with its sample announced and not put leaves its room to one that goes on") {
+  for (const bool by_quota : {false, true}) {
+    support::temporary_folder folder;
+    const auto cache = open_to_fill(folder / "cache", by_quota);
+    larder::stream_options options{.batch_size = 1, .workers = std::size_t{0}};
+    if (by_quota) options.quota = room_to_fill;
+    const auto f = made_by<larder::bytes>("v1", [](std::uint64_t number) { return sized_sample(number, size_to_fill); });
+    auto stream = cache->stream(source_to_fill(), f, options);
+    auto at = stream.begin();
+    for (int i = 0; i < 50; ++i) ++at;
+    const ::pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      ::alarm(60);
+      larder::datasets::fill_gate page((folder / "cache" / ".filling").string());
+      const auto inside = page.among();
+      if (!inside || !page.announce(page.look(), room_to_fill)) ::_exit(1);
+      ::kill(::getpid(), SIGKILL);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+    while (at != std::default_sentinel) ++at;
+    CHECK(stream.stats().not_kept == samples_to_fill - 200);
+    CHECK(cache->weight() == room_to_fill);
   }
 }

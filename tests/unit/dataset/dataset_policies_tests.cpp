@@ -92,3 +92,9 @@ TEST_CASE("dataset_policies: another limit holds beside that of bytes") {
   CHECK(stats.hits <= 100);
   CHECK(stats.hits >= 98);  // notes are entries, too
 }
+
+TEST_CASE("dataset_policies: processes share limits where they share a directory") {
+  CHECK(larder::datasets::fill_page() == "");
+  CHECK(larder::datasets::fill_page(larder::memory{}, larder::max_bytes{5}) == "");
+  CHECK(larder::datasets::fill_page(larder::max_bytes{5}, larder::mmap_disk{"some/folder"}) == "some/folder/.filling");
+}

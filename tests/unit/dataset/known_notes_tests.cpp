@@ -1,6 +1,7 @@
 #include <larder/dataset/known_notes.hpp>
 
 #include <atomic>
+#include <string>
 #include <thread>
 
 #include <doctest/doctest.h>
@@ -47,4 +48,13 @@ TEST_CASE("a note that is met again is counted all the while") {
   while (!over) always = always && notes.size() == 8;
   again.join();
   CHECK(always);
+}
+
+TEST_CASE("notes that others erased are forgotten") {
+  known_notes notes;
+  notes.meet("here", 5);
+  notes.meet("gone", 7);
+  notes.keep_those([](const std::string& key) { return key == "here"; });
+  CHECK(notes.size() == 5);
+  CHECK(notes.count() == 1);
 }

@@ -2,6 +2,7 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/dataset/dataset_cache.hpp>
+#include <larder/dataset/dataset_info.hpp>
 #include <larder/dataset/dataset_view.hpp>
 #include <larder/dataset/named_source.hpp>
 #include <larder/dataset/range_source.hpp>
@@ -16,12 +17,15 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include "made_samples.hpp"
+#include "support/in_child.hpp"
 #include "support/refusal.hpp"
 
 using larder::bytes;
@@ -220,4 +224,116 @@ TEST_CASE("a manifest that somebody else wrote is refused or harmless") {
   put("twice", twice.json());
   CHECK(use("twice") == error_cause::corruption);
   CHECK(cause_of([&] { (void)drain<text>(cache->stream("twice")); }).has_value());
+}
+
+TEST_CASE_TEMPLATE("a data set's info says the same wherever it comes from, and differs where anything does", Cache, in_memory, on_disk) {
+  Cache cache;
+  const larder::dataset_info one = cache->cache_dataset("one", numbers_source({5, 6}), words());
+  const larder::dataset_info expected{.name = "one", .source = "numbers", .version = "words-v1", .samples = 11, .bytes = bytes_of(11)};
+  CHECK(one == expected);
+  CHECK(one.quota == static_cast<std::uint64_t>(-1));
+  CHECK(cache->get_dataset("one").info() == one);
+  CHECK(cache->list() == std::vector{one});
+  const larder::dataset_info other = cache->cache_dataset("other", numbers_source({5, 6}), words(), {.quota = 1'000'000});
+  CHECK(other != one);
+  larder::dataset_info changed = one;
+  changed.name = "other";
+  changed.quota = 1'000'000;
+  CHECK(other == changed);
+  if constexpr (std::is_same_v<Cache, on_disk>) {
+    cache.reopen();
+    CHECK(cache->list() == std::vector{one, other});
+  }
+}
+
+TEST_CASE_TEMPLATE("a quota belongs to the name: it holds for all its streams and runs until another one is said", Cache, in_memory, on_disk) {
+  Cache cache;
+  const numbers_source source({20, 20});
+  const auto sized = made_by<text>("v1", [](std::uint64_t i) { return text(10, static_cast<char>('a' + i % 26)); });
+  CHECK(cache->cache_dataset("set", source, sized, {.quota = 150}).quota == 150);
+  CHECK(cache->weight() == 150);
+  const auto again = [&](std::uint64_t weight, std::uint64_t quota) {
+    CHECK(cache->cache_dataset("set", source, sized).quota == quota);  // which may put what it made
+    CHECK(cache->weight() == weight);
+    auto stream = cache->stream("set", {.epochs = 2});
+    CHECK(drain<text>(stream).samples().size() == 80);
+    CHECK(stream.stats().hits == 2 * weight / 10);
+    CHECK(cache->weight() == weight);
+    CHECK(cache->get_dataset("set").info().quota == quota);
+  };
+  again(150, 150);
+  if constexpr (std::is_same_v<Cache, on_disk>) {
+    cache.reopen();
+    again(150, 150);
+  }
+  cache->set_quota("set", max_bytes{220});
+  again(220, 220);
+  (void)drain<text>(cache->stream("set", {.quota = 230}));  // the smaller one
+  CHECK(cache->weight() == 220);
+  cache->set_quota("set", max_bytes{100});
+  again(220, 100);  // nothing is erased
+  CHECK(cache->drop("set"));
+  CHECK(cache->weight() == 0);
+  CHECK(cache->cache_dataset("set", source, sized).quota == static_cast<std::uint64_t>(-1));  // it is another one
+  CHECK(cache->weight() == 400);
+  CHECK(cause_of([&] { cache->set_quota("none", max_bytes{1}); }) == error_cause::invalid_argument);
+  CHECK(!cache->contains("none"));
+}
+
+TEST_CASE_TEMPLATE("dropping a data set gives its bytes back to another one that shares samples with it", Cache, in_memory, on_disk) {
+  Cache cache;
+  const auto sized = made_by<text>("v1", [](std::uint64_t) { return text(10, 'x'); });
+  (void)cache->cache_dataset("part", numbers_source({10}), sized);
+  (void)cache->cache_dataset("set", numbers_source({10, 20}), sized, {.quota = 150});
+  CHECK(cache->weight() == 150);
+  CHECK(cache->drop("part"));
+  CHECK(cache->weight() == 150);  // the other one has them, too
+  CHECK(cache->drop("set"));
+  (void)cache->cache_dataset("set", numbers_source({10, 20}), sized, {.quota = 150});
+  CHECK(cache->weight() == 150);
+}
+
+TEST_CASE("what another process drops is given back here, and no memory is kept for it") {
+  on_disk cache;
+  const numbers_source source({10, 20});
+  const auto sized = made_by<text>("v1", [](std::uint64_t) { return text(10, 'x'); });
+  (void)cache->cache_dataset("set", source, sized, {.quota = 150});
+  (void)cache->cache_dataset("other", numbers_source({7}), made_by<text>("v2", sample_of<text>));
+  (void)drain<text>(cache->stream("set"));
+  REQUIRE(cache->stats().found_memory > 0);
+  (void)drain<text>(cache->stream(source, sized, {.quota = 150}));
+  support::in_child([&] {
+    larder::dataset_cache<text> child{larder::mmap_disk{cache.directory()}};
+    return child.drop("set");
+  });
+  CHECK(cause_of([&] { (void)cache->stream("set"); }) == error_cause::invalid_argument);
+  CHECK(cache->get_dataset("other")[6] == sample_of<text>(6));
+  CHECK(cache->weight() == bytes_of(7));  // without what it took for notes of the other one
+  auto stream = cache->stream(source, sized, {.quota = 200});
+  CHECK(stream.begin()->samples()[0] == text(10, 'x'));
+  (void)drain<text>(stream);
+  CHECK(stream.stats().hits == 0);  // and not what it remembered
+  CHECK(cache->weight() == bytes_of(7) + 200);
+}
+
+TEST_CASE("a manifest may say a quota, and no nonsense") {
+  using larder::format::dataset_manifest;
+  const auto parsed = [](const std::string& json) { return dataset_manifest::parse(std::as_bytes(std::span(json))); };
+  dataset_manifest m{"name", "s", "v", 3, 9, {{std::string(20, 'x'), 3}}};
+  CHECK(m.json().find("quota") == std::string::npos);  // as it was before there were any
+  CHECK(parsed(m.json()) == m);
+  for (const std::uint64_t quota : {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{1} << 53U}) {
+    m.quota = quota;
+    CHECK(parsed(m.json()) == m);
+  }
+  m.quota = (std::uint64_t{1} << 53U) + 1;  // nobody has so much
+  CHECK(parsed(m.json()).quota == dataset_manifest::no_quota);
+  m.quota = 5;
+  for (const std::string nonsense : {"-1", "\"5\"", "null", "1.5", "9007199254740993"}) {
+    std::string json = m.json();
+    json.replace(json.find("\"quota\":5") + 8, 1, nonsense);
+    const auto refused = refusal_of([&] { (void)parsed(json); });
+    CHECK(refused.cause == error_cause::corruption);
+    CHECK(says(refused, "quota"));
+  }
 }

@@ -38,3 +38,12 @@ TEST_CASE("keys are the same in the next release: caches on disk outlive it") {
   CHECK(larder::digest_of(key.view()).hex() == "a428aee908a8bc66105e53eb8d80db3e");
   CHECK(key.view().substr(8, 8) == "\x88\x77\x66\x55\x44\x33\x22\x11");
 }
+
+TEST_CASE("the shard that a sample's key begins with") {
+  const shard_key key = shard_key::of(5, {6, 7});
+  const sample_key sample(key, 8);
+  CHECK(shard_key::of_text(sample) == key);
+  CHECK(shard_key::of_text(key.view()) == key);
+  CHECK(shard_key::of_text("").view() == std::string(20, '\0'));
+  CHECK(shard_key::of_text("ab").view() == "ab" + std::string(18, '\0'));
+}

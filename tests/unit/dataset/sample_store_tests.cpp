@@ -2,7 +2,6 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/dataset/dataset_cache.hpp>
-#include <larder/dataset/sample_quota.hpp>
 #include <larder/limit/max_bytes.hpp>
 #include <larder/storage/memory.hpp>
 #include <larder/storage/mmap_disk.hpp>
@@ -11,9 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <latch>
+#include <iterator>
 #include <memory>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -116,20 +117,52 @@ TEST_CASE_TEMPLATE("a quota is of the data set, over all its streams", Storage, 
   CHECK(cache->weight() == 300);
 }
 
-TEST_CASE("a quota is taken and given back") {
-  using larder::datasets::sample_quota;
-  sample_quota endless;
-  CHECK(endless.has(~std::uint64_t{0}));
-  CHECK(endless.take(~std::uint64_t{0}));
-  const auto used = std::make_shared<sample_quota::counter>(10);
-  sample_quota small(15, used), large(20, used);
-  CHECK(small.has(5));
-  CHECK(!small.take(6));
-  CHECK(small.take(5));
-  CHECK(!small.has(1));
-  CHECK(small.has(0));
-  CHECK(large.take(5));
-  CHECK(!small.has(0));  // more is used than it may
-  large.give_back(10);
-  CHECK(small.take(5));
+TEST_CASE_TEMPLATE("what was put before there was a quota, or beside it, counts", Storage, larder::memory, larder::mmap_disk) {
+  cache_on<bytes, Storage> cache;
+  const numbers_source source({50, 50}), part({50});
+  const auto sized = [](std::uint64_t i) { return sized_sample(i, 10); };
+  (void)drain<bytes>(cache->stream(part, made_by<bytes>("v1", sized)));  // the first shard of the other, too
+  REQUIRE(cache->weight() == 500);
+  auto stream = cache->stream(source, made_by<bytes>("v1", sized), {.quota = 600});
+  (void)drain<bytes>(stream);
+  CHECK(stream.stats().hits == 50);
+  CHECK(cache->weight() == 600);
+  cache->erase_samples(part, "v1");
+  CHECK(cache->weight() == 100);
+  (void)drain<bytes>(cache->stream(source, made_by<bytes>("v1", sized), {.quota = 300}));
+  CHECK(cache->weight() == 300);
+  (void)drain<bytes>(cache->stream(part, made_by<bytes>("v1", sized)));  // is not bound, and counts
+  const std::uint64_t now = cache->weight();
+  CHECK(now >= 500);
+  (void)drain<bytes>(cache->stream(source, made_by<bytes>("v1", sized), {.quota = now + 10}));
+  CHECK(cache->weight() == now + 10);
+}
+
+TEST_CASE_TEMPLATE("what is known of found samples takes no more memory than there are samples", Storage, larder::memory, larder::mmap_disk) {
+  constexpr std::size_t size = 100;
+  cache_on<bytes, Storage> cache(max_bytes{200 * size});
+  const auto sized = [](std::uint64_t i) { return sized_sample(i, size); };
+  for (std::uint64_t round = 0; round < 30; ++round) {  // of a source that is another one each time
+    const numbers_source source(std::vector<std::uint64_t>(20, 7));
+    source->content = round;
+    for (int epoch = 0; epoch < 2; ++epoch) (void)drain<bytes>(cache->stream(source, made_by<bytes>("v1", sized)));
+    CHECK(cache->stats().found_memory <= cache->stats().entries * (32 + 8) * 7);  // a table at most for each sample that is there
+  }
+  REQUIRE(cache->weight() == 200 * size);
+  const numbers_source first(std::vector<std::uint64_t>(20, 7));
+  first->content = 0;
+  auto again = cache->stream(first, made_by<bytes>("v1", sized));
+  auto begun = again.begin();
+  REQUIRE(cache->stats().found_memory >= 140 * 32);
+  cache->trim();  // what the stream uses stays
+  const std::uint64_t used = cache->stats().found_memory;
+  CHECK(used > 0);
+  CHECK(used <= 20 * (8 + 7 * 32));
+  while (begun != std::default_sentinel) ++begun;
+  CHECK(again.stats().hits == 140);
+  cache->erase_samples(first, "v1");
+  cache->trim();
+  { auto gone = std::move(again); }
+  cache->trim();
+  CHECK(cache->stats().found_memory == 0);
 }

@@ -43,6 +43,11 @@ TEST_CASE("a shard that claims to be huge takes no memory, and one beyond all me
   const sample_table table(shard_key{}, sample_table::most);
   CHECK(table.size() == sample_table::most);
   CHECK(table.find(sample_table::most - 1) == nullptr);
+  sample_table small(shard_key{}, 10);
+  small.keep(9, bytes::copy_of("last"));
+  small.keep(10, bytes::copy_of("none"));
+  CHECK(small.find(9) != nullptr);
+  for (const std::uint64_t none : {std::uint64_t{10}, std::uint64_t{1024}, std::uint64_t{5000}}) CHECK(small.find(none) == nullptr);
   CHECK(support::cause_of([] { const sample_table refused(shard_key{}, sample_table::most + 1); }) == larder::error_cause::invalid_argument);
   CHECK(support::cause_of([] { const sample_table refused(shard_key{}, ~std::uint64_t{0}); }) == larder::error_cause::invalid_argument);
 }
