@@ -92,6 +92,8 @@ TEST_CASE("R4: an answer holds up to its expiry and at it") {
   CHECK(state(-5min - 1ns) == resolution_age::over);
   CHECK(resolution_ages(0s, 0s, 0s).state_of(made(instant(1h)), instant(1h)) == resolution_age::holds);
   CHECK(resolution_ages(0s, 0s, 0s).state_of(made(instant(1h), true), instant(1h)) == resolution_age::over);
+  CHECK(ages.state_of(made(instant::min()), instant(1h)) == resolution_age::over);
+  CHECK(ages.state_of(made(instant::max()), instant(1h)) == resolution_age::over);
   const resolution_ages for_ever(duration::max(), 0s, duration::max());
   CHECK(for_ever.state_of(made(instant(0)), instant::max()) == resolution_age::holds);
   CHECK(for_ever.text_of(made(instant(0)), instant(90min)) == "90 minutes old; answers hold for ever");
