@@ -163,6 +163,14 @@ void mixed_u64(const std::string& name, const everybody& all, const options& wan
                            "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru"});
   get_or_put(std::move(c), wanted, figures);
 }
+/// The same in turns with larder's own, since a ratio to a third cache says little about two.
+void mixed_to_s3_fifo(const std::string& name, const everybody& all, const options& wanted, report& figures) {
+  contest<std::uint64_t> c;
+  c.name = name;
+  c.about = "mixed_u64 with s3_fifo as the one that the others are compared with";
+  c.field = pick(all.u64, {"s3_fifo", "sieve", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru"});
+  get_or_put(std::move(c), wanted, figures);
+}
 void two_threads_mixed(const std::string& name, const everybody& all, const options& wanted, report& figures) {
   contest<std::uint64_t> c;
   c.name = name;
@@ -254,6 +262,7 @@ const std::vector<scenario>& scenarios() {
       {"get_string", get_string},
       {"evicting", evicting},
       {"mixed_u64", mixed_u64},
+      {"mixed_to_s3_fifo", mixed_to_s3_fifo},
       {"two_threads_read", two_threads_read},
       {"two_threads_95_5", two_threads_95_5},
       {"two_threads_mixed", two_threads_mixed},

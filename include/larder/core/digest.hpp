@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/core/error.hpp>
+#include <larder/core/long_hash.hpp>
 
 #include <array>
 #include <compare>
@@ -10,11 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#ifndef XXH_INLINE_ALL
-#define XXH_INLINE_ALL
-#endif
-#include <xxhash.h>
 
 namespace larder {
 
@@ -61,7 +57,7 @@ struct digest {
 
 /// XXH3-128 of a range.
 inline digest digest_of(const void* data, std::size_t size, std::uint64_t seed = 0) noexcept {
-  const XXH128_hash_t h = XXH3_128bits_withSeed(data, size, seed);
+  const XXH128_hash_t h = core::hash_128(data, size, seed);
   return {h.low64, h.high64};
 }
 inline digest digest_of(std::string_view text) noexcept { return digest_of(text.data(), text.size()); }

@@ -35,7 +35,7 @@ class chunk_checksums {
     return result;
   }
   /// The next chunk; all but the last have `chunk_size` bytes.
-  void add(std::span<const std::byte> chunk) { numbers_.push_back(XXH3_64bits_withSeed(chunk.data(), chunk.size(), numbers_.size() - 1)); }
+  void add(std::span<const std::byte> chunk) { numbers_.push_back(core::hash_64(chunk.data(), chunk.size(), numbers_.size() - 1)); }
 
   /// What stands for the whole content.
   digest content() const noexcept { return digest_of(std::as_bytes(std::span(numbers_))); }
@@ -79,7 +79,7 @@ class stored_checksums {
   bool matches(std::uint64_t number, std::span<const std::byte> chunk) const noexcept {
     std::uint64_t sum = 0;
     std::memcpy(&sum, sums_.data() + number * 8, 8);
-    return XXH3_64bits_withSeed(chunk.data(), chunk.size(), number) == sum;
+    return core::hash_64(chunk.data(), chunk.size(), number) == sum;
   }
 
  private:

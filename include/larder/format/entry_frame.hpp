@@ -139,7 +139,7 @@ inline bytes encode_chunked_head(const stored_entry& entry, std::uint64_t chunk_
   const std::span<std::byte> table = head.span().subspan(static_cast<std::size_t>(frame.table_offset()), static_cast<std::size_t>(8 * count));
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t from = i * chunk_size;
-    const std::uint64_t sum = XXH3_64bits_withSeed(entry.payload.data() + from, static_cast<std::size_t>(std::min(chunk_size, entry.payload.size() - from)), chunk_seed(entry.id, i));
+    const std::uint64_t sum = core::hash_64(entry.payload.data() + from, static_cast<std::size_t>(std::min(chunk_size, entry.payload.size() - from)), chunk_seed(entry.id, i));
     std::memcpy(table.data() + 8 * i, &sum, 8);
   }
   return entry_head::finish(std::move(head), entry, digest_of(table.data(), table.size(), entry.id.low), table);
@@ -207,7 +207,7 @@ inline bool payload_matches(const entry_frame& frame, const digest& id, const vo
   XXH3_128bits_reset_withSeed(&state, id.low);
   for (std::uint64_t i = 0; i < frame.chunk_count(); ++i) {
     const std::uint64_t from = i * frame.chunk_size;
-    const std::uint64_t sum = XXH3_64bits_withSeed(static_cast<const std::byte*>(payload) + from, static_cast<std::size_t>(std::min(frame.chunk_size, frame.payload_size - from)), chunk_seed(id, i));
+    const std::uint64_t sum = core::hash_64(static_cast<const std::byte*>(payload) + from, static_cast<std::size_t>(std::min(frame.chunk_size, frame.payload_size - from)), chunk_seed(id, i));
     XXH3_128bits_update(&state, &sum, sizeof sum);
   }
   const XXH128_hash_t whole = XXH3_128bits_digest(&state);
@@ -227,7 +227,7 @@ class chunk_table {
   std::uint64_t offset_of(std::size_t number) const noexcept { return number * chunk_size_; }
   std::size_t size_of(std::size_t number) const noexcept { return static_cast<std::size_t>(std::min(chunk_size_, size_ - offset_of(number))); }
   bool matches(std::size_t number, std::span<const std::byte> chunk) const noexcept {
-    return XXH3_64bits_withSeed(chunk.data(), chunk.size(), chunk_seed(id_, number)) == sums_[number];
+    return core::hash_64(chunk.data(), chunk.size(), chunk_seed(id_, number)) == sums_[number];
   }
 
  private:

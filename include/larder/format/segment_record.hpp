@@ -92,7 +92,7 @@ struct segment_record {
 };
 
 inline std::uint64_t payload_checksum(const void* payload, std::size_t size, const digest& id) noexcept {
-  return XXH3_64bits_withSeed(payload, size, id.low);
+  return core::hash_64(payload, size, id.low);
 }
 
 namespace detail {
