@@ -91,7 +91,8 @@ class package_flights {
                               if (control.progress) control.progress(done, total);
                             }});
     } catch (...) {
-      end(std::current_exception(), control.stop.stop_requested());
+      const bool given_up = control.stop.stop_requested();
+      end(given_up ? nullptr : std::current_exception(), given_up);
       throw;
     }
     end(nullptr, false);
