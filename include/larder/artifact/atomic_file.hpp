@@ -61,17 +61,21 @@ inline void sync_folder(const std::filesystem::path& folder) {
     storage::fail_file("sync the folder", folder.string(), errno);
 }
 
-/// Gives a file a name that no other may have: whether it was free. Throws `storage::file_error`.
+/// Gives a file a name that no other may have: whether it was free. On a file system that has neither such a step nor second names, another's file
+/// that comes between the look and the step is replaced. Throws `storage::file_error`.
 inline bool move_where_free(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
-  if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) {  // a file system without it, which then has links as a rule
-    if (::link(from.c_str(), to.c_str()) == 0) {
-      ::unlink(from.c_str());
-      return true;
-    }
+  if (errno == EEXIST) return false;
+  if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) storage::fail_file("publish", to, errno);
+  if (::link(from.c_str(), to.c_str()) == 0) {
+    ::unlink(from.c_str());
+    return true;
   }
-  if (errno != EEXIST) storage::fail_file("publish", to, errno);
-  return false;
+  if (errno == EEXIST) return false;
+  if (errno != EPERM && errno != ENOTSUP && errno != ENOSYS && errno != EMLINK) storage::fail_file("publish", to, errno);
+  if (storage::identify(to)) return false;
+  if (::rename(from.c_str(), to.c_str()) != 0) storage::fail_file("publish", to, errno);
+  return true;
 }
 
 /// Writes a file beside and moves it to its name at once. Whether it did: false only when one is there that is not to be replaced. Throws

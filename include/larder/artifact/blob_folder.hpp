@@ -157,8 +157,11 @@ class blob_folder {
     if (!seen.regular || seen.size != chunks.size)
       core::fail(error_cause::corruption, "\"" + file.string() + "\" has " + std::to_string(seen.size) + " bytes where " +
                                               std::to_string(chunks.size) + " were checked; somebody else writes to it");
+    if (chunks.modified != 0 && chunks.modified != seen.modified)
+      core::fail(error_cause::corruption,
+                 "\"" + file.string() + "\" was changed after it was checked; somebody else writes to it");
     make_folders();
-    for (int tries = 0; !move_without_replacing(file.string(), path_of(digest).string()); ++tries) {
+    for (int tries = 0; !move_where_free(file.string(), path_of(digest).string()); ++tries) {
       const std::optional<stored_blob> there = find(digest);
       if (there && there->size == chunks.size) {
         ::unlink(file.c_str());
@@ -275,7 +278,6 @@ class blob_folder {
       report.state = blob_state::damaged;
     }
     if (report.state == blob_state::whole && (!chunks || chunks->modified != found.modified)) {
-      found.chunks.modified = found.modified;
       write_chunks(digest, found.chunks);
       report.has_chunks = true;
     }
@@ -362,22 +364,6 @@ class blob_folder {
   static stored_blob described(const content_digest& digest, const struct stat& answer) noexcept {
     return {digest, static_cast<std::uint64_t>(answer.st_size), static_cast<std::uint64_t>(answer.st_blocks) * 512U,
             storage::posix::nanoseconds_of(answer.st_mtim)};
-  }
-
-  /// Whether it moved; false when there is something already.
-  static bool move_without_replacing(const std::string& from, const std::string& to) {
-    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
-    if (errno == EEXIST) return false;
-    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) storage::fail_file("publish", to, errno);
-    if (::link(from.c_str(), to.c_str()) == 0) {
-      ::unlink(from.c_str());
-      return true;
-    }
-    if (errno == EEXIST) return false;
-    if (errno != EPERM && errno != ENOTSUP && errno != ENOSYS && errno != EMLINK) storage::fail_file("publish", to, errno);
-    if (storage::identify(to)) return false;  // neither of the two: a file of the same content may be replaced by another
-    if (::rename(from.c_str(), to.c_str()) != 0) storage::fail_file("publish", to, errno);
-    return true;
   }
 
   std::filesystem::path folder_;

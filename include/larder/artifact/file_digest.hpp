@@ -2,15 +2,13 @@
 
 #include <larder/artifact/content_digest.hpp>
 #include <larder/artifact/content_hasher.hpp>
+#include <larder/artifact/file_scan.hpp>
 #include <larder/artifact/file_stamp.hpp>
-#include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/storage/posix_file.hpp>
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -22,31 +20,15 @@ namespace larder {
 
 namespace artifacts {
 
-inline constexpr std::size_t digest_piece =
-    std::size_t{1} << 20U;  // read at once: larger ones fall out of the second-level cache before they are hashed
-
 /// Reads an open regular file from its start into hashers, and says what it was while it was read: size and times are the same before and after.
 /// Throws `larder::error`: `io` also when the file changed meanwhile, `cancelled`.
 inline file_stamp hash_file(const storage::file_descriptor& file, const std::string& path,
                             std::span<content_hasher* const> hashers, const transfer_control& control) {
-  const file_stamp before = stamp_of(file, path);
-  if (before.size > digest_piece) ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  const auto changed = [&] {
-    core::fail(error_cause::io,
-               "\"" + path + "\" was changed while it was read for its digest; try again when its writer has ended");
-  };
-  mutable_bytes room(static_cast<std::size_t>(std::min<std::uint64_t>(std::max<std::uint64_t>(before.size, 1), digest_piece)));
-  for (std::uint64_t at = 0;;) {
-    if (control.stop.stop_requested())
-      core::fail(error_cause::cancelled, "the digest of \"" + path + "\" was stopped before its end");
-    const std::size_t got = storage::read_at(file, room.data(), room.size(), at, path);
-    for (content_hasher* const hasher : hashers) hasher->add(room.span().first(got));
-    at += got;
-    if (at > before.size || (got < room.size() && at != before.size)) changed();
-    if (control.progress && got != 0) control.progress(at, before.size);
-    if (at == before.size) break;
-  }
-  if (stamp_of(file, path) != before) changed();
+  const file_stamp before = read_unchanged(file, path, control, [&](std::span<const std::byte> piece) {
+    for (content_hasher* const hasher : hashers) hasher->add(piece);
+  });
+  if (stamp_of(file, path) != before)
+    core::fail(error_cause::io, "\"" + path + "\" was changed while it was read; try again when its writer has ended");
   return before;
 }
 
