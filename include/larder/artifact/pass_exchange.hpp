@@ -17,14 +17,13 @@
 #include <larder/artifact/pass_report.hpp>
 #include <larder/artifact/pass_settings.hpp>
 #include <larder/artifact/shared_store.hpp>
-#include <larder/artifact/side_by_side.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/transfer.hpp>
+#include <larder/remote/transfer_streams.hpp>
 #include <larder/storage/file_mapping.hpp>
 #include <larder/storage/posix_file.hpp>
 #include <larder/storage/writable_mapping.hpp>
-#include <larder/sync/worker_pool.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -38,6 +37,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -92,7 +92,7 @@ class pass_exchange {
         mode_(settings.mode),
         signing_(settings.record_key),
         at_once_(std::max<std::size_t>(settings.look_ahead, 1)),
-        pool_(at_once_) {}
+        streams_(at_once_) {}
 
   bool reads() const noexcept { return store_ && mode_ != pass_mode::write_only; }
   bool writes() const noexcept { return store_ && mode_ != pass_mode::read_only; }
@@ -104,7 +104,7 @@ class pass_exchange {
   /// f(0) to f(count - 1), as many at once as requests may be.
   template <class F>
   void each(std::size_t count, F&& f) {
-    side_by_side(pool_, count, at_once_, f);
+    streams_.run(count, at_once_, {}, [&f](std::size_t i, const std::stop_token&) { f(i); });
   }
 
   // ---------------------------------------------------------------------------------------------- looking up
@@ -372,8 +372,8 @@ class pass_exchange {
   const secret signing_;
   const std::size_t at_once_;
   mutable std::mutex mutex_;
-  std::set<std::string> doubted_;  // digests; under the mutex
-  sync::worker_pool<> pool_;       // last: its threads use the rest
+  std::set<std::string> doubted_;     // digests; under the mutex
+  remote::transfer_streams streams_;  // last: its threads use the rest
 };
 
 }  // namespace larder::artifacts
