@@ -2,6 +2,7 @@
 
 #include <larder/storage/posix_file.hpp>
 
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
@@ -12,6 +13,27 @@ inline void make_folder_tree(const std::filesystem::path& folder) {
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
   if (failed) storage::fail_file("create the folder", folder.string(), failed.value());
+}
+
+/// f(), once more after `make()` when a folder was missing: somebody may take folders away by hand.
+template <class Make, class F>
+auto in_folders(Make&& make, F&& f) {
+  try {
+    return f();
+  } catch (const storage::file_error& e) {
+    if (e.number() != ENOENT) throw;
+  }
+  make();
+  return f();
+}
+
+/// f(path) for what lies in a folder, in no order; nothing of one that is missing. Throws `storage::file_error`.
+template <class F>
+void for_each_entry(const std::filesystem::path& folder, F&& f) {
+  std::error_code failed;
+  for (std::filesystem::directory_iterator at(folder, failed), end; !failed && at != end; at.increment(failed)) f(at->path());
+  if (failed && failed != std::errc::no_such_file_or_directory)
+    storage::fail_file("list the folder", folder.string(), failed.value());
 }
 
 }  // namespace larder::artifacts

@@ -5,6 +5,7 @@
 //   larder::pass_cache passes{larder::pass_settings::from_json(text)};
 //   std::filesystem::path out = passes.run(input_id, chain, run_one_pass);   // run_one_pass(pass, input_dir, output_dir, stop_token)
 
+#include <larder/artifact/folder_tree.hpp>
 #include <larder/artifact/output_assembly.hpp>
 #include <larder/artifact/pass.hpp>
 #include <larder/artifact/pass_exchange.hpp>
@@ -134,9 +135,14 @@ class pass_cache {
   std::optional<std::string> evaluation(const pass_input& input, const std::vector<pass>& chain, std::size_t index) {
     const std::vector<pass_key> keys = keys_of(input, chain);
     if (!of_chain(chain, index).evaluator) return std::nullopt;
-    artifacts::found_record<evaluation_record> found =
-        folder_.find_evaluation(key_of_evaluation(keys[index], *chain[index].evaluator));
-    return found.record ? std::optional<std::string>(std::move(found.record->result)) : std::nullopt;
+    const pass_key key = key_of_evaluation(keys[index], *chain[index].evaluator);
+    try {
+      artifacts::found_record<evaluation_record> found = folder_.find_evaluation(key);
+      if (found.record) return std::move(found.record->result);
+    } catch (...) {
+      report_.absorb_current();
+    }
+    return std::nullopt;
   }
 
   /// Why a pass will run, in a sentence: which fields of its key differ from the nearest entry here. Or that it will not, and where its output is.
@@ -309,13 +315,13 @@ class pass_cache {
     if (begin.size() < 4) core::fail(error_cause::invalid_argument, "give at least 4 digits of an id");
     if (artifacts::is_pass_id(begin)) return std::string(begin);
     std::optional<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_.root() / "runs")) {
-      const std::string id = entry.path().stem().string();
-      if (!id.starts_with(begin) || !artifacts::is_pass_id(id)) continue;
+    artifacts::for_each_entry(folder_.root() / "runs", [&](const std::filesystem::path& path) {
+      const std::string id = path.stem().string();
+      if (!id.starts_with(begin) || !artifacts::is_pass_id(id)) return;
       if (found)
         core::fail(error_cause::invalid_argument, "several ids begin with \"" + std::string(begin) + "\"; give more digits");
       found = id;
-    }
+    });
     return found;
   }
   bool push(const pass_entry& entry, const transfer_control& control) {

@@ -3,6 +3,7 @@
 // Why a pass will run: in which field its key differs from the nearest entry that there is.
 
 #include <larder/artifact/atomic_file.hpp>
+#include <larder/artifact/folder_tree.hpp>
 #include <larder/artifact/pass.hpp>
 #include <larder/artifact/pass_difference.hpp>
 #include <larder/artifact/pass_folder.hpp>
@@ -26,19 +27,19 @@ namespace larder::artifacts {
 /// The records of all outputs that are here and whole, in no order. Those that are not are left out.
 template <class F>
 void for_each_run(const pass_folder& folder, F&& f) {
-  for (const auto& entry : std::filesystem::directory_iterator(folder.root() / "runs")) {
-    const std::string name = entry.path().filename().string();
-    if (!name.ends_with(".json") || !is_pass_id(std::string_view(name).substr(0, name.size() - 5))) continue;
+  for_each_entry(folder.root() / "runs", [&](const std::filesystem::path& path) {
+    const std::string name = path.filename().string();
+    if (!name.ends_with(".json") || !is_pass_id(std::string_view(name).substr(0, name.size() - 5))) return;
     try {
-      const std::optional<std::string> text = read_small_file(entry.path(), pass_record::longest);
-      if (!text) continue;
+      const std::optional<std::string> text = read_small_file(path, pass_record::longest);
+      if (!text) return;
       const unsealed_text opened = unseal_text(*text, secret());
-      if (opened.state != seal_state::whole) continue;
+      if (opened.state != seal_state::whole) return;
       pass_record record = pass_record::parse(opened.body);
       if (record.id == name.substr(0, name.size() - 5) && id_of_text(record.key) == record.id) f(std::move(record));
     } catch (const error&) {
     }
-  }
+  });
 }
 
 class pass_explanation {

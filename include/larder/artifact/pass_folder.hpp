@@ -57,12 +57,15 @@ enum class pass_entry_kind : char { run = 'r', evaluation = 'e' };
 
 class pass_folder {
  public:
-  /// Throws `larder::error` when the folders cannot be made.
-  explicit pass_folder(std::filesystem::path root, std::string workflow)
-      : root_(std::move(root)), workflow_(std::move(workflow)), blobs_(root_ / "blobs") {
-    for (const char* const name : {"runs", "outputs", "listings", "evaluations", "pins", "pending", "locks", "work"})
+  /// A relative `root` is one of the working directory as it is now. Throws `larder::error` when the folders cannot be made.
+  explicit pass_folder(const std::filesystem::path& root, std::string workflow)
+      : root_(std::filesystem::absolute(root)), workflow_(std::move(workflow)), blobs_(root_ / "blobs") {
+    make_folders();
+  }
+  /// Those that are missing.
+  void make_folders() const {
+    for (const char* const name : {"runs", "outputs", "listings", "evaluations", "pins", "pending", "locks", "work", "workflows"})
       make_folder_tree(root_ / name);
-    make_folder_tree(root_ / "workflows");
   }
 
   const std::filesystem::path& root() const noexcept { return root_; }
@@ -131,8 +134,11 @@ class pass_folder {
 
   /// Makes an empty file where there is none.
   static void touch(const std::filesystem::path& path) {
-    const storage::file_descriptor made = storage::open_file(path.string(), O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY);
-    if (!made) storage::fail_file("create", path.string(), errno);
+    const auto make = [&] {
+      const storage::file_descriptor made = storage::open_file(path.string(), O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY);
+      if (!made) storage::fail_file("create", path.string(), errno);
+    };
+    in_folders([&] { make_folder_tree(path.parent_path()); }, make);
   }
   static bool is_there(const std::filesystem::path& path) { return storage::identify(path.string()).has_value(); }
 
@@ -208,9 +214,13 @@ class pass_folder {
   std::filesystem::path publish_output(const std::filesystem::path& folder, std::string_view id) const {
     const std::filesystem::path place = output_of(id);
     for (int tries = 0; ::rename(folder.c_str(), place.c_str()) != 0; ++tries) {
-      if ((errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) || tries == 8)
-        storage::fail_file("publish", place.string(), errno);
-      remove_output(id);
+      const int number = errno;
+      if ((number != ENOTEMPTY && number != EEXIST && number != ENOTDIR && number != ENOENT) || tries == 8)
+        storage::fail_file("publish", place.string(), number);
+      if (number == ENOENT)  // somebody removed the folders by hand
+        make_folder_tree(place.parent_path());
+      else
+        remove_output(id);
     }
     return place;
   }
@@ -232,7 +242,7 @@ class pass_folder {
   /// Writes a file; a symbolic link in its place goes, and what it leads to stays as it is.
   static void put(const std::filesystem::path& path, const std::string& text) {
     if (std::filesystem::is_symlink(std::filesystem::symlink_status(path))) storage::remove_file(path.string());
-    write_atomically(path, text);
+    in_folders([&] { make_folder_tree(path.parent_path()); }, [&] { write_atomically(path, text); });
   }
 
   template <class Record>

@@ -3,6 +3,7 @@
 // What leaves a cache of passes, here and in the shared store.
 
 #include <larder/artifact/evaluation_record.hpp>
+#include <larder/artifact/folder_tree.hpp>
 #include <larder/artifact/locked_file.hpp>
 #include <larder/artifact/pass_exchange.hpp>
 #include <larder/artifact/pass_explanation.hpp>
@@ -171,8 +172,15 @@ class pass_upkeep {
       if (!uses.needs(blob.digest) && instant(blob.modified) < latest && folder_.blobs().erase(blob.digest))
         report.freed += blob.size;
     report.freed += folder_.blobs().empty_state(unused_content_grace);
+    for_each_entry(folder_.root() / "listings", [&](const std::filesystem::path& path) {
+      const std::optional<content_digest> digest = content_digest::parse(path.filename().string());
+      const auto seen = storage::identify(path.string());
+      if (digest && !uses.needs(*digest) && seen && instant(seen->modified) < latest && storage::remove_file(path.string()))
+        report.freed += seen->size;
+    });
     for (const char* const name : {"runs", "evaluations", "listings"}) remove_unfinished(folder_.root() / name);
     remove_old_work();
+    remove_lost_outputs();
     return report;
   }
 
@@ -254,11 +262,8 @@ class pass_upkeep {
     }
     bool removed = false;
     try {
-      std::optional<content_digest> listing;
-      for_listing(id, [&](const content_digest& digest) { listing = digest; });
       removed = storage::remove_file(folder_.run_path(id).string());
       folder_.remove_output(id);
-      if (listing) storage::remove_file(folder_.listing_path(*listing).string());
       storage::remove_file(folder_.pin_path(id).string());
       storage::remove_file(folder_.pending_path(pass_folder::marker_of(pass_entry_kind::run, id)).string());
       remove_markers(pass_folder::marker_of(pass_entry_kind::run, id));
@@ -289,20 +294,9 @@ class pass_upkeep {
   void erase_content(const content_digest& digest) {
     try {
       folder_.blobs().erase(digest);
+      storage::remove_file(folder_.listing_path(digest).string());
     } catch (...) {
       report_.absorb_current();
-    }
-  }
-  template <class F>
-  void for_listing(const std::string& id, F&& f) const {
-    try {
-      const std::optional<std::string> text = read_small_file(folder_.run_path(id), pass_record::longest);
-      if (!text) return;
-      const unsealed_text opened = unseal_text(*text, secret());
-      if (opened.state != seal_state::whole) return;
-      const pass_record record = pass_record::parse(opened.body);
-      if (record.listing) f(*record.listing);
-    } catch (const error&) {  // what it has is not known; the listing is small
     }
   }
   bool remove_evaluation(const std::string& id) {
@@ -314,13 +308,13 @@ class pass_upkeep {
   std::size_t prune_evaluations(const prune_limits& limits, instant now) {
     std::size_t removed = 0;
     if (!limits.max_age && !limits.max_idle) return removed;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_.root() / "evaluations")) {
-      const std::string name = entry.path().filename().string();
-      if (!name.ends_with(".json")) continue;
+    for_each_entry(folder_.root() / "evaluations", [&](const std::filesystem::path& path) {
+      const std::string name = path.filename().string();
+      if (!name.ends_with(".json")) return;
       try {
-        const std::optional<std::string> text = read_small_file(entry.path(), pass_record::longest);
-        const auto seen = storage::identify(entry.path().string());
-        if (!text || !seen) continue;
+        const std::optional<std::string> text = read_small_file(path, pass_record::longest);
+        const auto seen = storage::identify(path.string());
+        if (!text || !seen) return;
         const unsealed_text opened = unseal_text(*text, secret());
         const instant made =
             opened.state == seal_state::whole ? evaluation_record::parse(opened.body).made : instant(seen->modified);
@@ -330,7 +324,7 @@ class pass_upkeep {
       } catch (...) {
         report_.absorb_current();
       }
-    }
+    });
     return removed;
   }
   void remove_old_work() const {
@@ -343,10 +337,31 @@ class pass_upkeep {
     }
   }
 
+  /// Outputs without a record: of who was killed before he wrote it, and those that could not be cached.
+  void remove_lost_outputs() const {
+    const auto latest = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24);
+    for_each_entry(folder_.root() / "outputs", [&](const std::filesystem::path& path) {
+      std::error_code failed;
+      const std::string id = path.filename().string();
+      if (!is_pass_id(id) || pass_folder::is_there(folder_.run_path(id))) return;
+      if (std::filesystem::last_write_time(path, failed) > latest || failed) return;
+      try {
+        std::optional<locked_file> lock = locked_file::try_lock(folder_.lock_of(id));
+        if (!lock) return;
+        if (!pass_folder::is_there(folder_.run_path(id))) folder_.remove_output(id);
+        lock->discard();
+      } catch (...) {
+        report_.absorb_current();
+      }
+    });
+  }
+
   template <class F>
   void for_each_workflow(F&& f) const {
-    for (const auto& entry : std::filesystem::directory_iterator(folder_.root() / "workflows"))
-      if (entry.is_directory()) f(entry.path());
+    for_each_entry(folder_.root() / "workflows", [&](const std::filesystem::path& path) {
+      std::error_code ignored;
+      if (std::filesystem::is_directory(std::filesystem::symlink_status(path, ignored))) f(path);
+    });
   }
   void remove_markers(const std::string& marker) const {
     for_each_workflow([&](const std::filesystem::path& folder) { storage::remove_file((folder / marker).string()); });
@@ -360,9 +375,10 @@ class pass_upkeep {
       } catch (const error&) {
         name = folder.filename().string();
       }
-      for (const auto& entry : std::filesystem::directory_iterator(folder))
-        if (const std::string marker = entry.path().filename().string(); marker.size() == 66 && marker[1] == '-')
+      for_each_entry(folder, [&](const std::filesystem::path& path) {
+        if (const std::string marker = path.filename().string(); marker.size() == 66 && marker[1] == '-')
           owners[marker].push_back(name);
+      });
     });
     return owners;
   }

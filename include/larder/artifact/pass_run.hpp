@@ -106,7 +106,7 @@ class making {
       : ids_(ids), id_(std::move(id)) {
     ids_.check(id_);
     try {
-      lock_ = locked_file::try_lock(folder.lock_of(id_));
+      lock_ = in_folders([&] { folder.make_folders(); }, [&] { return locked_file::try_lock(folder.lock_of(id_)); });
       if (!lock_) {
         has_waited_ = true;
         lock_ = locked_file::lock(folder.lock_of(id_), stop, [&](const std::optional<task_progress>&) { waits(); });

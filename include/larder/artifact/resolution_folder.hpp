@@ -39,18 +39,6 @@ struct found_resolution {
 };
 
 class resolution_folder {
-  /// Runs what needs the folders; once more when they were taken away by hand.
-  template <class F>
-  auto in_folders(F&& f) const {
-    try {
-      return f();
-    } catch (const storage::file_error& e) {
-      if (e.number() != ENOENT) throw;
-    }
-    create();
-    return f();
-  }
-
  public:
   explicit resolution_folder(const std::filesystem::path& home)
       : home_(home), entries_(home / "auto-resolution-cache"), locks_(home / "locks") {}
@@ -76,7 +64,7 @@ class resolution_folder {
       core::fail(error_cause::invalid_argument,
                  "an answer of " + std::to_string(entry.value ? entry.value->size() : 0) +
                      " bytes is too large for the cache of resolutions; keep what it names elsewhere");
-    in_folders([&] { return write_atomically(path_of(id), text); });
+    in_folders([&] { create(); }, [&] { return write_atomically(path_of(id), text); });
   }
 
   /// Takes an entry away if it is still the one that was read. Throws `storage::file_error`.
@@ -90,7 +78,7 @@ class resolution_folder {
 
   /// Waits for the lock of an id. Throws as `locked_file::lock`.
   locked_file lock(const std::string& id, const std::stop_token& stop) const {
-    return in_folders([&] { return locked_file::lock(lock_path_of(id), stop); });
+    return in_folders([&] { create(); }, [&] { return locked_file::lock(lock_path_of(id), stop); });
   }
 
   /// f(id, found) for each entry; a file that cannot be read is passed over.
