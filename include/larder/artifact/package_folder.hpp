@@ -79,6 +79,7 @@ class package_folder {
 
   /// Whether a file is where the manifest says and of its size; a link has to lead to the blob.
   placed_file look(const packaged_file& file, const blob_folder& blobs) const {
+    if (!lies_inside(file.name)) return placed_file::misplaced;
     const std::string path = path_of(file.name).string();
     const std::optional<storage::file_identity> here = storage::identify(path);
     if (!here) return placed_file::misplaced;
@@ -114,7 +115,8 @@ class package_folder {
     for (const packaged_file& file : files) {
       std::error_code ignored;
       const std::filesystem::path path = path_of(file.name);
-      if (!std::filesystem::is_directory(std::filesystem::symlink_status(path, ignored))) ::unlink(path.c_str());
+      if (lies_inside(file.name) && !std::filesystem::is_directory(std::filesystem::symlink_status(path, ignored)))
+        ::unlink(path.c_str());
       for (std::filesystem::path above = std::filesystem::path(file.name).parent_path(); !above.empty();
            above = above.parent_path())
         folders.insert(folder_ / above);
@@ -146,6 +148,14 @@ class package_folder {
   }
 
  private:
+  /// Whether no folder on the way to a file is a symbolic link, which may lead to files of others.
+  bool lies_inside(const std::string& name) const noexcept {
+    struct stat there {};
+    for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1))
+      if (::lstat((folder_ / name.substr(0, slash)).c_str(), &there) == 0 && S_ISLNK(there.st_mode)) return false;
+    return true;
+  }
+
   std::optional<package_manifest> read(const char* name) const {
     const std::filesystem::path path = folder_ / name;
     try {

@@ -69,18 +69,25 @@ class package_index {
   void for_each_draft(Each&& each) {
     walk([&](int model, const std::string& folder, const char* name) {
       const std::string inside(name);
-      struct stat there {};
-      const bool has_draft = ::fstatat(model, (inside + '/' + draft_name).c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0;
-      const bool has_manifest = ::fstatat(model, (inside + '/' + manifest_name).c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0;
-      if (!has_draft && has_manifest) return;
+      const auto has = [&](const char* file) {
+        struct stat there {};
+        return ::fstatat(model, (inside + '/' + file).c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0;
+      };
+      if (!has(draft_name) && has(manifest_name)) return;
       const package_folder package(folder + '/' + inside);
-      const std::optional<use_lock> nobody = use_lock::try_alone(package.use_path());
-      if (nobody) {  // its maker would share it
-        if (has_draft) take_away(package, has_manifest);
+      try {
+        const std::optional<use_lock> nobody = use_lock::try_alone(package.use_path());
+        if (!nobody) {
+          if (const std::optional<package_manifest> draft = package.draft()) each(*draft, package.path());
+          return;
+        }
+        // Its maker would share it; what he has done until he let go counts.
+        const bool has_manifest = has(manifest_name);
+        if (has(draft_name)) take_away(package, has_manifest);
         if (!has_manifest) package.remove_rest();
-        return;
+      } catch (
+          const error&) {  // something else has the place of one of its files: who asks for this package is told, others need not be
       }
-      if (const std::optional<package_manifest> draft = package.draft()) each(*draft, package.path());
     });
   }
 

@@ -3,6 +3,7 @@
 // Packages of model files, each file stored once: fetched by ranges, checked before anything can see it, shared between packages, processes and
 // machines. docs/packages.md tells the whole story.
 
+#include <larder/artifact/artifact_home.hpp>
 #include <larder/artifact/blob_folder.hpp>
 #include <larder/artifact/blob_supply.hpp>
 #include <larder/artifact/fetch_sink.hpp>
@@ -33,6 +34,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -51,13 +53,13 @@ class package_store {
  public:
   /// INFERENCE_HOME, else /tmp/cache.
   static std::filesystem::path default_home(const remote::environment_reader& read = remote::process_environment) {
-    return read("INFERENCE_HOME").value_or("/tmp/cache");
+    return artifact_home({}, read);
   }
 
   /// Makes the folders where they are missing. Throws `larder::error` when they cannot be.
-  explicit package_store(std::filesystem::path home = default_home(), package_store_settings settings = {})
+  explicit package_store(const std::filesystem::path& home = default_home(), package_store_settings settings = {})
       : settings_(std::move(settings)),
-        layout_{std::move(home)},
+        layout_{artifact_home(home)},
         blobs_(layout_.blobs(), layout_.state()),
         supply_(layout_, blobs_, hubs_of(settings_), settings_.streams),
         maker_(layout_, blobs_, supply_, settings_, counters_),
@@ -185,7 +187,7 @@ class package_store {
               {package.manifest.model_id, package.manifest.package_id, &package.files, &package.manifest.files, &fetch, false},
               control))
         core::fail(error_cause::io, "a package of \"" + path.string() + "\" could not be made");
-    if (settings_.quota) shrink_to(*settings_.quota);
+    hold_quota();
     return archive.packages().size();
   }
 
@@ -250,8 +252,17 @@ class package_store {
       if (!made->all_fetched) check_access(*made->held->manifest);
       if (made->as_it_was) counters_.hits.add();
       memo_.keep(key, made->held);
-      if (settings_.quota && !made->as_it_was) shrink_to(*settings_.quota);
+      if (!made->as_it_was) hold_quota();
       return package(std::move(made->held));
+    }
+  }
+  /// That this cannot be done keeps nobody from a package that is there.
+  void hold_quota() {
+    if (!settings_.quota) return;
+    try {
+      shrink_to(*settings_.quota);
+    } catch (const std::exception&) {
+      counters_.quota_failures.add();
     }
   }
   /// Who wants the same, of the same sources, waits for one of them.

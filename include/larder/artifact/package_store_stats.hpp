@@ -23,13 +23,14 @@ struct package_store_stats {
   std::uint64_t relinked_files = 0;
   std::uint64_t evicted_packages = 0;  ///< by the quota
   std::uint64_t removed_blobs = 0;     ///< by the quota
+  std::uint64_t quota_failures = 0;    ///< times that it could not be held, with the package made all the same
 };
 
 namespace artifacts {
 
 struct package_counters {
   sync::counter<true> hits, made, joined, waited, denied, fetched_files, fetched_bytes, resumed_bytes, shared_files, hub_files,
-      unverified_files, mended_files, relinked_files, evicted_packages, removed_blobs;
+      unverified_files, mended_files, relinked_files, evicted_packages, removed_blobs, quota_failures;
 
   void add(const package_store_stats& more) noexcept {
     hits.add(more.hits);
@@ -47,6 +48,7 @@ struct package_counters {
     relinked_files.add(more.relinked_files);
     evicted_packages.add(more.evicted_packages);
     removed_blobs.add(more.removed_blobs);
+    quota_failures.add(more.quota_failures);
   }
   package_store_stats read() const noexcept {
     return {hits.load(),
@@ -63,7 +65,8 @@ struct package_counters {
             mended_files.load(),
             relinked_files.load(),
             evicted_packages.load(),
-            removed_blobs.load()};
+            removed_blobs.load(),
+            quota_failures.load()};
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include <larder/artifact/blob_folder.hpp>
 #include <larder/artifact/content_digest.hpp>
+#include <larder/artifact/locked_file.hpp>
 #include <larder/artifact/package_folder.hpp>
 #include <larder/artifact/package_index.hpp>
 #include <larder/artifact/package_manifest.hpp>
@@ -22,7 +23,9 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
@@ -140,21 +143,12 @@ class store_room {
     if (scope != purge_scope::blobs)
       for (const package_info& package : seen.packages) remove(package, seen, report, scope == purge_scope::all);
     if (scope == purge_scope::packages) return report;
-    const std::unordered_map<content_digest, stored_blob> all = seen.blobs;
-    std::unordered_map<content_digest, bool> in_use;
-    if (scope == purge_scope::blobs) {  // who has a package open must find its files
-      for (const package_info& package : seen.packages)
-        if (!use_lock::try_alone(package_folder(package.folder).use_path())) {
-          ++report.in_use;
-          for (const packaged_file& file : package.manifest.files) in_use[file.digest] = true;
-        }
-      for (const content_digest& digest : seen.drafted) in_use[digest] = true;
-    }
-    for (const auto& [digest, blob] : all) {
-      if (!seen.blobs.contains(digest)) continue;
-      if (scope == purge_scope::blobs ? !in_use.contains(digest) : seen.references(digest) == 0) erase(blob, seen, report);
-    }
-    if (scope == purge_scope::all) {
+    if (scope == purge_scope::blobs) {
+      purge_blobs(seen, report);
+    } else {
+      const std::unordered_map<content_digest, stored_blob> all = seen.blobs;
+      for (const auto& [digest, blob] : all)
+        if (seen.references(digest) == 0) erase(blob, seen, report);
       report.bytes += blobs_.empty_state(std::chrono::hours(1));
       report.bytes += remove_partial_files(std::chrono::seconds(0));
     }
@@ -185,6 +179,37 @@ class store_room {
       return found == counts.end() ? 0 : found->second;
     }
   };
+
+  /// Who has a package open, or opens it meanwhile, must find its files: while a blob goes nobody has a package that wants it.
+  void purge_blobs(view& seen, removal_report& report) const {
+    std::unordered_map<content_digest, std::vector<std::size_t>> wanted_by;
+    for (std::size_t i = 0; i < seen.packages.size(); ++i)
+      for (const packaged_file& file : seen.packages[i].manifest.files)
+        if (file.is_verified()) wanted_by[file.digest].push_back(i);
+    const std::set<content_digest> drafted(seen.drafted.begin(), seen.drafted.end());
+    std::set<std::size_t> in_use;
+    for (const auto& [digest, blob] : seen.blobs) {
+      if (drafted.contains(digest)) continue;
+      std::vector<use_lock> nobody;
+      const std::vector<std::size_t>& packages = wanted_by[digest];
+      const bool is_free = std::all_of(packages.begin(), packages.end(), [&](std::size_t i) {
+        return !in_use.contains(i) && (is_alone_with(seen.packages[i], nobody) || (in_use.insert(i), false));
+      });
+      if (is_free) erase(blob, seen, report);
+    }
+    report.in_use += in_use.size();
+  }
+  /// Whether nobody else has a package, and will not while what is put into `nobody` lives.
+  static bool is_alone_with(const package_info& package, std::vector<use_lock>& nobody) {
+    try {
+      if (std::optional<use_lock> alone = use_lock::try_alone(package_folder(package.folder).use_path())) {
+        nobody.push_back(std::move(*alone));
+        return true;
+      }
+    } catch (const error&) {  // a link, or no descriptor is left: it is not known
+    }
+    return false;
+  }
 
   static bool takes_room_of_its_own(const packaged_file& file) noexcept {
     return file.kept == file_keeping::own || file.kept == file_keeping::copy;
@@ -232,8 +257,8 @@ class store_room {
   /// With its blobs, where asked: those that nobody else wants.
   void remove(const package_info& package, view& seen, removal_report& report, bool with_blobs) const {
     const package_folder folder(package.folder);
-    const std::optional<use_lock> nobody = use_lock::try_alone(folder.use_path());
-    if (!nobody && storage::identify(folder.use_path().string())) {
+    std::vector<use_lock> nobody;
+    if (!is_alone_with(package, nobody) && is_a_use_file(folder.use_path())) {
       ++report.in_use;
       return;
     }
@@ -260,19 +285,33 @@ class store_room {
     std::error_code failed;
     for (std::filesystem::directory_iterator at(layout_.partial(), failed), end; !failed && at != end; at.increment(failed)) {
       std::error_code ignored;
-      const std::string name = at->path().filename().string();
-      if (!std::filesystem::is_regular_file(at->symlink_status(ignored)) || name.ends_with(".journal")) continue;
+      std::string name = at->path().filename().string();
+      if (!std::filesystem::is_regular_file(at->symlink_status(ignored))) continue;
       if (at->last_write_time(ignored) > latest || ignored) continue;
-      // A partial file is a blob's: its lock says whether somebody is at it. Others are as old as they look.
-      const std::filesystem::path lock = layout_.blob_lock(name);
-      if (storage::identify(lock.string()) && !use_lock::try_alone(lock)) continue;
+      constexpr std::string_view journal = ".journal";
+      if (name.ends_with(journal)) name.resize(name.size() - journal.size());
+      const std::filesystem::path data = layout_.partial() / name;
+      if (data != at->path() && storage::identify(data.string())) continue;  // it goes with its data
       if (name.starts_with("own-") && older_than.count() == 0) continue;
-      struct stat there {};
-      if (::lstat(at->path().c_str(), &there) != 0 || ::unlink(at->path().c_str()) != 0) continue;
-      ::unlink((at->path().string() + ".journal").c_str());
-      freed += static_cast<std::uint64_t>(there.st_blocks) * 512U;
+      // A partial file is a blob's: its lock says whether somebody is at it, and keeps him away meanwhile. Others are as old as they look.
+      std::optional<locked_file> lock;
+      try {
+        lock = locked_file::try_lock(layout_.blob_lock(name));
+      } catch (const error&) {
+      }
+      if (!lock) continue;
+      for (const std::string& path : {data.string(), data.string() + std::string(journal)}) {
+        struct stat there {};
+        if (::lstat(path.c_str(), &there) == 0 && ::unlink(path.c_str()) == 0)
+          freed += static_cast<std::uint64_t>(there.st_blocks) * 512U;
+      }
+      lock->discard();
     }
     return freed;
+  }
+  static bool is_a_use_file(const std::filesystem::path& path) {
+    const std::optional<storage::file_identity> there = storage::identify(path.string());
+    return there && there->regular;
   }
 
   const store_layout& layout_;
