@@ -96,7 +96,7 @@ class pass_folder {
   void write_run(pass_record& record, const secret& signing) const {
     std::string listing;
     const std::string text = seal_text(record.text(&listing), signing);
-    if (record.listing) put(listing_path(*record.listing), listing);
+    if (record.listing && !listing.empty()) put(listing_path(*record.listing), listing);
     put(run_path(record.id), text);
   }
   void write_evaluation(const evaluation_record& record, const secret& signing) const {
