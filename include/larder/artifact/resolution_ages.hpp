@@ -21,8 +21,12 @@ enum class resolution_age : std::uint8_t {
   over,
 };
 
-/// 0 for what is younger than now: clocks of machines differ.
-inline duration age_at(instant now, instant created) noexcept { return now > created ? now - created : duration::zero(); }
+/// 0 for what is younger than now: clocks of machines differ. At most what a duration holds, whatever an entry says of its time.
+inline duration age_at(instant now, instant created) noexcept {
+  if (now <= created) return duration::zero();
+  std::int64_t age = 0;
+  return __builtin_sub_overflow(now.count(), created.count(), &age) ? duration::max() : duration(age);
+}
 
 inline std::string minutes_text(duration span) {
   return span == duration::max() ? "for ever"

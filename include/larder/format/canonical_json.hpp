@@ -4,7 +4,7 @@
 // the same keys from it.
 //
 //   * ", " and ": " between parts, members by their names in the order of code points, no other space;
-//   * all but ASCII as \uXXXX, pairs of surrogates above U+FFFF; of the control characters \b \f \n \r \t have their short form; DEL as it is;
+//   * all but printable ASCII as \uXXXX, pairs of surrogates above U+FFFF; of the control characters \b \f \n \r \t have their short form;
 //   * numbers with a fraction or an exponent as Python's repr of a float: the shortest digits that read back as the same, "1.0", "1e-05", "1e+16";
 //   * other numbers are Python's int: of any size, every digit kept.
 //
@@ -66,7 +66,7 @@ inline void append_character(std::string& out, char32_t c) {
     default:
       break;
   }
-  if (c >= 0x20 && c < 0x80) {
+  if (c >= 0x20 && c < 0x7F) {
     out += static_cast<char>(c);
   } else if (c < 0x10000) {
     append_unit(out, c);
