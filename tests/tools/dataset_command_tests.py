@@ -491,6 +491,9 @@ class Programs(Dataset):
     def test_beside_a_process_that_has_it_open(self):
         self.assertEqual(self.names(), ["numbers", "packed"])
         self.assertTrue(self.asked(0, "info", self.directory, "numbers")["in_use"])
+        self.assertEqual(self.asked(0, "info", self.directory, "numbers")["quota"], 1 << 20)
+        self.check(larder("info", self.directory, "numbers"), 0, "quota        1 MiB")
+        self.assertIsNone(self.asked(0, "info", self.directory, "packed")["quota"])
         self.check(larder("verify", self.directory), 0, "numbers: whole: checked 3 samples", "packed: whole: checked 8 samples")
         self.warm("lines", self.lines(100)[0])
         self.check(larder("drop", self.directory, "packed"), 0, "dropped packed: 8 samples")

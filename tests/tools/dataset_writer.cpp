@@ -1,5 +1,5 @@
 // A dataset_cache in a process of its own, for tests of `larder dataset`: caches two data sets under names, "packed" of text that it keeps
-// compressed and "numbers" of integers, says "open", and has the directory open until standard input ends.
+// compressed and "numbers" of integers with a quota of 1 MiB, says "open", and has the directory open until standard input ends.
 //
 // dataset_writer DIRECTORY
 // dataset_writer DIRECTORY FILE NAME: streams the file's lines, and then the data set of the name, and says of how many samples how many were there.
@@ -41,6 +41,7 @@ int main(int count, char** arguments) {
   larder::dataset_cache<std::int32_t> cache{larder::mmap_disk{arguments[1]}};
   cache.cache_dataset("numbers", std::vector<std::int32_t>{1, 2, 3},
                       larder::preprocess{"times-ten-1", [](std::int32_t number) { return number * 10; }});
+  cache.set_quota("numbers", larder::max_bytes{1U << 20U});
   std::cout << "open" << std::endl;
   std::string line;
   while (std::getline(std::cin, line)) {

@@ -67,6 +67,8 @@ void print_info(const info_options& options) {
   }
   const auto known = [&](std::uint64_t value) { return sizes.empty() ? std::nullopt : std::optional<std::uint64_t>(value); };
 
+  const auto quota = of.quota == dataset_manifest::no_quota ? std::nullopt : std::optional<std::uint64_t>(of.quota);
+
   if (options.json) {
     std::string list = "[";
     for (std::size_t s = 0; s < shards.size(); ++s)
@@ -89,6 +91,7 @@ void print_info(const info_options& options) {
                             .add("smallest", known(least))
                             .add("median", known(median))
                             .add("largest", known(most))
+                            .add("quota", quota)
                             .add("in_use", directory.is_in_use())
                             .member("shards", list + (shards.empty() ? "]" : "\n]"))
                             .text()
@@ -107,6 +110,7 @@ void print_info(const info_options& options) {
   if (all.stored != all.bytes) cached += ", " + format_size(all.stored) + " compressed";
   if (all.lost != 0) cached += "; of " + grouped(all.lost) + " there is only a part (larder dataset verify)";
   line("cached", cached);
+  if (quota) line("quota", format_size(*quota));
   if (!sizes.empty())
     line("sizes", "smallest " + format_size(least) + ", median " + format_size(median) + ", largest " + format_size(most));
   if (!options.by_shard) return;

@@ -60,7 +60,7 @@ class blob_supply {
         side_by_side_(std::max<std::size_t>(streams, 1)),
         streams_(side_by_side_) {}
 
-  remote::transfer_streams& streams() noexcept { return streams_; }
+  remote::transfer_streams& streams() const noexcept { return streams_; }
 
   /// The blob, if it is there and nobody wrote to it since it was checked; one that was written to is read. Nothing when it is not, or damaged.
   std::optional<stored_blob> find_good(const content_digest& digest, const transfer_control& control) const {
@@ -215,7 +215,7 @@ class blob_supply {
   const blob_folder& blobs_;
   std::vector<hub_cache> hubs_;
   std::size_t side_by_side_;
-  remote::transfer_streams streams_;
+  mutable remote::transfer_streams streams_;  // guards itself
 };
 
 }  // namespace larder::artifacts

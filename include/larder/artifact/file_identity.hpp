@@ -116,8 +116,6 @@ class file_identifier {
   }
 
  private:
-  static constexpr duration racy = std::chrono::seconds(2);  // what file systems round times of change to, at most
-
   /// Reads that go on side by side.
   struct reading {
     const std::vector<artifacts::folder_file>& files;
@@ -205,7 +203,7 @@ class file_identifier {
       core::fail(error_cause::io, "\"" + path + "\" was replaced while its folder was read; try again when its writer has ended");
     all.found[number].size = stamp.size;
     all.found[number].digest = hasher.take();
-    if (instant(std::max(stamp.modified, stamp.changed)) + racy > began) return;
+    if (stamp.is_fresh_at(began)) return;
     const std::lock_guard lock(all.mutex);
     all.learnt.push_back({stamp, all.found[number].digest});
   }

@@ -1,7 +1,12 @@
 #pragma once
 
+#include <larder/core/error.hpp>
+#include <larder/core/time.hpp>
 #include <larder/storage/posix_file.hpp>
 
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -17,6 +22,8 @@ struct file_stamp {
   std::int64_t modified = 0;  ///< ns since 1970
   std::int64_t changed = 0;   ///< the same of its names, mode and content: what `utimes` cannot set back
 
+  /// Whether it was changed so shortly before that its next change could have the same time: file systems round to 2 s at most.
+  bool is_fresh_at(instant now) const noexcept { return instant(std::max(modified, changed)) + std::chrono::seconds(2) > now; }
   bool operator==(const file_stamp&) const noexcept = default;
 };
 

@@ -17,9 +17,9 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -42,15 +42,31 @@ struct package_info {
 
 namespace artifacts {
 
-/// Looks through all packages with as few system calls as that takes: five for each, and three for each model. For one thread at a time.
+/// Looks through all packages with as few system calls as that takes: five for each, and six for each model. For one thread at a time.
 class package_index {
  public:
   explicit package_index(const store_layout& layout) : layout_(layout) {}
 
-  /// Calls `each(package_info&&)` for each package that has a manifest, in no order.
+  /// The names of models' folders.
+  std::vector<std::string> models() const {
+    const std::string root = layout_.models().string();
+    const open_folder folder = open_at(AT_FDCWD, root.c_str(), 0);
+    std::vector<std::string> names;
+    if (!folder && errno != ENOENT) storage::fail_file("list", root, errno);
+    if (!folder) return names;
+    while (const dirent* const entry = ::readdir(folder.get()))
+      if (is_name(*entry)) names.emplace_back(static_cast<const char*>(entry->d_name));
+    return names;
+  }
+
+  /// Calls `each(package_info&&)` for each package that has a manifest, in no order; of all models, or of some.
   template <class Each>
   void for_each(Each&& each) {
-    walk([&](int model, const std::string& folder, const char* name) {
+    for_each_of(models(), each);
+  }
+  template <class Each>
+  void for_each_of(std::span<const std::string> some, Each&& each) {
+    walk(some, [&](int model, const std::string& folder, const char* name) {
       const std::string inside(name);
       std::optional<package_manifest> manifest = manifest_in(model, inside, manifest_name, folder);
       if (!manifest || manifest->package_id != inside) return;
@@ -67,7 +83,7 @@ class package_index {
   /// Calls `each(const package_manifest&, folder)` for each package that is being made, and takes away what is left of makers that are no more.
   template <class Each>
   void for_each_draft(Each&& each) {
-    walk([&](int model, const std::string& folder, const char* name) {
+    walk(models(), [&](int model, const std::string& folder, const char* name) {
       const std::string inside(name);
       const auto has = [&](const char* file) {
         struct stat there {};
@@ -110,19 +126,14 @@ class package_index {
 
   /// Calls `each(descriptor of the model's folder, its path, name of the package's folder)`.
   template <class Each>
-  void walk(Each&& each) {
+  void walk(std::span<const std::string> some, Each&& each) {
     const std::string root = layout_.models().string();
-    const open_folder models = open_at(AT_FDCWD, root.c_str(), 0);
-    if (!models) {
-      if (errno == ENOENT) return;
-      storage::fail_file("list", root, errno);
-    }
-    while (const dirent* const model_entry = ::readdir(models.get())) {
-      if (!is_name(*model_entry)) continue;
-      const std::string model_name(static_cast<const char*>(model_entry->d_name));
-      const open_folder model = open_at(::dirfd(models.get()), model_name.c_str(), 0);
+    const storage::file_descriptor above(
+        storage::uninterrupted([&] { return ::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+    for (const std::string& name : some) {
+      const open_folder model = open_at(above.get(), name.c_str(), 0);
       if (!model) continue;  // gone meanwhile, or a file of somebody's
-      const std::string folder = root + '/' + model_name;
+      const std::string folder = root + '/' + name;
       while (const dirent* const entry = ::readdir(model.get()))
         if (is_name(*entry) && entry->d_type != DT_LNK)
           each(::dirfd(model.get()), folder, static_cast<const char*>(entry->d_name));
@@ -137,6 +148,9 @@ class package_index {
     if (!file) return std::nullopt;
     const std::string path = folder + '/' + package + '/' + name;
     try {
+      // Most fit a room that is there, and need no look at their size before.
+      const std::size_t got = storage::read_at(file, room_.data(), room_.size(), 0, path);
+      if (got < room_.size()) return reader_.read({room_.data(), got}, path);
       const std::optional<std::string> text = read_whole(file, path, largest_package_manifest);
       if (text) return reader_.read(*text, path);
     } catch (const error&) {  // damaged: no package, which the next `get` makes anew
@@ -153,6 +167,7 @@ class package_index {
 
   const store_layout& layout_;
   manifest_reader reader_;
+  std::string room_ = std::string(std::size_t{16} << 10U, '\0');
 };
 
 }  // namespace artifacts

@@ -36,6 +36,7 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -92,8 +93,18 @@ class package_store {
 
   /// All packages, sorted by model and package.
   std::vector<package_info> list() const {
-    std::vector<package_info> all;
-    artifacts::package_index(layout_).for_each([&](package_info&& package) { all.push_back(std::move(package)); });
+    constexpr std::size_t worth_a_thread = 500;  // models
+    const std::vector<std::string> models = artifacts::package_index(layout_).models();
+    const std::size_t parts = std::clamp<std::size_t>(models.size() / worth_a_thread, 1, settings_.streams + 1);
+    std::vector<std::vector<package_info>> found(parts);
+    supply_.streams().run(parts, parts, {}, [&](std::size_t i, const std::stop_token&) {
+      const std::size_t begin = models.size() * i / parts;
+      artifacts::package_index(layout_).for_each_of(std::span(models).subspan(begin, models.size() * (i + 1) / parts - begin),
+                                                    [&](package_info&& package) { found[i].push_back(std::move(package)); });
+    });
+    std::vector<package_info> all = std::move(found.front());
+    for (std::size_t i = 1; i < parts; ++i)
+      all.insert(all.end(), std::make_move_iterator(found[i].begin()), std::make_move_iterator(found[i].end()));
     std::sort(all.begin(), all.end(), [](const package_info& a, const package_info& b) {
       return a.manifest.model_id != b.manifest.model_id ? a.manifest.model_id < b.manifest.model_id
                                                         : a.manifest.package_id < b.manifest.package_id;

@@ -183,7 +183,8 @@ class pass_exchange {
           if (all.load() && !put_file(record, record.files[i], progress.part(i))) all.store(false);
         });
         if (!all.load()) return false;
-        if (record.listing && !put_blob(*record.listing, bytes::copy_of(listing), {control.stop, {}})) return false;
+        if (record.listing && (listing.empty() || !put_blob(*record.listing, bytes::copy_of(listing), {control.stop, {}})))
+          return false;
       }
       return put_record<pass_record>(
           shared_run_key(record.id), {record.id, record.key, false}, text, control,

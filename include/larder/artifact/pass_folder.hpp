@@ -10,11 +10,13 @@
 //   pins/<id>, pending/<id>  empty: never pruned; made here and not yet in the shared store
 //   blobs/<sha256>           contents, each once
 //   locks/, work/            what is being made
+//   digests                  of outputs that are copies, by what `stat` says of them
 //
 // Whoever can write here can make programs read anything; what comes from a network goes through `pass_record` first.
 
 #include <larder/artifact/atomic_file.hpp>
 #include <larder/artifact/blob_folder.hpp>
+#include <larder/artifact/digest_memory.hpp>
 #include <larder/artifact/evaluation_record.hpp>
 #include <larder/artifact/file_digest.hpp>
 #include <larder/artifact/file_link.hpp>
@@ -37,8 +39,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,8 +59,15 @@ class pass_folder {
  public:
   /// A relative `root` is one of the working directory as it is now. Throws `larder::error` when the folders cannot be made.
   explicit pass_folder(const std::filesystem::path& root, std::string workflow)
-      : root_(std::filesystem::absolute(root)), workflow_(std::move(workflow)), blobs_(root_ / "blobs") {
+      : root_(std::filesystem::absolute(root)),
+        workflow_(std::move(workflow)),
+        blobs_(root_ / "blobs"),
+        known_(root_ / "digests", 100'000) {
     make_folders();
+    try {
+      known_.refresh();
+    } catch (const error&) {  // then they are computed again
+    }
   }
   /// Those that are missing.
   void make_folders() const {
@@ -99,7 +106,7 @@ class pass_folder {
   void write_run(pass_record& record, const secret& signing) const {
     std::string listing;
     const std::string text = seal_text(record.text(&listing), signing);
-    if (record.listing) put(listing_path(*record.listing), listing);
+    if (record.listing && !listing.empty()) put(listing_path(*record.listing), listing);
     put(run_path(record.id), text);
   }
   void write_evaluation(const evaluation_record& record, const secret& signing) const {
@@ -286,21 +293,21 @@ class pass_folder {
     if (seen) ++damaged;
     return false;
   }
-  /// Whether a file has the content; read once per process, as long as nobody changes it.
+  /// Whether a file has the content; read once, as long as nobody changes it, and it was not changed just before.
   bool is_known(const std::string& path, const pass_file& file) const {
     const storage::file_descriptor opened = storage::open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!opened) return false;
     const file_stamp stamp = stamp_of(opened, path);
-    const auto key = std::pair(stamp.device, stamp.inode);
-    {
-      const std::lock_guard lock(mutex_);
-      const auto known = known_.find(key);
-      if (known != known_.end() && known->second.first == stamp) return known->second.second == file.digest;
+    if (const std::optional<content_digest> known = known_.find(stamp, digest_algorithm::sha256)) return *known == file.digest;
+    const instant began = wall_time::now();
+    const content_digest found = scan_file(opened, path, digest_algorithm::sha256).digest;
+    if (stamp.is_fresh_at(began)) return found == file.digest;
+    const remembered_digest seen{stamp, found};
+    try {
+      known_.add({&seen, 1});
+    } catch (const error&) {  // this process knows it all the same
     }
-    const scanned_file found = scan_file(opened, path, digest_algorithm::sha256);
-    const std::lock_guard lock(mutex_);
-    known_[key] = {stamp, found.digest};
-    return found.digest == file.digest;
+    return found == file.digest;
   }
 
   void keep_file(pass_file& file, const std::filesystem::path& place, const transfer_control& control) const {
@@ -348,8 +355,7 @@ class pass_folder {
   std::filesystem::path root_;
   std::string workflow_;
   blob_folder blobs_;
-  mutable std::mutex mutex_;
-  mutable std::map<std::pair<std::uint64_t, std::uint64_t>, std::pair<file_stamp, content_digest>> known_;
+  mutable digest_memory known_;  // of outputs that are no second names of blobs
 };
 
 }  // namespace larder::artifacts

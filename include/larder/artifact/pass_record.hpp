@@ -66,7 +66,8 @@ struct pass_record {
   static constexpr std::size_t longest_listing = std::size_t{64} << 20U;  ///< likewise
   static constexpr std::size_t usual_size = 1000;  ///< with more than that, without its key's text, the files go to a listing
 
-  /// The record's text, and that of its listing when it has one; `listing` and `listing_size` are set then.
+  /// The record's text, and that of its listing when it gets one; `listing` and `listing_size` say so then. Without a place for the latter all
+  /// files are in the record. A listing that was not read stays what it is.
   std::string text(std::string* listing_text);
   /// Throws `larder::error` (corruption) when it is none.
   static pass_record parse(std::string_view text);
@@ -151,14 +152,16 @@ inline std::string pass_record::text(std::string* listing_text) {
     out += '}';
   } else {
     std::string all = pass_record_rules::files_text(files);
-    if (listing_text != nullptr && out.size() - key.size() + all.size() > usual_size) {
+    const bool is_unread = listing && files.empty();
+    if (!is_unread && listing_text != nullptr && out.size() - key.size() + all.size() > usual_size) {
       listing = digest_of(std::string_view(all), digest_algorithm::sha256);
       listing_size = all.size();
       *listing_text = std::move(all);
-      out += ",\"listing\":[\"" + listing->hex() + "\"," + std::to_string(listing_size) + ']';
-    } else {
-      out += ",\"files\":" + all;
+    } else if (!is_unread) {
+      listing.reset();
+      listing_size = 0;
     }
+    out += listing ? ",\"listing\":[\"" + listing->hex() + "\"," + std::to_string(listing_size) + ']' : ",\"files\":" + all;
   }
   return out + '}';
 }

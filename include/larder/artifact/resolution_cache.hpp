@@ -14,6 +14,7 @@
 #include <larder/artifact/resolution_folder.hpp>
 #include <larder/artifact/resolution_options.hpp>
 #include <larder/artifact/resolution_stats.hpp>
+#include <larder/artifact/resolver_turns.hpp>
 #include <larder/codec/codec.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
@@ -81,10 +82,11 @@ class resolution_cache {
       counts_.joined.add();
       return hand_out(asked, shared, false);
     }
+    const artifacts::resolver_turns::turn turn(turns_);
     std::optional<artifacts::locked_file> held;
     answer found;
     try {
-      held = lock(at, stop);
+      held = lock(at, turn.is_nested(), stop);
       found = lead(asked, at, resolver, stop);
     } catch (...) {
       flights_.fail(at.id, flown, std::current_exception());
@@ -287,9 +289,11 @@ class resolution_cache {
                                          home().string() + "\"; resolve it once online");
   }
 
-  /// Nothing where there are no locks: then several may ask the provider, and the last answer stays.
-  std::optional<artifacts::locked_file> lock(const place& at, const std::stop_token& stop) {
+  /// Nothing where there are no locks: then several may ask the provider, and the last answer stays. So, too, where another process has the lock and this
+  /// thread is in a resolver already: that process might wait for what it resolves.
+  std::optional<artifacts::locked_file> lock(const place& at, bool nested, const std::stop_token& stop) {
     try {
+      if (nested) return folder_.try_lock(at.id);
       return folder_.lock(at.id, stop);
     } catch (const error& e) {
       if (e.cause() == error_cause::cancelled) throw;
@@ -415,6 +419,7 @@ class resolution_cache {
   const artifacts::resolution_ages ages_;
   artifacts::home_key secrets_;
   sync::single_flight<std::string, answer, std::hash<std::string>> flights_;
+  artifacts::resolver_turns turns_;
   observe::error_reporter<error_listener<listener>> errors_;
   artifacts::resolution_counts counts_;
 };

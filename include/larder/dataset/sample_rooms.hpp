@@ -175,7 +175,7 @@ class sample_rooms::admission {
   template <class Contents>
   bool take(std::uint64_t size, Contents&& contents) {
     give_back();
-    if (!rooms_.may_have(quota_, size, contents.weight())) return false;
+    if (!rooms_.may_have(quota_, size, rooms_.capacity() == no_limit ? 0 : contents.weight())) return false;
     size_ = size;
     pass_ = rooms_.gate_.among();
     if (!pass_) return false;

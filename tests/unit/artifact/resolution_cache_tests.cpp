@@ -324,6 +324,27 @@ TEST_CASE("a resolver that asks for its own request is told so; for another one 
   CHECK(cache.resolve(model("b"), recursive) == "inner");
 }
 
+TEST_CASE("a resolver that asks for another request waits for no other process, which might wait for it") {
+  const support::temporary_folder home;
+  texts cache{home.path()}, other{home.path()};
+  std::atomic<int> inside{0};
+  const auto ask_both = [&](texts& own, const char* first, const char* second) {
+    return own.resolve(model(first), [&] {
+      inside.fetch_add(1);
+      support::eventually([&] { return inside.load() == 2; });  // both hold a lock, and ask for what the other one has
+      return std::string(own.resolve(model(second), [&] { return second; })) + " of " + first;
+    });
+  };
+  std::string one, two;
+  std::jthread beside([&] { one = ask_both(other, "b", "a"); });
+  two = ask_both(cache, "a", "b");
+  beside.join();
+  CHECK(one.ends_with("a of b"));  // of what the other one asked for, or, once that is kept, of its answer
+  CHECK(two.ends_with("b of a"));
+  CHECK(cache.resolve(model("c"), [&] { return std::string(cache.resolve(model("d"), [] { return "d"; })); }) == "d");
+  CHECK(std::filesystem::is_empty(home / "locks"));
+}
+
 TEST_CASE("who waits can be stopped") {
   const support::temporary_folder home;
   texts cache{home.path()}, other{home.path()};

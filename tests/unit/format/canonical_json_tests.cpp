@@ -251,11 +251,12 @@ TEST_CASE("what is no JSON, and what has no one canonical text, is refused with 
       {"{\"a\":1,\"\\u0061\":3}", "\"a\" twice"},
       {"// x\n1", "a value is expected"},
   }};
-  for (const auto& [given, words] : cases) {
+  for (const auto& one : cases) {
+    const char* const given = one[0];
     CAPTURE(given);
     const support::refusal refused = support::refusal_of([&] { canonical(given); });
     CHECK(refused.cause == error_cause::invalid_argument);
-    CHECK(says(refused, words));
+    CHECK(says(refused, one[1]));
     CHECK(says(refused, "the value, line "));
   }
   CHECK(says(support::refusal_of([] { canonical("{\n  \"a\": 1,\n  \"b\": x}"); }), "line 3, column 8"));
