@@ -83,7 +83,7 @@ class resolution_folder {
 
   /// The lock of an id, unless somebody holds it. Throws as `locked_file::try_lock`.
   std::optional<locked_file> try_lock(const std::string& id) const {
-    return in_folders([&] { return locked_file::try_lock(lock_path_of(id)); });
+    return in_folders([&] { create(); }, [&] { return locked_file::try_lock(lock_path_of(id)); });
   }
 
   /// f(id, found) for each entry; a file that cannot be read is passed over.
