@@ -115,7 +115,7 @@ class package_maker {
                                   }};
       package_counters work;
       const added_up at_the_end{work, counters_};
-      build(folder, manifest, before, order, told, made, work);
+      build(folder, use, manifest, before, order, told, made, work);
       made.work = work.read();
     }
     package_folder::touch(use, settings_.clock());
@@ -157,15 +157,18 @@ class package_maker {
     });
   }
 
-  void build(const package_folder& folder, package_manifest& manifest, const std::optional<package_manifest>& before,
-             const package_order& order, const transfer_control& control, made_package& made, package_counters& work) {
+  void build(const package_folder& folder, use_lock& use, package_manifest& manifest,
+             const std::optional<package_manifest>& before, const package_order& order, const transfer_control& control,
+             made_package& made, package_counters& work) {
     std::vector<supplied_file> own(manifest.files.size());
+    { const alone_while_it_changes unused_yet(use, manifest, before); }  // before anything is fetched for it
     try {
       {  // from here on nobody removes its blobs
         const std::optional<use_lock> sweeping = use_lock::share(layout_.sweep_lock());
         folder.write_draft(manifest);
       }
       made.all_fetched = bring(folder, manifest, order, control, own, work);
+      const alone_while_it_changes unused(use, manifest, before);
       place(folder, manifest, own, order.mend, work);
       if (!before || *before != manifest) folder.write_manifest(manifest);
       if (before) folder.remove_files(left_over(*before, manifest));
@@ -178,6 +181,37 @@ class package_maker {
     }
     work.made.add();
   }
+
+  /// Who has a package has its files, whatever others want it to be: what it has under a name becomes another file only when nobody has it.
+  class alone_while_it_changes {
+   public:
+    alone_while_it_changes(use_lock& use, const package_manifest& now, const std::optional<package_manifest>& before)
+        : use_(use) {
+      if (!before || !takes_away(*before, now)) return;
+      is_alone_ = use.try_become_alone();
+      if (!is_alone_)
+        core::fail(error_cause::invalid_argument, "the package " + format::printable_name(now.package_id) + " of " +
+                                                      format::printable_name(now.model_id) +
+                                                      " is in use with other files than these; let go of it first, or make "
+                                                      "these a package of another id");
+    }
+    alone_while_it_changes(const alone_while_it_changes&) = delete;
+    alone_while_it_changes& operator=(const alone_while_it_changes&) = delete;
+    ~alone_while_it_changes() {
+      if (is_alone_) use_.become_shared();
+    }
+
+   private:
+    static bool takes_away(const package_manifest& before, const package_manifest& now) {
+      return std::any_of(before.files.begin(), before.files.end(), [&](const packaged_file& file) {
+        return std::none_of(now.files.begin(), now.files.end(),
+                            [&](const packaged_file& other) { return other.name == file.name && other.digest == file.digest; });
+      });
+    }
+
+    use_lock& use_;
+    bool is_alone_ = false;
+  };
 
   static std::vector<packaged_file> left_over(const package_manifest& before, const package_manifest& now) {
     std::vector<packaged_file> gone;

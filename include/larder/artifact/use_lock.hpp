@@ -35,6 +35,11 @@ class use_lock {
     return open_and_lock(path, F_WRLCK, false, false);
   }
 
+  /// Has it alone from now on, if nobody else has it in any way at this moment; what is held stays held else. For a short while: others wait.
+  bool try_become_alone() noexcept { return set(F_WRLCK); }
+  /// Shares it again.
+  void become_shared() noexcept { set(F_RDLCK); }
+
   const storage::file_descriptor& file() const noexcept { return file_; }
   const std::string& path() const noexcept { return path_; }
 
@@ -47,6 +52,13 @@ class use_lock {
   }
 
  private:
+  bool set(short kind) noexcept {
+    struct flock wanted {};
+    wanted.l_type = kind;
+    wanted.l_whence = SEEK_SET;
+    return storage::uninterrupted([&] { return ::fcntl(file_.get(), F_OFD_SETLK, &wanted); }) == 0;
+  }
+
   use_lock(std::string path, storage::file_descriptor file) : path_(std::move(path)), file_(std::move(file)) {}
 
   static std::optional<use_lock> open_and_lock(const std::filesystem::path& path, short kind, bool wait, bool create) {
