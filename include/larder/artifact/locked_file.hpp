@@ -109,10 +109,13 @@ class locked_file {
     static_cast<void>(!storage::uninterrupted([&] { return ::pwrite(file_.get(), text.data(), text_size, 0); }));
   }
 
-  /// Lets go and takes the file away; who waits for it notices, and makes a new one.
+  /// Lets go and takes the file away, unless another one has its place; who waits for it notices, and makes a new one.
   void discard() noexcept {
     if (!file_ || process_ != ::getpid()) return;
-    ::unlink(path_.c_str());
+    try {
+      if (is_at_its_path()) ::unlink(path_.c_str());
+    } catch (...) {  // what is there is not known: it stays
+    }
     told_ = false;
     let_go();
   }

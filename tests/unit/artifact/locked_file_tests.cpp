@@ -43,6 +43,17 @@ TEST_CASE("a lock excludes threads and processes until it is dropped") {
   support::in_child([&] { return locked_file::try_lock(path).has_value(); });
 }
 
+TEST_CASE("a lock file that was removed by hand, and made anew by another holder, is left to him") {
+  const support::temporary_folder folder;
+  const std::filesystem::path path = folder / "lock";
+  locked_file first = locked_file::lock(path);
+  std::filesystem::remove(path);
+  const locked_file second = locked_file::lock(path);
+  first.discard();
+  CHECK(std::filesystem::exists(path));
+  CHECK_FALSE(locked_file::try_lock(path));
+}
+
 TEST_CASE("a child of fork that ends lets go of nothing of its parent's") {
   const support::temporary_folder folder;
   std::optional<locked_file> held = locked_file::try_lock(folder / "l");
