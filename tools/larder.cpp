@@ -4,6 +4,7 @@
 #include "disk_command.hpp"
 #include "exit_code.hpp"
 #include "layers_command.hpp"
+#include "models_command.hpp"
 #include "pass_command.hpp"
 #include "serve_command.hpp"
 #include "simulate_command.hpp"
@@ -22,6 +23,7 @@ int main(int count, char** arguments) {
   const std::function<int()> dataset = tools::add_dataset(app);
   const std::function<int()> disk = tools::add_disk(app);
   const std::function<int()> layers = tools::add_layers(app);
+  const std::function<int()> models = tools::add_models(app);
   const std::function<int()> pass = tools::add_pass(app);
   const std::function<int()> serve = tools::add_serve(app);
   const std::function<int()> simulate = tools::add_simulate(app);
@@ -33,6 +35,7 @@ int main(int count, char** arguments) {
   if (app.got_subcommand("dataset")) return dataset();
   if (app.got_subcommand("disk")) return disk();
   if (app.got_subcommand("layers")) return layers();
+  if (app.got_subcommand("models")) return models();
   if (app.got_subcommand("pass")) return pass();
   return app.got_subcommand("serve") ? serve() : simulate();
 }

@@ -294,21 +294,22 @@ class blob_folder {
 
   /// Puts a file that was checked to have that digest in place of a damaged blob, which goes to quarantine: in one step where the file system
   /// can, so that who opens the path finds one of them.
-  stored_blob replace(staged_file&& file, const content_digest& digest, chunk_list chunks) const {
-    const std::string path = path_of(digest).string();
-    if (::fsync(file.file().get()) != 0) storage::fail_file("sync", file.path().string(), errno);
-    if (::renameat2(AT_FDCWD, file.path().c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) {
-      make_folders();
-      if (::rename(file.path().c_str(), aside(digest).c_str()) == 0) file.release();
-      const std::optional<stored_blob> now = find(digest);
-      if (!now) return {digest, chunks.size, chunks.size, 0};  // somebody has erased it meanwhile
-      chunks.modified = now->modified;
-      write_chunks(digest, chunks);
-      sync_folder(folder_);
-      return *now;
+  stored_blob replace(const std::filesystem::path& file, const content_digest& digest, chunk_list chunks) const {
+    const storage::file_descriptor opened = storage::open_file(file.string(), O_RDONLY);
+    if (!opened) storage::fail_file("open", file.string(), errno);
+    if (::fsync(opened.get()) != 0) storage::fail_file("sync", file.string(), errno);
+    make_folders();
+    if (::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, path_of(digest).c_str(), RENAME_EXCHANGE) != 0) {
+      quarantine(digest);
+      return publish(file, digest, std::move(chunks)).blob;
     }
-    quarantine(digest);
-    return publish(std::move(file), digest, std::move(chunks)).blob;
+    ::rename(file.c_str(), aside(digest).c_str());
+    const std::optional<stored_blob> now = find(digest);
+    if (!now) return {digest, chunks.size, chunks.size, 0};  // somebody has erased it meanwhile
+    chunks.modified = now->modified;
+    write_chunks(digest, chunks);
+    sync_folder(folder_);
+    return *now;
   }
 
   /// Removes what was found damaged, and what staged files have been left for so long; bytes that were freed.
