@@ -327,18 +327,38 @@ TEST_CASE("a resolver that asks for its own request is told so; for another one 
 TEST_CASE("a resolver that asks for another request waits for no other process, which might wait for it") {
   const support::temporary_folder home;
   texts cache{home.path()}, other{home.path()};
-  std::atomic<int> inside{0};
+  std::atomic<int> inside{0}, done{0};
+  std::stop_source too_long;
   const auto ask_both = [&](texts& own, const char* first, const char* second) {
-    return own.resolve(model(first), [&] {
-      inside.fetch_add(1);
-      support::eventually([&] { return inside.load() == 2; });  // both hold a lock, and ask for what the other one has
-      return std::string(own.resolve(model(second), [&] { return second; })) + " of " + first;
-    });
+    try {
+      return own
+          .resolve(
+              model(first),
+              [&] {
+                inside.fetch_add(1);
+                support::eventually([&] { return inside.load() == 2; });  // both hold a lock, and ask for what the other one has
+                const auto asked = own.resolve(
+                    model(second), [&] { return second; }, too_long.get_token());
+                return std::string(asked) + " of " + first;
+              },
+              too_long.get_token())
+          .value();
+    } catch (const larder::error& e) {
+      return std::string(e.what());
+    }
   };
   std::string one, two;
-  std::jthread beside([&] { one = ask_both(other, "b", "a"); });
+  std::jthread beside([&] {
+    one = ask_both(other, "b", "a");
+    done.fetch_add(1);
+  });
+  std::jthread watch([&] {
+    if (!support::eventually([&] { return done.load() == 2; })) too_long.request_stop();
+  });
   two = ask_both(cache, "a", "b");
+  done.fetch_add(1);
   beside.join();
+  watch.join();
   CHECK(one.ends_with("a of b"));  // of what the other one asked for, or, once that is kept, of its answer
   CHECK(two.ends_with("b of a"));
   CHECK(cache.resolve(model("c"), [&] { return std::string(cache.resolve(model("d"), [] { return "d"; })); }) == "d");
