@@ -205,8 +205,8 @@ class pass_cache {
     upkeep().prune({}, now());
     return removed;
   }
-  /// This workflow's evaluations go from here. How many.
-  std::size_t clean_evaluation_cache() { return upkeep().clean(artifacts::pass_entry_kind::evaluation); }
+  /// This workflow's evaluations go from here, whoever else used them: its evaluators run again. How many.
+  std::size_t clean_evaluation_cache() { return upkeep().clean(artifacts::pass_entry_kind::evaluation, true); }
 
   /// Brings an output from the shared store by its whole id, and says where it is; nothing when it cannot be had.
   std::optional<std::filesystem::path> pull(const std::string& id, const transfer_control& control = {}) {

@@ -274,8 +274,8 @@ class pass_upkeep {
     return removed;
   }
 
-  /// This workflow's entries of a kind go, those that another workflow made or used too stay; pinned ones stay. How many went.
-  std::size_t clean(pass_entry_kind kind) {
+  /// This workflow's entries of a kind go; pinned ones stay, and, unless `shared_too`, those that another workflow made or used too. How many went.
+  std::size_t clean(pass_entry_kind kind, bool shared_too = false) {
     std::size_t removed = 0;
     const std::map<std::string, std::vector<std::string>> owners = workflows_of_markers();
     for (const auto& [marker, workflows] : owners) {
@@ -284,7 +284,7 @@ class pass_upkeep {
       const std::string id = marker.substr(2);
       if (kind == pass_entry_kind::run && pass_folder::is_there(folder_.pin_path(id))) continue;
       storage::remove_file((folder_.workflow_folder() / marker).string());
-      if (workflows.size() > 1) continue;
+      if (workflows.size() > 1 && !shared_too) continue;
       if (kind == pass_entry_kind::run ? remove_run(id) : remove_evaluation(id)) ++removed;
     }
     return removed;

@@ -48,7 +48,7 @@ struct pass_settings {
       shared{};  ///< the container that is shared; nothing: local only, unless a store is given to the cache
   pass_mode mode = pass_mode::read_write;
   bool clean_cache = false;                      ///< when the cache is made, this workflow's entries go
-  bool clean_evaluation_cache = false;           ///< when it is made, all evaluations go
+  bool clean_evaluation_cache = false;           ///< when it is made, this workflow's evaluations go
   std::string workflow_id = "default_workflow";  ///< entries remember the workflows that made or used them
   std::size_t look_ahead = 32;  ///< requests to the shared store that are under way at once; 1: one after the other
   duration transient_ttl = std::chrono::minutes(10);  ///< of the record of a transient failure that names none

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -188,4 +189,29 @@ TEST_CASE("An output that no record speaks of is not kept for ever") {
   cache.prune();
   CHECK_FALSE(fs::exists(lost));
   CHECK(fs::exists(kept / "model.onnx"));
+}
+
+TEST_CASE("P18: evaluations that are cleaned are gone, also those that another workflow has used") {
+  const support::temporary_folder here;
+  std::vector<larder::pass> chain{step_called("A")};
+  chain[0].evaluator = "{}";
+  counted_passes passes;
+  int evaluations = 0;
+  const larder::run_options options{.evaluate = [&](const larder::pass&, const fs::path&, const std::stop_token&) {
+    ++evaluations;
+    return std::string("1");
+  }};
+  const auto cache_of = [&](const std::string& workflow) {
+    larder::pass_settings settings = settings_in(here / "cache");
+    settings.workflow_id = workflow;
+    return std::make_unique<larder::pass_cache>(settings);
+  };
+  const auto mine = cache_of("mine"), yours = cache_of("yours");
+  mine->run("model-1", chain, std::ref(passes), options);
+  yours->run("model-1", chain, std::ref(passes), options);
+  CHECK(evaluations == 1);
+  CHECK(mine->clean_evaluation_cache() == 1);
+  mine->run("model-1", chain, std::ref(passes), options);
+  CHECK(evaluations == 2);
+  CHECK(passes.all_runs() == 1);
 }
