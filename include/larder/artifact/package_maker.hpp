@@ -88,10 +88,19 @@ class package_maker {
     layout_.make_folders();
     package_folder folder(layout_.package(order.model_id, order.package_id));
     if (order.files == nullptr && !folder.manifest(order.model_id, order.package_id)) return std::nullopt;
-    locked_file lock = locked_file::lock(layout_.package_lock(order.model_id, order.package_id), control.stop,
-                                         [&](const std::optional<task_progress>& holder) {
-                                           if (holder && control.progress) control.progress(holder->done, holder->total);
-                                         });
+    std::optional<locked_file> taken;
+    try {
+      taken = locked_file::lock(layout_.package_lock(order.model_id, order.package_id), control.stop,
+                                [&](const std::optional<task_progress>& holder) {
+                                  if (holder && control.progress) control.progress(holder->done, holder->total);
+                                });
+    } catch (const storage::file_error& e) {
+      const bool may_only_read = e.number() == EACCES || e.number() == EROFS || e.number() == EPERM;
+      std::optional<made_package> whole = may_only_read && !order.mend ? as_it_is(folder, order, control) : std::nullopt;
+      if (!whole) throw;
+      return whole;
+    }
+    locked_file& lock = *taken;
     const discarded gone_at_the_end{lock};
     use_lock use = folder.use();
     const std::optional<package_manifest> before = folder.manifest(order.model_id, order.package_id);
@@ -99,11 +108,7 @@ class package_maker {
       folder.remove_rest();
       return std::nullopt;
     }
-    package_manifest manifest{std::string(order.model_id), std::string(order.package_id), {}};
-    if (order.files == nullptr)
-      manifest.files = before->files;
-    else
-      for (const package_file& file : *order.files) manifest.files.push_back(planned(file, before));
+    package_manifest manifest = wanted_of(order, before);
     made_package made;
     if (before && !order.mend && is_right(folder, manifest, *before, control)) {
       made.as_it_was = true;
@@ -125,6 +130,27 @@ class package_maker {
   }
 
  private:
+  static package_manifest wanted_of(const package_order& order, const std::optional<package_manifest>& before) {
+    package_manifest manifest{std::string(order.model_id), std::string(order.package_id), {}};
+    if (order.files == nullptr)
+      manifest.files = before->files;
+    else
+      for (const package_file& file : *order.files) manifest.files.push_back(planned(file, before));
+    return manifest;
+  }
+  /// The package if it is whole, without a write: for who may only read.
+  std::optional<made_package> as_it_is(const package_folder& folder, const package_order& order,
+                                       const transfer_control& control) {
+    std::optional<use_lock> use = use_lock::share_existing(folder.use_path());
+    std::optional<package_manifest> there = folder.manifest(order.model_id, order.package_id);
+    if (!use || !there || !is_right(folder, wanted_of(order, there), *there, control)) return std::nullopt;
+    made_package made;
+    made.as_it_was = true;
+    made.held = std::make_shared<const held_package>(
+        held_package{folder, std::make_shared<const package_manifest>(std::move(*there)), std::move(*use)});
+    return made;
+  }
+
   struct added_up {
     const package_counters& from;
     package_counters& to;

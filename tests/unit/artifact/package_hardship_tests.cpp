@@ -14,9 +14,12 @@
 #include <thread>
 #include <vector>
 
+#include <unistd.h>
+
 #include <doctest/doctest.h>
 
 #include "support/file_provider.hpp"
+#include "support/in_child.hpp"
 #include "support/pattern.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
@@ -171,4 +174,31 @@ TEST_CASE("A quota that cannot be held is counted, and keeps nobody from the pac
   CHECK(support::content_of(store.get("m", "p", {file}, spoils).path("a")) == "aaa");
   CHECK(store.stats().quota_failures == 1);
   CHECK_THROWS_AS(store.shrink_to(1), larder::error);
+}
+
+TEST_CASE("Who may only read a home has the packages that are whole in it") {
+  const support::temporary_folder home;
+  support::file_provider provider;
+  const std::vector<package_file> files{provider.file("sub/model.onnx", "weights"),
+                                        provider.file_without_digest("labels.txt", "cat")};
+  package_store{home.path()}.get("m", "p", files, provider.fetch());
+  fs::permissions(home.path(), fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read |
+                                   fs::perms::others_exec);
+  support::in_child([&] {
+    if (::geteuid() == 0) {
+      if (::setgid(65534) != 0 || ::setuid(65534) != 0) return false;
+    } else {
+      for (const fs::directory_entry& entry : fs::recursive_directory_iterator(home.path()))
+        if (entry.is_directory() && !entry.is_symlink())
+          fs::permissions(entry.path(), fs::perms::owner_write, fs::perm_options::remove);
+    }
+    package_store store{home.path()};
+    const std::uint64_t calls = provider.calls();
+    const larder::package p = store.get("m", "p", files, provider.fetch());
+    const bool whole = support::content_of(p.path("sub/model.onnx")) == "weights" &&
+                       support::content_of(p.path("labels.txt")) == "cat" && store.find("m", "p") && provider.calls() == calls;
+    return whole && support::cause_of([&] { store.get("m", "q", files, provider.fetch()); }) == larder::error_cause::io;
+  });
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(home.path()))
+    if (entry.is_directory() && !entry.is_symlink()) fs::permissions(entry.path(), fs::perms::owner_write, fs::perm_options::add);
 }
