@@ -12,6 +12,7 @@
 #include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
 #include <larder/storage/posix_file.hpp>
+#include <larder/sync/per_process.hpp>
 
 #include <algorithm>
 #include <array>
@@ -45,33 +46,40 @@ struct remembered_digest {
 class digest_memory {
  public:
   /// Keeps at least the `most` newest digests, in `file`, or without one in memory alone.
-  digest_memory(std::filesystem::path file, std::size_t most) : file_(std::move(file)), most_(std::max<std::size_t>(most, 1)) {}
+  digest_memory(const std::filesystem::path& file, std::size_t most)
+      : file_(file.empty() ? file : std::filesystem::absolute(file)), most_(std::max<std::size_t>(most, 1)) {}
 
   /// Reads what other processes have added. Throws `larder::error` when there is a file that cannot be read.
   void refresh() {
-    const std::lock_guard lock(mutex_);
-    if (!file_.empty()) read_new();
+    memory& mine = memory_.get();
+    const std::lock_guard lock(mine.mutex);
+    if (!file_.empty()) read_new(mine);
   }
 
   std::optional<content_digest> find(const file_stamp& stamp, digest_algorithm algorithm) const {
-    const std::lock_guard lock(mutex_);
-    const auto found = known_.find({stamp, algorithm});
-    if (found == known_.end()) return std::nullopt;
+    memory& mine = memory_.get();
+    const std::lock_guard lock(mine.mutex);
+    const auto found = mine.known.find({stamp, algorithm});
+    if (found == mine.known.end()) return std::nullopt;
     return found->second;
   }
 
   /// Throws `larder::error` when they cannot be written; this process knows them all the same.
   void add(std::span<const remembered_digest> digests, const std::stop_token& stop = {}) {
     if (digests.empty()) return;
-    const std::lock_guard lock(mutex_);
-    for (const remembered_digest& one : digests) learn(one);
+    {
+      memory& mine = memory_.get();
+      const std::lock_guard lock(mine.mutex);
+      for (const remembered_digest& one : digests) learn(mine, one);
+    }
     if (!file_.empty()) append(digests, stop);
   }
 
   /// How many this process knows.
   std::size_t size() const {
-    const std::lock_guard lock(mutex_);
-    return known_.size();
+    memory& mine = memory_.get();
+    const std::lock_guard lock(mine.mutex);
+    return mine.known.size();
   }
 
   static constexpr std::size_t record_size = 88;
@@ -117,9 +125,18 @@ class digest_memory {
     return one;
   }
 
-  void learn(const remembered_digest& one) {
-    if (known_.size() >= 2 * most_) known_.clear();  // the file, where there is one, still has the newest
-    known_.insert_or_assign({one.stamp, one.digest.algorithm()}, one.digest);
+  /// What this process knows. A child of `fork` begins with what the file has.
+  struct memory {
+    explicit memory(int) {}
+    std::mutex mutex;
+    std::unordered_map<place, content_digest, place_hash> known;
+    storage::file_identity read{};
+    std::uint64_t read_to = 0;
+  };
+
+  void learn(memory& mine, const remembered_digest& one) const {
+    if (mine.known.size() >= 2 * most_) mine.known.clear();  // the file, where there is one, still has the newest
+    mine.known.insert_or_assign({one.stamp, one.digest.algorithm()}, one.digest);
   }
 
   /// f(record) for those from a place of the file on; where they end.
@@ -135,13 +152,13 @@ class digest_memory {
     }
   }
 
-  void read_new() {
+  void read_new(memory& mine) const {
     const storage::file_descriptor file = open_small_file(file_);
     if (!file) return;
     const storage::file_identity seen = storage::identify(file, file_.string());
-    if (!seen.same_file(read_) || seen.size < read_to_) read_to_ = 0;
-    read_ = seen;
-    read_to_ = read_records(file, read_to_, [&](const remembered_digest& one) { learn(one); });
+    if (!seen.same_file(mine.read) || seen.size < mine.read_to) mine.read_to = 0;
+    mine.read = seen;
+    mine.read_to = read_records(file, mine.read_to, [&](const remembered_digest& one) { learn(mine, one); });
   }
 
   void append(std::span<const remembered_digest> digests, const std::stop_token& stop) {
@@ -183,10 +200,7 @@ class digest_memory {
 
   const std::filesystem::path file_;
   const std::size_t most_;
-  mutable std::mutex mutex_;
-  std::unordered_map<place, content_digest, place_hash> known_;
-  storage::file_identity read_{};
-  std::uint64_t read_to_ = 0;
+  sync::per_process<memory, int> memory_{0};
 };
 
 }  // namespace larder::artifacts

@@ -1,5 +1,6 @@
 #include <larder/artifact/content_hasher.hpp>
 #include <larder/artifact/digest_memory.hpp>
+#include <larder/artifact/locked_file.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +9,9 @@
 #include <ios>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -178,4 +181,24 @@ TEST_CASE("threads and processes add side by side and lose nothing") {
   digest_memory memory(file, 1000);
   memory.refresh();
   CHECK(memory.size() == 100);
+}
+
+TEST_CASE("who waits to write the file keeps neither threads nor a child of fork from looking") {
+  const support::temporary_folder folder;
+  larder::artifacts::digest_memory memory(folder / "digests", 100);
+  const larder::artifacts::remembered_digest one{{1, 2, 3, 4, 5},
+                                                 larder::digest_of(std::string_view("one"), larder::digest_algorithm::sha256)};
+  memory.add({&one, 1});
+  const larder::artifacts::remembered_digest two{{2, 2, 3, 4, 5}, one.digest};
+  const larder::artifacts::locked_file busy = larder::artifacts::locked_file::lock((folder / "digests").string() + ".lock");
+  std::stop_source stop;
+  std::thread waits([&] { CHECK_THROWS_AS(memory.add({&two, 1}, stop.get_token()), larder::error); });
+  while (!memory.find(two.stamp, larder::digest_algorithm::sha256)) std::this_thread::yield();
+  CHECK(memory.size() == 2);
+  support::in_child([&] {
+    memory.refresh();
+    return memory.find(one.stamp, larder::digest_algorithm::sha256) == one.digest;
+  });
+  stop.request_stop();
+  waits.join();
 }
