@@ -42,7 +42,7 @@ std::vector<step_action> expected(const world& w) {
 }  // namespace
 
 TEST_CASE("plan and run do what the model says, for any chain and any presence") {
-  rc::check("chains", [] {
+  CHECK(rc::check("chains", [] {
     const auto length = *rc::gen::inRange<std::size_t>(1, 6);
     world w;
     for (std::size_t i = 0; i < length; ++i) {
@@ -121,5 +121,5 @@ TEST_CASE("plan and run do what the model says, for any chain and any presence")
     store->forget_counts();
     cache.run("model", w.chain, std::ref(passes), options);
     RC_ASSERT(store->requests() == 0U);
-  });
+  }));
 }

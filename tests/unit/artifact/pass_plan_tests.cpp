@@ -59,7 +59,7 @@ TEST_CASE("P13: a pass that would run and is known to fail prunes the branch; on
 }
 
 TEST_CASE("every plan makes what it needs, from what is there, and touches nothing else") {
-  rc::check("plans", [](const std::vector<std::pair<int, int>>& given) {
+  CHECK(rc::check("plans", [](const std::vector<std::pair<int, int>>& given) {
     std::vector<known_step> known;
     for (const auto& [where, evaluation] : given) {
       known_step step = at(static_cast<place>(((where % 3) + 3) % 3));
@@ -77,5 +77,5 @@ TEST_CASE("every plan makes what it needs, from what is there, and touches nothi
       if (plan[i] == reuse) RC_ASSERT(known[i].where == place::here);
       if (plan[i] == download) RC_ASSERT(known[i].where == place::shared);
     }
-  });
+  }));
 }
