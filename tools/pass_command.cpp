@@ -25,7 +25,7 @@ CLI::App& add(CLI::App& pass, const char* name, const char* what, std::string& f
 constexpr const char* shared_help = "what is shared: https://ACCOUNT.blob.core.windows.net/CONTAINER, or a file of settings";
 constexpr const char* credentials = R"(
 The account's key or shared access signature is taken from AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN; without them, credentials of az login or
-of the machine are looked for.
+of the machine are looked for. Where records are signed, LARDER_RECORD_KEY is the key that they are signed with.
 )";
 
 subcommand add_ls(CLI::App& pass) {

@@ -135,6 +135,14 @@ class Pass(command_runs.CommandRuns):
         run = larder("push", second, wanted[:8], "--shared", other, "--json", env=environment)
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(json.loads(run.stdout), [{"id": wanted[:8], "done": True}])
+        signing = {**environment, "LARDER_RECORD_KEY": "the team's"}
+        signed = container + "signed"
+        self.assertEqual(larder("push", second, wanted[:8], "--shared", signed, "--json", env=signing).returncode, 0)
+        third = self.root / "third"
+        third.mkdir()
+        for other_key, code in ((environment | {"LARDER_RECORD_KEY": "somebody's"}, 1), (signing, 0)):
+            run = larder("pull", third, wanted, "--shared", signed, env=other_key)
+            self.assertEqual(run.returncode, code, run.stdout + run.stderr)
         pruned = larder("prune", second, "--shared", container, "--max-size", "0", "--json", env=environment)
         self.assertEqual(pruned.returncode, 0, pruned.stderr)
         self.assertIn(wanted, json.loads(pruned.stdout)["removed"])

@@ -32,6 +32,7 @@ std::unique_ptr<larder::pass_cache> open_cache(const std::string& folder, const 
       settings.shared->key = larder::secret(*key);
     else if (const auto sas = larder::remote::process_environment("AZURE_STORAGE_SAS_TOKEN"))
       settings.shared->sas = larder::secret(*sas);
+    if (const auto key = larder::remote::process_environment("LARDER_RECORD_KEY")) settings.record_key = larder::secret(*key);
   }
   return std::make_unique<larder::pass_cache>(std::move(settings));
 }

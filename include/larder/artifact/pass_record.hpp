@@ -81,6 +81,14 @@ namespace pass_record_rules {
 
 using artifacts::record_object;
 
+/// A text that is shown to people: a shared record's may be anybody's, and terminals obey control characters.
+inline std::string shown(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F) c = ' ';
+  return out;
+}
+
 [[noreturn]] inline void refuse(const std::string& why) {
   core::fail(error_cause::corruption, "not a valid record of a pass: " + why);
 }
@@ -178,7 +186,7 @@ inline pass_record pass_record::parse(std::string_view text) {
   made.bytes = root.number("bytes");
   made.seconds = root.real("seconds");
   made.made = root.moment("made");
-  made.workflow = root.text("workflow");
+  made.workflow = shown(root.text("workflow"));
   made.is_private = root.has("private");
   if (root.has("failure")) {
     const record_object failure(root.object("failure"), refuse);
@@ -186,7 +194,7 @@ inline pass_record pass_record::parse(std::string_view text) {
     if (kind != "permanent" && kind != "transient") refuse("its failure is of no known kind");
     made.failure =
         recorded_failure{kind == "permanent" ? failure_kind::permanent : failure_kind::transient,
-                         std::string(failure.text("message")), failure.has("until") ? failure.moment("until") : no_deadline};
+                         shown(failure.text("message")), failure.has("until") ? failure.moment("until") : no_deadline};
   } else if (root.has("listing")) {
     const simdjson::dom::array listing = root.array("listing");
     std::string_view digest;

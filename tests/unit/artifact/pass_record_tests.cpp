@@ -97,6 +97,15 @@ TEST_CASE("P13: a failure is recorded with its kind, its message and how long it
   CHECK(pass_record::parse(record.text(nullptr)) == record);
 }
 
+TEST_CASE("what a shared record says of itself moves no terminal") {
+  pass_record record = some_record(0);
+  record.workflow = "night\x1b[2Jly";
+  record.failure = larder::recorded_failure{larder::failure_kind::permanent, "no\x1b]0;memory\a\x7f", larder::no_deadline};
+  const pass_record read = pass_record::parse(record.text(nullptr));
+  CHECK(read.workflow == "night [2Jly");
+  CHECK(read.failure->message == "no ]0;memory  ");
+}
+
 TEST_CASE("P12: names that lead out of a folder, and other hostile records, are refused") {
   pass_record record = some_record(1);
   const std::string good = record.text(nullptr);
