@@ -136,10 +136,10 @@ class Pass(command_runs.CommandRuns):
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(json.loads(run.stdout), [{"id": wanted[:8], "done": True}])
         signing = {**environment, "LARDER_RECORD_KEY": "the team's"}
-        signed = container + "signed"
+        signed = container  # where the record lies unsigned: it is replaced
         self.assertEqual(larder("push", second, wanted[:8], "--shared", signed, "--json", env=signing).returncode, 0)
         third = self.root / "third"
-        third.mkdir()
+        (third / "runs").mkdir(parents=True)
         for other_key, code in ((environment | {"LARDER_RECORD_KEY": "somebody's"}, 1), (signing, 0)):
             run = larder("pull", third, wanted, "--shared", signed, env=other_key)
             self.assertEqual(run.returncode, code, run.stdout + run.stderr)

@@ -205,12 +205,12 @@ TEST_CASE("R11: a process killed in mid-download: the next run goes on from ther
     victim.tell(server.url());
     REQUIRE(support::eventually([&] { return server.counts()["GET"] > 0 && server.counts().body_bytes_out >= after; }));
     victim.kill();
-    server.throttle(0);
-    const std::uint64_t before = server.counts().body_bytes_out;
+    larder::testing::blob_server another;  // the first one may still be sending to the victim
+    files.serve(another);
     package_store store{home.path(), {.streams = 1}};
-    CHECK(files.are_in(store.get("m", "p", files.at(server.url()), larder::http_fetch{})));
+    CHECK(files.are_in(store.get("m", "p", files.at(another.url()), larder::http_fetch{})));
     // A whole chunk of 8 MiB that the victim had written is not fetched again.
-    const std::uint64_t again = server.counts().body_bytes_out - before;
+    const std::uint64_t again = another.counts().body_bytes_out;
     CHECK(again <= files.size());
     if (after >= 17'500'000) CHECK(again <= files.size() - larder::artifacts::chunk_size);
     if (after >= 17'500'000) CHECK(store.stats().resumed_bytes >= larder::artifacts::chunk_size);

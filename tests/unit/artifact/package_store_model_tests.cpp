@@ -67,6 +67,14 @@ class played_store {
                                                                                    static_cast<std::uint32_t>(file))));
       if (!model_.blobs.contains(file)) expected += model::size_of(file);
     }
+    if (const auto known = model_.packages.find(id);
+        known != model_.packages.end() && known->second.held != 0 &&
+        !std::includes(files.begin(), files.end(), known->second.files.begin(), known->second.files.end())) {
+      // Somebody has files that the package would lose.
+      RC_ASSERT_THROWS_AS(store_->get("model", "p" + std::to_string(id), wanted, provider_.fetch()), larder::error);
+      RC_ASSERT(provider_.bytes() == before);
+      return;
+    }
     const larder::package p = store_->get("model", "p" + std::to_string(id), wanted, provider_.fetch());
     RC_ASSERT(provider_.bytes() - before == expected);
     for (const int file : files)
