@@ -11,7 +11,7 @@
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/expiry/any_time_source.hpp>
-#include <larder/format/canonical_json.hpp>
+#include <larder/format/canonical_text.hpp>
 #include <larder/sync/worker_pool.hpp>
 
 #include <algorithm>
