@@ -35,7 +35,7 @@ inline constexpr std::uint64_t no_capacity = std::uint64_t{1} << 62;
 /// New segments get the size that the largest one there has.
 inline larder::mmap_disk storage_for(const segment_inspection& found, larder::verify how) {
   constexpr std::uint64_t usual = 1024 * 1024;
-  constexpr std::uint64_t most = 64 * usual;
+  constexpr std::uint64_t most = 1024 * usual;
   std::uint64_t largest = 0;
   for (const inspected_segment& one : found.segments()) largest = std::max(largest, one.file_size);
   larder::mmap_disk storage{found.root(), {}};

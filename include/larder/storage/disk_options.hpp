@@ -19,7 +19,7 @@ struct mmap_disk_options {
   read_mode read = read_mode::automatic;
   std::size_t max_mappings = 16 * 1024;         ///< of values in files of their own, that are kept though nobody holds them
   std::uint64_t file_from = 1024 * 1024;        ///< values of this size and more get files of their own, and leave in the exact order
-  std::uint64_t segment_size = 0;               ///< 0: a 32nd of the capacity, at least 128 KiB, at most 64 MiB
+  std::uint64_t segment_size = 0;               ///< 0: a 32nd of the capacity (without one, of what is there), at least 128 KiB, at most 64 MiB (more from 512 GiB on)
 };
 
 }  // namespace larder

@@ -41,7 +41,6 @@ class segment {
   std::uint64_t file_size;                       ///< as far as this process knows
   std::optional<format::segment_footer> footer;  ///< of a sealed segment that was sealed when it was mapped
   published_units units;                         ///< where there is no footer; `add` tells what they hold, too
-  std::uint64_t live_bytes = 0;                  ///< of records that entries of the index lie in
 
   format::record_place place(std::uint32_t unit) const noexcept { return {number, unit}; }
   /// Where records may lie.
@@ -61,13 +60,8 @@ class segment {
     if (told_.size() == units.size() && told_.size() < most_told) told_.push_back(record);
     units.push_back(record.unit);
   }
-  /// It was sealed since it was mapped: what this process noted down of its records is in the footer, which `again` has mapped.
-  void now_sealed(std::shared_ptr<const segment> again) {
-    file_size = again->file_size;
-    again_ = std::move(again);
-    published_units().swap(units);
-    std::vector<format::footer_entry>().swap(told_);
-  }
+  /// Of records that entries of the index lie in.
+  std::uint64_t live_bytes() const noexcept { return live_bytes_; }
   std::uint64_t memory() const noexcept {
     return sizeof(*this) + units.capacity() * sizeof(std::uint32_t) + told_.capacity() * sizeof(format::footer_entry);
   }
@@ -144,6 +138,15 @@ class segment {
   }
 
  private:
+  friend class segment_table;  // which keeps sums of what follows
+
+  void now_sealed(std::shared_ptr<const segment> again) {
+    file_size = again->file_size;
+    again_ = std::move(again);
+    published_units().swap(units);
+    std::vector<format::footer_entry>().swap(told_);
+  }
+
   static constexpr std::size_t most_told = 16'384;  // a megabyte
 
   std::uint64_t record_use_offset(std::uint32_t unit) const noexcept {
@@ -167,6 +170,7 @@ class segment {
   }
 
   file_mapping mapping_;
+  std::uint64_t live_bytes_ = 0;
   pinned_views<segment> views_;
   std::vector<format::footer_entry> told_;  // the first of `units`
   std::shared_ptr<const segment> again_;  // mapped when it had its footer; whoever looks without the lock goes on with this mapping

@@ -9,6 +9,7 @@
 #include <larder/storage/segment_folder.hpp>
 #include <larder/storage/segment_opening.hpp>
 #include <larder/storage/segment_reader.hpp>
+#include <larder/storage/segment_sizing.hpp>
 #include <larder/storage/segment_table.hpp>
 #include <larder/storage/shared_log.hpp>
 #include <larder/storage/value_files.hpp>
@@ -16,7 +17,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -80,35 +80,20 @@ class segment_contents {
   /// The segment with the use stamps that it has by now; nothing where they are not looked at.
   std::shared_ptr<segment> with_stamps(std::uint32_t number) const { return options_.read == read_mode::copy ? nullptr : as_it_is(number); }
   /// The segment with the lowest number; nothing when there is none. Under the lock.
-  std::shared_ptr<segment> oldest() const {
-    std::shared_ptr<segment> first;
-    table_.for_each([&](const std::shared_ptr<segment>& one) {
-      if (first == nullptr) first = one;
-    });
-    return first;
-  }
-  std::size_t segments() const {
-    std::size_t count = 0;
-    table_.for_each([&](const std::shared_ptr<segment>&) { ++count; });
-    return count;
-  }
+  std::shared_ptr<segment> oldest() const { return table_.oldest_but(0); }
+  std::size_t segments() const noexcept { return table_.size(); }
   /// The oldest segment that must go for the files to keep to the capacity (or, without one, because too much of the files is of no
   /// use any more); nothing when all is well. Under the lock.
   std::shared_ptr<segment> surplus() const {
-    std::shared_ptr<segment> oldest;
-    std::uint64_t in_segments = 0;
-    std::uint64_t live = 0;
+    std::uint64_t in_segments = table_.file_bytes();
+    std::uint64_t live = table_.live_bytes();
     const std::uint32_t active = active_segment();
-    table_.for_each([&](const std::shared_ptr<segment>& one) {
-      if (one->number == active) return;
-      if (oldest == nullptr) oldest = one;
-      in_segments += one->file_size;
-      live += one->live_bytes;
+    table_.with(active, [&](const std::shared_ptr<segment>& one) {
+      in_segments -= one->file_size;
+      live -= one->live_bytes();
     });
-    if (oldest == nullptr) return nullptr;
-    if (capacity_ && in_segments + references_.bytes() > *capacity_) return oldest;
-    if (!capacity_ && in_segments > 2 * live + 4 * segment_size()) return oldest;
-    return nullptr;
+    const bool too_much = capacity_ ? in_segments + references_.bytes() > *capacity_ : in_segments > 2 * live + 4 * segment_size();
+    return too_much ? table_.oldest_but(active) : nullptr;
   }
   std::optional<format::file_reference> reference_of(const handle& known) const {
     const std::optional<stored_record> found = known.has_file() ? head_of(known) : std::nullopt;
@@ -127,7 +112,7 @@ class segment_contents {
  protected:
   segment_contents(const std::filesystem::path& path, const mmap_disk_options& options, error_sink& sink, std::optional<std::uint64_t> capacity)
       : options_(resolved(options, path)),
-        segment_size_(choose_segment_size(options.segment_size, capacity)),
+        sizing_(options.segment_size, capacity),
         capacity_(capacity),
         directory_(path, "mmap_disk", sink, segment_folder::format_version),
         folder_(directory_.file("entries")),
@@ -143,7 +128,7 @@ class segment_contents {
 
   /// Comes into the directory, or in again after it was lost: everything that this process knew of it is forgotten.
   void attach() {
-    opened_segments opened = opening_.open(folder_, ledger_, segment_size(), logs_.empty());  // which may fail, and then all is as it was
+    opened_segments opened = opening_.open(folder_, ledger_, sizing_, logs_.empty());  // which may fail, and then all is as it was
     table_.for_each([&](const std::shared_ptr<segment>& one) { one->views().leave_all(); });
     table_.clear();
     references_.clear();
@@ -184,15 +169,8 @@ class segment_contents {
     options.read = resolved_read_mode(options.read, path);
     return options;
   }
-  /// What a new segment gets: chosen once, so that it needs no lock.
-  std::uint64_t segment_size() const noexcept { return segment_size_; }
-  static std::uint64_t choose_segment_size(std::uint64_t asked, std::optional<std::uint64_t> capacity) noexcept {
-    constexpr std::uint64_t least = 128 * 1024;
-    constexpr std::uint64_t most = 64 * 1024 * 1024;
-    constexpr std::uint64_t most_asked = 1024 * 1024 * 1024;
-    if (asked != 0) return std::clamp<std::uint64_t>(asked / 4096 * 4096, least / 2, most_asked);
-    return std::clamp(std::bit_floor(capacity.value_or(32 * 1024 * 1024) / 32), least, most);
-  }
+  /// What a new segment gets; needs no lock.
+  std::uint64_t segment_size() const noexcept { return sizing_.next(table_.file_bytes()); }
   /// Whoever has seen the end of the log knows that nobody refers to them, and that nobody will.
   void remove_unreferenced() {
     for (const std::uint64_t number : unreferenced_)
@@ -215,7 +193,7 @@ class segment_contents {
   }
 
   const mmap_disk_options options_;
-  const std::uint64_t segment_size_;
+  const segment_sizing sizing_;
   std::optional<std::uint64_t> capacity_;
   entry_directory directory_;
   segment_folder folder_;

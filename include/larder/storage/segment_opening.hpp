@@ -4,6 +4,7 @@
 #include <larder/storage/posix_file.hpp>
 #include <larder/storage/segment_folder.hpp>
 #include <larder/storage/segment_scan.hpp>
+#include <larder/storage/segment_sizing.hpp>
 #include <larder/storage/shared_log.hpp>
 
 #include <algorithm>
@@ -64,7 +65,7 @@ class segment_opening {
   }
 
   /// Comes in and looks at everything that is there. Throws `larder::error`.
-  opened_segments open(const segment_folder& folder, const std::shared_ptr<pinned_ledger>& ledger, std::uint64_t segment_size, bool first) {
+  opened_segments open(const segment_folder& folder, const std::shared_ptr<pinned_ledger>& ledger, const segment_sizing& sizing, bool first) {
     directory_->create_folders();
     const std::string path = directory_->file("journal");
     opened_segments result;
@@ -83,6 +84,7 @@ class segment_opening {
     const segment_folder::listing listing = folder.list();
     result.files = listing.values;
     std::uint64_t last_sequence = 0;
+    std::uint64_t before = 0;  // bytes in segments with a lower number: they say how large this one was made
     format::record_place active;
     for (const std::uint32_t number : listing.segments) {
       if (live && number < old->oldest()) continue;
@@ -92,6 +94,7 @@ class segment_opening {
         continue;
       }
       const bool last = number == listing.segments.back();
+      const std::uint64_t segment_size = sizing.next(before);
       if (!one->footer) {
         const std::uint64_t size = one->file_size;
         one.reset();  // one mapping of it at a time
@@ -118,6 +121,7 @@ class segment_opening {
       for (std::size_t i = 0; i < one->size(); ++i) {
         last_sequence = std::max(last_sequence, one->entry(i).sequence);
       }
+      before += one->file_size;
       result.segments.push_back(std::move(one));
     }
     // After a power cut the log may be one of before the segments, and what it names something else now.
@@ -136,7 +140,7 @@ class segment_opening {
     const std::uint32_t newest = listing.segments.empty() ? 0 : listing.segments.back();
     if (active.segment != newest || active.unit == 0) active = {newest, 0};
     result.sealed = active.unit == 0 ? newest : newest - 1;
-    start_log(path, segment_size, last_sequence + 1, listing.segments.empty() ? 1 : listing.segments.front(), active, old, result);
+    start_log(path, sizing.log_slots(before), last_sequence + 1, listing.segments.empty() ? 1 : listing.segments.front(), active, old, result);
     if (result.log != nullptr) result.log->hold();
     return result;
   }
@@ -273,13 +277,13 @@ class segment_opening {
     return one;
   }
 
-  void start_log(const std::string& path, std::uint64_t segment_size, std::uint64_t first_sequence, std::uint32_t oldest,
+  void start_log(const std::string& path, std::uint64_t slots, std::uint64_t first_sequence, std::uint32_t oldest,
                  format::record_place active, std::optional<shared_log>& old, opened_segments& result) const {
-    const auto slots = static_cast<unsigned>(std::bit_width(std::clamp<std::uint64_t>(segment_size / 256, 4096, 262'144) - 1));
+    const auto slots_log2 = static_cast<unsigned>(std::bit_width(slots - 1));
     for (bool again = result.alone;; again = false) {
       try {
         result.log = std::make_unique<shared_log>(
-            shared_log::create(path, directory_->staging_path(), slots, first_sequence, oldest, active, random_bits()));
+            shared_log::create(path, directory_->staging_path(), slots_log2, first_sequence, oldest, active, random_bits()));
         break;
       } catch (const file_error& e) {
         if (e.cause() != error_cause::no_space) throw;

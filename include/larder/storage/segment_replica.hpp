@@ -184,7 +184,7 @@ class segment_replica : public segment_contents {
       unflushed_files_.push_back(found->reference->number);
       size = found->record.size();
     }
-    in->live_bytes += size;
+    table_.add_live(*in, size);
     stored_info info{entry.weight, entry.written, entry.written, entry.expires, entry.uncompressed};
     if (const std::uint64_t use = in->use(i); use != 0)
       if (const auto used = format::use_stamp::decode(use, at); used && *used > info.accessed) info.accessed = *used;
@@ -226,7 +226,7 @@ class segment_replica : public segment_contents {
         unflushed_files_.push_back(reference->number);
       }
     }
-    in->live_bytes += record->size();
+    table_.add_live(*in, record->size());
     stored_info info = format::info_of(*record, weight, uncompressed);
     if (const auto used = in->use_of(at.unit)) info.accessed = std::max(info.accessed, *used);  // of one that was written anew
     to.put(record->id, handle(at, format::has_file(record->kind), record->expires != no_deadline), info);

@@ -179,7 +179,7 @@ class segment_store : public segment_replica {
     if (!known.has_file()) in->views().leave(at.unit);
     const std::optional<stored_record> found = reader_.look_at(*in, at);
     if (!found) return;
-    in->live_bytes -= std::min(in->live_bytes, found->record.size());
+    table_.drop_live(*in, found->record.size());
     if (known.has_file() && found->reference) drop_reference(found->reference->number);
   }
 
@@ -198,7 +198,7 @@ class segment_store : public segment_replica {
       }
       try {
         folder_.seal(*found, one.records_end);
-        if (std::shared_ptr<segment> again = folder_.map(one.number, 0, ledger_); again != nullptr && again->footer) found->now_sealed(std::move(again));
+        if (std::shared_ptr<segment> again = folder_.map(one.number, 0, ledger_); again != nullptr && again->footer) table_.now_sealed(*found, std::move(again));
       } catch (const error&) {  // without one it is read when it is opened the next time
       }
     }
@@ -245,8 +245,7 @@ class segment_store : public segment_replica {
     const std::shared_ptr<segment> in = known_segment(made.at.segment);
     if (in != nullptr) {
       in->add(made.summary());
-      if (format::is_value(made.record.kind))
-        in->live_bytes += made.record.size();
+      if (format::is_value(made.record.kind)) table_.add_live(*in, made.record.size());
     }
     if (made.reference) references_.add(*made.reference);
     recent_.add(position, made.record.id.low);

@@ -3,6 +3,8 @@
 #include <larder/storage/segment.hpp>
 #include <larder/sync/shard_mutex.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -13,7 +15,7 @@
 
 namespace larder::storage {
 
-/// The segments that a process knows, by number. Look-ups run beside each other and beside one change.
+/// The segments that a process knows, by number, and the sums over them. Look-ups run beside each other and beside one change.
 class segment_table {
  public:
   /// f(segment) when the number is known, under the shared lock; whether it was.
@@ -33,10 +35,12 @@ class segment_table {
 
   void add(std::shared_ptr<segment> one) {
     const std::lock_guard guard(mutex_);
+    count(*one);
     if (segments_.empty()) first_ = one->number;
     for (; one->number < first_; --first_) segments_.emplace_front();
     const std::size_t index = one->number - first_;
     if (index >= segments_.size()) segments_.resize(index + 1);
+    if (segments_[index] != nullptr) discount(*segments_[index]);
     segments_[index] = std::move(one);
   }
   /// Forgets one; views of it keep it alive.
@@ -45,6 +49,7 @@ class segment_table {
     const std::lock_guard guard(mutex_);
     if (number < first_ || number - first_ >= segments_.size()) return;
     gone = std::move(segments_[number - first_]);
+    if (gone != nullptr) discount(*gone);
     while (!segments_.empty() && segments_.front() == nullptr) {
       segments_.pop_front();
       ++first_;
@@ -54,17 +59,62 @@ class segment_table {
     std::deque<std::shared_ptr<segment>> gone;
     const std::lock_guard guard(mutex_);
     gone.swap(segments_);
+    file_bytes_.store(0, std::memory_order_relaxed);
+    live_bytes_ = 0;
+    count_ = 0;
   }
 
-  /// f(segment) for each, by number, without the lock: for whoever alone may change the table. f may remove the segment that it is given.
+  // What follows is for whoever alone may change the table.
+
+  /// `size` more bytes of one of the table are of records that count, or fewer.
+  void add_live(segment& in, std::uint64_t size) noexcept {
+    in.live_bytes_ += size;
+    live_bytes_ += size;
+  }
+  void drop_live(segment& in, std::uint64_t size) noexcept {
+    size = std::min(size, in.live_bytes_);
+    in.live_bytes_ -= size;
+    live_bytes_ -= size;
+  }
+  /// One of the table was sealed since it was mapped: what this process noted down of its records is in the footer, which `again` has mapped.
+  void now_sealed(segment& known, std::shared_ptr<const segment> again) {
+    const std::uint64_t before = known.file_size;
+    known.now_sealed(std::move(again));
+    file_bytes_.store(file_bytes() - before + known.file_size, std::memory_order_relaxed);
+  }
+
+  std::size_t size() const noexcept { return count_; }
+  std::uint64_t live_bytes() const noexcept { return live_bytes_; }
+  /// Anybody may ask for this sum at any time.
+  std::uint64_t file_bytes() const noexcept { return file_bytes_.load(std::memory_order_relaxed); }
+  /// The segment with the lowest number but for one; nothing when there is none.
+  std::shared_ptr<segment> oldest_but(std::uint32_t number) const {
+    for (const std::shared_ptr<segment>& one : segments_)
+      if (one != nullptr && one->number != number) return one;
+    return nullptr;
+  }
+
+  /// f(segment) for each, by number, without the lock. f may remove the segment that it is given.
   template <class F>
   void for_each(F&& f) const {
-    const std::deque<std::shared_ptr<segment>> copy = segments_;
-    for (const std::shared_ptr<segment>& one : copy)
-      if (one != nullptr) f(one);
+    for (std::uint64_t number = first_; !segments_.empty() && number < first_ + segments_.size(); ++number)
+      if (const std::shared_ptr<segment>* const found = at(static_cast<std::uint32_t>(number)); found != nullptr) {
+        const std::shared_ptr<segment> one = *found;
+        f(one);
+      }
   }
 
  private:
+  void count(const segment& one) noexcept {
+    file_bytes_.store(file_bytes() + one.file_size, std::memory_order_relaxed);
+    live_bytes_ += one.live_bytes_;
+    ++count_;
+  }
+  void discount(const segment& one) noexcept {
+    file_bytes_.store(file_bytes() - one.file_size, std::memory_order_relaxed);
+    live_bytes_ -= one.live_bytes_;
+    --count_;
+  }
   const std::shared_ptr<segment>* at(std::uint32_t number) const noexcept {
     if (number < first_ || number - first_ >= segments_.size()) return nullptr;
     const std::shared_ptr<segment>& found = segments_[number - first_];
@@ -74,6 +124,9 @@ class segment_table {
   mutable sync::shard_mutex mutex_;
   std::deque<std::shared_ptr<segment>> segments_;
   std::uint32_t first_ = 0;
+  std::atomic<std::uint64_t> file_bytes_{0};
+  std::uint64_t live_bytes_ = 0;
+  std::size_t count_ = 0;
 };
 
 }  // namespace larder::storage

@@ -41,7 +41,7 @@ class segment_upkeep : public segment_store {
       if (enough) return;
       oldest.push_back(one);
       all += one->file_size;
-      live += one->live_bytes + 4096;
+      live += one->live_bytes() + 4096;
       enough = live <= all / 2;
     });
     if (!enough || live > most_in_memory) return {};

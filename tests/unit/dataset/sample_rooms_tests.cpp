@@ -54,8 +54,8 @@ class cache_model {
     const std::lock_guard lock(mutex_);
     std::erase_if(samples_, [&](const auto& one) { return one.first == shard; });
   }
-  mutable int listed = 0;
-  mutable int checked = 0;
+  mutable std::atomic<int> listed = 0;
+  mutable std::atomic<int> checked = 0;
 
  private:
   template <class Of>
