@@ -17,6 +17,7 @@ struct package_store_stats {
   std::uint64_t fetched_bytes = 0;     ///< that providers gave
   std::uint64_t resumed_bytes = 0;     ///< that an earlier try had left, and needed no fetch
   std::uint64_t shared_files = 0;      ///< that were there already, under their digests
+  std::uint64_t unpacked_files = 0;    ///< put together from pieces
   std::uint64_t hub_files = 0;         ///< taken from a hub's cache
   std::uint64_t unverified_files = 0;  ///< fetched without a digest to compare with
   std::uint64_t mended_files = 0;
@@ -29,7 +30,7 @@ struct package_store_stats {
 namespace artifacts {
 
 struct package_counters {
-  sync::counter<true> hits, made, joined, waited, denied, fetched_files, fetched_bytes, resumed_bytes, shared_files, hub_files,
+  sync::counter<true> hits, made, joined, waited, denied, fetched_files, fetched_bytes, resumed_bytes, shared_files, unpacked_files, hub_files,
       unverified_files, mended_files, relinked_files, evicted_packages, removed_blobs, quota_failures;
 
   void add(const package_store_stats& more) noexcept {
@@ -42,6 +43,7 @@ struct package_counters {
     fetched_bytes.add(more.fetched_bytes);
     resumed_bytes.add(more.resumed_bytes);
     shared_files.add(more.shared_files);
+    unpacked_files.add(more.unpacked_files);
     hub_files.add(more.hub_files);
     unverified_files.add(more.unverified_files);
     mended_files.add(more.mended_files);
@@ -60,6 +62,7 @@ struct package_counters {
             fetched_bytes.load(),
             resumed_bytes.load(),
             shared_files.load(),
+            unpacked_files.load(),
             hub_files.load(),
             unverified_files.load(),
             mended_files.load(),
