@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <rapidcheck.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -338,4 +341,85 @@ TEST_CASE("threads pack, unpack and collect at once, and nobody reads a wrong by
   };
   std::vector<std::jthread> threads;
   for (int who = 0; who < 4; ++who) threads.emplace_back(work, who);
+}
+
+TEST_CASE("whatever is done to packed packages, each that is there has its files, and nothing is kept for those that are gone") {
+  CHECK(rc::check("a store with pieces", [] {
+    const support::temporary_folder home;
+    support::file_provider provider;
+    auto store = std::make_unique<package_store>(home.path());
+    std::map<int, std::vector<std::pair<package_file, std::string>>> packages;
+    std::map<int, larder::package> held;
+    const auto id_of = [](int id) { return "p" + std::to_string(id); };
+    const auto check = [&](int id, const larder::package& p) {
+      for (const auto& [file, content] : packages.at(id)) RC_ASSERT(content_of(p.path(file.name)) == content);
+    };
+    const int steps = *rc::gen::inRange(5, 30);
+    for (int i = 0; i < steps; ++i) {
+      const int id = *rc::gen::inRange(0, 4);
+      switch (*rc::gen::inRange(0, 10)) {
+        case 0:
+        case 1: {
+          if (packages.contains(id)) break;
+          std::vector<package_file> files;
+          for (int n = *rc::gen::inRange(1, 3); n > 0; --n) {
+            std::string content;  // parts that packages have in common, at any place
+            for (int parts = *rc::gen::inRange(0, 4); parts > 0; --parts) content += pattern(60'000, *rc::gen::inRange<std::uint32_t>(0, 4));
+            packages[id].emplace_back(provider.file("f" + std::to_string(n), content), content);
+            files.push_back(packages[id].back().first);
+          }
+          check(id, store->get("m", id_of(id), files, provider.fetch()));
+          break;
+        }
+        case 2:
+        case 3:
+          if (packages.contains(id)) store->pack("m", id_of(id));
+          break;
+        case 4:
+          store->pack_all();
+          break;
+        case 5:
+          if (packages.contains(id)) held.insert_or_assign(id, *store->find("m", id_of(id)));
+          break;
+        case 6:
+          held.erase(id);
+          break;
+        case 7:
+          if (packages.contains(id) && !held.contains(id)) {
+            store->erase("m", id_of(id));
+            packages.erase(id);
+          }
+          store->gc();
+          break;
+        case 8: {
+          const auto most = *rc::gen::inRange<std::uint64_t>(0, 600'000);
+          store->shrink_to(most);
+          for (auto at = packages.begin(); at != packages.end();) {
+            const std::string package = id_of(at->first);
+            const std::vector<larder::package_info> all = store->list();
+            const bool there = std::any_of(all.begin(), all.end(), [&](const auto& info) { return info.manifest.package_id == package; });
+            RC_ASSERT(there || !held.contains(at->first));
+            at = there ? std::next(at) : packages.erase(at);
+          }
+          if (store->usage().bytes() > most) RC_ASSERT(packages.size() == held.size());  // all that could go has gone
+          break;
+        }
+        default:
+          store = std::make_unique<package_store>(home.path());
+      }
+      for (const auto& [held_id, p] : held) check(held_id, p);
+      RC_ASSERT(store->usage().packages == packages.size());
+    }
+    const std::uint64_t calls = provider.calls();
+    for (const auto& [id, files] : packages) {
+      RC_ASSERT(store->verify("m", id_of(id)).is_whole());
+      check(id, *store->find("m", id_of(id)));
+    }
+    RC_ASSERT(provider.calls() == calls);
+    held.clear();
+    for (const auto& [id, files] : packages) store->erase("m", id_of(id));
+    store->gc();
+    RC_ASSERT(store->usage().bytes() == 0);
+    RC_ASSERT(store->usage().packed_blobs == 0);
+  }));
 }
