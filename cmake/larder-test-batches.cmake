@@ -1,9 +1,9 @@
 # larder_test_batches(result source...): in the place of test sources some files that include several of them each, so that what a group
-# of tests has in common (headers, caches of the same policies) is compiled once: a third less time for the sanitizer presets. What a file
+# of tests has in common (headers, caches of the same policies) is compiled once: a third of the time. What a file
 # includes comes first; the file itself then stands in a namespace of its own, where its includes have nothing left to add, so that names
 # never meet. A file that defines macros, specializes templates or replaces `operator new` cannot stand in a namespace and stays alone.
 # tests/ is on their include path; sources from elsewhere stay alone, too.
-set(larder_test_batch_size 6)
+set(larder_test_batch_size 12)
 
 function(larder_test_batches result)
   set(alone "")
