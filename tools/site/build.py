@@ -42,7 +42,8 @@ class Site:
         self.documents = ["README.md", "CHANGELOG.md", *(p.relative_to(root).as_posix() for p in sorted((root / "docs").rglob("*.md")))]
         self.examples = [p.relative_to(root).as_posix() for p in sorted((root / "examples").glob("*.cpp"))]
         for path in self.documents:
-            self.places[path] = "index.html" if path == "README.md" else path.removeprefix("docs/").removesuffix(".md").lower() + ".html"
+            page = path.removeprefix("docs/").removesuffix(".md").lower() + ".html"
+            self.places[path] = "index.html" if path == "README.md" else page.replace("/readme.html", "/index.html")
         for path in self.examples:
             self.places[path] = path.removesuffix(".cpp") + ".html"
         for header in self.headers:
@@ -84,7 +85,7 @@ class Site:
 
     def grouped(self):
         named = {path for _, paths in GROUPS for path in paths}
-        policies = [p for p in self.documents if p.startswith("docs/policies/")]
+        policies = self.policies()
         decisions = [p for p in self.documents if p.startswith("docs/decisions/")]
         others = [p for p in self.documents if p not in named and p not in policies and p not in decisions]
         groups = []
@@ -92,10 +93,17 @@ class Site:
             if heading == "The command":
                 paths = paths + others
             groups.append((heading, True, [(self.places[p], self.titles[p]) for p in paths if p in self.places]))
-        groups.insert(2, ("Policies", False, [("policies/index.html", "All of them"), *((self.places[p], self.titles[p]) for p in policies)]))
+        groups.insert(2, ("Policies", False, [(self.places[p], self.titles[p]) for p in policies]))
         groups.append(("Decisions", False, [("decisions/index.html", "All of them"), *((self.places[p], self.titles[p]) for p in decisions)]))
         groups.append(("Code", True, [("reference/index.html", "Headers"), ("examples/index.html", "Examples")]))
         return groups
+
+    def policies(self):
+        """The pages of the policies, in the order in which the first of them names them."""
+        first = "docs/policies/README.md"
+        named = re.findall(r"\]\((\w+\.md)\)", (self.root / first).read_text(encoding="utf-8"))
+        listed = [first, *dict.fromkeys("docs/policies/" + name for name in named)]
+        return [p for p in listed if p in self.places] + [p for p in self.documents if p.startswith("docs/policies/") and p not in listed]
 
     def write(self, page, title, body, headings, source):
         body = self.linker.rewrite(page, source, body)
@@ -114,7 +122,7 @@ class Site:
 
     def said_by_header(self, name):
         """The opening comment of the header that a policy is in: what the code says of it."""
-        header = next((h for h in self.headers if pathlib.Path(h.path).stem == name), None)
+        header = next((h for h in self.headers if pathlib.Path(h.path).stem == name and any(e.name == name and e.scope == ("larder",) for e in h.entries)), None)
         if header is None:
             return ""
         said = header.opening or next((e.comment for e in header.entries if e.name == name and e.comment), "")
@@ -137,8 +145,6 @@ class Site:
     def build(self):
         for path in self.documents:
             self.document(path)
-        if "policies/index.html" not in self.written:
-            self.listing("policies/index.html", "Policies", "What a cache is composed of.", "docs/policies/")
         self.listing("decisions/index.html", "Decisions", "Why it is built this way, a page each: the context, what was decided, what follows.",
                      "docs/decisions/")
         self.build_examples()

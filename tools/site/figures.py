@@ -23,6 +23,10 @@ BARS = {
     "gets": ("disk", "4KiB", "get2 ratio to floor_mmap", "x", "A warm get of 4 KiB from disk that reads every byte, against a mapping (less is better)"),
 }
 PEERS = {"flat_map", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock", "tbb_lru", "quick_cache", "moka", "caffeine", "lmdb", "lmdb_b100", "rocksdb", "rocksdb_blob", "sqlite", "files"}
+LABELS = {"larder": "mmap_disk", "larder_b100": "mmap_disk, put_many of 100", "list_lru": "textbook LRU", "rocksdb_lru": "RocksDB, LRUCache",
+          "rocksdb_hyper_clock": "RocksDB, HyperClockCache", "tbb_lru": "oneTBB", "caffeine": "Caffeine", "lmdb": "LMDB, one put a transaction",
+          "lmdb_b100": "LMDB, 100 puts a transaction", "rocksdb": "RocksDB", "rocksdb_blob": "RocksDB with BlobDB", "sqlite": "SQLite", "files": "a file each",
+          "clock_sharded": "clock, sharded<>", "s3_fifo_sharded": "s3_fifo, sharded<>"}
 PANELS = {"entries": ["c2k_web12", "arc_OLTP", "lirs_2_pools", "lirs_loop"], "bytes": ["adaptsize_req", "cp_io"]}
 WHAT = {"c2k_web12": "web requests", "arc_OLTP": "a database's pages", "lirs_2_pools": "two pools of pages", "lirs_loop": "a loop", "cp_io": "block I/O, by bytes",
         "adaptsize_req": "web requests, by bytes"}
@@ -58,9 +62,9 @@ def bars(root, name):
     file, case, metric, unit, title = BARS[name]
     rows = []
     for figure in load(root, file):
-        if figure["case"] == case and figure["metric"] == metric:
+        if figure["case"] == case and figure["metric"].removesuffix(", own process") == metric:
             runs = figure["runs"] or [figure["value"]]
-            rows.append((figure["subject"], figure["subject"] in PEERS, figure["value"], min(runs), max(runs)))
+            rows.append((LABELS.get(figure["subject"], figure["subject"]), figure["subject"] in PEERS, figure["value"], min(runs), max(runs)))
     if not rows:
         sys.exit(f"docs: docs/figures/{file}.json has nothing of {case}, {metric}")
     return caption(svg.bars(rows, unit), f"{title}. The lines are the spread of the runs; grey: others.")
@@ -91,7 +95,8 @@ def curves(root, order):
     entries = [("line s1", "s1", order), *([] if order == "lru" else [("line dash s2", "s2", "lru")]), ("line dash s3", "s3", "belady, which knows the future"),
                ("other", "quiet", "the others")]
     of = "the trace's bytes" if by == "bytes" else "the trace's keys"
-    return panels(root, [by], lines, entries, f"Miss ratio (less is better) by cache size, as a share of {of}: <code>larder simulate</code> on the shared traces.")
+    return panels(root, [by], lines, entries, f"Miss ratio (less is better) by cache size, as a share of {of}: <code>larder simulate</code> on the shared traces."
+                  + (" Belady's order knows the future, but not the sizes." if by == "bytes" else ""))
 
 
 def all_curves(root):
@@ -136,7 +141,7 @@ def keep(root, name, source):
     target = folder(root) / f"{name}.json"
     kept = {(f["case"], f["subject"], f["metric"]): f for f in (json.loads(target.read_text(encoding="utf-8")) if target.exists() else [])}
     for figure in json.loads(pathlib.Path(source).read_text(encoding="utf-8")):
-        if (figure["case"], figure["metric"]) in wanted:
+        if (figure["case"], figure["metric"].removesuffix(", own process")) in wanted:
             runs = figure["runs"]
             spread = [min(runs), statistics.median(runs), max(runs)] if len(runs) > 1 else []
             kept[figure["case"], figure["subject"], figure["metric"]] = {**figure, "runs": spread}
