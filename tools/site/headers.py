@@ -299,9 +299,9 @@ def name_of(declaration):
         return found[1], "alias"
     if (found := re.match(r"using\s+(?:typename\s+)?[\w:<>, ]*?::(\w+)$", text)):
         return found[1], "alias"
-    if (found := re.search(r"\boperator\s*(\(\)|\[\]|[^\s(]+|\s\w[\w:<>&* ]*?)\s*\(", text)):
-        return "operator" + found[1].rstrip() if not found[1].startswith(" ") else "operator " + found[1].strip(), "function"
-    if (found := re.search(r"\boperator\s+([\w:]+)", text)):
+    if (found := re.search(r"\boperator\s*(\(\)|\[\]|\"\"\s*\w+|[^\w\s(]+)\s*\(", text)):
+        return "operator" + found[1], "function"
+    if (found := re.search(r"\boperator\s+(\w[\w:<>&* ]*?)\s*\(", text)):
         return "operator " + found[1], "function"
     depth = 0
     for at, c in enumerate(text):
