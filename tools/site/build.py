@@ -19,12 +19,12 @@ import reference
 
 here = pathlib.Path(__file__).resolve().parent
 
-# Which page stands where. A page of docs/ that no group names stands in the last one that is not folded, so that a new page is seen at once.
+# Which page stands where. A page of docs/ that no group names is a guide, so that a new page is seen at once.
 GROUPS = [
     ("Begin", ["README.md", "docs/tutorial.md", "docs/which_policy.md", "docs/recipes.md", "docs/coming_from.md"]),
     ("Guides", ["docs/datasets.md", "docs/passes.md", "docs/resolution.md", "docs/packages.md"]),
     ("The command", ["docs/disk_command.md", "docs/dataset_command.md"]),
-    ("How it is made", ["docs/promises.md", "docs/disk_format.md", "docs/model_manifest.md", "docs/status.md", "CHANGELOG.md"]),
+    ("How it is made", ["docs/promises.md", "docs/pictures.md", "docs/disk_format.md", "docs/model_manifest.md", "docs/status.md", "CHANGELOG.md"]),
 ]
 TITLES = {"README.md": "larder", "CHANGELOG.md": "Changes"}
 
@@ -90,7 +90,7 @@ class Site:
         others = [p for p in self.documents if p not in named and p not in policies and p not in decisions]
         groups = []
         for heading, paths in GROUPS:
-            if heading == "The command":
+            if heading == "Guides":
                 paths = paths + others
             groups.append((heading, True, [(self.places[p], self.titles[p]) for p in paths if p in self.places]))
         groups.insert(2, ("Policies", False, [(self.places[p], self.titles[p]) for p in policies]))

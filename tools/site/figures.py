@@ -67,6 +67,7 @@ def bars(root, name):
             rows.append((LABELS.get(figure["subject"], figure["subject"]), figure["subject"] in PEERS, figure["value"], min(runs), max(runs)))
     if not rows:
         sys.exit(f"docs: docs/figures/{file}.json has nothing of {case}, {metric}")
+    rows.sort(key=lambda row: (row[1], row[2]))              # larder's own first, each group by its figures
     return caption(svg.bars(rows, unit), f"{title}. The lines are the spread of the runs; grey: others.")
 
 

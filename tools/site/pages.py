@@ -53,10 +53,22 @@ def escape_tags(text):
     return "".join(part if i % 2 else part.replace("&", "&amp;").replace("<", "&lt;") for i, part in enumerate(parts))
 
 
+def with_paragraphs(text):
+    """A comment in which a line that was ended early, behind a sentence, ends a paragraph: its author began a new thought on the next one."""
+    lines = text.split("\n")
+    width = max(map(len, lines))
+    out = lines[:1]
+    for before, line in zip(lines, lines[1:]):
+        fits = len(before) + 1 + len(line.split(" ", 1)[0]) <= width
+        if fits and re.search(r"[.:;)]$", before) and re.match(r"[A-Z`0-9]", line):
+            out.append("")
+        out.append(line)
+    return "\n".join(out)
+
+
 def comment_html(text):
-    """A comment of a header. Its indented lines are code, its lists are lists, as in Markdown; what begins a line like a heading begins a paragraph."""
-    text = re.sub(r"(?m)([.:)])\n(?=[A-Z]\w+: |Choose it )", r"\1\n\n", text)
-    return markdown.markdown(re.sub(r"(?m)^((?!\s*(?:\*|-|\d+\.) ).+)\n((?:\*|-|\d+\.) )", r"\1\n\n\2", escape_tags(text)),
+    """A comment of a header. Its indented lines are code, its lists are lists, as in Markdown."""
+    return markdown.markdown(re.sub(r"(?m)^((?!\s*(?:\*|-|\d+\.) ).+)\n((?:\*|-|\d+\.) )", r"\1\n\n\2", escape_tags(with_paragraphs(text))),
                              extensions=["sane_lists", "tables"])
 
 

@@ -10,7 +10,7 @@ def text(x, y, words, anchor="start", kind="", size=None):
 
 
 def percent(share):
-    return f"{share * 100:.2g} %"
+    return f"{share * 100:.0f} %" if share >= 0.0095 else f"{share * 100:.1g} %"
 
 
 def panel(x0, y0, width, height, title, shares, lines, bottom=True, highest=1.0):
@@ -27,7 +27,7 @@ def panel(x0, y0, width, height, title, shares, lines, bottom=True, highest=1.0)
             out.append(f'<path class="grid" d="M{x0} {y(tick):.1f}h{width}"/>')
             out.append(text(x0 - 6, y(tick) + 4, f"{tick:g}", "end", "quiet", 11))
     for i, share in enumerate(shares):
-        if i % 2 == 1 or i in (0, len(shares) - 1):
+        if i == 0 or i % 2 == 1 and i > 1:
             out.append(f'<path class="grid" d="M{x(i):.1f} {y0 + height}v4"/>')
             if bottom:
                 out.append(text(x(i), y0 + height + 17, percent(share), "middle", "quiet", 11))
