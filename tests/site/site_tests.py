@@ -5,6 +5,7 @@ import json
 import pathlib
 import posixpath
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -144,6 +145,24 @@ class Site(unittest.TestCase):
         for header in (ROOT / "include/larder/eviction").glob("*.hpp"):
             if "using policy_axis = axis::eviction;" in header.read_text(encoding="utf-8"):
                 self.assertIn("<polyline", self.texts[f"policies/{header.stem}.html"], header.stem)
+
+    def test_the_search_finds_from_a_folder(self):
+        browser = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+        if not browser:
+            self.skipTest("no chromium here (scripts/bootstrap installs it)")
+        asks = """<script>addEventListener("load", () => { const query = document.getElementById("query"); query.focus();
+            query.dispatchEvent(new Event("focus")); query.value = "get_or_load"; });</script></body>"""
+        page = self.root / "policies" / "asking.html"
+        page.write_text(self.texts["policies/lru.html"].replace("</body>", asks), encoding="utf-8")
+        with tempfile.TemporaryDirectory() as profile:
+            done = subprocess.run([browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", "--virtual-time-budget=20000",
+                                   "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=False)
+        page.unlink()
+        if "</html>" not in done.stdout:
+            self.skipTest("chromium does not run here: " + done.stderr[-300:])
+        found = re.search(r'<ol id="found">(.*?)</ol>', done.stdout, re.DOTALL)
+        self.assertTrue(found, "nothing was found")
+        self.assertIn('href="../reference/cache.html#cache.get_or_load"', found[1].split("</li>")[0])
 
     def test_no_figure_and_no_prelude_is_left_in_a_page(self):
         for name, text in self.texts.items():
