@@ -132,7 +132,7 @@ class Site(unittest.TestCase):
             self.assertTrue(name in titles or name.replace("::", ".") in known, f"{name} has no entry")
 
     def test_every_policy_has_a_page_with_what_the_code_says_of_it(self):
-        for axis in ("eviction", "limit", "expiry", "locking", "storage", "watermark", "refresh", "observer"):
+        for axis in ("eviction", "limit", "expiry", "locking", "storage", "watermark", "refresh", "observer", "compression"):
             for header in (ROOT / "include/larder").rglob("*.hpp"):
                 text = header.read_text(encoding="utf-8")
                 if f"using policy_axis = axis::{axis};" not in text or "testing" in header.parts:
