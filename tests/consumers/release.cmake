@@ -107,7 +107,8 @@ elseif(KIND STREQUAL "conan")
     list(GET package 1 version)
     run("${CONAN}" create "${CMAKE_CURRENT_LIST_DIR}/conan" "--name=${name}" "--version=${version}")
   endforeach()
-  set(create "${CONAN}" create "${RELEASE}/conan/larder" "--version=${VERSION}" --settings=compiler.cppstd=20
+  file(COPY "${RELEASE}/conan/larder" DESTINATION "${WORK}")  # the test package is built beside its files
+  set(create "${CONAN}" create "${WORK}/larder" "--version=${VERSION}" --settings=compiler.cppstd=20 --settings=build_type=Debug
       "--conf=tools.cmake.cmaketoolchain:generator=${GENERATOR}")
   run(${create})
   set(with "")
