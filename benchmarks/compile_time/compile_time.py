@@ -4,6 +4,9 @@
 Every round compiles every header once, so that a busy moment of the machine hits all of them; printed are the medians of the
 rounds and their spread, and each header against boost/unordered/unordered_flat_map.hpp of the same run, which is what the umbrella
 is held to (at most 0.4 s more).
+
+With --own each header is compiled beside a file that includes only what it takes from the standard library and from dependencies. The
+difference is larder's own part, and --max-own 0.3 fails when that of a header is larger.
 """
 import argparse
 import json
@@ -15,8 +18,11 @@ import subprocess
 import sys
 import tempfile
 
+from outside_includes import outside_includes, text_of
+
 BASELINE = "boost/unordered/unordered_flat_map.hpp"
 UMBRELLA = "larder/larder.hpp"
+OTHERS = "what others give to "
 
 
 def seconds(command):
@@ -36,18 +42,24 @@ def main():
     parser.add_argument("--only", default="", help="only headers whose path contains this, and the baseline")
     parser.add_argument("--max-over-baseline", type=float, metavar="SECONDS",
                         help="fail when the umbrella costs more than this over the baseline")
+    parser.add_argument("--own", action="store_true", help="also what each header costs over what it takes from others: twice the time")
+    parser.add_argument("--max-own", type=float, metavar="SECONDS", help="fail when that is more for any header (implies --own)")
     options = parser.parse_args()
+    own = options.own or options.max_own is not None
 
     include = root / "include"
     headers = sorted(str(path.relative_to(include)) for path in include.rglob("*.hpp") if options.only in str(path.relative_to(include)))
     subjects = [BASELINE, *([UMBRELLA] if UMBRELLA in headers else []), *(h for h in headers if h != UMBRELLA)]
-    times = {subject: [] for subject in subjects}
+    texts = {subject: f"#include <{subject}>\n" for subject in subjects}
+    if own:
+        texts |= {OTHERS + header: text_of(outside_includes(include, header)) for header in headers}
+    times = {subject: [] for subject in texts}
     broken = set()
     with tempfile.TemporaryDirectory() as folder:
-        for number, subject in enumerate(subjects):
-            pathlib.Path(folder, f"{number}.cpp").write_text(f"#include <{subject}>\n", encoding="utf-8")
+        for number, text in enumerate(texts.values()):
+            pathlib.Path(folder, f"{number}.cpp").write_text(text, encoding="utf-8")
         for run in range(options.runs):
-            for number, subject in enumerate(subjects):
+            for number, subject in enumerate(texts):
                 if subject in broken:
                     continue
                 cost = seconds([options.compiler, "-std=c++20", "-O2", "-fsyntax-only", "-I", str(include), os.path.join(folder, f"{number}.cpp")])
@@ -61,16 +73,28 @@ def main():
 
     base = statistics.median(times[BASELINE])
     rows = []
-    print(f"{'header':<50} {'median s':>9} {'min':>7} {'max':>7} {'over flat_map':>14}")
+    case = f"{options.compiler} -std=c++20 -O2 -fsyntax-only"
+    too_dear = []
+    print(f"{'header':<50} {'median s':>9} {'min':>7} {'max':>7} {'over flat_map':>14}{'  own' if own else ''}")
     for subject in subjects:
         if subject in broken:
             print(f"{subject:<50} does not compile")
             continue
         runs = times[subject]
         median = statistics.median(runs)
-        print(f"{subject:<50} {median:9.2f} {min(runs):7.2f} {max(runs):7.2f} {median - base:+14.2f}")
-        rows.append({"case": f"{options.compiler} -std=c++20 -O2 -fsyntax-only", "subject": subject, "metric": "user+sys", "unit": "s",
+        line = f"{subject:<50} {median:9.2f} {min(runs):7.2f} {max(runs):7.2f} {median - base:+14.2f}"
+        rows.append({"case": case, "subject": subject, "metric": "user+sys", "unit": "s",
                      "value": round(median, 4), "runs": [round(t, 4) for t in runs]})
+        of_others = times.get(OTHERS + subject)
+        if of_others and len(of_others) == len(runs):
+            parts = [whole - others for whole, others in zip(runs, of_others)]
+            part = statistics.median(parts)
+            line += f" {part:4.2f}"
+            rows.append({"case": case, "subject": subject, "metric": "larder's own part", "unit": "s", "value": round(part, 4),
+                         "runs": [round(t, 4) for t in parts]})
+            if options.max_own is not None and part > options.max_own:
+                too_dear.append(f"{subject} costs {part:.2f} s over what it takes from others; {options.max_own} is the limit")
+        print(line)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -79,7 +103,8 @@ def main():
     if limit is not None and UMBRELLA in times and UMBRELLA not in broken and statistics.median(times[UMBRELLA]) - base > limit:
         print(f"{UMBRELLA} costs more than the baseline + {limit} s")
         return 1
-    return 1 if broken else 0
+    print("\n".join(too_dear))
+    return 1 if broken or too_dear else 0
 
 
 if __name__ == "__main__":
