@@ -5,8 +5,9 @@ Every round compiles every header once, so that a busy moment of the machine hit
 rounds and their spread, and each header against boost/unordered/unordered_flat_map.hpp of the same run, which is what the umbrella
 is held to (at most 0.4 s more).
 
-With --own each header is compiled beside a file that includes only what it takes from the standard library and from dependencies. The
-difference is larder's own part, and --max-own 0.3 fails when that of a header is larger.
+With --beside each header is compiled beside a file that has only a part of what it includes, and the difference is printed as well:
+--beside others: what it takes, also through headers of larder, from the standard library and from dependencies; so all that is larder's.
+--beside includes: what it includes itself; so what this one header adds. --max-over 0.3 fails when the difference is larger anywhere.
 """
 import argparse
 import json
@@ -18,11 +19,11 @@ import subprocess
 import sys
 import tempfile
 
-from outside_includes import outside_includes, text_of
+from parts_of_header import direct_includes, outside_includes, text_of
 
 BASELINE = "boost/unordered/unordered_flat_map.hpp"
 UMBRELLA = "larder/larder.hpp"
-OTHERS = "what others give to "
+PART = "a part of "
 
 
 def seconds(command):
@@ -42,17 +43,19 @@ def main():
     parser.add_argument("--only", default="", help="only headers whose path contains this, and the baseline")
     parser.add_argument("--max-over-baseline", type=float, metavar="SECONDS",
                         help="fail when the umbrella costs more than this over the baseline")
-    parser.add_argument("--own", action="store_true", help="also what each header costs over what it takes from others: twice the time")
-    parser.add_argument("--max-own", type=float, metavar="SECONDS", help="fail when that is more for any header (implies --own)")
+    parser.add_argument("--beside", choices=["others", "includes"], help="also what each header costs over these: takes twice the time")
+    parser.add_argument("--max-over", type=float, metavar="SECONDS", help="fail when that is more for any header")
     options = parser.parse_args()
-    own = options.own or options.max_own is not None
+    if options.max_over is not None and options.beside is None:
+        parser.error("--max-over needs --beside others or --beside includes")
+    part_of = {"others": outside_includes, "includes": direct_includes}.get(options.beside)
 
     include = root / "include"
     headers = sorted(str(path.relative_to(include)) for path in include.rglob("*.hpp") if options.only in str(path.relative_to(include)))
     subjects = [BASELINE, *([UMBRELLA] if UMBRELLA in headers else []), *(h for h in headers if h != UMBRELLA)]
     texts = {subject: f"#include <{subject}>\n" for subject in subjects}
-    if own:
-        texts |= {OTHERS + header: text_of(outside_includes(include, header)) for header in headers}
+    if part_of:
+        texts |= {PART + header: text_of(part_of(include, header)) for header in headers}
     times = {subject: [] for subject in texts}
     broken = set()
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +78,7 @@ def main():
     rows = []
     case = f"{options.compiler} -std=c++20 -O2 -fsyntax-only"
     too_dear = []
-    print(f"{'header':<50} {'median s':>9} {'min':>7} {'max':>7} {'over flat_map':>14}{'  own' if own else ''}")
+    print(f"{'header':<50} {'median s':>9} {'min':>7} {'max':>7} {'over flat_map':>14}{'  over ' + options.beside if part_of else ''}")
     for subject in subjects:
         if subject in broken:
             print(f"{subject:<50} does not compile")
@@ -85,15 +88,15 @@ def main():
         line = f"{subject:<50} {median:9.2f} {min(runs):7.2f} {max(runs):7.2f} {median - base:+14.2f}"
         rows.append({"case": case, "subject": subject, "metric": "user+sys", "unit": "s",
                      "value": round(median, 4), "runs": [round(t, 4) for t in runs]})
-        of_others = times.get(OTHERS + subject)
-        if of_others and len(of_others) == len(runs):
-            parts = [whole - others for whole, others in zip(runs, of_others)]
-            part = statistics.median(parts)
-            line += f" {part:4.2f}"
-            rows.append({"case": case, "subject": subject, "metric": "larder's own part", "unit": "s", "value": round(part, 4),
-                         "runs": [round(t, 4) for t in parts]})
-            if options.max_own is not None and part > options.max_own:
-                too_dear.append(f"{subject} costs {part:.2f} s over what it takes from others; {options.max_own} is the limit")
+        of_part = times.get(PART + subject)
+        if of_part and len(of_part) == len(runs):
+            differences = [whole - part for whole, part in zip(runs, of_part)]
+            over = statistics.median(differences)
+            line += f" {over:+6.2f}"
+            rows.append({"case": case, "subject": subject, "metric": f"over {options.beside}", "unit": "s", "value": round(over, 4),
+                         "runs": [round(t, 4) for t in differences]})
+            if options.max_over is not None and over > options.max_over:
+                too_dear.append(f"{subject} costs {over:.2f} s over its {options.beside}; {options.max_over} is the limit")
         print(line)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,13 @@
-"""What a header of larder takes from others."""
+"""What a header of larder includes: by itself, and of others."""
 import re
 
 INCLUDE = re.compile(r"^\s*#\s*include\s*[<\"]([^>\"]+)[>\"]", re.MULTILINE)
 DEFINED_BEFORE = {"xxhash.h": "#define XXH_INLINE_ALL"}     # core/long_hash.hpp: it makes that header cost more
+
+
+def direct_includes(include_dir, header):
+    """What `header` includes itself."""
+    return list(dict.fromkeys(INCLUDE.findall((include_dir / header).read_text(encoding="utf-8"))))
 
 
 def outside_includes(include_dir, header):

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What a header takes from others, for the benchmark of compile times.   outside_includes_tests.py FOLDER_OF_THE_BENCHMARK"""
+"""What a header takes from others, for the benchmark of compile times.   parts_of_header_tests.py FOLDER_OF_THE_BENCHMARK"""
 import pathlib
 import sys
 import tempfile
 import unittest
 
 
-class OutsideIncludes(unittest.TestCase):
+class PartsOfHeader(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="larder_includes_")
         self.addCleanup(folder.cleanup)
@@ -22,6 +22,7 @@ class OutsideIncludes(unittest.TestCase):
         self.write("larder/c.hpp", "#include <larder/b.hpp>\n#include <map>\n")
         self.assertEqual(outside_includes(self.root, "larder/a.hpp"), ["map", "zstd.h", "vector", "string"])
         self.assertEqual(outside_includes(self.root, "larder/c.hpp"), ["zstd.h", "vector", "map"])
+        self.assertEqual(direct_includes(self.root, "larder/b.hpp"), ["larder/c.hpp", "zstd.h", "vector"])
 
     def test_a_header_without_any(self):
         self.write("larder/a.hpp", "int a;\n")
@@ -35,5 +36,5 @@ class OutsideIncludes(unittest.TestCase):
 
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv.pop(1))
-    from outside_includes import outside_includes, text_of
+    from parts_of_header import direct_includes, outside_includes, text_of
     unittest.main()
