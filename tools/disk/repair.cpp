@@ -124,7 +124,7 @@ int repair(const repair_options& options) {
   std::optional<segment_inspection> found(std::in_place, options.directory, in_use);
   const verification seen = verify_directory(*found, in_use, verified::entries, options.quiet, stop);
   const disorder before = disorder_in(*found);
-  outcome result{.directory = found->root(), .in_use = in_use, .entries = seen.entries_total};
+  outcome result{found->root(), in_use, seen.entries_total, 0, {}, {}, false};
   const auto ends_with = [&](int code) {
     const bool as_it_was = options.dry_run && (!seen.damaged.empty() || !seen.unreadable.empty());
     if (options.json) result.print(seen, options.dry_run, code == whole && !as_it_was);
