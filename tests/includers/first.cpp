@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <string>
 
-int cached_in_another_file(larder::cache<std::string, int>& cache);
+int cached_in_another_file(larder::cache<std::string, int, larder::max_entries>& cache);
 
 int main() {
-  larder::cache<std::string, int> cache{larder::max_entries{2}};
+  larder::cache<std::string, int, larder::max_entries> cache{larder::max_entries{2}};
   cache.put("answer", 40);
   const int both = cache.get("answer").value() + cached_in_another_file(cache);
   std::printf("%d\n", both);
