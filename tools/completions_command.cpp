@@ -33,8 +33,7 @@ Exit codes: 0 done; 1 it could not be written; 2 wrong use)");
     const std::string script = *shell == "bash"  ? completions::bash_script(tree)
                                : *shell == "zsh" ? completions::zsh_script(tree)
                                                  : completions::fish_script(tree);
-    std::fputs(script.c_str(), stdout);
-    return std::fflush(stdout) == 0 ? exit_code::done : exit_code::failed;
+    return std::fputs(script.c_str(), stdout) >= 0 && std::fflush(stdout) == 0 ? exit_code::done : exit_code::failed;
   };
 }
 

@@ -14,7 +14,20 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdio>
 #include <functional>
+#include <string>
+
+namespace {
+
+/// CLI11's own help of everything goes one level deep.
+void print_all_help(const CLI::App& app, const std::string& above = {}) {
+  std::printf("%s%s", above.empty() ? "" : "\n", app.help(above).c_str());
+  const std::string name = above.empty() ? app.get_name() : above + " " + app.get_name();
+  for (const CLI::App* below : app.get_subcommands([](const CLI::App*) { return true; })) print_all_help(*below, name);
+}
+
+}  // namespace
 
 int main(int count, char** arguments) {
   CLI::App app{"Tools around the caches of larder. `larder SUBCOMMAND --help` explains a subcommand.", "larder"};
@@ -32,6 +45,9 @@ int main(int count, char** arguments) {
   const std::function<int()> simulate = tools::add_simulate(app);
   try {
     app.parse(count, arguments);
+  } catch (const CLI::CallForAllHelp&) {
+    print_all_help(app);
+    return tools::exit_code::done;
   } catch (const CLI::ParseError& stop) {
     return app.exit(stop) == 0 ? tools::exit_code::done : tools::exit_code::wrong_use;  // --help and --version stop here too
   }

@@ -157,7 +157,7 @@ int run(options& chosen) {
                     ? "; belady, which knows the future, is for reference"
                     : "");
   }
-  if (std::fflush(stdout) != 0) return exit_code::failed;
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return exit_code::failed;
   write(chosen.svg, chosen.svg.empty() ? "" : simulate::curve_picture(results));
   write(chosen.html, chosen.html.empty() ? "" : simulate::results_page(results));
   if (!for_programs) write(chosen.json, chosen.json.empty() ? "" : simulate::results_json(results));

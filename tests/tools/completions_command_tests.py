@@ -93,6 +93,17 @@ class Completions(command_runs.CommandRuns):
                 done = subprocess.run([shell, "-n", str(self.root / f"larder.{shell}")], capture_output=True, timeout=60, check=False)
                 self.assertEqual((done.returncode, done.stderr), (0, b""), done.stderr.decode())
 
+    def test_fish_offers_the_same(self):
+        if shutil.which("fish") is None:
+            self.skipTest("there is no fish")
+        script = self.script("fish")
+        for line, expected in (("larder disk ver", ["verify"]), ("larder disk ls --sort wr", ["written"]), ("larder disk ls --rev", ["--reverse"]),
+                               ("larder completions ", ["bash", "fish", "zsh"])):
+            done = subprocess.run(["fish", "--no-config", "-c", f"source {script}; complete -C '{line}'"], capture_output=True, timeout=60, check=False,
+                                  env={**os.environ, "HOME": str(self.root)})
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            self.assertEqual(sorted(each.split("\t")[0] for each in done.stdout.decode().splitlines()), expected, line)
+
     def test_wrong_use(self):
         self.check(larder("completions"), 2, "SHELL is required")
         self.check(larder("completions", "tcsh"), 2, "tcsh")
