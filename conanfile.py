@@ -1,13 +1,44 @@
-"""Conan 2 recipe of larder, for this checkout: conan create . [-o "&:http=True" ...]. Header-only: one package for every setting."""
+"""Conan 2 recipe of larder: conan create . -o "&:http=True" packages this checkout; the recipe that scripts/release writes takes a release's
+tarball (conandata.yml). An option per component, all of them off. Header-only: one package for every setting and option."""
 import os
 import re
 
 from conan import ConanFile
+from conan.errors import ConanInvalidConfiguration
 from conan.tools.build import check_min_cppstd
-from conan.tools.files import copy, load
+from conan.tools.files import copy, get, load
 from conan.tools.layout import basic_layout
 
 required_conan_version = ">=2.0"
+
+# Component: what it links, and the components that it needs. As cmake/larder-components.cmake has it (tools/lint_packages.py compares them).
+COMPONENTS = {
+    "core": (["xxHash::xxhash"], []),
+    "disk": ([], ["core"]),
+    "json": (["simdjson::simdjson"], ["core"]),
+    "http": (["CURL::libcurl", "EXPAT::EXPAT", "OpenSSL::Crypto"], ["json"]),
+    "redis": (["hiredis::hiredis"], ["core"]),
+    "zstd": (["zstd::libzstd"], ["core"]),
+    "layer": ([], ["json", "disk"]),
+    "dataset": ([], ["json", "disk"]),
+    "artifact": ([], ["disk", "http"]),
+    "presets": ([], ["disk", "http"]),
+    "serve": ([], ["disk"]),
+    "testing": (["Boost::headers"], ["core"]),
+}
+# What is linked: the package that has it, and its name there.
+PACKAGES = {
+    "xxHash::xxhash": ("xxhash/0.8.3", "xxhash::xxhash"),
+    "simdjson::simdjson": ("simdjson/[>=3 <5]", "simdjson::simdjson"),
+    "CURL::libcurl": ("libcurl/[>=7.88 <9]", "libcurl::libcurl"),
+    "EXPAT::EXPAT": ("expat/[>=2.5 <3]", "expat::expat"),
+    "OpenSSL::Crypto": ("openssl/[>=3 <4]", "openssl::crypto"),
+    "hiredis::hiredis": ("hiredis/[>=1 <2]", "hiredis::hiredis"),
+    "zstd::libzstd": ("zstd/[>=1.4 <2]", "zstd::zstdlib"),
+    "Boost::headers": ("boost/[>=1.81 <2]", "boost::headers"),
+}
+POSIX = {"disk", "redis"}                                   # and what needs them
+LINUX = {"serve"}
 
 
 class LarderConan(ConanFile):
@@ -17,38 +48,44 @@ class LarderConan(ConanFile):
     topics = ("cache", "header-only", "machine-learning")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"json": [True, False], "http": [True, False], "redis": [True, False], "zstd": [True, False], "testing": [True, False]}
-    default_options = {"json": False, "http": False, "redis": False, "zstd": False, "testing": False, "boost/*:header_only": True}
+    options = {component: [True, False] for component in COMPONENTS if component != "core"}
+    default_options = {**dict.fromkeys(options, False), "boost/*:header_only": True}
     exports_sources = "include/*", "LICENSE"
     no_copy_source = True
 
+    def _wanted(self):
+        wanted = {"core"}
+        for component, (_, needs) in reversed(COMPONENTS.items()):
+            if component in wanted or self.options.get_safe(component):
+                wanted |= {component, *needs}
+        return [component for component in COMPONENTS if component in wanted]
+
     def set_version(self):
-        header = load(self, os.path.join(self.recipe_folder, "include/larder/core/version.hpp"))
-        self.version = re.search(r'LARDER_VERSION_STRING "(.+?)"', header)[1]
+        if not self.version:
+            header = load(self, os.path.join(self.recipe_folder, "include/larder/core/version.hpp"))
+            self.version = re.search(r'LARDER_VERSION_STRING "(.+?)"', header)[1]
 
     def layout(self):
         basic_layout(self)
 
     def requirements(self):
-        self.requires("xxhash/0.8.3", transitive_headers=True)
-        if self.options.json or self.options.http:
-            self.requires("simdjson/3.13.0", transitive_headers=True, transitive_libs=True)
-        if self.options.http:
-            self.requires("libcurl/[>=7.88 <9]", transitive_headers=True, transitive_libs=True)
-            self.requires("expat/[>=2.5 <3]", transitive_headers=True, transitive_libs=True)
-            self.requires("openssl/[>=3 <4]", transitive_headers=True, transitive_libs=True)
-        if self.options.redis:
-            self.requires("hiredis/[>=1 <2]", transitive_headers=True, transitive_libs=True)
-        if self.options.zstd:
-            self.requires("zstd/[>=1.4 <2]", transitive_headers=True, transitive_libs=True)
-        if self.options.testing:
-            self.requires("boost/[>=1.81 <2]", transitive_headers=True)
+        for component in self._wanted():
+            for link in COMPONENTS[component][0]:
+                headers_only = component in ("core", "testing")
+                self.requires(PACKAGES[link][0], transitive_headers=True, transitive_libs=not headers_only)
 
     def package_id(self):
         self.info.clear()
 
     def validate(self):
         check_min_cppstd(self, 20)
+        for component in self._wanted():
+            if self.settings.os == "Windows" and component in POSIX or self.settings.os != "Linux" and component in LINUX:
+                raise ConanInvalidConfiguration(f"larder: component {component} is not for {self.settings.os}")
+
+    def source(self):
+        if self.conan_data:
+            get(self, **self.conan_data["sources"][self.version], strip_root=True)
 
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
@@ -56,30 +93,14 @@ class LarderConan(ConanFile):
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "larder")
-        self.cpp_info.set_property("pkg_config_name", "larder")
-
-        def component(name, target, requires):
+        self.cpp_info.set_property("cmake_target_name", "larder::everything")   # larder::larder is the core's
+        self.cpp_info.set_property("pkg_config_name", "larder_everything")
+        for name in self._wanted():
+            links, needs = COMPONENTS[name]
             part = self.cpp_info.components[name]
-            part.set_property("cmake_target_name", target)
+            part.set_property("cmake_target_name", "larder::larder" if name == "core" else f"larder::{name}")
+            part.set_property("pkg_config_name", "larder" if name == "core" else f"larder_{name}")
             part.bindirs = part.libdirs = []
-            part.requires = requires
-            return part
-
-        core = component("core", "larder::larder", ["xxhash::xxhash"])
-        if self.settings.os in ("Linux", "FreeBSD"):
-            core.system_libs = ["pthread"]
-        component("disk", "larder::disk", ["core"])
-        component("serve", "larder::serve", ["disk"])
-        if self.options.json or self.options.http:
-            component("json", "larder::json", ["core", "simdjson::simdjson"])
-            component("layer", "larder::layer", ["disk", "json"])
-            component("dataset", "larder::dataset", ["disk", "json"])
-        if self.options.http:
-            component("http", "larder::http", ["json", "libcurl::libcurl", "expat::expat", "openssl::crypto"])
-            component("artifact", "larder::artifact", ["disk", "http"])
-        if self.options.redis:
-            component("redis", "larder::redis", ["core", "hiredis::hiredis"])
-        if self.options.zstd:
-            component("zstd", "larder::zstd", ["core", "zstd::zstdlib"])
-        if self.options.testing:
-            component("testing", "larder::testing", ["core", "boost::headers"])
+            part.requires = [*needs, *(PACKAGES[link][1] for link in links)]
+            if name == "core" and self.settings.os in ("Linux", "FreeBSD"):
+                part.system_libs = ["pthread"]

@@ -194,6 +194,7 @@ subcommand add_drop(CLI::App& dataset) {
   CLI::App& app = add(dataset, "drop", "Forget a data set and erase the samples that no other one has", chosen->directory);
   add_name(app, chosen->name);
   app.add_flag("-n,--dry-run", chosen->dry_run, "only say what would go");
+  app.add_flag("--json", chosen->json, "one object");
   app.footer(R"(Safe beside other processes: what they hold stays valid.
 
 Exit codes: 0 done; 1 it could not be done, or there is no such data set; 2 wrong use)");

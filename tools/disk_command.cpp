@@ -122,6 +122,7 @@ subcommand add_repair(CLI::App& disk) {
   CLI::App& app =
       add(disk, "repair", "Move out what is damaged, write missing footers, remove what dead processes left", chosen->directory);
   app.add_flag("-n,--dry-run", chosen->dry_run, "only say what would be done");
+  app.add_flag("--json", chosen->json, "one object, at the end");
   app.add_flag("-q,--quiet", chosen->quiet, "no progress");
   app.footer(
       R"(A damaged entry is read as a cache reads it: it has no value from then on, for all processes, and what was there goes to the
@@ -143,6 +144,7 @@ subcommand add_compact(CLI::App& disk) {
       ->capture_default_str();
   app.add_option("--capacity", chosen->size, "evict too, oldest first, until the values take no more than this (4GiB)");
   app.add_flag("-n,--dry-run", chosen->dry_run, "only say what would be done");
+  app.add_flag("--json", chosen->json, "one object, at the end");
   app.add_flag("-q,--quiet", chosen->quiet, "no progress");
   app.footer(
       R"(The oldest segments are written anew at the end without what is of no use in them, one after the other, so it needs the room of
@@ -181,6 +183,7 @@ subcommand add_purge(CLI::App& disk) {
   app.add_flag("--quarantine", chosen->quarantine, "the damaged things that were moved out");
   app.add_flag("-y,--yes", chosen->yes, "do not ask");
   app.add_flag("-n,--dry-run", chosen->dry_run, "only say how many");
+  app.add_flag("--json", chosen->json, "one object, at the end");
   expired->excludes(prefix)->excludes(key)->excludes(older);
   app.footer(
       R"(Entries are dropped as a cache erases them, so that processes at work agree. --prefix, --key and --older-than together choose what all

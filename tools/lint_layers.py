@@ -6,6 +6,7 @@
    assigns them; so that larder::disk alone, installed alone, is whole.
 3. A dependency is included only by the components that link it; the core includes the standard library and xxHash, nothing else,
    except what it can do without: a header between `#if __has_include(<...>)` and `#endif`.
+4. No header includes itself through others: folders of one layer may include each other, files may not go in a circle.
 """
 import pathlib
 import re
@@ -62,7 +63,29 @@ def rank(header):
     return next((number for number, layer in enumerate(LAYERS) if first in layer), None)
 
 
+def circles(included):
+    """Circles of headers that include each other, each once, as lists whose last is the first."""
+    found = []
+    done = set()
+    way = []
+
+    def follow(header):
+        if header in way:
+            found.append([*way[way.index(header):], header])
+        elif header not in done:
+            way.append(header)
+            for target in included.get(header, []):
+                follow(target)
+            way.pop()
+            done.add(header)
+
+    for header in included:
+        follow(header)
+    return found
+
+
 problems = []
+included = {}
 headers = sorted(str(path.relative_to(include)) for path in include.rglob("*.hpp"))
 for header in headers:
     component = component_of(header)
@@ -78,6 +101,7 @@ for header in headers:
         target = found[1]
         if target.startswith("larder/"):
             target = target.removeprefix("larder/")
+            included.setdefault(header, []).append(target)
             folder, other = header.split("/")[0], target.split("/")[0]
             if rank(target) is None or rank(target) > rank(header) or (folder != other and {folder, other} <= SIBLINGS):
                 problems.append(f"{header}: includes {target}, which is not below it")
@@ -93,6 +117,7 @@ for header in headers:
             elif owners is None and not POSIX.search(target) and target not in PLAIN_C:
                 problems.append(f"{header}: includes {target}, which no component is known to link (THIRD_PARTY in this script)")
 
+problems += ["headers include each other in a circle: " + " -> ".join(circle) for circle in circles(included)]
 print("\n".join(problems))
 print(f"{len(headers)} headers, {len(problems)} includes that should not be")
 sys.exit(1 if problems else 0)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that the version is the same everywhere it is written: version.hpp (the source), vcpkg.json, the port, CHANGELOG.md."""
+"""Checks that the version is the same everywhere it is written: version.hpp (the source), vcpkg.json, the port, CHANGELOG.md, and what
+pages tell people to write (tags, files of a release, the version that find_package asks for). CMake, CPack and the Conan recipe read version.hpp."""
 import json
 import pathlib
 import re
@@ -14,9 +15,17 @@ headings = re.findall(r"^## \[(.+?)\]", (root / "CHANGELOG.md").read_text(encodi
 found = {
     "LARDER_VERSION_STRING in version.hpp": re.search(r'LARDER_VERSION_STRING "(.+?)"', header)[1],
     "vcpkg.json": json.loads((root / "vcpkg.json").read_text(encoding="utf-8"))["version-semver"],
-    "packaging/vcpkg/larder/vcpkg.json": json.loads((root / "packaging/vcpkg/larder/vcpkg.json").read_text(encoding="utf-8"))["version-semver"],
+    "the port's vcpkg.json": json.loads((root / "packaging/vcpkg/ports/larder/vcpkg.json").read_text(encoding="utf-8"))["version-semver"],
     "newest heading of CHANGELOG.md": next((h for h in headings if h != "Unreleased"), "none"),
 }
+# Three numbers as in `v0.1.0`, `larder-0.1.0.tar.gz`, `larder/0.1.0`, `liblarder-dev_0.1.0_all.deb`; two as in `find_package(larder 0.1`.
+WRITTEN = re.compile(r"(?:GIT_TAG v|larder[-/@]v?|liblarder-dev_)(\d+\.\d+\.\d+)|find_package\(larder (\d+\.\d+)[ )]")
+for page in [root / "README.md", *sorted((root / "docs").glob("*.md")), *sorted((root / "tests/consumers").glob("*/CMakeLists.txt"))]:
+    for found_here in WRITTEN.finditer(page.read_text(encoding="utf-8")):
+        said = found_here[1] or found_here[2]
+        expected = version if found_here[1] else ".".join(numbers[:2])
+        if said != expected:
+            found[f"{page.relative_to(root)} ({found_here[0]})"] = said
 wrong = {place: value for place, value in found.items() if value != version}
 for place, value in wrong.items():
     print(f"{place} says {value}, but LARDER_VERSION_MAJOR/MINOR/PATCH say {version}")

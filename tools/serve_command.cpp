@@ -1,6 +1,8 @@
 #include "serve_command.hpp"
 
+#include "disk/json_object.hpp"
 #include "serve/redis_tier.hpp"
+#include "simulate/number_text.hpp"
 #include "subcommand.hpp"
 
 #include <larder/core/error.hpp>
@@ -33,6 +35,7 @@ struct options {
   std::string cache_size = "200MB";
   std::string token_file;
   std::string redis;
+  bool json = false;
 };
 
 std::string_view said_in(const char* variable) {
@@ -90,8 +93,16 @@ int serve_until_stopped(const options& given) {
   raise_limit_of_files();
   larder::weight_server server(given.settings);
   server.start();
-  std::printf("larder: serving %s at %s/ with %s of memory; Ctrl-C stops\n", given.settings.chunks_dir.c_str(),
-              server.url().c_str(), larder::format_size(given.settings.cache_size).c_str());
+  if (given.json)
+    std::printf("%s\n", disk::json_object()
+                            .add("chunks_dir", given.settings.chunks_dir)
+                            .add("url", server.url() + "/")
+                            .add("cache_size", given.settings.cache_size)
+                            .text()
+                            .c_str());
+  else
+    std::printf("larder: serving %s at %s/ with %s of memory; Ctrl-C stops\n", given.settings.chunks_dir.c_str(),
+                server.url().c_str(), larder::format_size(given.settings.cache_size).c_str());
   std::fflush(stdout);
   int which = 0;
   ::sigwait(&ends, &which);
@@ -99,8 +110,16 @@ int serve_until_stopped(const options& given) {
   std::fprintf(stderr, "larder: stopping; answers that have begun may end\n");
   server.stop();
   const larder::weight_server_stats stats = server.stats();
-  std::printf("larder: %llu requests, %.1f %% hits, %.1f MB sent\n", static_cast<unsigned long long>(stats.requests),
-              100 * stats.hit_rate(), static_cast<double>(stats.bytes_sent) / 1e6);
+  if (given.json)
+    std::printf("%s\n", disk::json_object()
+                            .add("requests", stats.requests)
+                            .member("hit_rate", simulate::decimal(stats.hit_rate(), 4))
+                            .add("bytes_sent", stats.bytes_sent)
+                            .text()
+                            .c_str());
+  else
+    std::printf("larder: %llu requests, %.1f %% hits, %.1f MB sent\n", static_cast<unsigned long long>(stats.requests),
+                100 * stats.hit_rate(), static_cast<double>(stats.bytes_sent) / 1e6);
   return std::fflush(stdout) == 0 ? exit_code::done : exit_code::failed;
 }
 
@@ -122,6 +141,7 @@ std::function<int()> add_serve(CLI::App& larder) {
       ->capture_default_str();
   app.add_option("--token-file", given->token_file, "a file that holds what every client must know");
   app.add_option("--redis", given->redis, "redis://[user@]host[:port][/database]: what several servers share");
+  app.add_flag("--json", given->json, "an object when it serves, and one when it has stopped");
   app.footer(
       R"(GET /v1/c/NAME is a chunk, GET /v1/m/MODEL/manifest the file manifests/MODEL.json. A chunk whose name is the digest of its content is
 checked before its last byte goes out. / shows what goes on, /metrics tells it to Prometheus, /healthz says ok.

@@ -146,16 +146,21 @@ int run(options& chosen) {
   for (const simulate::trace_result& result : results) caches += result.capacities.size() * result.curves.size();
   if (bar) bar->finish(simulate::grouped(caches) + " caches");
 
-  for (const simulate::trace_result& result : results)
-    std::printf("%s%s", &result == results.data() ? "" : "\n", simulate::miss_ratio_table(result).c_str());
-  std::printf("\nThe least of each column is marked *%s.\n",
-              std::any_of(policies.begin(), policies.end(), [](const simulate::policy* p) { return p->is_reference; })
-                  ? "; belady, which knows the future, is for reference"
-                  : "");
-  std::fflush(stdout);
+  const bool for_programs = chosen.json == "-";
+  if (for_programs) {
+    std::fputs(simulate::results_json(results).c_str(), stdout);
+  } else {
+    for (const simulate::trace_result& result : results)
+      std::printf("%s%s", &result == results.data() ? "" : "\n", simulate::miss_ratio_table(result).c_str());
+    std::printf("\nThe least of each column is marked *%s.\n",
+                std::any_of(policies.begin(), policies.end(), [](const simulate::policy* p) { return p->is_reference; })
+                    ? "; belady, which knows the future, is for reference"
+                    : "");
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return exit_code::failed;
   write(chosen.svg, chosen.svg.empty() ? "" : simulate::curve_picture(results));
   write(chosen.html, chosen.html.empty() ? "" : simulate::results_page(results));
-  write(chosen.json, chosen.json.empty() ? "" : simulate::results_json(results));
+  if (!for_programs) write(chosen.json, chosen.json.empty() ? "" : simulate::results_json(results));
   return exit_code::done;
 }
 
@@ -200,7 +205,7 @@ std::function<int()> add_simulate(CLI::App& larder) {
       ->check(CLI::Range(1U, 1024U));
   app.add_option("--svg", chosen->svg, "write the curves to this picture");
   app.add_option("--html", chosen->html, "write the curves and the tables to this page");
-  app.add_option("--json", chosen->json, "write all figures to this file");
+  app.add_option("--json", chosen->json, "write all figures to this file; - prints them in the place of the tables");
   app.add_flag("-q,--quiet", chosen->quiet, "no progress");
   app.footer(std::string(examples.substr(1)));
   return [chosen] {

@@ -29,7 +29,8 @@ int run(const subcommand& asked, const std::string& needed_rights) {
   }
   try {
     const int code = asked.work();
-    return std::fflush(stdout) == 0 ? code : asked.code_when_failed();
+    // What did not go out earlier is only in the stream's mark: nothing may be left for the flush to fail on.
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? code : asked.code_when_failed();
   } catch (const std::exception& failure) {
     std::fflush(stdout);
     std::fprintf(stderr, "%s%s\n", simulate::printable(failure.what()).c_str(),

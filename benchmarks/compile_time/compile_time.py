@@ -4,6 +4,10 @@
 Every round compiles every header once, so that a busy moment of the machine hits all of them; printed are the medians of the
 rounds and their spread, and each header against boost/unordered/unordered_flat_map.hpp of the same run, which is what the umbrella
 is held to (at most 0.4 s more).
+
+With --beside each header is compiled beside a file that has only a part of what it includes, and the difference is printed as well:
+--beside others: what it takes, also through headers of larder, from the standard library and from dependencies; so all that is larder's.
+--beside includes: what it includes itself; so what this one header adds. --max-over 0.3 fails when the difference is larger anywhere.
 """
 import argparse
 import json
@@ -15,8 +19,11 @@ import subprocess
 import sys
 import tempfile
 
+from parts_of_header import direct_includes, outside_includes, text_of
+
 BASELINE = "boost/unordered/unordered_flat_map.hpp"
 UMBRELLA = "larder/larder.hpp"
+PART = "a part of "
 
 
 def seconds(command):
@@ -36,18 +43,26 @@ def main():
     parser.add_argument("--only", default="", help="only headers whose path contains this, and the baseline")
     parser.add_argument("--max-over-baseline", type=float, metavar="SECONDS",
                         help="fail when the umbrella costs more than this over the baseline")
+    parser.add_argument("--beside", choices=["others", "includes"], help="also what each header costs over these: takes twice the time")
+    parser.add_argument("--max-over", type=float, metavar="SECONDS", help="fail when that is more for any header")
     options = parser.parse_args()
+    if options.max_over is not None and options.beside is None:
+        parser.error("--max-over needs --beside others or --beside includes")
+    part_of = {"others": outside_includes, "includes": direct_includes}.get(options.beside)
 
     include = root / "include"
     headers = sorted(str(path.relative_to(include)) for path in include.rglob("*.hpp") if options.only in str(path.relative_to(include)))
     subjects = [BASELINE, *([UMBRELLA] if UMBRELLA in headers else []), *(h for h in headers if h != UMBRELLA)]
-    times = {subject: [] for subject in subjects}
+    texts = {subject: f"#include <{subject}>\n" for subject in subjects}
+    if part_of:
+        texts |= {PART + header: text_of(part_of(include, header)) for header in headers}
+    times = {subject: [] for subject in texts}
     broken = set()
     with tempfile.TemporaryDirectory() as folder:
-        for number, subject in enumerate(subjects):
-            pathlib.Path(folder, f"{number}.cpp").write_text(f"#include <{subject}>\n", encoding="utf-8")
+        for number, text in enumerate(texts.values()):
+            pathlib.Path(folder, f"{number}.cpp").write_text(text, encoding="utf-8")
         for run in range(options.runs):
-            for number, subject in enumerate(subjects):
+            for number, subject in enumerate(texts):
                 if subject in broken:
                     continue
                 cost = seconds([options.compiler, "-std=c++20", "-O2", "-fsyntax-only", "-I", str(include), os.path.join(folder, f"{number}.cpp")])
@@ -61,16 +76,28 @@ def main():
 
     base = statistics.median(times[BASELINE])
     rows = []
-    print(f"{'header':<50} {'median s':>9} {'min':>7} {'max':>7} {'over flat_map':>14}")
+    case = f"{options.compiler} -std=c++20 -O2 -fsyntax-only"
+    too_dear = []
+    print(f"{'header':<50} {'median s':>9} {'min':>7} {'max':>7} {'over flat_map':>14}{'  over ' + options.beside if part_of else ''}")
     for subject in subjects:
         if subject in broken:
             print(f"{subject:<50} does not compile")
             continue
         runs = times[subject]
         median = statistics.median(runs)
-        print(f"{subject:<50} {median:9.2f} {min(runs):7.2f} {max(runs):7.2f} {median - base:+14.2f}")
-        rows.append({"case": f"{options.compiler} -std=c++20 -O2 -fsyntax-only", "subject": subject, "metric": "user+sys", "unit": "s",
+        line = f"{subject:<50} {median:9.2f} {min(runs):7.2f} {max(runs):7.2f} {median - base:+14.2f}"
+        rows.append({"case": case, "subject": subject, "metric": "user+sys", "unit": "s",
                      "value": round(median, 4), "runs": [round(t, 4) for t in runs]})
+        of_part = times.get(PART + subject)
+        if of_part and len(of_part) == len(runs):
+            differences = [whole - part for whole, part in zip(runs, of_part)]
+            over = statistics.median(differences)
+            line += f" {over:+6.2f}"
+            rows.append({"case": case, "subject": subject, "metric": f"over {options.beside}", "unit": "s", "value": round(over, 4),
+                         "runs": [round(t, 4) for t in differences]})
+            if options.max_over is not None and over > options.max_over:
+                too_dear.append(f"{subject} costs {over:.2f} s over its {options.beside}; {options.max_over} is the limit")
+        print(line)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -79,7 +106,8 @@ def main():
     if limit is not None and UMBRELLA in times and UMBRELLA not in broken and statistics.median(times[UMBRELLA]) - base > limit:
         print(f"{UMBRELLA} costs more than the baseline + {limit} s")
         return 1
-    return 1 if broken else 0
+    print("\n".join(too_dear))
+    return 1 if broken or too_dear else 0
 
 
 if __name__ == "__main__":

@@ -88,6 +88,13 @@ class Command(command_runs.CommandRuns):
         for ratio, best in zip(ratios["lru"], ratios["belady"]):
             self.assertLessEqual(best, ratio)
 
+    def test_figures_for_a_pipe(self):
+        path = self.root / "figures.json"
+        self.check(larder("simulate", self.trace, "--sizes", "5%", "--policies", "lru,fifo", "--json", path, "-q"), 0, "lru", "marked *")
+        done = larder("simulate", self.trace, "--sizes", "5%", "--policies", "lru,fifo", "--json", "-", "-q")
+        self.check(done, 0)
+        self.assertEqual(json.loads(done.stdout), json.loads(path.read_text()))
+
     def test_progress_is_plain_lines_on_standard_error_and_none_when_quiet(self):
         done = larder("simulate", self.trace, "--sizes", "5", "--policies", "lru,fifo")
         self.assertIn(b"reading web", done.stderr)

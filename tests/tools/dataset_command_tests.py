@@ -95,7 +95,7 @@ class Help(Dataset):
         text = self.check(larder("--help"), 0, "ls", "info", "verify", "head", "warm", "drop")
         self.assertIn("only look", text)
         options = {"ls": ("--json",), "info": ("--shards", "--json"), "verify": ("--json", "--quiet", "130 interrupted"),
-                   "head": ("--count", "--skip", "--bytes", "--text", "--hex", "--raw", "--json"), "drop": ("--dry-run",),
+                   "head": ("--count", "--skip", "--bytes", "--text", "--hex", "--raw", "--json"), "drop": ("--dry-run", "--json"),
                    "warm": ("--format", "--record-size", "--header-size", "--delimiter", "--no-header", "--multiline", "--member", "--max-bytes",
                             "--workers", "--replace", "--json", "--quiet", "jsonl|csv|text|webdataset")}
         for name, known in options.items():
@@ -434,6 +434,11 @@ class Look(Dataset):
         self.warm("a", shared, own)
         self.warm("b", shared)
         self.check(larder("drop", self.directory, "a", "--dry-run"), 0, "would drop a: 20 samples")
+        told = larder("drop", self.directory, "a", "--dry-run", "--json")
+        self.check(told, 0)
+        said = json.loads(told.stdout)
+        self.assertEqual((said["name"], said["dry_run"], said["samples"]), ("a", True, 20))
+        self.assertGreater(said["bytes"], 0)
         self.assertEqual(self.names(), ["a", "b"])
         self.check(larder("drop", self.directory, "a"), 0, "dropped a: 20 samples", "larder disk compact")
         self.assertEqual(self.names(), ["b"])

@@ -84,6 +84,12 @@ class Disk(command_runs.CommandRuns):
         self.check(done, 0)
         return json.loads(done.stdout)
 
+    def told(self, code, *arguments):
+        """What a command that changes something tells programs, and that it tells nothing else."""
+        done = larder(arguments[0], self.directory, "--json", *arguments[1:])
+        self.check(done, code)
+        return json.loads(done.stdout)
+
     def some_entries(self):
         """Small and large values, two of equal content, an overwritten one, an erased one, an expired one, one with a time to come."""
         with Writer(self.directory, 20 * HOUR) as cache:
@@ -115,8 +121,8 @@ class Disk(command_runs.CommandRuns):
         text = self.check(larder("--help"), 0, "ls", "stat", "verify", "repair", "compact", "purge", "mmap_disk")
         self.assertIn("only look", text)
         options = {"ls": ("--prefix", "--sort", "--reverse", "--limit", "--expired", "--json"), "stat": ("--segments", "--json"),
-                   "verify": ("--all", "--json", "--quiet"), "repair": ("--dry-run",), "compact": ("--to", "--capacity", "--dry-run"),
-                   "purge": ("--expired", "--prefix", "--key", "--older-than", "--all", "--quarantine", "--yes", "--dry-run")}
+                   "verify": ("--all", "--json", "--quiet"), "repair": ("--dry-run", "--json"), "compact": ("--to", "--capacity", "--dry-run", "--json"),
+                   "purge": ("--expired", "--prefix", "--key", "--older-than", "--all", "--quarantine", "--yes", "--dry-run", "--json")}
         for name, known in options.items():
             self.check(larder(name, "--help"), 0, "Exit codes: 0 ", *known)
         said = subprocess.run([LARDER, "--help"], capture_output=True, check=True).stdout.decode()
@@ -461,6 +467,22 @@ class Disk(command_runs.CommandRuns):
                 self.check(larder("purge", self.directory, "--quarantine"), 0, "removed ")
                 self.assertEqual(self.figures()["quarantine"]["files"], 0)
 
+    def test_a_repair_is_told_to_programs(self):
+        keys = self.some_entries()
+        nothing = self.told(0, "repair")
+        self.assertEqual((nothing["directory"], nothing["whole"], nothing["dry_run"], nothing["damaged"]), (str(self.directory), True, False, []))
+        path, offset, _ = self.place("layer.3/weight")
+        self.flip(path, offset + 1000)
+        before = command_runs.state_of(self.directory)
+        planned = self.told(0, "repair", "--dry-run")
+        self.assertEqual((planned["whole"], planned["dry_run"], planned["moved_out"]), (False, True, 1))
+        self.assertEqual([one["key"] for one in planned["damaged"]], ["layer.3/weight"])
+        self.assertEqual(command_runs.state_of(self.directory), before)
+        done = self.told(0, "repair")
+        self.assertEqual((done["whole"], done["moved_out"], done["interrupted"], done["still_damaged"]), (True, 1, False, []))
+        self.assertEqual(done["entries"], len(keys))     # the one that has expired is among them
+        self.assertEqual([one["why"] for one in done["damaged"]], [one["why"] for one in planned["damaged"]])
+
     def test_damage_beside_a_process_costs_it_the_entry_alone(self):
         with Writer(self.directory) as cache:
             cache.put("good", 3000, 1)
@@ -664,6 +686,19 @@ class Disk(command_runs.CommandRuns):
         self.assertEqual(sorted(self.keys()), [f"new/{i}" for i in range(5)])
         self.check(larder("verify", self.directory), 0)
 
+    def test_a_purge_is_told_to_programs(self):
+        self.some_entries()
+        planned = self.told(0, "purge", "--prefix", "layer.", "--dry-run")
+        self.assertEqual((planned["chosen"], planned["dropped"], planned["dry_run"]), (6, 0, True))
+        self.assertEqual(planned["chosen_bytes"], 5000 + sum(4000 + i for i in range(1, 6)))
+        done = self.told(0, "purge", "--prefix", "layer.")
+        self.assertEqual((done["chosen"], done["dropped"], done["done"], done["interrupted"]), (6, 6, True, False))
+        self.assertEqual(self.told(0, "purge", "--quarantine")["removed"], 0)
+        refused = self.told(1, "purge", "--all")          # nobody is there to be asked
+        self.assertEqual((refused["done"], refused["dropped"]), (False, 0))
+        self.assertEqual(self.told(0, "purge", "--all", "--yes")["done"], True)
+        self.assertEqual(self.keys("--expired"), [])
+
     def test_purge_expired(self):
         keys = self.some_entries()
         self.check(larder("purge", self.directory, "--expired", "--dry-run"), 0, "would drop 1 entry")
@@ -713,6 +748,20 @@ class Disk(command_runs.CommandRuns):
             self.assertNotEqual(cache.get("large"), "miss")
         self.check(larder("compact", self.directory, "--to", "0"), 0)
         self.assertEqual(self.figures()["garbage_bytes"], 0)
+
+    def test_a_compaction_is_told_to_programs(self):
+        with Writer(self.directory) as cache:
+            for i in range(60):
+                cache.put("key", 4000, i)
+        planned = self.told(0, "compact", "--dry-run")
+        self.assertEqual((planned["after"], planned["dry_run"], planned["before"]["entries"]), (None, True, 1))
+        self.assertGreater(planned["segments_rewritten"], 0)
+        done = self.told(0, "compact", "--to", "0")
+        self.assertEqual((done["done"], done["interrupted"], done["before"]), (True, False, planned["before"]))
+        self.assertEqual((done["after"]["entries"], done["after"]["garbage"], done["after"]["garbage_share"]), (1, 0, 0))
+        self.assertLess(done["after"]["bytes"], done["before"]["bytes"])
+        again = self.told(0, "compact")
+        self.assertEqual((again["segments_rewritten"], again["after"]), (0, again["before"]))
 
     def test_compact_keeps_the_times_of_every_entry(self):
         self.some_entries()

@@ -85,6 +85,16 @@ class Serve(command_runs.CommandRuns):
                 self.assertIn("requests", out)
                 self.assertIn("stopping", said)
 
+    def test_programs_are_told_where_it_serves_and_what_it_did(self):
+        with Server(self.chunks, "--json", "--cache-size", "200") as server:
+            self.assertEqual(json.loads(server.said), {"chunks_dir": str(self.chunks), "url": server.url, "cache_size": 200_000_000})
+            self.assertEqual(server.get("/v1/c/layer.0")[0], 200)
+            self.assertEqual(server.get("/v1/c/layer.0")[0], 200)
+            code, out, _ = server.stop(signal.SIGTERM)
+            done = json.loads(out)
+            self.assertEqual((code, done["requests"], done["hit_rate"]), (0, 2, 0.5))
+            self.assertGreaterEqual(done["bytes_sent"], 2048)
+
     def test_a_stop_lets_an_answer_end(self):
         content = os.urandom(1 << 20) * 24
         (self.chunks / "large").write_bytes(content)

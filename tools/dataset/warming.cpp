@@ -197,6 +197,16 @@ void drop_dataset(const drop_options& options) {
       larder::core::fail(larder::error_cause::io,
                          options.directory + ": the data set \"" + name_text(options.name) + "\" is not there any more");
   }
+  if (options.json) {
+    std::printf("%s\n", disk::json_object()
+                            .add("name", options.name)
+                            .add("dry_run", options.dry_run)
+                            .add("samples", samples)
+                            .add("bytes", bytes)
+                            .text()
+                            .c_str());
+    return;
+  }
   std::printf("%s %s: %s, %s\n", options.dry_run ? "would drop" : "dropped", name_text(options.name).c_str(),
               samples_text(samples).c_str(), format_size(bytes).c_str());
   if (!options.dry_run)

@@ -25,6 +25,7 @@ struct drop_options {
   std::string directory;
   std::string name;
   bool dry_run = false;
+  bool json = false;
 };
 /// Drops a data set and the samples that no other named one has.
 void drop_dataset(const drop_options& options);

@@ -4,6 +4,7 @@
 #include "disk/directory_contents.hpp"
 #include "disk/directory_users.hpp"
 #include "disk/interruption.hpp"
+#include "disk/json_object.hpp"
 #include "disk/opened_directory.hpp"
 #include "exit_code.hpp"
 #include "simulate/number_text.hpp"
@@ -11,7 +12,9 @@
 #include <larder/core/units.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +48,16 @@ std::string what_is_there(const directory_contents& of) {
          simulate::decimal(of.garbage_share() * 100, 1) + " % of the segments garbage";
 }
 
+std::string json_of(const directory_contents& of) {
+  return json_object()
+      .add("entries", of.entries)
+      .add("bytes", bytes_on_disk(of))
+      .add("garbage", of.garbage())
+      .member("garbage_share", simulate::decimal(of.garbage_share(), 4))
+      .add("segments", of.segments.size())
+      .text();
+}
+
 }  // namespace
 
 int compact(const compaction_options& options) {
@@ -53,19 +66,38 @@ int compact(const compaction_options& options) {
   const interruption stop;
   const segment_inspection found(options.directory, users_of(options.directory).any);
   const directory_contents before = contents_of(found);
-  std::printf("before: %s\n", what_is_there(before).c_str());
+  const bool told = !options.json;  // line by line, to people
+  std::size_t rewritten = 0;
+  bool is_interrupted = false;
+  const auto ends_with = [&](int code, const directory_contents* after) {
+    if (options.json)
+      std::printf("%s\n", json_object()
+                              .add("directory", found.root())
+                              .add("dry_run", options.dry_run)
+                              .add("interrupted", is_interrupted)
+                              .add("done", code == done)
+                              .add("segments_rewritten", rewritten)
+                              .member("before", json_of(before))
+                              .member("after", after == nullptr ? "null" : json_of(*after))
+                              .text()
+                              .c_str());
+    return code;
+  };
+  if (told) std::printf("before: %s\n", what_is_there(before).c_str());
   if (before.later != 0) {
     std::fprintf(stderr,
                  "larder: %zu entries of \"%s\" are of a later version, which this one would leave behind; compact it with the "
                  "larder that wrote them\n",
                  before.later, found.root().c_str());
-    return failed;
+    return ends_with(failed, nullptr);
   }
   const std::size_t segments = segments_to_rewrite(before, options.garbage_share);
   const bool evicts = options.capacity && before.values_in_segments + before.value_files.bytes > *options.capacity;
   std::uint64_t live = 0;
   for (std::size_t i = 0; i < segments; ++i) live += before.segments[i].live;
   if (options.dry_run) {
+    rewritten = segments;
+    if (!told) return ends_with(done, nullptr);
     if (evicts)
       std::printf("would evict entries, oldest first, until their values take no more than %s\n",
                   format_size(*options.capacity).c_str());
@@ -78,12 +110,11 @@ int compact(const compaction_options& options) {
     return done;
   }
   if (segments == 0 && !evicts) {
-    std::printf("nothing to compact: no more garbage than asked for (--to says how much may stay)\n");
-    return done;
+    if (told) std::printf("nothing to compact: no more garbage than asked for (--to says how much may stay)\n");
+    return ends_with(done, &before);
   }
   std::fflush(stdout);
   told_errors errors;
-  bool is_interrupted = false;
   bool is_stuck = false;
   {
     opened_directory directory(found, options.capacity.value_or(no_capacity), errors);
@@ -101,26 +132,27 @@ int compact(const compaction_options& options) {
     for (std::size_t i = 0; i < count && !is_stuck; ++i) {
       if ((is_interrupted = stop.asked())) break;
       is_stuck = !directory.compact_oldest();
+      rewritten += is_stuck ? 0 : 1;
       bar.add(plan.segments[i].in->file_size);
     }
   }
   for (const larder::error_event& event : errors.take()) std::fprintf(stderr, "larder: %s\n", event.message.c_str());
   const segment_inspection now(options.directory, users_of(options.directory).any);
   const directory_contents after = contents_of(now);
-  std::printf("after:  %s\n", what_is_there(after).c_str());
+  if (told) std::printf("after:  %s\n", what_is_there(after).c_str());
   if (is_interrupted) {
     std::fprintf(stderr,
                  "larder: interrupted between two segments; everything is in order, and the rest waits for the next time\n");
-    return interruption::exit_code;
+    return ends_with(interruption::exit_code, &after);
   }
   if (is_stuck) {
     std::fprintf(stderr,
                  "larder: the oldest segment of \"%s\" could not be written anew, so it stays; is something in it damaged "
                  "(larder disk repair %s), or the device full?\n",
                  found.root().c_str(), options.directory.c_str());
-    return failed;
+    return ends_with(failed, &after);
   }
-  return done;
+  return ends_with(done, &after);
 }
 
 }  // namespace disk

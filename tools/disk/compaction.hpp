@@ -11,6 +11,7 @@ struct compaction_options {
   double garbage_share = 0.05;            ///< that may stay
   std::optional<std::uint64_t> capacity;  ///< evicts as well, until the values fit
   bool dry_run = false;
+  bool json = false;
   bool quiet = false;
 };
 

@@ -4,6 +4,7 @@
 #include "disk/directory_users.hpp"
 #include "disk/entry_reader.hpp"
 #include "disk/interruption.hpp"
+#include "disk/json_object.hpp"
 #include "disk/opened_directory.hpp"
 #include "exit_code.hpp"
 #include "simulate/number_text.hpp"
@@ -91,7 +92,28 @@ int purge(const purge_options& options) {
   const folder_share entries = takes_entries ? chosen.in(found) : folder_share{};
   const folder_share quarantine = options.quarantine ? share_of_folder(found.root() + "/quarantine") : folder_share{};
   const std::string what = counted(entries.files) + " (" + format_size(entries.bytes) + ")";
+  std::size_t dropped = 0;
+  std::size_t removed = 0;
+  bool is_interrupted = false;
+  const auto ends_with = [&](int code) {
+    if (options.json)
+      std::printf("%s\n", json_object()
+                              .add("directory", found.root())
+                              .add("dry_run", options.dry_run)
+                              .add("interrupted", is_interrupted)
+                              .add("done", code == done)
+                              .add("chosen", entries.files)
+                              .add("chosen_bytes", entries.bytes)
+                              .add("dropped", dropped)
+                              .add("quarantine_files", quarantine.files)
+                              .add("quarantine_bytes", quarantine.bytes)
+                              .add("removed", removed)
+                              .text()
+                              .c_str());
+    return code;
+  };
   if (options.dry_run) {
+    if (options.json) return ends_with(done);
     if (takes_entries) std::printf("would drop %s\n", what.c_str());
     if (options.quarantine)
       std::printf("would remove %zu files in quarantine (%s)\n", quarantine.files, format_size(quarantine.bytes).c_str());
@@ -99,11 +121,9 @@ int purge(const purge_options& options) {
   }
   if (options.all && !options.yes && !is_wanted("Drop all " + what + " of \"" + found.root() + "\"?")) {
     std::fprintf(stderr, "larder: nothing was dropped\n");
-    return failed;
+    return ends_with(failed);
   }
   told_errors errors;
-  std::size_t dropped = 0;
-  bool is_interrupted = false;
   if (options.all || entries.files != 0) {
     purged_cache cache(larder::lru{}, larder::max_bytes{no_capacity}, larder::ttl{},
                        storage_for(found, larder::verify::first_read),
@@ -125,19 +145,19 @@ int purge(const purge_options& options) {
       }
     }
   }
-  std::size_t removed = 0;
   if (options.quarantine) removed = empty_quarantine(found.root());
   const std::vector<larder::error_event> told = errors.take();
   for (const larder::error_event& event : told) std::fprintf(stderr, "larder: %s\n", event.message.c_str());
-  if (takes_entries) std::printf("dropped %s\n", counted(dropped).c_str());
-  if (options.quarantine) std::printf("removed %zu files in quarantine\n", removed);
-  if (takes_entries && !options.all && dropped != 0)
+  const bool told_to_people = !options.json;
+  if (told_to_people && takes_entries) std::printf("dropped %s\n", counted(dropped).c_str());
+  if (told_to_people && options.quarantine) std::printf("removed %zu files in quarantine\n", removed);
+  if (told_to_people && takes_entries && !options.all && dropped != 0)
     std::printf("What they had in segments is garbage until: larder disk compact %s\n", options.directory.c_str());
   if (is_interrupted) {
     std::fprintf(stderr, "larder: interrupted: the rest was not dropped\n");
-    return interruption::exit_code;
+    return ends_with(interruption::exit_code);
   }
-  return told.empty() ? done : failed;
+  return ends_with(told.empty() ? done : failed);
 }
 
 }  // namespace disk

@@ -17,6 +17,7 @@ struct purge_options {
   bool quarantine = false;
   bool yes = false;
   bool dry_run = false;
+  bool json = false;
 };
 
 /// Drops entries as a cache does, so that processes at work agree; says how many. The exit code: 0 done, 1 something could not be dropped or was

@@ -2,6 +2,7 @@
 
 #include "disk/directory_contents.hpp"
 #include "disk/directory_users.hpp"
+#include "disk/json_object.hpp"
 #include "disk/opened_directory.hpp"
 #include "disk/verification.hpp"
 #include "simulate/number_text.hpp"
@@ -15,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace disk {
 namespace {
@@ -78,24 +80,65 @@ disorder gone_from(const disorder& before, const disorder& after) {
   return done;
 }
 
+/// What a repair did, or under --dry-run would do; printed at its end for programs.
+struct outcome {
+  std::string directory;
+  bool in_use = false;
+  std::size_t entries = 0;
+  std::size_t moved_out = 0;
+  disorder tidied;
+  std::vector<damage> still_damaged;
+  bool is_interrupted = false;
+
+  void print(const verification& seen, bool dry_run, bool is_whole) const {
+    std::printf("%s\n", json_object()
+                            .add("directory", directory)
+                            .add("dry_run", dry_run)
+                            .add("in_use", in_use)
+                            .add("interrupted", is_interrupted)
+                            .add("whole", is_whole && !is_interrupted)
+                            .add("entries", entries)
+                            .add("moved_out", moved_out)
+                            .add("footers", tidied.without_footer.size())
+                            .add("staging_files", tidied.staging.files)
+                            .add("loose_files", tidied.loose_files.files)
+                            .add("loose_bytes", tidied.loose_files.bytes)
+                            .add("marker", !tidied.has_marker)
+                            .member("damaged", json_of(seen.damaged))
+                            .member("unreadable", json_of(seen.unreadable))
+                            .member("still_damaged", json_of(still_damaged))
+                            .text()
+                            .c_str());
+  }
+};
+
 }  // namespace
 
 int repair(const repair_options& options) {
   constexpr int whole = 0;
   constexpr int not_whole = 1;
+  const bool told = !options.json;  // line by line, to people
   const interruption stop;
   const directory_users users = users_of(options.directory);
   const bool in_use = users.any || !users.is_known;
   std::optional<segment_inspection> found(std::in_place, options.directory, in_use);
   const verification seen = verify_directory(*found, in_use, verified::entries, options.quiet, stop);
   const disorder before = disorder_in(*found);
-  if (seen.is_interrupted) {
+  outcome result{found->root(), in_use, seen.entries_total, 0, {}, {}, false};
+  const auto ends_with = [&](int code) {
+    const bool as_it_was = options.dry_run && (!seen.damaged.empty() || !seen.unreadable.empty());
+    if (options.json) result.print(seen, options.dry_run, code == whole && !as_it_was);
+    return code;
+  };
+  if ((result.is_interrupted = seen.is_interrupted)) {
     std::fprintf(stderr, "larder: interrupted while it looked for damage; nothing was changed\n");
-    return interruption::exit_code;
+    return ends_with(interruption::exit_code);
   }
-  for (const damage& one : seen.damaged) std::printf("damaged     %s\n", damage_line(one).c_str());
-  for (const damage& one : seen.unreadable) std::printf("unreadable  %s\n", damage_line(one).c_str());
-  if (in_use)
+  if (told) {
+    for (const damage& one : seen.damaged) std::printf("damaged     %s\n", damage_line(one).c_str());
+    for (const damage& one : seen.unreadable) std::printf("unreadable  %s\n", damage_line(one).c_str());
+  }
+  if (told && in_use)
     std::printf(
         "in use by %s: damaged entries are moved out, which the others follow;\n"
         "footers, staging and files without an entry wait until nobody has it open, as somebody may be about to refer to them\n",
@@ -103,6 +146,9 @@ int repair(const repair_options& options) {
   std::size_t entries = 0;
   for (const damage& one : seen.damaged) entries += one.at ? 1 : 0;
   if (options.dry_run) {
+    result.moved_out = entries;
+    if (!in_use) result.tidied = before;
+    if (!told) return ends_with(whole);
     if (entries != 0) std::printf("would move out %s\n", counted(entries, "damaged entry", "damaged entries").c_str());
     if (!in_use) print_disorder(before, true);
     if (entries == 0 && seen.damaged.empty() && (in_use || !before.any())) std::printf("nothing to repair\n");
@@ -110,9 +156,10 @@ int repair(const repair_options& options) {
   }
   // Opening a directory changes it, so one that is in order is left alone.
   if (seen.damaged.empty() && (in_use || !before.any())) {
-    std::printf("nothing to repair: %s, %s\n", counted(seen.entries, "entry is", "entries are").c_str(),
-                seen.unreadable.empty() ? "whole" : "but not everything could be read");
-    return seen.unreadable.empty() ? whole : not_whole;
+    if (told)
+      std::printf("nothing to repair: %s, %s\n", counted(seen.entries, "entry is", "entries are").c_str(),
+                  seen.unreadable.empty() ? "whole" : "but not everything could be read");
+    return ends_with(seen.unreadable.empty() ? whole : not_whole);
   }
   told_errors errors;
   std::size_t moved = 0;
@@ -133,15 +180,17 @@ int repair(const repair_options& options) {
       std::fprintf(stderr, "larder: %s\n", event.message.c_str());
   const bool still_in_use = users_of(options.directory).any;
   found.emplace(options.directory, still_in_use);
-  if (moved != 0)
+  result.moved_out = moved;
+  if (!in_use) result.tidied = gone_from(before, disorder_in(*found));
+  if (told && moved != 0)
     std::printf("moved out %s; quarantine/ keeps what was there of the last 16\n",
                 counted(moved, "damaged entry", "damaged entries").c_str());
-  if (!in_use) print_disorder(gone_from(before, disorder_in(*found)), false);
-  if (is_interrupted) {
+  if (told) print_disorder(result.tidied, false);
+  if ((result.is_interrupted = is_interrupted)) {
     std::fflush(stdout);
     std::fprintf(stderr, "larder: interrupted: %s of %s were moved out; run it again for the rest\n", grouped(moved).c_str(),
                  grouped(entries).c_str());
-    return interruption::exit_code;
+    return ends_with(interruption::exit_code);
   }
   // What was right when it was read is not read again; what was damaged must not be what its key has any more.
   verification after = verify_directory(*found, still_in_use, verified::structure, options.quiet, stop);
@@ -153,10 +202,13 @@ int repair(const repair_options& options) {
         places.insert(one.place(record).word());
   for (const damage& one : seen.damaged)
     if (one.at && places.contains(one.at->word())) after.damaged.push_back(one);
-  for (const damage& one : after.damaged) std::printf("still damaged  %s\n", damage_line(one).c_str());
-  if (!after.damaged.empty() || !seen.unreadable.empty()) return not_whole;
-  std::printf("whole now: %s\n", counted(after.entries_total, "entry", "entries").c_str());
-  return whole;
+  result.entries = after.entries_total;
+  result.still_damaged = after.damaged;
+  if (told)
+    for (const damage& one : after.damaged) std::printf("still damaged  %s\n", damage_line(one).c_str());
+  if (!after.damaged.empty() || !seen.unreadable.empty()) return ends_with(not_whole);
+  if (told) std::printf("whole now: %s\n", counted(after.entries_total, "entry", "entries").c_str());
+  return ends_with(whole);
 }
 
 }  // namespace disk

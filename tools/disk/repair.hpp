@@ -7,6 +7,7 @@ namespace disk {
 struct repair_options {
   std::string directory;
   bool dry_run = false;
+  bool json = false;
   bool quiet = false;
 };
 

@@ -57,5 +57,7 @@ int print_verification(const verify_options& options);
 
 /// One line for a damage.
 std::string damage_line(const damage& one);
+/// A JSON array of them, one a line.
+std::string json_of(const std::vector<damage>& list);
 
 }  // namespace disk

@@ -16,6 +16,19 @@ namespace {
 using larder::format_size;
 using simulate::grouped;
 
+std::string progress_text(const verification& result) {
+  std::string text = grouped(result.entries) + (result.entries == 1 ? " entry" : " entries");
+  if (result.garbage_records != 0) text += ", " + grouped(result.garbage_records) + " records of no use";
+  if (result.files != 0) text += ", " + grouped(result.files) + (result.files == 1 ? " value's file" : " values' files");
+  text += ", " + format_size(result.bytes);
+  if (result.seconds > 0.05)
+    text += " in " + simulate::decimal(result.seconds, 1) + " s (" +
+            format_size(static_cast<std::uint64_t>(static_cast<double>(result.bytes) / result.seconds)) + "/s)";
+  return text;
+}
+
+}  // namespace
+
 std::string json_of(const std::vector<damage>& list) {
   std::string text = "[";
   for (const damage& one : list) {
@@ -30,19 +43,6 @@ std::string json_of(const std::vector<damage>& list) {
   }
   return text + (list.empty() ? "]" : "\n]");
 }
-
-std::string progress_text(const verification& result) {
-  std::string text = grouped(result.entries) + (result.entries == 1 ? " entry" : " entries");
-  if (result.garbage_records != 0) text += ", " + grouped(result.garbage_records) + " records of no use";
-  if (result.files != 0) text += ", " + grouped(result.files) + (result.files == 1 ? " value's file" : " values' files");
-  text += ", " + format_size(result.bytes);
-  if (result.seconds > 0.05)
-    text += " in " + simulate::decimal(result.seconds, 1) + " s (" +
-            format_size(static_cast<std::uint64_t>(static_cast<double>(result.bytes) / result.seconds)) + "/s)";
-  return text;
-}
-
-}  // namespace
 
 std::string damage_line(const damage& one) {
   std::string place = one.place;

@@ -90,8 +90,8 @@ inline std::string folder_text(const std::vector<identified_file>& files) {
 class file_identifier {
  public:
   /// The memory's folder must be there. That it cannot be read or written later costs time, not answers.
-  explicit file_identifier(std::filesystem::path memory = {}, file_identifier_options options = {})
-      : options_(std::move(options)), memory_(std::move(memory), options_.remembered) {}
+  explicit file_identifier(const std::filesystem::path& memory = {}, file_identifier_options options = {})
+      : options_(std::move(options)), memory_(memory, options_.remembered) {}
 
   /// What is at a path, links to it followed. Throws `larder::error` that names the file: when one cannot be read, changes while it is read, or
   /// must not be followed (see `identify_options`); `cancelled` when a stop is requested.

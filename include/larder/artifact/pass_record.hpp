@@ -164,7 +164,7 @@ inline std::string pass_record::text(std::string* listing_text) {
     if (!is_unread && listing_text != nullptr && out.size() - key.size() + all.size() > usual_size) {
       listing = digest_of(std::string_view(all), digest_algorithm::sha256);
       listing_size = all.size();
-      *listing_text = std::move(all);
+      listing_text->swap(all);
     } else if (!is_unread) {
       listing.reset();
       listing_size = 0;

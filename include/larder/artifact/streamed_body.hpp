@@ -26,7 +26,7 @@ class streamed_body final : public remote::body_target {
   streamed_body(fetch_sink& sink, const byte_range& asked) : sink_(sink), asked_(asked) {}
   streamed_body(const streamed_body&) = delete;
   streamed_body& operator=(const streamed_body&) = delete;
-  ~streamed_body() { release(); }
+  ~streamed_body() override { release(); }
 
   std::span<std::byte> room(const remote::http_response& answer, std::uint64_t size) override {
     if (handed_ != 0)  // what came before cannot be taken back

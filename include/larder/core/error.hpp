@@ -8,6 +8,10 @@
 #include <string_view>
 #include <utility>
 
+#ifndef __cpp_exceptions
+#error "larder: needs exceptions; compile the files that include it with -fexceptions, callers of theirs may go without"
+#endif
+
 namespace larder {
 
 /// Why something failed, coarse enough to count and to act on.

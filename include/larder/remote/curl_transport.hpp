@@ -90,7 +90,7 @@ class curl_transport {
     curl_slist* longer = curl_slist_append(list.get(), line.c_str());
     std::fill(line.begin(), line.end(), '\0');
     if (longer == nullptr) core::fail(error_cause::io, "out of memory for the headers of a request");
-    list.release();
+    static_cast<void>(list.release());  // it is in the longer one
     list.reset(longer);
   }
 
@@ -103,7 +103,7 @@ class curl_transport {
     if (request.has_body && request.body_size() <= worth_asking) {
       curl_slist* longer = curl_slist_append(headers.get(), "Expect:");
       if (longer == nullptr) core::fail(error_cause::io, "out of memory for the headers of a request");
-      headers.release();
+      static_cast<void>(headers.release());
       headers.reset(longer);
     }
 

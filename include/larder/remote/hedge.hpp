@@ -117,45 +117,45 @@ class hedge {
     /// The first request's last word: no second begins, and one that runs is stopped.
     void end() {
       {
-        const std::lock_guard lock(mutex);
-        over = true;
+        const std::lock_guard lock(mutex_);
+        over_ = true;
       }
       second_stop.request_stop();
     }
     bool is_over() {
-      const std::lock_guard lock(mutex);
-      return over;
+      const std::lock_guard lock(mutex_);
+      return over_;
     }
     /// Whether the second may begin.
     bool begin_second() {
-      const std::lock_guard lock(mutex);
-      running = !over;
-      return running;
+      const std::lock_guard lock(mutex_);
+      running_ = !over_;
+      return running_;
     }
     void end_second(std::optional<http_response> with) {
       const bool good = with.has_value();
       {
-        const std::lock_guard lock(mutex);
-        answer = std::move(with);
-        running = false;
+        const std::lock_guard lock(mutex_);
+        answer_ = std::move(with);
+        running_ = false;
       }
-      ended.notify_all();
+      ended_.notify_all();
       if (good) first_stop.request_stop();
     }
     /// The first has failed: what the second brings, if it is on its way. It is bounded as the first was, and stopped with it.
     std::optional<http_response> wait_for_second() {
-      std::unique_lock lock(mutex);
-      over = true;
-      ended.wait(lock, [&] { return !running; });
-      return std::exchange(answer, std::nullopt);
+      std::unique_lock lock(mutex_);
+      over_ = true;
+      ended_.wait(lock, [&] { return !running_; });
+      return std::exchange(answer_, std::nullopt);
     }
 
    private:
-    std::mutex mutex;
-    std::condition_variable ended;
-    bool over = false;     // nothing may begin
-    bool running = false;  // the second is on its way
-    std::optional<http_response> answer;
+    std::mutex mutex_;
+    std::condition_variable ended_;
+    bool over_ = false;     // nothing may begin
+    bool running_ = false;  // the second is on its way
+    std::optional<http_response> answer_;
   };
 
   /// The threads, and what they share. A child of `fork` has its own.

@@ -320,13 +320,21 @@ class redis_client {
           }
         }
       });
+    } catch (const send_error& failure) {
+      take_note(failure, failure.tries() != 0, mine, *what.server, answer_by);
+      throw;
     } catch (const error& failure) {
-      if (failure.cause() == error_cause::timeout && redis_socket::clock::now() >= answer_by) over_budget_.add();
-      const auto* const sent = dynamic_cast<const send_error*>(&failure);
-      const bool left = sent == nullptr || sent->tries() != 0;  // the machine
-      if (left && (failure.cause() == error_cause::network || failure.cause() == error_cause::timeout)) mine.lost(*what.server);
+      take_note(failure, true, mine, *what.server, answer_by);
       throw;
     }
+  }
+
+  /// Of a failed exchange; `left`: it left this machine, so that it says something about the server.
+  template <class Server>
+  void take_note(const error& failure, bool left, servers& mine, Server& asked, time_point answer_by) {
+    const bool late = failure.cause() == error_cause::timeout;
+    if (late && redis_socket::clock::now() >= answer_by) over_budget_.add();
+    if (left && (late || failure.cause() == error_cause::network)) mine.lost(asked);
   }
 
   template <class Take>

@@ -330,8 +330,8 @@ class logged_engine {
     for (std::size_t tries = 0;; ++tries) {
       try {
         return write();
-      } catch (const error& e) {
-        if (!store_type::is_full_device(e)) throw;
+      } catch (const error&) {
+        if (!store_type::is_full_device()) throw;
         const auto lock = store_.lock();
         if (tries > store_.segments() || !index_.reclaim(gone)) throw;
       }

@@ -88,7 +88,7 @@ class observed_engine : public Engine {
     requires requires { typename Engine::room; }
   bool commit(const address& at, Room&& filled, departures& gone) {
     const std::uint64_t weight = by_bytes ? filled.size() : 1;
-    const bool stored = Engine::commit(at, std::move(filled), gone);
+    const bool stored = Engine::commit(at, std::forward<Room>(filled), gone);
     if (sampler_.samples(hash_of(at))) [[unlikely]]
       sampler_.put(hash_of(at), weight, true);
     return stored;

@@ -57,10 +57,15 @@ class segment_store : public segment_replica {
     if (shared_log* const log = log_.load(std::memory_order_relaxed); log == nullptr || !is_intact(*log)) stale_ = true;
     return held;
   }
-  /// Whether a failure is the device's want of room, which dropping something may help.
-  static bool is_full_device(const error& e) noexcept {
-    const auto* const file = dynamic_cast<const file_error*>(&e);
-    return file != nullptr && (file->number() == ENOSPC || file->number() == EDQUOT);
+  /// Whether the failure that is being handled is the device's want of room, which dropping something may help.
+  static bool is_full_device() noexcept {
+    try {
+      throw;  // its type tells, also where there is no run-time type information
+    } catch (const file_error& e) {
+      return e.number() == ENOSPC || e.number() == EDQUOT;
+    } catch (...) {
+      return false;
+    }
   }
   /// Writes all of an entry where nobody finds it. Throws `larder::error`, `no_space` when the device is full.
   staged stage(const stored_entry& entry) {

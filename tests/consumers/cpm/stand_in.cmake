@@ -1,0 +1,17 @@
+# Stands in for CPM.cmake where there is no network to fetch it by: of CPMAddPackage what a page of larder's uses, over FetchContent.
+include(FetchContent)
+
+function(CPMAddPackage)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;GIT_REPOSITORY;GIT_TAG" "OPTIONS")
+  if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_GIT_REPOSITORY OR NOT arg_GIT_TAG)
+    message(FATAL_ERROR "CPMAddPackage: this stand-in takes NAME, GIT_REPOSITORY, GIT_TAG and OPTIONS")
+  endif()
+  foreach(option IN LISTS arg_OPTIONS)
+    separate_arguments(words UNIX_COMMAND "${option}")
+    list(GET words 0 name)
+    list(GET words 1 value)
+    set(${name} ${value} CACHE INTERNAL "")
+  endforeach()
+  FetchContent_Declare(${arg_NAME} GIT_REPOSITORY "${arg_GIT_REPOSITORY}" GIT_TAG "${arg_GIT_TAG}")
+  FetchContent_MakeAvailable(${arg_NAME})
+endfunction()

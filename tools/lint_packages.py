@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Checks that the packages have what cmake/larder-components.cmake says: the features of the vcpkg port and what each needs, the options
+and components of the Conan recipe, what the Debian package depends on, and the table of targets in docs/install.md."""
+import ast
+import json
+import pathlib
+import re
+import sys
+
+root = pathlib.Path(__file__).resolve().parent.parent
+PORTS_OF_LINK = {
+    "xxHash::xxhash": {"xxhash"},
+    "Threads::Threads": set(),                              # the system's
+    "simdjson::simdjson": {"simdjson"},
+    "CURL::libcurl": {"curl"},
+    "EXPAT::EXPAT": {"expat"},
+    "OpenSSL::Crypto": {"openssl"},
+    "hiredis::hiredis": {"hiredis"},
+    "zstd::libzstd": {"zstd"},
+    "Boost::headers": {"boost-asio", "boost-beast"},        # what the component includes of it
+}
+
+
+def text(path):
+    return (root / path).read_text(encoding="utf-8")
+
+
+def variable(source, name):
+    found = re.search(rf'^set\({name} "?(.*?)"?\)(\s*#.*)?$', source, re.MULTILINE)
+    return found[1].split() if found else []
+
+
+table = text("cmake/larder-components.cmake")
+components = variable(table, "larder_components")
+needs = {name: set(variable(table, f"larder_{name}_needs")) for name in components}
+links = {name: set(variable(table, f"larder_{name}_links")) for name in components}
+problems = []
+
+
+def same(what, found, expected):
+    if found != expected:
+        problems.append(f"{what}: {sorted(found)}, but cmake/larder-components.cmake says {sorted(expected)}")
+
+
+# The port.
+port = json.loads(text("packaging/vcpkg/ports/larder/vcpkg.json"))
+
+
+def plain(dependencies):
+    return {one for one in dependencies if isinstance(one, str)}
+
+
+def features_of_larder(dependencies):
+    return {feature for one in dependencies if isinstance(one, dict) and one["name"] == "larder" for feature in one["features"]}
+
+
+def ports_of(component):
+    return set().union(*(PORTS_OF_LINK[link] for link in links[component]))
+
+
+same("port: features", set(port["features"]), set(components) - {"core"})
+same("port: dependencies of the core", plain(port["dependencies"]), ports_of("core"))
+for name, feature in port["features"].items():
+    if name in components:
+        same(f"port: feature {name}: dependencies", plain(feature.get("dependencies", [])), ports_of(name))
+        same(f"port: feature {name}: features", features_of_larder(feature.get("dependencies", [])), needs[name] - {"core"})
+portfile = text("packaging/vcpkg/ports/larder/portfile.cmake")
+switches = dict(re.findall(r"^\s+(\w+) +(LARDER_WITH_\w+)$", portfile, re.MULTILINE))
+same("portfile: switches", set(switches.items()), {(name, f"LARDER_WITH_{name.upper()}") for name in components if name != "core"})
+usage = re.search(r"Components, one for each feature of this port: (.+), for instance", text("packaging/vcpkg/ports/larder/usage"))
+same("port: usage", set(usage[1].split(", ")) if usage else set(), set(components) - {"core"})
+manifest = plain(json.loads(text("vcpkg.json"))["dependencies"])
+same("vcpkg.json: what the port's features need", manifest & set().union(*map(ports_of, components)), set().union(*map(ports_of, components)))
+
+# The recipe: its tables, read without Conan.
+tables = {node.targets[0].id: node.value for node in ast.parse(text("conanfile.py")).body if isinstance(node, ast.Assign) and
+          node.targets[0].id in ("COMPONENTS", "PACKAGES")}
+recipe = ast.literal_eval(tables["COMPONENTS"])
+packages = ast.literal_eval(tables["PACKAGES"])
+if list(recipe) != components:
+    problems.append(f"recipe: components {list(recipe)}, but cmake/larder-components.cmake says {components}, in this order")
+for name in set(recipe) & set(components):
+    same(f"recipe: {name}: links", set(recipe[name][0]), links[name] - {"Threads::Threads"})
+    same(f"recipe: {name}: needs", set(recipe[name][1]), needs[name])
+same("recipe: packages", set(packages), set().union(*links.values()) - {"Threads::Threads"})
+headers = dict(re.findall(r"^set\(header_of_(\w+) (.+)\)$", text("test_package/CMakeLists.txt"), re.MULTILINE))
+same("test_package: headers", set(headers), set(components) - {"core"})
+for header in headers.values():
+    if not (root / "include/larder" / header).is_file():
+        problems.append(f"test_package: there is no header {header}")
+
+# The Debian package and the page.
+debian = dict(re.findall(r'^set\(larder_debian_(\S+) "?(.*?)"?\)', text("cmake/larder-packages.cmake"), re.MULTILINE))
+same("Debian: links", set(debian), {re.sub(r"::.*", "", link) for link in set().union(*links.values())})
+page = text("docs/install.md")
+same("docs/install.md: targets", set(re.findall(r"^\| `larder::(\w+)` \|", page, re.MULTILINE)), {"larder"} | (set(components) - {"core"}))
+
+print("\n".join(problems))
+print(f"{len(components)} components, {len(problems)} places that say something else")
+sys.exit(1 if problems else 0)
