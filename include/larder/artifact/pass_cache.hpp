@@ -6,7 +6,9 @@
 //   std::filesystem::path out = passes.run(input_id, chain, run_one_pass);   // run_one_pass(pass, input_dir, output_dir, stop_token)
 
 #include <larder/artifact/folder_tree.hpp>
+#include <larder/artifact/left_uploads.hpp>
 #include <larder/artifact/output_assembly.hpp>
+#include <larder/artifact/output_making.hpp>
 #include <larder/artifact/pass.hpp>
 #include <larder/artifact/pass_exchange.hpp>
 #include <larder/artifact/pass_explanation.hpp>
@@ -28,6 +30,7 @@
 #include <larder/limit/unbounded.hpp>
 #include <larder/storage/http_blob.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <filesystem>
@@ -126,10 +129,14 @@ class pass_cache {
       else
         static_cast<void>(run_one_pass(step, from, to));
     };
-    return artifacts::chain_run(settings_, folder_, exchange_, report_, ids_, input, chain, keys_of(input, chain), run_pass,
-                                options)
+    return artifacts::chain_run(settings_, folder_, exchange_, report_, ids_, left_, input, chain, keys_of(input, chain),
+                                run_pass, options)
         .run();
   }
+
+  /// Waits until what chains have left to be uploaded has ended, at most so long; whether it has. The destructor does so too, for
+  /// `pass_settings::flush_deadline`, and ends what is left then: a later run of the chain uploads it.
+  bool flush(duration deadline = std::chrono::seconds(5)) { return left_.flush(deadline); }
 
   /// What the evaluator of a pass said, when it has and its record is here: JSON.
   std::optional<std::string> evaluation(const pass_input& input, const std::vector<pass>& chain, std::size_t index) {
@@ -265,7 +272,8 @@ class pass_cache {
       : settings_(checked(std::move(settings))),
         report_(settings_.on_warning, settings_.warnings),
         folder_(settings_.cache_dir, settings_.workflow_id),
-        exchange_(settings_, folder_, report_, std::move(store)) {
+        exchange_(settings_, folder_, report_, std::move(store)),
+        left_(settings_.flush_deadline) {
     if (settings_.clean_cache)
       clean_cache();
     else if (settings_.clean_evaluation_cache)
@@ -336,6 +344,7 @@ class pass_cache {
   artifacts::pass_folder folder_;
   mutable artifacts::pass_exchange exchange_;
   artifacts::ids_in_making ids_;
+  artifacts::left_uploads left_;  // last: they use the rest
 };
 
 }  // namespace larder

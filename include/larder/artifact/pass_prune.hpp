@@ -333,7 +333,7 @@ class pass_upkeep {
     for (std::filesystem::directory_iterator at(folder_.root() / "work", failed), end; !failed && at != end;
          at.increment(failed)) {
       std::error_code ignored;
-      if (at->last_write_time(ignored) < latest && !ignored) pass_folder::remove_tree(at->path());
+      if (at->last_write_time(ignored) < latest && !ignored) remove_tree(at->path());
     }
   }
 
