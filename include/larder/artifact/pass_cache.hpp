@@ -22,6 +22,8 @@
 #include <larder/artifact/pass_settings.hpp>
 #include <larder/artifact/pass_stats.hpp>
 #include <larder/artifact/pass_survey.hpp>
+#include <larder/artifact/prune_limits.hpp>
+#include <larder/artifact/shared_prune.hpp>
 #include <larder/artifact/shared_store.hpp>
 #include <larder/cache.hpp>
 #include <larder/core/error.hpp>
@@ -200,10 +202,10 @@ class pass_cache {
   }
   /// What the limits name leaves this machine.
   prune_report prune(const prune_limits& limits = {}) { return upkeep().prune(limits, now()); }
-  /// The same in the shared store, for everybody; costs a listing and a request for each entry. Throws `larder::error` when there is none that
-  /// may be written.
+  /// The same in the shared store, for everybody, safe beside others who publish; costs up to three listings and a request for each entry. Throws
+  /// `larder::error` when there is none that may be written.
   prune_report prune_shared(const prune_limits& limits, const sweep_control& control = {}) {
-    return upkeep().prune_shared(limits, control);
+    return artifacts::shared_prune(exchange_, limits, control).run();
   }
   /// This workflow's outputs and evaluations go from here, unless another workflow made or used them too, or they are pinned. How many outputs went.
   std::size_t clean_cache() {
@@ -298,7 +300,7 @@ class pass_cache {
   }
 
   instant now() const { return settings_.now ? settings_.now() : wall_time::now(); }
-  artifacts::pass_upkeep upkeep() const { return {folder_, exchange_, report_}; }
+  artifacts::pass_upkeep upkeep() const { return {folder_, report_}; }
 
   static const pass& of_chain(const std::vector<pass>& chain, std::size_t index) {
     if (index >= chain.size())

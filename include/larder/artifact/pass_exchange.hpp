@@ -151,19 +151,23 @@ class pass_exchange {
     const bool done = attempt(false, [&] {
       std::string listing;
       const std::string text = seal_text(record.text(&listing), signing_);
-      std::atomic<bool> all{true};
+      std::vector<placing> placed(record.failure ? 0 : record.files.size());
       if (!record.failure) {
+        std::atomic<bool> all{true};
         transfer_sum progress(record.files.size(), control, record.bytes);
         each(record.files.size(), [&](std::size_t i) {
-          if (all.load() && !put_file(record, record.files[i], progress.part(i))) all.store(false);
+          if (all.load()) placed[i] = put_file(record, record.files[i], progress.part(i));
+          if (placed[i] == placing::failed) all.store(false);
         });
         if (!all.load()) return false;
-        if (record.listing && (listing.empty() || !put_blob(*record.listing, bytes::copy_of(listing), {control.stop, {}})))
+        if (record.listing &&
+            (listing.empty() || put_blob(*record.listing, bytes::copy_of(listing), {control.stop, {}}, false) == placing::failed))
           return false;
       }
       return put_record<pass_record>(
-          shared_run_key(record.id), {record.id, record.key, false}, text, control,
-          [&](const pass_record& there) { return record.failure || (!there.failure && !is_doubted(there)); });
+                 shared_run_key(record.id), {record.id, record.key, false}, text, control,
+                 [&](const pass_record& there) { return record.failure || (!there.failure && !is_doubted(there)); }) &&
+             replace_lost(record, placed, control);
     });
     (done ? report_.counts.published : report_.counts.unpublished).add();
     return done;
@@ -299,8 +303,21 @@ class pass_exchange {
 
   // ---------------------------------------------------------------------------------------------- uploads
 
-  bool put_file(const pass_record& record, const pass_file& file, const transfer_control& control) {
-    if (file.size == 0) return true;  // everybody has that
+  enum class placing : std::uint8_t { failed, found, sent };
+
+  /// What the store had already, and somebody has removed before the record that names it was there, is sent after all.
+  bool replace_lost(const pass_record& record, const std::vector<placing>& placed, const transfer_control& control) {
+    std::vector<std::size_t> relied_on;
+    for (std::size_t i = 0; i < placed.size(); ++i)
+      if (placed[i] == placing::found && record.files[i].size != 0) relied_on.push_back(i);
+    std::atomic<bool> all{true};
+    each(relied_on.size(), [&](std::size_t i) {
+      if (put_file(record, record.files[relied_on[i]], {control.stop, {}}) == placing::failed) all.store(false);
+    });
+    return all.load();
+  }
+  placing put_file(const pass_record& record, const pass_file& file, const transfer_control& control) {
+    if (file.size == 0) return placing::found;  // everybody has that
     std::string path = folder_.blobs().path_of(file.digest).string();
     storage::file_descriptor opened = storage::open_file(path, O_RDONLY);
     if (!opened) {
@@ -315,19 +332,19 @@ class pass_exchange {
     const std::span<const std::byte> content = mapping->span();
     return put_blob(file.digest, bytes::adopt(std::move(mapping), content.data(), content.size()), control);
   }
-  bool put_blob(const content_digest& digest, bytes content, const transfer_control& control) {
+  placing put_blob(const content_digest& digest, bytes content, const transfer_control& control, bool may_be_there = true) {
     stop_if_asked(control);
     const std::string key = shared_blob_key(digest);
     const std::uint64_t size = content.size();
     const bool doubted = is_doubted(digest);
-    if (!doubted && mode_ != pass_mode::write_only) {
+    if (may_be_there && !doubted && mode_ != pass_mode::write_only) {
       report_.counts.requests.add();
-      if (store_->contains(key)) return true;
+      if (store_->contains(key)) return placing::found;
     }
     report_.counts.requests.add();
     if (!store_->put(key, std::move(content), {control.stop, control.progress})) {
       stop_if_asked(control);
-      return false;
+      return placing::failed;
     }
     if (doubted) {
       doubts& mine = doubts_.get();
@@ -336,7 +353,7 @@ class pass_exchange {
     }
     report_.counts.uploads.add();
     report_.counts.uploaded_bytes.add(size);
-    return true;
+    return placing::sent;
   }
   /// Puts a record where there is none. One that is there stays when it is whole and `stays`, of whoever it is; else it is replaced.
   template <class Record, class Stays>
