@@ -39,6 +39,7 @@ struct logged_spec {
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
   static constexpr bool keeps_expires = Context::template has<ttl>;
   static constexpr bool has_watermark = Context::has_watermark;
+  static constexpr bool remembers = Context::remembers;
   static constexpr bool collects_removed = true;
 
   logged_spec(const Context& c, const store& s)
