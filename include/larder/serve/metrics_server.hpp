@@ -45,7 +45,7 @@ class metrics_server {
   /// is taken.
   template <class Source>
   void add(std::string name, const Source& source) {
-    show(std::move(name), [&source](std::string_view as, metrics& to) {
+    show(std::move(name), [&source](std::string_view as, metrics& to, holders&) {
       to.add(as, source);
       return true;
     });
@@ -53,10 +53,12 @@ class metrics_server {
   /// The same for as long as somebody holds it; then the name is free again.
   template <class Source>
   void add(std::string name, const std::shared_ptr<Source>& source) {
-    show(std::move(name), [held = std::weak_ptr<Source>(source)](std::string_view as, metrics& to) {
-      const std::shared_ptr<Source> there = held.lock();
-      if (there) to.add(as, *there);
-      return there != nullptr;
+    show(std::move(name), [lent = std::weak_ptr<Source>(source)](std::string_view as, metrics& to, holders& held) {
+      const std::shared_ptr<Source> there = lent.lock();
+      if (!there) return false;
+      held.push_back(there);
+      to.add(as, *there);
+      return true;
     });
   }
   /// No longer shows what has this name, and says whether something had; from then on nobody looks at it.
@@ -70,9 +72,11 @@ class metrics_server {
   std::string url() const { return pages_.url(); }
 
  private:
+  using holders = std::vector<std::shared_ptr<const void>>;  // let go without the lock: they may be the last ones
+  using show_function = std::function<bool(std::string_view name, metrics& to, holders& held)>;  // false when it is gone
   struct entry {
     std::string name;
-    std::function<bool(std::string_view name, metrics& to)> add_to;  // false when it is gone
+    show_function add_to;
   };
 
   static serve::page_server_settings of(const metrics_server_settings& settings) {
@@ -80,12 +84,13 @@ class metrics_server {
     return {"metrics_server", settings.host, settings.port, settings.token, settings.max_connections, settings.request_timeout};
   }
 
-  void show(std::string name, std::function<bool(std::string_view, metrics&)> add_to) {
+  void show(std::string name, show_function add_to) {
+    holders held;
     const std::lock_guard lock(mutex_);
     const auto taken = std::find_if(shown_.begin(), shown_.end(), [&](const entry& each) { return each.name == name; });
     if (taken != shown_.end()) {
       metrics unused;
-      if (taken->add_to(name, unused))
+      if (taken->add_to(name, unused, held))
         core::fail(error_cause::invalid_argument, "metrics_server: a cache named \"" + name + "\" is shown already; give each its own name");
       shown_.erase(taken);
     }
@@ -93,8 +98,9 @@ class metrics_server {
   }
   metrics collect() {
     metrics all;
+    holders held;
     const std::lock_guard lock(mutex_);
-    std::erase_if(shown_, [&](const entry& each) { return !each.add_to(each.name, all); });
+    std::erase_if(shown_, [&](const entry& each) { return !each.add_to(each.name, all, held); });
     return all;
   }
 
