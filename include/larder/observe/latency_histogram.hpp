@@ -15,7 +15,7 @@
 
 namespace larder {
 
-/// Fills `stats().latency`. `every`: one of so many gets and puts is timed, 0 for the storage's usual (64 in memory, else 1).
+/// Fills `stats().latency` with gets, puts and loads; rooms that are filled in place and adopted files are not timed. `every`: one of so many gets and puts is timed, 0 for the storage's usual (64 in memory, else 1).
 struct latency_histogram {
   using policy_axis = axis::latency;
   std::uint32_t every = 0;
