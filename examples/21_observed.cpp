@@ -14,17 +14,20 @@
 using namespace larder::literals;
 
 int main() {
-  larder::log_events events{[](const larder::log_line& line) { std::cout << larder::to_string(line.level) << ' ' << line.cache << ": " << line.text << '\n'; },
+  larder::log_events events{[](const larder::log_line& line) {
+                              std::cout << larder::to_string(line.level) << ' ' << line.cache << ": " << line.text << '\n';
+                            },
                             {.name = "embeddings"}};
-  auto embeddings = larder::make_cache<std::string, std::string>(larder::lru{}, larder::max_entries{3}, larder::latency_histogram{},
-                                                                 larder::key_history{.share = 0.01}, events);
+  auto embeddings = larder::make_cache<std::string, std::string>(
+      larder::lru{}, larder::max_entries{3}, larder::latency_histogram{}, larder::key_history{.share = 0.01}, events);
 
   larder::metrics_server server{{.port = 0}};
   server.add("embeddings", embeddings);
   std::cout << "a browser, Prometheus and `larder top` look at " << server.url() << '\n';
 
   embeddings.follow("cat");  // besides one key of a hundred
-  for (const char* const word : {"cat", "dog", "owl", "fox"}) embeddings.get_or_load(word, [](const std::string& key) { return key + "..."; });
+  for (const char* const word : {"cat", "dog", "owl", "fox"})
+    embeddings.get_or_load(word, [](const std::string& key) { return key + "..."; });
   for (const larder::key_event& event : embeddings.history("cat")) std::cout << "cat: " << event.text() << '\n';
   if (embeddings.history("cat").back().maker_text != "fox") return 1;
 

@@ -86,14 +86,18 @@ int show(const given& chosen, top::view& seen) {
 
 std::function<int()> add_top(CLI::App& larder) {
   auto chosen = std::make_shared<given>();
-  CLI::App& app = *larder.add_subcommand("top", "What a directory of mmap_disk, or a server's caches, are doing, again and again");
-  app.add_option("PLACE", chosen->place, "the directory that was given to mmap_disk, or http://HOST:PORT of a metrics_server or `larder serve`")->required();
+  CLI::App& app =
+      *larder.add_subcommand("top", "What a directory of mmap_disk, or a server's caches, are doing, again and again");
+  app.add_option("PLACE", chosen->place,
+                 "the directory that was given to mmap_disk, or http://HOST:PORT of a metrics_server or `larder serve`")
+      ->required();
   app.add_option("--interval", chosen->interval, "seconds between two looks")->capture_default_str();
   app.add_option("-n,--count", chosen->looks, "no more than so many looks")->check(CLI::PositiveNumber);
   app.add_flag("--once", chosen->once, "one look");
   app.add_flag("--json", chosen->json, "an object a line for each look");
   app.add_option("--token-file", chosen->token_file, "a file that holds what the server asks for (or LARDER_SERVE_TOKEN)");
-  app.footer(R"(On a terminal the table is drawn over; elsewhere each look is plain text. Ctrl-C ends it. NOW% and the figures per second are of the time between
+  app.footer(
+      R"(On a terminal the table is drawn over; elsewhere each look is plain text. Ctrl-C ends it. NOW% and the figures per second are of the time between
 two looks. A look at a directory reads the heads of all its entries, writes nothing and waits for nobody; what programs hold pinned is known to them alone.
 
 Examples:
@@ -110,8 +114,9 @@ Exit codes: 0 done, or ended by Ctrl-C; 1 it could not be read; 2 wrong use)");
                     if (!chosen->token_file.empty() && !chosen->at) refuse("--token-file: a directory asks for no token");
                   },
                   [chosen] {
-                    const std::unique_ptr<top::view> seen =
-                        chosen->at ? top::view_of_page(*chosen->at, token_from(chosen->token_file)) : top::view_of_directory(chosen->place);
+                    const std::unique_ptr<top::view> seen = chosen->at
+                                                                ? top::view_of_page(*chosen->at, token_from(chosen->token_file))
+                                                                : top::view_of_directory(chosen->place);
                     return show(*chosen, *seen);
                   }}},
                 "; it needs the right to read the directory and its files");

@@ -43,7 +43,8 @@ std::vector<double> each(std::uint64_t times, Work&& work) {
 
 template <class... Observers>
 std::vector<double> hits(std::uint64_t times, Observers... observers) {
-  auto cache = larder::make_cache<std::uint64_t, std::uint64_t>(larder::clock{}, larder::max_entries{2 * room}, std::move(observers)...);
+  auto cache =
+      larder::make_cache<std::uint64_t, std::uint64_t>(larder::clock{}, larder::max_entries{2 * room}, std::move(observers)...);
   for (std::uint64_t key = 0; key < room; ++key) cache.put(key, key);
   std::uint64_t sum = 0;
   std::uint64_t state = 1;
@@ -58,7 +59,8 @@ std::vector<double> hits(std::uint64_t times, Observers... observers) {
 }
 template <class... Observers>
 std::vector<double> evictions(std::uint64_t times, Observers... observers) {
-  auto cache = larder::make_cache<std::uint64_t, std::uint64_t>(larder::clock{}, larder::max_entries{room}, std::move(observers)...);
+  auto cache =
+      larder::make_cache<std::uint64_t, std::uint64_t>(larder::clock{}, larder::max_entries{room}, std::move(observers)...);
   for (std::uint64_t key = 0; key < room; ++key) cache.put(key, key);
   return each(times, [&] {
     for (std::uint64_t i = 0; i < times; ++i) cache.put(room + i, i);
@@ -67,7 +69,8 @@ std::vector<double> evictions(std::uint64_t times, Observers... observers) {
 
 enum class form { stats, prometheus, json };
 std::vector<double> collect(std::uint64_t times, form what) {
-  auto cache = larder::make_cache<std::uint64_t, std::uint64_t>(larder::clock{}, larder::max_entries{room}, larder::latency_histogram{1});
+  auto cache =
+      larder::make_cache<std::uint64_t, std::uint64_t>(larder::clock{}, larder::max_entries{room}, larder::latency_histogram{1});
   for (std::uint64_t key = 0; key < room; ++key) cache.put(key, key);
   for (std::uint64_t key = 0; key < room; ++key) cache.get(key);
   std::size_t size = 0;
@@ -87,8 +90,11 @@ std::vector<double> collect(std::uint64_t times, form what) {
 }
 std::vector<double> log(std::uint64_t times, double per_second) {
   std::uint64_t told = 0;
-  const larder::log_events events{[&](const larder::log_line& line) { told += 1 + line.held_back; }, {.per_second = per_second, .burst = 1}};
-  const larder::error_event failure{larder::error_cause::network, "GET https://account.blob.core.windows.net/models/x?sig=abc: no connection; is the network up?"};
+  const larder::log_events events{[&](const larder::log_line& line) { told += 1 + line.held_back; },
+                                  {.per_second = per_second, .burst = 1}};
+  const larder::error_event failure{
+      larder::error_cause::network,
+      "GET https://account.blob.core.windows.net/models/x?sig=abc: no connection; is the network up?"};
   const std::vector<double> took = each(times, [&] {
     for (std::uint64_t i = 0; i < times; ++i) events.f(failure);
   });
@@ -98,7 +104,8 @@ std::vector<double> log(std::uint64_t times, double per_second) {
 
 int measure(const round_options& wanted) {
   check_names("case", wanted.cases, case_names);
-  std::printf("%zu rounds, in each of which every subject has its turn%s\n", wanted.rounds, wanted.quick ? "; --quick: too short to be a figure" : "");
+  std::printf("%zu rounds, in each of which every subject has its turn%s\n", wanted.rounds,
+              wanted.quick ? "; --quick: too short to be a figure" : "");
   std::fflush(stdout);
   const std::uint64_t scale = wanted.quick ? 1 : 20;
   const std::uint64_t many = 500'000 * scale;

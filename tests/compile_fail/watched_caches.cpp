@@ -24,9 +24,11 @@ struct another_clock : larder::latency_histogram {};
 struct another_memory : larder::key_history {};
 
 [[maybe_unused]] void well_formed() {
-  auto both = larder::make_cache<int, int>(larder::max_entries{1}, larder::key_history{}, larder::latency_histogram{}, larder::miss_ratio_curve{});
+  auto both = larder::make_cache<int, int>(larder::max_entries{1}, larder::key_history{}, larder::latency_histogram{},
+                                           larder::miss_ratio_curve{});
   both.follow(1);
-  auto remote = larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, a_blob_storage{}, larder::latency_histogram{});
+  auto remote =
+      larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, a_blob_storage{}, larder::latency_histogram{});
   remote.put("a", {});
   larder::metrics all;
   all.add("both", both);

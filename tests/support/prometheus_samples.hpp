@@ -25,7 +25,8 @@ inline std::optional<std::vector<std::string>> prometheus_samples(const std::str
   const auto in = folder.path() / "metrics.txt";
   write_file(in, text);
   for (const char* const python : {"/usr/bin/python3", "python3"}) {
-    const std::string command = std::string(python) + " '" + (script_folder() / "prometheus_samples.py").string() + "' < '" + in.string() + "'";
+    const std::string command =
+        std::string(python) + " '" + (script_folder() / "prometheus_samples.py").string() + "' < '" + in.string() + "'";
     std::FILE* const pipe = ::popen(command.c_str(), "r");
     REQUIRE(pipe != nullptr);
     std::string said;

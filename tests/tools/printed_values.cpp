@@ -26,5 +26,6 @@ int main() {
   const larder::digest id{0x0123456789abcdefU, 0xfedcba9876543210U};
   const larder::secret password("hunter2");
   stop_here();
-  std::printf("%d %zu %zu %d\n", names.get("1").value_or(0), text.size() + binary.size() + nothing.size(), large.size(), id.low != 0 && !password.empty());
+  std::printf("%d %zu %zu %d\n", names.get("1").value_or(0), text.size() + binary.size() + nothing.size(), large.size(),
+              id.low != 0 && !password.empty());
 }

@@ -39,12 +39,17 @@ class directory_view final : public view {
       out += "  " + name + " " + what + "\n";
     };
     line("in use by", seen.users.text());
-    line("entries", grouped(seen.all.entries) + (seen.all.expired == 0 ? "" : ", of them " + grouped(seen.all.expired) + " expired"));
-    line("values", format_size(seen.all.values) + (seen.all.entries == 0 ? "" : "; median " + format_size(seen.all.median) + ", largest " + format_size(seen.all.largest)));
-    line("segments", grouped(seen.all.segments.size()) + ", " + format_size(seen.segment_bytes) + ": " + format_size(seen.all.live()) + " live, " +
-                         format_size(seen.all.garbage()) + " garbage, " + format_size(seen.all.free()) + " free");
+    line("entries",
+         grouped(seen.all.entries) + (seen.all.expired == 0 ? "" : ", of them " + grouped(seen.all.expired) + " expired"));
+    line("values", format_size(seen.all.values) + (seen.all.entries == 0 ? ""
+                                                                         : "; median " + format_size(seen.all.median) +
+                                                                               ", largest " + format_size(seen.all.largest)));
+    line("segments", grouped(seen.all.segments.size()) + ", " + format_size(seen.segment_bytes) + ": " +
+                         format_size(seen.all.live()) + " live, " + format_size(seen.all.garbage()) + " garbage, " +
+                         format_size(seen.all.free()) + " free");
     line("values' files", grouped(seen.all.value_files.files) + ", " + format_size(seen.all.value_files.bytes));
-    if (seen.all.quarantine.files != 0) line("quarantine", grouped(seen.all.quarantine.files) + ", " + format_size(seen.all.quarantine.bytes));
+    if (seen.all.quarantine.files != 0)
+      line("quarantine", grouped(seen.all.quarantine.files) + ", " + format_size(seen.all.quarantine.bytes));
     if (seen.has_log) line("changes", grouped(seen.changes) + changes_.text(seen.changes, now));
     if (seen.all.newest) line("newest", disk::local_time(*seen.all.newest));
     return out;
@@ -53,7 +58,8 @@ class directory_view final : public view {
     const look seen = look_now();
     std::string processes = "[";
     for (const auto& one : seen.users.processes)
-      processes += (processes.size() == 1 ? "" : ", ") + disk::json_object().add("pid", one.id).add("program", one.program).text();
+      processes +=
+          (processes.size() == 1 ? "" : ", ") + disk::json_object().add("pid", one.id).add("program", one.program).text();
     disk::json_object out;
     out.add("directory", directory_)
         .add("entries", seen.all.entries)

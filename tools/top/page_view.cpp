@@ -89,11 +89,12 @@ class page_view final : public view {
     simdjson::dom::parser parser;
     object root;
     if (parser.parse(body).get(root) != simdjson::SUCCESS)
-      larder::core::fail(larder::error_cause::corruption, "top: what " + at_.host + " port " + at_.port + " answers is no status of larder's");
+      larder::core::fail(larder::error_cause::corruption,
+                         "top: what " + at_.host + " port " + at_.port + " answers is no status of larder's");
     std::string_view version;
     if (root["version"].get(version) != simdjson::SUCCESS) version = "?";
-    std::string out = "http://" + simulate::printable(at_.host) + ":" + at_.port + "  larder " + simulate::printable(version) + "  up " +
-                      std::to_string(count_in(root, "uptime_seconds")) + " s\n";
+    std::string out = "http://" + simulate::printable(at_.host) + ":" + at_.port + "  larder " + simulate::printable(version) +
+                      "  up " + std::to_string(count_in(root, "uptime_seconds")) + " s\n";
     std::vector<row> rows;
     simdjson::dom::array caches;
     if (root["caches"].get(caches) == simdjson::SUCCESS) {
@@ -122,8 +123,13 @@ class page_view final : public view {
 
  private:
   static row weight_server_row(const object& root) {
-    row made{.name = "chunks", .hits = count_in(root, "hits"), .misses = count_in(root, "misses"), .entries = count_in(root, "entries"), .evictions = count_in(root, "evictions")};
-    if (const auto bound = number_in(root, "capacity_bytes"); bound && *bound > 0) made.full = number_in(root, "memory_bytes").value_or(0) / *bound;
+    row made{.name = "chunks",
+             .hits = count_in(root, "hits"),
+             .misses = count_in(root, "misses"),
+             .entries = count_in(root, "entries"),
+             .evictions = count_in(root, "evictions")};
+    if (const auto bound = number_in(root, "capacity_bytes"); bound && *bound > 0)
+      made.full = number_in(root, "memory_bytes").value_or(0) / *bound;
     made.failures = count_in(root, "damaged");
     return made;
   }
@@ -162,7 +168,8 @@ class page_view final : public view {
       cell(looked_now ? simulate::rounded(static_cast<std::uint64_t>(*looked_now + 0.5)) : "-", columns[2].second);
       cell(each.entries ? simulate::grouped(*each.entries) : "-", columns[3].second);
       cell(each.full ? percent(*each.full) : "-", columns[4].second);
-      cell(each.evictions && evicted_now ? simulate::rounded(static_cast<std::uint64_t>(*evicted_now + 0.5)) : "-", columns[5].second);
+      cell(each.evictions && evicted_now ? simulate::rounded(static_cast<std::uint64_t>(*evicted_now + 0.5)) : "-",
+           columns[5].second);
       cell(each.p99 ? span_of(*each.p99) : "-", columns[6].second);
       cell(simulate::grouped(each.failures), columns[7].second);
       out += "\n";
@@ -170,8 +177,8 @@ class page_view final : public view {
     return out;
   }
 
-  static inline const std::vector<std::pair<std::string, std::size_t>> columns{{"HIT%", 5},   {"NOW%", 5},    {"LOOK/S", 7}, {"ENTRIES", 11},
-                                                                               {"FULL%", 6}, {"EVICT/S", 7}, {"P99", 8},    {"FAILED", 7}};
+  static inline const std::vector<std::pair<std::string, std::size_t>> columns{
+      {"HIT%", 5}, {"NOW%", 5}, {"LOOK/S", 7}, {"ENTRIES", 11}, {"FULL%", 6}, {"EVICT/S", 7}, {"P99", 8}, {"FAILED", 7}};
   page_address at_;
   larder::secret token_;
   std::map<std::string, rates> rates_;
@@ -179,6 +186,8 @@ class page_view final : public view {
 
 }  // namespace
 
-std::unique_ptr<view> view_of_page(page_address at, larder::secret token) { return std::make_unique<page_view>(std::move(at), std::move(token)); }
+std::unique_ptr<view> view_of_page(page_address at, larder::secret token) {
+  return std::make_unique<page_view>(std::move(at), std::move(token));
+}
 
 }  // namespace top

@@ -16,7 +16,8 @@ namespace larder {
 template <class V>
 void visit_metrics(const error_counts& errors, V& v) {
   for (std::size_t i = 0; i < error_cause_count; ++i)
-    v.count_by("errors", "Failures that were absorbed, by cause.", "cause", to_string(static_cast<error_cause>(i)), errors.by_cause[i]);
+    v.count_by("errors", "Failures that were absorbed, by cause.", "cause", to_string(static_cast<error_cause>(i)),
+               errors.by_cause[i]);
 }
 
 template <class V>
@@ -49,7 +50,8 @@ void visit_metrics(const eviction_report& e, V& v) {
     u.gauge("parts", "Parts of the cache, each of which decides by itself.", static_cast<std::uint64_t>(e.parts));
     u.gauge("parts_alike", "Parts that behave as the most common one.", static_cast<std::uint64_t>(e.parts_alike));
     for (const eviction_report::candidate& c : e.candidates)
-      u.gauge_by("candidate_hit_ratio", "Hit ratio of late of each candidate among the keys it was tried on.", "order", c.name, c.hit_ratio);
+      u.gauge_by("candidate_hit_ratio", "Hit ratio of late of each candidate among the keys it was tried on.", "order", c.name,
+                 c.hit_ratio);
   });
 }
 
@@ -58,7 +60,9 @@ void visit_metrics(const hit_ratio_curve& c, V& v) {
   constexpr std::array<std::string_view, 7> multiples{"0.125", "0.25", "0.5", "1", "2", "4", "8"};
   v.of("curve", [&](V& u) {
     u.state("unit", "What the capacity counts.", "unit",
-            c.unit == capacity_unit::bytes ? "bytes" : c.unit == capacity_unit::weight ? "weight" : "entries");
+            c.unit == capacity_unit::bytes    ? "bytes"
+            : c.unit == capacity_unit::weight ? "weight"
+                                              : "entries");
     u.gauge("capacity", "The capacity of today.", c.capacity);
     for (std::size_t i = 0; i < multiples.size(); ++i)
       u.gauge_by("hit_ratio", "Hit ratio of an lru cache of a multiple of today's capacity.", "multiple", multiples[i],

@@ -26,13 +26,15 @@ struct latency_summary {
   }
   duration mean() const noexcept {
     const std::uint64_t n = count();
-    return n == 0 ? duration{0} : duration{static_cast<duration::rep>(static_cast<double>(total.count()) / static_cast<double>(n))};
+    return n == 0 ? duration{0}
+                  : duration{static_cast<duration::rep>(static_cast<double>(total.count()) / static_cast<double>(n))};
   }
   /// What this share of them did not exceed: never too little, at most a sixteenth too much; zero before the first. `share` in [0, 1].
   duration quantile(double share) const noexcept {
     const std::uint64_t n = count();
     if (n == 0) return duration{0};
-    const auto rank = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(n))), 1, n);
+    const auto rank = std::clamp<std::uint64_t>(
+        static_cast<std::uint64_t>(std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(n))), 1, n);
     std::uint64_t seen = 0;
     for (const bucket& b : buckets)
       if ((seen += b.count) >= rank) return b.upto;

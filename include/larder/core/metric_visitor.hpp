@@ -23,8 +23,8 @@ namespace larder {
 ///
 /// `help` is one sentence; names are lower-case words with `_`, and say their unit where it is bytes.
 template <class V>
-concept metric_visitor = requires(V v, std::string_view text, std::uint64_t n, std::size_t i, double x, duration d, const latency_summary& spans,
-                                  void (*f)(V&)) {
+concept metric_visitor = requires(V v, std::string_view text, std::uint64_t n, std::size_t i, double x, duration d,
+                                  const latency_summary& spans, void (*f)(V&)) {
   v.of(text, f);
   v.part(text, i, f);
   v.count(text, text, n);

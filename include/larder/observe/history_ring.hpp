@@ -26,7 +26,8 @@ class history_ring {
   /// Throws `larder::error` for what cannot be meant.
   history_ring(double share, std::size_t events) : size_(events) {
     if (!(share >= 0.0 && share <= 1.0))
-      core::fail(error_cause::invalid_argument, "key_history: share is " + std::to_string(share) + "; give the share of keys to follow, 0 to 1");
+      core::fail(error_cause::invalid_argument,
+                 "key_history: share is " + std::to_string(share) + "; give the share of keys to follow, 0 to 1");
     if (events == 0 || events > (std::size_t{1} << 24U))
       core::fail(error_cause::invalid_argument, "key_history: events is " + std::to_string(events) + "; give 1 to 16777216");
     bound_ = share >= 1.0 ? ~std::uint64_t{0} : static_cast<std::uint64_t>(share * 18446744073709551616.0);

@@ -33,14 +33,18 @@ class json_figures {
   void count(std::string_view name, std::string_view, std::uint64_t n) { put(*at_, name, number_text(n)); }
   void gauge(std::string_view name, std::string_view, std::uint64_t n) { put(*at_, name, number_text(n)); }
   void gauge(std::string_view name, std::string_view, double x) { put(*at_, name, json_number(x)); }
-  void seconds(std::string_view name, std::string_view, duration d) { put(*at_, std::string(name) + "_seconds", seconds_text(d)); }
+  void seconds(std::string_view name, std::string_view, duration d) {
+    put(*at_, std::string(name) + "_seconds", seconds_text(d));
+  }
   void count_by(std::string_view name, std::string_view, std::string_view, std::string_view value, std::uint64_t n) {
     put(child(*at_, name), value, number_text(n));
   }
   void gauge_by(std::string_view name, std::string_view, std::string_view, std::string_view value, double x) {
     put(child(*at_, name), value, json_number(x));
   }
-  void state(std::string_view name, std::string_view, std::string_view, std::string_view value) { put(*at_, name, quoted(value)); }
+  void state(std::string_view name, std::string_view, std::string_view, std::string_view value) {
+    put(*at_, name, quoted(value));
+  }
   void note(std::string_view name, std::string_view text) { put(*at_, name, quoted(text)); }
   void latency(std::string_view operation, const latency_summary& spans) {
     object& here = child(*at_, operation);
@@ -75,7 +79,9 @@ class json_figures {
   }
   static std::string text_of(const object& in) {
     std::string out = "{";
-    const auto name = [&](std::string_view text) -> std::string& { return (out += out.size() == 1 ? "" : ",") += quoted(text) + ":"; };
+    const auto name = [&](std::string_view text) -> std::string& {
+      return (out += out.size() == 1 ? "" : ",") += quoted(text) + ":";
+    };
     for (const auto& [member, value] : in.members) name(member) += value;
     for (const auto& [member, one] : in.children) name(member) += text_of(*one);
     return out + "}";

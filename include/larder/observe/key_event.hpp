@@ -42,8 +42,8 @@ struct key_event {
     std::tm at{};
     ::gmtime_r(&seconds, &at);
     std::array<char, 80> begin{};
-    std::snprintf(begin.data(), begin.size(), "%04d-%02d-%02d %02d:%02d:%02d.%03d UTC ", at.tm_year + 1900, at.tm_mon + 1, at.tm_mday, at.tm_hour,
-                  at.tm_min, at.tm_sec, static_cast<int>(when.count() / 1'000'000 % 1000));
+    std::snprintf(begin.data(), begin.size(), "%04d-%02d-%02d %02d:%02d:%02d.%03d UTC ", at.tm_year + 1900, at.tm_mon + 1,
+                  at.tm_mday, at.tm_hour, at.tm_min, at.tm_sec, static_cast<int>(when.count() / 1'000'000 % 1000));
     std::string made = begin.data();
     made += to_string(change);
     made += " (weight " + std::to_string(weight) + ")";

@@ -35,10 +35,10 @@ constexpr std::string_view to_string(log_level level) noexcept {
 /// One line for a log.
 struct log_line {
   log_level level = log_level::info;
-  std::string_view cache;        ///< its name, as the settings have it
-  std::string_view event;        ///< `failure`, `evicted`, `expired`, `replaced`, `erased`
-  std::string text;              ///< a sentence without a line break
-  std::uint64_t held_back = 0;   ///< lines before this one that the rate did not let through
+  std::string_view cache;       ///< its name, as the settings have it
+  std::string_view event;       ///< `failure`, `evicted`, `expired`, `replaced`, `erased`
+  std::string text;             ///< a sentence without a line break
+  std::uint64_t held_back = 0;  ///< lines before this one that the rate did not let through
 };
 
 /// How `log_events` speaks.
@@ -57,11 +57,13 @@ class log_events {
 
   template <std::invocable<const log_line&> Sink>
     requires(!std::same_as<std::remove_cvref_t<Sink>, log_events>)
-  explicit log_events(Sink sink, log_settings settings = {}) : f{std::make_shared<shared>(std::move(sink), std::move(settings))} {}
+  explicit log_events(Sink sink, log_settings settings = {})
+      : f{std::make_shared<shared>(std::move(sink), std::move(settings))} {}
 
   /// A listener that tells of entries that leave, without their keys.
   auto departures() const {
-    return larder::removal_listener{[to = f.to](const auto&, const auto&, removal_cause cause) { to->departed(cause, [] { return std::string(); }); }};
+    return larder::removal_listener{
+        [to = f.to](const auto&, const auto&, removal_cause cause) { to->departed(cause, [] { return std::string(); }); }};
   }
   /// The same with what `describe(key)` makes of the key: a text that may be seen in a log.
   template <class Describe>
@@ -75,7 +77,10 @@ class log_events {
  private:
   struct shared {
     shared(std::function<void(const log_line&)> to, log_settings given)
-        : sink(std::move(to)), settings(std::move(given)), failures(settings.per_second, settings.burst), departures(settings.per_second, settings.burst) {}
+        : sink(std::move(to)),
+          settings(std::move(given)),
+          failures(settings.per_second, settings.burst),
+          departures(settings.per_second, settings.burst) {}
 
     void failed(const error_event& e) {
       const auto held_back = failures.pass(settings.now());
@@ -91,7 +96,8 @@ class log_events {
       constexpr std::array<std::string_view, 4> words{"evicted", "expired", "replaced", "erased"};
       const std::string_view word = words[static_cast<std::size_t>(cause)];
       const std::string key = observe::redacted_text(describe());
-      say({log_level::info, settings.name, word, (key.empty() ? "an entry was " : "\"" + key + "\" was ") + std::string(word), *held_back});
+      say({log_level::info, settings.name, word, (key.empty() ? "an entry was " : "\"" + key + "\" was ") + std::string(word),
+           *held_back});
     }
     void say(log_line line) const {
       if (line.held_back != 0) line.text += " (" + std::to_string(line.held_back) + " more before it)";

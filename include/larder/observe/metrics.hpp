@@ -48,14 +48,17 @@ class metrics {
  private:
   template <class Stats, class Visitor>
   static void show(const Stats& stats, Visitor& to) {
-    static_assert(requires { visit_metrics(stats, to); },
-                  "larder: metrics shows caches, and stats for which there is a visit_metrics(stats, visitor); see larder/core/metric_visitor.hpp");
+    static_assert(
+        requires { visit_metrics(stats, to); },
+        "larder: metrics shows caches, and stats for which there is a visit_metrics(stats, visitor); see "
+        "larder/core/metric_visitor.hpp");
     visit_metrics(stats, to);
   }
   template <class Cache, class Visitor>
   static void show_extent(const Cache& cache, Visitor& to) {
     to.of("cache", [&](Visitor& v) {
-      if constexpr (requires { v.gauge("", "", std::uint64_t{cache.size()}); }) v.gauge("entries", "Entries in the cache.", std::uint64_t{cache.size()});
+      if constexpr (requires { v.gauge("", "", std::uint64_t{cache.size()}); })
+        v.gauge("entries", "Entries in the cache.", std::uint64_t{cache.size()});
       if constexpr (requires { v.gauge("", "", std::uint64_t{cache.weight()}); })
         v.gauge("weight", "What the entries weigh in all, in the unit of the cache's limit.", std::uint64_t{cache.weight()});
       show_limit<max_entries>(cache, v, "capacity_entries");

@@ -25,7 +25,8 @@ inline std::string number_text(double x) {
 /// Seconds, exact to the nanosecond.
 inline std::string seconds_text(duration d) {
   const bool is_negative = d.count() < 0;
-  const std::uint64_t nanoseconds = is_negative ? std::uint64_t{0} - static_cast<std::uint64_t>(d.count()) : static_cast<std::uint64_t>(d.count());
+  const std::uint64_t nanoseconds =
+      is_negative ? std::uint64_t{0} - static_cast<std::uint64_t>(d.count()) : static_cast<std::uint64_t>(d.count());
   std::string text = (is_negative ? "-" : "") + std::to_string(nanoseconds / 1'000'000'000);
   std::string fraction = std::to_string(nanoseconds % 1'000'000'000);
   fraction.insert(0, 9 - fraction.size(), '0');

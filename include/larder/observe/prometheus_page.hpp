@@ -46,7 +46,9 @@ class prometheus_page {
     f(*this);
     labels_ = std::move(before);
   }
-  void count(std::string_view name, std::string_view help, std::uint64_t n) { sample(name, "_total", "counter", help, {}, {}, number_text(n)); }
+  void count(std::string_view name, std::string_view help, std::uint64_t n) {
+    sample(name, "_total", "counter", help, {}, {}, number_text(n));
+  }
   template <class Number>
   void gauge(std::string_view name, std::string_view help, Number x) {
     sample(name, "", "gauge", help, {}, {}, number_text(x));
@@ -68,7 +70,8 @@ class prometheus_page {
 
   /// By powers of four of nanoseconds from 64 ns to 69 s, which are ends of buckets, so that the counts are exact.
   void latency(std::string_view operation, const latency_summary& spans) {
-    family& here = family_of("larder_latency_seconds", "histogram", "How long operations took; gets and puts by a sample of them.");
+    family& here =
+        family_of("larder_latency_seconds", "histogram", "How long operations took; gets and puts by a sample of them.");
     const std::string labels = labels_ + ",operation=\"" + escaped_label(operation) + "\"";
     const auto line = [&](std::string_view suffix, const std::string& more, const std::string& number) {
       ((here.samples += here.name) += suffix) += "{" + labels + more + "} " + number + "\n";
@@ -99,8 +102,8 @@ class prometheus_page {
     if (is_new) families_.push_back({name, std::string(type), std::string(help), {}});
     return families_[at->second];
   }
-  void sample(std::string_view name, std::string_view suffix, std::string_view type, std::string_view help, std::string_view label,
-              std::string_view value, const std::string& number) {
+  void sample(std::string_view name, std::string_view suffix, std::string_view type, std::string_view help,
+              std::string_view label, std::string_view value, const std::string& number) {
     std::string whole = "larder_";
     if (!subject_.empty()) (whole += subject_) += '_';
     (whole += name) += suffix;

@@ -25,8 +25,9 @@ constexpr bool ends_value(char c) noexcept {
 
 /// What is never shown behind `=` or `:`.
 inline constexpr std::array<std::string_view, 14> names{
-    "sig",      "signature", "x-amz-signature", "x-amz-security-token", "accountkey", "sharedaccesssignature", "password",
-    "passwd",   "secret",    "client_secret",   "token",                "access_token", "api_key",              "apikey"};
+    "sig",      "signature", "x-amz-signature", "x-amz-security-token", "accountkey", "sharedaccesssignature",
+    "password", "passwd",    "secret",          "client_secret",        "token",      "access_token",
+    "api_key",  "apikey"};
 /// What is never shown behind a space.
 inline constexpr std::array<std::string_view, 3> schemes{"bearer", "basic", "sharedkey"};
 

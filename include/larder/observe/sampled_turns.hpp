@@ -15,7 +15,8 @@ template <bool Shared>
 class sampled_turns {
  public:
   /// `every` is at least 1; then all calls have their turn.
-  explicit sampled_turns(std::uint32_t every) : every_(every), lines_(std::make_unique<line[]>(Shared ? sync::thread_number::all_taken + 1 : 1)) {
+  explicit sampled_turns(std::uint32_t every)
+      : every_(every), lines_(std::make_unique<line[]>(Shared ? sync::thread_number::all_taken + 1 : 1)) {
     for (unsigned i = 0; i < (Shared ? sync::thread_number::all_taken + 1 : 1); ++i) {
       lines_[i].state.store(0x9e3779b9U * (i + 1) | 1U, std::memory_order_relaxed);
       lines_[i].left.store(next(lines_[i]), std::memory_order_relaxed);

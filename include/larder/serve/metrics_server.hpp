@@ -37,7 +37,8 @@ class metrics_server {
  public:
   /// Throws `larder::error` for settings that cannot be meant, when the port cannot be had, or when another interface than this machine's
   /// own is to be served without a token.
-  explicit metrics_server(const metrics_server_settings& settings = {}) : pages_(of(settings), [this](std::string_view target) { return find(target); }) {}
+  explicit metrics_server(const metrics_server_settings& settings = {})
+      : pages_(of(settings), [this](std::string_view target) { return find(target); }) {}
   metrics_server(const metrics_server&) = delete;
   metrics_server& operator=(const metrics_server&) = delete;
 
@@ -91,7 +92,8 @@ class metrics_server {
     if (taken != shown_.end()) {
       metrics unused;
       if (taken->add_to(name, unused, held))
-        core::fail(error_cause::invalid_argument, "metrics_server: a cache named \"" + name + "\" is shown already; give each its own name");
+        core::fail(error_cause::invalid_argument,
+                   "metrics_server: a cache named \"" + name + "\" is shown already; give each its own name");
       shown_.erase(taken);
     }
     shown_.push_back({std::move(name), std::move(add_to)});
@@ -111,7 +113,8 @@ class metrics_server {
     if (target == "/status.json") {
       const auto up = std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - began_);
       return {"application/json", "{\"version\":\"" LARDER_VERSION_STRING "\",\"process\":" + std::to_string(::getpid()) +
-                                      ",\"uptime_seconds\":" + observe::seconds_text(up) + ",\"caches\":" + collect().json() + "}\n"};
+                                      ",\"uptime_seconds\":" + observe::seconds_text(up) + ",\"caches\":" + collect().json() +
+                                      "}\n"};
     }
     return {};
   }

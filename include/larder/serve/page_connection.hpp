@@ -104,7 +104,8 @@ class page_connection {
     out.field("Content-Type", found.type).field("Content-Length", found.text.size()).field("Cache-Control", "no-store");
     if (found.type.starts_with("text/html"))
       out.field("Content-Security-Policy",
-                "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'");
+                "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors "
+                "'none'");
     out.end();
     if (!head_only) out.text(found.text);
   }
@@ -112,7 +113,8 @@ class page_connection {
   void refuse(int status, const page_source& from) {
     response_head out = begin(status, from);
     if (status == 405) out.field("Allow", "GET, HEAD");
-    if (status == 401) out.field("WWW-Authenticate", "Basic realm=\"larder\", charset=\"UTF-8\"").field("WWW-Authenticate", "Bearer");
+    if (status == 401)
+      out.field("WWW-Authenticate", "Basic realm=\"larder\", charset=\"UTF-8\"").field("WWW-Authenticate", "Bearer");
     const std::string text = std::to_string(status) + ' ' + std::string(reason_of(status)) + '\n';
     out.field("Content-Type", "text/plain; charset=utf-8").field("Content-Length", text.size());
     out.end();

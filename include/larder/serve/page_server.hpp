@@ -48,10 +48,12 @@ class page_server {
       : settings_(settings), access_(settings.token), find_(std::move(find)), bell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     const bind_address at(settings.host, settings.port, settings.who);
     if (!at.is_loopback() && settings.token.empty())
-      core::fail(error_cause::invalid_argument, settings.who + ": host " + settings.host +
-                                                    " is reached by other machines; set a token, or serve 127.0.0.1 behind a proxy that asks who it is");
+      core::fail(error_cause::invalid_argument,
+                 settings.who + ": host " + settings.host +
+                     " is reached by other machines; set a token, or serve 127.0.0.1 behind a proxy that asks who it is");
     if (!bell_)
-      core::fail(error_cause::io, settings.who + ": no descriptor is left: " + std::generic_category().message(errno) + "; raise the limit of open files");
+      core::fail(error_cause::io, settings.who + ": no descriptor is left: " + std::generic_category().message(errno) +
+                                      "; raise the limit of open files");
     listening_ = listening_socket::open(at, settings.host, settings.port, settings.who);
     thread_ = std::thread([this] { run(); });
   }

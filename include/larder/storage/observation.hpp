@@ -36,7 +36,8 @@ template <class Policy>
 class history_part {
  public:
   template <class Policies>
-  explicit history_part(const Policies& policies) : live_(std::make_unique<typename Policy::memory>(policies.template get<Policy>())) {}
+  explicit history_part(const Policies& policies)
+      : live_(std::make_unique<typename Policy::memory>(policies.template get<Policy>())) {}
   auto get() const noexcept { return live_.get(); }
 
  private:

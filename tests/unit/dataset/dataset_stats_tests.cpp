@@ -4,4 +4,6 @@
 
 #include <doctest/doctest.h>
 
-TEST_CASE("every figure of a data set cache is exported") { CHECK(support::words_not_shown<larder::dataset_stats>() == std::vector<std::size_t>{}); }
+TEST_CASE("every figure of a data set cache is exported") {
+  CHECK(support::words_not_shown<larder::dataset_stats>() == std::vector<std::size_t>{});
+}

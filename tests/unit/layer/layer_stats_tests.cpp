@@ -5,7 +5,8 @@
 #include <doctest/doctest.h>
 
 TEST_CASE("every figure of a layer cache is exported") {
-  CHECK(support::words_not_shown<larder::layer_stats>(sizeof(larder::cache_stats), sizeof(larder::layer_stats)) == std::vector<std::size_t>{});
+  CHECK(support::words_not_shown<larder::layer_stats>(sizeof(larder::cache_stats), sizeof(larder::layer_stats)) ==
+        std::vector<std::size_t>{});
   larder::metrics all;
   larder::layer_stats stats;
   stats.hits = 3;

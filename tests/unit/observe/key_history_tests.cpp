@@ -89,7 +89,8 @@ TEST_CASE("only the last events are kept") {
   for (int i = 3; i < 8; ++i) CHECK(changes(cache.history(i)) == list{key_change::inserted});
   for (int i = 0; i < 3; ++i) cache.put(7, i);
   const std::vector<larder::key_event> life = cache.history(7);
-  CHECK(changes(life) == list{key_change::inserted, key_change::replaced, key_change::inserted, key_change::replaced, key_change::inserted});
+  CHECK(changes(life) ==
+        list{key_change::inserted, key_change::replaced, key_change::inserted, key_change::replaced, key_change::inserted});
 }
 
 TEST_CASE("a refused put is remembered, and what it took with it") {
@@ -135,7 +136,9 @@ TEST_CASE("threads change keys while others ask what became of them") {
 }
 
 TEST_CASE("settings that cannot be meant are refused") {
-  const auto made = [](larder::key_history policy) { return [policy] { auto c = larder::make_cache<int, int>(larder::max_entries{1}, larder::key_history(policy)); }; };
+  const auto made = [](larder::key_history policy) {
+    return [policy] { auto c = larder::make_cache<int, int>(larder::max_entries{1}, larder::key_history(policy)); };
+  };
   CHECK_THROWS_AS(made({.share = 1.5})(), larder::error);
   CHECK_THROWS_AS(made({.share = -0.1})(), larder::error);
   CHECK_THROWS_AS(made({.share = 0.5, .events = 0})(), larder::error);

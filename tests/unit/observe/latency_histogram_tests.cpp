@@ -43,7 +43,8 @@ TEST_CASE("a duration's bucket ends at it or at most a sixteenth beyond") {
   CHECK(buckets::of(duration{0}) == 0);
   CHECK(buckets::of(duration{-5}) == 0);
   CHECK(buckets::of(duration::max()) == buckets::count - 1);
-  for (unsigned power = 0; power <= buckets::largest_log; ++power)  // powers of two are ends, so that what is exported by them is exact
+  for (unsigned power = 0; power <= buckets::largest_log;
+       ++power)  // powers of two are ends, so that what is exported by them is exact
     CHECK(buckets::upto(buckets::of(duration{std::int64_t{1} << power})) == duration{std::int64_t{1} << power});
 }
 
@@ -125,7 +126,8 @@ TEST_CASE("gets, puts and loads of a cache are timed, each by itself") {
 }
 
 TEST_CASE("what is chosen stands for all that it was chosen from") {
-  auto cache = larder::make_cache<int, int>(larder::lru{}, larder::max_entries{100}, larder::unsynchronized{}, larder::latency_histogram{});
+  auto cache = larder::make_cache<int, int>(larder::lru{}, larder::max_entries{100}, larder::unsynchronized{},
+                                            larder::latency_histogram{});
   cache.put(1, 1);
   for (int i = 0; i < 64'000; ++i) cache.get(1);
   const larder::latency_report seen = latency_of(cache);
@@ -154,7 +156,8 @@ TEST_CASE("threads record at once, and nothing is lost") {
 }
 
 TEST_CASE("it combines with the other observers") {
-  auto cache = larder::make_cache<std::string, larder::bytes>(larder::max_bytes{1000}, larder::miss_ratio_curve{}, larder::latency_histogram{1});
+  auto cache = larder::make_cache<std::string, larder::bytes>(larder::max_bytes{1000}, larder::miss_ratio_curve{},
+                                                              larder::latency_histogram{1});
   cache.put("a", larder::bytes::copy_of("abc", 3));
   CHECK(cache.get("a").has_value());
   const larder::cache_stats stats = cache.stats();

@@ -25,7 +25,9 @@ struct said {
 };
 struct listening {
   std::vector<said>* to;
-  void operator()(const log_line& line) const { to->push_back({line.level, std::string(line.cache), std::string(line.event), line.text, line.held_back}); }
+  void operator()(const log_line& line) const {
+    to->push_back({line.level, std::string(line.cache), std::string(line.event), line.text, line.held_back});
+  }
 };
 
 }  // namespace
@@ -33,8 +35,9 @@ struct listening {
 TEST_CASE("what a cache absorbs is a line for the log") {
   std::vector<said> lines;
   larder::log_events events{listening{&lines}, {.name = "names"}};
-  auto cache = larder::make_cache<int, int>(larder::max_entries{1}, events,
-                                            larder::removal_listener{[](int, int, larder::removal_cause) { throw std::runtime_error("password=hunter2\nis wrong"); }});
+  auto cache = larder::make_cache<int, int>(
+      larder::max_entries{1}, events,
+      larder::removal_listener{[](int, int, larder::removal_cause) { throw std::runtime_error("password=hunter2\nis wrong"); }});
   cache.put(1, 1);
   cache.put(2, 2);
   REQUIRE(lines.size() == 1);
@@ -63,7 +66,8 @@ TEST_CASE("who leaves is told without its key, unless somebody says how to show 
   quiet.put("top secret", 1);
   quiet.put("b", 1);
   quiet.erase("b");
-  auto shown = larder::make_cache<std::string, int>(larder::lru{}, larder::max_entries{1}, events.departures([](const std::string& key) { return key; }));
+  auto shown = larder::make_cache<std::string, int>(larder::lru{}, larder::max_entries{1},
+                                                    events.departures([](const std::string& key) { return key; }));
   shown.put("layer.0", 1);
   shown.put("layer.0", 2);
   REQUIRE(lines.size() == 3);
@@ -110,7 +114,8 @@ TEST_CASE("threads speak at once, and each line is told or counted") {
 }
 
 TEST_CASE("secrets are not in it") {
-  CHECK(redacted_text("https://a.blob.core.windows.net/c/b?sv=2022&sig=abc%2Bd&se=1: 403") == "https://a.blob.core.windows.net/c/b?sv=2022&sig=***&se=1: 403");
+  CHECK(redacted_text("https://a.blob.core.windows.net/c/b?sv=2022&sig=abc%2Bd&se=1: 403") ==
+        "https://a.blob.core.windows.net/c/b?sv=2022&sig=***&se=1: 403");
   CHECK(redacted_text("Authorization: Bearer eyJ0.abc.def, x") == "Authorization: Bearer ***, x");
   CHECK(redacted_text("AccountKey=ab==;EndpointSuffix=x") == "AccountKey=***;EndpointSuffix=x");
   CHECK(redacted_text("redis://user:pa:ss@host:6379/0") == "redis://***@host:6379/0");
@@ -125,7 +130,8 @@ TEST_CASE("secrets are not in it") {
     const auto letters = rc::gen::container<std::string>(rc::gen::inRange('a', 'z'));
     const std::string before = *letters;
     const std::string secret = "S3" + *letters + "/+=" + *letters;
-    const std::string name = *rc::gen::elementOf(std::vector<std::string>{"sig", "SIG", "Token", "password", "x-amz-signature", "accountKey", "client_secret"});
+    const std::string name = *rc::gen::elementOf(
+        std::vector<std::string>{"sig", "SIG", "Token", "password", "x-amz-signature", "accountKey", "client_secret"});
     const std::string middle = *rc::gen::elementOf(std::vector<std::string>{"=", ": ", "\":\"", " = "});
     const std::string end = middle.back() == '"' ? "\"" : "&";
     const std::string shown = redacted_text(before + "?" + name + middle + secret + end + before);

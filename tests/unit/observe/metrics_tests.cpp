@@ -75,7 +75,13 @@ bool is_utf8(std::string_view text) {
 
 larder::cache_stats everything() {
   larder::cache_stats stats;
-  stats.eviction = larder::eviction_report{.behaves_as = "lru", .reason = "because \"x\"", .switches = 1, .sampled_share = 0.5, .candidates = {{"lru", 0.5}, {"lfu", 0.25}}, .parts = 2, .parts_alike = 1};
+  stats.eviction = larder::eviction_report{.behaves_as = "lru",
+                                           .reason = "because \"x\"",
+                                           .switches = 1,
+                                           .sampled_share = 0.5,
+                                           .candidates = {{"lru", 0.5}, {"lfu", 0.25}},
+                                           .parts = 2,
+                                           .parts_alike = 1};
   stats.remote = larder::remote_report{.requests = 3};
   stats.curve = larder::hit_ratio_curve{};
   stats.latency = larder::latency_report{};
@@ -88,41 +94,57 @@ larder::cache_stats everything() {
 // A figure that a visit_metrics forgets, or that is added to a struct and not to it, fails these.
 TEST_CASE("every figure of a cache's stats is exported") {
   const larder::cache_stats empty;
-  const auto figures = static_cast<std::size_t>(reinterpret_cast<const char*>(&empty.eviction) - reinterpret_cast<const char*>(&empty));
+  const auto figures =
+      static_cast<std::size_t>(reinterpret_cast<const char*>(&empty.eviction) - reinterpret_cast<const char*>(&empty));
   CHECK(support::words_not_shown<larder::cache_stats>(0, figures) == std::vector<std::size_t>{});
   // What is behind them are these four, which the next tests look at.
-  const auto behind = static_cast<std::size_t>(reinterpret_cast<const char*>(&empty.eviction) - reinterpret_cast<const char*>(&empty));
-  CHECK(sizeof(larder::cache_stats) == behind + sizeof(empty.eviction) + sizeof(empty.remote) + sizeof(empty.curve) + sizeof(empty.latency));
+  const auto behind =
+      static_cast<std::size_t>(reinterpret_cast<const char*>(&empty.eviction) - reinterpret_cast<const char*>(&empty));
+  CHECK(sizeof(larder::cache_stats) ==
+        behind + sizeof(empty.eviction) + sizeof(empty.remote) + sizeof(empty.curve) + sizeof(empty.latency));
 
   CHECK(support::words_not_shown<larder::remote_report>(8, sizeof(larder::remote_report)) == std::vector<std::size_t>{});
-  CHECK(has(prometheus_of(larder::remote_report{.state = larder::remote_state::degraded}), R"(larder_remote_state{cache="x",state="degraded"} 1)"));
+  CHECK(has(prometheus_of(larder::remote_report{.state = larder::remote_state::degraded}),
+            R"(larder_remote_state{cache="x",state="degraded"} 1)"));
   using tiers = larder::tiered_stats<2>;
   CHECK(support::words_not_shown<tiers>(sizeof(tiers::tiers), sizeof(tiers)) == std::vector<std::size_t>{});
 }
 
 TEST_CASE("reports are exported when a cache has them") {
   const std::string text = prometheus_of(everything(), "m\"n");
-  for (const char* const line :
-       {R"(larder_cache_errors_total{cache="m\"n",cause="io"} 0)", R"(larder_eviction_behaves_as{cache="m\"n",order="lru"} 1)",
-        R"(larder_eviction_switches_total{cache="m\"n"} 1)", R"(larder_eviction_sampled_share{cache="m\"n"} 0.5)",
-        R"(larder_eviction_parts{cache="m\"n"} 2)", R"(larder_eviction_parts_alike{cache="m\"n"} 1)",
-        R"(larder_eviction_candidate_hit_ratio{cache="m\"n",order="lfu"} 0.25)", R"(larder_remote_requests_total{cache="m\"n"} 3)",
-        R"(larder_curve_hit_ratio{cache="m\"n",multiple="8"} 0)", R"(larder_curve_capacity{cache="m\"n"} 0)",
-        R"(larder_curve_look_ups{cache="m\"n"} 0)", R"(larder_curve_sampled{cache="m\"n"} 0)", R"(larder_curve_sampling_rate{cache="m\"n"} 1)",
-        R"(larder_curve_settled{cache="m\"n"} 0)", R"(larder_curve_unit{cache="m\"n",unit="entries"} 1)",
-        R"(larder_latency_seconds_bucket{cache="m\"n",operation="get",le="0.000000064"} 2)",
-        R"(larder_latency_seconds_bucket{cache="m\"n",operation="get",le="0.000000256"} 3)",
-        R"(larder_latency_seconds_bucket{cache="m\"n",operation="get",le="68.719476736"} 3)",
-        R"(larder_latency_seconds_bucket{cache="m\"n",operation="get",le="+Inf"} 4)",
-        R"(larder_latency_seconds_sum{cache="m\"n",operation="get"} 0.0000002)", R"(larder_latency_seconds_count{cache="m\"n",operation="get"} 4)",
-        R"(larder_latency_every{cache="m\"n"} 1)", "# TYPE larder_latency_seconds histogram\n", "# TYPE larder_cache_hits_total counter\n"})
+  for (const char* const line : {R"(larder_cache_errors_total{cache="m\"n",cause="io"} 0)",
+                                 R"(larder_eviction_behaves_as{cache="m\"n",order="lru"} 1)",
+                                 R"(larder_eviction_switches_total{cache="m\"n"} 1)",
+                                 R"(larder_eviction_sampled_share{cache="m\"n"} 0.5)",
+                                 R"(larder_eviction_parts{cache="m\"n"} 2)",
+                                 R"(larder_eviction_parts_alike{cache="m\"n"} 1)",
+                                 R"(larder_eviction_candidate_hit_ratio{cache="m\"n",order="lfu"} 0.25)",
+                                 R"(larder_remote_requests_total{cache="m\"n"} 3)",
+                                 R"(larder_curve_hit_ratio{cache="m\"n",multiple="8"} 0)",
+                                 R"(larder_curve_capacity{cache="m\"n"} 0)",
+                                 R"(larder_curve_look_ups{cache="m\"n"} 0)",
+                                 R"(larder_curve_sampled{cache="m\"n"} 0)",
+                                 R"(larder_curve_sampling_rate{cache="m\"n"} 1)",
+                                 R"(larder_curve_settled{cache="m\"n"} 0)",
+                                 R"(larder_curve_unit{cache="m\"n",unit="entries"} 1)",
+                                 R"(larder_latency_seconds_bucket{cache="m\"n",operation="get",le="0.000000064"} 2)",
+                                 R"(larder_latency_seconds_bucket{cache="m\"n",operation="get",le="0.000000256"} 3)",
+                                 R"(larder_latency_seconds_bucket{cache="m\"n",operation="get",le="68.719476736"} 3)",
+                                 R"(larder_latency_seconds_bucket{cache="m\"n",operation="get",le="+Inf"} 4)",
+                                 R"(larder_latency_seconds_sum{cache="m\"n",operation="get"} 0.0000002)",
+                                 R"(larder_latency_seconds_count{cache="m\"n",operation="get"} 4)",
+                                 R"(larder_latency_every{cache="m\"n"} 1)",
+                                 "# TYPE larder_latency_seconds histogram\n",
+                                 "# TYPE larder_cache_hits_total counter\n"})
     CHECK_MESSAGE(has(text, std::string(line) + (line[0] == '#' ? "" : "\n")), line << "\n" << text);
   const std::string json = json_of(everything());
-  for (const char* const part : {R"("name":"x")", R"("reason":"because \"x\"")", R"("behaves_as":"lru")", R"("candidate_hit_ratio":{"lru":0.5,"lfu":0.25})",
-                                 R"("state":"healthy")", R"("p50_seconds":0.000000064)", R"("count":4)", R"("load_time_seconds":0)", R"("no_space":0)"})
+  for (const char* const part : {R"("name":"x")", R"("reason":"because \"x\"")", R"("behaves_as":"lru")",
+                                 R"("candidate_hit_ratio":{"lru":0.5,"lfu":0.25})", R"("state":"healthy")",
+                                 R"("p50_seconds":0.000000064)", R"("count":4)", R"("load_time_seconds":0)", R"("no_space":0)"})
     CHECK_MESSAGE(has(json, part), part << "\n" << json);
   const std::string nothing = prometheus_of(larder::cache_stats{});
-  for (const char* const absent : {"larder_remote", "larder_curve", "larder_eviction", "larder_latency"}) CHECK(!has(nothing, absent));
+  for (const char* const absent : {"larder_remote", "larder_curve", "larder_eviction", "larder_latency"})
+    CHECK(!has(nothing, absent));
 }
 
 TEST_CASE("caches, tiers and stats are shown together, each family once") {
@@ -136,7 +158,9 @@ TEST_CASE("caches, tiers and stats are shown together, each family once") {
   all.add("weights", weights);
   all.add("models", models);
   const std::string text = all.prometheus();
-  CHECK(has(text, "larder_cache_hits_total{cache=\"names\"} 1\nlarder_cache_hits_total{cache=\"weights\"} 0\nlarder_cache_hits_total{cache=\"models\",tier=\"0\"} 0\n"));
+  CHECK(has(text,
+            "larder_cache_hits_total{cache=\"names\"} 1\nlarder_cache_hits_total{cache=\"weights\"} "
+            "0\nlarder_cache_hits_total{cache=\"models\",tier=\"0\"} 0\n"));
   CHECK(has(text, "larder_cache_entries{cache=\"names\"} 1\nlarder_cache_entries{cache=\"weights\"} 0\n"));
   CHECK(has(text, "larder_cache_capacity_entries{cache=\"names\"} 1000\nlarder_cache_capacity_entries{cache=\"weights\"} 7\n"));
   CHECK(has(text, "larder_cache_capacity_bytes{cache=\"weights\"} 1048576\n"));
@@ -164,7 +188,10 @@ TEST_CASE("caches, tiers and stats are shown together, each family once") {
 
 TEST_CASE("a name may be any text: it is escaped, and what is no UTF-8 replaced") {
   CHECK(larder::observe::escaped_label("a\\b\"c\nd") == "a\\\\b\\\"c\\nd");
-  CHECK(larder::observe::escaped_label("\xff" "a\xc3") == "\xef\xbf\xbd" "a\xef\xbf\xbd");
+  CHECK(larder::observe::escaped_label("\xff"
+                                       "a\xc3") ==
+        "\xef\xbf\xbd"
+        "a\xef\xbf\xbd");
   CHECK(larder::observe::escaped_json("a\"\\\n\x01\x7f\xc3\xa9") == "a\\\"\\\\\\u000a\\u0001\\u007f\xc3\xa9");
   for (const char* const bad : {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5", "\x80", "\xe2\x82"})
     CHECK(larder::observe::character_at_front(bad) == 0);
@@ -178,8 +205,10 @@ TEST_CASE("a name may be any text: it is escaped, and what is no UTF-8 replaced"
     RC_ASSERT(is_utf8(label));
     RC_ASSERT(label.find('\n') == std::string::npos);
     for (std::size_t i = 0; i < label.size(); ++i) {
-      if (label[i] == '\\') ++i;
-      else RC_ASSERT(label[i] != '"');
+      if (label[i] == '\\')
+        ++i;
+      else
+        RC_ASSERT(label[i] != '"');
     }
     RC_ASSERT(unescaped(label) == replaced_utf8(name));
     const std::string json = larder::observe::escaped_json(name);

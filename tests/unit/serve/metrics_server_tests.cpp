@@ -63,7 +63,9 @@ TEST_CASE("caches come and go while it serves") {
   {
     auto cache = larder::make_cache<int, int>(larder::max_entries{5});
     server.add("first", cache);
-    CHECK_THROWS_WITH_AS(server.add("first", cache), "larder: metrics_server: a cache named \"first\" is shown already; give each its own name", larder::error);
+    CHECK_THROWS_WITH_AS(server.add("first", cache),
+                         "larder: metrics_server: a cache named \"first\" is shown already; give each its own name",
+                         larder::error);
     CHECK(has(ask(server, "/metrics").body, "cache=\"first\""));
     CHECK(server.erase("first"));
     CHECK(!server.erase("first"));

@@ -30,7 +30,8 @@ using list = std::vector<key_change>;
 
 TEST_CASE("every get and put of a cache on disk is timed, and what became of a key is known") {
   const support::temporary_folder folder;
-  auto cache = larder::make_cache<std::string, larder::bytes>(larder::max_bytes{1_MiB}, larder::latency_histogram{}, larder::key_history{.share = 1.0},
+  auto cache = larder::make_cache<std::string, larder::bytes>(larder::max_bytes{1_MiB}, larder::latency_histogram{},
+                                                              larder::key_history{.share = 1.0},
                                                               larder::mmap_disk{folder.path() / "cache"});
   CHECK(cache.put("a", text("1")));
   CHECK(cache.put("a", text("22")));
@@ -48,7 +49,8 @@ TEST_CASE("every get and put of a cache on disk is timed, and what became of a k
 
   CHECK(cache.erase("a"));
   CHECK(!cache.put("b", text(std::string(2 << 20, 'x'))));
-  CHECK(changes(cache.history("a")) == list{key_change::inserted, key_change::replaced, key_change::inserted, key_change::erased});
+  CHECK(changes(cache.history("a")) ==
+        list{key_change::inserted, key_change::replaced, key_change::inserted, key_change::erased});
   CHECK(changes(cache.history("c")) == list{key_change::inserted});
   const std::vector<key_change> of_b = changes(cache.history("b"));
   CHECK(of_b.front() == key_change::inserted);
@@ -56,7 +58,8 @@ TEST_CASE("every get and put of a cache on disk is timed, and what became of a k
   for (int i = 0; i < 40; ++i) CHECK(cache.put("large " + std::to_string(i), text(std::string(100'000, 'x'))));
   int evicted = 0;
   for (int i = 0; i < 40; ++i)
-    for (const larder::key_event& e : cache.history("large " + std::to_string(i))) evicted += e.change == key_change::evicted ? 1 : 0;
+    for (const larder::key_event& e : cache.history("large " + std::to_string(i)))
+      evicted += e.change == key_change::evicted ? 1 : 0;
   CHECK(evicted > 20);
   CHECK(static_cast<std::uint64_t>(evicted) <= cache.stats().evictions);
 
@@ -67,7 +70,8 @@ TEST_CASE("every get and put of a cache on disk is timed, and what became of a k
 
 TEST_CASE("the same in a directory with a file per entry") {
   const support::temporary_folder folder;
-  auto cache = larder::make_cache<std::string, larder::bytes>(larder::lru{}, larder::max_entries{2}, larder::latency_histogram{}, larder::key_history{.share = 1.0},
+  auto cache = larder::make_cache<std::string, larder::bytes>(larder::lru{}, larder::max_entries{2}, larder::latency_histogram{},
+                                                              larder::key_history{.share = 1.0},
                                                               larder::directory{folder.path() / "cache"});
   for (const char* const key : {"a", "b", "c"}) CHECK(cache.put(key, text(key)));
   CHECK(!cache.get("a"));
