@@ -188,6 +188,7 @@ class OfServer(command_runs.CommandRuns):
 
     def test_what_is_no_server_of_ours(self):
         with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.settimeout(60)
             port = listening.getsockname()[1]
 
             def answer(text):
@@ -200,7 +201,7 @@ class OfServer(command_runs.CommandRuns):
                                      (b"HTTP/1.1 500 X\r\n\r\n", 1, "answered 500"), (b"HTTP/1.1 200 OK\r\n\r\nnot json", 1, "no status"),
                                      (b"HTTP/1.1 200 OK\r\n\r\n[1]", 1, "no status"), (b"HTTP/1.1 200 OK\r\n\r\n{\"caches\": [1, {}, {\"name\": 3}]}", 0, "no cache"),
                                      (b"HTTP/1.1 200 OK\r\n\r\n{\"caches\": [{\"name\": \"n\", \"cache\": {\"hits\": -1, \"capacity_entries\": 1e300}}]}", 0, "n ")):
-                thread = threading.Thread(target=answer, args=(text,))
+                thread = threading.Thread(target=answer, args=(text,), daemon=True)
                 thread.start()
                 self.check(top(f"http://127.0.0.1:{port}", "--once"), code, part)
                 thread.join()

@@ -43,10 +43,10 @@ struct row {
   std::string name;
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;
-  std::optional<std::uint64_t> entries;
-  std::optional<std::uint64_t> evictions;
-  std::optional<double> full;
-  std::optional<double> p99;
+  std::optional<std::uint64_t> entries{};
+  std::optional<std::uint64_t> evictions{};
+  std::optional<double> full{};
+  std::optional<double> p99{};
   std::uint64_t failures = 0;
 };
 
