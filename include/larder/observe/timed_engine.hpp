@@ -71,7 +71,7 @@ class timed_engine : public Engine {
   using recorder = latency_recorder<Context::locking::synchronized>;
   using clock = typename recorder::clock;
 
-  static clock::time_point now_if(bool is_timed) noexcept {
+  static typename clock::time_point now_if(bool is_timed) noexcept {
     if (is_timed) [[unlikely]]
       return clock::now();
     return {};

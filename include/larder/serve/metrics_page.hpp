@@ -104,7 +104,7 @@ function show(s) {
     const seconds = old.at === undefined ? 0 : now - old.at, asked = seconds && looked >= old.looked ? looked - old.looked : 0;
     old.line.push(asked ? (hits - old.hits) / asked : null);
     if (old.line.length > 120) old.line.shift();
-    const rate = asked ? percent(hits - old.hits, asked) : percent(hits, looked);
+    const rate = asked ? percent(hits - old.hits, asked) : '–';
     const tiles = make('div', undefined, {className: 'tiles'}), body = c.cache || {};
     tiles.append(tile('hit rate now', rate), tile('since the start', percent(hits, looked)), tile('look-ups per second', seconds ? counted(asked / seconds) : '–'));
     if (body.entries !== undefined) tiles.append(tile('entries', counted(body.entries)));
