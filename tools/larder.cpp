@@ -9,6 +9,7 @@
 #include "pass_command.hpp"
 #include "serve_command.hpp"
 #include "simulate_command.hpp"
+#include "top_command.hpp"
 
 #include <larder/core/version.hpp>
 
@@ -43,6 +44,7 @@ int main(int count, char** arguments) {
   const std::function<int()> pass = tools::add_pass(app);
   const std::function<int()> serve = tools::add_serve(app);
   const std::function<int()> simulate = tools::add_simulate(app);
+  const std::function<int()> top = tools::add_top(app);
   try {
     app.parse(count, arguments);
   } catch (const CLI::CallForAllHelp&) {
@@ -57,5 +59,6 @@ int main(int count, char** arguments) {
   if (app.got_subcommand("layers")) return layers();
   if (app.got_subcommand("models")) return models();
   if (app.got_subcommand("pass")) return pass();
+  if (app.got_subcommand("top")) return top();
   return app.got_subcommand("serve") ? serve() : simulate();
 }

@@ -40,6 +40,7 @@ struct logged_spec {
   static constexpr bool keeps_expires = Context::template has<ttl>;
   static constexpr bool keeps_time = keeps_written || keeps_accessed || keeps_expires;
   static constexpr bool has_watermark = Context::has_watermark;
+  static constexpr bool remembers = Context::remembers;
   static constexpr bool collects_removed = true;
 
   logged_spec(const Context& c, const store& s)

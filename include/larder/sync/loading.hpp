@@ -36,7 +36,7 @@ class loading {
  public:
   using key_view = core::key_view<Key>;
 
-  explicit loading(const Context& context) : flights_(context_hash<Key, Context>{&context}) {}
+  explicit loading(const Context& context) : flights_(context_hash<Key, Context>{&context}), runner_(context.latency()) {}
 
   template <class Loader>
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
@@ -233,7 +233,7 @@ class loading {
   }
 
   flights_type flights_;
-  load_runner<true> runner_;
+  load_runner<true, decltype(std::declval<const Context&>().latency())> runner_;
   worker_pool<> workers_{most_loads};
 };
 
