@@ -17,8 +17,10 @@ class LarderConan(ConanFile):
     topics = ("cache", "header-only", "machine-learning")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"json": [True, False], "http": [True, False], "redis": [True, False], "zstd": [True, False], "testing": [True, False]}
-    default_options = {"json": False, "http": False, "redis": False, "zstd": False, "testing": False, "boost/*:header_only": True}
+    options = {"json": [True, False], "http": [True, False], "redis": [True, False], "zstd": [True, False],
+               "config": [True, False], "toml": [True, False], "yaml": [True, False], "testing": [True, False]}
+    default_options = {"json": False, "http": False, "redis": False, "zstd": False, "config": False, "toml": False, "yaml": False, "testing": False,
+                       "boost/*:header_only": True}
     exports_sources = "include/*", "LICENSE"
     no_copy_source = True
 
@@ -29,9 +31,13 @@ class LarderConan(ConanFile):
     def layout(self):
         basic_layout(self)
 
+    @property
+    def _configures(self):
+        return self.options.config or self.options.toml or self.options.yaml
+
     def requirements(self):
         self.requires("xxhash/0.8.3", transitive_headers=True)
-        if self.options.json or self.options.http:
+        if self.options.json or self.options.http or self._configures:
             self.requires("simdjson/3.13.0", transitive_headers=True, transitive_libs=True)
         if self.options.http:
             self.requires("libcurl/[>=7.88 <9]", transitive_headers=True, transitive_libs=True)
@@ -39,8 +45,12 @@ class LarderConan(ConanFile):
             self.requires("openssl/[>=3 <4]", transitive_headers=True, transitive_libs=True)
         if self.options.redis:
             self.requires("hiredis/[>=1 <2]", transitive_headers=True, transitive_libs=True)
-        if self.options.zstd:
+        if self.options.zstd or self._configures:
             self.requires("zstd/[>=1.4 <2]", transitive_headers=True, transitive_libs=True)
+        if self.options.toml:
+            self.requires("tomlplusplus/[>=3.3 <4]", transitive_headers=True)
+        if self.options.yaml:
+            self.requires("yaml-cpp/[>=0.7 <1]", transitive_headers=True, transitive_libs=True)
         if self.options.testing:
             self.requires("boost/[>=1.81 <2]", transitive_headers=True)
 
@@ -70,7 +80,7 @@ class LarderConan(ConanFile):
             core.system_libs = ["pthread"]
         component("disk", "larder::disk", ["core"])
         component("serve", "larder::serve", ["disk"])
-        if self.options.json or self.options.http:
+        if self.options.json or self.options.http or self._configures:
             component("json", "larder::json", ["core", "simdjson::simdjson"])
             component("layer", "larder::layer", ["disk", "json"])
             component("dataset", "larder::dataset", ["disk", "json"])
@@ -79,7 +89,13 @@ class LarderConan(ConanFile):
             component("artifact", "larder::artifact", ["disk", "http"])
         if self.options.redis:
             component("redis", "larder::redis", ["core", "hiredis::hiredis"])
-        if self.options.zstd:
+        if self.options.zstd or self._configures:
             component("zstd", "larder::zstd", ["core", "zstd::zstdlib"])
+        if self._configures:
+            component("config", "larder::config", ["disk", "json", "zstd", "layer", "dataset"])
+        if self.options.toml:
+            component("toml", "larder::toml", ["config", "tomlplusplus::tomlplusplus"])
+        if self.options.yaml:
+            component("yaml", "larder::yaml", ["config", "yaml-cpp::yaml-cpp"])
         if self.options.testing:
             component("testing", "larder::testing", ["core", "boost::headers"])

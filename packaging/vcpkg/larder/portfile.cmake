@@ -4,7 +4,7 @@ set(VCPKG_BUILD_TYPE release) # header-only
 get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 
 set(FEATURE_OPTIONS "")
-foreach(feature IN ITEMS artifact dataset disk http json layer redis serve testing zstd)
+foreach(feature IN ITEMS artifact config dataset disk http json layer redis serve testing toml yaml zstd)
     string(TOUPPER "${feature}" name)
     if(feature IN_LIST FEATURES)
         list(APPEND FEATURE_OPTIONS "-DLARDER_WITH_${name}=ON")
