@@ -66,7 +66,8 @@ class cache_manager {
         disk_clock_(options.time.value_or(any_time_source(time_source<wall_time>{}))),
         pressure_(options.pressure ? std::move(options.pressure) : std::function<double()>(config::memory_pressure())),
         regulator_(settings_.manager.pressure_threshold.value_or(0.1), settings_.manager.pressure_floor.value_or(0.25)),
-        janitor_([this] { return memory_clock_.now(); }, options.time ? duration(std::chrono::milliseconds(20)) : duration(std::chrono::hours(1))) {
+        janitor_([this] { return memory_clock_.now(); },
+                 options.time ? duration(std::chrono::milliseconds(20)) : duration(std::chrono::hours(1))) {
     settings_.check();
     const auto listener = std::make_shared<const std::function<void(const error_event&)>>(options.on_error);
     const std::uint64_t available = options.available_memory ? *options.available_memory : layers::available_memory();
@@ -96,7 +97,8 @@ class cache_manager {
     if (found == caches_.end()) {
       std::vector<std::string_view> known;
       for (const auto& one : caches_) known.push_back(one.first);
-      core::fail(error_cause::invalid_argument, "there is no cache " + format::printable_name(name) + format::known_names(name, known));
+      core::fail(error_cause::invalid_argument,
+                 "there is no cache " + format::printable_name(name) + format::known_names(name, known));
     }
     return *found->second;
   }
@@ -131,8 +133,9 @@ class cache_manager {
     managed_cache& from = at(name);
     const cache_settings& said = settings_.caches.find(name)->second;
     if (from.disk_part() == nullptr || (said.disk_storage && *said.disk_storage != "mmap_disk"))
-      core::fail(error_cause::invalid_argument, "the cache " + format::printable_name(name) +
-                                                    " keeps nothing in an mmap_disk that could be backed up; export_entries writes what it holds");
+      core::fail(error_cause::invalid_argument,
+                 "the cache " + format::printable_name(name) +
+                     " keeps nothing in an mmap_disk that could be backed up; export_entries writes what it holds");
     return config::disk_backup(folder, disk_clock_)
         .make(*from.disk_part(), config::disk_path_of(name, said), said.max_age.value_or(duration::max()),
               said.disk_compression.value_or(said.compression.value_or(false)), said.temp_dir.value_or(""), control);
@@ -164,7 +167,8 @@ class cache_manager {
       }
     }
     if (any_shrinks)
-      janitor_.add(settings_.manager.pressure_interval.value_or(std::chrono::seconds(1)), [this](const std::stop_token&) { follow_pressure(); });
+      janitor_.add(settings_.manager.pressure_interval.value_or(std::chrono::seconds(1)),
+                   [this](const std::stop_token&) { follow_pressure(); });
   }
   void plan_cleanup(config::cache_part& part, duration interval) {
     janitor_.add(interval, [this, &part](const std::stop_token& stop) {

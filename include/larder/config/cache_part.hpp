@@ -57,7 +57,8 @@ class cache_part {
   virtual std::size_t erase_keys(const std::function<bool(const std::string&)>& which, const sweep_control& control) = 0;
   virtual void clear(const sweep_control& control) = 0;
   virtual std::size_t purge_expired(const sweep_control& control) = 0;
-  virtual void for_each(const std::function<void(const std::string&, std::uint64_t, duration)>& f, const sweep_control& control) = 0;
+  virtual void for_each(const std::function<void(const std::string&, std::uint64_t, duration)>& f,
+                        const sweep_control& control) = 0;
 
   virtual std::uint64_t size() const = 0;
   virtual std::uint64_t weight() const = 0;
@@ -103,7 +104,8 @@ class part_of final : public cache_part {
   }
   void clear(const sweep_control& control) override { cache_.clear(control); }
   std::size_t purge_expired(const sweep_control& control) override { return cache_.purge_expired(control); }
-  void for_each(const std::function<void(const std::string&, std::uint64_t, duration)>& f, const sweep_control& control) override {
+  void for_each(const std::function<void(const std::string&, std::uint64_t, duration)>& f,
+                const sweep_control& control) override {
     cache_.for_each(f, control);
   }
 
@@ -127,7 +129,9 @@ class part_of final : public cache_part {
 
  private:
   static constexpr bool limits_entries = Cache::template keeps<max_entries>;
-  bool counts_entries() const { return limits_entries && cache_.template capacity<max_bytes>() == std::numeric_limits<std::uint64_t>::max(); }
+  bool counts_entries() const {
+    return limits_entries && cache_.template capacity<max_bytes>() == std::numeric_limits<std::uint64_t>::max();
+  }
 
   Cache cache_;
 };

@@ -42,8 +42,8 @@ namespace larder {
 /// What a backup or a restore did.
 struct backup_report {
   std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;        ///< of values
-  std::uint64_t unsettled = 0;    ///< keys that changed in each round of a backup: each is whole, and of some moment of it
+  std::uint64_t bytes = 0;      ///< of values
+  std::uint64_t unsettled = 0;  ///< keys that changed in each round of a backup: each is whole, and of some moment of it
 };
 
 namespace config {
@@ -65,8 +65,8 @@ class disk_backup {
     backup_report report;
     {
       std::optional<error_event> failure;
-      backup_cache copy(unbounded{}, ttl{}, compressed ? zstd{} : zstd{.from = static_cast<std::uint64_t>(-1)}, managed_time{clock_},
-                        listener(failure), mmap_disk{result.partial()});
+      backup_cache copy(unbounded{}, ttl{}, compressed ? zstd{} : zstd{.from = static_cast<std::uint64_t>(-1)},
+                        managed_time{clock_}, listener(failure), mmap_disk{result.partial()});
       std::unordered_map<std::string, duration> keys;  // to be copied, with their age
       from.for_each([&](const std::string& key, std::uint64_t, duration age) { keys.emplace(key, age); }, {});
       records before = records_in(directory, true);
@@ -105,7 +105,8 @@ class disk_backup {
   backup_report restore(managed_cache& into, const sweep_control& control) {
     std::error_code unknown;
     if (!std::filesystem::is_regular_file(folder_ / "format", unknown))
-      core::fail(error_cause::invalid_argument, "\"" + folder_.string() + "\" is no backup of a cache; name the folder that backup made");
+      core::fail(error_cause::invalid_argument,
+                 "\"" + folder_.string() + "\" is no backup of a cache; name the folder that backup made");
     const records known = records_in(folder_, false);
     std::optional<error_event> failure;
     backup_cache copy(unbounded{}, ttl{}, zstd{}, managed_time{clock_}, listener(failure), mmap_disk{folder_});
@@ -124,8 +125,8 @@ class disk_backup {
       const duration left = end == no_deadline ? duration::max() : end - clock_.now();
       if (left <= duration(0)) continue;
       if (!(left == duration::max() ? into.put(key, *std::move(value)) : into.put(key, *std::move(value), left)))
-        core::fail(error_cause::no_space, "the cache \"" + into.name() + "\" has no room for an entry of " + std::to_string(size) +
-                                              " bytes of the backup \"" + folder_.string() + "\"");
+        core::fail(error_cause::no_space, "the cache \"" + into.name() + "\" has no room for an entry of " +
+                                              std::to_string(size) + " bytes of the backup \"" + folder_.string() + "\"");
       ++report.entries;
       report.bytes += size;
     }
@@ -157,17 +158,19 @@ class disk_backup {
     return in_a != a.end() && in_b != b.end() && in_a->second.sequence == in_b->second.sequence;
   }
   static error_listener<failure_teller> listener(std::optional<error_event>& failure) {
-    return error_listener<failure_teller>(
-        failure_teller{std::make_shared<const std::function<void(const error_event&)>>([&failure](const error_event& e) { failure = e; }), "backup"});
+    return error_listener<failure_teller>(failure_teller{
+        std::make_shared<const std::function<void(const error_event&)>>([&failure](const error_event& e) { failure = e; }),
+        "backup"});
   }
 
-  void copy_one(cache_part& from, const std::string& key, duration age, duration max_age, const records& known, backup_cache& copy,
-                const std::optional<error_event>& failure) const {
+  void copy_one(cache_part& from, const std::string& key, duration age, duration max_age, const records& known,
+                backup_cache& copy, const std::optional<error_event>& failure) const {
     std::optional<bytes> value = from.peek(key);
     if (!value) return;
     const auto record = known.find(digest_of(key));
     duration left = max_age == duration::max() ? max_age : max_age - age;
-    if (record != known.end() && record->second.expires != no_deadline) left = std::min(left, record->second.expires - clock_.now());
+    if (record != known.end() && record->second.expires != no_deadline)
+      left = std::min(left, record->second.expires - clock_.now());
     if (left <= duration(0)) return;
     if (left == duration::max() ? copy.put(key, *std::move(value)) : copy.put(key, *std::move(value), left)) return;
     core::fail(failure ? failure->cause : error_cause::no_space,

@@ -45,8 +45,8 @@ inline void check_member_name(std::string_view key, std::string_view container) 
   if (fault.empty() && key == "__metadata__") fault = "safetensors has that for itself";
   if (fault.empty() && (key.front() == '/' || key.back() == '/')) fault = "it begins or ends with a /";
   if (!fault.empty())
-    core::fail(error_cause::invalid_argument, "the key " + format::printable_name(key) + " cannot be a name in a " + std::string(container) +
-                                                  " file: " + fault + "; a backup takes any key");
+    core::fail(error_cause::invalid_argument, "the key " + format::printable_name(key) + " cannot be a name in a " +
+                                                  std::string(container) + " file: " + fault + "; a backup takes any key");
 }
 
 inline void write_safetensors(std::ofstream& out, const exported_entries& entries) {
@@ -55,8 +55,8 @@ inline void write_safetensors(std::ofstream& out, const exported_entries& entrie
   for (const auto& [key, value] : entries) {
     if (head.size() > 1) head += ',';
     format::append_json_text(head, key);
-    head += ":{\"dtype\":\"U8\",\"shape\":[" + std::to_string(value.size()) + "],\"data_offsets\":[" + std::to_string(offset) + "," +
-            std::to_string(offset + value.size()) + "]}";
+    head += ":{\"dtype\":\"U8\",\"shape\":[" + std::to_string(value.size()) + "],\"data_offsets\":[" + std::to_string(offset) +
+            "," + std::to_string(offset + value.size()) + "]}";
     offset += value.size();
   }
   head += '}';
@@ -69,19 +69,23 @@ inline void write_safetensors(std::ofstream& out, const exported_entries& entrie
 }
 
 inline void write_tar(std::ofstream& out, const exported_entries& entries) {
-  for (const auto& [key, value] : entries) out << format::tar_member_head(key, value.size()) << value.text() << format::tar_padding(value.size());
+  for (const auto& [key, value] : entries)
+    out << format::tar_member_head(key, value.size()) << value.text() << format::tar_padding(value.size());
   out << format::tar_end();
 }
 
 /// Writes the entries that are there to a new file; says how many. Throws `larder::error` when one cannot be in it, or it cannot be written.
-inline std::uint64_t export_to(managed_cache& from, std::string_view container, const std::filesystem::path& file, const std::filesystem::path& temp_dir) {
+inline std::uint64_t export_to(managed_cache& from, std::string_view container, const std::filesystem::path& file,
+                               const std::filesystem::path& temp_dir) {
   const exported_entries entries = entries_of(from);
   for (const auto& entry : entries) check_member_name(entry.first, container);
   finished_path result(file, temp_dir);
   std::ofstream out(result.partial(), std::ios::binary | std::ios::trunc);
   container == "tar" ? write_tar(out, entries) : write_safetensors(out, entries);
   out.close();
-  if (!out) core::fail(error_cause::io, "cannot write \"" + result.partial().string() + "\"; is the device full, or the folder read-only?");
+  if (!out)
+    core::fail(error_cause::io,
+               "cannot write \"" + result.partial().string() + "\"; is the device full, or the folder read-only?");
   result.publish();
   return entries.size();
 }

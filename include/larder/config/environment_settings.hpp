@@ -23,7 +23,8 @@ using settings_environment = std::function<std::optional<std::string>(const std:
 
 /// The environment of this process.
 inline std::optional<std::string> environment_of_process(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): a program that calls setenv beside threads has lost already
+  const char* const value =
+      std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): a program that calls setenv beside threads has lost already
   if (value == nullptr || *value == '\0') return std::nullopt;
   return std::string(value);
 }
@@ -50,7 +51,8 @@ bool read_variables(std::string_view owner, const settings_environment& environm
     if (!key.only_for.empty() && key.only_for != owner) continue;
     std::vector<std::string> names{variable_name(owner, key.name)};
     for (const std::string_view spelling : key.spellings)
-      if (std::string name = variable_name(owner, spelling); !spelling.empty() && std::find(names.begin(), names.end(), name) == names.end())
+      if (std::string name = variable_name(owner, spelling);
+          !spelling.empty() && std::find(names.begin(), names.end(), name) == names.end())
         names.push_back(std::move(name));
     for (const std::string& name : names) {
       const std::optional<std::string> value = environment(name);

@@ -20,7 +20,8 @@ class finished_path {
   finished_path(std::filesystem::path target, const std::filesystem::path& temp_dir) : target_(std::move(target)) {
     std::error_code unknown;
     if (target_.empty()) core::fail(error_cause::invalid_argument, "the path to write to is empty");
-    if (std::filesystem::exists(target_, unknown) && !(std::filesystem::is_directory(target_, unknown) && std::filesystem::is_empty(target_, unknown)))
+    if (std::filesystem::exists(target_, unknown) &&
+        !(std::filesystem::is_directory(target_, unknown) && std::filesystem::is_empty(target_, unknown)))
       core::fail(error_cause::invalid_argument, "\"" + target_.string() + "\" is there already; name a new one, or move it away");
     std::random_device source;
     const std::string mark = ".partial-" + std::to_string((static_cast<std::uint64_t>(source()) << 32U) | source());
@@ -41,7 +42,8 @@ class finished_path {
   /// Gives it its name, in one step; from another file system a copy is made beside it first. Throws `larder::error` when that fails.
   void publish() {
     if (target_.has_parent_path())
-      attempt("make the folder of", target_, [&](std::error_code& code) { std::filesystem::create_directories(target_.parent_path(), code); });
+      attempt("make the folder of", target_,
+              [&](std::error_code& code) { std::filesystem::create_directories(target_.parent_path(), code); });
     std::error_code code;
     std::filesystem::rename(partial_, target_, code);
     if (code == std::errc::cross_device_link) {
@@ -52,7 +54,9 @@ class finished_path {
       beside.publish();
       return;
     }
-    if (code) core::fail(error_cause::io, "cannot rename \"" + partial_.string() + "\" to \"" + target_.string() + "\": " + code.message());
+    if (code)
+      core::fail(error_cause::io,
+                 "cannot rename \"" + partial_.string() + "\" to \"" + target_.string() + "\": " + code.message());
   }
 
  private:

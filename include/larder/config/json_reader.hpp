@@ -37,7 +37,8 @@ class json_reader {
     if (error != simdjson::SUCCESS) refuse(error, 0);
     read_members(object, node, 1);
     const char* behind = nullptr;
-    if (document.current_location().get(behind) != simdjson::OUT_OF_BOUNDS) refuse_at(here(), "something follows the settings' object");
+    if (document.current_location().get(behind) != simdjson::OUT_OF_BOUNDS)
+      refuse_at(here(), "something follows the settings' object");
     return node;
   }
 
@@ -121,7 +122,9 @@ class json_reader {
     refuse_at(where, std::string("this is not JSON: ") + simdjson::error_message(error));
   }
   [[noreturn]] void refuse(simdjson::error_code error) const { refuse(error, here()); }
-  [[noreturn]] void refuse(simdjson::error_code error, std::size_t offset) const { refuse(error, place_in(text_, offset, name_)); }
+  [[noreturn]] void refuse(simdjson::error_code error, std::size_t offset) const {
+    refuse(error, place_in(text_, offset, name_));
+  }
 
   std::string name_;
   simdjson::padded_string padded_;

@@ -69,7 +69,8 @@ class managed_cache {
     return with([&](auto& tiers) { return tiers.put_if_absent(key, std::move(value)); });
   }
   /// The value, loaded by `loader(key)` on a miss, once at a time for each key in this process; see `cache::get_or_load`.
-  bytes get_or_load(std::string_view key, const std::function<bytes(const std::string& key)>& loader, const std::stop_token& stop = {}) {
+  bytes get_or_load(std::string_view key, const std::function<bytes(const std::string& key)>& loader,
+                    const std::stop_token& stop = {}) {
     return with([&](auto& tiers) { return tiers.get_or_load(key, loader, stop); });
   }
   /// Drops the key and says whether it was there.
@@ -106,9 +107,7 @@ class managed_cache {
   void shrink_to(double share) { first().set_capacity(static_cast<std::uint64_t>(share * static_cast<double>(wanted_.load()))); }
 
   /// Look-ups and loads of the whole; evictions, expirations, errors and bytes of all tiers together; insertions and refusals of the slowest.
-  cache_stats stats() const {
-    return both_ ? whole(*both_) : whole(*one_);
-  }
+  cache_stats stats() const { return both_ ? whole(*both_) : whole(*one_); }
   void reset_stats() {
     with([](auto& tiers) { return tiers.reset_stats(), 0; });
   }

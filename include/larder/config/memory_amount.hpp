@@ -39,7 +39,8 @@ namespace config {
 /// A size in the largest unit of which it is a whole number: `4GB`, `100KiB`, `17B`.
 inline std::string exact_size_text(std::uint64_t bytes) {
   constexpr std::array<std::string_view, 8> names{"TiB", "TB", "GiB", "GB", "MiB", "MB", "KiB", "kB"};
-  constexpr std::array<std::uint64_t, 8> factors{1ULL << 40, 1'000'000'000'000, 1ULL << 30, 1'000'000'000, 1ULL << 20, 1'000'000, 1ULL << 10, 1'000};
+  constexpr std::array<std::uint64_t, 8> factors{1ULL << 40, 1'000'000'000'000, 1ULL << 30, 1'000'000'000,
+                                                 1ULL << 20, 1'000'000,         1ULL << 10, 1'000};
   for (std::size_t i = 0; i < names.size(); ++i)
     if (bytes != 0 && bytes % factors[i] == 0) return std::to_string(bytes / factors[i]) + std::string(names[i]);
   return std::to_string(bytes) + "B";
@@ -54,12 +55,14 @@ inline bool is_bare_fraction(std::string_view text) noexcept {
 /// A size of `parse_size`, not zero, that is no share.
 inline std::uint64_t parse_bytes(std::string_view text, std::uint64_t bare_unit, std::string_view subject) {
   if (is_bare_fraction(text) || trimmed(text).ends_with('%'))
-    core::fail(error_cause::invalid_argument, std::string(subject) + ": \"" + std::string(text) +
-                                                  "\" is a share, and only memory is given out in shares; write a size, for example 100GB");
+    core::fail(error_cause::invalid_argument,
+               std::string(subject) + ": \"" + std::string(text) +
+                   "\" is a share, and only memory is given out in shares; write a size, for example 100GB");
   const std::uint64_t bytes = parse_size(text, bare_unit, subject);
   if (bytes == 0)
     core::fail(error_cause::invalid_argument,
-               std::string(subject) + ": \"" + std::string(text) + "\" is no room at all; leave the setting out, or write a size, for example 512MB");
+               std::string(subject) + ": \"" + std::string(text) +
+                   "\" is no room at all; leave the setting out, or write a size, for example 512MB");
   return bytes;
 }
 

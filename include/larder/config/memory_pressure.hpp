@@ -38,7 +38,8 @@ class memory_pressure {
     std::error_code unknown;
     for (std::string line; std::getline(groups, line);)
       if (line.starts_with("0::/"))
-        if (const std::filesystem::path folder = mount / line.substr(4); std::filesystem::is_directory(folder, unknown)) return folder;
+        if (const std::filesystem::path folder = mount / line.substr(4); std::filesystem::is_directory(folder, unknown))
+          return folder;
     return mount;
   }
   /// `some avg10=1.23 ...` as a share.

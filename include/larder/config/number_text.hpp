@@ -41,8 +41,8 @@ inline std::uint64_t parse_count(std::string_view text, std::uint64_t least, std
   std::uint64_t number = 0;
   const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (digits.empty() || failed != std::errc() || end != digits.data() + digits.size() || number < least)
-    core::fail(error_cause::invalid_argument, std::string(subject) + ": \"" + std::string(text) + "\" is not a whole number from " +
-                                                  std::to_string(least) + " on");
+    core::fail(error_cause::invalid_argument, std::string(subject) + ": \"" + std::string(text) +
+                                                  "\" is not a whole number from " + std::to_string(least) + " on");
   return number;
 }
 
@@ -55,8 +55,8 @@ inline double parse_share(std::string_view text, std::string_view subject) {
   const bool read = read_number(digits, share);
   if (percent) share /= 100;
   if (!read || !(share > 0 && share <= 1))
-    core::fail(error_cause::invalid_argument,
-               std::string(subject) + ": \"" + std::string(text) + "\" is not a share; write a number above 0 and up to 1, for example 0.9");
+    core::fail(error_cause::invalid_argument, std::string(subject) + ": \"" + std::string(text) +
+                                                  "\" is not a share; write a number above 0 and up to 1, for example 0.9");
   return share;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// The caches that a manager makes: for each order one in memory, one in memory with a limit of entries, one on mmap_disk, one in a
+// The caches that a manager makes: for each order one in memory, one in memory with a limit of entries, one on mmap_disk, for some one in a
 // directory. What settings may leave out is a policy with a number that does nothing: an age without end, a watermark of one.
 
 #include <larder/cache.hpp>
@@ -24,6 +24,7 @@
 #include <larder/storage/directory.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -48,8 +49,8 @@ using managed_time = time_source<run_time_clock>;
 
 /// The caches of an order.
 template <class Order, class... More>
-using managed_type = cache<std::string, bytes, Order, max_bytes, watermark, expire_after_write, expire_after_access, ttl, managed_time,
-                           error_listener<failure_teller>, More...>;
+using managed_type = cache<std::string, bytes, Order, max_bytes, watermark, expire_after_write, expire_after_access, ttl,
+                           managed_time, error_listener<failure_teller>, More...>;
 template <class Order>
 using memory_cache = managed_type<Order, zstd>;
 template <class Order>
@@ -63,8 +64,8 @@ using directory_cache = managed_type<Order, directory>;
 template <class Table>
 class part_maker {
  public:
-  part_maker(const std::string& name, const cache_settings& said, const run_time_clock& memory_clock, const run_time_clock& disk_clock,
-             failure_teller teller)
+  part_maker(const std::string& name, const cache_settings& said, const run_time_clock& memory_clock,
+             const run_time_clock& disk_clock, failure_teller teller)
       : name_(name), said_(said), memory_clock_(memory_clock), disk_clock_(disk_clock), teller_(std::move(teller)) {}
 
   std::unique_ptr<cache_part> memory(std::uint64_t available) const {
@@ -72,37 +73,46 @@ class part_maker {
     const std::uint64_t size = said_.memory_size ? said_.memory_size->in(available) : unlimited;
     const bool compressed = said_.memory_compression.value_or(said_.compression.value_or(false));
     const bool by_size = !said_.memory_max_entries;
-    return Table::with(order_meant(name_, said_.policy, by_size ? "gdsf" : "s3_fifo"), subject(said_.policy), [&]<class Order>(Order) -> std::unique_ptr<cache_part> {
-      if (by_size)
-        return std::make_unique<part_of<memory_cache<Order>>>([&] {
-          return memory_cache<Order>(max_bytes{size}, mark(), written(), used(), managed_time{memory_clock_}, listener(), compression(compressed));
-        });
-      return std::make_unique<part_of<memory_cache_of_entries<Order>>>([&] {
-        return memory_cache_of_entries<Order>(max_bytes{size}, max_entries{*said_.memory_max_entries}, mark(), written(), used(),
-                                              managed_time{memory_clock_}, listener(), compression(compressed));
-      });
-    });
+    return Table::with(order_meant(name_, said_.policy, by_size ? "gdsf" : "s3_fifo"), subject(said_.policy),
+                       [&]<class Order>(Order) -> std::unique_ptr<cache_part> {
+                         if (by_size)
+                           return std::make_unique<part_of<memory_cache<Order>>>([&] {
+                             return memory_cache<Order>(max_bytes{size}, mark(), written(), used(), managed_time{memory_clock_},
+                                                        listener(), compression(compressed));
+                           });
+                         return std::make_unique<part_of<memory_cache_of_entries<Order>>>([&] {
+                           return memory_cache_of_entries<Order>(max_bytes{size}, max_entries{*said_.memory_max_entries}, mark(),
+                                                                 written(), used(), managed_time{memory_clock_}, listener(),
+                                                                 compression(compressed));
+                         });
+                       });
   }
 
   std::unique_ptr<cache_part> disk() const {
     const setting<std::string>& policy = said_.disk_policy ? said_.disk_policy : said_.policy;
-    return Table::with(order_meant(name_, policy, "s3_fifo"), subject(policy), [&]<class Order>(Order) -> std::unique_ptr<cache_part> {
-      if (said_.disk_storage && *said_.disk_storage == "directory")
-        return std::make_unique<part_of<directory_cache<Order>>>([&] {
-          return directory_cache<Order>(max_bytes{*said_.disk_size}, mark(), written(), used(), managed_time{disk_clock_}, listener(), directory{disk_path_of(name_, said_)});
+    return Table::with(
+        order_meant(name_, policy, "s3_fifo"), subject(policy), [&]<class Order>(Order) -> std::unique_ptr<cache_part> {
+          if constexpr (std::find(directory_order_names.begin(), directory_order_names.end(), name_of_order<Order>()) !=
+                        directory_order_names.end())
+            if (said_.disk_storage && *said_.disk_storage == "directory")
+              return std::make_unique<part_of<directory_cache<Order>>>([&] {
+                return directory_cache<Order>(max_bytes{*said_.disk_size}, mark(), written(), used(), managed_time{disk_clock_},
+                                              listener(), directory{disk_path_of(name_, said_)});
+              });
+          const bool compressed = said_.disk_compression.value_or(said_.compression.value_or(false));
+          mmap_disk_options options;
+          if (said_.disk_use_mmap) options.read = *said_.disk_use_mmap ? read_mode::mapping : read_mode::copy;
+          return std::make_unique<part_of<mapped_cache<Order>>>([&] {
+            return mapped_cache<Order>(max_bytes{*said_.disk_size}, mark(), written(), used(), managed_time{disk_clock_},
+                                       listener(), compression(compressed), mmap_disk{disk_path_of(name_, said_), options});
+          });
         });
-      const bool compressed = said_.disk_compression.value_or(said_.compression.value_or(false));
-      mmap_disk_options options;
-      if (said_.disk_use_mmap) options.read = *said_.disk_use_mmap ? read_mode::mapping : read_mode::copy;
-      return std::make_unique<part_of<mapped_cache<Order>>>([&] {
-        return mapped_cache<Order>(max_bytes{*said_.disk_size}, mark(), written(), used(), managed_time{disk_clock_}, listener(), compression(compressed),
-                                   mmap_disk{disk_path_of(name_, said_), options});
-      });
-    });
   }
 
  private:
-  std::string subject(const setting<std::string>& policy) const { return policy.origin().text() + ": the order of \"" + name_ + "\""; }
+  std::string subject(const setting<std::string>& policy) const {
+    return policy.origin().text() + ": the order of \"" + name_ + "\"";
+  }
   watermark mark() const { return watermark{said_.eviction_threshold.value_or(1.0)}; }
   expire_after_write written() const { return expire_after_write{said_.max_age.value_or(duration::max())}; }
   expire_after_access used() const { return expire_after_access{said_.max_idle.value_or(duration::max())}; }

@@ -47,7 +47,8 @@ inline duration parse_period(std::string_view text, std::string_view subject) {
     if (nanoseconds < 1) refuse("is no time at all");
     std::uint64_t exact = 0;  // whole numbers are not rounded, however long
     const auto [end, failed] = std::from_chars(whole.data(), whole.data() + digits, exact);
-    if (failed == std::errc() && end == whole.data() + digits) return duration(static_cast<std::int64_t>(exact) * unit.nanoseconds);
+    if (failed == std::errc() && end == whole.data() + digits)
+      return duration(static_cast<std::int64_t>(exact) * unit.nanoseconds);
     return duration(static_cast<std::int64_t>(nanoseconds + 0.5));
   }
   refuse("has the unknown unit \"" + std::string(name) + "\"");

@@ -32,12 +32,14 @@ namespace larder {
 namespace config {
 
 /// In the order of `order_names`.
-using orders = std::tuple<adaptive, arc, clock, cyclic, epoch_pin, fifo, gdsf, largest_first, lfu, lirs, lru, s3_fifo, sieve, w_tinylfu>;
+using orders =
+    std::tuple<adaptive, arc, clock, cyclic, epoch_pin, fifo, gdsf, largest_first, lfu, lirs, lru, s3_fifo, sieve, w_tinylfu>;
 static_assert(std::tuple_size_v<orders> == order_names.size());
 
 template <class Order, std::size_t I = 0>
 constexpr std::string_view name_of_order() noexcept {
-  static_assert(I < std::tuple_size_v<orders>, "larder: settings know no name for this order; add it to config::orders and config::order_names");
+  static_assert(I < std::tuple_size_v<orders>,
+                "larder: settings know no name for this order; add it to config::orders and config::order_names");
   if constexpr (std::is_same_v<std::tuple_element_t<I, orders>, Order>)
     return order_names[I];
   else
@@ -59,7 +61,9 @@ struct policy_table {
     using result = std::common_type_t<std::invoke_result_t<F&, Orders>...>;
     result made{};
     const bool found = ((name == config::name_of_order<Orders>() && (made = f(Orders{}), true)) || ...);
-    if (!found) core::fail(error_cause::invalid_argument, subject + " is " + std::string(name) + ", which this program has no caches of" + format::known_names(name, names));
+    if (!found)
+      core::fail(error_cause::invalid_argument, subject + " is " + std::string(name) + ", which this program has no caches of" +
+                                                    format::known_names(name, names));
     return made;
   }
 };

@@ -27,10 +27,14 @@ struct setting_origin {
   /// For people: `larder.toml:3:8`, `CACHE_POLICY`, `code`, `default`.
   std::string text() const {
     switch (where) {
-      case kind::code: return "code";
-      case kind::variable: return name;
-      case kind::file: return name + ":" + std::to_string(line) + ":" + std::to_string(column);
-      default: return "default";
+      case kind::code:
+        return "code";
+      case kind::variable:
+        return name;
+      case kind::file:
+        return name + ":" + std::to_string(line) + ":" + std::to_string(column);
+      default:
+        return "default";
     }
   }
 };

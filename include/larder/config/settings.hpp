@@ -39,7 +39,8 @@ struct settings {
   /// The file's settings, by its extension (.json, .toml, .yaml, .yml), under what the environment says and that under what the program
   /// says; checked. TOML and YAML need larder/config/toml.hpp and larder/config/yaml.hpp in the program.
   static settings load(const std::filesystem::path& path) { return load(path, settings(), environment_of_process); }
-  static settings load(const std::filesystem::path& path, const settings& explicitly, const settings_environment& environment = environment_of_process) {
+  static settings load(const std::filesystem::path& path, const settings& explicitly,
+                       const settings_environment& environment = environment_of_process) {
     const settings file = from_file(path);
     settings all = explicitly.over(from_environment(environment, explicitly.over(file).names()).over(file));
     all.check();
@@ -49,10 +50,10 @@ struct settings {
   static settings from_file(const std::filesystem::path& path) {
     const std::string name = path.string();
     const std::string extension = path.extension().string();
-    const auto reader = extension == ".json"                             ? &from_json
-                        : extension == ".toml"                           ? &from_toml
-                        : extension == ".yaml" || extension == ".yml"    ? &from_yaml
-                                                                         : nullptr;
+    const auto reader = extension == ".json"                          ? &from_json
+                        : extension == ".toml"                        ? &from_toml
+                        : extension == ".yaml" || extension == ".yml" ? &from_yaml
+                                                                      : nullptr;
     if (reader == nullptr)
       core::fail(error_cause::invalid_argument, name + ": settings are files that end in .json, .toml, .yaml or .yml");
     std::ifstream file(path, std::ios::binary);
@@ -77,12 +78,14 @@ struct settings {
   }
   /// What variables say of the manager (`LARDER_PRESSURE_FLOOR`), of the usual caches (`CACHE_MEMORY_SIZE`, `MODEL_CACHE_POLICY`) and of
   /// those named here. Variables of other names are not larder's, and not looked at.
-  static settings from_environment(const settings_environment& environment = environment_of_process, std::vector<std::string> names = {}) {
+  static settings from_environment(const settings_environment& environment = environment_of_process,
+                                   std::vector<std::string> names = {}) {
     settings said;
     config::read_variables("larder", environment, said.manager);
     names.insert(names.end(), config::usual_caches.begin(), config::usual_caches.end());
     for (const std::string& name : names)
-      if (cache_settings one; !said.caches.contains(name) && config::read_variables(name, environment, one)) said.caches.emplace(name, std::move(one));
+      if (cache_settings one; !said.caches.contains(name) && config::read_variables(name, environment, one))
+        said.caches.emplace(name, std::move(one));
     return said;
   }
 
@@ -138,8 +141,9 @@ struct settings {
     return said;
   }
   [[noreturn]] static void refuse_format(const std::string& name, const std::string& format, const std::string& component) {
-    core::fail(error_cause::invalid_argument, name + ": this program cannot read " + format + "; include <larder/config/" + component +
-                                                  ".hpp> in one of its files and link larder::" + component + ", or write JSON");
+    core::fail(error_cause::invalid_argument, name + ": this program cannot read " + format + "; include <larder/config/" +
+                                                  component + ".hpp> in one of its files and link larder::" + component +
+                                                  ", or write JSON");
   }
   template <class Settings>
   static void lay(const Settings& above, Settings& onto) {

@@ -12,8 +12,8 @@
 #include <larder/format/nearest_name.hpp>
 
 #include <algorithm>
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <span>
@@ -32,8 +32,8 @@ T value_of(const settings_node& node, setting_type type, std::span<const std::st
   const auto refuse = [&](const std::string& why) { core::fail(error_cause::invalid_argument, subject + why); };
   const auto expect = [&](bool fits) {
     if (!fits)
-      refuse(" is " + std::string(kind_text(node.what)) + (node.text.empty() ? "" : ", " + format::printable_name(node.text)) + "; it is to be " +
-             std::string(type_text(type)));
+      refuse(" is " + std::string(kind_text(node.what)) + (node.text.empty() ? "" : ", " + format::printable_name(node.text)) +
+             "; it is to be " + std::string(type_text(type)));
   };
   const bool untyped = node.what == kind::untyped;
   if constexpr (std::is_same_v<T, bool>) {
@@ -67,22 +67,27 @@ template <class Settings>
 void read_value(const setting_key<Settings>& key, const settings_node& node, Settings& into, std::string_view owner) {
   const std::string subject = node.value_at.text() + ": " + std::string(node.name);
   if (!key.only_for.empty() && key.only_for != owner)
-    refuse_at(node.name_at, std::string(node.name) + " changes nothing for " + format::printable_name(owner) + "; it is for " + std::string(key.only_for));
+    refuse_at(node.name_at, std::string(node.name) + " changes nothing for " + format::printable_name(owner) + "; it is for " +
+                                std::string(key.only_for));
   with_member(key, into, [&]<class T>(setting<T>& member) {
     if (member)
-      refuse_at(node.name_at, std::string(node.name) + " is said twice; " + member.origin().text() + " says " + std::string(key.name) + " already");
+      refuse_at(node.name_at, std::string(node.name) + " is said twice; " + member.origin().text() + " says " +
+                                  std::string(key.name) + " already");
     member.set(value_of<T>(node, key.type, key.choices, subject), node.value_at);
   });
 }
 
 /// Says all that a table says. `title` is what the table is called in messages: `cache`; `section` is empty, or ends with a dot.
 template <class Settings>
-void read_table(const settings_node& table, const std::string& title, const std::string& section, Settings& into, std::string_view owner) {
+void read_table(const settings_node& table, const std::string& title, const std::string& section, Settings& into,
+                std::string_view owner) {
   for (const settings_node& node : table.members) {
     const std::string path = section + node.name;
     if (const setting_key<Settings>* const key = find_key<Settings>(path)) {
-      if (node.what == settings_node::kind::table || node.what == settings_node::kind::list || node.what == settings_node::kind::nothing)
-        refuse_at(node.value_at, node.name + " is " + std::string(kind_text(node.what)) + "; it is to be " + std::string(type_text(key->type)));
+      if (node.what == settings_node::kind::table || node.what == settings_node::kind::list ||
+          node.what == settings_node::kind::nothing)
+        refuse_at(node.value_at,
+                  node.name + " is " + std::string(kind_text(node.what)) + "; it is to be " + std::string(type_text(key->type)));
       read_value(*key, node, into, owner);
     } else if (!node.name.empty() && is_section<Settings>(path + ".")) {
       if (node.what != settings_node::kind::table)
@@ -103,13 +108,15 @@ inline bool is_mistyped(std::string_view name, std::span<const std::string_view>
 }
 
 /// Says all that a text says.
-inline void read_settings(const settings_node& root, std::map<std::string, cache_settings, std::less<>>& caches, manager_settings& manager) {
+inline void read_settings(const settings_node& root, std::map<std::string, cache_settings, std::less<>>& caches,
+                          manager_settings& manager) {
   std::vector<std::string_view> known(usual_caches.begin(), usual_caches.end());
   known.push_back(caches_section);
   known.push_back(manager_section);
   const auto expect_table = [](const settings_node& node) {
     if (node.what != settings_node::kind::table)
-      refuse_at(node.value_at, format::printable_name(node.name) + " is " + std::string(kind_text(node.what)) + "; it is to be a table of settings");
+      refuse_at(node.value_at, format::printable_name(node.name) + " is " + std::string(kind_text(node.what)) +
+                                   "; it is to be a table of settings");
   };
   const auto read_cache = [&](const settings_node& node) {
     expect_table(node);
@@ -129,7 +136,8 @@ inline void read_settings(const settings_node& root, std::map<std::string, cache
                (node.what == settings_node::kind::table && !is_mistyped(node.name, known))) {
       read_cache(node);
     } else {
-      refuse_at(node.name_at, "there is no key " + format::printable_name(node.name) + " here" + format::known_names(node.name, known));
+      refuse_at(node.name_at,
+                "there is no key " + format::printable_name(node.name) + " here" + format::known_names(node.name, known));
     }
   }
 }

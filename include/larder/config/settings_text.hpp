@@ -29,7 +29,8 @@ namespace config {
 inline std::string quoted(std::string_view text) {
   std::string out;
   format::append_json_text(out, text);
-  for (std::size_t at = 0; (at = out.find('\x7f', at)) != std::string::npos;) out.replace(at, 1, "\\u007f");  // TOML takes it as no character
+  for (std::size_t at = 0; (at = out.find('\x7f', at)) != std::string::npos;)
+    out.replace(at, 1, "\\u007f");  // TOML takes it as no character
   return out;
 }
 
@@ -73,7 +74,8 @@ void fill_block(settings_block& into, const Settings& said) {
       if (!member) return;
       const std::size_t dot = key.name.find('.');
       settings_block& owner = dot == std::string_view::npos ? into : into.block(key.name.substr(0, dot));
-      owner.values.emplace_back(dot == std::string_view::npos ? key.name : key.name.substr(dot + 1), scalar_text(*member, key.type));
+      owner.values.emplace_back(dot == std::string_view::npos ? key.name : key.name.substr(dot + 1),
+                                scalar_text(*member, key.type));
     });
 }
 
@@ -140,8 +142,12 @@ inline std::string to_text(const settings& all, settings_format format) {
       config::write_json(out, root, 0);
       out += '\n';
       break;
-    case settings_format::toml: config::write_toml(out, root, ""); break;
-    case settings_format::yaml: config::write_yaml(out, root, 0); break;
+    case settings_format::toml:
+      config::write_toml(out, root, "");
+      break;
+    case settings_format::yaml:
+      config::write_yaml(out, root, 0);
+      break;
   }
   return out;
 }

@@ -39,25 +39,32 @@ struct settings_node {
 
 constexpr std::string_view kind_text(settings_node::kind kind) noexcept {
   switch (kind) {
-    case settings_node::kind::table: return "a table";
-    case settings_node::kind::list: return "a list";
-    case settings_node::kind::nothing: return "nothing";
-    case settings_node::kind::flag: return "true or false";
-    case settings_node::kind::number: return "a number";
-    default: return "a text";
+    case settings_node::kind::table:
+      return "a table";
+    case settings_node::kind::list:
+      return "a list";
+    case settings_node::kind::nothing:
+      return "nothing";
+    case settings_node::kind::flag:
+      return "true or false";
+    case settings_node::kind::number:
+      return "a number";
+    default:
+      return "a text";
   }
 }
 
 inline constexpr std::size_t largest_settings = std::size_t{1} << 20U;  ///< bytes of a text
-inline constexpr std::size_t deepest_settings = 8;                     ///< tables in one another
-inline constexpr std::size_t most_settings = 10'000;                   ///< nodes
+inline constexpr std::size_t deepest_settings = 8;                      ///< tables in one another
+inline constexpr std::size_t most_settings = 10'000;                    ///< nodes
 
 [[noreturn]] inline void refuse_at(const setting_origin& where, const std::string& why) {
   core::fail(error_cause::invalid_argument, where.text() + ": " + why);
 }
 inline void check_settings_size(std::string_view text, const std::string& name) {
   if (text.size() > largest_settings)
-    core::fail(error_cause::invalid_argument, name + " has " + std::to_string(text.size()) + " bytes; settings have at most 1 MiB");
+    core::fail(error_cause::invalid_argument,
+               name + " has " + std::to_string(text.size()) + " bytes; settings have at most 1 MiB");
 }
 
 /// Line and column of an offset, both from 1.

@@ -22,7 +22,8 @@ class yaml_reader {
   /// Throws `larder::error` for what is not one YAML document with a mapping.
   static settings_node read(std::string_view text, const std::string& name) {
     check_settings_size(text, name);
-    if (text.find('\0') != std::string_view::npos) refuse_at(place_in(text, text.find('\0'), name), "this is not YAML: there is a NUL in it");
+    if (text.find('\0') != std::string_view::npos)
+      refuse_at(place_in(text, text.find('\0'), name), "this is not YAML: there is a NUL in it");
     yaml_reader reader(name);
     settings_node root;
     root.value_at = {setting_origin::kind::file, name, 1, 1};
@@ -30,7 +31,8 @@ class yaml_reader {
       const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
       if (documents.size() > 1) refuse_at(reader.at(documents[1].Mark()), "a second document begins; settings are one");
       if (documents.empty() || documents[0].IsNull()) return root;
-      if (!documents[0].IsMap()) refuse_at(reader.at(documents[0].Mark()), "the settings are not a mapping; write \"cache:\" and keys below it");
+      if (!documents[0].IsMap())
+        refuse_at(reader.at(documents[0].Mark()), "the settings are not a mapping; write \"cache:\" and keys below it");
       reader.read_members(documents[0], root, 1);
     } catch (const YAML::Exception& e) {
       refuse_at(reader.at(e.mark), "this is not YAML: " + e.msg);
@@ -70,7 +72,8 @@ class yaml_reader {
   }
 
   setting_origin at(const YAML::Mark& mark) const {
-    return {setting_origin::kind::file, name_, static_cast<std::size_t>(mark.line + 1), static_cast<std::size_t>(mark.column + 1)};
+    return {setting_origin::kind::file, name_, static_cast<std::size_t>(mark.line + 1),
+            static_cast<std::size_t>(mark.column + 1)};
   }
 
   std::string name_;
