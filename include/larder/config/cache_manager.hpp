@@ -15,6 +15,7 @@
 #include <larder/config/policy_table.hpp>
 #include <larder/config/run_time_clock.hpp>
 #include <larder/config/settings.hpp>
+#include <larder/config/usual_settings.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/sweep.hpp>
 #include <larder/core/time.hpp>
@@ -65,7 +66,8 @@ class cache_manager {
         memory_clock_(options.time.value_or(any_time_source(time_source<steady_time>{}))),
         disk_clock_(options.time.value_or(any_time_source(time_source<wall_time>{}))),
         pressure_(options.pressure ? std::move(options.pressure) : std::function<double()>(config::memory_pressure())),
-        regulator_(settings_.manager.pressure_threshold.value_or(0.1), settings_.manager.pressure_floor.value_or(0.25)),
+        regulator_(settings_.manager.pressure_threshold.value_or(config::usual_pressure_threshold),
+                   settings_.manager.pressure_floor.value_or(config::usual_pressure_floor)),
         janitor_([this] { return memory_clock_.now(); },
                  options.time ? duration(std::chrono::milliseconds(20)) : duration(std::chrono::hours(1))) {
     settings_.check();
@@ -148,17 +150,16 @@ class cache_manager {
   std::uint64_t export_entries(std::string_view name, const std::filesystem::path& file) {
     managed_cache& from = at(name);
     const cache_settings& said = settings_.caches.find(name)->second;
-    return config::export_to(from, said.format.value_or("safetensors"), file, said.temp_dir.value_or(""));
+    return config::export_to(from, said.format.value_or(std::string(config::usual_format)), file, said.temp_dir.value_or(""));
   }
 
  private:
   /// What the janitor does, and when.
   void plan_work() {
-    constexpr duration usual = std::chrono::seconds(300);
     bool any_shrinks = false;
     for (const auto& [name, said] : settings_.caches) {
       managed_cache& of = *caches_.at(name);
-      const duration both = said.cleanup_interval.value_or(usual);
+      const duration both = said.cleanup_interval.value_or(config::usual_cleanup_interval);
       if (of.memory_part() != nullptr) plan_cleanup(*of.memory_part(), said.memory_cleanup_interval.value_or(both));
       if (of.disk_part() != nullptr) plan_cleanup(*of.disk_part(), said.disk_cleanup_interval.value_or(both));
       if (said.shrink_under_pressure.value_or(said.policy && *said.policy == "size")) {
@@ -167,7 +168,7 @@ class cache_manager {
       }
     }
     if (any_shrinks)
-      janitor_.add(settings_.manager.pressure_interval.value_or(std::chrono::seconds(1)),
+      janitor_.add(settings_.manager.pressure_interval.value_or(config::usual_pressure_interval),
                    [this](const std::stop_token&) { follow_pressure(); });
   }
   void plan_cleanup(config::cache_part& part, duration interval) {

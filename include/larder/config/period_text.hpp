@@ -42,14 +42,13 @@ inline duration parse_period(std::string_view text, std::string_view subject) {
   const std::string_view name = trimmed(whole.substr(digits));
   for (const period_unit& unit : period_units) {
     if (unit.name != (name.empty() ? std::string_view("s") : name)) continue;
-    const double nanoseconds = count * static_cast<double>(unit.nanoseconds);
-    if (nanoseconds >= 9.2e18) refuse("is longer than 292 years");
-    if (nanoseconds < 1) refuse("is no time at all");
-    std::uint64_t exact = 0;  // whole numbers are not rounded, however long
+    std::int64_t exact = 0;  // whole numbers are not rounded, however large
     const auto [end, failed] = std::from_chars(whole.data(), whole.data() + digits, exact);
-    if (failed == std::errc() && end == whole.data() + digits)
-      return duration(static_cast<std::int64_t>(exact) * unit.nanoseconds);
-    return duration(static_cast<std::int64_t>(nanoseconds + 0.5));
+    const bool is_whole = failed == std::errc() && end == whole.data() + digits;
+    const double nanoseconds = count * static_cast<double>(unit.nanoseconds);
+    if (is_whole ? exact > duration::max().count() / unit.nanoseconds : nanoseconds >= 9.2e18) refuse("is longer than 292 years");
+    if (is_whole ? exact == 0 : nanoseconds < 1) refuse("is no time at all");
+    return duration(is_whole ? exact * unit.nanoseconds : static_cast<std::int64_t>(nanoseconds + 0.5));
   }
   refuse("has the unknown unit \"" + std::string(name) + "\"");
   return {};

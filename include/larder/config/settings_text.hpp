@@ -26,7 +26,7 @@ enum class settings_format : std::uint8_t { json, toml, yaml };
 namespace config {
 
 /// A text in quotation marks as all three formats read it.
-inline std::string quoted(std::string_view text) {
+inline std::string quoted_text(std::string_view text) {
   std::string out;
   format::append_json_text(out, text);
   for (std::size_t at = 0; (at = out.find('\x7f', at)) != std::string::npos;)
@@ -42,13 +42,13 @@ std::string scalar_text(const T& value, setting_type type) {
   else if constexpr (std::is_same_v<T, double>)
     return number_text(value);
   else if constexpr (std::is_same_v<T, duration>)
-    return quoted(period_text(value));
+    return quoted_text(period_text(value));
   else if constexpr (std::is_same_v<T, memory_amount>)
-    return quoted(amount_text(value));
+    return quoted_text(amount_text(value));
   else if constexpr (std::is_same_v<T, std::string>)
-    return quoted(value);
+    return quoted_text(value);
   else if (type == setting_type::size)
-    return quoted(exact_size_text(value));
+    return quoted_text(exact_size_text(value));
   else
     return std::to_string(value);
 }
@@ -98,7 +98,7 @@ inline void write_json(std::string& out, const settings_block& block, std::size_
     out += first ? "\n" : ",\n";
     first = false;
     out += indent;
-    out += quoted(name) + ": ";
+    out += quoted_text(name) + ": ";
   };
   out += '{';
   for (const auto& [name, value] : block.values) {
@@ -117,7 +117,7 @@ inline void write_toml(std::string& out, const settings_block& block, const std:
   if (!path.empty()) out += (out.empty() ? "[" : "\n[") + path + "]\n";
   for (const auto& [name, value] : block.values) out += name + " = " + value + "\n";
   for (const settings_block& one : block.blocks) {
-    write_toml(out, one, (path.empty() ? "" : path + ".") + quoted(one.name));
+    write_toml(out, one, (path.empty() ? "" : path + ".") + quoted_text(one.name));
   }
 }
 
@@ -125,7 +125,7 @@ inline void write_yaml(std::string& out, const settings_block& block, std::size_
   const std::string indent(2 * depth, ' ');
   for (const auto& [name, value] : block.values) out += indent + name + ": " + value + "\n";
   for (const settings_block& one : block.blocks) {
-    out += indent + quoted(one.name);
+    out += indent + quoted_text(one.name);
     out += one.values.empty() && one.blocks.empty() ? ": {}\n" : ":\n";
     write_yaml(out, one, depth + 1);
   }
