@@ -103,7 +103,7 @@ TEST_CASE("what one lays over another is what the upper says, and else the lower
               const auto& said = above != upper.caches.end() && above->second.*member ? above->second.*member
                                  : below != lower.caches.end()                        ? below->second.*member
                                                                                       : none.*member;
-              RC_ASSERT(one.*member == said);
+              RC_ASSERT((one.*member == said));
             },
             key.member);
     }
