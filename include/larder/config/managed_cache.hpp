@@ -101,10 +101,13 @@ class managed_cache {
   /// Changes that; entries leave before this returns. Under memory pressure it is the size to grow back to.
   void set_capacity(std::uint64_t n) {
     wanted_.store(n);
-    first().set_capacity(n);
+    apply_capacity();
   }
-  /// A share of that capacity, for as long as memory is short.
-  void shrink_to(double share) { first().set_capacity(static_cast<std::uint64_t>(share * static_cast<double>(wanted_.load()))); }
+  /// A share of that capacity from now on, for as long as memory is short.
+  void shrink_to(double share) {
+    share_.store(share);
+    apply_capacity();
+  }
 
   /// Look-ups and loads of the whole; evictions, expirations, errors and bytes of all tiers together; insertions and refusals of the slowest.
   cache_stats stats() const { return both_ ? whole(*both_) : whole(*one_); }
@@ -147,6 +150,11 @@ class managed_cache {
 
  private:
   config::cache_part& first() const noexcept { return memory_ ? *memory_ : *disk_; }
+  void apply_capacity() {
+    const double share = share_.load();
+    const std::uint64_t n = wanted_.load();
+    first().set_capacity(share == 1 ? n : static_cast<std::uint64_t>(share * static_cast<double>(n)));
+  }
   template <class F>
   std::invoke_result_t<F&, one_tier&> with(F&& f) {
     return both_ ? f(*both_) : f(*one_);
@@ -178,6 +186,7 @@ class managed_cache {
   std::string name_;
   std::unique_ptr<config::cache_part> memory_, disk_;
   std::atomic<std::uint64_t> wanted_;
+  std::atomic<double> share_{1};
   std::unique_ptr<one_tier> one_;
   std::unique_ptr<two_tiers> both_;
 };
