@@ -2,8 +2,8 @@
 
 // Named caches as settings say them: `cache_manager manager{settings::load("larder.json")}; manager.at("model_cache").put(key, value)`.
 //
-// Making one compiles a cache of each order for each storage, some of them used: only the file that makes it pays for that (about a minute),
-// less with a `policy_table` of the orders that it names. Who is given a manager, or one of its caches, includes managed_cache.hpp.
+// Making one compiles caches of each order in each storage: only the file that makes it pays for that, which is minutes, and less with a
+// `policy_table` of the orders that its settings name. Who is given a manager, or one of its caches, includes managed_cache.hpp.
 
 #include <larder/config/cache_metrics.hpp>
 #include <larder/config/disk_backup.hpp>
@@ -61,7 +61,7 @@ class cache_manager {
  public:
   /// Throws `larder::error` for settings that cannot work, with the place where they were said, and for directories that cannot be used.
   template <class Table = every_policy>
-  explicit cache_manager(settings all, manager_options options = {}, Table = {})
+  explicit cache_manager(larder::settings all, manager_options options = {}, Table = {})
       : settings_(std::move(all)),
         memory_clock_(options.time.value_or(any_time_source(time_source<steady_time>{}))),
         disk_clock_(options.time.value_or(any_time_source(time_source<wall_time>{}))),

@@ -67,22 +67,22 @@ class disk_backup {
       std::optional<error_event> failure;
       backup_cache copy(unbounded{}, ttl{}, compressed ? zstd{} : zstd{.from = static_cast<std::uint64_t>(-1)},
                         managed_time{clock_}, listener(failure), mmap_disk{result.partial()});
-      std::unordered_map<std::string, duration> keys;  // to be copied, with their age
-      from.for_each([&](const std::string& key, std::uint64_t, duration age) { keys.emplace(key, age); }, {});
       records before = records_in(directory, true);
+      std::unordered_map<std::string, instant> keys;  // to be copied, with the time when they were written
+      from.for_each([&](const std::string& key, std::uint64_t, duration age) { keys.emplace(key, clock_.now() - age); }, {});
       for (int round = 0; round < most_rounds && !keys.empty(); ++round) {
         core::sweep sweep(control);
         sweep.found(keys.size());
-        for (const auto& [key, age] : keys) {
+        for (const auto& [key, written] : keys) {
           sweep.next();
-          copy_one(from, key, age, max_age, before, copy, failure);
+          copy_one(from, key, written, max_age, before, copy, failure);
         }
         sweep.finish();
         keys.clear();
         const records after = records_in(directory, true);
         from.for_each(
             [&](const std::string& key, std::uint64_t, duration age) {
-              if (!same(before, after, digest_of(key))) keys.emplace(key, age);
+              if (!same(before, after, digest_of(key))) keys.emplace(key, clock_.now() - age);
             },
             {});
         std::vector<std::string> gone;
@@ -163,12 +163,12 @@ class disk_backup {
         "backup"});
   }
 
-  void copy_one(cache_part& from, const std::string& key, duration age, duration max_age, const records& known,
+  void copy_one(cache_part& from, const std::string& key, instant written, duration max_age, const records& known,
                 backup_cache& copy, const std::optional<error_event>& failure) const {
     std::optional<bytes> value = from.peek(key);
     if (!value) return;
     const auto record = known.find(digest_of(key));
-    duration left = max_age == duration::max() ? max_age : max_age - age;
+    duration left = max_age == duration::max() ? max_age : max_age - (clock_.now() - written);
     if (record != known.end() && record->second.expires != no_deadline)
       left = std::min(left, record->second.expires - clock_.now());
     if (left <= duration(0)) return;

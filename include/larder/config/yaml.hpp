@@ -5,6 +5,7 @@
 #include <larder/config/settings_formats.hpp>
 #include <larder/config/settings_tree.hpp>
 #include <larder/core/error.hpp>
+#include <larder/format/utf8.hpp>
 
 #include <cstddef>
 #include <string>
@@ -24,6 +25,8 @@ class yaml_reader {
     check_settings_size(text, name);
     if (text.find('\0') != std::string_view::npos)
       refuse_at(place_in(text, text.find('\0'), name), "this is not YAML: there is a NUL in it");
+    if (!format::is_utf8(text))
+      refuse_at({setting_origin::kind::file, name, 1, 1}, "this is not UTF-8, in which settings are written");
     yaml_reader reader(name);
     settings_node root;
     root.value_at = {setting_origin::kind::file, name, 1, 1};
