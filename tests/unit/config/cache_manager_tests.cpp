@@ -26,7 +26,6 @@
 
 using namespace larder::literals;
 using larder::bytes;
-using larder::cache_manager;
 using larder::cache_settings;
 using larder::managed_cache;
 using larder::manager_options;
@@ -222,11 +221,15 @@ TEST_CASE("settings that cannot work do not make a manager") {
   const support::temporary_folder folder;
   support::write_file(folder / "file", "x");
   CHECK(refusal_of([&] { make_manager(one(with_disk({}, folder / "file"))); }).cause == larder::error_cause::io);
-  CHECK(says(refusal_of([] {
-               const cache_manager narrow(settings::from_json(R"({"cache": {"size": 5, "policy": "arc"}})", "a.json"), {},
-                                          larder::policy_table<larder::lru>{});
-             }),
-             "a.json:1:33: the order of \"cache\" is arc, which this program has no caches of; there are \"lru\""));
+}
+
+TEST_CASE("an order that a program left out of its table is said, with those that it has") {
+  using narrow = larder::policy_table<larder::lru, larder::sieve>;
+  const auto name_of = []<class Order>(Order) { return larder::config::name_of_order<Order>(); };
+  CHECK(narrow::with("sieve", "", name_of) == "sieve");
+  CHECK(larder::every_policy::with("w_tinylfu", "", name_of) == "w_tinylfu");
+  CHECK(says(refusal_of([&] { narrow::with("arc", "a.json:1:33: the order of \"cache\"", name_of); }),
+             "a.json:1:33: the order of \"cache\" is arc, which this program has no caches of; there are \"lru\", \"sieve\""));
 }
 
 TEST_CASE("a cache's failures reach the listener with its name") {
