@@ -5,8 +5,10 @@
 // Making one compiles caches of each order in each storage: only the file that makes it pays for that, which is minutes, and less with a
 // `policy_table` of the orders that its settings name. Who is given a manager, or one of its caches, includes managed_cache.hpp.
 
+#include <larder/config/backup_report.hpp>
+#include <larder/config/cache_copier.hpp>
 #include <larder/config/cache_metrics.hpp>
-#include <larder/config/disk_backup.hpp>
+#include <larder/config/cache_part.hpp>
 #include <larder/config/entry_export.hpp>
 #include <larder/config/janitor.hpp>
 #include <larder/config/managed_cache.hpp>
@@ -74,13 +76,10 @@ class cache_manager {
     const auto listener = std::make_shared<const std::function<void(const error_event&)>>(options.on_error);
     const std::uint64_t available = options.available_memory ? *options.available_memory : layers::available_memory();
     for (const auto& [name, said] : settings_.caches) {
-      const config::part_maker<Table> make(name, said, memory_clock_, disk_clock_, {listener, "cache \"" + name + "\""});
-      std::unique_ptr<config::cache_part> memory;
-      std::unique_ptr<config::cache_part> disk;
-      if (config::has_memory(said)) memory = make.memory(available);
-      if (config::has_disk(said)) disk = make.disk();
-      caches_.emplace(name, std::make_unique<managed_cache>(name, std::move(memory), std::move(disk)));
+      const config::part_maker<Table> maker(name, said, memory_clock_, disk_clock_, {listener, "cache \"" + name + "\""});
+      caches_.emplace(name, maker.make_cache(available));
     }
+    copier_ = config::part_maker<Table>::copier(disk_clock_);
     plan_work();
     warnings_ = settings_.warnings();
     for (const std::string& warning : warnings_) {
@@ -138,13 +137,12 @@ class cache_manager {
       core::fail(error_cause::invalid_argument,
                  "the cache " + format::printable_name(name) +
                      " keeps nothing in an mmap_disk that could be backed up; export_entries writes what it holds");
-    return config::disk_backup(folder, disk_clock_)
-        .make(*from.disk_part(), config::disk_path_of(name, said), said.max_age.value_or(duration::max()),
-              said.disk_compression.value_or(said.compression.value_or(false)), said.temp_dir.value_or(""), control);
+    return copier_->make(folder, *from.disk_part(), config::disk_path_of(name, said), said.max_age.value_or(duration::max()),
+                         said.disk_compression.value_or(said.compression.value_or(false)), said.temp_dir.value_or(""), control);
   }
   /// Puts what a backup has into a cache, over what is there, with what is left of each entry's time.
   backup_report restore(std::string_view name, const std::filesystem::path& folder, const sweep_control& control = {}) {
-    return config::disk_backup(folder, disk_clock_).restore(at(name), control);
+    return copier_->restore(folder, at(name), control);
   }
   /// Writes the entries of a cache as a file of its `format`; says how many. Throws `larder::error` when a key cannot be a name in it.
   std::uint64_t export_entries(std::string_view name, const std::filesystem::path& file) {
@@ -197,6 +195,7 @@ class cache_manager {
   config::run_time_clock memory_clock_, disk_clock_;
   std::function<double()> pressure_;
   std::map<std::string, std::unique_ptr<managed_cache>, std::less<>> caches_;
+  std::unique_ptr<config::cache_copier> copier_;
   std::vector<managed_cache*> shrinking_;
   std::vector<std::string> warnings_;
   std::atomic<std::uint64_t> cleanups_{0};

@@ -8,10 +8,12 @@
 
 #include <larder/cache.hpp>
 #include <larder/codec/zstd.hpp>
+#include <larder/config/backup_report.hpp>
+#include <larder/config/cache_copier.hpp>
 #include <larder/config/cache_part.hpp>
+#include <larder/config/failure_teller.hpp>
 #include <larder/config/finished_path.hpp>
 #include <larder/config/managed_cache.hpp>
-#include <larder/config/part_maker.hpp>
 #include <larder/config/run_time_clock.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/digest.hpp>
@@ -37,36 +39,26 @@
 #include <utility>
 #include <vector>
 
-namespace larder {
+namespace larder::config {
 
-/// What a backup or a restore did.
-struct backup_report {
-  std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;      ///< of values
-  std::uint64_t unsettled = 0;  ///< keys that changed in each round of a backup: each is whole, and of some moment of it
-};
+/// Makes backups and reads them. A template, so that only who constructs a manager compiles it: `Time` is `managed_time`.
+template <class Time>
+class disk_backup final : public cache_copier {
+  using backup_cache = cache<std::string, bytes, unbounded, ttl, zstd, Time, error_listener<failure_teller>, mmap_disk>;
 
-namespace config {
-
-/// The type of a backup.
-using backup_cache = cache<std::string, bytes, unbounded, ttl, zstd, managed_time, error_listener<failure_teller>, mmap_disk>;
-
-class disk_backup {
  public:
-  /// `folder` is the backup's.
-  disk_backup(std::filesystem::path folder, const run_time_clock& clock) : folder_(std::move(folder)), clock_(clock) {}
+  explicit disk_backup(const run_time_clock& clock) : clock_(clock) {}
 
-  /// Copies what the part has, whose entries lie in `directory` and live no longer than `max_age`. Throws `larder::error` when it cannot
-  /// be written, is there already, or is stopped; nothing is left then.
-  backup_report make(cache_part& from, const std::filesystem::path& directory, duration max_age, bool compressed,
-                     const std::filesystem::path& temp_dir, const sweep_control& control) {
+  backup_report make(const std::filesystem::path& folder, cache_part& from, const std::filesystem::path& directory,
+                     duration max_age, bool compressed, const std::filesystem::path& temp_dir,
+                     const sweep_control& control) override {
     constexpr int most_rounds = 4;
-    finished_path result(folder_, temp_dir);
+    finished_path result(folder, temp_dir);
     backup_report report;
     {
       std::optional<error_event> failure;
-      backup_cache copy(unbounded{}, ttl{}, compressed ? zstd{} : zstd{.from = static_cast<std::uint64_t>(-1)},
-                        managed_time{clock_}, listener(failure), mmap_disk{result.partial()});
+      backup_cache copy(unbounded{}, ttl{}, compressed ? zstd{} : zstd{.from = static_cast<std::uint64_t>(-1)}, Time{clock_},
+                        listener(failure), mmap_disk{result.partial()});
       records before = records_in(directory, true);
       std::unordered_map<std::string, instant> keys;  // to be copied, with the time when they were written
       from.for_each([&](const std::string& key, std::uint64_t, duration age) { keys.emplace(key, clock_.now() - age); }, {});
@@ -75,7 +67,9 @@ class disk_backup {
         sweep.found(keys.size());
         for (const auto& [key, written] : keys) {
           sweep.next();
-          copy_one(from, key, written, max_age, before, copy, failure);
+          if (!copy_one(from, key, written, max_age, before, copy))
+            core::fail(failure ? failure->cause : error_cause::no_space,
+                       "the backup \"" + folder.string() + "\" cannot be written" + (failure ? ": " + failure->message : ""));
         }
         sweep.finish();
         keys.clear();
@@ -101,15 +95,14 @@ class disk_backup {
     return report;
   }
 
-  /// Puts what the backup has into a cache, over what is there. Throws `larder::error` when it is no backup, or an entry finds no room.
-  backup_report restore(managed_cache& into, const sweep_control& control) {
+  backup_report restore(const std::filesystem::path& folder, managed_cache& into, const sweep_control& control) override {
     std::error_code unknown;
-    if (!std::filesystem::is_regular_file(folder_ / "format", unknown))
+    if (!std::filesystem::is_regular_file(folder / "format", unknown))
       core::fail(error_cause::invalid_argument,
-                 "\"" + folder_.string() + "\" is no backup of a cache; name the folder that backup made");
-    const records known = records_in(folder_, false);
+                 "\"" + folder.string() + "\" is no backup of a cache; name the folder that backup made");
+    const records known = records_in(folder, false);
     std::optional<error_event> failure;
-    backup_cache copy(unbounded{}, ttl{}, zstd{}, managed_time{clock_}, listener(failure), mmap_disk{folder_});
+    backup_cache copy(unbounded{}, ttl{}, zstd{}, Time{clock_}, listener(failure), mmap_disk{folder});
     std::vector<std::string> keys;
     copy.for_each([&](const std::string& key, std::uint64_t, duration) { keys.push_back(key); });
     core::sweep sweep(control);
@@ -126,12 +119,12 @@ class disk_backup {
       if (left <= duration(0)) continue;
       if (!(left == duration::max() ? into.put(key, *std::move(value)) : into.put(key, *std::move(value), left)))
         core::fail(error_cause::no_space, "the cache \"" + into.name() + "\" has no room for an entry of " +
-                                              std::to_string(size) + " bytes of the backup \"" + folder_.string() + "\"");
+                                              std::to_string(size) + " bytes of the backup \"" + folder.string() + "\"");
       ++report.entries;
       report.bytes += size;
     }
     sweep.finish();
-    if (failure) core::fail(failure->cause, "the backup \"" + folder_.string() + "\" is not whole: " + failure->message);
+    if (failure) core::fail(failure->cause, "the backup \"" + folder.string() + "\" is not whole: " + failure->message);
     return report;
   }
 
@@ -163,23 +156,20 @@ class disk_backup {
         "backup"});
   }
 
-  void copy_one(cache_part& from, const std::string& key, instant written, duration max_age, const records& known,
-                backup_cache& copy, const std::optional<error_event>& failure) const {
+  /// False when the copy refused it.
+  bool copy_one(cache_part& from, const std::string& key, instant written, duration max_age, const records& known,
+                backup_cache& copy) const {
     std::optional<bytes> value = from.peek(key);
-    if (!value) return;
+    if (!value) return true;
     const auto record = known.find(digest_of(key));
     duration left = max_age == duration::max() ? max_age : max_age - (clock_.now() - written);
     if (record != known.end() && record->second.expires != no_deadline)
       left = std::min(left, record->second.expires - clock_.now());
-    if (left <= duration(0)) return;
-    if (left == duration::max() ? copy.put(key, *std::move(value)) : copy.put(key, *std::move(value), left)) return;
-    core::fail(failure ? failure->cause : error_cause::no_space,
-               "the backup in \"" + folder_.string() + "\" cannot be written" + (failure ? ": " + failure->message : ""));
+    if (left <= duration(0)) return true;
+    return left == duration::max() ? copy.put(key, *std::move(value)) : copy.put(key, *std::move(value), left);
   }
 
-  std::filesystem::path folder_;
   const run_time_clock& clock_;
 };
 
-}  // namespace config
-}  // namespace larder
+}  // namespace larder::config

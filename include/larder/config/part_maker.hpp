@@ -7,6 +7,10 @@
 #include <larder/codec/zstd.hpp>
 #include <larder/config/cache_part.hpp>
 #include <larder/config/cache_settings.hpp>
+#include <larder/config/disk_backup.hpp>
+#include <larder/config/failure_teller.hpp>
+#include <larder/config/managed_cache.hpp>
+#include <larder/config/named_cache.hpp>
 #include <larder/config/policy_table.hpp>
 #include <larder/config/run_time_clock.hpp>
 #include <larder/config/settings_check.hpp>
@@ -26,7 +30,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -34,16 +37,6 @@
 #include <utility>
 
 namespace larder::config {
-
-/// Tells the manager's listener of a cache's failures, by the cache's name.
-struct failure_teller {
-  std::shared_ptr<const std::function<void(const error_event&)>> listener;
-  std::string cache;
-
-  void operator()(const error_event& event) const {
-    if (*listener) (*listener)({event.cause, cache + ": " + event.message});
-  }
-};
 
 using managed_time = time_source<run_time_clock>;
 
@@ -68,6 +61,19 @@ class part_maker {
              const run_time_clock& disk_clock, failure_teller teller)
       : name_(name), said_(said), memory_clock_(memory_clock), disk_clock_(disk_clock), teller_(std::move(teller)) {}
 
+  /// The cache, where so many bytes of memory are available.
+  std::unique_ptr<managed_cache> make_cache(std::uint64_t available) const {
+    std::unique_ptr<cache_part> first;
+    std::unique_ptr<cache_part> second;
+    if (has_memory(said_)) first = memory(available);
+    if (has_disk(said_)) second = disk();
+    return std::make_unique<named_cache<cache_part>>(name_, std::move(first), std::move(second));
+  }
+  static std::unique_ptr<cache_copier> copier(const run_time_clock& clock) {
+    return std::make_unique<disk_backup<managed_time>>(clock);
+  }
+
+ private:
   std::unique_ptr<cache_part> memory(std::uint64_t available) const {
     constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
     const std::uint64_t size = said_.memory_size ? said_.memory_size->in(available) : unlimited;
@@ -109,7 +115,6 @@ class part_maker {
         });
   }
 
- private:
   std::string subject(const setting<std::string>& policy) const {
     return policy.origin().text() + ": the order of \"" + name_ + "\"";
   }

@@ -1,4 +1,5 @@
 #include <larder/config/cache_manager.hpp>
+#include <larder/config/cache_part.hpp>
 
 #include <doctest/doctest.h>
 
