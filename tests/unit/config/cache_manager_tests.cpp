@@ -229,8 +229,9 @@ TEST_CASE("an order that a program left out of its table is said, with those tha
   const auto name_of = []<class Order>(Order) { return larder::config::name_of_order<Order>(); };
   CHECK(narrow::with("sieve", "", name_of) == "sieve");
   CHECK(larder::every_policy::with("w_tinylfu", "", name_of) == "w_tinylfu");
-  CHECK(says(refusal_of([&] { narrow::with("arc", "a.json:1:33: the order of \"cache\"", name_of); }),
-             "a.json:1:33: the order of \"cache\" is arc, which this program has no caches of; there are \"lru\", \"sieve\""));
+  CHECK(says(
+      refusal_of([&] { narrow::with("w_tinylfu", "a.json:1:33: the order of \"cache\"", name_of); }),
+      "a.json:1:33: the order of \"cache\" is w_tinylfu, which this program has no caches of; there are \"lru\", \"sieve\""));
 }
 
 TEST_CASE("a cache's failures reach the listener with its name") {
