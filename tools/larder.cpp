@@ -1,6 +1,7 @@
 // The command `larder`: one subcommand per file <name>_command.cpp.
 
 #include "completions_command.hpp"
+#include "config_command.hpp"
 #include "dataset_command.hpp"
 #include "disk_command.hpp"
 #include "exit_code.hpp"
@@ -37,6 +38,7 @@ int main(int count, char** arguments) {
   app.require_subcommand(1);
   app.footer("Exit codes: 0 done; 1 something could not be read or written; 2 wrong use; 130 interrupted (docs/command.md)");
   const std::function<int()> completions = tools::add_completions(app);
+  const std::function<int()> config = tools::add_config(app);
   const std::function<int()> dataset = tools::add_dataset(app);
   const std::function<int()> disk = tools::add_disk(app);
   const std::function<int()> layers = tools::add_layers(app);
@@ -54,6 +56,7 @@ int main(int count, char** arguments) {
     return app.exit(stop) == 0 ? tools::exit_code::done : tools::exit_code::wrong_use;  // --help and --version stop here too
   }
   if (app.got_subcommand("completions")) return completions();
+  if (app.got_subcommand("config")) return config();
   if (app.got_subcommand("dataset")) return dataset();
   if (app.got_subcommand("disk")) return disk();
   if (app.got_subcommand("layers")) return layers();
