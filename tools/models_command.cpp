@@ -157,6 +157,23 @@ Exit codes: 0 done; 1 there is no such package, or it is in use; 2 wrong use)");
   return {&app, [] {}, [chosen] { return models::erase_package(*chosen); }};
 }
 
+subcommand add_pack(CLI::App& models) {
+  auto chosen = std::make_shared<models::pack_options>();
+  CLI::App& app = add(models, "pack", "Keep packages in pieces that equal content shares: tensors, or what content cuts off itself", *chosen);
+  CLI::Option* const model = app.add_option("MODEL", chosen->model, "the model's id; all packages when it is not given");
+  CLI::Option* const package = app.add_option("PACKAGE", chosen->package, "the package's id");
+  model->needs(package);
+  app.add_flag("-q,--quiet", chosen->quiet, "no progress");
+  app.footer(R"(Files that nobody uses go. Whoever asks for the package next gets them put together again, without a network.
+
+Examples:
+  larder models pack .cache/models
+  larder models pack .cache/models org/model fp32
+
+Exit codes: 0 done; 1 there is no such package, or a file is damaged; 2 wrong use; 130 interrupted)");
+  return {&app, [chosen, package] { chosen->one = !package->empty(); }, [chosen] { return models::pack_packages(*chosen); }};
+}
+
 subcommand add_gc(CLI::App& models) {
   struct given : models::collect_options {
     std::string grace_text, quota_text;
@@ -213,7 +230,7 @@ std::function<int()> add_models(CLI::App& larder) {
   app.require_subcommand(1);
   app.footer("`larder models SUBCOMMAND --help` explains a subcommand. All are safe beside processes that use the store.");
   return one_of({add_ls(app), add_add(app), add_verify(app), add_repair(app), add_pin(app, true), add_pin(app, false),
-                 add_erase(app), add_gc(app), add_export(app), add_import(app)},
+                 add_erase(app), add_pack(app), add_gc(app), add_export(app), add_import(app)},
                 "; the home folder and what lies in it have to be writable");
 }
 

@@ -1,7 +1,8 @@
-// Any bytes as a list of chunks, then with the checksum that they would have, then as changes to a list that is right: none, or one whose chunks
-// cover the file and whose text is the same. And content that comes in pieces of any size has the list that it has as a whole.
+// Any bytes as a list of chunks, and as one of pieces, then with the checksum that they would have, then as changes to a list that is right: none, or one whose chunks
+// cover the file, or whose sizes add up, and whose text is the same. And content that comes in pieces of any size has the list that it has as a whole.
 
 #include <larder/artifact/chunk_list.hpp>
+#include <larder/artifact/piece_list.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -17,6 +18,7 @@
 namespace {
 
 using larder::artifacts::chunk_list;
+using larder::artifacts::piece_list;
 
 void must(bool holds) {
   if (!holds) std::abort();
@@ -31,6 +33,17 @@ void parse(std::string_view text) {
   for (std::size_t i = 0; i < list->chunks.size(); ++i) {
     must(list->begin_of(i) == sum && list->size_of(i) != 0 && list->size_of(i) <= larder::artifacts::chunk_size);
     sum += list->size_of(i);
+  }
+  must(sum == list->size);
+}
+void parse_pieces(std::string_view text) {
+  const std::optional<piece_list> list = piece_list::parse(text);
+  if (!list) return;
+  must(list->text() == text);
+  std::uint64_t sum = 0;
+  for (const auto& piece : list->pieces) {
+    must(piece.size != 0 && piece.size <= larder::artifacts::chunk_size);
+    sum += piece.size;
   }
   must(sum == list->size);
 }
@@ -67,5 +80,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   parse(changed);
   if (changed.size() >= 16) parse(sealed(changed.substr(0, changed.size() - 16)));
   hash_in_pieces({data, size});
+  parse_pieces(given);
+  parse_pieces(sealed(given));
+  parse_pieces(sealed("larder pieces 1\n" + given));
+  const piece_list packed{12, {{larder::digest_of("a"), 5}, {larder::digest_of("b"), 7}}};
+  const std::string other = support::changed_text(packed.text(), {data, size});
+  parse_pieces(other);
+  if (other.size() >= 16) parse_pieces(sealed(other.substr(0, other.size() - 16)));
   return 0;
 }

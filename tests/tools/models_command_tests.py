@@ -214,6 +214,21 @@ class Models(command_runs.CommandRuns):
         self.assertEqual(self.asked(0, "gc", self.home)["blobs"], 1)
         self.assertFalse(self.blob().exists())
 
+    def test_packages_in_pieces(self):
+        self.add("a", "p")
+        said = self.asked(0, "pack", self.home, "a", "p")
+        self.assertEqual(said, {"files": 1, "bytes": len(self.weights), "added": said["added"], "freed": len(self.weights), "in_use": 0})
+        self.assertFalse(self.blob().exists())
+        self.check(larder("verify", self.home), 0, "1 packages, all whole")
+        requests = len(self.provider.requests)
+        self.assertEqual(self.add("b", "p")["fetched_files"], 1)  # the labels, which have no digest
+        self.assertEqual(self.blob().read_bytes(), self.weights)
+        self.assertEqual(self.provider.requests[requests:], ["/labels"])
+        self.check(larder("pack", self.home), 0, "1 files, 20 MiB", "0 bytes in new pieces")
+        self.check(larder("pack", self.home, "a"), 2, "PACKAGE")
+        self.check(larder("pack", self.home, "a", "q"), 1, "there is no package")
+        self.check(larder("pack", self.root / "none"), 1, "is no folder")
+
     def test_what_cannot_be_pinned_or_erased_is_said(self):
         self.add()
         for name in ("pin", "unpin", "erase"):
@@ -261,8 +276,8 @@ class Models(command_runs.CommandRuns):
         self.check(larder("verify", self.home), 0)
 
     def test_help(self):
-        self.check(larder("--help"), 0, "ls", "add", "verify", "repair", "pin", "unpin", "erase", "gc", "export", "import")
-        for name in ("ls", "add", "verify", "repair", "pin", "unpin", "erase", "gc", "export", "import"):
+        self.check(larder("--help"), 0, "ls", "add", "verify", "repair", "pin", "unpin", "erase", "pack", "gc", "export", "import")
+        for name in ("ls", "add", "verify", "repair", "pin", "unpin", "erase", "pack", "gc", "export", "import"):
             self.check(larder(name, "--help"), 0, "HOME", "Exit codes")
 
 

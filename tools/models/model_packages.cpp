@@ -373,6 +373,31 @@ int erase_package(const package_options& options) {
   return tools::exit_code::done;
 }
 
+int pack_packages(const pack_options& options) {
+  check_home(options.home);
+  larder::package_store store(options.home);
+  followed_transfer transfer("packing", options.quiet || options.json);
+  return interruptible(transfer, [&] {
+    const larder::pack_report packed =
+        options.one ? store.pack(options.model, options.package, transfer.control()) : store.pack_all(transfer.control());
+    transfer.end();
+    if (options.json)
+      std::printf("%s\n", disk::json_object()
+                              .add("files", packed.files)
+                              .add("bytes", packed.bytes)
+                              .add("added", packed.added)
+                              .add("freed", packed.freed)
+                              .add("in_use", packed.in_use)
+                              .text()
+                              .c_str());
+    else
+      std::printf("%s files, %s: %s in new pieces, %s freed%s\n", grouped(packed.files).c_str(), format_size(packed.bytes).c_str(),
+                  format_size(packed.added).c_str(), format_size(packed.freed).c_str(),
+                  packed.in_use == 0 ? "" : "; files of packages in use stay: pack again when nobody has them");
+    return tools::exit_code::done;
+  });
+}
+
 int export_packages(const archive_options& options) {
   check_home(options.home);
   larder::package_store store(options.home);

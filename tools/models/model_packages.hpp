@@ -60,6 +60,12 @@ int set_pinned(const package_options& options, bool pinned);
 /// Removes a package; its blobs stay for others, or for `collect`.
 int erase_package(const package_options& options);
 
+struct pack_options : package_options {
+  bool one = false;  ///< they were given; else all packages
+};
+/// Keeps packages in pieces that equal content shares.
+int pack_packages(const pack_options& options);
+
 struct archive_options : store_options {
   std::string file;
   std::vector<std::pair<std::string, std::string>> packages;  ///< empty: all
