@@ -3,9 +3,9 @@
 #include <larder/core/time.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
 #include <string>
 #include <string_view>
 
@@ -38,12 +38,14 @@ struct key_event {
 
   /// `2026-11-29 17:20:01.042 UTC evicted (weight 12) for "other"`
   std::string text() const {
-    const auto seconds = static_cast<std::time_t>(when.count() / 1'000'000'000);
-    std::tm at{};
-    ::gmtime_r(&seconds, &at);
+    const auto days = std::chrono::floor<std::chrono::days>(when);
+    const std::chrono::year_month_day date{std::chrono::sys_days(days)};
+    const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::milliseconds>(when - days));
     std::array<char, 80> begin{};
-    std::snprintf(begin.data(), begin.size(), "%04d-%02d-%02d %02d:%02d:%02d.%03d UTC ", at.tm_year + 1900, at.tm_mon + 1,
-                  at.tm_mday, at.tm_hour, at.tm_min, at.tm_sec, static_cast<int>(when.count() / 1'000'000 % 1000));
+    std::snprintf(begin.data(), begin.size(), "%04d-%02u-%02u %02d:%02d:%02d.%03d UTC ", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+                  static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
+                  static_cast<int>(time.subseconds().count()));
     std::string made = begin.data();
     made += to_string(change);
     made += " (weight " + std::to_string(weight) + ")";

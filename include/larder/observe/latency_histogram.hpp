@@ -4,7 +4,7 @@
 // (as HdrHistogram and DDSketch do; Masson et al., VLDB 2019), without a lock.
 //
 // Cost: a get or put that is not timed takes a load, a comparison and a store on the thread's own cache line; one that is timed looks at
-// the clock twice, some 60 ns more. In memory one of 64 is timed, on other storages each. 19 kB per cache. Figures: docs/observability.md.
+// the clock twice, some 75 ns more. In memory one of 64 is timed, on other storages each. 19 kB per cache. Figures: docs/observability.md.
 // Name it for a cache whose slow look-ups matter; leave it out where a hit is all that there is, and measure the program instead.
 
 #include <larder/core/axis.hpp>

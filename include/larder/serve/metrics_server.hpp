@@ -7,7 +7,7 @@
 //   GET /status.json  the same as JSON
 //   GET /healthz      ok
 //
-// Cost: one thread that sleeps, and per request what `stats()` of each cache costs and some 20 us each to print it; caches pay nothing
+// Cost: one thread that sleeps, and per request what `stats()` of each cache costs and some 25 us each to print it; caches pay nothing
 // between requests. Not encrypted: another machine is best reached through a proxy or a tunnel. Keys and values are never shown.
 
 #include <larder/core/error.hpp>
