@@ -22,6 +22,9 @@ COMPONENTS = {
     "layer": ([], ["json", "disk"]),
     "dataset": ([], ["json", "disk"]),
     "artifact": ([], ["disk", "http"]),
+    "config": ([], ["disk", "json", "zstd", "layer", "dataset"]),
+    "toml": (["tomlplusplus::tomlplusplus"], ["config"]),
+    "yaml": (["yaml-cpp::yaml-cpp"], ["config"]),
     "presets": ([], ["disk", "http"]),
     "serve": ([], ["disk"]),
     "testing": (["Boost::headers"], ["core"]),
@@ -35,6 +38,8 @@ PACKAGES = {
     "OpenSSL::Crypto": ("openssl/[>=3 <4]", "openssl::crypto"),
     "hiredis::hiredis": ("hiredis/[>=1 <2]", "hiredis::hiredis"),
     "zstd::libzstd": ("zstd/[>=1.4 <2]", "zstd::zstdlib"),
+    "tomlplusplus::tomlplusplus": ("tomlplusplus/[>=3.3 <4]", "tomlplusplus::tomlplusplus"),
+    "yaml-cpp::yaml-cpp": ("yaml-cpp/[>=0.7 <1]", "yaml-cpp::yaml-cpp"),
     "Boost::headers": ("boost/[>=1.81 <2]", "boost::headers"),
 }
 POSIX = {"disk", "redis"}                                   # and what needs them
@@ -67,6 +72,10 @@ class LarderConan(ConanFile):
 
     def layout(self):
         basic_layout(self)
+
+    @property
+    def _configures(self):
+        return self.options.config or self.options.toml or self.options.yaml
 
     def requirements(self):
         for component in self._wanted():

@@ -10,6 +10,8 @@ set(larder_debian_EXPAT libexpat1-dev)
 set(larder_debian_OpenSSL libssl-dev)
 set(larder_debian_hiredis libhiredis-dev)
 set(larder_debian_zstd libzstd-dev)
+set(larder_debian_tomlplusplus libtomlplusplus-dev)
+set(larder_debian_yaml-cpp libyaml-cpp-dev)
 set(larder_debian_Boost "libboost1.81-dev | libboost-dev (>= 1.81)")
 
 set(depends "")

@@ -1,6 +1,7 @@
 // The command `larder`: one subcommand per file <name>_command.cpp.
 
 #include "completions_command.hpp"
+#include "config_command.hpp"
 #include "dataset_command.hpp"
 #include "disk_command.hpp"
 #include "exit_code.hpp"
@@ -9,6 +10,7 @@
 #include "pass_command.hpp"
 #include "serve_command.hpp"
 #include "simulate_command.hpp"
+#include "top_command.hpp"
 
 #include <larder/core/version.hpp>
 
@@ -36,6 +38,7 @@ int main(int count, char** arguments) {
   app.require_subcommand(1);
   app.footer("Exit codes: 0 done; 1 something could not be read or written; 2 wrong use; 130 interrupted (docs/command.md)");
   const std::function<int()> completions = tools::add_completions(app);
+  const std::function<int()> config = tools::add_config(app);
   const std::function<int()> dataset = tools::add_dataset(app);
   const std::function<int()> disk = tools::add_disk(app);
   const std::function<int()> layers = tools::add_layers(app);
@@ -43,6 +46,7 @@ int main(int count, char** arguments) {
   const std::function<int()> pass = tools::add_pass(app);
   const std::function<int()> serve = tools::add_serve(app);
   const std::function<int()> simulate = tools::add_simulate(app);
+  const std::function<int()> top = tools::add_top(app);
   try {
     app.parse(count, arguments);
   } catch (const CLI::CallForAllHelp&) {
@@ -52,10 +56,12 @@ int main(int count, char** arguments) {
     return app.exit(stop) == 0 ? tools::exit_code::done : tools::exit_code::wrong_use;  // --help and --version stop here too
   }
   if (app.got_subcommand("completions")) return completions();
+  if (app.got_subcommand("config")) return config();
   if (app.got_subcommand("dataset")) return dataset();
   if (app.got_subcommand("disk")) return disk();
   if (app.got_subcommand("layers")) return layers();
   if (app.got_subcommand("models")) return models();
   if (app.got_subcommand("pass")) return pass();
+  if (app.got_subcommand("top")) return top();
   return app.got_subcommand("serve") ? serve() : simulate();
 }

@@ -28,7 +28,7 @@ LAYERS = [
 ]
 SIBLINGS = {"artifact", "layer", "dataset"}
 PLAIN_C = {"xxhash.h"}
-THIRD_PARTY = {"boost/": {"testing", "serve"}, "simdjson": {"json"}, "curl/": {"http"}, "expat.h": {"http"}, "openssl/": {"http", "artifact"}, "zstd": {"zstd"}, "hiredis/": {"redis"}}
+THIRD_PARTY = {"boost/": {"testing", "serve"}, "simdjson": {"json"}, "curl/": {"http"}, "expat.h": {"http"}, "openssl/": {"http", "artifact"}, "zstd": {"zstd"}, "hiredis/": {"redis"}, "toml++/": {"toml"}, "yaml-cpp/": {"yaml"}}
 POSIX = re.compile(r"(sys/|netinet/|arpa/|linux/)|(dirent|fcntl|netdb|poll|signal|spawn|unistd|pthread)\.h$")
 
 root = pathlib.Path(__file__).resolve().parent.parent

@@ -17,6 +17,8 @@ PORTS_OF_LINK = {
     "OpenSSL::Crypto": {"openssl"},
     "hiredis::hiredis": {"hiredis"},
     "zstd::libzstd": {"zstd"},
+    "tomlplusplus::tomlplusplus": {"tomlplusplus"},
+    "yaml-cpp::yaml-cpp": {"yaml-cpp"},
     "Boost::headers": {"boost-asio", "boost-beast"},        # what the component includes of it
 }
 

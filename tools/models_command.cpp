@@ -122,6 +122,41 @@ Exit codes: 0 the package is whole; 1 it could not be made whole; 2 wrong use; 1
   return {&app, [chosen] { chosen->prepare(); }, [chosen] { return models::repair_package(*chosen); }};
 }
 
+CLI::App& add_of_package(CLI::App& models, const char* name, const char* what, models::package_options& chosen) {
+  CLI::App& app = add(models, name, what, chosen);
+  app.add_option("MODEL", chosen.model, "the model's id")->required();
+  app.add_option("PACKAGE", chosen.package, "the package's id")->required();
+  return app;
+}
+
+subcommand add_pin(CLI::App& models, bool pinned) {
+  auto chosen = std::make_shared<models::package_options>();
+  CLI::App& app = add_of_package(models, pinned ? "pin" : "unpin",
+                                 pinned ? "Keep a package, whatever a quota says" : "Let a quota remove a pinned package again",
+                                 *chosen);
+  app.footer(std::string(R"(A pin is for all processes, and lasts until unpin or erase. It may be set twice.
+
+Examples:
+  larder models )") + (pinned ? "pin" : "unpin") +
+             R"( .cache/models org/model fp32
+
+Exit codes: 0 done; 1 there is no such package, or it could not be written; 2 wrong use)");
+  return {&app, [] {}, [chosen, pinned] { return models::set_pinned(*chosen, pinned); }};
+}
+
+subcommand add_erase(CLI::App& models) {
+  auto chosen = std::make_shared<models::package_options>();
+  CLI::App& app = add_of_package(models, "erase", "Remove a package, pinned or not", *chosen);
+  app.footer(R"(Its blobs stay: another package may have them, and larder models gc removes those that none has. A package that a process
+uses is not erased.
+
+Examples:
+  larder models erase .cache/models org/model fp32 && larder models gc .cache/models
+
+Exit codes: 0 done; 1 there is no such package, or it is in use; 2 wrong use)");
+  return {&app, [] {}, [chosen] { return models::erase_package(*chosen); }};
+}
+
 subcommand add_gc(CLI::App& models) {
   struct given : models::collect_options {
     std::string grace_text, quota_text;
@@ -177,7 +212,8 @@ std::function<int()> add_models(CLI::App& larder) {
       "models", "The packages of a package_store: which, whole, how large; fetch, mend, move and remove them");
   app.require_subcommand(1);
   app.footer("`larder models SUBCOMMAND --help` explains a subcommand. All are safe beside processes that use the store.");
-  return one_of({add_ls(app), add_add(app), add_verify(app), add_repair(app), add_gc(app), add_export(app), add_import(app)},
+  return one_of({add_ls(app), add_add(app), add_verify(app), add_repair(app), add_pin(app, true), add_pin(app, false),
+                 add_erase(app), add_gc(app), add_export(app), add_import(app)},
                 "; the home folder and what lies in it have to be writable");
 }
 

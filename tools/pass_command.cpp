@@ -84,21 +84,24 @@ Exit codes: 0 done; 1 a pass of the chain is known to fail, or something could n
 
 subcommand add_prune(CLI::App& pass) {
   struct given : passes::prune_options {
-    std::string older, unused, size;
+    std::string older, unused, size, grace;
   };
   auto chosen = std::make_shared<given>();
   CLI::App& app = add(pass, "prune", "Remove what is old, unused or too much; contents that others need stay", chosen->folder);
   app.add_option("--older-than", chosen->older, "made longer ago than this: 30d, 12h, 2w");
   CLI::Option* const unused = app.add_option("--unused-for", chosen->unused, "last used longer ago than this");
   app.add_option("--max-size", chosen->size, "then the least recently used until so much is left: 50GB");
-  app.add_option("--shared", chosen->shared, "prune this store, for everybody, instead of the folder")->excludes(unused);
+  CLI::Option* const shared =
+      app.add_option("--shared", chosen->shared, "prune this store, for everybody, instead of the folder")->excludes(unused);
+  app.add_option("--grace", chosen->grace, "keep contents of that store that are younger (a day when it is not given)")
+      ->needs(shared);
   app.add_flag("--dry-run", chosen->limits.dry_run, "say what would leave");
   app.add_flag("--json", chosen->json, "one object");
   app.add_flag("-q,--quiet", chosen->quiet, "no progress");
   app.footer(
       std::string(
           R"(Without a limit only what nobody can find again leaves. Pinned entries stay. In a shared store last uses are not known, and what is too much leaves by
-age; contents that no entry names stay for a day there, since somebody may be publishing.
+age; contents that are younger than --grace stay there, since somebody may be publishing, and leave with a later prune.
 )") + credentials +
       R"(
 Examples:
@@ -111,6 +114,7 @@ Exit codes: 0 done; 1 it could not be done; 2 wrong use; 130 interrupted)");
             if (!chosen->older.empty()) chosen->limits.max_age = disk::parse_span(chosen->older, "--older-than");
             if (!chosen->unused.empty()) chosen->limits.max_idle = disk::parse_span(chosen->unused, "--unused-for");
             if (!chosen->size.empty()) chosen->limits.max_bytes = larder::parse_size(chosen->size, 1, "--max-size");
+            if (!chosen->grace.empty()) chosen->limits.grace = disk::parse_span(chosen->grace, "--grace");
           },
           [chosen] { return passes::prune_entries(*chosen); }};
 }

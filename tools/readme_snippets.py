@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Takes the ```cpp blocks out of a Markdown file, as sources that a test builds.
+"""Takes the ```cpp blocks out of Markdown files, as sources that a test builds.
 
 A block with `int main(` is a program; it is built and run. Any other block is a fragment: its includes, `using` lines and
 `struct` definitions at the start of a line stay at file scope, the rest becomes the body of a function. It is built, not run.
@@ -12,6 +12,9 @@ What a fragment uses but does not show comes from a comment before it, which rea
 
 A prelude holds from there to the next prelude or the next heading. `<!-- skip: reason -->` right before a block leaves it out; the
 reason is printed. Fragments see <larder/larder.hpp> and the usual standard headers.
+
+With --together all fragments of all files become one source, each in a namespace of its own, since most of the time goes into reading headers.
+Their preludes then specialise nothing of larder's.
 
 Writes <output>/snippet_<line>.cpp (only when changed) and prints one line for each: `program` or `fragment`, then the path.
 """
@@ -58,8 +61,8 @@ def parse(text):
         sys.exit(f"readme_snippets: the block that starts in line {start} does not end")
 
 
-def fragment(code, prelude, number, source):
-    """A translation unit with the fragment as a function. A definition at file scope reaches to its closing line in column 0."""
+def divided(code):
+    """The lines of a fragment for file scope, and those of its function. A definition at file scope reaches to its closing line in column 0."""
     outside, inside, open_definition = [], [], False
     for line in code.splitlines():
         if open_definition or FILE_SCOPE.match(line):
@@ -68,6 +71,28 @@ def fragment(code, prelude, number, source):
             open_definition = starts or (open_definition and not line.startswith("}"))
         else:
             inside.append(line)
+    return outside, inside
+
+
+def together(fragments):
+    """One translation unit of (page, line number, code, prelude)."""
+    includes, spaces = [], []
+    for page, number, code, prelude in fragments:
+        outside, inside = divided(code)
+        before = prelude.splitlines()
+        includes += [line for line in before + outside if line.startswith("#") and line not in includes]
+        spaces += [
+            f"namespace {re.sub(r'[^a-z0-9]', '_', page.stem.lower())}_{number} {{  // {page.name}",
+            *[line for line in before + outside if not line.startswith("#")],
+            "[[maybe_unused]] void snippet() {", *inside, "}", "}", "",
+        ]
+    return "\n".join([*[f"#include <{name}>" for name in STANDARD], "#include <larder/larder.hpp>", *includes,
+                      "using namespace larder::literals;", *spaces])
+
+
+def fragment(code, prelude, number, source):
+    """A translation unit with the fragment as a function."""
+    outside, inside = divided(code)
     return "\n".join([
         f"// Generated from line {number} of {source}.",
         *[f"#include <{name}>" for name in STANDARD],
@@ -85,19 +110,30 @@ def fragment(code, prelude, number, source):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("markdown", type=pathlib.Path)
+    parser.add_argument("markdown", type=pathlib.Path, nargs="+")
     parser.add_argument("output", type=pathlib.Path)
+    parser.add_argument("--together", action="store_true", help="one source for all fragments: snippet_together.cpp")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    written = set()
-    for number, code, prelude in parse(options.markdown.read_text(encoding="utf-8")):
-        program = "int main(" in code
-        text = prelude + code + "\n" if program else fragment(code, prelude, number, options.markdown.name)
-        path = options.output / f"snippet_{number}.cpp"
+    written, fragments = set(), []
+
+    def write(name, kind, text):
+        path = options.output / f"snippet_{name}.cpp"
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
         written.add(path)
-        print("program" if program else "fragment", path)
+        print(kind, path)
+
+    for page in options.markdown:
+        for number, code, prelude in parse(page.read_text(encoding="utf-8")):
+            if "int main(" in code:
+                write(number, "program", prelude + code + "\n")
+            elif options.together:
+                fragments.append((page, number, code, prelude))
+            else:
+                write(number, "fragment", fragment(code, prelude, number, page.name))
+    if fragments:
+        write("together", "fragment", together(fragments))
     for stale in set(options.output.glob("snippet_*.cpp")) - written:
         stale.unlink()
     return 0

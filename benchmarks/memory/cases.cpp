@@ -96,6 +96,10 @@ void get_u64(const std::string& name, const everybody& all, const options& wante
                                "s3_fifo_observed",
                                "lru_observed",
                                "clock_sharded_observed",
+                               "clock_timed",
+                               "clock_sharded_timed",
+                               "clock_history",
+                               "clock_sharded_history",
                                "list_lru",
                                "rocksdb_lru",
                                "rocksdb_hyper_clock",
@@ -127,7 +131,8 @@ void evicting(const std::string& name, const everybody& all, const options& want
       "for, one thread";
   c.field = pick(all.u64,
                  {"flat_map_ring", "clock", "sieve", "s3_fifo", "fifo", "w_tinylfu", "arc", "lirs", "gdsf", "lfu", "adaptive",
-                  "lru", "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock"});
+                  "lru", "clock_sharded", "sieve_sharded", "s3_fifo_sharded", "clock_timed", "clock_sharded_timed", "clock_history",
+                  "clock_sharded_history", "list_lru", "rocksdb_lru", "rocksdb_hyper_clock"});
   c.capacity = room;
   c.prepare = [&](subject<key>& cache) { fill(cache, wanted.keys); };
   c.make_requests = [&](std::size_t chunk) { keys = std::span(all_keys).subspan(chunk * wanted.chunk, wanted.chunk); };

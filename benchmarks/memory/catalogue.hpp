@@ -13,7 +13,7 @@ namespace bench {
 candidates<std::uint64_t> larder_recency();        ///< unsynchronized: orders by arrival and recency
 candidates<std::uint64_t> larder_frequency();      ///< unsynchronized: orders that count or remember
 candidates<std::uint64_t> larder_sharded();        ///< sharded<>
-candidates<std::uint64_t> larder_observed();       ///< with `miss_ratio_curve`, against the same cache without
+candidates<std::uint64_t> larder_observed();       ///< with an observer (`miss_ratio_curve`, `latency_histogram`, `key_history`), against the same cache without
 candidates<std::string> larder_strings();          ///< 32-byte keys
 candidates<std::uint64_t> larder_byte_values();    ///< values `larder::bytes`, and flat_map with them
 candidates<std::uint64_t> larder_string_values();  ///< values `std::string`, and flat_map with them

@@ -351,6 +351,17 @@ class cache {
   /// The key's 64 bits by the cache's hasher.
   std::uint64_t hash_of(key_view key) const { return context_.hash(key); }
 
+  /// From now on what becomes of the key is remembered; false when 256 others are followed already. Needs the policy `key_history`.
+  bool follow(key_view key) {
+    static_assert(context_type::remembers, "larder: follow(key) needs the policy larder::key_history");
+    return engine_.follow(engine_.locate(key));
+  }
+  /// What became of a key that is followed, the newest last, as far as it is still known (`key_event`). Needs the policy `key_history`.
+  auto history(key_view key) const {
+    static_assert(context_type::remembers, "larder: history(key) needs the policy larder::key_history");
+    return engine_.history(engine_.locate(key));
+  }
+
   /// Makes what is stored survive a power cut, where the storage can; nothing in memory. Throws `larder::error` when it cannot.
   void flush() { engine_.flush(); }
 

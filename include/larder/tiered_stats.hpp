@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/cache_metrics.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
 
@@ -31,5 +32,22 @@ struct tiered_stats {
     return hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses);
   }
 };
+
+/// Shows each figure once: those of the whole, and each tier's.
+template <std::size_t Tiers, class V>
+void visit_metrics(const tiered_stats<Tiers>& s, V& v) {
+  v.of("tiers", [&](V& u) {
+    u.count("hits", "Demand look-ups that some tier answered.", s.hits);
+    u.count("misses", "Demand look-ups that none did.", s.misses);
+    u.count("promotions", "Values copied into a faster tier after a hit in a slower one.", s.promotions);
+    u.count("loads", "Loaders that returned.", s.loads);
+    u.count("load_failures", "Loaders that threw.", s.load_failures);
+    u.count("joined", "Look-ups that waited for another one's search or load.", s.joined);
+    u.seconds("load_time", "Time spent in loaders, failed ones included.", s.load_time);
+    u.gauge("owed_bytes", "Bytes of values that write_back tiers still have to take.", s.owed_bytes);
+    u.count("dropped", "Acknowledged values that they never took.", s.dropped);
+  });
+  for (std::size_t i = 0; i < Tiers; ++i) v.part("tier", i, [&](V& u) { visit_metrics(s.tiers[i], u); });
+}
 
 }  // namespace larder

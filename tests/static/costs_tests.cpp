@@ -54,6 +54,9 @@ static_assert(std::is_empty_v<larder::memory> && std::is_empty_v<larder::lru> &&
 // ------------------------------------------------------------------------------------------------------ compression
 
 static_assert(std::is_empty_v<larder::storage::compression<larder::core::none>>, "without a policy there is nothing to keep");
+static_assert(std::is_empty_v<larder::storage::timing_part<larder::core::none, true>> && std::is_empty_v<larder::storage::history_part<larder::core::none>>,
+              "who is not timed or remembered keeps nothing for it");
+static_assert(std::is_empty_v<decltype(std::declval<const larder::storage::engine_context<larder::memory, larder::max_entries>&>().latency())>);
 template <class Value, class... Policies>
 using spec_of = larder::storage::memory_spec<std::uint64_t, Value, larder::storage::engine_context<larder::memory, Policies...>>;
 static_assert(std::is_same_v<spec_of<std::string, larder::max_bytes>::payload, std::string> && spec_of<std::string, larder::max_bytes>::dimensions == 2);

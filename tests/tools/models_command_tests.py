@@ -2,12 +2,14 @@
 """Runs `larder models` as people do, on packages that a server of this process serves and that are damaged, moved and removed here.
 
 models_command_tests.py PATH_OF_LARDER"""
+import fcntl
 import hashlib
 import http.server
 import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -18,6 +20,7 @@ import command_runs
 
 LARDER = ""
 MIB = 1 << 20
+F_OFD_SETLK = 37  # which Python names from 3.14 on
 
 
 def larder(*arguments, **more):
@@ -185,6 +188,47 @@ class Models(command_runs.CommandRuns):
         self.assertEqual(self.asked(0, "gc", self.home, "--quota", "1B")["packages"], 1)
         self.check(larder("gc", self.home), 0, "0 packages and 0 blobs removed")
 
+    def test_a_pinned_package_stays(self):
+        self.add("a", "p")
+        self.add("b", "p")
+        self.assertEqual(self.asked(0, "pin", self.home, "a", "p"), {"model": "a", "package": "p", "pinned": True})
+        self.check(larder("pin", self.home, "a", "p"), 0, "pinned")
+        self.assertEqual({one["model"]: one["pinned"] for one in self.asked(0, "ls", self.home)}, {"a": True, "b": False})
+        self.assertEqual(self.asked(0, "gc", self.home, "--quota", "1B")["packages"], 1)
+        self.assertEqual([one["model"] for one in self.asked(0, "ls", self.home)], ["a"])
+        self.assertEqual(self.asked(0, "unpin", self.home, "a", "p"), {"model": "a", "package": "p", "pinned": False})
+        self.check(larder("unpin", self.home, "a", "p"), 0, "not pinned")
+        self.assertEqual(self.asked(0, "gc", self.home, "--quota", "1B")["packages"], 1)
+        self.assertEqual(self.asked(0, "ls", self.home), [])
+
+    def test_a_package_is_erased_and_its_blobs_with_the_next_gc(self):
+        self.add("a", "p")
+        self.add("b", "p")
+        self.check(larder("pin", self.home, "a", "p"), 0)
+        self.assertEqual(self.asked(0, "erase", self.home, "a", "p"),
+                         {"model": "a", "package": "p", "erased": True, "unreferenced_blobs": 0})
+        self.check(larder("verify", self.home), 0, "1 packages, all whole")
+        self.check(larder("erase", self.home, "b", "p"), 0, "larder models gc")
+        self.assertEqual(self.asked(0, "ls", self.home), [])
+        self.assertTrue(self.blob().exists())
+        self.assertEqual(self.asked(0, "gc", self.home)["blobs"], 1)
+        self.assertFalse(self.blob().exists())
+
+    def test_what_cannot_be_pinned_or_erased_is_said(self):
+        self.add()
+        for name in ("pin", "unpin", "erase"):
+            self.check(larder(name, self.home, "org/model"), 2, "PACKAGE")
+            self.check(larder(name, self.home, "org/model", "fp16"), 1, "there is no package", "fp16")
+            self.check(larder(name, self.home, "org/model", "../x"), 1, "may not be called")
+            self.check(larder(name, self.root / "none", "org/model", "fp32"), 1, "is no folder")
+        self.assertFalse((self.root / "none").exists())
+        [used] = (self.home / "models-cache").glob("*/fp32/.larder.use")
+        with open(used, "r+b") as file:  # as a process that has the package holds it
+            fcntl.fcntl(file, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
+            self.check(larder("erase", self.home, "org/model", "fp32"), 1, "in use")
+            self.check(larder("pin", self.home, "org/model", "fp32"), 0)
+        self.check(larder("erase", self.home, "org/model", "fp32"), 0)
+
     def test_packages_go_elsewhere_as_one_file(self):
         self.add()
         self.add("\udcff", "fp16")
@@ -217,8 +261,8 @@ class Models(command_runs.CommandRuns):
         self.check(larder("verify", self.home), 0)
 
     def test_help(self):
-        self.check(larder("--help"), 0, "ls", "add", "verify", "repair", "gc", "export", "import")
-        for name in ("ls", "add", "verify", "repair", "gc", "export", "import"):
+        self.check(larder("--help"), 0, "ls", "add", "verify", "repair", "pin", "unpin", "erase", "gc", "export", "import")
+        for name in ("ls", "add", "verify", "repair", "pin", "unpin", "erase", "gc", "export", "import"):
             self.check(larder(name, "--help"), 0, "HOME", "Exit codes")
 
 

@@ -143,9 +143,15 @@ class Pass(command_runs.CommandRuns):
         for other_key, code in ((environment | {"LARDER_RECORD_KEY": "somebody's"}, 1), (signing, 0)):
             run = larder("pull", third, wanted, "--shared", signed, env=other_key)
             self.assertEqual(run.returncode, code, run.stdout + run.stderr)
+        self.assertEqual(larder("prune", second, "--grace", "1h").returncode, 2)
         pruned = larder("prune", second, "--shared", container, "--max-size", "0", "--json", env=environment)
         self.assertEqual(pruned.returncode, 0, pruned.stderr)
-        self.assertIn(wanted, json.loads(pruned.stdout)["removed"])
+        said = json.loads(pruned.stdout)
+        self.assertIn(wanted, said["removed"])
+        self.assertEqual(said["freed"], 0)  # what was put there just now has its time of grace
+        self.assertGreater(said["later"], 0)
+        freed = larder("prune", second, "--shared", container, "--grace", "0s", "--json", env=environment)
+        self.assertEqual(json.loads(freed.stdout)["freed"], said["later"])
         self.assertNotIn(KEY, run.stdout + run.stderr + pruned.stdout + pruned.stderr)
 
     def azurite(self):

@@ -331,6 +331,48 @@ int collect(const collect_options& options) {
   return print_removed(removed, options.json);
 }
 
+int set_pinned(const package_options& options, bool pinned) {
+  check_home(options.home);
+  larder::package_store store(options.home);
+  if (pinned)
+    store.pin(options.model, options.package);
+  else
+    store.unpin(options.model, options.package);
+  if (options.json)
+    std::printf("%s\n", disk::json_object()
+                            .add("model", options.model)
+                            .add("package", options.package)
+                            .add("pinned", pinned)
+                            .text()
+                            .c_str());
+  else
+    std::printf("%s of %s: %s\n", printable(options.package).c_str(), printable(options.model).c_str(),
+                pinned ? "pinned; no quota removes it" : "not pinned");
+  return tools::exit_code::done;
+}
+
+int erase_package(const package_options& options) {
+  check_home(options.home);
+  larder::package_store store(options.home);
+  if (!store.erase(options.model, options.package))
+    larder::core::fail(larder::error_cause::io, "there is no package " + printable(options.package) + " of " +
+                                                    printable(options.model) + " in \"" + options.home +
+                                                    "\"; larder models ls lists those that there are");
+  const larder::store_usage usage = store.usage();
+  if (options.json)
+    std::printf("%s\n", disk::json_object()
+                            .add("model", options.model)
+                            .add("package", options.package)
+                            .add("erased", true)
+                            .add("unreferenced_blobs", usage.unreferenced_blobs)
+                            .text()
+                            .c_str());
+  else
+    std::printf("%s of %s: erased; %s blobs are in no package, and larder models gc removes them\n",
+                printable(options.package).c_str(), printable(options.model).c_str(), grouped(usage.unreferenced_blobs).c_str());
+  return tools::exit_code::done;
+}
+
 int export_packages(const archive_options& options) {
   check_home(options.home);
   larder::package_store store(options.home);

@@ -51,6 +51,15 @@ struct collect_options : store_options {
 /// Removes what no package wants, and packages that a quota has no room for.
 int collect(const collect_options& options);
 
+struct package_options : store_options {
+  std::string model;
+  std::string package;
+};
+/// Keeps a package from what a quota removes, or lets it go again.
+int set_pinned(const package_options& options, bool pinned);
+/// Removes a package; its blobs stay for others, or for `collect`.
+int erase_package(const package_options& options);
+
 struct archive_options : store_options {
   std::string file;
   std::vector<std::pair<std::string, std::string>> packages;  ///< empty: all

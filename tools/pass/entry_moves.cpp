@@ -116,6 +116,7 @@ int prune_entries(const prune_options& options) {
     disk::json_object out;
     out.member("removed", removed + "]")
         .add("freed", report.freed)
+        .add("later", report.later)
         .add("kept", report.kept)
         .add("evaluations", report.evaluations)
         .add("dry_run", options.limits.dry_run);
@@ -124,9 +125,10 @@ int prune_entries(const prune_options& options) {
   }
   for (const std::string& id : report.removed) std::printf("%s\n", id.c_str());
   std::fflush(stdout);
-  std::fprintf(stderr, "%zu %s and %zu evaluations %s, %s freed, %s stay\n", report.removed.size(),
+  std::fprintf(stderr, "%zu %s and %zu evaluations %s, %s freed%s, %s stay\n", report.removed.size(),
                report.removed.size() == 1 ? "entry" : "entries", report.evaluations,
                options.limits.dry_run ? "would leave" : "left", larder::format_size(report.freed).c_str(),
+               report.later == 0 ? "" : (" and " + larder::format_size(report.later) + " with a later prune").c_str(),
                larder::format_size(report.kept).c_str());
   return tools::exit_code::done;
 }

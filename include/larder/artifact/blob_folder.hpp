@@ -210,10 +210,12 @@ class blob_folder {
 
   /// Whether it was there. Files that are linked to it by a hard link keep the content, relative links lead nowhere.
   bool erase(const content_digest& digest) const {
-    const bool there = storage::remove_file(path_of(digest).string());
+    const bool there = erase_content(digest);
     storage::remove_file(chunks_path(digest).string());
     return there;
   }
+  /// The same, but its list of chunks stays: for one that can be put together again.
+  bool erase_content(const content_digest& digest) const { return storage::remove_file(path_of(digest).string()); }
 
   /// Calls `each(const stored_blob&)` for every blob, in no order. Others may add and erase meanwhile.
   template <class Each>
@@ -314,8 +316,13 @@ class blob_folder {
     return *now;
   }
 
-  /// Removes what was found damaged, and what staged files have been left for so long; bytes that were freed.
+  /// Removes what was found damaged, what staged files have been left for so long, and lists of chunks of what is gone, but for those that `keeps(digest)`
+  /// names; bytes that were freed.
   std::uint64_t empty_state(std::chrono::seconds staged_for) const {
+    return empty_state(staged_for, [](const content_digest&) { return false; });
+  }
+  template <class Keeps>
+  std::uint64_t empty_state(std::chrono::seconds staged_for, Keeps&& keeps) const {
     std::uint64_t freed = 0;
     const auto sweep = [&](const std::filesystem::path& folder, std::chrono::seconds age) {
       const auto latest = std::filesystem::file_time_type::clock::now() - age;
@@ -333,7 +340,7 @@ class blob_folder {
     std::error_code failed;
     for (std::filesystem::directory_iterator at(state_ / "chunks", failed), end; !failed && at != end; at.increment(failed)) {
       const std::optional<content_digest> digest = digest_of_name(at->path().filename().string());
-      if (digest && !storage::identify(path_of(*digest).string())) ::unlink(at->path().c_str());
+      if (digest && !storage::identify(path_of(*digest).string()) && !keeps(*digest)) ::unlink(at->path().c_str());
     }
     return freed;
   }

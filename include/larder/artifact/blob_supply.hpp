@@ -1,6 +1,6 @@
 #pragma once
 
-// Brings blobs: finds them, waits for who is bringing them already, takes them from a hub's cache, or fetches them.
+// Brings blobs: finds them, waits for who is bringing them already, puts them together from pieces, takes them from a hub's cache, or fetches them.
 
 #include <larder/artifact/blob_fetch.hpp>
 #include <larder/artifact/blob_folder.hpp>
@@ -10,6 +10,7 @@
 #include <larder/artifact/file_copy.hpp>
 #include <larder/artifact/hub_cache.hpp>
 #include <larder/artifact/locked_file.hpp>
+#include <larder/artifact/packed_blobs.hpp>
 #include <larder/artifact/partial_file.hpp>
 #include <larder/artifact/store_layout.hpp>
 #include <larder/core/error.hpp>
@@ -33,7 +34,7 @@
 
 namespace larder::artifacts {
 
-enum class blob_origin : std::uint8_t { present, hub, fetched, mended };
+enum class blob_origin : std::uint8_t { present, unpacked, hub, fetched, mended };
 
 /// A blob that is there now, and what it took.
 struct supplied_blob {
@@ -53,9 +54,10 @@ struct supplied_file {
 /// Safe for any number of threads and processes at once.
 class blob_supply {
  public:
-  blob_supply(const store_layout& layout, const blob_folder& blobs, std::vector<hub_cache> hubs, std::size_t streams)
+  blob_supply(const store_layout& layout, const blob_folder& blobs, packed_blobs& packed, std::vector<hub_cache> hubs, std::size_t streams)
       : layout_(layout),
         blobs_(blobs),
+        packed_(packed),
         hubs_(std::move(hubs)),
         side_by_side_(std::max<std::size_t>(streams, 1)),
         streams_(side_by_side_) {}
@@ -90,7 +92,9 @@ class blob_supply {
       check_size(*blob);
       return {*blob, blob_origin::present, waited};
     }
-    if (std::optional<supplied_blob> found = from_hub(digest, name, control)) {
+    std::optional<supplied_blob> found = from_pieces(digest, lock.telling(control));
+    if (!found) found = from_hub(digest, name, control);
+    if (found) {
       found->waited = waited;
       return *found;
     }
@@ -146,6 +150,25 @@ class blob_supply {
    private:
     locked_file file_;
   };
+
+  /// What is there of it when that is not all need not be fetched.
+  std::optional<supplied_blob> from_pieces(const content_digest& digest, const transfer_control& control) {
+    if (!packed_.has(digest)) return std::nullopt;
+    partial_file partial(layout_.partial() / blob_folder::name_of(digest));
+    try {
+      assembled_blob assembled = packed_.assemble(digest, partial, blobs_.chunks_of(digest), control);
+      if (!assembled.whole) {
+        if (!partial.has_any()) partial.discard();
+        return std::nullopt;
+      }
+      const stored_blob blob = blobs_.publish(partial.path(), digest, std::move(assembled.chunks)).blob;
+      partial.discard();
+      return supplied_blob{blob, blob_origin::unpacked};
+    } catch (...) {
+      partial.discard();
+      throw;
+    }
+  }
 
   std::optional<supplied_blob> from_hub(const content_digest& digest, std::string_view name, const transfer_control& control) {
     std::optional<supplied_blob> result;
@@ -213,6 +236,7 @@ class blob_supply {
 
   const store_layout& layout_;
   const blob_folder& blobs_;
+  packed_blobs& packed_;
   std::vector<hub_cache> hubs_;
   std::size_t side_by_side_;
   mutable remote::transfer_streams streams_;  // guards itself

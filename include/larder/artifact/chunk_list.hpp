@@ -9,12 +9,12 @@
 //   digests               16 per chunk: XXH3-128, low half first
 //   checksum              16 of all that precedes
 
+#include <larder/artifact/checked_text.hpp>
 #include <larder/core/digest.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,28 +40,24 @@ struct chunk_list {
 
   /// As it is stored; `parse` reads it.
   std::string text() const {
-    std::string out(mark);
-    append(out, size);
-    append(out, chunk_size);
-    append(out, static_cast<std::uint64_t>(modified));
-    for (const digest& d : chunks) append(out, d);
-    append(out, digest_of(std::string_view(out)));
-    return out;
+    checked_text_writer out(mark);
+    out.add(size);
+    out.add(chunk_size);
+    out.add(static_cast<std::uint64_t>(modified));
+    for (const digest& d : chunks) out.add(d);
+    return out.take();
   }
   /// Nothing when the text is not one, or damaged.
   static std::optional<chunk_list> parse(std::string_view text) {
-    if (text.size() < smallest || !text.starts_with(mark)) return std::nullopt;
-    const std::string_view body = text.substr(0, text.size() - digest_bytes);
-    if (digest_at(text, body.size()) != digest_of(body)) return std::nullopt;
+    std::optional<checked_text_reader> in = checked_text_reader::open(text, mark);
+    if (!in || in->left() < 3 * 8) return std::nullopt;
     chunk_list list;
-    list.size = number_at(text, mark.size());
-    if (number_at(text, mark.size() + 8) != chunk_size) return std::nullopt;
-    list.modified = static_cast<std::int64_t>(number_at(text, mark.size() + 16));
-    const std::size_t digests = body.size() - (smallest - digest_bytes);
-    if (digests % digest_bytes != 0 || digests / digest_bytes != count_of(list.size)) return std::nullopt;
-    list.chunks.reserve(digests / digest_bytes);
-    for (std::size_t at = smallest - digest_bytes; at < body.size(); at += digest_bytes)
-      list.chunks.push_back(digest_at(text, at));
+    list.size = in->next_number();
+    if (in->next_number() != chunk_size) return std::nullopt;
+    list.modified = static_cast<std::int64_t>(in->next_number());
+    if (in->left() % digest_bytes != 0 || in->left() / digest_bytes != count_of(list.size)) return std::nullopt;
+    list.chunks.reserve(in->left() / digest_bytes);
+    while (in->left() != 0) list.chunks.push_back(in->next_digest());
     return list;
   }
 
@@ -69,24 +65,6 @@ struct chunk_list {
 
  private:
   static constexpr std::string_view mark = "larder chunks 1\n";
-  static constexpr std::size_t digest_bytes = 16;
-  static constexpr std::size_t smallest = mark.size() + 3 * 8 + digest_bytes;
-
-  static void append(std::string& out, std::uint64_t number) {
-    for (unsigned i = 0; i < 8; ++i) out += static_cast<char>(number >> (8 * i) & 0xffU);
-  }
-  static void append(std::string& out, const digest& d) {
-    append(out, d.low);
-    append(out, d.high);
-  }
-  static std::uint64_t number_at(std::string_view text, std::size_t at) noexcept {
-    std::uint64_t number = 0;
-    for (unsigned i = 8; i-- > 0;) number = number << 8U | static_cast<unsigned char>(text[at + i]);
-    return number;
-  }
-  static digest digest_at(std::string_view text, std::size_t at) noexcept {
-    return {number_at(text, at), number_at(text, at + 8)};
-  }
 };
 
 /// The list of content that comes in order; `take` once, at the end.

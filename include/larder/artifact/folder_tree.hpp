@@ -15,6 +15,12 @@ inline void make_folder_tree(const std::filesystem::path& folder) {
   if (failed) storage::fail_file("create the folder", folder.string(), failed.value());
 }
 
+/// Removes a folder and all that lies in it, as far as that can be done.
+inline void remove_tree(const std::filesystem::path& tree) noexcept {
+  std::error_code ignored;
+  std::filesystem::remove_all(tree, ignored);
+}
+
 /// f(), once more after `make()` when a folder was missing: somebody may take folders away by hand.
 template <class Make, class F>
 auto in_folders(Make&& make, F&& f) {

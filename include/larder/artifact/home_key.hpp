@@ -3,6 +3,7 @@
 #include <larder/artifact/atomic_file.hpp>
 #include <larder/core/error.hpp>
 #include <larder/remote/message_digest.hpp>
+#include <larder/sync/per_process.hpp>
 
 #include <array>
 #include <cstddef>
@@ -19,7 +20,7 @@
 namespace larder::artifacts {
 
 /// 256 random bits in a file that its owner alone may read, by which secrets become marks: who has the marks, but not the file, cannot try
-/// guesses. Made when first asked for. Any number of threads and processes.
+/// guesses. Made when first asked for. Any number of threads and processes; a child of `fork` reads it anew.
 class home_key {
  public:
   explicit home_key(std::filesystem::path file, bool may_write = true) : file_(std::move(file)), may_write_(may_write) {}
@@ -38,24 +39,32 @@ class home_key {
  private:
   static constexpr std::size_t key_size = 32;
 
+  struct known {
+    explicit known(int) {}
+    std::mutex mutex;
+    std::string key;
+  };
+
   const std::string& key() {
-    const std::lock_guard lock(mutex_);
-    if (key_.empty()) {
-      key_ = drawn();  // what counts if the file does not do
+    known& mine = known_.get();
+    const std::lock_guard lock(mine.mutex);
+    if (mine.key.empty()) {
+      mine.key = drawn();  // what counts if the file does not do
       if (std::optional<std::string> kept = read()) {
-        key_ = std::move(*kept);
+        mine.key = std::move(*kept);
       } else if (may_write_) {
         const atomic_write how{.durable = true, .mode = 0600, .replace = false};
-        if (!write_atomically(file_, key_ + '\n', how)) {
+        if (!write_atomically(file_, mine.key + '\n', how)) {
           kept = read();
           if (kept)
-            key_ = std::move(*kept);  // another process was first
+            mine.key = std::move(*kept);  // another process was first
           else
-            write_atomically(file_, key_ + '\n', {.durable = true, .mode = 0600});  // what is there is no key: its marks are lost
+            write_atomically(file_, mine.key + '\n',
+                             {.durable = true, .mode = 0600});  // what is there is no key: its marks are lost
         }
       }
     }
-    return key_;
+    return mine.key;
   }
 
   std::optional<std::string> read() const {
@@ -76,8 +85,7 @@ class home_key {
 
   const std::filesystem::path file_;
   const bool may_write_;
-  std::mutex mutex_;
-  std::string key_;
+  sync::per_process<known, int> known_{0};
 };
 
 }  // namespace larder::artifacts

@@ -6,7 +6,7 @@
 // file open, however that ends. `exec` closes the file; a child of `fork` that lives on has it open, so a holder that dies leaves the lock to that
 // child. A lock is advice: what it guards must be published in a way that is safe without it.
 
-#include <larder/artifact/atomic_file.hpp>
+#include <larder/artifact/lock_file.hpp>
 #include <larder/core/error.hpp>
 #include <larder/storage/posix_file.hpp>
 #include <larder/sync/task.hpp>
@@ -32,7 +32,6 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace larder::artifacts {
@@ -112,10 +111,7 @@ class locked_file {
   /// Lets go and takes the file away, unless another one has its place; who waits for it notices, and makes a new one.
   void discard() noexcept {
     if (!file_ || process_ != ::getpid()) return;
-    try {
-      if (is_at_its_path()) ::unlink(path_.c_str());
-    } catch (...) {  // what is there is not known: it stays
-    }
+    if (is_at_its_path()) ::unlink(path_.c_str());
     told_ = false;
     let_go();
   }
@@ -125,45 +121,29 @@ class locked_file {
   static constexpr std::size_t text_size = 2 * number_size + 2;
 
   explicit locked_file(std::string path) : path_(std::move(path)), process_(::getpid()) {
-    file_ = storage::open_file(path_, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY);
-    if (!file_) {
-      const int number = errno;
-      if (number == ELOOP) refuse_link(path_, "the lock file");
-      storage::fail_file("open the lock file", path_, number);
-    }
-    const storage::file_identity seen = storage::identify(file_, path_);
-    if (!seen.regular || seen.links > 1)  // what the holder writes into it would be written into another file
+    file_ = open_lock_file(path_, O_RDWR | O_CREAT);
+    if (!file_) storage::fail_file("open the lock file", path_, errno);
+    if (storage::identify(file_, path_).links > 1)  // what the holder writes into it would be written into another file
       core::fail(error_cause::invalid_argument, "the lock file \"" + path_ + "\" is no regular file of one name; remove it");
   }
 
   bool take_lock() {
-    struct flock wanted {};
-    wanted.l_type = F_WRLCK;
-    wanted.l_whence = SEEK_SET;
-    if (storage::uninterrupted([&] { return ::fcntl(file_.get(), F_OFD_SETLK, &wanted); }) == 0) return true;
-    if (errno == EAGAIN || errno == EACCES) {
-      file_.reset();
-      return false;
-    }
+    if (set_lock(file_, F_WRLCK)) return true;
     const int number = errno;
+    const bool is_held = is_held_elsewhere();
     file_.reset();
-    storage::fail_file("lock", path_, number);
+    if (!is_held) storage::fail_file("lock", path_, number);
+    return false;
   }
 
   /// Whether the file that is locked is the one that others find.
-  bool is_at_its_path() const {
-    const std::optional<storage::file_identity> there = storage::identify(path_);
-    return there && there->same_file(storage::identify(file_, path_));
-  }
+  bool is_at_its_path() const noexcept { return is_at_path(file_, path_); }
 
   void let_go() noexcept {
     if (!file_) return;
     if (process_ == ::getpid()) {
       if (told_) static_cast<void>(!::ftruncate(file_.get(), 0));  // the next holder is not as far
-      struct flock none {};
-      none.l_type = F_UNLCK;
-      none.l_whence = SEEK_SET;
-      ::fcntl(file_.get(), F_OFD_SETLK, &none);  // said, since a child of fork may have it open
+      set_lock(file_, F_UNLCK);                                    // said, since a child of fork may have it open
     }
     file_.reset();
   }

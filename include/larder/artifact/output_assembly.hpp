@@ -8,27 +8,14 @@
 #include <larder/artifact/pass_record.hpp>
 #include <larder/artifact/pass_report.hpp>
 #include <larder/artifact/pass_survey.hpp>
+#include <larder/artifact/work_folder.hpp>
 #include <larder/core/transfer.hpp>
 
 #include <filesystem>
 #include <set>
 #include <string_view>
-#include <utility>
 
 namespace larder::artifacts {
-
-/// A folder that goes unless it was published.
-class work_folder {
- public:
-  explicit work_folder(std::filesystem::path path) : path_(std::move(path)) {}
-  work_folder(const work_folder&) = delete;
-  work_folder& operator=(const work_folder&) = delete;
-  ~work_folder() { pass_folder::remove_tree(path_); }
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// Puts an output together from what is here and what the shared store has.
 class output_assembly {

@@ -293,6 +293,7 @@ class package_maker {
     file.size = supplied.blob.size;
     if (supplied.waited) work.waited.add();
     if (supplied.origin == blob_origin::present) work.shared_files.add();
+    if (supplied.origin == blob_origin::unpacked) work.unpacked_files.add();
     if (supplied.origin == blob_origin::hub) work.hub_files.add();
     if (supplied.origin == blob_origin::mended) work.mended_files.add();
     if (supplied.origin == blob_origin::fetched) work.fetched_files.add();

@@ -44,6 +44,7 @@ struct file_report {
   bool verified = true;                       ///< its provider gave a digest
   std::uint64_t size = 0;                     ///< that it should have
   std::vector<std::size_t> damaged_chunks{};  ///< of 8 MiB, by number, where they are known: what a repair fetches
+  bool packed = false;                        ///< it is kept in pieces alone, from which the next `get` puts it together
 };
 
 /// What was found of a package.
@@ -63,6 +64,15 @@ struct repair_report {
   std::uint64_t fetched_files = 0;  ///< that were fetched as a whole
   std::uint64_t fetched_bytes = 0;
   std::uint64_t relinked_files = 0;
+};
+
+/// What packing came to.
+struct pack_report {
+  std::uint64_t files = 0;  ///< each content once
+  std::uint64_t bytes = 0;  ///< of them
+  std::uint64_t added = 0;  ///< bytes in pieces that nothing else had: what they take from now on
+  std::uint64_t freed = 0;  ///< bytes of files that went
+  std::uint64_t in_use = 0; ///< packages in use, whose files stay as they are, too
 };
 
 }  // namespace larder

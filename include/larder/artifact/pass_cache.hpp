@@ -6,7 +6,9 @@
 //   std::filesystem::path out = passes.run(input_id, chain, run_one_pass);   // run_one_pass(pass, input_dir, output_dir, stop_token)
 
 #include <larder/artifact/folder_tree.hpp>
+#include <larder/artifact/left_uploads.hpp>
 #include <larder/artifact/output_assembly.hpp>
+#include <larder/artifact/output_making.hpp>
 #include <larder/artifact/pass.hpp>
 #include <larder/artifact/pass_exchange.hpp>
 #include <larder/artifact/pass_explanation.hpp>
@@ -20,6 +22,8 @@
 #include <larder/artifact/pass_settings.hpp>
 #include <larder/artifact/pass_stats.hpp>
 #include <larder/artifact/pass_survey.hpp>
+#include <larder/artifact/prune_limits.hpp>
+#include <larder/artifact/shared_prune.hpp>
 #include <larder/artifact/shared_store.hpp>
 #include <larder/cache.hpp>
 #include <larder/core/error.hpp>
@@ -28,6 +32,7 @@
 #include <larder/limit/unbounded.hpp>
 #include <larder/storage/http_blob.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <filesystem>
@@ -126,10 +131,14 @@ class pass_cache {
       else
         static_cast<void>(run_one_pass(step, from, to));
     };
-    return artifacts::chain_run(settings_, folder_, exchange_, report_, ids_, input, chain, keys_of(input, chain), run_pass,
-                                options)
+    return artifacts::chain_run(settings_, folder_, exchange_, report_, ids_, left_, input, chain, keys_of(input, chain),
+                                run_pass, options)
         .run();
   }
+
+  /// Waits until what chains have left to be uploaded has ended, at most so long; whether it has. The destructor does so too, for
+  /// `pass_settings::flush_deadline`, and ends what is left then: a later run of the chain uploads it.
+  bool flush(duration deadline = std::chrono::seconds(5)) { return left_.flush(deadline); }
 
   /// What the evaluator of a pass said, when it has and its record is here: JSON.
   std::optional<std::string> evaluation(const pass_input& input, const std::vector<pass>& chain, std::size_t index) {
@@ -193,10 +202,10 @@ class pass_cache {
   }
   /// What the limits name leaves this machine.
   prune_report prune(const prune_limits& limits = {}) { return upkeep().prune(limits, now()); }
-  /// The same in the shared store, for everybody; costs a listing and a request for each entry. Throws `larder::error` when there is none that
-  /// may be written.
+  /// The same in the shared store, for everybody, safe beside others who publish; costs up to three listings and a request for each entry. Throws
+  /// `larder::error` when there is none that may be written.
   prune_report prune_shared(const prune_limits& limits, const sweep_control& control = {}) {
-    return upkeep().prune_shared(limits, control);
+    return artifacts::shared_prune(exchange_, limits, control).run();
   }
   /// This workflow's outputs and evaluations go from here, unless another workflow made or used them too, or they are pinned. How many outputs went.
   std::size_t clean_cache() {
@@ -265,7 +274,8 @@ class pass_cache {
       : settings_(checked(std::move(settings))),
         report_(settings_.on_warning, settings_.warnings),
         folder_(settings_.cache_dir, settings_.workflow_id),
-        exchange_(settings_, folder_, report_, std::move(store)) {
+        exchange_(settings_, folder_, report_, std::move(store)),
+        left_(settings_.flush_deadline) {
     if (settings_.clean_cache)
       clean_cache();
     else if (settings_.clean_evaluation_cache)
@@ -290,7 +300,7 @@ class pass_cache {
   }
 
   instant now() const { return settings_.now ? settings_.now() : wall_time::now(); }
-  artifacts::pass_upkeep upkeep() const { return {folder_, exchange_, report_}; }
+  artifacts::pass_upkeep upkeep() const { return {folder_, report_}; }
 
   static const pass& of_chain(const std::vector<pass>& chain, std::size_t index) {
     if (index >= chain.size())
@@ -336,6 +346,7 @@ class pass_cache {
   artifacts::pass_folder folder_;
   mutable artifacts::pass_exchange exchange_;
   artifacts::ids_in_making ids_;
+  artifacts::left_uploads left_;  // last: they use the rest
 };
 
 }  // namespace larder

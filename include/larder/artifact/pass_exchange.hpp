@@ -17,6 +17,7 @@
 #include <larder/artifact/pass_report.hpp>
 #include <larder/artifact/pass_settings.hpp>
 #include <larder/artifact/shared_store.hpp>
+#include <larder/artifact/transfer_sum.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/transfer.hpp>
@@ -24,6 +25,7 @@
 #include <larder/storage/file_mapping.hpp>
 #include <larder/storage/posix_file.hpp>
 #include <larder/storage/writable_mapping.hpp>
+#include <larder/sync/per_process.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -53,33 +55,6 @@ inline std::string shared_evaluation_key(std::string_view id) {
   return std::string(shared_prefix) + "evaluations/" + std::string(id);
 }
 inline std::string shared_blob_key(const content_digest& digest) { return std::string(shared_prefix) + "blobs/" + digest.hex(); }
-
-/// Several transfers at once, told of as one.
-class summed_progress {
- public:
-  summed_progress(const transfer_control& control, std::size_t parts, std::uint64_t total)
-      : control_(control), landed_(parts, 0), total_(total) {}
-
-  /// For one of them; this object outlives it.
-  transfer_control part(std::size_t i) {
-    transfer_control one{control_.stop, {}};
-    if (control_.progress)
-      one.progress = [this, i](std::uint64_t done, std::uint64_t) {
-        const std::lock_guard lock(mutex_);
-        sum_ = sum_ - landed_[i] + done;
-        landed_[i] = done;
-        control_.progress(std::min(sum_, total_), total_);
-      };
-    return one;
-  }
-
- private:
-  const transfer_control& control_;
-  std::mutex mutex_;
-  std::vector<std::uint64_t> landed_;
-  std::uint64_t sum_ = 0;
-  const std::uint64_t total_;
-};
 
 class pass_exchange {
  public:
@@ -154,7 +129,7 @@ class pass_exchange {
       (is_new ? first : again).push_back(&file);
       if (is_new) total += file.size;
     }
-    summed_progress progress(control, first.size(), total);
+    transfer_sum progress(first.size(), control, total);
     std::atomic<bool> all{true};
     each(first.size(), [&](std::size_t i) {
       if (all.load() && !bring(*first[i], folder / first[i]->name, progress.part(i))) all.store(false);
@@ -176,19 +151,23 @@ class pass_exchange {
     const bool done = attempt(false, [&] {
       std::string listing;
       const std::string text = seal_text(record.text(&listing), signing_);
-      std::atomic<bool> all{true};
+      std::vector<placing> placed(record.failure ? 0 : record.files.size());
       if (!record.failure) {
-        summed_progress progress(control, record.files.size(), record.bytes);
+        std::atomic<bool> all{true};
+        transfer_sum progress(record.files.size(), control, record.bytes);
         each(record.files.size(), [&](std::size_t i) {
-          if (all.load() && !put_file(record, record.files[i], progress.part(i))) all.store(false);
+          if (all.load()) placed[i] = put_file(record, record.files[i], progress.part(i));
+          if (placed[i] == placing::failed) all.store(false);
         });
         if (!all.load()) return false;
-        if (record.listing && (listing.empty() || !put_blob(*record.listing, bytes::copy_of(listing), {control.stop, {}})))
+        if (record.listing &&
+            (listing.empty() || put_blob(*record.listing, bytes::copy_of(listing), {control.stop, {}}, false) == placing::failed))
           return false;
       }
       return put_record<pass_record>(
-          shared_run_key(record.id), {record.id, record.key, false}, text, control,
-          [&](const pass_record& there) { return record.failure || (!there.failure && !is_doubted(there)); });
+                 shared_run_key(record.id), {record.id, record.key, false}, text, control,
+                 [&](const pass_record& there) { return record.failure || (!there.failure && !is_doubted(there)); }) &&
+             replace_lost(record, placed, control);
     });
     (done ? report_.counts.published : report_.counts.unpublished).add();
     return done;
@@ -270,6 +249,13 @@ class pass_exchange {
   bool land(const pass_file& file, const staged_file& staged, const transfer_control& control) {
     const std::string key = shared_blob_key(file.digest);
     const std::string path = staged.path().string();
+    if (file.size > largest_unproved && signing_.empty() && !is_as_large(key, file.size)) {
+      report_.counts.requests.add();
+      const bool is_smaller = store_->contains(key);
+      if (is_smaller) report_.absorb(error_cause::corruption);
+      doubt(file.digest, is_smaller);
+      return false;
+    }
     report_.counts.requests.add();
     std::optional<std::size_t> landed;
     if (const storage::writable_mapping room{staged.file(), 0, static_cast<std::size_t>(file.size)}; room) {
@@ -291,15 +277,24 @@ class pass_exchange {
     doubt(file.digest, landed.has_value());
     return false;
   }
+  /// Anybody may have written a record that nobody signed: before much room is set aside for what it announces, the store has to have that much.
+  static constexpr std::uint64_t largest_unproved = std::uint64_t{64} << 20U;
+  bool is_as_large(const std::string& key, std::uint64_t size) {
+    report_.counts.requests.add();
+    return store_->reaches(key, size);
+  }
   /// What the store has under this digest cannot be had, or is something else: it is put anew when there is a chance.
   void doubt(const content_digest& digest, bool is_seen = true) {
     if (is_seen) report_.counts.damaged.add();
-    const std::lock_guard lock(mutex_);
-    doubted_.insert(digest.hex());
+    doubts& mine = doubts_.get();
+    const std::lock_guard lock(mine.mutex);
+    mine.digests.insert(digest.hex());
   }
   bool is_doubted(const content_digest& digest) const {
-    const std::lock_guard lock(mutex_);
-    return doubted_.contains(digest.hex());
+    doubts* const mine = doubts_.find();
+    if (mine == nullptr) return false;
+    const std::lock_guard lock(mine->mutex);
+    return mine->digests.contains(digest.hex());
   }
   bool is_doubted(const pass_record& record) const {
     if (record.listing && is_doubted(*record.listing)) return true;
@@ -308,8 +303,21 @@ class pass_exchange {
 
   // ---------------------------------------------------------------------------------------------- uploads
 
-  bool put_file(const pass_record& record, const pass_file& file, const transfer_control& control) {
-    if (file.size == 0) return true;  // everybody has that
+  enum class placing : std::uint8_t { failed, found, sent };
+
+  /// What the store had already, and somebody has removed before the record that names it was there, is sent after all.
+  bool replace_lost(const pass_record& record, const std::vector<placing>& placed, const transfer_control& control) {
+    std::vector<std::size_t> relied_on;
+    for (std::size_t i = 0; i < placed.size(); ++i)
+      if (placed[i] == placing::found && record.files[i].size != 0) relied_on.push_back(i);
+    std::atomic<bool> all{true};
+    each(relied_on.size(), [&](std::size_t i) {
+      if (put_file(record, record.files[relied_on[i]], {control.stop, {}}) == placing::failed) all.store(false);
+    });
+    return all.load();
+  }
+  placing put_file(const pass_record& record, const pass_file& file, const transfer_control& control) {
+    if (file.size == 0) return placing::found;  // everybody has that
     std::string path = folder_.blobs().path_of(file.digest).string();
     storage::file_descriptor opened = storage::open_file(path, O_RDONLY);
     if (!opened) {
@@ -324,27 +332,28 @@ class pass_exchange {
     const std::span<const std::byte> content = mapping->span();
     return put_blob(file.digest, bytes::adopt(std::move(mapping), content.data(), content.size()), control);
   }
-  bool put_blob(const content_digest& digest, bytes content, const transfer_control& control) {
+  placing put_blob(const content_digest& digest, bytes content, const transfer_control& control, bool may_be_there = true) {
     stop_if_asked(control);
     const std::string key = shared_blob_key(digest);
     const std::uint64_t size = content.size();
     const bool doubted = is_doubted(digest);
-    if (!doubted && mode_ != pass_mode::write_only) {
+    if (may_be_there && !doubted && mode_ != pass_mode::write_only) {
       report_.counts.requests.add();
-      if (store_->contains(key)) return true;
+      if (store_->contains(key)) return placing::found;
     }
     report_.counts.requests.add();
     if (!store_->put(key, std::move(content), {control.stop, control.progress})) {
       stop_if_asked(control);
-      return false;
+      return placing::failed;
     }
     if (doubted) {
-      const std::lock_guard lock(mutex_);
-      doubted_.erase(digest.hex());
+      doubts& mine = doubts_.get();
+      const std::lock_guard lock(mine.mutex);
+      mine.digests.erase(digest.hex());
     }
     report_.counts.uploads.add();
     report_.counts.uploaded_bytes.add(size);
-    return true;
+    return placing::sent;
   }
   /// Puts a record where there is none. One that is there stays when it is whole and `stays`, of whoever it is; else it is replaced.
   template <class Record, class Stays>
@@ -366,14 +375,20 @@ class pass_exchange {
     return store_->put(stored_as, bytes::copy_of(text), {control.stop, {}});
   }
 
+  /// Digests of what the store should have and does not. A child of `fork` begins without doubts.
+  struct doubts {
+    explicit doubts(int) {}
+    std::mutex mutex;
+    std::set<std::string> digests;
+  };
+
   const pass_folder& folder_;
   pass_report& report_;
   const std::shared_ptr<shared_store> store_;
   const pass_mode mode_;
   const secret signing_;
   const std::size_t at_once_;
-  mutable std::mutex mutex_;
-  std::set<std::string> doubted_;     // digests; under the mutex
+  sync::per_process<doubts, int> doubts_{0};
   remote::transfer_streams streams_;  // last: its threads use the rest
 };
 

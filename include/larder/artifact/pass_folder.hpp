@@ -42,7 +42,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -239,10 +238,6 @@ class pass_folder {
       storage::fail_file("move aside", output_of(id).string(), errno);
     }
     remove_tree(aside);
-  }
-  static void remove_tree(const std::filesystem::path& tree) noexcept {
-    std::error_code ignored;
-    std::filesystem::remove_all(tree, ignored);
   }
 
  private:

@@ -1,18 +1,18 @@
 #pragma once
 
-// What leaves a cache of passes, here and in the shared store.
+// What leaves a cache of passes here; shared_prune.hpp is about the shared store.
 
+#include <larder/artifact/content_uses.hpp>
 #include <larder/artifact/evaluation_record.hpp>
 #include <larder/artifact/folder_tree.hpp>
 #include <larder/artifact/locked_file.hpp>
-#include <larder/artifact/pass_exchange.hpp>
 #include <larder/artifact/pass_explanation.hpp>
 #include <larder/artifact/pass_folder.hpp>
 #include <larder/artifact/pass_record.hpp>
 #include <larder/artifact/pass_report.hpp>
+#include <larder/artifact/prune_limits.hpp>
 #include <larder/artifact/sealed_text.hpp>
 #include <larder/core/error.hpp>
-#include <larder/core/sweep.hpp>
 #include <larder/core/time.hpp>
 
 #include <algorithm>
@@ -23,7 +23,6 @@
 #include <fstream>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -41,70 +40,14 @@ struct pass_entry {
   std::vector<std::string> workflows{};  ///< that made or used it
 };
 
-/// What is to leave; without a limit only what nobody can find again does.
-struct prune_limits {
-  std::optional<duration> max_age{};         ///< since it was made
-  std::optional<duration> max_idle{};        ///< since it was last used; not known in a shared store
-  std::optional<std::uint64_t> max_bytes{};  ///< of all contents, each counted once; who was not used for longest leaves
-  bool dry_run = false;                      ///< say what would leave
-};
-
-struct prune_report {
-  std::vector<std::string> removed;  ///< ids
-  std::uint64_t freed = 0;           ///< bytes of contents that nobody needs any more
-  std::uint64_t kept = 0;            ///< bytes that stay
-  std::size_t evaluations = 0;       ///< that left
-};
-
 namespace artifacts {
-
-/// Contents and who needs them: what is gained by removing one entry after the other.
-class content_uses {
- public:
-  void add(const pass_record& record) {
-    for (const pass_file& file : record.files) add(file.digest, file.size);
-    if (record.listing) add(*record.listing, record.listing_size);
-  }
-  /// The contents that nobody else needs.
-  std::vector<content_digest> remove(const pass_record& record) {
-    std::vector<content_digest> free;
-    const auto drop = [&](const content_digest& digest) {
-      const auto found = uses_.find(digest);
-      if (found == uses_.end() || --found->second.count != 0) return;
-      bytes_ -= found->second.size;
-      free.push_back(digest);
-      uses_.erase(found);
-    };
-    for (const pass_file& file : record.files) drop(file.digest);
-    if (record.listing) drop(*record.listing);
-    return free;
-  }
-  bool needs(const content_digest& digest) const { return uses_.contains(digest); }
-  std::uint64_t bytes() const noexcept { return bytes_; }
-
- private:
-  struct use {
-    std::uint64_t size = 0;
-    std::size_t count = 0;
-  };
-  void add(const content_digest& digest, std::uint64_t size) {
-    use& of = uses_[digest];
-    if (of.count++ == 0) {
-      of.size = size;
-      bytes_ += size;
-    }
-  }
-  std::map<content_digest, use> uses_;
-  std::uint64_t bytes_ = 0;
-};
 
 inline constexpr std::chrono::hours unused_content_grace{1};  // of blobs that no record names: one may be on its way
 inline constexpr std::chrono::hours private_entry_grace{24};  // who could find it is likely to be gone
 
 class pass_upkeep {
  public:
-  pass_upkeep(const pass_folder& folder, pass_exchange& exchange, pass_report& report)
-      : folder_(folder), exchange_(exchange), report_(report) {}
+  pass_upkeep(const pass_folder& folder, pass_report& report) : folder_(folder), report_(report) {}
 
   /// All outputs that are here, least recently used first.
   std::vector<pass_entry> list() const {
@@ -181,73 +124,6 @@ class pass_upkeep {
     for (const char* const name : {"runs", "evaluations", "listings"}) remove_unfinished(folder_.root() / name);
     remove_old_work();
     remove_lost_outputs();
-    return report;
-  }
-
-  /// Records, from the oldest, that the limits name, then contents that no record needs. Others publish meanwhile: contents of the last day stay.
-  prune_report prune_shared(const prune_limits& limits, const sweep_control& control) {
-    prune_report report;
-    shared_store* const store = exchange_.store();
-    if (store == nullptr)
-      core::fail(error_cause::invalid_argument, "this pass cache shares nothing; there is nothing to prune but what is here");
-    if (!exchange_.writes())
-      core::fail(error_cause::invalid_argument, "the shared store is read only here; set the mode to read_write to prune it");
-    struct found_entry {
-      std::string key;
-      duration age;
-      pass_record record{};
-    };
-    std::vector<found_entry> runs;
-    std::vector<std::pair<std::string, duration>> evaluations;
-    std::map<std::string, std::pair<std::uint64_t, duration>> blobs;
-    const std::string run_prefix = shared_run_key(""), evaluation_prefix = shared_evaluation_key("");
-    const std::string blob_prefix = std::string(shared_prefix) + "blobs/";
-    store->for_each(
-        [&](const std::string& key, std::uint64_t size, duration age) {
-          if (key.starts_with(run_prefix) && is_pass_id(std::string_view(key).substr(run_prefix.size())))
-            runs.push_back({key, age});
-          if (key.starts_with(evaluation_prefix)) evaluations.emplace_back(key, age);
-          if (key.starts_with(blob_prefix)) blobs[key.substr(blob_prefix.size())] = {size, age};
-        },
-        control);
-    std::sort(runs.begin(), runs.end(), [](const found_entry& a, const found_entry& b) { return a.age > b.age; });
-    std::vector<char> is_read(runs.size(), 0);
-    exchange_.each(runs.size(), [&](std::size_t i) {
-      std::optional<pass_record> record = exchange_.find_run_of_id(runs[i].key.substr(run_prefix.size()), {control.stop, {}});
-      if (!record || !exchange_.complete(*record, {control.stop, {}})) return;
-      runs[i].record = std::move(*record);
-      is_read[i] = 1;
-    });
-    content_uses uses;
-    for (std::size_t i = 0; i < runs.size(); ++i)
-      if (is_read[i] != 0) uses.add(runs[i].record);
-    bool has_unread = false;
-    std::set<std::string> gone;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-      const bool is_old = limits.max_age && runs[i].age > *limits.max_age;
-      const bool is_too_much = limits.max_bytes && uses.bytes() > *limits.max_bytes && is_read[i] != 0;
-      if (!is_old && !is_too_much) {
-        has_unread = has_unread || is_read[i] == 0;
-        continue;
-      }
-      const std::uint64_t before = uses.bytes();
-      if (!limits.dry_run && !store->erase(runs[i].key)) continue;
-      for (const content_digest& digest : uses.remove(runs[i].record)) gone.insert(digest.hex());
-      report.removed.push_back(runs[i].key.substr(run_prefix.size()));
-      report.freed += before - uses.bytes();
-    }
-    report.kept = uses.bytes();
-    if (limits.dry_run) return report;
-    for (const auto& [key, age] : evaluations)
-      if (limits.max_age && age > *limits.max_age && store->erase(key)) ++report.evaluations;
-    if (has_unread) return report;  // what an unread record needs is not known
-    for (const auto& [hex, what] : blobs) {
-      const std::optional<content_digest> digest = content_digest::parse(hex);
-      if (!digest || uses.needs(*digest)) continue;
-      const bool was_named = gone.contains(hex);
-      if (!was_named && what.second < std::chrono::hours(24)) continue;
-      if (store->erase(blob_prefix + hex) && !was_named) report.freed += what.first;
-    }
     return report;
   }
 
@@ -333,7 +209,7 @@ class pass_upkeep {
     for (std::filesystem::directory_iterator at(folder_.root() / "work", failed), end; !failed && at != end;
          at.increment(failed)) {
       std::error_code ignored;
-      if (at->last_write_time(ignored) < latest && !ignored) pass_folder::remove_tree(at->path());
+      if (at->last_write_time(ignored) < latest && !ignored) remove_tree(at->path());
     }
   }
 
@@ -384,7 +260,6 @@ class pass_upkeep {
   }
 
   const pass_folder& folder_;
-  pass_exchange& exchange_;
   pass_report& report_;
 };
 

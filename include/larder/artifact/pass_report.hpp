@@ -2,6 +2,7 @@
 
 #include <larder/artifact/pass_stats.hpp>
 #include <larder/core/error.hpp>
+#include <larder/sync/per_process.hpp>
 
 #include <cstddef>
 #include <exception>
@@ -14,11 +15,11 @@
 
 namespace larder::artifacts {
 
-/// Where the parts of a pass cache count what happens, and say what somebody should know.
+/// Where the parts of a pass cache count what happens, and say what somebody should know. A child of `fork` begins with the warnings that it was made with.
 class pass_report {
  public:
   explicit pass_report(std::function<void(const std::string&)> on_warning, std::vector<std::string> warnings)
-      : on_warning_(std::move(on_warning)), warnings_(std::move(warnings)) {}
+      : on_warning_(std::move(on_warning)), words_(std::move(warnings)) {}
 
   pass_counts counts;
 
@@ -38,29 +39,37 @@ class pass_report {
 
   void warn(std::string text) {
     {
-      const std::lock_guard lock(mutex_);
-      warnings_.push_back(text);
+      words& mine = words_.get();
+      const std::lock_guard lock(mine.mutex);
+      mine.warnings.push_back(text);
     }
     if (on_warning_) on_warning_(text);
   }
   /// The same unless it was said of this subject before.
   void warn_once(const std::string& subject, std::string text) {
     {
-      const std::lock_guard lock(mutex_);
-      if (!told_.insert(subject).second) return;
+      words& mine = words_.get();
+      const std::lock_guard lock(mine.mutex);
+      if (!mine.told.insert(subject).second) return;
     }
     warn(std::move(text));
   }
   std::vector<std::string> warnings() const {
-    const std::lock_guard lock(mutex_);
-    return warnings_;
+    words& mine = words_.get();
+    const std::lock_guard lock(mine.mutex);
+    return mine.warnings;
   }
 
  private:
+  struct words {
+    explicit words(std::vector<std::string> given) : warnings(std::move(given)) {}
+    std::mutex mutex;
+    std::vector<std::string> warnings;
+    std::set<std::string> told;
+  };
+
   std::function<void(const std::string&)> on_warning_;
-  mutable std::mutex mutex_;
-  std::vector<std::string> warnings_;
-  std::set<std::string> told_;
+  sync::per_process<words, std::vector<std::string>> words_;
 };
 
 }  // namespace larder::artifacts

@@ -2,19 +2,24 @@
 
 // One walk over a chain: backward from its end to what is there, then forward, each output made or brought by one thread of one process.
 
+#include <larder/artifact/chain_uploads.hpp>
 #include <larder/artifact/evaluation_record.hpp>
 #include <larder/artifact/found_record.hpp>
-#include <larder/artifact/locked_file.hpp>
+#include <larder/artifact/left_uploads.hpp>
 #include <larder/artifact/output_assembly.hpp>
+#include <larder/artifact/output_making.hpp>
 #include <larder/artifact/pass.hpp>
 #include <larder/artifact/pass_exchange.hpp>
 #include <larder/artifact/pass_folder.hpp>
 #include <larder/artifact/pass_key.hpp>
 #include <larder/artifact/pass_plan.hpp>
+#include <larder/artifact/pass_progress.hpp>
 #include <larder/artifact/pass_record.hpp>
 #include <larder/artifact/pass_report.hpp>
 #include <larder/artifact/pass_settings.hpp>
 #include <larder/artifact/pass_survey.hpp>
+#include <larder/artifact/upload_claim.hpp>
+#include <larder/artifact/work_folder.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
@@ -27,29 +32,16 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
-#include <map>
-#include <mutex>
+#include <memory>
 #include <optional>
-#include <set>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <simdjson.h>
 
 namespace larder {
-
-enum class pass_phase : std::uint8_t { waiting, downloading, running, keeping, uploading, evaluating };
-
-/// How far a chain is: `done` of `total` bytes of this phase; a total of 0 is not known.
-struct pass_progress {
-  std::size_t index = 0;
-  pass_phase phase = pass_phase::running;
-  std::uint64_t done = 0;
-  std::uint64_t total = 0;
-};
 
 /// What runs a pass: reads `input`, writes files into the empty folder `output`.
 using pass_function = std::function<void(const pass& step, const std::filesystem::path& input,
@@ -59,77 +51,22 @@ using evaluate_function =
     std::function<std::string(const pass& step, const std::filesystem::path& model, const std::stop_token& stop)>;
 
 struct run_options {
-  std::stop_token stop{};        ///< ends it with `larder::error` (cancelled); what was made until then is kept
-  evaluate_function evaluate{};  ///< needed when a pass of the chain names an evaluator
+  std::stop_token stop{};  ///< ends it with `larder::error` (cancelled); what was made until then is kept. Uploads end by it too
+  evaluate_function evaluate{};                          ///< needed when a pass of the chain names an evaluator
   std::function<void(const pass_progress&)> progress{};  ///< by one thread at a time, not always the caller's; must not throw
+  bool wait_for_uploads = true;  ///< else they go on when the chain has returned: `pass_cache::flush` waits for them
 };
 
 /// What a chain came to.
 struct chain_result {
-  std::filesystem::path folder;  ///< of the last output; read only, until it is pruned
+  std::filesystem::path
+      folder;  ///< of the last output; read only, until it is pruned. One that could not be kept is the caller's to remove
   std::string id;
   std::vector<step_action> actions;                     ///< what became of each pass
   std::vector<std::optional<std::string>> evaluations;  ///< of each pass that names an evaluator: JSON
 };
 
 namespace artifacts {
-
-/// Which ids threads of this process are making.
-class ids_in_making {
- public:
-  /// Throws `larder::error` (reentrant) when this thread makes it: it would wait for itself.
-  void check(const std::string& id) const {
-    const std::lock_guard lock(mutex_);
-    const auto found = makers_.find(id);
-    if (found != makers_.end() && found->second == std::this_thread::get_id())
-      core::fail(error_cause::reentrant, "a pass asks for its own output (" + short_id(id) + "), which it is making");
-  }
-  void add(const std::string& id) {
-    const std::lock_guard lock(mutex_);
-    makers_[id] = std::this_thread::get_id();
-  }
-  void remove(const std::string& id) noexcept {
-    const std::lock_guard lock(mutex_);
-    makers_.erase(id);
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::map<std::string, std::thread::id> makers_;
-};
-
-/// What is made by this thread while it lives, and by nobody else as far as there are locks.
-class making {
- public:
-  making(const pass_folder& folder, ids_in_making& ids, pass_report& report, std::string id, const std::stop_token& stop,
-         const std::function<void()>& waits)
-      : ids_(ids), id_(std::move(id)) {
-    ids_.check(id_);
-    try {
-      lock_ = in_folders([&] { folder.make_folders(); }, [&] { return locked_file::try_lock(folder.lock_of(id_)); });
-      if (!lock_) {
-        has_waited_ = true;
-        lock_ = locked_file::lock(folder.lock_of(id_), stop, [&](const std::optional<task_progress>&) { waits(); });
-      }
-    } catch (...) {  // a lock is advice: what is made is published in a way that is safe without
-      report.absorb_current();
-    }
-    ids_.add(id_);
-  }
-  making(const making&) = delete;
-  making& operator=(const making&) = delete;
-  ~making() {
-    ids_.remove(id_);
-    if (lock_) lock_->discard();
-  }
-  bool has_waited() const noexcept { return has_waited_; }
-
- private:
-  ids_in_making& ids_;
-  std::string id_;
-  std::optional<locked_file> lock_;
-  bool has_waited_ = false;
-};
 
 /// A text that JSON can have: what is no UTF-8 is replaced, what is too long is cut.
 inline std::string message_text(std::string text, std::size_t longest = 300) {
@@ -147,8 +84,8 @@ inline std::string message_text(std::string text, std::size_t longest = 300) {
 class chain_run {
  public:
   chain_run(const pass_settings& settings, const pass_folder& folder, pass_exchange& exchange, pass_report& report,
-            ids_in_making& ids, const pass_input& input, const std::vector<pass>& chain, std::vector<pass_key> keys,
-            const pass_function& run_pass, const run_options& options)
+            ids_in_making& ids, left_uploads& left, const pass_input& input, const std::vector<pass>& chain,
+            std::vector<pass_key> keys, const pass_function& run_pass, const run_options& options)
       : settings_(settings),
         folder_(folder),
         exchange_(exchange),
@@ -160,9 +97,27 @@ class chain_run {
         keys_(std::move(keys)),
         run_pass_(run_pass),
         options_(options),
+        listener_(std::make_shared<chain_listener>(options.progress)),
+        uploads_(folder, exchange, report, left, listener_, options.stop),
         outputs_(chain.size()) {}
 
   chain_result run() {
+    chain_result result;
+    try {
+      result = walk();
+    } catch (...) {
+      uploads_.end(options_.wait_for_uploads);
+      throw;
+    }
+    uploads_.end(options_.wait_for_uploads);
+    if (uploads_.were_stopped()) stop_if_asked();
+    for (work_folder& work : unkept_)
+      if (work.path() == result.folder) work.let_go();
+    return result;
+  }
+
+ private:
+  chain_result walk() {
     known_ = survey_.look(chain_, keys_, now(), {options_.stop, {}});
     chain_result result{input_.files(), input_.id(), std::vector<step_action>(chain_.size(), step_action::skip),
                         std::vector<std::optional<std::string>>(chain_.size())};
@@ -179,16 +134,12 @@ class chain_run {
     return result;
   }
 
- private:
   instant now() const { return settings_.now ? settings_.now() : wall_time::now(); }
   void tell(std::size_t i, pass_phase phase, std::uint64_t done = 0, std::uint64_t total = 0) const {
-    if (options_.progress) options_.progress({i, phase, done, total});
+    listener_->tell({i, phase, done, total});
   }
   transfer_control followed(std::size_t i, pass_phase phase) const {
-    transfer_control control{options_.stop, {}};
-    if (options_.progress)
-      control.progress = [this, i, phase](std::uint64_t done, std::uint64_t total) { tell(i, phase, done, total); };
-    return control;
+    return chain_listener::followed(listener_, i, phase, options_.stop);
   }
   void stop_if_asked() const {
     if (options_.stop.stop_requested())
@@ -253,7 +204,15 @@ class chain_run {
     report_.counts.misses.add();
     stop_if_asked();
     tell(i, pass_phase::running);
-    const work_folder work(folder_.begin_work());
+    std::optional<work_folder> work;
+    bool can_be_kept = true;
+    try {
+      work.emplace(folder_.begin_work());
+    } catch (...) {  // a full disk, or one that is read only, keeps no pass from running
+      report_.absorb_current();
+      work.emplace(work_folder::elsewhere());
+      can_be_kept = false;
+    }
     const steady::time_point begun = steady::now();
     pass_record record;
     record.id = keys_[i].id;
@@ -261,11 +220,11 @@ class chain_run {
     record.is_private = keys_[i].is_private;
     record.workflow = folder_.workflow();
     try {
-      run_pass_(chain_[i], from, work.path(), options_.stop);
+      run_pass_(chain_[i], from, work->path(), options_.stop);
     } catch (const pass_failure& failure) {
       report_.counts.failed_runs.add();
       record.made = now();
-      record_failure(std::move(record), failure);
+      record_failure(i, std::move(record), failure);
       throw;
     } catch (...) {
       report_.counts.failed_runs.add();
@@ -276,9 +235,13 @@ class chain_run {
     result_->actions[i] = step_action::run;
     record.seconds = std::chrono::duration<double>(steady::now() - begun).count();
     record.made = now();
+    if (!can_be_kept) {
+      report_.counts.uncacheable.add();
+      return hand_out(i, std::move(*work));
+    }
     bool is_kept = false;
     try {
-      record.files = folder_.keep_files(work.path(), followed(i, pass_phase::keeping));
+      record.files = folder_.keep_files(work->path(), followed(i, pass_phase::keeping));
       for (const pass_file& file : record.files) record.bytes += file.size;
       is_kept = true;
     } catch (const error& e) {
@@ -289,31 +252,43 @@ class chain_run {
       report_.absorb_current();
       report_.counts.uncacheable.add();
     }
-    outputs_[i] = folder_.publish_output(work.path(), record.id);
+    try {
+      outputs_[i] = folder_.publish_output(work->path(), record.id);
+    } catch (...) {
+      report_.absorb_current();
+      if (is_kept) report_.counts.uncacheable.add();
+      return hand_out(i, std::move(*work));
+    }
     if (!is_kept) return;
     try {
-      const bool is_to_share = exchange_.writes() && !record.is_private;
-      const std::filesystem::path pending = folder_.pending_path(pass_folder::marker_of(pass_entry_kind::run, record.id));
-      if (is_to_share) pass_folder::touch(pending);
+      const std::shared_ptr<upload_claim> claim = uploads_.claim(pass_entry_kind::run, record.id, record.is_private);
       folder_.write_run(record, exchange_.signing());
       folder_.note_use(pass_entry_kind::run, record.id, now());
-      if (is_to_share && exchange_.publish(record, followed(i, pass_phase::uploading))) storage::remove_file(pending.string());
+      uploads_.add(i, std::move(record), claim);
     } catch (...) {
       report_.absorb_current();
     }
-    attempted_.insert(record.id);
+  }
+  /// An output that the cache's folder does not take, as it lies.
+  void hand_out(std::size_t i, work_folder&& work) {
+    report_.warn("what " + name_of(i) + " made is not cached, since \"" + folder_.root().string() +
+                 "\" does not take it; it lies in \"" + work.path().string() +
+                 "\", which is removed unless it is the chain's last");
+    outputs_[i] = work.path();
+    unkept_.push_back(std::move(work));
   }
 
   // ---------------------------------------------------------------------------------------------- failures
 
-  void record_failure(pass_record record, const pass_failure& failure) {
+  void record_failure(std::size_t i, pass_record record, const pass_failure& failure) {
     const duration lives =
         failure.time_to_live().value_or(failure.kind() == failure_kind::transient ? settings_.transient_ttl : duration::max());
     record.failure = recorded_failure{failure.kind(), message_text(failure.message()), core::deadline_after(record.made, lives)};
     try {
       folder_.write_run(record, exchange_.signing());
       folder_.note_use(pass_entry_kind::run, record.id, now());
-      if (failure.kind() == failure_kind::permanent && exchange_.writes() && !record.is_private) exchange_.publish(record);
+      if (failure.kind() == failure_kind::permanent && exchange_.writes() && !record.is_private)
+        uploads_.add(i, std::move(record), nullptr);
     } catch (...) {
       report_.absorb_current();
     }
@@ -365,13 +340,11 @@ class chain_run {
     const pass_key& key = known_[i].evaluation;
     const evaluation_record record{key.id, key.text, keys_[i].id, result, seconds, now(), folder_.workflow()};
     try {
+      const std::shared_ptr<upload_claim> claim =
+          is_new ? uploads_.claim(pass_entry_kind::evaluation, record.id, key.is_private) : nullptr;
       folder_.write_evaluation(record, exchange_.signing());
       folder_.note_use(pass_entry_kind::evaluation, record.id, now());
-      if (!is_new || !exchange_.writes() || key.is_private) return;
-      const std::filesystem::path pending = folder_.pending_path(pass_folder::marker_of(pass_entry_kind::evaluation, record.id));
-      pass_folder::touch(pending);
-      if (exchange_.publish(record)) storage::remove_file(pending.string());
-      attempted_.insert(record.id);
+      uploads_.add(i, record, claim);
     } catch (...) {
       report_.absorb_current();
     }
@@ -381,20 +354,11 @@ class chain_run {
 
   /// Entries of this chain that an earlier run could not put into the shared store.
   void publish_what_is_pending() {
-    if (!exchange_.writes()) return;
     for (std::size_t i = 0; i < chain_.size(); ++i) try {
-        const std::filesystem::path run = folder_.pending_path(pass_folder::marker_of(pass_entry_kind::run, keys_[i].id));
-        if (!attempted_.contains(keys_[i].id) && pass_folder::is_there(run)) {
-          const found_record<pass_record> found = folder_.find_run(keys_[i]);
-          if (!found.record || found.record->failure || exchange_.publish(*found.record, followed(i, pass_phase::uploading)))
-            storage::remove_file(run.string());
-        }
-        if (!known_[i].is_evaluated() || attempted_.contains(known_[i].evaluation.id)) continue;
-        const std::filesystem::path evaluation =
-            folder_.pending_path(pass_folder::marker_of(pass_entry_kind::evaluation, known_[i].evaluation.id));
-        if (!pass_folder::is_there(evaluation)) continue;
-        const found_record<evaluation_record> found = folder_.find_evaluation(known_[i].evaluation);
-        if (!found.record || exchange_.publish(*found.record)) storage::remove_file(evaluation.string());
+        uploads_.add_pending(i, pass_entry_kind::run, keys_[i].id, [&] { return folder_.find_run(keys_[i]); });
+        if (known_[i].is_evaluated())
+          uploads_.add_pending(i, pass_entry_kind::evaluation, known_[i].evaluation.id,
+                               [&] { return folder_.find_evaluation(known_[i].evaluation); });
       } catch (...) {
         report_.absorb_current();
       }
@@ -411,9 +375,11 @@ class chain_run {
   const std::vector<pass_key> keys_;
   const pass_function& run_pass_;
   const run_options& options_;
+  const std::shared_ptr<chain_listener> listener_;
+  chain_uploads uploads_;
   std::vector<known_step> known_;
   std::vector<std::optional<std::filesystem::path>> outputs_;
-  std::set<std::string> attempted_;  // ids that this run has tried to publish
+  std::vector<work_folder> unkept_;
   chain_result* result_ = nullptr;
 };
 

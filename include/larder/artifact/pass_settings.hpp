@@ -50,8 +50,10 @@ struct pass_settings {
   bool clean_cache = false;                      ///< when the cache is made, this workflow's entries go
   bool clean_evaluation_cache = false;           ///< when it is made, this workflow's evaluations go
   std::string workflow_id = "default_workflow";  ///< entries remember the workflows that made or used them
-  std::size_t look_ahead = 32;  ///< requests to the shared store that are under way at once; 1: one after the other
+  std::size_t look_ahead =
+      32;  ///< requests to the shared store that are under way at once; 1: one after the other, uploads included
   duration transient_ttl = std::chrono::minutes(10);  ///< of the record of a transient failure that names none
+  duration flush_deadline = std::chrono::seconds(5);  ///< how long the destructor waits for uploads that chains have left behind
   secret record_key{};  ///< records of the shared store carry an HMAC by it, and others are not believed; empty: none do
   std::function<instant()> now{};                        ///< what tells the time, since 1970; not given: the time of day
   std::vector<std::string> warnings{};                   ///< what was accepted but hardly meant

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/cache_metrics.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/sync/counter.hpp>
@@ -33,6 +34,33 @@ struct pass_stats {
   std::uint64_t unpublished = 0;  ///< entries that did not: the next run tries again
   error_counts errors;            ///< failures that were absorbed, by cause, those of the shared store included
 };
+
+/// Shows each figure once.
+template <class V>
+void visit_metrics(const pass_stats& s, V& v) {
+  v.of("passes", [&](V& u) {
+    u.count("local_hits", "Outputs that were needed and lay here.", s.local_hits);
+    u.count("shared_hits", "Outputs that were needed and came from the shared store.", s.shared_hits);
+    u.count("misses", "Outputs that were needed and had to be made.", s.misses);
+    u.count("runs", "Passes that ran to their end.", s.runs);
+    u.count("failed_runs", "Passes that threw.", s.failed_runs);
+    u.count("known_failures", "Chains that were not run since a pass of theirs is known to fail.", s.known_failures);
+    u.count("evaluations", "Evaluators that ran.", s.evaluations);
+    u.count("evaluation_hits", "Evaluations that were found.", s.evaluation_hits);
+    u.count("joined", "Outputs and evaluations that somebody else made while one waited.", s.joined);
+    u.count("damaged", "Records and files that were not as they had been stored.", s.damaged);
+    u.count("poisoned", "Records of another key, unsigned ones, and such as no program of ours writes.", s.poisoned);
+    u.count("uncacheable", "Outputs that could not be kept.", s.uncacheable);
+    u.count("requests", "Calls to the shared store.", s.requests);
+    u.count("downloads", "Files of models that came from the shared store.", s.downloads);
+    u.count("downloaded_bytes", "Bytes that came from the shared store.", s.downloaded_bytes);
+    u.count("uploads", "Files that went to the shared store.", s.uploads);
+    u.count("uploaded_bytes", "Bytes that went to the shared store.", s.uploaded_bytes);
+    u.count("published", "Entries that went there whole, evaluations included.", s.published);
+    u.count("unpublished", "Entries that did not.", s.unpublished);
+    visit_metrics(s.errors, u);
+  });
+}
 
 namespace artifacts {
 

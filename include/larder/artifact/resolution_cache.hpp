@@ -5,11 +5,13 @@
 #include <larder/artifact/artifact_home.hpp>
 #include <larder/artifact/call_resolver.hpp>
 #include <larder/artifact/home_key.hpp>
+#include <larder/artifact/kept_resolutions.hpp>
 #include <larder/artifact/not_found.hpp>
 #include <larder/artifact/request.hpp>
 #include <larder/artifact/request_difference.hpp>
 #include <larder/artifact/resolution.hpp>
 #include <larder/artifact/resolution_ages.hpp>
+#include <larder/artifact/resolution_answer.hpp>
 #include <larder/artifact/resolution_counts.hpp>
 #include <larder/artifact/resolution_folder.hpp>
 #include <larder/artifact/resolution_options.hpp>
@@ -19,9 +21,7 @@
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/observe/error_listener.hpp>
-#include <larder/observe/error_reporter.hpp>
 #include <larder/remote/message_digest.hpp>
-#include <larder/sync/counter.hpp>
 #include <larder/sync/single_flight.hpp>
 
 #include <chrono>
@@ -56,7 +56,7 @@ class resolution_cache {
         ages_(options_.expiry ? *options_.expiry : artifacts::resolution_ages::expiry_from(options_.environment),
               options_.negative_expiry, options_.grace),
         secrets_(folder_.home() / "resolution.key", !options_.offline),
-        errors_(error_listener<listener>(listener{options_.on_error})) {
+        errors_(error_listener<artifacts::resolution_error_listener>({options_.on_error})) {
     if (!options_.off && !options_.offline) folder_.create();
   }
   explicit resolution_cache(resolution_options<T> options) : resolution_cache(std::filesystem::path(), std::move(options)) {}
@@ -74,7 +74,7 @@ class resolution_cache {
   resolution<T> resolve(const request& asked, Resolver&& resolver, const std::stop_token& stop = {}) {
     if (options_.off) return hand_out(asked, run(asked, resolver, stop), true);
     const place at = place_of(asked);
-    if (std::optional<answer> kept = look_quietly(at)) return hand_out(asked, *kept, false);
+    if (std::optional<answer> kept = kept_.look_quietly(at)) return hand_out(asked, *kept, false);
     if (options_.offline) return hand_out(asked, offline_answer(asked, at), false);
     auto [flown, led] = flights_.join_or_lead(at.id);
     if (!led) {
@@ -94,7 +94,7 @@ class resolution_cache {
       throw;
     }
     flights_.land(at.id, flown, found, [&](const answer& landed) {
-      if (landed.fresh) store(asked, at, landed);
+      if (landed.fresh) kept_.store(asked, at, landed);
     });
     if (held) held->discard();
     return hand_out(asked, found, found.fresh);
@@ -103,12 +103,12 @@ class resolution_cache {
   /// The answer that is kept and holds; never asks the provider. Throws only what `guard` throws or refuses.
   std::optional<resolution<T>> find(const request& asked) {
     if (options_.off) return std::nullopt;
-    std::optional<answer> kept = look(place_of(asked));
+    std::optional<answer> kept = kept_.look(place_of(asked));
     if (!kept || (kept->is_stale && !options_.offline)) {
       counts_.misses.add();
       return std::nullopt;
     }
-    count(*kept);
+    kept_.count(*kept);
     if (!kept->value) return std::nullopt;
     return hand_out(asked, *kept, false);
   }
@@ -118,7 +118,7 @@ class resolution_cache {
     if (options_.off) return false;
     const place at = place_of(asked);
     flights_.supersede(at.id);
-    return absorbed([&] { return folder_.erase(at.id); });
+    return kept_.absorbed([&] { return folder_.erase(at.id); });
   }
 
   /// Forgets everything; safe at any time. How many entries there were.
@@ -127,7 +127,7 @@ class resolution_cache {
     flights_.supersede_if([](const std::string&) { return true; });
     std::size_t erased = 0;
     folder_.for_each([&](const std::string& id, const artifacts::found_resolution&) {
-      erased += absorbed([&] { return folder_.erase(id); });
+      erased += kept_.absorbed([&] { return folder_.erase(id); });
     });
     folder_.remove_leftovers();
     return erased;
@@ -138,8 +138,8 @@ class resolution_cache {
     if (options_.off) return 0;
     std::size_t erased = 0;
     folder_.for_each([&](const std::string& id, const artifacts::found_resolution& found) {
-      if (found.entry && age_of(*found.entry) != state::over) return;
-      if (!absorbed([&] { return folder_.erase_same(id, *found.file); })) return;
+      if (found.entry && kept_.age_of(*found.entry) != artifacts::resolution_age::over) return;
+      if (!kept_.absorbed([&] { return folder_.erase_same(id, *found.file); })) return;
       (found.entry ? counts_.expirations : counts_.damaged).add();
       ++erased;
     });
@@ -156,7 +156,7 @@ class resolution_cache {
       const artifacts::found_resolution found = folder_.read(at.id);
       if (found.is_damaged() || (found.entry && found.entry->key != at.key))
         return "a miss: the entry " + folder_.path_of(at.id).string() + " is damaged";
-      if (found.entry) return explain_entry(*found.entry);
+      if (found.entry) return kept_.explain_entry(*found.entry);
     } catch (const error& e) {
       return std::string("a miss: ") + e.what();
     }
@@ -177,28 +177,8 @@ class resolution_cache {
   }
 
  private:
-  using state = artifacts::resolution_age;
-  using counter = sync::counter<true>;
-
-  struct listener {
-    std::function<void(const error_event&)> told;
-    void operator()(const error_event& event) const {
-      if (told) told(event);
-    }
-  };
-
-  struct place {
-    std::string key;  // canonical JSON
-    std::string id;   // its SHA-256: the name of the file
-  };
-
-  struct answer {
-    std::shared_ptr<const T> value{};  // nothing where there is none
-    std::exception_ptr absence{};      // the words in which the resolver said so
-    instant created{};
-    bool is_stale = false;
-    bool fresh = false;  // from a resolver, not from a file
-  };
+  using place = artifacts::resolution_place;
+  using answer = artifacts::resolution_answer<T>;
 
   place place_of(const request& asked) {
     const auto mark = [&](std::string_view name, std::string_view text) {
@@ -215,73 +195,9 @@ class resolution_cache {
     return at;
   }
 
-  /// Runs what may fail without anybody noticing but the error listener.
-  template <class F>
-  auto absorbed(F&& f) noexcept -> std::invoke_result_t<F&> {
-    try {
-      return f();
-    } catch (...) {
-      errors_.report_current(error_cause::io);
-    }
-    return {};
-  }
-
-  state age_of(const artifacts::resolution_entry& entry) const { return ages_.state_of(entry, options_.time.now()); }
-
-  /// What is kept and can be used; stale where only `grace` or `offline` lets it be. What cannot is taken away, unless one looks `quietly`. Throws.
-  std::optional<answer> look_at(const place& at, bool quietly) {
-    const artifacts::found_resolution found = folder_.read(at.id);
-    if (!found.file) return std::nullopt;
-    const auto drop = [&](counter& why) -> std::optional<answer> {
-      if (!quietly && !options_.offline && folder_.erase_same(at.id, *found.file)) why.add();
-      return std::nullopt;
-    };
-    if (!found.entry || found.entry->key != at.key) return drop(counts_.damaged);
-    const state aged = age_of(*found.entry);
-    if (aged == state::over && !options_.offline) return drop(counts_.expirations);
-    answer kept;
-    kept.created = found.entry->created;
-    kept.is_stale = aged != state::holds;
-    if (!found.entry->value) return kept;
-    try {
-      kept.value = std::make_shared<const T>(codec<T>::decode(*found.entry->value));
-    } catch (...) {
-      if (!quietly) errors_.report_current(error_cause::codec);
-      return drop(counts_.damaged);
-    }
-    if (!is_valid(*kept.value, quietly)) return drop(counts_.invalid);
-    return kept;
-  }
-  std::optional<answer> look(const place& at) noexcept {
-    return absorbed([&] { return look_at(at, false); });
-  }
-  /// An answer that holds, without a lock and without a trace when there is none: who then looks again under the lock tells of it.
-  std::optional<answer> look_quietly(const place& at) noexcept {
-    try {
-      std::optional<answer> kept = look_at(at, true);
-      if (!kept || kept->is_stale) return std::nullopt;
-      count(*kept);
-      return kept;
-    } catch (...) {
-      return std::nullopt;
-    }
-  }
-  void count(const answer& kept) noexcept {
-    (!kept.value ? counts_.negative : kept.is_stale ? counts_.stale : counts_.hits).add();
-  }
-
-  bool is_valid(const T& value, bool quietly) noexcept {
-    try {
-      return !options_.valid || options_.valid(value);
-    } catch (...) {
-      if (!quietly) errors_.report_current(error_cause::load);
-      return false;
-    }
-  }
-
   answer offline_answer(const request& asked, const place& at) {
-    if (std::optional<answer> kept = look(at)) {
-      count(*kept);
+    if (std::optional<answer> kept = kept_.look(at)) {
+      kept_.count(*kept);
       return *kept;
     }
     counts_.misses.add();
@@ -305,9 +221,9 @@ class resolution_cache {
   /// Another process may have been first; else the provider is asked.
   template <class Resolver>
   answer lead(const request& asked, const place& at, Resolver& resolver, const std::stop_token& stop) {
-    std::optional<answer> kept = look(at);
+    std::optional<answer> kept = kept_.look(at);
     if (kept && !kept->is_stale) {
-      count(*kept);
+      kept_.count(*kept);
       return *kept;
     }
     counts_.misses.add();
@@ -362,26 +278,6 @@ class resolution_cache {
     return made;
   }
 
-  void store(const request& asked, const place& at, const answer& landed) noexcept {
-    try {
-      if (!landed.value && options_.negative_expiry <= duration::zero()) {
-        folder_.erase(at.id);  // an answer that waited for its provider to come back
-        return;
-      }
-      artifacts::resolution_entry entry{at.key, landed.created, std::nullopt};
-      if (landed.value) entry.value = codec<T>::encode(*landed.value);
-      if (entry.value && asked.is_secret_in(entry.value->text()))
-        core::fail(error_cause::invalid_argument,
-                   "the answer to the request " + asked.text() +
-                       " holds one of its secrets and is not kept; leave the secret out of what the resolver gives");
-      folder_.write(at.id, entry);
-      counts_.insertions.add();
-    } catch (...) {
-      counts_.refused.add();
-      errors_.report_current(error_cause::codec);
-    }
-  }
-
   resolution<T> hand_out(const request& asked, const answer& given, bool own) {
     const instant now = options_.time.now();
     if (given.absence) std::rethrow_exception(given.absence);
@@ -398,30 +294,15 @@ class resolution_cache {
                          {.from_cache = !own, .is_stale = given.is_stale, .age = artifacts::age_at(now, given.created)});
   }
 
-  std::string explain_entry(const artifacts::resolution_entry& entry) {
-    const std::string aged = ages_.text_of(entry, options_.time.now());
-    const state at = age_of(entry);
-    if (at == state::over && !options_.offline) return "a miss: the entry is " + aged;
-    if (!entry.value) return "a hit: the provider said that there is none; the entry is " + aged;
-    try {
-      if (!is_valid(codec<T>::decode(*entry.value), true)) return "a miss: the entry is not valid any more; it is " + aged;
-    } catch (const error& e) {
-      return std::string("a miss: ") + e.what();
-    }
-    if (at == state::holds) return "a hit: the entry is " + aged;
-    return (options_.offline ? "a stale hit: the entry is "
-                             : "a miss, but served when the provider cannot be reached: the entry is ") +
-           aged;
-  }
-
   const resolution_options<T> options_;
   const artifacts::resolution_folder folder_;
   const artifacts::resolution_ages ages_;
   artifacts::home_key secrets_;
   sync::single_flight<std::string, answer, std::hash<std::string>> flights_;
   artifacts::resolver_turns turns_;
-  observe::error_reporter<error_listener<listener>> errors_;
+  artifacts::resolution_errors errors_;
   artifacts::resolution_counts counts_;
+  artifacts::kept_resolutions<T> kept_{options_, folder_, ages_, errors_, counts_};
 };
 
 }  // namespace larder

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/cache_metrics.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
 
@@ -26,5 +27,26 @@ struct resolution_stats {
   duration resolve_time{0};       ///< spent in resolvers, failed ones included
   error_counts errors;            ///< failures that were absorbed, by cause
 };
+
+/// Shows each figure once.
+template <class V>
+void visit_metrics(const resolution_stats& s, V& v) {
+  v.of("resolution", [&](V& u) {
+    u.count("hits", "Answers that were kept and hold.", s.hits);
+    u.count("negative", "Answers that there is none, kept and holding.", s.negative);
+    u.count("joined", "Waits for a resolver that another thread ran.", s.joined);
+    u.count("misses", "Requests for which the resolver was needed.", s.misses);
+    u.count("stale", "Answers beyond their time that were served.", s.stale);
+    u.count("resolved", "Resolvers that returned, or said that there is none.", s.resolved);
+    u.count("failures", "Resolvers that threw something else.", s.failures);
+    u.count("insertions", "Answers that were stored.", s.insertions);
+    u.count("expirations", "Entries that left because their time was over.", s.expirations);
+    u.count("invalid", "Entries that left because they were found invalid.", s.invalid);
+    u.count("damaged", "Entries that left because they could not be read, or were for another request.", s.damaged);
+    u.count("refused", "Answers that were kept back or could not be stored.", s.refused);
+    u.seconds("resolve_time", "Time spent in resolvers, failed ones included.", s.resolve_time);
+    visit_metrics(s.errors, u);
+  });
+}
 
 }  // namespace larder

@@ -36,6 +36,8 @@ class shared_store {
   virtual std::optional<std::size_t> get_into(std::string_view key, std::span<std::byte> room,
                                               const transfer_control& control) = 0;
   virtual bool contains(std::string_view key) = 0;
+  /// Whether a value has so many bytes (more than none), found out without moving them; true where that cannot be said.
+  virtual bool reaches(std::string_view, std::uint64_t) { return true; }
   virtual bool put(std::string_view key, bytes value, const transfer_control& control) = 0;
   /// False when one is there, which stays, or when it was refused.
   virtual bool put_if_absent(std::string_view key, bytes value) = 0;
@@ -79,6 +81,17 @@ class cached_store final : public shared_store {
     }
   }
   bool contains(std::string_view key) override { return cache().contains(key); }
+  bool reaches(std::string_view key, std::uint64_t size) override {
+    if constexpr (requires(Cache & c) { c.get_range(key, std::size_t{0}, std::size_t{1}); }) {
+      try {
+        return cache().get_range(key, static_cast<std::size_t>(size - 1), 1).has_value();
+      } catch (const error&) {  // its last byte lies behind the end
+        return false;
+      }
+    } else {
+      return true;
+    }
+  }
   bool put(std::string_view key, bytes value, const transfer_control& control) override {
     if constexpr (follows_put)
       return cache().put(key, std::move(value), control);

@@ -18,7 +18,7 @@ namespace larder::artifacts {
 ///
 ///   models-cache/<slug>-<hash>/<package id>/   a package: links, files of its own, and the store's files, which begin with ".larder"
 ///   shared-blobs/<digest>                      files whose digest is known, each once
-///   blob-state/                                chunks, staging, quarantine (blob_folder.hpp), partial (downloads), locks
+///   blob-state/                                chunks, staging, quarantine (blob_folder.hpp), pieces, packed (packed_blobs.hpp), partial (downloads), locks
 struct store_layout {
   std::filesystem::path home;
 

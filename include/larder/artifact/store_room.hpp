@@ -9,6 +9,7 @@
 #include <larder/artifact/package_folder.hpp>
 #include <larder/artifact/package_index.hpp>
 #include <larder/artifact/package_manifest.hpp>
+#include <larder/artifact/packed_blobs.hpp>
 #include <larder/artifact/store_layout.hpp>
 #include <larder/artifact/use_lock.hpp>
 #include <larder/core/error.hpp>
@@ -45,12 +46,15 @@ struct store_usage {
   std::uint64_t blobs = 0;
   std::uint64_t unreferenced_blobs = 0;
   std::uint64_t blob_bytes = 0;
+  std::uint64_t packed_blobs = 0;  ///< that are kept in pieces
+  std::uint64_t packed_bytes = 0;  ///< of them, if each were a file
+  std::uint64_t piece_bytes = 0;   ///< of all pieces: what packed blobs take
   std::uint64_t own_bytes = 0;     ///< files that packages have for themselves: unverified ones and copies
   std::uint64_t allocated = 0;     ///< of blobs and such files
   std::uint64_t linked_bytes = 0;  ///< of all packages, as if each had a copy
 
   /// What a quota counts.
-  std::uint64_t bytes() const noexcept { return blob_bytes + own_bytes; }
+  std::uint64_t bytes() const noexcept { return blob_bytes + piece_bytes + own_bytes; }
 };
 
 /// What was removed.
@@ -71,7 +75,8 @@ namespace artifacts {
 
 class store_room {
  public:
-  store_room(const store_layout& layout, const blob_folder& blobs) : layout_(layout), blobs_(blobs) {}
+  store_room(const store_layout& layout, const blob_folder& blobs, packed_blobs& packed)
+      : layout_(layout), blobs_(blobs), packed_(packed) {}
 
   store_usage usage() const {
     store_usage usage;
@@ -96,11 +101,17 @@ class store_room {
       usage.allocated += blob.allocated;
       if (!wanted.contains(blob.digest)) ++usage.unreferenced_blobs;
     });
+    packed_.for_each([&](const content_digest&, std::uint64_t size, std::int64_t) {
+      ++usage.packed_blobs;
+      usage.packed_bytes += size;
+    });
+    usage.piece_bytes = packed_.bytes_in_pieces();
+    usage.allocated += usage.piece_bytes;
     return usage;
   }
 
-  /// Removes blobs that no package wants, and then packages, least recently used first, until the store has at most so many bytes; pinned ones and
-  /// those in use stay.
+  /// Removes blobs that no package wants, then files of packed ones, and then packages, least recently used first, until the store has at most so many
+  /// bytes; pinned packages and those in use stay.
   removal_report shrink(std::uint64_t most) const {
     const use_lock sweeping = sweep();
     view seen = look();
@@ -113,6 +124,13 @@ class store_room {
     for (const stored_blob* const blob : orphans) {
       if (seen.bytes <= most) return report;
       erase(*blob, seen, report);
+    }
+    erase_unwanted_lists(seen, report, [](const view::packed_one&) { return true; });
+    if (seen.bytes > most) {
+      removal_report files;
+      erase_packed_files(seen, files);
+      report.blobs += files.blobs;
+      report.bytes += files.bytes;
     }
     std::sort(seen.packages.begin(), seen.packages.end(),
               [](const package_info& a, const package_info& b) { return a.last_use < b.last_use; });
@@ -131,7 +149,9 @@ class store_room {
     for (const auto& [digest, blob] : seen.blobs)
       if (seen.references(digest) == 0 && (grace.count() <= 0 || now.count() - blob.modified > grace.count()))
         erase(blob, seen, report);
-    report.bytes += blobs_.empty_state(std::chrono::hours(1));
+    erase_unwanted_lists(seen, report, [&](const view::packed_one& one) { return grace.count() <= 0 || now.count() - one.modified > grace.count(); });
+    report.bytes += packed_.sweep();
+    report.bytes += blobs_.empty_state(std::chrono::hours(1), [&](const content_digest& digest) { return packed_.has(digest); });
     report.bytes += remove_partial_files(std::chrono::hours(24 * 7));
     return report;
   }
@@ -149,9 +169,20 @@ class store_room {
       const std::unordered_map<content_digest, stored_blob> all = seen.blobs;
       for (const auto& [digest, blob] : all)
         if (seen.references(digest) == 0) erase(blob, seen, report);
-      report.bytes += blobs_.empty_state(std::chrono::hours(1));
+      erase_unwanted_lists(seen, report, [](const view::packed_one&) { return true; });
+      report.bytes += packed_.sweep();
+      report.bytes += blobs_.empty_state(std::chrono::hours(1), [&](const content_digest& digest) { return packed_.has(digest); });
       report.bytes += remove_partial_files(std::chrono::seconds(0));
     }
+    return report;
+  }
+
+  /// Removes the files of packed blobs that no package in use has; those of `which`, or of all.
+  removal_report release_packed(const std::set<content_digest>* which = nullptr) const {
+    const use_lock sweeping = sweep();
+    removal_report report;
+    view seen = look();
+    erase_packed_files(seen, report, which);
     return report;
   }
 
@@ -170,6 +201,11 @@ class store_room {
   struct view {
     std::vector<package_info> packages;
     std::unordered_map<content_digest, stored_blob> blobs;
+    struct packed_one {
+      std::uint64_t size = 0;
+      std::int64_t modified = 0;  ///< when it was packed
+    };
+    std::unordered_map<content_digest, packed_one> packed;
     std::unordered_map<content_digest, std::uint64_t> counts;
     std::vector<content_digest> drafted;
     std::uint64_t bytes = 0;
@@ -180,22 +216,77 @@ class store_room {
     }
   };
 
-  /// Who has a package open, or opens it meanwhile, must find its files: while a blob goes nobody has a package that wants it.
+  /// Lists of packed blobs that no package wants, as far as `may_go` agrees.
+  template <class MayGo>
+  void erase_unwanted_lists(view& seen, removal_report& report, MayGo&& may_go) const {
+    bool any = false;
+    for (const auto& [digest, one] : seen.packed)
+      if (seen.references(digest) == 0 && may_go(one)) any = erase_list(digest) || any;
+    if (any) sweep_pieces(seen, report);
+  }
+  bool erase_list(const content_digest& digest) const {
+    if (!packed_.erase(digest)) return false;
+    if (!blobs_.find(digest)) blobs_.erase(digest);  // its list of chunks
+    return true;
+  }
+  void sweep_pieces(view& seen, removal_report& report) const {
+    const std::uint64_t freed = packed_.sweep();
+    report.bytes += freed;
+    seen.bytes -= std::min(seen.bytes, freed);
+  }
+
+  /// Files that packed blobs have as well. A package that has such a file for itself, or by a hard link, gets it again with the next `get`.
+  void erase_packed_files(view& seen, removal_report& report, const std::set<content_digest>* which = nullptr) const {
+    for_each_free(seen, report, [&](const content_digest& digest, const std::vector<std::size_t>& packages) {
+      if (!seen.packed.contains(digest) || (which != nullptr && !which->contains(digest)) || !packed_.is_whole(digest, false)) return;
+      for (const std::size_t i : packages)
+        for (const packaged_file& file : seen.packages[i].manifest.files) {
+          if (file.digest != digest || file.kept == file_keeping::relative) continue;
+          package_folder(seen.packages[i].folder).remove_files({file});
+          if (!takes_room_of_its_own(file)) continue;
+          report.bytes += file.size;
+          seen.bytes -= std::min(seen.bytes, file.size);
+        }
+      const auto blob = seen.blobs.find(digest);
+      if (blob == seen.blobs.end() || !blobs_.erase_content(digest)) return;
+      ++report.blobs;
+      report.bytes += blob->second.size;
+      seen.bytes -= std::min(seen.bytes, blob->second.size);
+      seen.blobs.erase(blob);
+    });
+  }
+
   void purge_blobs(view& seen, removal_report& report) const {
+    bool any = false;
+    for_each_free(seen, report, [&](const content_digest& digest, const std::vector<std::size_t>&) {
+      if (const auto blob = seen.blobs.find(digest); blob != seen.blobs.end()) erase(stored_blob(blob->second), seen, report);
+      any = erase_list(digest) || any;
+    });
+    if (any) sweep_pieces(seen, report);
+  }
+
+  /// Calls `f(digest, packages that want it)` for each blob that nobody uses. Who has a package open, or opens it meanwhile, must find its files: while f runs
+  /// nobody has one that wants it.
+  template <class F>
+  void for_each_free(view& seen, removal_report& report, F&& f) const {
     std::unordered_map<content_digest, std::vector<std::size_t>> wanted_by;
     for (std::size_t i = 0; i < seen.packages.size(); ++i)
       for (const packaged_file& file : seen.packages[i].manifest.files)
         if (file.is_verified()) wanted_by[file.digest].push_back(i);
     const std::set<content_digest> drafted(seen.drafted.begin(), seen.drafted.end());
     std::set<std::size_t> in_use;
-    for (const auto& [digest, blob] : seen.blobs) {
+    std::vector<content_digest> all;
+    for (const auto& [digest, blob] : seen.blobs) all.push_back(digest);
+    for (const auto& [digest, one] : seen.packed)
+      if (!seen.blobs.contains(digest)) all.push_back(digest);
+    for (const content_digest& digest : all) {
       if (drafted.contains(digest)) continue;
       std::vector<use_lock> nobody;
       const std::vector<std::size_t>& packages = wanted_by[digest];
       const bool is_free = std::all_of(packages.begin(), packages.end(), [&](std::size_t i) {
         return !in_use.contains(i) && (is_alone_with(seen.packages[i], nobody) || (in_use.insert(i), false));
       });
-      if (is_free) erase(blob, seen, report);
+      if (is_free) f(digest, packages);
     }
     report.in_use += in_use.size();
   }
@@ -242,6 +333,8 @@ class store_room {
       seen.blobs.emplace(blob.digest, blob);
       seen.bytes += blob.size;
     });
+    packed_.for_each([&](const content_digest& digest, std::uint64_t size, std::int64_t modified) { seen.packed[digest] = {size, modified}; });
+    seen.bytes += packed_.bytes_in_pieces();
     return seen;
   }
 
@@ -264,6 +357,7 @@ class store_room {
     }
     folder.remove(package.manifest);
     ++report.packages;
+    bool lists_gone = false;
     for (const packaged_file& file : package.manifest.files) {
       if (takes_room_of_its_own(file)) {
         report.bytes += file.size;
@@ -276,7 +370,9 @@ class store_room {
         erase(blob->second, seen, report);
         seen.blobs.erase(blob);
       }
+      if (seen.packed.erase(file.digest) != 0) lists_gone = erase_list(file.digest) || lists_gone;
     }
+    if (lists_gone) sweep_pieces(seen, report);
   }
 
   std::uint64_t remove_partial_files(std::chrono::seconds older_than) const {
@@ -316,6 +412,7 @@ class store_room {
 
   const store_layout& layout_;
   const blob_folder& blobs_;
+  packed_blobs& packed_;
 };
 
 }  // namespace artifacts

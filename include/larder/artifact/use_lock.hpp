@@ -1,19 +1,15 @@
 #pragma once
 
-#include <larder/artifact/atomic_file.hpp>
-#include <larder/core/error.hpp>
+#include <larder/artifact/lock_file.hpp>
 #include <larder/storage/posix_file.hpp>
 
 #include <cerrno>
-#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace larder::artifacts {
 
@@ -36,50 +32,32 @@ class use_lock {
   }
 
   /// Has it alone from now on, if nobody else has it in any way at this moment; what is held stays held else. For a short while: others wait.
-  bool try_become_alone() noexcept { return set(F_WRLCK); }
+  bool try_become_alone() noexcept { return set_lock(file_, F_WRLCK); }
   /// Shares it again.
-  void become_shared() noexcept { set(F_RDLCK); }
+  void become_shared() noexcept { set_lock(file_, F_RDLCK); }
 
   const storage::file_descriptor& file() const noexcept { return file_; }
   const std::string& path() const noexcept { return path_; }
 
   /// Whether the file that is locked still has its name: false once somebody removed it.
-  bool is_at_its_path() const noexcept {
-    struct stat there {
-    }, here{};
-    return ::fstat(file_.get(), &here) == 0 && ::lstat(path_.c_str(), &there) == 0 && here.st_dev == there.st_dev &&
-           here.st_ino == there.st_ino;
-  }
+  bool is_at_its_path() const noexcept { return is_at_path(file_, path_); }
 
  private:
-  bool set(short kind) noexcept {
-    struct flock wanted {};
-    wanted.l_type = kind;
-    wanted.l_whence = SEEK_SET;
-    return storage::uninterrupted([&] { return ::fcntl(file_.get(), F_OFD_SETLK, &wanted); }) == 0;
-  }
-
   use_lock(std::string path, storage::file_descriptor file) : path_(std::move(path)), file_(std::move(file)) {}
 
   static std::optional<use_lock> open_and_lock(const std::filesystem::path& path, short kind, bool wait, bool create) {
     const std::string name = path.string();
     for (;;) {
-      storage::file_descriptor file = storage::open_file(name, O_RDWR | O_NONBLOCK | O_NOCTTY | (create ? O_CREAT : 0));
+      storage::file_descriptor file = open_lock_file(name, O_RDWR | (create ? O_CREAT : 0));
       if (!file && kind == F_RDLCK && (errno == EACCES || errno == EROFS || errno == EPERM))
-        file = storage::open_file(name, O_RDONLY | O_NONBLOCK | O_NOCTTY);  // who may only read may use
+        file = open_lock_file(name, O_RDONLY);  // who may only read may use
       if (!file) {
         const int number = errno;
         if (number == ENOENT || number == ENOTDIR) return std::nullopt;
-        if (number == ELOOP) refuse_link(name, "the lock file");
         storage::fail_file("open the lock file", name, number);
       }
-      if (!storage::identify(file, name).regular)
-        core::fail(error_cause::invalid_argument, "the lock file \"" + name + "\" is no regular file; remove it");
-      struct flock wanted {};
-      wanted.l_type = kind;
-      wanted.l_whence = SEEK_SET;
-      if (storage::uninterrupted([&] { return ::fcntl(file.get(), wait ? F_OFD_SETLKW : F_OFD_SETLK, &wanted); }) != 0) {
-        if (!wait && (errno == EAGAIN || errno == EACCES)) return std::nullopt;
+      if (!set_lock(file, kind, wait)) {
+        if (!wait && is_held_elsewhere()) return std::nullopt;
         storage::fail_file("lock", name, errno);
       }
       use_lock held(name, std::move(file));

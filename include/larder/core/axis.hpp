@@ -23,6 +23,8 @@ struct removal_listener {};  ///< who is told of entries that leave
 struct error_listener {};    ///< who is told of absorbed failures
 struct compression {};       ///< which values are kept compressed, and how
 struct observer {};          ///< who learns from the look-ups what another capacity would bring
+struct latency {};           ///< who learns how long operations take
+struct history {};           ///< who remembers what became of keys
 
 }  // namespace axis
 

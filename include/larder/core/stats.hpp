@@ -4,6 +4,7 @@
 #include <larder/core/error.hpp>
 #include <larder/core/eviction_report.hpp>
 #include <larder/core/hit_ratio_curve.hpp>
+#include <larder/core/latency_report.hpp>
 #include <larder/core/remote_report.hpp>
 #include <larder/core/time.hpp>
 
@@ -50,6 +51,7 @@ struct cache_stats {
   std::optional<eviction_report> eviction;  ///< what the order does at present, and why; from orders that choose, such as `adaptive`
   std::optional<remote_report> remote;  ///< what a remote storage costs and how it fares; from those that know
   std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
+  std::optional<latency_report> latency;  ///< how long gets, puts and loads take; needs the policy `latency_histogram`
 
   /// Hits as a share of demand look-ups, in [0, 1]; 0 before the first.
   double hit_rate() const noexcept {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <larder/core/metric_visitor.hpp>
+
 #include <chrono>
 #include <cstdint>
 
@@ -31,5 +33,30 @@ struct dataset_stats {
 
   double hit_ratio() const noexcept { return samples == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(samples); }
 };
+
+/// Shows each figure once.
+template <class V>
+void visit_metrics(const dataset_stats& s, V& v) {
+  v.of("dataset", [&](V& u) {
+    u.count("samples", "Samples handed out.", s.samples);
+    u.count("hits", "Samples found in the cache.", s.hits);
+    u.count("joined", "Samples made by somebody else meanwhile, and waited for.", s.joined);
+    u.count("made", "Samples read from the source and preprocessed.", s.made);
+    u.count("not_kept", "Samples made for which there was no room.", s.not_kept);
+    u.count("batches", "Batches handed out.", s.batches);
+    u.count("bytes_out", "Bytes of samples that were handed out, as they are cached.", s.bytes_out);
+    u.count("shards_opened", "Shards of the source that were opened.", s.shards_opened);
+    u.count("bytes_read", "Bytes of the shards that were opened, about.", s.bytes_read);
+    u.seconds("preprocess_time", "Time in the user's function, of all threads together.", s.preprocess_time);
+    u.seconds("read_time", "Time spent in opening shards.", s.read_time);
+    u.seconds("stall_time", "Time that the consumers waited for a batch.", s.stall_time);
+    u.count("failed_puts", "Samples that the cache refused although there was room.", s.failed_puts);
+    u.gauge("weight", "Bytes of samples in the cache.", s.weight);
+    u.gauge("capacity", "Bytes that it may have.", s.capacity);
+    u.gauge("entries", "Samples in the cache.", s.entries);
+    u.gauge("found_memory", "Bytes of memory that it takes to know where found samples are.", s.found_memory);
+    u.gauge("expected_hit_ratio", "What an epoch can hit at best once the cache is filled.", s.expected_hit_ratio);
+  });
+}
 
 }  // namespace larder

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/cache_metrics.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
 
@@ -31,5 +32,27 @@ struct layer_stats : cache_stats {
     return 1.0 - static_cast<double>(wait_time.count()) / static_cast<double>(load_time.count());
   }
 };
+
+/// Shows each figure once; `overlap()` follows from them.
+template <class V>
+void visit_metrics(const layer_stats& s, V& v) {
+  visit_metrics(static_cast<const cache_stats&>(s), v);
+  v.of("layers", [&](V& u) {
+    u.count("demand_loads", "Loads that a get began itself.", s.demand_loads);
+    u.count("warmup_loads", "Loads for warmup.", s.warmup_loads);
+    u.count("prefetch_loads", "Loads ahead of demand.", s.prefetch_loads);
+    u.count("prefetch_hits", "Hits whose layer was there because of a prefetch.", s.prefetch_hits);
+    u.count("wasted_prefetches", "Prefetched layers that left before anybody asked for them.", s.wasted_prefetches);
+    u.count("extra_buffers", "Loads for which every stream slot was held by leases.", s.extra_buffers);
+    u.count("bytes_read", "Bytes read from the source by loads that succeeded.", s.bytes_read);
+    u.count("bytes_verified", "Bytes of layers that were compared with their digests.", s.bytes_verified);
+    u.gauge("kept_bytes", "Bytes held of a layer that is streamed.", s.kept_bytes);
+    u.count("shared_layers", "Layers that were not loaded since somebody else had them in memory.", s.shared_layers);
+    u.gauge("shared_bytes", "Bytes of the cached layers in the memory of other caches.", s.shared_bytes);
+    u.gauge("mapped_bytes", "Bytes of the cached layers that are pages of their files.", s.mapped_bytes);
+    u.count("damaged", "Reads of a layer in which a tensor was not what its digest says.", s.damaged);
+    u.seconds("wait_time", "Time that get spent in loading or waiting for a load.", s.wait_time);
+  });
+}
 
 }  // namespace larder

@@ -20,11 +20,11 @@ namespace larder::serve {
 /// An address of this machine to listen on.
 class bind_address {
  public:
-  /// `localhost`, or the number of an IPv4 or IPv6 interface. Throws `larder::error` for another text or port.
-  bind_address(const std::string& host, int port) {
+  /// `localhost`, or the number of an IPv4 or IPv6 interface. Throws `larder::error` for another text or port, in the name of `who`.
+  bind_address(const std::string& host, int port, const std::string& who = "weight_server") {
     if (port < 0 || port > 65535)
       core::fail(error_cause::invalid_argument,
-                 "weight_server: port is " + std::to_string(port) + "; give 1 to 65535, or 0 for one that is free");
+                 who + ": port is " + std::to_string(port) + "; give 1 to 65535, or 0 for one that is free");
     const std::string number = host == "localhost" ? "127.0.0.1" : host;
     sockaddr_in four{};
     sockaddr_in6 six{};
@@ -42,7 +42,7 @@ class bind_address {
       std::memcpy(&address_, &six, sizeof six);
     } else {
       core::fail(error_cause::invalid_argument,
-                 "weight_server: host \"" + host +
+                 who + ": host \"" + host +
                      "\" is no address of an interface; give localhost, 0.0.0.0 for all of IPv4, or one such as 10.0.0.7 or ::1");
     }
   }
@@ -64,9 +64,9 @@ struct listening_socket {
   int port = 0;
 
   /// Throws `larder::error` when the system refuses.
-  static listening_socket open(const bind_address& at, const std::string& host, int port) {
+  static listening_socket open(const bind_address& at, const std::string& host, int port, const std::string& who = "weight_server") {
     const auto refuse = [&](const char* doing) {
-      core::fail(error_cause::io, "weight_server: cannot " + std::string(doing) + " " + host + " port " + std::to_string(port) +
+      core::fail(error_cause::io, who + ": cannot " + doing + " " + host + " port " + std::to_string(port) +
                                       ": " + std::generic_category().message(errno) +
                                       "; give another host or port, or 0 for a free port");
     };

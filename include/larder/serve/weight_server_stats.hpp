@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/cache_metrics.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
 
@@ -26,5 +27,28 @@ struct weight_server_stats : cache_stats {
   std::uint64_t bypassed = 0;     ///< of those, the ones that found no room in memory and were sent from their file
   duration uptime{0};
 };
+
+/// Shows each figure once.
+template <class V>
+void visit_metrics(const weight_server_stats& s, V& v) {
+  visit_metrics(static_cast<const cache_stats&>(s), v);
+  v.of("weight_server", [&](V& u) {
+    u.gauge("entries", "Chunks in the cache.", s.entries);
+    u.gauge("capacity_bytes", "The bound on bytes of chunks in memory.", s.capacity);
+    u.gauge("memory_bytes", "Bytes of chunks in memory, whoever holds them.", s.memory);
+    u.count("requests", "Answers, of every status.", s.requests);
+    u.count("bytes_sent", "Bytes of chunks and manifests.", s.bytes_sent);
+    u.gauge("connections", "Open connections.", s.connections);
+    u.count("accepted", "Connections so far.", s.accepted);
+    u.count("turned_away", "Connections over the limit.", s.turned_away);
+    u.count("timed_out", "Connections that were too slow to ask, or idle for too long.", s.timed_out);
+    u.count("too_slow", "Connections that were cut off because they did not read.", s.too_slow);
+    u.count("cut", "Answers that ended early.", s.cut);
+    u.count("tier_hits", "Fills that the shared tier answered.", s.tier_hits);
+    u.count("store_reads", "Fills that read the directory.", s.store_reads);
+    u.count("bypassed", "Fills that found no room in memory.", s.bypassed);
+    u.seconds("uptime", "Time since the server started.", s.uptime);
+  });
+}
 
 }  // namespace larder

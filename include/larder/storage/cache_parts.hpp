@@ -37,6 +37,16 @@ struct member_or<Engine, Member, Usual> {
   using type = Member<Engine>;
 };
 
+/// An engine, and around it what a policy has for it.
+template <class Policy, class Context, class Engine>
+struct around {
+  using type = typename Policy::template engine<Context, Engine>;
+};
+template <class Context, class Engine>
+struct around<core::none, Context, Engine> {
+  using type = Engine;
+};
+
 }  // namespace detail
 
 /// What a cache of these policies is made of: which storage, the engine for it, and what the policies mean to the engine.
@@ -53,9 +63,12 @@ struct cache_parts {
                          std::conditional_t<core::is_logged_storage<where>, logged_transfers<Key, Value, context>,
                                             indexed_engine<Key, Value, context>>>>;
 
+  using sampled_engine = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
+                                            observed_engine<Key, Value, context, unobserved_engine>, unobserved_engine>;
+  using remembering_engine = typename detail::around<typename context::remembering, context, sampled_engine>::type;
+
  public:
-  using engine = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
-                                    observed_engine<Key, Value, context, unobserved_engine>, unobserved_engine>;
+  using engine = typename detail::around<typename context::timing, context, remembering_engine>::type;
   /// Where a large value may land that comes from a slower tier.
   using landing = typename detail::member_or<engine, detail::landing_in, value_landing>::type;
   /// What is filled in place: of the engine's own kind, or on the heap.

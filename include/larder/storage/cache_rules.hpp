@@ -48,6 +48,8 @@ struct cache_rules {
 
   static_assert(count<axis::compression> <= 1, "larder: a cache has one compression policy");
   static_assert(count<axis::observer> <= 1, "larder: a cache has one observer");
+  static_assert(count<axis::latency> <= 1, "larder: a cache has one latency_histogram");
+  static_assert(count<axis::history> <= 1, "larder: a cache has one key_history");
   static_assert(count<axis::observer> == 0 || set::template has<miss_ratio_curve>, "larder: the observer of a cache is miss_ratio_curve");
 
   static_assert(count<axis::limit> != 0,
@@ -97,6 +99,8 @@ struct cache_rules {
 
   static_assert(!remote || count<axis::observer> == 0,
                 "larder: a remote storage has no capacity, so it takes no miss_ratio_curve; name it for the cache in front of it");
+  static_assert(!remote || count<axis::history> == 0,
+                "larder: a remote storage is not told who leaves, so it takes no key_history; name it for the cache in front of it");
   static_assert(remote || count<axis::observer> == 0 || !set::template has<unbounded>,
                 "larder: miss_ratio_curve tells of multiples of the capacity, and an unbounded cache has none; name a limit");
 

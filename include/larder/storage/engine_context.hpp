@@ -20,6 +20,7 @@
 #include <larder/observe/removal_listener.hpp>
 #include <larder/storage/compression.hpp>
 #include <larder/storage/default_order.hpp>
+#include <larder/storage/observation.hpp>
 #include <larder/sync/load_lease.hpp>
 #include <larder/sync/sharded.hpp>
 
@@ -55,25 +56,34 @@ class engine_context {
   using reporter = observe::error_reporter<typename set::template on<axis::error_listener>>;
   using listener = typename set::template on<axis::removal_listener>;
   using compressing = typename set::template on<axis::compression>;
+  using timing = typename set::template on<axis::latency>;
+  using remembering = typename set::template on<axis::history>;
 
   template <class P>
   static constexpr bool has = set::template has<P>;
   static constexpr bool notifies = !std::is_same_v<listener, core::none>;
   static constexpr bool compresses = !std::is_same_v<compressing, core::none>;
   static constexpr bool has_watermark = set::template count<axis::watermark> != 0;
+  static constexpr bool times = !std::is_same_v<timing, core::none>;
+  static constexpr bool remembers = !std::is_same_v<remembering, core::none>;
 
   explicit engine_context(set&& policies)
       : policies_(std::move(policies)),
         hasher_(policies_.template get_or<axis::hasher, xxh3>()),
         time_(policies_.template get_or<axis::time, time>()),
         reporter_(policies_.template get_or<axis::error_listener, core::none>()),
-        compression_(policy_of_compression(policies_)) {}
+        compression_(policy_of_compression(policies_)),
+        latency_(policies_, core::is_memory_storage<Storage> ? 64 : 1),
+        history_(policies_) {}
 
   const set& policies() const noexcept { return policies_; }
   instant now() const { return time_.now(); }
   reporter& errors() noexcept { return reporter_; }
   const reporter& errors() const noexcept { return reporter_; }
   const auto& compressor() const noexcept { return compression_; }
+  /// What durations are told to, a pointer; and what changes of keys are. `core::none` where no policy asks.
+  auto latency() const noexcept { return latency_.get(); }
+  auto history() const noexcept { return history_.get(); }
 
   /// The value of what a storage fetched. Nothing, and reported, when it was compressed and cannot have been by this policy; throws
   /// `larder::error` when another policy did it, and what the codec throws.
@@ -206,6 +216,8 @@ class engine_context {
   time time_;
   reporter reporter_;
   [[no_unique_address]] compression<compressing> compression_;
+  [[no_unique_address]] timing_part<timing, locking::synchronized> latency_;
+  [[no_unique_address]] history_part<remembering> history_;
 };
 
 }  // namespace larder::storage

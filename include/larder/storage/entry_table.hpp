@@ -80,7 +80,7 @@ class entry_table {
       first = false;
     } while (core::evicts_for_puts<typename Spec::eviction> && make_room(wanted, gone));
     if constexpr (!core::evicts_for_puts<typename Spec::eviction>) {
-      s.counters.refused.add();
+      s.refuse(wanted.hash);
       return put_outcome::refused;
     }
     // Nobody had anything to evict; but others may have put behind our back. Whether there is room is clear when all wait.
@@ -88,10 +88,10 @@ class entry_table {
     locks.reserve(shards_.size());
     for (auto& each : shards_) locks.emplace_back(each->mutex);
     for (auto& each : shards_)
-      while (!budget_.has_room(wanted.size) && each->evict_one(wanted.now, gone)) {
+      while (!budget_.has_room(wanted.size) && each->evict_one(wanted.now, gone, nullptr, &wanted.hash)) {
       }
     if (const auto outcome = s.put(k, make_key, value, wanted, gone, first)) return *outcome;
-    s.counters.refused.add();
+    s.refuse(wanted.hash);
     return put_outcome::refused;
   }
 
@@ -192,11 +192,11 @@ class entry_table {
     look_ups_.subtract(misses);
     count_hit(bytes);
   }
-  void count_refused(std::uint64_t hash) noexcept { shard_of(hash).counters.refused.add(); }
+  void count_refused(std::uint64_t hash) noexcept { shard_of(hash).refuse(hash); }
   /// A put that was not even tried.
   void count_refused(key_view k, const request& wanted) {
     shard& s = shard_of(wanted.hash);
-    s.counters.refused.add();
+    s.refuse(wanted.hash);
     const std::lock_guard lock(s.mutex);
     if (s.find(k, wanted.hash) == no_slot) s.count_missed(wanted);
   }
@@ -327,7 +327,7 @@ class entry_table {
     const auto evict_from = [&](shard& s, auto&& gives) {
       bool evicted = false;
       const std::lock_guard lock(s.mutex);
-      while (!budget_.has_room(wanted.size) && gives() && s.evict_one(wanted.now, gone)) evicted = true;
+      while (!budget_.has_room(wanted.size) && gives() && s.evict_one(wanted.now, gone, nullptr, &wanted.hash)) evicted = true;
       return evicted;
     };
     bool evicted = false;

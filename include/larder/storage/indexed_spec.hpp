@@ -32,6 +32,7 @@ struct indexed_spec {
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
   static constexpr bool keeps_expires = true;
   static constexpr bool has_watermark = Context::has_watermark;
+  static constexpr bool remembers = Context::remembers;
   static constexpr bool collects_removed = true;
 
   explicit indexed_spec(const Context& c)

@@ -55,7 +55,7 @@ class logged_engine {
   bool read(const address& at, look how, F&& f) {
     if (store_.behind()) [[unlikely]]
       follow();
-    const instant now = context_.now();
+    const instant now = look_up_time();
     handle known;
     instant written{0};
     instant accessed{0};
@@ -80,7 +80,7 @@ class logged_engine {
     instant written{0};
     instant accessed{0};
     std::uint64_t size = 0;
-    return look_up(at.id, look::peek, context_.now(), known, written, accessed, size);
+    return look_up(at.id, look::peek, look_up_time(), known, written, accessed, size);
   }
 
   bool write(const address& at, const Value& value, const write_mode& mode, departures& gone) {
@@ -174,7 +174,7 @@ class logged_engine {
     instant written{0};
     instant accessed{0};
     std::uint64_t size = 0;
-    if (!look_up(at.id, look::peek, context_.now(), known, written, accessed, size)) return std::nullopt;
+    if (!look_up(at.id, look::peek, look_up_time(), known, written, accessed, size)) return std::nullopt;
     return size;
   }
   template <class Limit>
@@ -253,6 +253,13 @@ class logged_engine {
   using removals = typename index_type::removals;
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
 
+  /// Nothing where no policy of this cache needs it.
+  instant look_up_time() const {
+    if constexpr (spec_type::keeps_time)
+      return context_.now();
+    else
+      return instant{0};
+  }
   bool look_up(const digest& id, look how, instant now, handle& known, instant& written, instant& accessed, std::uint64_t& size) {
     removals old;
     const auto see = [&](const auto& e) {

@@ -38,7 +38,9 @@ struct logged_spec {
   static constexpr bool keeps_written = Context::template has<expire_after_write> || Context::template has<refresh_after_write>;
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
   static constexpr bool keeps_expires = Context::template has<ttl>;
+  static constexpr bool keeps_time = keeps_written || keeps_accessed || keeps_expires;
   static constexpr bool has_watermark = Context::has_watermark;
+  static constexpr bool remembers = Context::remembers;
   static constexpr bool collects_removed = true;
 
   logged_spec(const Context& c, const store& s)
@@ -66,8 +68,10 @@ struct logged_spec {
     else
       return e.payload.expires() ? records.deadline_of(e.payload) : no_deadline;
   }
+  /// Where nothing expires, looking for the time would cost a hit more than finding the entry: only one with a deadline of its own asks.
   template <class Entry>
-  bool expired(const Entry& e, instant now) const noexcept {
+  bool expired(const Entry& e, [[maybe_unused]] instant now) const noexcept {
+    if constexpr (!keeps_time) return e.payload.expires() && context.now() > records.deadline_of(e.payload);
     return context.too_old(written(e), accessed(e), expires(e), now);
   }
   template <class Entry>

@@ -100,7 +100,7 @@ class logged_transfers : public logged_engine<Key, Value, Context> {
   /// A part of the key's value, which counts as a use; only what it touches is read. Throws `larder::error` when it does not lie inside.
   std::optional<bytes> read_range(const address& at, const byte_range& wanted) {
     if (store_.behind()) base::follow();
-    const instant now = context_.now();
+    const instant now = base::look_up_time();
     handle known;
     instant written{0};
     instant accessed{0};

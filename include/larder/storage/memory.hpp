@@ -34,6 +34,7 @@ namespace storage {
 template <class Key, class Value, class Context>
 struct memory_spec {
   using key_view = core::key_view<Key>;
+  static constexpr bool remembers = Context::remembers;
   static constexpr bool compresses = Context::compresses;
   using payload = std::conditional_t<compresses, kept_value<Value>, Value>;
   using eviction = typename Context::eviction;

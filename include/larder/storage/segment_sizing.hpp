@@ -25,7 +25,7 @@ class segment_sizing {
   /// How many changes the log of such a store remembers: of a segment that takes records it always knows all, so one is full after half as many.
   /// Those that grow have room for 64 MiB of 4 KiB from the start, since a log does not.
   constexpr std::uint64_t log_slots(std::uint64_t bytes_in_segments) const noexcept {
-    return std::clamp<std::uint64_t>(next(bytes_in_segments) / 256, fixed_ != 0 ? 4096 : 32'768, 262'144);
+    return std::clamp<std::uint64_t>(next(bytes_in_segments) / 512, fixed_ != 0 ? 4096 : 32'768, 131'072);
   }
 
  private:

@@ -131,8 +131,8 @@ class alignas(64) table_shard {
     if (first && !found(at)) count_missed(wanted);
     if (!budget_.whole().fits_alone(wanted.size)) {
       // What the key had is no longer its value, so it goes as well.
-      if (found(at)) leave(slot_of(at), removal_cause::replaced, gone);
-      counters.refused.add();
+      if (found(at)) leave(slot_of(at), removal_cause::replaced, gone, &wanted.hash);
+      refuse(wanted.hash);
       return put_outcome::refused;
     }
     if (found(at)) {
@@ -153,13 +153,19 @@ class alignas(64) table_shard {
   }
   void take_in_any_case(const core::amounts<Spec::dimensions>& size) noexcept { budget_.take_in_any_case(size); }
 
+  /// Counts a put that is not stored; with or without the lock.
+  void refuse(std::uint64_t hash) noexcept {
+    counters.refused.add();
+    tell_history(hash, [&](auto& history) { history.refused(hash); });
+  }
   /// Counts what was asked for in vain, as far as the put of it tells.
   void count_missed([[maybe_unused]] const request& wanted) noexcept {
     if constexpr (Spec::counts_bytes) counters.missed_bytes.add_alone(wanted.size[1]);
   }
 
   /// Evicts the order's victim, if it has one; of `incoming`, for which the room is, the order is told when it wants to know.
-  bool evict_one(instant now, removals& gone, const entry_info* incoming = nullptr) {
+  /// `maker` is the hash of the key for which it is.
+  bool evict_one(instant now, removals& gone, const entry_info* incoming = nullptr, const std::uint64_t* maker = nullptr) {
     const slot place = victim(incoming);
     if (place == no_slot) return false;
     const auto& e = places_[place];
@@ -167,7 +173,7 @@ class alignas(64) table_shard {
     const std::uint64_t hash = places_.hash_of(place);
     told().on_evict(place, {hash, spec_.order_weight(e)});
     budget_.give_back(size_of(e));
-    forget(place, hash, cause, gone);
+    forget(place, hash, cause, gone, maker);
     return true;
   }
 
@@ -175,10 +181,10 @@ class alignas(64) table_shard {
   bool holds_too_much_beside(const core::amounts<Spec::dimensions>& size) const noexcept { return budget_.holds_too_much_beside(size); }
 
   /// Takes an entry out for any cause but eviction.
-  void leave(slot place, removal_cause cause, removals& gone) {
+  void leave(slot place, removal_cause cause, removals& gone, const std::uint64_t* maker = nullptr) {
     if (!pins_.contains(place)) told().on_erase(place);
     budget_.give_back(size_of(places_[place]));
-    forget(place, places_.hash_of(place), cause, gone);
+    forget(place, places_.hash_of(place), cause, gone, maker);
   }
   /// Takes out every entry that `which(entry)` names, for the cause that `cause(entry)` gives, and says how many.
   template <class Cause, class Which>
@@ -306,6 +312,7 @@ class alignas(64) table_shard {
     }
     told().on_insert(place, {wanted.hash, wanted.order_weight});
     counters.insertions.add_alone();
+    tell_history(wanted.hash, [&](auto& history) { history.inserted(wanted.hash, wanted.order_weight); });
     if constexpr (places_type::rations_uses) places_.sweep([this](slot used, std::uint8_t uses) { tell_of(used, uses); });
   }
 
@@ -322,12 +329,13 @@ class alignas(64) table_shard {
     if (grows) {
       budget_.give_back(held);
       if (!take_room(wanted, gone, [] { return false; })) {
-        forget(place, wanted.hash, removal_cause::replaced, gone);
+        forget(place, wanted.hash, removal_cause::replaced, gone, &wanted.hash);
         return false;
       }
     } else if constexpr (Spec::dimensions > 1) {
       budget_.give_back(core::difference(held, wanted.size));
     }
+    tell_history(wanted.hash, [&](auto& history) { history.left(wanted.hash, removal_cause::replaced, spec_.order_weight(places_.at(at)), &wanted.hash); });
     places_.change(at, [&](entry& e) {
       if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
       if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
@@ -345,6 +353,7 @@ class alignas(64) table_shard {
       if (const std::uint8_t untold = use(at, wanted.now); untold != 0) tell_of(place, untold);
     }
     counters.insertions.add_alone();
+    tell_history(wanted.hash, [&](auto& history) { history.inserted(wanted.hash, wanted.order_weight); });
     return true;
   }
 
@@ -355,16 +364,17 @@ class alignas(64) table_shard {
     const entry_info incoming{wanted.hash, wanted.order_weight};
     if constexpr (Spec::has_watermark) {
       const sizes bounds = budget_.whole().marks(spec_.mark, wanted.size);
-      while (budget_.whole().passes(bounds, wanted.size) && evict_one(wanted.now, gone, &incoming)) {
+      while (budget_.whole().passes(bounds, wanted.size) && evict_one(wanted.now, gone, &incoming, &wanted.hash)) {
       }
     }
     while (!budget_.take(wanted.size))
-      if (others_first() || !evict_one(wanted.now, gone, &incoming)) return false;
+      if (others_first() || !evict_one(wanted.now, gone, &incoming, &wanted.hash)) return false;
     return true;
   }
 
   /// Out of pins, index and slab; the order and the budget know already.
-  void forget(slot place, std::uint64_t hash, removal_cause cause, removals& gone) {
+  void forget(slot place, std::uint64_t hash, removal_cause cause, removals& gone, [[maybe_unused]] const std::uint64_t* maker) {
+    tell_history(hash, [&](auto& history) { history.left(hash, cause, spec_.order_weight(places_[place]), maker); });
     if (cause == removal_cause::evicted) counters.evictions.add_alone();
     if (cause == removal_cause::expired) counters.expirations.add_alone();
     if (!pins_.empty()) pins_.erase(place);
@@ -376,6 +386,13 @@ class alignas(64) table_shard {
         collect(gone, removed_key{}, std::move(e.payload), cause);
     }
     places_.erase(place, hash);
+  }
+  /// f(history) where a policy remembers what became of the key of this hash.
+  template <class F>
+  void tell_history([[maybe_unused]] std::uint64_t hash, [[maybe_unused]] F&& f) noexcept {
+    if constexpr (requires { requires Spec::remembers; })
+      if (auto& history = *spec_.context.history(); history.follows(hash)) [[unlikely]]
+        f(history);
   }
   static removed_key name_of([[maybe_unused]] const entry& e) {
     if constexpr (names_removed && Spec::collects_removed)

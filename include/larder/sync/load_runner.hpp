@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/core/error.hpp>
+#include <larder/core/policy_set.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
 #include <larder/sync/call_loader.hpp>
@@ -12,6 +13,7 @@
 #include <iterator>
 #include <stop_token>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace larder::sync {
@@ -19,10 +21,13 @@ namespace larder::sync {
 /// How many loads a cache, or tiers, run in the background at once.
 inline constexpr std::size_t most_loads = 64;
 
-/// Runs loaders and keeps count: the values that they brought, the runs that failed, and the time that all took.
-template <bool Shared>
+/// Runs loaders and keeps count: the values that they brought, the runs that failed, and the time that all took. `Latency` is a pointer
+/// to what each run's time is told to, where somebody wants to know.
+template <bool Shared, class Latency = core::none>
 class load_runner {
  public:
+  explicit load_runner(Latency latency = {}) noexcept : latency_(latency) {}
+
   /// What the loader brings for the key.
   template <class Value, class Loader, class Key>
   Value one(Loader& loader, const Key& key, const std::stop_token& stop) {
@@ -60,20 +65,23 @@ class load_runner {
   template <class Load>
   auto timed(Load&& load) {
     const auto begin = std::chrono::steady_clock::now();
-    const auto spent = [&] {
-      return static_cast<std::uint64_t>(std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - begin).count());
+    const auto count_time = [&] {
+      const auto spent = std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - begin);
+      time_.add(static_cast<std::uint64_t>(spent.count()));
+      if constexpr (!std::is_same_v<Latency, core::none>) latency_->add_load(spent);
     };
     try {
       auto loaded = load();
-      time_.add(spent());
+      count_time();
       return loaded;
     } catch (...) {
-      time_.add(spent());
+      count_time();
       failures_.add();
       throw;
     }
   }
 
+  [[no_unique_address]] Latency latency_;
   counter<Shared> loads_;
   counter<Shared> failures_;
   counter<Shared> time_;

@@ -36,7 +36,7 @@ class loading {
  public:
   using key_view = core::key_view<Key>;
 
-  explicit loading(const Context& context) : flights_(context_hash<Key, Context>{&context}) {}
+  explicit loading(const Context& context) : flights_(context_hash<Key, Context>{&context}), runner_(context.latency()) {}
 
   template <class Loader>
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
@@ -191,7 +191,7 @@ class loading {
   /// Renews an entry in the background while the old value is served; a failure is reported and the old value stays.
   template <class Loader>
   void renew(Cache& cache, key_view key, const Value& old, Loader& loader) {
-    static_assert(std::copy_constructible<std::remove_cvref_t<Loader>>,
+    static_assert(std::copy_constructible<std::decay_t<Loader>>,
                   "larder: refresh_after_write keeps a copy of the loader, so the loader must be copyable");
     Key owned(key);
     const auto flown = flights_.lead(owned);
@@ -200,7 +200,7 @@ class loading {
       auto lease = lease_of(cache.engine_, cache.engine_.locate(owned));
       if (lease.is_busy()) return flights_.land(owned, flown, old, [](const Value&) {});  // another process renews it
       struct renewal {
-        std::remove_cvref_t<Loader> loader;
+        std::decay_t<Loader> loader;  // of a function its address
         [[no_unique_address]] decltype(lease) held;
       };
       std::shared_ptr<renewal> work(new renewal{loader, std::move(lease)});
@@ -233,7 +233,7 @@ class loading {
   }
 
   flights_type flights_;
-  load_runner<true> runner_;
+  load_runner<true, decltype(std::declval<const Context&>().latency())> runner_;
   worker_pool<> workers_{most_loads};
 };
 

@@ -29,7 +29,7 @@ class loading_alone {
  public:
   using key_view = core::key_view<Key>;
 
-  explicit loading_alone(const Context& context) : places_(8, context_hash<Key, Context>{&context}) {}
+  explicit loading_alone(const Context& context) : places_(8, context_hash<Key, Context>{&context}), runner_(context.latency()) {}
 
   template <class Loader>
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
@@ -173,7 +173,7 @@ class loading_alone {
 
   std::unordered_map<Key, place, context_hash<Key, Context>, std::equal_to<>> places_;
   std::uint64_t last_flight_ = 0;
-  load_runner<false> runner_;
+  load_runner<false, decltype(std::declval<const Context&>().latency())> runner_;
 };
 
 }  // namespace larder::sync

@@ -22,6 +22,7 @@
 #include <doctest/doctest.h>
 
 #include "support/file_provider.hpp"
+#include "support/flip_bit.hpp"
 #include "support/pattern.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
@@ -30,6 +31,7 @@
 namespace {
 
 namespace fs = std::filesystem;
+using support::flip_bit;
 using namespace larder::artifacts;
 using larder::content_digest;
 using larder::digest_algorithm;
@@ -46,13 +48,6 @@ stored_file put(const blob_folder& blobs, std::string_view content) {
   staged_file staged = blobs.stage();
   larder::storage::write_at(staged.file(), std::as_bytes(std::span(content)), {}, 0, staged.path().string());
   return blobs.publish(std::move(staged), sha256(content), chunks_of(content));
-}
-void flip(const fs::path& path, std::uint64_t at) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(at));
-  const char c = static_cast<char>(file.get());
-  file.seekp(static_cast<std::streamoff>(at));
-  file.put(static_cast<char>(c ^ 1));
 }
 
 }  // namespace
@@ -163,7 +158,7 @@ TEST_CASE("damage is found: by size, by chunk, by the whole, and what was only m
     CHECK(blobs.is_as_checked(*blobs.find(digest)));
   }
   SUBCASE("a byte in one chunk") {
-    flip(blobs.path_of(digest), chunk_size + 17);
+    flip_bit(blobs.path_of(digest), chunk_size + 17);
     CHECK_FALSE(blobs.is_as_checked(*blobs.find(digest)));
     CHECK(look(verification::size).state == blob_state::whole);
     for (const verification depth : {verification::chunks, verification::digest}) {
@@ -186,14 +181,14 @@ TEST_CASE("damage is found: by size, by chunk, by the whole, and what was only m
   SUBCASE("without a list of chunks") {
     fs::remove_all(home / "state");
     CHECK(look(verification::chunks).state == blob_state::whole);
-    flip(blobs.path_of(digest), 5);
+    flip_bit(blobs.path_of(digest), 5);
     fs::remove_all(home / "state");
     const blob_report report = look(verification::chunks);
     CHECK(report.state == blob_state::damaged);
     CHECK_FALSE(report.has_chunks);
   }
   SUBCASE("a list of other content") {
-    flip(blobs.path_of(digest), 5);
+    flip_bit(blobs.path_of(digest), 5);
     std::string other = content;
     other[5] = static_cast<char>(other[5] ^ 1);
     support::write_file(home / "state" / "chunks" / blob_folder::name_of(digest), chunks_of(other).text());

@@ -53,8 +53,12 @@ class counting_store final : public larder::shared_store {
   bool put(std::string_view key, larder::bytes value, const larder::transfer_control&) override {
     return write(key, value, true);
   }
-  bool put_if_absent(std::string_view key, larder::bytes value) override { return write(key, value, false); }
+  bool put_if_absent(std::string_view key, larder::bytes value) override {
+    if (const auto watching = before) watching("put_if_absent", key);
+    return write(key, value, false);
+  }
   bool erase(std::string_view key) override {
+    if (const auto watching = before) watching("erase", key);
     const std::lock_guard lock(mutex_);
     ++erased_;
     return !fails() && values_.erase(std::string(key)) != 0;
@@ -66,6 +70,7 @@ class counting_store final : public larder::shared_store {
       const std::lock_guard lock(mutex_);
       copy = values_;
     }
+    ++listings_;
     for (const auto& [key, value] : copy) f(key, value.size(), age_of_all);
   }
   larder::error_counts errors() const override {
@@ -130,7 +135,10 @@ class counting_store final : public larder::shared_store {
     heads_ = writes_ = erased_ = 0;
   }
 
+  std::size_t listings() const { return listings_; }
+
   larder::duration age_of_all{0};
+  std::function<void(std::string_view what, std::string_view key)> before{};  ///< a put_if_absent or an erase
 
  private:
   bool fails() {
@@ -157,7 +165,7 @@ class counting_store final : public larder::shared_store {
   mutable std::mutex mutex_;
   std::map<std::string, std::string> values_;
   std::vector<std::string> asked_;
-  std::size_t heads_ = 0, writes_ = 0, erased_ = 0;
+  std::size_t heads_ = 0, writes_ = 0, erased_ = 0, listings_ = 0;
   std::optional<std::size_t> writes_left_, failing_write_;
   bool down_ = false;
   larder::error_counts errors_;

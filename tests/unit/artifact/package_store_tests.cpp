@@ -28,6 +28,7 @@
 
 #include "support/eventually.hpp"
 #include "support/file_provider.hpp"
+#include "support/flip_bit.hpp"
 #include "support/pattern.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
@@ -41,19 +42,12 @@ using larder::package_file;
 using larder::package_store;
 using larder::verify_depth;
 using larder::artifacts::chunk_size;
+using support::flip_bit;
 
 const larder::fetch_function nobody = [](std::string_view, const larder::byte_range&, larder::fetch_sink&) {
   FAIL("the provider was called");
 };
 const std::size_t chunk = static_cast<std::size_t>(chunk_size);
-
-void flip(const fs::path& path, std::size_t at) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(at));
-  const char c = static_cast<char>(file.get());
-  file.seekp(static_cast<std::streamoff>(at));
-  file.put(static_cast<char>(c ^ 1));
-}
 
 }  // namespace
 
@@ -150,7 +144,7 @@ TEST_CASE("hard links and copies, when those are asked for") {
     package_store again{home.path()};
     again.get("m", "p", files, nobody);
     CHECK(again.verify("m", "p").is_whole());
-    flip(p.path("a"), 500);
+    flip_bit(p.path("a"), 500);
     CHECK(again.verify("m", "p").files[0].fault == file_fault::damaged);
     CHECK(again.repair("m", "p", files, provider.fetch()).fetched_bytes == (mode == larder::link_mode::hard ? 10'000 : 0));
     CHECK(again.verify("m", "p").is_whole());
@@ -172,8 +166,8 @@ TEST_CASE("flipped bits: deep verification names the chunks, and repair fetches 
   const std::uint64_t before = provider.bytes();
 
   SUBCASE("two chunks") {
-    flip(blob, chunk + 5);
-    flip(blob, 5 * chunk + 1000);
+    flip_bit(blob, chunk + 5);
+    flip_bit(blob, 5 * chunk + 1000);
     CHECK(store.verify("m", "p", verify_depth::quick).is_whole());
     const larder::package_report report = store.verify("m", "p");
     CHECK(report.files[0].fault == file_fault::damaged);
@@ -190,7 +184,7 @@ TEST_CASE("flipped bits: deep verification names the chunks, and repair fetches 
     CHECK(store.repair("m", "p", files, provider.fetch()).fetched_bytes == 3 * chunk + 1234);
   }
   SUBCASE("damaged, and its list of chunks gone: all of it") {
-    flip(blob, 5);
+    flip_bit(blob, 5);
     fs::remove_all(home / "blob-state" / "chunks");
     CHECK(store.repair("m", "p", files, provider.fetch()).fetched_bytes == content.size() + 0);
   }
@@ -210,7 +204,7 @@ TEST_CASE("flipped bits: deep verification names the chunks, and repair fetches 
   }
   SUBCASE("a file of its own") {
     const fs::path own = store.find("m", "p")->path("own");
-    flip(own, 1);
+    flip_bit(own, 1);
     CHECK(store.verify("m", "p", verify_depth::quick).is_whole());
     CHECK(store.verify("m", "p").files[2].fault == file_fault::damaged);
     CHECK(store.repair("m", "p", files, provider.fetch()).fetched_bytes == 3);
@@ -219,13 +213,13 @@ TEST_CASE("flipped bits: deep verification names the chunks, and repair fetches 
     CHECK(store.repair("m", "p", files, provider.fetch()).fetched_bytes == 3);
   }
   SUBCASE("written to while nobody looked: the next get notices and fetches the damaged chunk") {
-    flip(blob, 3 * chunk);
+    flip_bit(blob, 3 * chunk);
     CHECK(support::content_of(store.get("m", "p", files, provider.fetch()).path("model.bin")) == content);
     CHECK(provider.bytes() == before + chunk);
     CHECK(store.stats().mended_files == 1);
   }
   SUBCASE("the provider has other bytes now: the repair fails, and the damaged file is not taken for right") {
-    flip(blob, 0);
+    flip_bit(blob, 0);
     provider.put(files[0].url, support::pattern(content.size(), 99));
     CHECK(support::cause_of([&] { store.repair("m", "p", files, provider.fetch()); }) == larder::error_cause::corruption);
     CHECK_FALSE(store.verify("m", "p").is_whole());

@@ -243,40 +243,43 @@ TEST_CASE(
     return store->writes();
   }();
   REQUIRE(writes == 3);  // two files and a record
-  for (std::size_t k = 0; k < writes; ++k)
-    for (const bool all_after : {false, true}) {
-      CAPTURE(k);
-      CAPTURE(all_after);
-      const auto store = std::make_shared<counting_store>();
-      const support::temporary_folder here;
-      counted_passes passes;
-      larder::pass_settings settings = settings_in(here / "cache");
-      settings.look_ahead = 1;
-      pass_cache cache(settings, store);
-      store->fail_writes_from(k);
-      if (!all_after) {
-        store->fail_writes_from(std::nullopt);
-        store->fail_write(k);
-      }
-      const fs::path out = cache.run("model-1", chain, std::ref(passes));
-      CHECK(content_of(out / "model.onnx") == model_of(chain));
-      const bool is_visible = !store->keys_with("/runs/").empty();
-      if (all_after || k + 1 < writes) {
-        CHECK_FALSE(is_visible);
-        CHECK(cache.stats().unpublished == 1);
-        CHECK(cache.stats().errors[error_cause::server] >= 1);
-      }
+  for (std::size_t k = 0; k < 2 * 2 * writes; ++k) {
+    const std::size_t look_ahead = k % 2 == 0 ? 1 : 8;  // with more than one files go side by side, behind the passes
+    const bool all_after = k / 2 % 2 == 0;
+    const std::size_t at = k / 4;
+    CAPTURE(at);
+    CAPTURE(all_after);
+    CAPTURE(look_ahead);
+    const auto store = std::make_shared<counting_store>();
+    const support::temporary_folder here;
+    counted_passes passes;
+    larder::pass_settings settings = settings_in(here / "cache");
+    settings.look_ahead = look_ahead;
+    pass_cache cache(settings, store);
+    store->fail_writes_from(at);
+    if (!all_after) {
       store->fail_writes_from(std::nullopt);
-      cache.run("model-1", chain, std::ref(passes));
-      CHECK(passes.all_runs() == 1);
-      pass_cache other(settings_in(here / "other"), store);
-      CHECK(content_of(other.run("model-1", chain, std::ref(passes)) / "model.onnx") == model_of(chain));
-      CHECK(passes.all_runs() == 1);
-      CHECK(store->erased() == 0);
-      store->forget_counts();
-      cache.run("model-1", chain, std::ref(passes));
-      CHECK(store->requests() == 0);
+      store->fail_write(at);
     }
+    const fs::path out = cache.run("model-1", chain, std::ref(passes));
+    CHECK(content_of(out / "model.onnx") == model_of(chain));
+    const bool is_visible = !store->keys_with("/runs/").empty();
+    if (all_after || at + 1 < writes) {
+      CHECK_FALSE(is_visible);
+      CHECK(cache.stats().unpublished == 1);
+      CHECK(cache.stats().errors[error_cause::server] >= 1);
+    }
+    store->fail_writes_from(std::nullopt);
+    cache.run("model-1", chain, std::ref(passes));
+    CHECK(passes.all_runs() == 1);
+    pass_cache other(settings_in(here / "other"), store);
+    CHECK(content_of(other.run("model-1", chain, std::ref(passes)) / "model.onnx") == model_of(chain));
+    CHECK(passes.all_runs() == 1);
+    CHECK(store->erased() == 0);
+    store->forget_counts();
+    cache.run("model-1", chain, std::ref(passes));
+    CHECK(store->requests() == 0);
+  }
 }
 
 TEST_CASE("P11: a shared object that was cut or changed is not used, is counted, and what it had is made again and published") {
@@ -819,13 +822,13 @@ TEST_CASE("prune by age, by idleness and by size, pinned entries apart; here and
     CHECK(names() == "BCDA");
   }
   SUBCASE("shared: by age, contents that others need stay") {
-    CHECK(cache.prune_shared({.max_age = std::chrono::hours(1)}).removed.empty());
+    CHECK(cache.prune_shared({.max_age = std::chrono::hours(1), .grace = larder::duration(0)}).removed.empty());
     CHECK(store->keys_with("/blobs/").size() == 5);
-    CHECK(cache.prune_shared({.max_bytes = 2600}).removed.size() == 2);
+    CHECK(cache.prune_shared({.max_bytes = 2600, .grace = larder::duration(0)}).removed.size() == 2);
     CHECK(store->keys_with("/runs/").size() == 2);
     CHECK(store->keys_with("/blobs/").size() == 3);
     store->age_of_all = std::chrono::hours(2);
-    const larder::prune_report report = cache.prune_shared({.max_age = std::chrono::hours(1)});
+    const larder::prune_report report = cache.prune_shared({.max_age = std::chrono::hours(1), .grace = std::chrono::hours(1)});
     CHECK(report.removed.size() == 2);
     CHECK(report.kept == 0);
     CHECK(store->values().empty());

@@ -114,3 +114,20 @@ TEST_CASE("a put during a refresh wins") {
   }  // waits for the load
   CHECK(replaced == std::vector<int>{1});
 }
+
+namespace {
+int answer(const std::string&) { return 42; }
+}  // namespace
+
+TEST_CASE("a plain function renews as well as an object does") {
+  larder::manual_clock now;
+  std::promise<int> replaced;
+  auto c = larder::make_cache<std::string, int>(larder::max_entries{10}, larder::refresh_after_write{10s}, larder::time_source{now},
+                                                larder::removal_listener{[&](const std::string&, int value, larder::removal_cause) { replaced.set_value(value); }});
+  c.put("a", 1);
+  now += 11s;
+  CHECK(c.get_or_load("a", answer) == 1);
+  CHECK(replaced.get_future().get() == 1);
+  CHECK(c.get("a") == 42);
+  CHECK(c.get_or_load("b", answer) == 42);
+}

@@ -25,6 +25,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <random>
@@ -139,6 +140,31 @@ TEST_CASE("of two keys whose digests share the low half one is a miss, and neith
       CHECK(reported.empty());
       CHECK(fs::is_empty(dir / "cache" / "quarantine"));
     }
+}
+
+TEST_CASE("where nothing expires a look-up does not ask for the time") {
+  struct counted_clock {
+    mutable std::atomic<int> asked{0};
+    larder::instant now() const noexcept {
+      ++asked;
+      return larder::instant{1h};
+    }
+  };
+  scratch dir;
+  counted_clock clock;
+  auto plain = open(dir / "cache", larder::lru{}, larder::max_bytes{64_MiB}, larder::time_source{clock});
+  REQUIRE(plain.put("key", value(50)));
+  const int before = clock.asked;
+  CHECK(plain.get("key") == value(50));
+  CHECK(plain.contains("key"));
+  CHECK_FALSE(plain.get("another"));
+  CHECK(plain.get_range("key", 0, 10));
+  CHECK(clock.asked == before);
+  auto timed = open(dir / "cache", larder::lru{}, larder::max_bytes{64_MiB}, larder::ttl{}, larder::time_source{clock});
+  REQUIRE(timed.put("dated", value(50), 1h));
+  const int until = clock.asked;
+  CHECK(plain.get("dated") == value(50));  // which has a deadline
+  CHECK(clock.asked > until);
 }
 
 TEST_CASE("a time to live holds for caches whose type knows of none") {

@@ -64,10 +64,10 @@ TEST_CASE("without a capacity segments grow with what is there, so that there ar
 
 TEST_CASE("a log has room for a segment's records, and a growing store's does from the start") {
   CHECK(segment_sizing(0, 1_MiB).log_slots(0) == 4096);
-  CHECK(segment_sizing(0, 1_GiB).log_slots(0) == 131'072);
-  CHECK(segment_sizing(0, 8 * tib).log_slots(0) == 262'144);
+  CHECK(segment_sizing(0, 1_GiB).log_slots(0) == 65'536);
+  CHECK(segment_sizing(0, 8 * tib).log_slots(0) == 131'072);
   CHECK(segment_sizing(0, std::nullopt).log_slots(0) == 32'768);
-  CHECK(segment_sizing(0, std::nullopt).log_slots(4_GiB) == 262'144);
+  CHECK(segment_sizing(0, std::nullopt).log_slots(4_GiB) == 131'072);
 }
 
 TEST_CASE("a store without a capacity makes larger segments as it grows, and goes on so when it is opened again") {

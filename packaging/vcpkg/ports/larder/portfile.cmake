@@ -6,6 +6,7 @@ get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../../.." ABSOL
 vcpkg_check_features(OUT_FEATURE_OPTIONS FEATURE_OPTIONS
     FEATURES
         artifact LARDER_WITH_ARTIFACT
+        config   LARDER_WITH_CONFIG
         dataset  LARDER_WITH_DATASET
         disk     LARDER_WITH_DISK
         http     LARDER_WITH_HTTP
@@ -15,6 +16,8 @@ vcpkg_check_features(OUT_FEATURE_OPTIONS FEATURE_OPTIONS
         redis    LARDER_WITH_REDIS
         serve    LARDER_WITH_SERVE
         testing  LARDER_WITH_TESTING
+        toml     LARDER_WITH_TOML
+        yaml     LARDER_WITH_YAML
         zstd     LARDER_WITH_ZSTD
 )
 

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <larder/config/cache_metrics.hpp>
+#include <larder/core/bytes.hpp>
+#include <larder/core/stats.hpp>
+#include <larder/core/time.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+namespace larder {
+
+namespace config {
+class cache_part;
+}
+
+/// A cache from text to `bytes` whose types were chosen at run time: in memory, on disk, or in memory before the disk. Any number of threads.
+/// A call costs two virtual ones more than on a `cache`.
+class managed_cache {
+ public:
+  managed_cache() = default;
+  managed_cache(const managed_cache&) = delete;
+  managed_cache& operator=(const managed_cache&) = delete;
+  virtual ~managed_cache() = default;
+
+  virtual const std::string& name() const noexcept = 0;
+
+  /// The value, or nothing; counts as a use. A hit on disk is promoted into memory.
+  virtual std::optional<bytes> get(std::string_view key) = 0;
+  /// The value without any effect on order, expiry or statistics.
+  virtual std::optional<bytes> peek(std::string_view key) = 0;
+  virtual bool contains(std::string_view key) = 0;
+  /// Stores or replaces; false when no tier took it.
+  virtual bool put(std::string_view key, bytes value) = 0;
+  /// The same with a time to live of its own.
+  virtual bool put(std::string_view key, bytes value, duration time_to_live) = 0;
+  virtual bool put_if_absent(std::string_view key, bytes value) = 0;
+  /// The value, loaded by `loader(key)` on a miss, once at a time for each key in this process; see `cache::get_or_load`.
+  virtual bytes get_or_load(std::string_view key, const std::function<bytes(const std::string& key)>& loader,
+                            const std::stop_token& stop = {}) = 0;
+  /// Drops the key and says whether it was there.
+  virtual bool remove(std::string_view key) = 0;
+  virtual void clear() = 0;
+  /// f(key) for each key of any tier, once; those that come or go meanwhile may be missed.
+  virtual void for_each_key(const std::function<void(const std::string& key)>& f) = 0;
+
+  /// Entries, of the tier that has most.
+  virtual std::uint64_t size() const = 0;
+  /// What its entries weigh, in the memory tier where there is one, else on disk.
+  virtual std::uint64_t weight() const = 0;
+  /// Its limit there: bytes, or entries where only `memory.max_entries` is said.
+  virtual std::uint64_t capacity() const = 0;
+  /// Changes that; entries leave before this returns. Under memory pressure it is the size to grow back to.
+  virtual void set_capacity(std::uint64_t n) = 0;
+  /// A share of that capacity from now on, for as long as memory is short.
+  virtual void shrink_to(double share) = 0;
+
+  /// Look-ups and loads of the whole; evictions, expirations, errors and bytes of all tiers together; insertions and refusals of the slowest.
+  virtual cache_stats stats() const = 0;
+  virtual void reset_stats() = 0;
+  virtual cache_metrics metrics() const = 0;
+  /// Makes what is on disk survive a power cut. Throws `larder::error` when it cannot.
+  virtual void flush() = 0;
+
+  /// The tiers themselves; null where there is none.
+  virtual config::cache_part* memory_part() const noexcept = 0;
+  virtual config::cache_part* disk_part() const noexcept = 0;
+};
+
+}  // namespace larder

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <larder/core/time.hpp>
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <string_view>
+
+namespace larder {
+
+/// What can become of a key.
+enum class key_change : std::uint8_t {
+  inserted,  ///< it was not there, and is now
+  replaced,  ///< its value went for a newer one, or for one that was refused
+  refused,   ///< a put of it was not stored
+  evicted,   ///< it left for want of room
+  expired,   ///< it left because its time was over
+  erased,    ///< it left by erase, erase_if, erase_prefix or clear
+};
+
+/// The change as one lower-case word.
+constexpr std::string_view to_string(key_change change) noexcept {
+  constexpr std::array<std::string_view, 6> names{"inserted", "replaced", "refused", "evicted", "expired", "erased"};
+  return names[static_cast<std::size_t>(change)];
+}
+
+/// One change in the life of a key, as `cache::history` tells it.
+struct key_event {
+  key_change change = key_change::inserted;
+  instant when{0};           ///< time of day
+  std::uint64_t weight = 0;  ///< of the value that came or left
+  bool has_maker = false;    ///< whether it is known for whose put it left
+  std::uint64_t maker = 0;   ///< the hash of that key, as `cache::hash_of` gives it for caches in memory
+  std::string maker_text;    ///< that key, where it is text or a number, at most 64 characters; empty where it is not known
+
+  /// `2026-11-29 17:20:01.042 UTC evicted (weight 12) for "other"`
+  std::string text() const {
+    const auto seconds = static_cast<std::time_t>(when.count() / 1'000'000'000);
+    std::tm at{};
+    ::gmtime_r(&seconds, &at);
+    std::array<char, 80> begin{};
+    std::snprintf(begin.data(), begin.size(), "%04d-%02d-%02d %02d:%02d:%02d.%03d UTC ", at.tm_year + 1900, at.tm_mon + 1,
+                  at.tm_mday, at.tm_hour, at.tm_min, at.tm_sec, static_cast<int>(when.count() / 1'000'000 % 1000));
+    std::string made = begin.data();
+    made += to_string(change);
+    made += " (weight " + std::to_string(weight) + ")";
+    if (!has_maker) return made;
+    if (!maker_text.empty()) return made + " for \"" + maker_text + "\"";
+    std::array<char, 32> hash{};
+    std::snprintf(hash.data(), hash.size(), "%016llx", static_cast<unsigned long long>(maker));
+    return made + " for the key of hash " + hash.data();
+  }
+};
+
+}  // namespace larder

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Runs `larder config` as people do.
+
+config_command_tests.py PATH_OF_LARDER"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import command_runs
+
+LARDER = ""
+DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs"
+ORIGINALS = pathlib.Path(__file__).resolve().parent.parent / "support" / "settings"
+
+
+def larder(*arguments, **variables):
+    environment = {key: value for key, value in os.environ.items() if "CACHE_" not in key} | variables
+    return subprocess.run([LARDER, "config", *map(str, arguments)], capture_output=True, timeout=60, check=False, text=True, env=environment)
+
+
+class Config(command_runs.CommandRuns):
+    def test_show_says_where_each_value_was_said(self):
+        file = self.root / "larder.toml"
+        file.write_text('[cache]\nmemory_size = "4GB"\n')
+        run = larder("show", file, CACHE_POLICY="lru")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        lines = {line.split(" = ")[0]: line for line in run.stdout.splitlines()}
+        self.assertTrue(lines["cache.memory.size"].endswith(f"# {file}:2:15"), lines)
+        self.assertTrue(lines["cache.policy"].endswith("# CACHE_POLICY"), lines)
+        self.assertTrue(lines["cache.max_age"].endswith("# default"), lines)
+        self.assertIn('"lru"', lines["cache.policy"])
+        self.assertTrue(larder("show", file, "--file-only", CACHE_POLICY="lru").stdout.count("CACHE_POLICY") == 0)
+
+    def test_show_writes_each_format_from_each(self):
+        written = {}
+        for name in ["machines.yaml", "machines.toml", "machines.json"]:
+            for form in ["json", "toml", "yaml"]:
+                run = larder("show", ORIGINALS / name, "--as", form)
+                self.assertEqual(run.returncode, 0, run.stderr)
+                self.assertIn("epoch_pin is used", run.stderr)
+                self.assertEqual(written.setdefault(form, run.stdout), run.stdout)
+        said = json.loads(written["json"])
+        self.assertEqual(said["cache"]["memory"], {"size": "1GB", "compression": True})
+        self.assertEqual(said["training_cache"]["batch_buffer"], 32)
+        self.assertEqual(larder("show", ORIGINALS / "machines.yaml", "--json").stdout, written["json"])
+        again = self.root / "again.toml"
+        again.write_text(written["toml"])
+        self.assertEqual(larder("show", again, "--as", "toml").stdout, written["toml"])
+
+    def test_check(self):
+        run = larder("check", ORIGINALS / "server.toml")
+        self.assertEqual((run.returncode, run.stdout, run.stderr), (0, "", ""))
+        bad = self.root / "bad.json"
+        bad.write_text('{\n  "cache": {"sise": 1}\n}\n')
+        run = larder("check", bad)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(f'{bad}:2:13: there is no key "sise" in cache; did you mean "size"?', run.stderr)
+        self.assertEqual(larder("check", self.root / "absent.json").returncode, 1)
+
+    def test_schema_and_keys_are_those_of_the_docs(self):
+        self.assertEqual(larder("schema").stdout, (DOCS / "config.schema.json").read_text())
+        self.assertIn(larder("keys").stdout, (DOCS / "configuration.md").read_text())
+
+    def test_wrong_use(self):
+        for arguments in [[], ["show"], ["show", ORIGINALS / "server.toml", "--as", "ini"], ["sho"]]:
+            self.assertEqual(larder(*arguments).returncode, 2, arguments)
+
+
+if __name__ == "__main__":
+    LARDER = sys.argv.pop(1)
+    unittest.main()

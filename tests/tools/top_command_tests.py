@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""Runs `larder top` as people do, on directories and servers, on a terminal and into a pipe.
+
+top_command_tests.py PATH_OF_LARDER PATH_OF_DISK_WRITER PATH_OF_METRICS_WRITER"""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+
+import command_runs
+
+LARDER = ""
+DISK_WRITER = ""
+METRICS_WRITER = ""
+
+
+def top(*arguments, **more):
+    return subprocess.run([LARDER, "top", *map(str, arguments)], capture_output=True, timeout=120, check=False, **more)
+
+
+class Program:
+    """A process that is told what to do line by line."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.first = self.process.stdout.readline().rstrip("\n")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(60)
+        self.process.stdout.close()
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().rstrip("\n")
+
+
+def shown_on_terminal(command, enough, then=signal.SIGINT):
+    """Runs a command on a terminal until `enough(text)`, then sends the signal; exit code and all that was shown."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(list(map(str, command)), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    shown = b""
+    asked = False
+    while True:
+        readable, _, _ = select.select([ours], [], [], 60)
+        if not readable:
+            process.kill()
+            raise AssertionError(f"nothing more came after {shown!r}")
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+        if not asked and enough(shown):
+            asked = True
+            process.send_signal(then)
+    code = process.wait(60)
+    os.close(ours)
+    return code, shown
+
+
+class OfDirectory(command_runs.CommandRuns):
+    def setUp(self):
+        super().setUp()
+        self.directory = self.root / "cache"
+
+    def test_once(self):
+        with Program(DISK_WRITER, self.directory, 0) as writer:
+            for key in ("61", "62"):
+                self.assertEqual(writer.ask(f"put {key} 1000 1"), "stored")
+            before = command_runs.state_of(self.directory)
+            said = self.check(top(self.directory, "--once"), 0, "entries", "segments", "in use by", f"process {writer.process.pid}")
+            self.assertRegex(said, r"entries +2\n")
+            self.assertNotIn("\x1b", said)
+            self.assertEqual(command_runs.state_of(self.directory), before)
+            found = json.loads(top(self.directory, "--once", "--json").stdout)
+            self.assertEqual((found["entries"], found["value_bytes"], found["in_use"]), (2, 2000, True))
+            self.assertEqual([one["pid"] for one in found["processes"]], [writer.process.pid])
+        found = json.loads(top(self.directory, "--once", "--json").stdout)
+        self.assertEqual((found["entries"], found["in_use"], found["processes"]), (2, False, []))
+
+    def test_again_and_again(self):
+        with Program(DISK_WRITER, self.directory, 0) as writer:
+            writer.ask("put 61 1000 1")
+            said = self.check(top(self.directory, "--count", 3, "--interval", 0.05), 0)
+            self.assertEqual(len(re.findall(r"^  entries +1$", said, re.MULTILINE)), 3)
+            self.assertIn("per second", said)
+            lines = top(self.directory, "--count", 3, "--interval", 0.05, "--json").stdout.decode().splitlines()
+            self.assertEqual([json.loads(line)["entries"] for line in lines], [1, 1, 1])
+
+    def test_a_terminal_is_drawn_over(self):
+        with Program(DISK_WRITER, self.directory, 0) as writer:
+            writer.ask("put 61 1000 1")
+            code, shown = shown_on_terminal([LARDER, "top", self.directory, "--interval", "0.05"], lambda text: text.count(b"\x1b[H") >= 4)
+            self.assertEqual(code, 0, shown)
+            self.assertIn(b"entries", shown)
+            code, shown = shown_on_terminal([LARDER, "top", self.directory, "--once"], lambda _: False)
+            self.assertEqual(code, 0)
+            self.assertNotIn(b"\x1b", shown)
+
+    def test_what_is_not_there(self):
+        self.check(top(self.root / "nothing", "--once"), 1, "nothing")
+        (self.root / "plain").mkdir()
+        self.assertEqual(top(self.root / "plain", "--once").returncode, 1)
+        self.check(top(self.directory, "--once", "--interval", "0"), 2, "--interval")
+        self.check(top(self.directory, "--once", "--token-file", "x"), 2, "--token-file")
+        self.check(top("http://", "--once"), 2, "http://HOST:PORT")
+        self.check(top("https://localhost", "--once"), 2, "http://HOST:PORT")
+        self.check(top("http://user:pw@localhost", "--once"), 2, "password")
+        self.assertEqual(top().returncode, 2)
+
+
+class OfServer(command_runs.CommandRuns):
+    def test_the_table(self):
+        with Program(METRICS_WRITER) as program:
+            url = f"http://127.0.0.1:{program.first}"
+            self.assertEqual(program.ask("use 1000"), "done")
+            said = self.check(top(url, "--once"), 0, "HIT%", "names", "both", "  tier 0", "  tier 1")
+            self.assertNotIn("\x1b", said)
+            names = next(line for line in said.splitlines() if line.startswith("names"))
+            columns = names.split()
+            self.assertEqual(columns[1:6], ["50.0", "-", "-", "500", "50.0"], names)
+            self.assertIn(columns[-2], ("ns", "us", "ms", "s"))
+            found = json.loads(top(url, "--once", "--json").stdout)
+            self.assertEqual([cache["name"] for cache in found["caches"]][0], "names")
+            self.assertEqual(found["caches"][0]["cache"]["hits"], 500)
+            self.assertEqual(found["caches"][1]["name"], "bad \x1b[31m\ufffd name")
+
+    def test_what_happens_between_two_looks(self):
+        with Program(METRICS_WRITER) as program:
+            url = f"http://127.0.0.1:{program.first}"
+            program.ask("use 1000")
+            process = subprocess.Popen([LARDER, "top", url, "--count", "2", "--interval", "1"], stdout=subprocess.PIPE, text=True)
+            lines = []
+            while not any(line.startswith("names") for line in lines):
+                lines.append(process.stdout.readline())
+            program.ask("use 500")  # all of them are there
+            rest = process.stdout.read()
+            self.assertEqual(process.wait(60), 0)
+            process.stdout.close()
+            columns = next(line for line in rest.splitlines() if line.startswith("names")).split()
+            self.assertEqual(columns[2], "100.0", rest)
+
+    def test_on_a_terminal(self):
+        with Program(METRICS_WRITER) as program:
+            code, shown = shown_on_terminal([LARDER, "top", f"http://localhost:{program.first}/", "--interval", "0.05"],
+                                            lambda text: text.count(b"\x1b[H") >= 3, signal.SIGTERM)
+            self.assertEqual(code, 0, shown)
+            self.assertNotIn(b"\x1b[31m", shown)  # a name moves no terminal
+
+    def test_a_token(self):
+        with Program(METRICS_WRITER, "sesame") as program:
+            url = f"http://127.0.0.1:{program.first}"
+            said = self.check(top(url, "--once"), 1, "asks for a token")
+            (self.root / "token").write_text("sesame\n")
+            self.check(top(url, "--once", "--token-file", self.root / "token"), 0, "names")
+            self.check(top(url, "--once", env={**os.environ, "LARDER_SERVE_TOKEN": "sesame"}), 0, "names")
+            (self.root / "token").write_text("wrong-token\n")
+            said = self.check(top(url, "--once", "--token-file", self.root / "token"), 1)
+            self.assertNotIn("wrong-token", said)
+            self.check(top(url, "--once", "--token-file", self.root / "none"), 1)
+
+    def test_a_weight_server(self):
+        (self.root / "chunks").mkdir()
+        (self.root / "chunks" / "a").write_text("content")
+        process = subprocess.Popen([LARDER, "serve", "--chunks-dir", self.root / "chunks", "--port", "0"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        try:
+            url = re.search(r"http://[^ /\n]+", process.stdout.readline())[0]
+            self.check(top(url, "--once"), 0, "chunks")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+
+    def test_what_is_no_server_of_ours(self):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.settimeout(60)
+            port = listening.getsockname()[1]
+
+            def answer(text):
+                client, _ = listening.accept()
+                with client:
+                    client.recv(65536)
+                    client.sendall(text)
+
+            for text, code, part in ((b"SSH-2.0-x\r\n", 1, "no server of larder's"), (b"HTTP/1.1 404 Not Found\r\n\r\n", 1, "/status.json"),
+                                     (b"HTTP/1.1 500 X\r\n\r\n", 1, "answered 500"), (b"HTTP/1.1 200 OK\r\n\r\nnot json", 1, "no status"),
+                                     (b"HTTP/1.1 200 OK\r\n\r\n[1]", 1, "no status"), (b"HTTP/1.1 200 OK\r\n\r\n{\"caches\": [1, {}, {\"name\": 3}]}", 0, "no cache"),
+                                     (b"HTTP/1.1 200 OK\r\n\r\n{\"caches\": [{\"name\": \"n\", \"cache\": {\"hits\": -1, \"capacity_entries\": 1e300}}]}", 0, "n ")):
+                thread = threading.Thread(target=answer, args=(text,), daemon=True)
+                thread.start()
+                self.check(top(f"http://127.0.0.1:{port}", "--once"), code, part)
+                thread.join()
+        self.check(top(f"http://127.0.0.1:{port}", "--once"), 1, "is the program that serves it running?")
+
+
+if __name__ == "__main__":
+    METRICS_WRITER = sys.argv.pop()
+    DISK_WRITER = sys.argv.pop()
+    LARDER = sys.argv.pop()
+    unittest.main()
