@@ -6,7 +6,7 @@ import re
 from conan import ConanFile
 from conan.errors import ConanInvalidConfiguration
 from conan.tools.build import check_min_cppstd
-from conan.tools.files import copy, get, load
+from conan.tools.files import copy, get, load, save
 from conan.tools.layout import basic_layout
 
 required_conan_version = ">=2.0"
@@ -44,6 +44,14 @@ PACKAGES = {
 }
 POSIX = {"disk", "redis"}                                   # and what needs them
 LINUX = {"serve"}
+READERS = """# What links a format's component compiles its reader, as with the targets of an installation: cmake/read_<format>.cpp.
+foreach(format IN ITEMS toml yaml)
+  if(TARGET larder::${format} AND NOT larder_reads_${format})
+    target_sources(larder::${format} INTERFACE "${CMAKE_CURRENT_LIST_DIR}/read_${format}.cpp")
+    set(larder_reads_${format} TRUE)
+  endif()
+endforeach()
+"""
 
 
 class LarderConan(ConanFile):
@@ -55,7 +63,7 @@ class LarderConan(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
     options = {component: [True, False] for component in COMPONENTS if component != "core"}
     default_options = {**dict.fromkeys(options, False), "boost/*:header_only": True}
-    exports_sources = "include/*", "LICENSE"
+    exports_sources = "include/*", "cmake/read_*.cpp", "LICENSE"
     no_copy_source = True
 
     def _wanted(self):
@@ -72,10 +80,6 @@ class LarderConan(ConanFile):
 
     def layout(self):
         basic_layout(self)
-
-    @property
-    def _configures(self):
-        return self.options.config or self.options.toml or self.options.yaml
 
     def requirements(self):
         for component in self._wanted():
@@ -99,11 +103,15 @@ class LarderConan(ConanFile):
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
         copy(self, "*.hpp", os.path.join(self.source_folder, "include"), os.path.join(self.package_folder, "include"))
+        shared = os.path.join(self.package_folder, "share", "larder")
+        copy(self, "read_*.cpp", os.path.join(self.source_folder, "cmake"), shared)
+        save(self, os.path.join(shared, "larder-readers.cmake"), READERS)
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "larder")
         self.cpp_info.set_property("cmake_target_name", "larder::everything")   # larder::larder is the core's
         self.cpp_info.set_property("pkg_config_name", "larder_everything")
+        self.cpp_info.set_property("cmake_build_modules", [os.path.join("share", "larder", "larder-readers.cmake")])
         for name in self._wanted():
             links, needs = COMPONENTS[name]
             part = self.cpp_info.components[name]

@@ -13,6 +13,8 @@ PACKAGES = {
     "openssl": ("OpenSSL", "crypto", "OpenSSL::Crypto", ["crypto"]),
     "hiredis": ("hiredis", "hiredis", "hiredis::hiredis", ["hiredis"]),
     "zstd": ("zstd", "zstdlib", "zstd::libzstd", ["zstd"]),
+    "tomlplusplus": ("tomlplusplus", None, "tomlplusplus::tomlplusplus", []),
+    "yaml-cpp": ("yaml-cpp", None, "yaml-cpp::yaml-cpp", ["yaml-cpp"]),
     "boost": ("Boost", "headers", "Boost::headers", []),
 }
 
