@@ -9,6 +9,7 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <compare>
 #include <concepts>
 #include <condition_variable>
@@ -42,6 +43,10 @@
 #include <vector>
 
 // ---- larder/core/error.hpp -----------------------------------------------------------------------------------------
+
+#ifndef __cpp_exceptions
+#error "larder: needs exceptions; compile the files that include it with -fexceptions, callers of theirs may go without"
+#endif
 
 namespace larder {
 
@@ -331,6 +336,8 @@ struct removal_listener {};  ///< who is told of entries that leave
 struct error_listener {};    ///< who is told of absorbed failures
 struct compression {};       ///< which values are kept compressed, and how
 struct observer {};          ///< who learns from the look-ups what another capacity would bring
+struct latency {};           ///< who learns how long operations take
+struct history {};           ///< who remembers what became of keys
 
 }  // namespace axis
 
@@ -1370,6 +1377,54 @@ inline eviction_report in_common(const std::vector<eviction_report>& parts) {
 
 }  // namespace larder
 
+// ---- larder/core/latency_report.hpp --------------------------------------------------------------------------------
+
+namespace larder {
+
+/// How long one kind of operation took, by durations: of each operation it is known to at most a sixteenth too much.
+struct latency_summary {
+  struct bucket {
+    duration upto{0};         ///< the longest that is counted here
+    std::uint64_t count = 0;  ///< of those longer than the bucket before counts
+  };
+
+  std::vector<bucket> buckets;  ///< ascending, without empty ones
+  duration total{0};            ///< of all of them, exact for those that were timed
+
+  std::uint64_t count() const noexcept {
+    std::uint64_t sum = 0;
+    for (const bucket& b : buckets) sum += b.count;
+    return sum;
+  }
+  duration mean() const noexcept {
+    const std::uint64_t n = count();
+    return n == 0 ? duration{0}
+                  : duration{static_cast<duration::rep>(static_cast<double>(total.count()) / static_cast<double>(n))};
+  }
+  /// What this share of them did not exceed: never too little, at most a sixteenth too much; zero before the first. `share` in [0, 1].
+  duration quantile(double share) const noexcept {
+    const std::uint64_t n = count();
+    if (n == 0) return duration{0};
+    const auto rank = std::clamp<std::uint64_t>(
+        static_cast<std::uint64_t>(std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(n))), 1, n);
+    std::uint64_t seen = 0;
+    for (const bucket& b : buckets)
+      if ((seen += b.count) >= rank) return b.upto;
+    return buckets.back().upto;
+  }
+  duration longest() const noexcept { return buckets.empty() ? duration{0} : buckets.back().upto; }
+};
+
+/// How long a cache's operations took since it was made or reset. Each one that was timed stands for all that it was chosen from.
+struct latency_report {
+  latency_summary get;      ///< look-ups that count, those of `get_or_load` included, without the load
+  latency_summary put;      ///< puts; those of a `put_many` each for its share of the time
+  latency_summary load;     ///< calls of loaders, failed ones included; all are timed
+  std::uint32_t every = 1;  ///< one of so many gets and puts was timed
+};
+
+}  // namespace larder
+
 // ---- larder/core/remote_report.hpp ---------------------------------------------------------------------------------
 
 namespace larder {
@@ -1465,6 +1520,7 @@ struct cache_stats {
   std::optional<eviction_report> eviction;  ///< what the order does at present, and why; from orders that choose, such as `adaptive`
   std::optional<remote_report> remote;  ///< what a remote storage costs and how it fares; from those that know
   std::optional<hit_ratio_curve> curve;  ///< what other capacities would bring; needs the policy `miss_ratio_curve`
+  std::optional<latency_report> latency;  ///< how long gets, puts and loads take; needs the policy `latency_histogram`
 
   /// Hits as a share of demand look-ups, in [0, 1]; 0 before the first.
   double hit_rate() const noexcept {
@@ -4925,6 +4981,56 @@ using default_order =
 
 }  // namespace larder::storage
 
+// ---- larder/storage/observation.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// What a cache's durations are told to, when a policy on the axis `latency` asks for them.
+template <class Policy, bool Shared>
+class timing_part {
+ public:
+  /// `usual`: one of so many is timed where the policy does not say.
+  template <class Policies>
+  timing_part(const Policies& policies, std::uint32_t usual) {
+    const std::uint32_t every = policies.template get<Policy>().every;
+    live_ = std::make_unique<recorder>(every == 0 ? usual : every);
+  }
+  auto get() const noexcept { return live_.get(); }
+
+ private:
+  using recorder = typename Policy::template recorder<Shared>;
+  std::unique_ptr<recorder> live_;
+};
+template <bool Shared>
+class timing_part<core::none, Shared> {
+ public:
+  template <class Policies>
+  timing_part(const Policies&, std::uint32_t) noexcept {}
+  core::none get() const noexcept { return {}; }
+};
+
+/// What is told what became of keys, when a policy on the axis `history` asks for it.
+template <class Policy>
+class history_part {
+ public:
+  template <class Policies>
+  explicit history_part(const Policies& policies)
+      : live_(std::make_unique<typename Policy::memory>(policies.template get<Policy>())) {}
+  auto get() const noexcept { return live_.get(); }
+
+ private:
+  std::unique_ptr<typename Policy::memory> live_;
+};
+template <>
+class history_part<core::none> {
+ public:
+  template <class Policies>
+  explicit history_part(const Policies&) noexcept {}
+  core::none get() const noexcept { return {}; }
+};
+
+}  // namespace larder::storage
+
 // ---- larder/sync/load_lease.hpp ------------------------------------------------------------------------------------
 
 namespace larder::sync {
@@ -5168,25 +5274,34 @@ class engine_context {
   using reporter = observe::error_reporter<typename set::template on<axis::error_listener>>;
   using listener = typename set::template on<axis::removal_listener>;
   using compressing = typename set::template on<axis::compression>;
+  using timing = typename set::template on<axis::latency>;
+  using remembering = typename set::template on<axis::history>;
 
   template <class P>
   static constexpr bool has = set::template has<P>;
   static constexpr bool notifies = !std::is_same_v<listener, core::none>;
   static constexpr bool compresses = !std::is_same_v<compressing, core::none>;
   static constexpr bool has_watermark = set::template count<axis::watermark> != 0;
+  static constexpr bool times = !std::is_same_v<timing, core::none>;
+  static constexpr bool remembers = !std::is_same_v<remembering, core::none>;
 
   explicit engine_context(set&& policies)
       : policies_(std::move(policies)),
         hasher_(policies_.template get_or<axis::hasher, xxh3>()),
         time_(policies_.template get_or<axis::time, time>()),
         reporter_(policies_.template get_or<axis::error_listener, core::none>()),
-        compression_(policy_of_compression(policies_)) {}
+        compression_(policy_of_compression(policies_)),
+        latency_(policies_, core::is_memory_storage<Storage> ? 64 : 1),
+        history_(policies_) {}
 
   const set& policies() const noexcept { return policies_; }
   instant now() const { return time_.now(); }
   reporter& errors() noexcept { return reporter_; }
   const reporter& errors() const noexcept { return reporter_; }
   const auto& compressor() const noexcept { return compression_; }
+  /// What durations are told to, a pointer; and what changes of keys are. `core::none` where no policy asks.
+  auto latency() const noexcept { return latency_.get(); }
+  auto history() const noexcept { return history_.get(); }
 
   /// The value of what a storage fetched. Nothing, and reported, when it was compressed and cannot have been by this policy; throws
   /// `larder::error` when another policy did it, and what the codec throws.
@@ -5319,6 +5434,8 @@ class engine_context {
   time time_;
   reporter reporter_;
   [[no_unique_address]] compression<compressing> compression_;
+  [[no_unique_address]] timing_part<timing, locking::synchronized> latency_;
+  [[no_unique_address]] history_part<remembering> history_;
 };
 
 }  // namespace larder::storage
@@ -6939,8 +7056,8 @@ class alignas(64) table_shard {
     if (first && !found(at)) count_missed(wanted);
     if (!budget_.whole().fits_alone(wanted.size)) {
       // What the key had is no longer its value, so it goes as well.
-      if (found(at)) leave(slot_of(at), removal_cause::replaced, gone);
-      counters.refused.add();
+      if (found(at)) leave(slot_of(at), removal_cause::replaced, gone, &wanted.hash);
+      refuse(wanted.hash);
       return put_outcome::refused;
     }
     if (found(at)) {
@@ -6961,13 +7078,19 @@ class alignas(64) table_shard {
   }
   void take_in_any_case(const core::amounts<Spec::dimensions>& size) noexcept { budget_.take_in_any_case(size); }
 
+  /// Counts a put that is not stored; with or without the lock.
+  void refuse(std::uint64_t hash) noexcept {
+    counters.refused.add();
+    tell_history(hash, [&](auto& history) { history.refused(hash); });
+  }
   /// Counts what was asked for in vain, as far as the put of it tells.
   void count_missed([[maybe_unused]] const request& wanted) noexcept {
     if constexpr (Spec::counts_bytes) counters.missed_bytes.add_alone(wanted.size[1]);
   }
 
   /// Evicts the order's victim, if it has one; of `incoming`, for which the room is, the order is told when it wants to know.
-  bool evict_one(instant now, removals& gone, const entry_info* incoming = nullptr) {
+  /// `maker` is the hash of the key for which it is.
+  bool evict_one(instant now, removals& gone, const entry_info* incoming = nullptr, const std::uint64_t* maker = nullptr) {
     const slot place = victim(incoming);
     if (place == no_slot) return false;
     const auto& e = places_[place];
@@ -6975,7 +7098,7 @@ class alignas(64) table_shard {
     const std::uint64_t hash = places_.hash_of(place);
     told().on_evict(place, {hash, spec_.order_weight(e)});
     budget_.give_back(size_of(e));
-    forget(place, hash, cause, gone);
+    forget(place, hash, cause, gone, maker);
     return true;
   }
 
@@ -6983,10 +7106,10 @@ class alignas(64) table_shard {
   bool holds_too_much_beside(const core::amounts<Spec::dimensions>& size) const noexcept { return budget_.holds_too_much_beside(size); }
 
   /// Takes an entry out for any cause but eviction.
-  void leave(slot place, removal_cause cause, removals& gone) {
+  void leave(slot place, removal_cause cause, removals& gone, const std::uint64_t* maker = nullptr) {
     if (!pins_.contains(place)) told().on_erase(place);
     budget_.give_back(size_of(places_[place]));
-    forget(place, places_.hash_of(place), cause, gone);
+    forget(place, places_.hash_of(place), cause, gone, maker);
   }
   /// Takes out every entry that `which(entry)` names, for the cause that `cause(entry)` gives, and says how many.
   template <class Cause, class Which>
@@ -7114,6 +7237,7 @@ class alignas(64) table_shard {
     }
     told().on_insert(place, {wanted.hash, wanted.order_weight});
     counters.insertions.add_alone();
+    tell_history(wanted.hash, [&](auto& history) { history.inserted(wanted.hash, wanted.order_weight); });
     if constexpr (places_type::rations_uses) places_.sweep([this](slot used, std::uint8_t uses) { tell_of(used, uses); });
   }
 
@@ -7130,12 +7254,13 @@ class alignas(64) table_shard {
     if (grows) {
       budget_.give_back(held);
       if (!take_room(wanted, gone, [] { return false; })) {
-        forget(place, wanted.hash, removal_cause::replaced, gone);
+        forget(place, wanted.hash, removal_cause::replaced, gone, &wanted.hash);
         return false;
       }
     } else if constexpr (Spec::dimensions > 1) {
       budget_.give_back(core::difference(held, wanted.size));
     }
+    tell_history(wanted.hash, [&](auto& history) { history.left(wanted.hash, removal_cause::replaced, spec_.order_weight(places_.at(at)), &wanted.hash); });
     places_.change(at, [&](entry& e) {
       if constexpr (Spec::collects_removed) collect(gone, std::move(name), std::move(e.payload), removal_cause::replaced);
       if constexpr (std::is_nothrow_move_constructible_v<payload>) {  // the value may have no assignment
@@ -7153,6 +7278,7 @@ class alignas(64) table_shard {
       if (const std::uint8_t untold = use(at, wanted.now); untold != 0) tell_of(place, untold);
     }
     counters.insertions.add_alone();
+    tell_history(wanted.hash, [&](auto& history) { history.inserted(wanted.hash, wanted.order_weight); });
     return true;
   }
 
@@ -7163,16 +7289,17 @@ class alignas(64) table_shard {
     const entry_info incoming{wanted.hash, wanted.order_weight};
     if constexpr (Spec::has_watermark) {
       const sizes bounds = budget_.whole().marks(spec_.mark, wanted.size);
-      while (budget_.whole().passes(bounds, wanted.size) && evict_one(wanted.now, gone, &incoming)) {
+      while (budget_.whole().passes(bounds, wanted.size) && evict_one(wanted.now, gone, &incoming, &wanted.hash)) {
       }
     }
     while (!budget_.take(wanted.size))
-      if (others_first() || !evict_one(wanted.now, gone, &incoming)) return false;
+      if (others_first() || !evict_one(wanted.now, gone, &incoming, &wanted.hash)) return false;
     return true;
   }
 
   /// Out of pins, index and slab; the order and the budget know already.
-  void forget(slot place, std::uint64_t hash, removal_cause cause, removals& gone) {
+  void forget(slot place, std::uint64_t hash, removal_cause cause, removals& gone, [[maybe_unused]] const std::uint64_t* maker) {
+    tell_history(hash, [&](auto& history) { history.left(hash, cause, spec_.order_weight(places_[place]), maker); });
     if (cause == removal_cause::evicted) counters.evictions.add_alone();
     if (cause == removal_cause::expired) counters.expirations.add_alone();
     if (!pins_.empty()) pins_.erase(place);
@@ -7184,6 +7311,13 @@ class alignas(64) table_shard {
         collect(gone, removed_key{}, std::move(e.payload), cause);
     }
     places_.erase(place, hash);
+  }
+  /// f(history) where a policy remembers what became of the key of this hash.
+  template <class F>
+  void tell_history([[maybe_unused]] std::uint64_t hash, [[maybe_unused]] F&& f) noexcept {
+    if constexpr (requires { requires Spec::remembers; })
+      if (auto& history = *spec_.context.history(); history.follows(hash)) [[unlikely]]
+        f(history);
   }
   static removed_key name_of([[maybe_unused]] const entry& e) {
     if constexpr (names_removed && Spec::collects_removed)
@@ -7385,7 +7519,7 @@ class entry_table {
       first = false;
     } while (core::evicts_for_puts<typename Spec::eviction> && make_room(wanted, gone));
     if constexpr (!core::evicts_for_puts<typename Spec::eviction>) {
-      s.counters.refused.add();
+      s.refuse(wanted.hash);
       return put_outcome::refused;
     }
     // Nobody had anything to evict; but others may have put behind our back. Whether there is room is clear when all wait.
@@ -7393,10 +7527,10 @@ class entry_table {
     locks.reserve(shards_.size());
     for (auto& each : shards_) locks.emplace_back(each->mutex);
     for (auto& each : shards_)
-      while (!budget_.has_room(wanted.size) && each->evict_one(wanted.now, gone)) {
+      while (!budget_.has_room(wanted.size) && each->evict_one(wanted.now, gone, nullptr, &wanted.hash)) {
       }
     if (const auto outcome = s.put(k, make_key, value, wanted, gone, first)) return *outcome;
-    s.counters.refused.add();
+    s.refuse(wanted.hash);
     return put_outcome::refused;
   }
 
@@ -7497,11 +7631,11 @@ class entry_table {
     look_ups_.subtract(misses);
     count_hit(bytes);
   }
-  void count_refused(std::uint64_t hash) noexcept { shard_of(hash).counters.refused.add(); }
+  void count_refused(std::uint64_t hash) noexcept { shard_of(hash).refuse(hash); }
   /// A put that was not even tried.
   void count_refused(key_view k, const request& wanted) {
     shard& s = shard_of(wanted.hash);
-    s.counters.refused.add();
+    s.refuse(wanted.hash);
     const std::lock_guard lock(s.mutex);
     if (s.find(k, wanted.hash) == no_slot) s.count_missed(wanted);
   }
@@ -7632,7 +7766,7 @@ class entry_table {
     const auto evict_from = [&](shard& s, auto&& gives) {
       bool evicted = false;
       const std::lock_guard lock(s.mutex);
-      while (!budget_.has_room(wanted.size) && gives() && s.evict_one(wanted.now, gone)) evicted = true;
+      while (!budget_.has_room(wanted.size) && gives() && s.evict_one(wanted.now, gone, nullptr, &wanted.hash)) evicted = true;
       return evicted;
     };
     bool evicted = false;
@@ -7782,6 +7916,7 @@ namespace storage {
 template <class Key, class Value, class Context>
 struct memory_spec {
   using key_view = core::key_view<Key>;
+  static constexpr bool remembers = Context::remembers;
   static constexpr bool compresses = Context::compresses;
   using payload = std::conditional_t<compresses, kept_value<Value>, Value>;
   using eviction = typename Context::eviction;
@@ -8846,6 +8981,7 @@ struct indexed_spec {
   static constexpr bool keeps_accessed = Context::template has<expire_after_access>;
   static constexpr bool keeps_expires = true;
   static constexpr bool has_watermark = Context::has_watermark;
+  static constexpr bool remembers = Context::remembers;
   static constexpr bool collects_removed = true;
 
   explicit indexed_spec(const Context& c)
@@ -10487,7 +10623,7 @@ class observed_engine : public Engine {
     requires requires { typename Engine::room; }
   bool commit(const address& at, Room&& filled, departures& gone) {
     const std::uint64_t weight = by_bytes ? filled.size() : 1;
-    const bool stored = Engine::commit(at, std::move(filled), gone);
+    const bool stored = Engine::commit(at, std::forward<Room>(filled), gone);
     if (sampler_.samples(hash_of(at))) [[unlikely]]
       sampler_.put(hash_of(at), weight, true);
     return stored;
@@ -11195,6 +11331,16 @@ struct member_or<Engine, Member, Usual> {
   using type = Member<Engine>;
 };
 
+/// An engine, and around it what a policy has for it.
+template <class Policy, class Context, class Engine>
+struct around {
+  using type = typename Policy::template engine<Context, Engine>;
+};
+template <class Context, class Engine>
+struct around<core::none, Context, Engine> {
+  using type = Engine;
+};
+
 }  // namespace detail
 
 /// What a cache of these policies is made of: which storage, the engine for it, and what the policies mean to the engine.
@@ -11211,9 +11357,12 @@ struct cache_parts {
                          std::conditional_t<core::is_logged_storage<where>, logged_transfers<Key, Value, context>,
                                             indexed_engine<Key, Value, context>>>>;
 
+  using sampled_engine = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
+                                            observed_engine<Key, Value, context, unobserved_engine>, unobserved_engine>;
+  using remembering_engine = typename detail::around<typename context::remembering, context, sampled_engine>::type;
+
  public:
-  using engine = std::conditional_t<set::template has<miss_ratio_curve> && !core::is_remote_storage<where>,
-                                    observed_engine<Key, Value, context, unobserved_engine>, unobserved_engine>;
+  using engine = typename detail::around<typename context::timing, context, remembering_engine>::type;
   /// Where a large value may land that comes from a slower tier.
   using landing = typename detail::member_or<engine, detail::landing_in, value_landing>::type;
   /// What is filled in place: of the engine's own kind, or on the heap.
@@ -11254,6 +11403,8 @@ struct cache_rules {
 
   static_assert(count<axis::compression> <= 1, "larder: a cache has one compression policy");
   static_assert(count<axis::observer> <= 1, "larder: a cache has one observer");
+  static_assert(count<axis::latency> <= 1, "larder: a cache has one latency_histogram");
+  static_assert(count<axis::history> <= 1, "larder: a cache has one key_history");
   static_assert(count<axis::observer> == 0 || set::template has<miss_ratio_curve>, "larder: the observer of a cache is miss_ratio_curve");
 
   static_assert(count<axis::limit> != 0,
@@ -11303,6 +11454,8 @@ struct cache_rules {
 
   static_assert(!remote || count<axis::observer> == 0,
                 "larder: a remote storage has no capacity, so it takes no miss_ratio_curve; name it for the cache in front of it");
+  static_assert(!remote || count<axis::history> == 0,
+                "larder: a remote storage is not told who leaves, so it takes no key_history; name it for the cache in front of it");
   static_assert(remote || count<axis::observer> == 0 || !set::template has<unbounded>,
                 "larder: miss_ratio_curve tells of multiples of the capacity, and an unbounded cache has none; name a limit");
 
@@ -11709,10 +11862,13 @@ namespace larder::sync {
 /// How many loads a cache, or tiers, run in the background at once.
 inline constexpr std::size_t most_loads = 64;
 
-/// Runs loaders and keeps count: the values that they brought, the runs that failed, and the time that all took.
-template <bool Shared>
+/// Runs loaders and keeps count: the values that they brought, the runs that failed, and the time that all took. `Latency` is a pointer
+/// to what each run's time is told to, where somebody wants to know.
+template <bool Shared, class Latency = core::none>
 class load_runner {
  public:
+  explicit load_runner(Latency latency = {}) noexcept : latency_(latency) {}
+
   /// What the loader brings for the key.
   template <class Value, class Loader, class Key>
   Value one(Loader& loader, const Key& key, const std::stop_token& stop) {
@@ -11750,20 +11906,23 @@ class load_runner {
   template <class Load>
   auto timed(Load&& load) {
     const auto begin = std::chrono::steady_clock::now();
-    const auto spent = [&] {
-      return static_cast<std::uint64_t>(std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - begin).count());
+    const auto count_time = [&] {
+      const auto spent = std::chrono::duration_cast<duration>(std::chrono::steady_clock::now() - begin);
+      time_.add(static_cast<std::uint64_t>(spent.count()));
+      if constexpr (!std::is_same_v<Latency, core::none>) latency_->add_load(spent);
     };
     try {
       auto loaded = load();
-      time_.add(spent());
+      count_time();
       return loaded;
     } catch (...) {
-      time_.add(spent());
+      count_time();
       failures_.add();
       throw;
     }
   }
 
+  [[no_unique_address]] Latency latency_;
   counter<Shared> loads_;
   counter<Shared> failures_;
   counter<Shared> time_;
@@ -12349,7 +12508,7 @@ class loading {
  public:
   using key_view = core::key_view<Key>;
 
-  explicit loading(const Context& context) : flights_(context_hash<Key, Context>{&context}) {}
+  explicit loading(const Context& context) : flights_(context_hash<Key, Context>{&context}), runner_(context.latency()) {}
 
   template <class Loader>
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
@@ -12504,7 +12663,7 @@ class loading {
   /// Renews an entry in the background while the old value is served; a failure is reported and the old value stays.
   template <class Loader>
   void renew(Cache& cache, key_view key, const Value& old, Loader& loader) {
-    static_assert(std::copy_constructible<std::remove_cvref_t<Loader>>,
+    static_assert(std::copy_constructible<std::decay_t<Loader>>,
                   "larder: refresh_after_write keeps a copy of the loader, so the loader must be copyable");
     Key owned(key);
     const auto flown = flights_.lead(owned);
@@ -12513,7 +12672,7 @@ class loading {
       auto lease = lease_of(cache.engine_, cache.engine_.locate(owned));
       if (lease.is_busy()) return flights_.land(owned, flown, old, [](const Value&) {});  // another process renews it
       struct renewal {
-        std::remove_cvref_t<Loader> loader;
+        std::decay_t<Loader> loader;  // of a function its address
         [[no_unique_address]] decltype(lease) held;
       };
       std::shared_ptr<renewal> work(new renewal{loader, std::move(lease)});
@@ -12546,7 +12705,7 @@ class loading {
   }
 
   flights_type flights_;
-  load_runner<true> runner_;
+  load_runner<true, decltype(std::declval<const Context&>().latency())> runner_;
   worker_pool<> workers_{most_loads};
 };
 
@@ -12564,7 +12723,7 @@ class loading_alone {
  public:
   using key_view = core::key_view<Key>;
 
-  explicit loading_alone(const Context& context) : places_(8, context_hash<Key, Context>{&context}) {}
+  explicit loading_alone(const Context& context) : places_(8, context_hash<Key, Context>{&context}), runner_(context.latency()) {}
 
   template <class Loader>
   Value get(Cache& cache, key_view key, Loader& loader, const std::stop_token& stop) {
@@ -12708,7 +12867,7 @@ class loading_alone {
 
   std::unordered_map<Key, place, context_hash<Key, Context>, std::equal_to<>> places_;
   std::uint64_t last_flight_ = 0;
-  load_runner<false> runner_;
+  load_runner<false, decltype(std::declval<const Context&>().latency())> runner_;
 };
 
 }  // namespace larder::sync
@@ -13029,6 +13188,17 @@ class cache {
   error_counts errors() const noexcept { return context_.errors().counts(); }
   /// The key's 64 bits by the cache's hasher.
   std::uint64_t hash_of(key_view key) const { return context_.hash(key); }
+
+  /// From now on what becomes of the key is remembered; false when 256 others are followed already. Needs the policy `key_history`.
+  bool follow(key_view key) {
+    static_assert(context_type::remembers, "larder: follow(key) needs the policy larder::key_history");
+    return engine_.follow(engine_.locate(key));
+  }
+  /// What became of a key that is followed, the newest last, as far as it is still known (`key_event`). Needs the policy `key_history`.
+  auto history(key_view key) const {
+    static_assert(context_type::remembers, "larder: history(key) needs the policy larder::key_history");
+    return engine_.history(engine_.locate(key));
+  }
 
   /// Makes what is stored survive a power cut, where the storage can; nothing in memory. Throws `larder::error` when it cannot.
   void flush() { engine_.flush(); }
@@ -14172,6 +14342,145 @@ class tier_flights {
 
 }  // namespace larder
 
+// ---- larder/core/metric_visitor.hpp --------------------------------------------------------------------------------
+
+namespace larder {
+
+/// What is shown the figures of a stats struct by its `visit_metrics(stats, visitor)`, which names each of them once. Beside every stats struct
+/// there is one; a struct of your own takes part with a function of that name in its namespace.
+///
+/// * `of(subject, f)`: f(visitor) shows the figures of a subject, such as `cache` or `remote`.
+/// * `part(kind, number, f)`: f(visitor) shows those of one of several, such as a tier.
+/// * `count(name, help, n)`: what only grows. `gauge(name, help, x)`: what goes up and down.
+/// * `seconds(name, help, d)`: a time that only grows.
+/// * `count_by`, `gauge_by(name, help, label, value, n)`: one of several figures that differ by a label's value.
+/// * `state(name, help, label, value)`: a word, one of a few. `note(name, text)`: a sentence for people.
+/// * `latency(operation, summary)`: durations, by buckets.
+///
+/// `help` is one sentence; names are lower-case words with `_`, and say their unit where it is bytes.
+template <class V>
+concept metric_visitor = requires(V v, std::string_view text, std::uint64_t n, std::size_t i, double x, duration d,
+                                  const latency_summary& spans, void (*f)(V&)) {
+  v.of(text, f);
+  v.part(text, i, f);
+  v.count(text, text, n);
+  v.gauge(text, text, n);
+  v.gauge(text, text, x);
+  v.seconds(text, text, d);
+  v.count_by(text, text, text, text, n);
+  v.gauge_by(text, text, text, text, x);
+  v.state(text, text, text, text);
+  v.note(text, text);
+  v.latency(text, spans);
+};
+
+}  // namespace larder
+
+// ---- larder/core/cache_metrics.hpp ---------------------------------------------------------------------------------
+
+namespace larder {
+
+/// The failures of each cause.
+template <class V>
+void visit_metrics(const error_counts& errors, V& v) {
+  for (std::size_t i = 0; i < error_cause_count; ++i)
+    v.count_by("errors", "Failures that were absorbed, by cause.", "cause", to_string(static_cast<error_cause>(i)),
+               errors.by_cause[i]);
+}
+
+template <class V>
+void visit_metrics(const remote_report& r, V& v) {
+  v.of("remote", [&](V& u) {
+    u.state("state", "How the remote store is believed to be.", "state", to_string(r.state));
+    u.count("requests", "Requests sent, each try and each hedge for itself.", r.requests);
+    u.count("retries", "Tries after the first.", r.retries);
+    u.count("retries_forgone", "Tries that the budget of retries did not allow.", r.retries_forgone);
+    u.count("hedges", "Second requests for answers that were late.", r.hedges);
+    u.count("hedge_wins", "Second requests that answered first.", r.hedge_wins);
+    u.count("refused_by_breaker", "Requests that were not sent because the server had failed lately.", r.refused_by_breaker);
+    u.count("breaker_openings", "How often the server was found to have failed.", r.breaker_openings);
+    u.seconds("degraded_time", "Time in which it was not taken to be healthy.", r.degraded_time);
+    u.count("lookups_over_budget", "Look-ups given up because no answer began within their budget.", r.lookups_over_budget);
+    u.count("known_absent", "Look-ups that were not sent because the key was absent a moment ago.", r.known_absent);
+    u.count("bypassed", "Loads that did without the remote store because it is slower than loading.", r.bypassed);
+    u.count("bytes_received", "Bytes of the bodies of answers that came whole.", r.bytes_received);
+    u.count("bytes_sent", "Bytes of the bodies of requests that were answered.", r.bytes_sent);
+  });
+}
+
+template <class V>
+void visit_metrics(const eviction_report& e, V& v) {
+  v.of("eviction", [&](V& u) {
+    u.state("behaves_as", "What the eviction order does at present.", "order", e.behaves_as);
+    u.note("reason", e.reason);
+    u.count("switches", "How often the behaviour has changed.", e.switches);
+    u.gauge("sampled_share", "Share of the keys on which the candidates are tried.", e.sampled_share);
+    u.gauge("parts", "Parts of the cache, each of which decides by itself.", static_cast<std::uint64_t>(e.parts));
+    u.gauge("parts_alike", "Parts that behave as the most common one.", static_cast<std::uint64_t>(e.parts_alike));
+    for (const eviction_report::candidate& c : e.candidates)
+      u.gauge_by("candidate_hit_ratio", "Hit ratio of late of each candidate among the keys it was tried on.", "order", c.name,
+                 c.hit_ratio);
+  });
+}
+
+template <class V>
+void visit_metrics(const hit_ratio_curve& c, V& v) {
+  constexpr std::array<std::string_view, 7> multiples{"0.125", "0.25", "0.5", "1", "2", "4", "8"};
+  v.of("curve", [&](V& u) {
+    u.state("unit", "What the capacity counts.", "unit",
+            c.unit == capacity_unit::bytes    ? "bytes"
+            : c.unit == capacity_unit::weight ? "weight"
+                                              : "entries");
+    u.gauge("capacity", "The capacity of today.", c.capacity);
+    for (std::size_t i = 0; i < multiples.size(); ++i)
+      u.gauge_by("hit_ratio", "Hit ratio of an lru cache of a multiple of today's capacity.", "multiple", multiples[i],
+                 c.hit_ratios[i * hit_ratio_curve::steps_per_doubling]);
+    u.gauge("look_ups", "Look-ups that the curve tells of.", c.look_ups);
+    u.gauge("sampled", "Look-ups that were followed.", c.sampled);
+    u.gauge("sampling_rate", "Share of the keys that is followed.", c.sampling_rate);
+    u.gauge("settled", "1 when that was enough traffic to go by.", std::uint64_t{c.settled ? 1U : 0U});
+  });
+}
+
+template <class V>
+void visit_metrics(const latency_report& l, V& v) {
+  v.of("latency", [&](V& u) {
+    u.latency("get", l.get);
+    u.latency("put", l.put);
+    u.latency("load", l.load);
+    u.gauge("every", "One of so many gets and puts was timed.", std::uint64_t{l.every});
+  });
+}
+
+template <class V>
+void visit_metrics(const cache_stats& s, V& v) {
+  v.of("cache", [&](V& u) {
+    u.count("hits", "Demand look-ups that found a live entry.", s.hits);
+    u.count("misses", "Demand look-ups that did not.", s.misses);
+    u.count("insertions", "Values stored, replacements included.", s.insertions);
+    u.count("evictions", "Entries that left for want of room.", s.evictions);
+    u.count("expirations", "Entries that left because their time was over.", s.expirations);
+    u.count("refused", "Puts that were not stored.", s.refused);
+    u.count("loads", "Loaders that returned.", s.loads);
+    u.count("load_failures", "Loaders that threw.", s.load_failures);
+    u.count("joined", "Look-ups that waited for a load that somebody else had begun.", s.joined);
+    u.seconds("load_time", "Time spent in loaders, failed ones included.", s.load_time);
+    visit_metrics(s.errors, u);
+    u.gauge("pinned_bytes", "Bytes held by callers after their entry left.", s.pinned_bytes);
+    u.gauge("overhead_bytes", "Memory for the index and bookkeeping, payloads not counted.", s.overhead_bytes);
+    u.count("hit_bytes", "Bytes of the values that hits found, where bytes are counted.", s.hit_bytes);
+    u.count("missed_bytes", "Bytes of the values put for keys that were not there, where bytes are counted.", s.missed_bytes);
+    u.gauge("stored_bytes", "Bytes that the values in the cache take, where bytes are counted.", s.stored_bytes);
+    u.gauge("logical_bytes", "Bytes that they have for callers.", s.logical_bytes);
+  });
+  if (s.eviction) visit_metrics(*s.eviction, v);
+  if (s.remote) visit_metrics(*s.remote, v);
+  if (s.curve) visit_metrics(*s.curve, v);
+  if (s.latency) visit_metrics(*s.latency, v);
+}
+
+}  // namespace larder
+
 // ---- larder/tiered_stats.hpp ---------------------------------------------------------------------------------------
 
 namespace larder {
@@ -14198,6 +14507,23 @@ struct tiered_stats {
     return hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses);
   }
 };
+
+/// Shows each figure once: those of the whole, and each tier's.
+template <std::size_t Tiers, class V>
+void visit_metrics(const tiered_stats<Tiers>& s, V& v) {
+  v.of("tiers", [&](V& u) {
+    u.count("hits", "Demand look-ups that some tier answered.", s.hits);
+    u.count("misses", "Demand look-ups that none did.", s.misses);
+    u.count("promotions", "Values copied into a faster tier after a hit in a slower one.", s.promotions);
+    u.count("loads", "Loaders that returned.", s.loads);
+    u.count("load_failures", "Loaders that threw.", s.load_failures);
+    u.count("joined", "Look-ups that waited for another one's search or load.", s.joined);
+    u.seconds("load_time", "Time spent in loaders, failed ones included.", s.load_time);
+    u.gauge("owed_bytes", "Bytes of values that write_back tiers still have to take.", s.owed_bytes);
+    u.count("dropped", "Acknowledged values that they never took.", s.dropped);
+  });
+  for (std::size_t i = 0; i < Tiers; ++i) v.part("tier", i, [&](V& u) { visit_metrics(s.tiers[i], u); });
+}
 
 }  // namespace larder
 
