@@ -17,12 +17,19 @@
 
 #include "made_passes.hpp"
 #include "support/in_child.hpp"
+#include "support/sanitizers.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace {
 
 using namespace passes_in_test;
 using namespace larder::artifacts;
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool has_address_sanitizer = true;
+#else
+constexpr bool has_address_sanitizer = false;
+#endif
 
 /// child() in many children of a process one of whose threads does nothing but busy(i), so that most are forked while it holds a lock.
 template <class Busy, class Child>
@@ -90,7 +97,10 @@ TEST_CASE("turns of resolvers, in a child that was forked while another thread b
               });
 }
 
-TEST_CASE("a cache of passes, in a child that was forked while another thread ran chains and uploaded them") {
+// Not with the address sanitizer: there one child in some thousand hangs, and the sanitizer's own allocator, which that other thread is in most of the
+// time, is not made for forks.
+TEST_CASE("a cache of passes, in a child that was forked while another thread ran chains and uploaded them" *
+          doctest::skip(has_address_sanitizer)) {
   const support::temporary_folder here;
   const auto store = std::make_shared<counting_store>();
   larder::pass_settings settings = settings_in(here / "cache");
