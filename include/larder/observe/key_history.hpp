@@ -4,7 +4,7 @@
 // evicted: the last `events` changes of a share of all keys, and of up to 256 that are named by `cache::follow(key)`.
 //
 // Cost: nothing for a hit. A put or departure of a key that is not followed costs a multiplication and a comparison; one that is followed
-// a lock of the ring and a look at the clock, some 40 ns. About 100 bytes per event, as they come. Figures: docs/observability.md.
+// a lock of the ring and a look at the clock, some 40 ns. Some 90 bytes per event, as they come. Figures: docs/observability.md.
 // On a disk the weight and the cause are known, not for whose put an entry left: segments leave, not entries.
 // Name it while you look for a reason why something is not there; leave it out otherwise.
 
