@@ -1,10 +1,10 @@
 #pragma once
 
+#include <larder/observe/number_text.hpp>
 #include <larder/serve/server_state.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -28,11 +28,6 @@ inline std::string metrics_text(const server_state& server) {
     head(name, kind, help);
     value(name, "", std::to_string(number));
   };
-  const auto seconds = [](duration d) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6f", std::chrono::duration<double>(d).count());
-    return std::string(text);
-  };
 
   head("responses_total", "counter", "Answers by status.");
   for (std::size_t i = 0; i < answered_statuses.size(); ++i)
@@ -51,7 +46,7 @@ inline std::string metrics_text(const server_state& server) {
   metric("fill_failures_total", "counter", "Loads that failed, damaged contents included.", now.load_failures);
   metric("damaged_total", "counter", "Contents that were not what their name says.", now.errors[error_cause::corruption]);
   head("fill_seconds_total", "counter", "Time spent in loads.");
-  value("fill_seconds_total", "", seconds(now.load_time));
+  value("fill_seconds_total", "", observe::seconds_text(now.load_time));
   metric("tier_hits_total", "counter", "Loads that the shared tier answered.", now.tier_hits);
   metric("store_reads_total", "counter", "Loads that read the directory.", now.store_reads);
   metric("bypassed_total", "counter", "Of those, the ones without room in memory, sent from their file.", now.bypassed);
@@ -62,7 +57,7 @@ inline std::string metrics_text(const server_state& server) {
   metric("too_slow_total", "counter", "Connections cut off because they did not read.", now.too_slow);
   metric("cut_total", "counter", "Answers that ended early because their content turned out wrong or unreadable.", now.cut);
   head("uptime_seconds", "gauge", "Since the server started.");
-  value("uptime_seconds", "", seconds(now.uptime));
+  value("uptime_seconds", "", observe::seconds_text(now.uptime));
   return out;
 }
 

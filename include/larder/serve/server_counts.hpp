@@ -9,7 +9,7 @@
 namespace larder::serve {
 
 /// The statuses that this server answers with.
-inline constexpr std::array<int, 15> answered_statuses{200, 206, 304, 400, 401, 404, 405, 408, 412, 414, 416, 431, 500, 503, 505};
+inline constexpr std::array<int, 16> answered_statuses{200, 206, 304, 400, 401, 404, 405, 408, 412, 414, 416, 421, 431, 500, 503, 505};
 
 /// What connections add to, from any thread.
 class server_counts {

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <larder/core/version.hpp>
+#include <larder/observe/number_text.hpp>
 #include <larder/serve/server_state.hpp>
 
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -21,9 +21,7 @@ inline std::string status_json(server_state& server) {
     (out += ",\"") += name;
     (out += "\":") += std::to_string(value);
   };
-  char uptime[48];
-  std::snprintf(uptime, sizeof uptime, ",\"uptime_seconds\":%.3f", std::chrono::duration<double>(now.uptime).count());
-  out += uptime;
+  out += ",\"uptime_seconds\":" + observe::seconds_text(std::chrono::duration_cast<std::chrono::milliseconds>(now.uptime));
   number("hits", now.hits);
   number("misses", now.misses);
   number("joined", now.joined);
