@@ -1,6 +1,7 @@
 // links: larder::config larder::toml
 // Caches from a file and the environment: chosen at run time, watched, backed up while they are in use.
 #include <larder/config/cache_manager.hpp>
+#include <larder/config/settings_text.hpp>
 #include <larder/config/toml.hpp>
 #include <larder/larder.hpp>
 

@@ -109,9 +109,18 @@ class json_reader {
     }
   }
 
+  /// Places are asked for from front to back, mostly: the lines before the last one are not counted again.
   setting_origin at(const char* where) const {
     const auto offset = static_cast<std::size_t>(where - text_.data());
-    return place_in(text_, offset, name_);
+    if (offset < counted_to_) {
+      counted_to_ = 0;
+      counted_ = place_in(text_, 0, name_);
+    }
+    const setting_origin more = place_in(text_.substr(counted_to_), offset - counted_to_, name_);
+    counted_.column = more.line == 1 ? counted_.column + more.column - 1 : more.column;
+    counted_.line += more.line - 1;
+    counted_to_ = offset;
+    return counted_;
   }
   setting_origin here() const {
     const char* where = nullptr;
@@ -131,6 +140,8 @@ class json_reader {
   std::string_view text_;
   simdjson::ondemand::document* document_ = nullptr;
   std::size_t nodes_ = 0;
+  mutable std::size_t counted_to_ = 0;
+  mutable setting_origin counted_ = place_in(text_, 0, name_);
 };
 
 }  // namespace larder::config
