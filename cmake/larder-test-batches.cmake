@@ -2,7 +2,7 @@
 # of tests has in common (headers, caches of the same policies) is compiled once: a third of the time. What a file
 # includes comes first; the file itself then stands in a namespace of its own, where its includes have nothing left to add, so that names
 # never meet. A file that defines macros, specializes templates or replaces `operator new` cannot stand in a namespace and stays alone.
-# tests/ is on their include path; sources from elsewhere, and what is no test, stay alone, too.
+# tests/ is on the include path of unit tests, scenarios and model tests; other sources, and what is no test, stay alone, too.
 set(larder_test_batch_size 12)
 
 # larder_test_warnings(source result): sets `result` to the warnings that a source cannot have, where there are some: g++ 12 takes a new
@@ -23,7 +23,7 @@ function(larder_test_batches result)
     file(REAL_PATH "${given}" source)
     file(RELATIVE_PATH source "${PROJECT_SOURCE_DIR}/tests" "${source}")
     file(STRINGS "${given}" unfit REGEX "^(namespace (larder|std|rc|doctest)|template ?<>|extern|#if|#define|#undef|int main)|operator new|STRINGIFY" LIMIT_COUNT 1)
-    if(unfit OR source MATCHES "^[.][.]/" OR NOT source MATCHES "_tests[.]cpp$")
+    if(unfit OR NOT source MATCHES "^(unit|scenarios|property)/.*_tests[.]cpp$")
       list(APPEND alone "${given}")
       continue()
     endif()

@@ -41,6 +41,7 @@ void visit_metrics(const package_store_stats& s, V& v) {
     u.count("fetched_bytes", "Bytes that providers gave.", s.fetched_bytes);
     u.count("resumed_bytes", "Bytes that an earlier try had left, and needed no fetch.", s.resumed_bytes);
     u.count("shared_files", "Files that were there already, under their digests.", s.shared_files);
+    u.count("unpacked_files", "Files put together from pieces.", s.unpacked_files);
     u.count("hub_files", "Files taken from a hub's cache.", s.hub_files);
     u.count("unverified_files", "Files fetched without a digest to compare with.", s.unverified_files);
     u.count("mended_files", "Files that were mended.", s.mended_files);

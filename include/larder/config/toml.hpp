@@ -7,6 +7,7 @@
 #include <larder/config/settings_tree.hpp>
 #include <larder/core/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ class toml_reader {
     toml_reader reader(name);
     settings_node root;
     root.value_at = reader.at({1, 1});
+    reader.check_characters(text);
     try {
       const toml::table table = toml::parse(text);
       reader.read_members(table, root, 1);
@@ -36,6 +38,43 @@ class toml_reader {
 
  private:
   explicit toml_reader(const std::string& name) : name_(name) {}
+
+  /// TOML has characters beyond ASCII in strings and comments alone; toml++ 3.3 does not know what it does when it meets others.
+  void check_characters(std::string_view text) const {
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    for (std::size_t at = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0; at < text.size();) {
+      const char c = text[at];
+      if (c == '#')
+        at = std::min(text.find('\n', at), text.size());
+      else if (c == '"' || c == '\'')
+        at = end_of_string(text, at);
+      else if (static_cast<unsigned char>(c) < 0x80)
+        ++at;
+      else
+        refuse_at(place_of(text, at), "this is not TOML: a character beyond ASCII that is neither in quotes nor in a comment");
+    }
+  }
+  /// Behind the string that begins at a place; one that does not end ends where the parser refuses it.
+  static std::size_t end_of_string(std::string_view text, std::size_t begin) {
+    const char quote = text[begin];
+    const std::string three(3, quote);
+    const bool is_long = text.substr(begin, 3) == three;
+    for (std::size_t at = begin + (is_long ? 3 : 1); at < text.size(); ++at) {
+      if (text[at] == '\\' && quote == '"')
+        ++at;
+      else if (is_long && text.substr(at, 3) == three)
+        return std::min(text.find_first_not_of(quote, at), text.size());
+      else if (!is_long && (text[at] == quote || text[at] == '\n'))
+        return at + 1;
+    }
+    return text.size();
+  }
+  setting_origin place_of(std::string_view text, std::size_t at) const {
+    const std::string_view before = text.substr(0, at);
+    const std::size_t line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
+    const std::size_t begin = before.find_last_of('\n') + 1;  // npos + 1 is 0
+    return {setting_origin::kind::file, name_, line + 1, at - begin + 1};
+  }
 
   void read_members(const toml::table& table, settings_node& into, std::size_t depth) {
     if (depth > deepest_settings) refuse_at(into.value_at, "tables are nested deeper than " + std::to_string(deepest_settings));

@@ -226,6 +226,23 @@ TEST_CASE("texts that are not of their format: file and place") {
   CHECK(settings::from_json("{}") == settings{});
 }
 
+TEST_CASE("TOML beyond ASCII: in strings and comments, and nowhere else") {
+  const auto is_refused = [](const std::string& text, std::string_view where) {
+    return says(refusal_of([&] { settings::from_toml(text, "a.toml"); }), std::string(where) + ": this is not TOML: a character beyond ASCII");
+  };
+  const std::string e_acute = "\xC3\xA9";
+  CHECK(is_refused("[cache]\nsize " + e_acute + "= 1\n", "a.toml:2:6"));
+  CHECK(is_refused(e_acute, "a.toml:1:1"));
+  CHECK(is_refused("a = 'x' " + e_acute, "a.toml:1:9"));
+  CHECK(is_refused("a = \"\\\"\" " + e_acute, "a.toml:1:10"));
+  CHECK(is_refused("a = \"\"\"x\"\"\"\" " + e_acute, "a.toml:1:14"));
+  CHECK(is_refused("# " + e_acute + "\n" + e_acute, "a.toml:2:1"));
+  for (const std::string& value : {"\"" + e_acute + " # '\"", "'" + e_acute + " \"'", "\"\"\"\n" + e_acute + "\"\"" + e_acute + "\"\"\"", "'''" + e_acute + "'''"}) {
+    CAPTURE(value);
+    CHECK(settings::from_toml("\xEF\xBB\xBF# " + e_acute + "\n[cache.disk]\nsize = \"1GB\"\npath = " + value + " # " + e_acute + "\n").caches.size() == 1);
+  }
+}
+
 TEST_CASE("aliases, which may stand for any number of keys, and texts with too many keys are refused") {
   CHECK(says(refusal_of([] { settings::from_yaml("a: &a {size: 1}\nb: *a\n", "a.yaml"); }),
              "a.yaml:2:4: settings take no aliases"));
