@@ -3,6 +3,7 @@
 // TOML for settings, by toml++. Including this in one file of a program is what makes `settings::load("larder.toml")` work in all of it.
 
 #include <larder/config/number_text.hpp>
+#include <larder/config/settings.hpp>  // first: it asks whether what is defined here is there
 #include <larder/config/settings_formats.hpp>
 #include <larder/config/settings_tree.hpp>
 #include <larder/core/error.hpp>

@@ -5,6 +5,7 @@
 // The parser's events are taken as they come, and no document is built: what is nested too deep or has too many keys ends it at once.
 // Aliases are refused, since a few lines of them stand for any number of keys.
 
+#include <larder/config/settings.hpp>  // first: it asks whether what is defined here is there
 #include <larder/config/settings_formats.hpp>
 #include <larder/config/settings_tree.hpp>
 #include <larder/core/error.hpp>
