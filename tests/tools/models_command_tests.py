@@ -224,7 +224,7 @@ class Models(command_runs.CommandRuns):
         self.assertEqual(self.add("b", "p")["fetched_files"], 1)  # the labels, which have no digest
         self.assertEqual(self.blob().read_bytes(), self.weights)
         self.assertEqual(self.provider.requests[requests:], ["/labels"])
-        self.check(larder("pack", self.home), 0, "1 files, 20 MiB", "0 bytes in new pieces")
+        self.check(larder("pack", self.home), 0, "1 files, 20 MiB", "0 B in new pieces")
         self.check(larder("pack", self.home, "a"), 2, "PACKAGE")
         self.check(larder("pack", self.home, "a", "q"), 1, "there is no package")
         self.check(larder("pack", self.root / "none"), 1, "is no folder")
