@@ -15,13 +15,9 @@ def state_of(directory):
             for path in sorted([directory, *directory.rglob("*")])}
 
 
-def on_terminal(command, answer=b"", interrupt_at=None):
-    """Runs a command with a terminal for standard input and error; its exit code, what the terminal showed, and standard output."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(list(map(str, command)), stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, start_new_session=True)
-    os.close(theirs)
+def shown_on(ours, process, see):
+    """All that comes out of a terminal until its programs have ended; `see(shown)` looks at it after each part."""
     shown = b""
-    interrupted = False
     while True:
         readable, _, _ = select.select([ours], [], [], 60)
         if not readable:
@@ -30,16 +26,29 @@ def on_terminal(command, answer=b"", interrupt_at=None):
         try:
             part = os.read(ours, 65536)
         except OSError:
-            break
+            return shown
         if not part:
-            break
+            return shown
         shown += part
-        if answer and b"[y/N]" in shown:
-            os.write(ours, answer)
-            answer = b""
-        if interrupt_at and not interrupted and interrupt_at in shown:
+        see(shown)
+
+
+def on_terminal(command, answer=b"", interrupt_at=None):
+    """Runs a command with a terminal for standard input and error; its exit code, what the terminal showed, and standard output."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(list(map(str, command)), stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, start_new_session=True)
+    os.close(theirs)
+    answers = [answer] if answer else []
+    interruptions = [interrupt_at] if interrupt_at else []
+
+    def see(so_far):
+        if answers and b"[y/N]" in so_far:
+            os.write(ours, answers.pop())
+        if interruptions and interruptions[0] in so_far:
+            interruptions.pop()
             process.send_signal(signal.SIGINT)
-            interrupted = True
+
+    shown = shown_on(ours, process, see)
     said = process.stdout.read().decode()
     code = process.wait(60)
     os.close(ours)

@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import socket
 import subprocess
@@ -51,23 +50,8 @@ def shown_on_terminal(command, enough, then=signal.SIGINT):
     ours, theirs = pty.openpty()
     process = subprocess.Popen(list(map(str, command)), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
-    shown = b""
-    asked = False
-    while True:
-        readable, _, _ = select.select([ours], [], [], 60)
-        if not readable:
-            process.kill()
-            raise AssertionError(f"nothing more came after {shown!r}")
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-        if not asked and enough(shown):
-            asked = True
-            process.send_signal(then)
+    signals = [then]
+    shown = command_runs.shown_on(ours, process, lambda so_far: enough(so_far) and signals and process.send_signal(signals.pop()))
     code = process.wait(60)
     os.close(ours)
     return code, shown

@@ -158,7 +158,7 @@ class packed_blobs {
   /// Whether it was packed. Its pieces stay until `sweep`.
   bool erase(const content_digest& digest) const { return storage::remove_file(list_path(digest).string()); }
 
-  /// Calls `each(digest, size, modified)` for every packed blob, in no order; the time is when it was packed, in ns since 1970.
+  /// Calls `each(digest, list, packed_at)` for every packed blob, in no order; the time is when it was packed, in ns since 1970.
   template <class Each>
   void for_each(Each&& each) const {
     std::error_code failed;
@@ -167,7 +167,7 @@ class packed_blobs {
       if (!digest) continue;
       const std::optional<piece_list> list = pieces_of(*digest);
       struct stat there {};
-      if (list && ::lstat(at->path().c_str(), &there) == 0) each(*digest, list->size, storage::posix::nanoseconds_of(there.st_mtim));
+      if (list && ::lstat(at->path().c_str(), &there) == 0) each(*digest, *list, storage::posix::nanoseconds_of(there.st_mtim));
     }
   }
 
@@ -180,9 +180,8 @@ class packed_blobs {
     const std::optional<use_lock> alone = use_lock::try_alone(lock_path());
     if (!alone) return 0;
     std::unordered_set<std::string> wanted;
-    for_each([&](const content_digest& digest, std::uint64_t, std::int64_t) {
-      if (const std::optional<piece_list> list = pieces_of(digest))
-        for (const blob_piece& piece : list->pieces) wanted.insert(key_of(piece.content));
+    for_each([&](const content_digest&, const piece_list& list, std::int64_t) {
+      for (const blob_piece& piece : list.pieces) wanted.insert(key_of(piece.content));
     });
     const std::uint64_t before = cache().weight();
     cache().erase_if([&](const std::string& key) { return !wanted.contains(key); });

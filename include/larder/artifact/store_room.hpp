@@ -10,6 +10,7 @@
 #include <larder/artifact/package_index.hpp>
 #include <larder/artifact/package_manifest.hpp>
 #include <larder/artifact/packed_blobs.hpp>
+#include <larder/artifact/piece_list.hpp>
 #include <larder/artifact/store_layout.hpp>
 #include <larder/artifact/use_lock.hpp>
 #include <larder/core/error.hpp>
@@ -101,9 +102,9 @@ class store_room {
       usage.allocated += blob.allocated;
       if (!wanted.contains(blob.digest)) ++usage.unreferenced_blobs;
     });
-    packed_.for_each([&](const content_digest&, std::uint64_t size, std::int64_t) {
+    packed_.for_each([&](const content_digest&, const piece_list& list, std::int64_t) {
       ++usage.packed_blobs;
-      usage.packed_bytes += size;
+      usage.packed_bytes += list.size;
     });
     usage.piece_bytes = packed_.bytes_in_pieces();
     usage.allocated += usage.piece_bytes;
@@ -125,7 +126,7 @@ class store_room {
       if (seen.bytes <= most) return report;
       erase(*blob, seen, report);
     }
-    erase_unwanted_lists(seen, report, [](const view::packed_one&) { return true; });
+    erase_unwanted_lists(seen, report, [](std::int64_t) { return true; });
     if (seen.bytes > most) {
       removal_report files;
       erase_packed_files(seen, files);
@@ -149,7 +150,7 @@ class store_room {
     for (const auto& [digest, blob] : seen.blobs)
       if (seen.references(digest) == 0 && (grace.count() <= 0 || now.count() - blob.modified > grace.count()))
         erase(blob, seen, report);
-    erase_unwanted_lists(seen, report, [&](const view::packed_one& one) { return grace.count() <= 0 || now.count() - one.modified > grace.count(); });
+    erase_unwanted_lists(seen, report, [&](std::int64_t packed_at) { return grace.count() <= 0 || now.count() - packed_at > grace.count(); });
     report.bytes += packed_.sweep();
     report.bytes += blobs_.empty_state(std::chrono::hours(1), [&](const content_digest& digest) { return packed_.has(digest); });
     report.bytes += remove_partial_files(std::chrono::hours(24 * 7));
@@ -169,7 +170,7 @@ class store_room {
       const std::unordered_map<content_digest, stored_blob> all = seen.blobs;
       for (const auto& [digest, blob] : all)
         if (seen.references(digest) == 0) erase(blob, seen, report);
-      erase_unwanted_lists(seen, report, [](const view::packed_one&) { return true; });
+      erase_unwanted_lists(seen, report, [](std::int64_t) { return true; });
       report.bytes += packed_.sweep();
       report.bytes += blobs_.empty_state(std::chrono::hours(1), [&](const content_digest& digest) { return packed_.has(digest); });
       report.bytes += remove_partial_files(std::chrono::seconds(0));
@@ -201,11 +202,7 @@ class store_room {
   struct view {
     std::vector<package_info> packages;
     std::unordered_map<content_digest, stored_blob> blobs;
-    struct packed_one {
-      std::uint64_t size = 0;
-      std::int64_t modified = 0;  ///< when it was packed
-    };
-    std::unordered_map<content_digest, packed_one> packed;
+    std::unordered_map<content_digest, std::int64_t> packed;  // and when
     std::unordered_map<content_digest, std::uint64_t> counts;
     std::vector<content_digest> drafted;
     std::uint64_t bytes = 0;
@@ -220,8 +217,8 @@ class store_room {
   template <class MayGo>
   void erase_unwanted_lists(view& seen, removal_report& report, MayGo&& may_go) const {
     bool any = false;
-    for (const auto& [digest, one] : seen.packed)
-      if (seen.references(digest) == 0 && may_go(one)) any = erase_list(digest) || any;
+    for (const auto& [digest, packed_at] : seen.packed)
+      if (seen.references(digest) == 0 && may_go(packed_at)) any = erase_list(digest) || any;
     if (any) sweep_pieces(seen, report);
   }
   bool erase_list(const content_digest& digest) const {
@@ -237,8 +234,11 @@ class store_room {
 
   /// Files that packed blobs have as well. A package that has such a file for itself, or by a hard link, gets it again with the next `get`.
   void erase_packed_files(view& seen, removal_report& report, const std::set<content_digest>* which = nullptr) const {
-    for_each_free(seen, report, [&](const content_digest& digest, const std::vector<std::size_t>& packages) {
-      if (!seen.packed.contains(digest) || (which != nullptr && !which->contains(digest)) || !packed_.is_whole(digest, false)) return;
+    std::vector<content_digest> twice;
+    for (const auto& [digest, one] : seen.packed)
+      if (which == nullptr || which->contains(digest)) twice.push_back(digest);
+    for_each_free(twice, seen, report, [&](const content_digest& digest, const std::vector<std::size_t>& packages) {
+      if (!packed_.is_whole(digest, false)) return;
       for (const std::size_t i : packages)
         for (const packaged_file& file : seen.packages[i].manifest.files) {
           if (file.digest != digest || file.kept == file_keeping::relative) continue;
@@ -257,29 +257,29 @@ class store_room {
   }
 
   void purge_blobs(view& seen, removal_report& report) const {
+    std::vector<content_digest> all;
+    for (const auto& [digest, blob] : seen.blobs) all.push_back(digest);
+    for (const auto& [digest, one] : seen.packed)
+      if (!seen.blobs.contains(digest)) all.push_back(digest);
     bool any = false;
-    for_each_free(seen, report, [&](const content_digest& digest, const std::vector<std::size_t>&) {
+    for_each_free(all, seen, report, [&](const content_digest& digest, const std::vector<std::size_t>&) {
       if (const auto blob = seen.blobs.find(digest); blob != seen.blobs.end()) erase(stored_blob(blob->second), seen, report);
       any = erase_list(digest) || any;
     });
     if (any) sweep_pieces(seen, report);
   }
 
-  /// Calls `f(digest, packages that want it)` for each blob that nobody uses. Who has a package open, or opens it meanwhile, must find its files: while f runs
+  /// Calls `f(digest, packages that want it)` for each of these blobs that nobody uses; packages in use that want one are counted. Who has a package open, or opens it meanwhile, must find its files: while f runs
   /// nobody has one that wants it.
   template <class F>
-  void for_each_free(view& seen, removal_report& report, F&& f) const {
+  void for_each_free(const std::vector<content_digest>& blobs, const view& seen, removal_report& report, F&& f) const {
     std::unordered_map<content_digest, std::vector<std::size_t>> wanted_by;
     for (std::size_t i = 0; i < seen.packages.size(); ++i)
       for (const packaged_file& file : seen.packages[i].manifest.files)
         if (file.is_verified()) wanted_by[file.digest].push_back(i);
     const std::set<content_digest> drafted(seen.drafted.begin(), seen.drafted.end());
     std::set<std::size_t> in_use;
-    std::vector<content_digest> all;
-    for (const auto& [digest, blob] : seen.blobs) all.push_back(digest);
-    for (const auto& [digest, one] : seen.packed)
-      if (!seen.blobs.contains(digest)) all.push_back(digest);
-    for (const content_digest& digest : all) {
+    for (const content_digest& digest : blobs) {
       if (drafted.contains(digest)) continue;
       std::vector<use_lock> nobody;
       const std::vector<std::size_t>& packages = wanted_by[digest];
@@ -333,7 +333,7 @@ class store_room {
       seen.blobs.emplace(blob.digest, blob);
       seen.bytes += blob.size;
     });
-    packed_.for_each([&](const content_digest& digest, std::uint64_t size, std::int64_t modified) { seen.packed[digest] = {size, modified}; });
+    packed_.for_each([&](const content_digest& digest, const piece_list&, std::int64_t packed_at) { seen.packed[digest] = packed_at; });
     seen.bytes += packed_.bytes_in_pieces();
     return seen;
   }

@@ -115,6 +115,17 @@ TEST_CASE("what somebody has stays a file, and is packed all the same") {
   CHECK(content_of(store.find("base", "p")->path("base.onnx")) == models.base);
 }
 
+TEST_CASE("a package in use that has nothing of what is packed is none of its business") {
+  const support::temporary_folder home;
+  two_models models;
+  package_store store{home.path()};
+  const larder::package held = store.get("tuned", "p", models.tuned_files, models.provider.fetch());
+  store.get("base", "p", models.base_files, models.provider.fetch());
+  const larder::pack_report packed = store.pack("base", "p");
+  CHECK(packed.in_use == 0);
+  CHECK(packed.freed == models.base.size() + 5);
+}
+
 TEST_CASE("a file of two packages goes when nobody has either") {
   const support::temporary_folder home;
   two_models models;
