@@ -1,5 +1,7 @@
+#include <larder/artifact/lock_file.hpp>
 #include <larder/artifact/locked_file.hpp>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -174,4 +176,30 @@ TEST_CASE("what is no progress is none") {
     support::write_file(folder / "l", text);
     CHECK_FALSE(locked_file::progress_in(folder / "l").has_value());
   }
+}
+
+TEST_CASE("the file of a lock: alone or shared, no link, and known by its name") {
+  using namespace larder::artifacts;
+  const support::temporary_folder folder;
+  const std::string path = (folder / "lock").string();
+  CHECK_FALSE(open_lock_file(path, O_RDWR));
+  const larder::storage::file_descriptor mine = open_lock_file(path, O_RDWR | O_CREAT);
+  const larder::storage::file_descriptor other = open_lock_file(path, O_RDWR);
+  REQUIRE(mine);
+  REQUIRE(other);
+  CHECK(set_lock(mine, F_RDLCK));
+  CHECK(set_lock(other, F_RDLCK));
+  CHECK_FALSE(set_lock(mine, F_WRLCK));
+  CHECK(is_held_elsewhere());
+  CHECK(set_lock(other, F_UNLCK));
+  CHECK(set_lock(mine, F_WRLCK));
+  CHECK_FALSE(set_lock(other, F_RDLCK));
+  CHECK(is_at_path(mine, path));
+  std::filesystem::remove(path);
+  CHECK_FALSE(is_at_path(mine, path));
+  support::write_file(path, "another");
+  CHECK_FALSE(is_at_path(mine, path));
+  std::filesystem::create_symlink(path, folder / "link");
+  CHECK(support::cause_of([&] { open_lock_file((folder / "link").string(), O_RDWR); }) == error_cause::invalid_argument);
+  CHECK(support::cause_of([&] { open_lock_file(folder.path().string(), O_RDONLY); }) == error_cause::invalid_argument);
 }

@@ -1,5 +1,6 @@
 // What goes to the shared store goes there behind the passes: in order, waited for at the end, and never lost.
 
+#include <larder/artifact/chain_uploads.hpp>
 #include <larder/artifact/pass_cache.hpp>
 #include <larder/larder.hpp>
 

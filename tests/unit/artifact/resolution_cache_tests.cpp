@@ -1,5 +1,7 @@
 #include <larder/artifact/call_resolver.hpp>
+#include <larder/artifact/kept_resolutions.hpp>
 #include <larder/artifact/not_found.hpp>
+#include <larder/artifact/resolution_answer.hpp>
 #include <larder/artifact/resolution_cache.hpp>
 #include <larder/artifact/resolution_counts.hpp>
 #include <larder/artifact/resolution_options.hpp>

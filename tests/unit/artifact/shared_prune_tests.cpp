@@ -1,6 +1,8 @@
 // Whoever prunes a shared store and whoever publishes there, in every order that matters: what a record names is there, or the record is not.
 
 #include <larder/artifact/pass_cache.hpp>
+#include <larder/artifact/prune_limits.hpp>
+#include <larder/artifact/shared_prune.hpp>
 
 #include <chrono>
 #include <filesystem>

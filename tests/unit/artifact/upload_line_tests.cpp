@@ -1,8 +1,13 @@
+#include <larder/artifact/left_uploads.hpp>
+#include <larder/artifact/pass_folder.hpp>
+#include <larder/artifact/pass_report.hpp>
+#include <larder/artifact/upload_claim.hpp>
 #include <larder/artifact/upload_line.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <latch>
+#include <memory>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -11,6 +16,7 @@
 
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
+#include "support/temporary_folder.hpp"
 
 using larder::artifacts::upload_line;
 
@@ -67,4 +73,54 @@ TEST_CASE("a child of fork begins with no uploads, and does not wait for its par
   support::in_child([&] { return line.wait(); });
   open.count_down();
   CHECK(line.wait());
+}
+
+TEST_CASE("lines that chains have left behind are waited for together, or given up with their keeper") {
+  using larder::artifacts::left_uploads;
+  std::latch open{1};
+  std::atomic<int> done{0};
+  std::atomic<bool> stopped{false};
+  {
+    left_uploads left(larder::duration::zero());
+    CHECK(left.flush(larder::duration::zero()));
+    for (int i = 0; i < 2; ++i) {
+      auto line = std::make_shared<upload_line>(4);
+      line->add([&](const std::stop_token&) {
+        open.wait();
+        ++done;
+      });
+      left.keep(std::move(line));
+    }
+    CHECK_FALSE(left.flush(larder::duration::zero()));
+    support::in_child([&] { return left.flush(larder::duration::zero()); });  // which has none
+    open.count_down();
+    CHECK(left.flush(larder::duration::max()));
+    CHECK(done == 2);
+    auto endless = std::make_shared<upload_line>(4);
+    endless->add([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) std::this_thread::yield();
+      stopped = true;
+    });
+    left.keep(std::move(endless));
+  }
+  CHECK(stopped);
+}
+
+TEST_CASE("an entry is uploaded by one hand at a time, and counts as pending until it is done") {
+  using larder::artifacts::upload_claim;
+  const support::temporary_folder folder;
+  const larder::artifacts::pass_folder passes(folder.path(), "workflow");
+  larder::artifacts::pass_report report({}, {});
+  std::shared_ptr<upload_claim> mine = upload_claim::take(passes, "entry", report);
+  REQUIRE(mine);
+  CHECK_FALSE(upload_claim::take(passes, "entry", report));
+  CHECK(upload_claim::take(passes, "another", report));
+  CHECK_FALSE(mine->is_pending());
+  mine->mark_pending();
+  mine.reset();
+  const std::shared_ptr<upload_claim> next = upload_claim::take(passes, "entry", report);
+  REQUIRE(next);
+  CHECK(next->is_pending());  // whoever was at it did not end it
+  next->mark_done();
+  CHECK_FALSE(next->is_pending());
 }
