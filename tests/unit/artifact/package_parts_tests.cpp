@@ -45,7 +45,7 @@ TEST_CASE("many share a use, one has it alone, among threads and processes") {
     CHECK_FALSE(use_lock::try_alone(path));
     support::in_child([&] { return use_lock::share(path) && !use_lock::try_alone(path); });
   }
-  const std::optional<use_lock> alone = use_lock::try_alone(path);
+  std::optional<use_lock> alone = use_lock::try_alone(path);
   REQUIRE(alone);
   CHECK_FALSE(use_lock::try_alone(path));
   std::atomic<bool> shared{false};
@@ -57,7 +57,8 @@ TEST_CASE("many share a use, one has it alone, among threads and processes") {
   CHECK(alone->is_at_its_path());
   fs::remove(path);  // as who has it alone removes what it stands for
   CHECK_FALSE(alone->is_at_its_path());
-  waiter.join();  // another file by now: nobody waits for the one that is gone
+  alone.reset();  // the waiter may have opened the one that is gone
+  waiter.join();
   CHECK(own->is_at_its_path());
 }
 
