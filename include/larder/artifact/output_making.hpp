@@ -61,10 +61,8 @@ class making {
     ids_.check(id_);
     try {
       lock_ = in_folders([&] { folder.make_folders(); }, [&] { return locked_file::try_lock(folder.lock_of(id_)); });
-      if (!lock_) {
-        has_waited_ = true;
+      if (!lock_)
         lock_ = locked_file::lock(folder.lock_of(id_), stop, [&](const std::optional<task_progress>&) { waits(); });
-      }
     } catch (...) {  // a lock is advice: what is made is published in a way that is safe without
       report.absorb_current();
     }
@@ -76,13 +74,11 @@ class making {
     ids_.remove(id_);
     if (lock_) lock_->discard();
   }
-  bool has_waited() const noexcept { return has_waited_; }
 
  private:
   ids_in_making& ids_;
   std::string id_;
   std::optional<locked_file> lock_;
-  bool has_waited_ = false;
 };
 
 }  // namespace larder::artifacts

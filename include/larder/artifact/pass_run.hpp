@@ -157,17 +157,10 @@ class chain_run {
     if (!step.is_available() && !step.is_looked_up) survey_.look_here(step, keys_[i], now());
     if (is_ready(step)) return take(i, step_action::reuse);
     const making alone(folder_, ids_, report_, keys_[i].id, options_.stop, [&] { tell(i, pass_phase::waiting); });
-    if (alone.has_waited()) {
-      const known_step before = step;
-      step = known_step{};
-      step.evaluation = before.evaluation;
-      step.result = before.result;
-      survey_.look_here(step, keys_[i], now());
-      if (is_ready(step)) {
-        report_.counts.joined.add();
-        return take(i, step_action::reuse);
-      }
-      if (!step.is_available() && !step.is_failure()) step = before;
+    look_again(i);
+    if (is_ready(step)) {
+      report_.counts.joined.add();
+      return take(i, step_action::reuse);
     }
     if (!step.is_available() && !step.is_failure() && !step.is_asked_for && exchange_.reads() && !keys_[i].is_private)
       survey_.ask_for_run(step, keys_[i], now(), {options_.stop, {}});
@@ -181,6 +174,17 @@ class chain_run {
     return *outputs_[i];
   }
 
+  /// Others may have made it between the survey and the moment from which this thread alone may, whether it had to wait for them or not.
+  void look_again(std::size_t i) {
+    known_step found;
+    found.is_looked_up = true;
+    survey_.look_here(found, keys_[i], now());
+    if (!found.is_available() && !found.is_failure()) return;
+    found.evaluation = known_[i].evaluation;
+    found.result = known_[i].result;
+    found.result_is_shared = known_[i].result_is_shared;
+    known_[i] = std::move(found);
+  }
   bool is_ready(const known_step& step) {
     if (step.where != known_step::place::here || !step.missing.empty()) return false;
     try {
@@ -317,14 +321,14 @@ class chain_run {
     if (!options_.evaluate)
       core::fail(error_cause::invalid_argument, name_of(i) + " names an evaluator; give run_options::evaluate what evaluates");
     const making alone(folder_, ids_, report_, step.evaluation.id, options_.stop, [&] { tell(i, pass_phase::waiting); });
-    if (alone.has_waited()) try {
-        if (found_record<evaluation_record> found = folder_.find_evaluation(step.evaluation); found.record) {
-          report_.counts.joined.add();
-          return found.record->result;
-        }
-      } catch (...) {
-        report_.absorb_current();
+    try {  // others may have evaluated it since the survey
+      if (found_record<evaluation_record> found = folder_.find_evaluation(step.evaluation); found.record) {
+        report_.counts.joined.add();
+        return found.record->result;
       }
+    } catch (...) {
+      report_.absorb_current();
+    }
     const std::filesystem::path model = obtain(i);
     stop_if_asked();
     tell(i, pass_phase::evaluating);

@@ -21,7 +21,7 @@ struct pass_stats {
   std::uint64_t known_failures = 0;   ///< chains that were not run since a pass of theirs is known to fail
   std::uint64_t evaluations = 0;      ///< evaluators that ran
   std::uint64_t evaluation_hits = 0;  ///< evaluations that were found
-  std::uint64_t joined = 0;           ///< outputs and evaluations that somebody else made while one waited
+  std::uint64_t joined = 0;           ///< outputs and evaluations that somebody else made meanwhile
   std::uint64_t damaged = 0;          ///< records and files that were not as they had been stored; not used
   std::uint64_t poisoned = 0;         ///< records of another key, unsigned ones, and such as no program of ours writes; not used
   std::uint64_t uncacheable = 0;      ///< outputs that could not be kept, and were handed out as they were
@@ -47,7 +47,7 @@ void visit_metrics(const pass_stats& s, V& v) {
     u.count("known_failures", "Chains that were not run since a pass of theirs is known to fail.", s.known_failures);
     u.count("evaluations", "Evaluators that ran.", s.evaluations);
     u.count("evaluation_hits", "Evaluations that were found.", s.evaluation_hits);
-    u.count("joined", "Outputs and evaluations that somebody else made while one waited.", s.joined);
+    u.count("joined", "Outputs and evaluations that somebody else made meanwhile.", s.joined);
     u.count("damaged", "Records and files that were not as they had been stored.", s.damaged);
     u.count("poisoned", "Records of another key, unsigned ones, and such as no program of ours writes.", s.poisoned);
     u.count("uncacheable", "Outputs that could not be kept.", s.uncacheable);

@@ -42,18 +42,19 @@ class pass_survey {
     return known;
   }
 
-  /// Whether the output of a key is here, or all but files that the shared store may have.
+  /// Whether the output of a key is here, or all but files that the shared store may have. Damage counts when it is looked up first.
   bool look_here(known_step& step, const pass_key& key, instant now) {
+    const bool is_first = !step.is_looked_up;
     step.is_looked_up = true;
     try {
       found_record<pass_record> found = folder_.find_run(key);
-      count(found.state);
+      if (is_first) count(found.state);
       if (!found.record || !found.record->lives(now)) return false;
       step.record = std::move(found.record);
       if (step.record->failure) return false;
       std::size_t damaged = 0;
       step.missing = folder_.missing_files(*step.record, damaged);
-      report_.counts.damaged.add(damaged);
+      if (is_first) report_.counts.damaged.add(damaged);
       if (!step.missing.empty() && (!exchange_.reads() || key.is_private)) {
         step.record.reset();
         step.missing.clear();

@@ -29,6 +29,7 @@ namespace passes_in_test {
 class counting_store final : public larder::shared_store {
  public:
   std::optional<larder::bytes> get(std::string_view key, const larder::transfer_control&) override {
+    if (const auto watching = before) watching("get", key);
     const std::lock_guard lock(mutex_);
     asked_.emplace_back(key);
     if (fails()) return std::nullopt;
@@ -138,7 +139,7 @@ class counting_store final : public larder::shared_store {
   std::size_t listings() const { return listings_; }
 
   larder::duration age_of_all{0};
-  std::function<void(std::string_view what, std::string_view key)> before{};  ///< a put_if_absent or an erase
+  std::function<void(std::string_view what, std::string_view key)> before{};  ///< a get, a put_if_absent or an erase
 
  private:
   bool fails() {

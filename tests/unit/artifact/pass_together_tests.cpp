@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -70,6 +71,28 @@ TEST_CASE("P9: 16 threads that want one output run its pass once") {
   CHECK(passes.all_runs() == 3);
   CHECK(whole_entries(*store) == 3);
   CHECK(store->erased() == 0);
+}
+
+TEST_CASE("P9: what another makes between the look and the lock is neither made nor evaluated again") {
+  const support::temporary_folder here;
+  const auto store = std::make_shared<counting_store>();
+  std::vector<pass> chain = three_passes();
+  chain.back().evaluator = R"({"metric": "accuracy"})";
+  counted_passes passes;
+  std::atomic<int> evaluated{0};
+  const larder::run_options options{.evaluate = [&](const pass&, const fs::path&, const std::stop_token&) {
+    ++evaluated;
+    return std::string("1");
+  }};
+  pass_cache other(settings_in(here / "cache")), cache(settings_in(here / "cache"), store);
+  std::once_flag other_runs;
+  store->before = [&](std::string_view operation, std::string_view) {
+    if (operation == "get") std::call_once(other_runs, [&] { other.run("model-1", chain, std::ref(passes), options); });
+  };
+  CHECK(content_of(cache.run("model-1", chain, std::ref(passes), options) / "model.onnx") == model_of(chain));
+  CHECK(passes.all_runs() == 3);
+  CHECK(evaluated == 1);
+  CHECK(cache.stats().joined == 2);  // the last output, and what was said of it
 }
 
 TEST_CASE("P9: two publishers of one id, in both orders and 16 at once, leave one whole entry and delete nothing") {
