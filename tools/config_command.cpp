@@ -1,11 +1,16 @@
 #include "config_command.hpp"
 
+#include "disk/json_object.hpp"
 #include "exit_code.hpp"
+#include "simulate/escaped_text.hpp"
 #include "subcommand.hpp"
 
+#include <larder/config/cache_settings.hpp>
+#include <larder/config/setting_table.hpp>
 #include <larder/config/settings.hpp>
 #include <larder/config/settings_schema.hpp>
 #include <larder/config/settings_text.hpp>
+#include <larder/core/error.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -15,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace tools {
 namespace {
@@ -22,6 +28,15 @@ namespace {
 using larder::settings;
 
 std::optional<std::string> no_environment(const std::string&) { return std::nullopt; }
+
+/// The texts that are not empty.
+template <class Texts>
+std::string json_array(const Texts& texts) {
+  std::string out;
+  for (const auto& text : texts)
+    if (!text.empty()) out += (out.empty() ? "" : ", ") + simulate::quoted_for_json(text);
+  return "[" + out + "]";
+}
 
 /// The settings of a file, what the environment says laid over them.
 settings read(const std::string& file, bool alone) {
@@ -65,29 +80,74 @@ Exit codes: 0 done; 1 the settings cannot be read or cannot work; 2 wrong use)")
 subcommand add_check(CLI::App& config) {
   struct given {
     std::string file;
+    bool json = false;
     bool alone = false;
   };
   auto chosen = std::make_shared<given>();
   CLI::App& app = *config.add_subcommand("check", "Whether settings can work; nothing is printed when they can");
   app.add_option("FILE", chosen->file, "settings: .json, .toml, .yaml or .yml")->required();
+  app.add_flag("--json", chosen->json, "an object that says whether they can, the warnings, and what is wrong");
   app.add_flag("--file-only", chosen->alone, "without what the environment says");
   app.footer(R"(Examples:
   larder config check larder.toml
+  larder config check larder.toml --json
 
 Exit codes: 0 they can; 1 they cannot be read or cannot work; 2 wrong use)");
   return {&app, [] {},
           [chosen] {
-            for (const std::string& warning : read(chosen->file, chosen->alone).warnings())
-              std::fprintf(stderr, "larder: %s\n", warning.c_str());
-            return exit_code::done;
+            std::optional<std::string> wrong;
+            std::vector<std::string> warnings;
+            try {
+              warnings = read(chosen->file, chosen->alone).warnings();
+            } catch (const larder::error& e) {
+              if (!chosen->json) throw;
+              wrong = e.what();
+            }
+            if (chosen->json) {
+              disk::json_object seen;
+              seen.add("file", chosen->file).add("works", !wrong).add("error", wrong).member("warnings", json_array(warnings));
+              std::printf("%s\n", seen.text().c_str());
+            } else {
+              for (const std::string& warning : warnings) std::fprintf(stderr, "larder: %s\n", warning.c_str());
+            }
+            return wrong ? exit_code::failed : exit_code::done;
           }};
 }
 
-subcommand add_text(CLI::App& config, const char* name, const char* what, std::string (*text)()) {
-  CLI::App& app = *config.add_subcommand(name, what);
+template <class Settings>
+void append_keys(std::vector<std::string>& rows, const std::string& section) {
+  for (const larder::config::setting_key<Settings>& key : larder::config::keys_of<Settings>()) {
+    disk::json_object row;
+    row.add("key", section + std::string(key.name)).add("type", larder::config::type_text(key.type));
+    row.add("unit", key.unit).add("default", key.fallback).add("purpose", key.purpose).add("only_for", key.only_for);
+    row.member("spellings", json_array(key.spellings)).member("choices", json_array(key.choices));
+    rows.push_back(row.text());
+  }
+}
+std::string keys_as_json() {
+  std::vector<std::string> rows;
+  append_keys<larder::cache_settings>(rows, "");
+  append_keys<larder::manager_settings>(rows, std::string(larder::config::manager_section) + ".");
+  std::string out = "[\n";
+  for (const std::string& row : rows) out += row + (&row == &rows.back() ? "\n" : ",\n");
+  return out + "]\n";
+}
+
+subcommand add_keys(CLI::App& config) {
+  auto json = std::make_shared<bool>(false);
+  CLI::App& app = *config.add_subcommand("keys", "Every key, as a table in Markdown");
+  app.add_flag("--json", *json, "an array with an object for each key");
   return {&app, [] {},
-          [text] {
-            std::fputs(text().c_str(), stdout);
+          [json] {
+            std::fputs((*json ? keys_as_json() : larder::settings_keys()).c_str(), stdout);
+            return exit_code::done;
+          }};
+}
+subcommand add_schema(CLI::App& config) {
+  CLI::App& app = *config.add_subcommand("schema", "The JSON Schema of settings, for editors");
+  return {&app, [] {},
+          [] {
+            std::fputs(larder::settings_schema().c_str(), stdout);
             return exit_code::done;
           }};
 }
@@ -98,9 +158,7 @@ std::function<int()> add_config(CLI::App& larder) {
   CLI::App& config =
       *larder.add_subcommand("config", "Settings of caches: what holds, whether they can work, which keys there are");
   config.require_subcommand(1);
-  return one_of({add_show(config), add_check(config),
-                 add_text(config, "keys", "Every key, as a table in Markdown", &::larder::settings_keys),
-                 add_text(config, "schema", "The JSON Schema of settings, for editors", &::larder::settings_schema)});
+  return one_of({add_show(config), add_check(config), add_keys(config), add_schema(config)});
 }
 
 }  // namespace tools

@@ -64,6 +64,24 @@ class Config(command_runs.CommandRuns):
         self.assertEqual(larder("schema").stdout, (DOCS / "config.schema.json").read_text())
         self.assertIn(larder("keys").stdout, (DOCS / "configuration.md").read_text())
 
+    def test_check_and_keys_for_programs(self):
+        run = larder("check", ORIGINALS / "machines.yaml", "--json")
+        said = json.loads(run.stdout)
+        self.assertEqual((run.returncode, said["works"], said["error"]), (0, True, None))
+        self.assertTrue(any("epoch_pin is used" in warning for warning in said["warnings"]), said)
+        bad = self.root / "bad.toml"
+        bad.write_text('[cache]\npolicy = "lrv"\n')
+        run = larder("check", bad, "--json")
+        said = json.loads(run.stdout)
+        self.assertEqual((run.returncode, run.stderr, said["works"], said["warnings"]), (1, "", False, []))
+        self.assertIn(f"{bad}:2:10", said["error"])
+        keys = json.loads(larder("keys", "--json").stdout)
+        rows = [line.split("`")[1] for line in larder("keys").stdout.splitlines()[2:]]
+        self.assertEqual([key["key"] for key in keys], rows)
+        policy = next(key for key in keys if key["key"] == "policy")
+        self.assertIn("gdsf", policy["choices"])
+        self.assertIn("cleanup_policy", policy["spellings"])
+
     def test_wrong_use(self):
         for arguments in [[], ["show"], ["show", ORIGINALS / "server.toml", "--as", "ini"], ["sho"]]:
             self.assertEqual(larder(*arguments).returncode, 2, arguments)
