@@ -37,7 +37,7 @@ class cache_part {
   static constexpr bool in_memory = false;  // what is promoted is told so by the part itself
   static constexpr bool is_remote = false;
   static constexpr bool lands_values = false;
-  static constexpr bool forgoes_expiring = true;
+  static constexpr bool forgoes_expiring = true;  ///< written later, a value with a time to live of its own is dropped
   using landing = storage::value_landing;
   struct departures {};  ///< no part has a removal listener
   struct engine {

@@ -46,8 +46,8 @@ class named_cache final : public managed_cache {
   using read = tier<Part, tier_mode::read_only>;
   template <class... Tiers>
   using owned = std::unique_ptr<tiered<Tiers...>>;
-  using any_tiers = std::variant<owned<here>, owned<here, here>, owned<here, here, here>, owned<here, later>, owned<here, here, later>,
-                                 owned<here, read>, owned<here, here, read>>;
+  using any_tiers = std::variant<owned<here>, owned<here, here>, owned<here, here, here>, owned<here, later>,
+                                 owned<here, here, later>, owned<here, read>, owned<here, here, read>>;
 
  public:
   named_cache(std::string name, named_parts<Part> parts)
@@ -150,7 +150,8 @@ class named_cache final : public managed_cache {
   void flush() override {
     if (parts_.disk) parts_.disk->flush();
     if (!with([](auto& tiers) { return tiers.flush(); }))
-      core::fail(error_cause::timeout, "the cache \"" + name_ + "\" still owes its remote tier values after five seconds; is the store up?");
+      core::fail(error_cause::timeout,
+                 "the cache \"" + name_ + "\" still owes its remote tier values after five seconds; is the store up?");
   }
 
   cache_part* memory_part() const noexcept override { return parts_.memory.get(); }

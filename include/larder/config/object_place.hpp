@@ -24,9 +24,8 @@ inline object_place split_place(const std::string& address, std::string_view wha
   remote::url base = remote::parse_url(address, "remote.url");
   const std::size_t slash = base.path.rfind('/');
   if (slash == std::string::npos)
-    core::fail(error_cause::invalid_argument,
-               "remote.url: \"" + base.printable() + "\" names no " + std::string(what) + "; write it behind the host, as in https://host/" +
-                   std::string(what));
+    core::fail(error_cause::invalid_argument, "remote.url: \"" + base.printable() + "\" names no " + std::string(what) +
+                                                  "; write it behind the host, as in https://host/" + std::string(what));
   object_place out;
   out.container = base.path.substr(slash + 1);
   base.path.resize(slash);
@@ -40,7 +39,8 @@ inline object_place azure_place(const std::string& address) {
   const remote::url endpoint = remote::parse_url(out.endpoint, "remote.url");
   if (endpoint.host.find(".blob.") != std::string::npos) {
     if (!endpoint.path.empty())
-      core::fail(error_cause::invalid_argument, "remote.url: \"" + address + "\" goes on behind the container; what is behind it is remote.prefix");
+      core::fail(error_cause::invalid_argument,
+                 "remote.url: \"" + address + "\" goes on behind the container; what is behind it is remote.prefix");
     out.account = endpoint.host.substr(0, endpoint.host.find('.'));
   } else if (!endpoint.path.empty()) {
     out.account = endpoint.path.substr(endpoint.path.rfind('/') + 1);  // of an emulator, which has one host for all
@@ -54,14 +54,16 @@ inline object_place s3_place(const std::string& address) {
   if (!address.starts_with(scheme)) {
     object_place out = split_place(address, "bucket");
     if (out.endpoint.find(".amazonaws.com") != std::string::npos)
-      core::fail(error_cause::invalid_argument, "remote.url: \"" + address + "\" is a host of AWS; write s3://bucket, and remote.region");
+      core::fail(error_cause::invalid_argument,
+                 "remote.url: \"" + address + "\" is a host of AWS; write s3://bucket, and remote.region");
     return out;
   }
   object_place out;
   out.container = address.substr(scheme.size());
   while (out.container.ends_with('/')) out.container.pop_back();
   if (out.container.find('/') != std::string::npos)
-    core::fail(error_cause::invalid_argument, "remote.url: \"" + address + "\" goes on behind the bucket; what is behind it is remote.prefix");
+    core::fail(error_cause::invalid_argument,
+               "remote.url: \"" + address + "\" goes on behind the bucket; what is behind it is remote.prefix");
   return out;
 }
 

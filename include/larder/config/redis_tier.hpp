@@ -31,8 +31,9 @@ inline redis redis_store(const remote_order& order) {
   if (said.remote_connect_timeout) out.timeouts.connect = milliseconds_of(*said.remote_connect_timeout);
   if (said.remote_answer_timeout) out.timeouts.first_byte = milliseconds_of(*said.remote_answer_timeout);
   if (said.remote_max_object) out.max_object = *said.remote_max_object;
-  if (order.useful() != duration::max()) out.time_to_live = milliseconds_of(order.useful());  // the server then drops it by itself
-  out.load_lease = std::chrono::milliseconds(0);  // tiers load once per process, not once per key of a store
+  if (order.useful() != duration::max())
+    out.time_to_live = milliseconds_of(order.useful());  // the server then drops it by itself
+  out.load_lease = std::chrono::milliseconds(0);         // tiers load once per process, not once per key of a store
   return out;
 }
 

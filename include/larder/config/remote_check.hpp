@@ -35,15 +35,14 @@ class remote_check {
     if (!has_remote(of_)) return check_absent();
     if (const std::string_view fault = address_fault(*of_.remote_url); !fault.empty())
       refuse(of_.remote_url, "remote.url", std::string(fault));
-    if (!of_.remote_type)
-      refuse(of_.remote_url, "remote.url", "is not enough; say remote.type: azure, s3, webdav or redis");
+    if (!of_.remote_type) refuse(of_.remote_url, "remote.url", "is not enough; say remote.type: azure, s3, webdav or redis");
     check_scheme();
     check_writes();
     check_kind();
     check_credential();
-    for (const auto& [said, key] : {named(of_.remote_lookup_budget, "remote.lookup_budget"),
-                                    named(of_.remote_connect_timeout, "remote.connect_timeout"),
-                                    named(of_.remote_answer_timeout, "remote.answer_timeout")})
+    for (const auto& [said, key] :
+         {named(of_.remote_lookup_budget, "remote.lookup_budget"), named(of_.remote_connect_timeout, "remote.connect_timeout"),
+          named(of_.remote_answer_timeout, "remote.answer_timeout")})
       if (*said && **said > std::chrono::hours(24)) refuse(*said, key, "is longer than a day; write seconds, or with a unit");
   }
 
@@ -95,7 +94,8 @@ class remote_check {
     if (is("redis") && !url.starts_with("redis://") && !url.starts_with("unix:///"))
       refuse(of_.remote_url, "remote.url", "is no address of redis; write redis://host[:port][/database] or unix:///path");
     if (is("s3") && !by_http && !url.starts_with("s3://"))
-      refuse(of_.remote_url, "remote.url", "is no address of s3; write s3://bucket, or https://host/bucket for another service than AWS");
+      refuse(of_.remote_url, "remote.url",
+             "is no address of s3; write s3://bucket, or https://host/bucket for another service than AWS");
     if ((is("azure") || is("webdav")) && !by_http)
       refuse(of_.remote_url, "remote.url", "is no address of " + *of_.remote_type + "; write one that begins with https://");
   }
@@ -117,7 +117,8 @@ class remote_check {
         if (credential == name) return;
       std::string names;
       for (const std::string_view name : taken) names += (names.empty() ? "" : ", ") + std::string(name);
-      refuse(of_.remote_credential, "remote.credential", "cannot be " + credential + " for " + *of_.remote_type + "; it is one of " + names);
+      refuse(of_.remote_credential, "remote.credential",
+             "cannot be " + credential + " for " + *of_.remote_type + "; it is one of " + names);
     };
     if (is("azure")) one_of({"chain", "key", "sas", "token"});
     if (is("s3")) one_of({"chain", "key", "none"});
@@ -133,10 +134,12 @@ class remote_check {
       return;
     }
     if (!of_.remote_secret_variable)
-      refuse(of_.remote_credential, "remote.credential", "is " + credential + "; say in remote.secret_variable which variable has it");
+      refuse(of_.remote_credential, "remote.credential",
+             "is " + credential + "; say in remote.secret_variable which variable has it");
     if (!is_variable_name(*of_.remote_secret_variable))
       refuse(of_.remote_secret_variable, "remote.secret_variable", std::string(variable_fault));
-    if (credential == "sas" || credential == "token") idle(of_.remote_user, "remote.user", "with remote.credential = " + credential);
+    if (credential == "sas" || credential == "token")
+      idle(of_.remote_user, "remote.user", "with remote.credential = " + credential);
     if (!of_.remote_user && (is("s3") || is("webdav")) && credential != "token")
       refuse(of_.remote_secret_variable, "remote.secret_variable",
              std::string("is not enough; say remote.user, ") + (is("s3") ? "the access key id" : "whose password it is"));

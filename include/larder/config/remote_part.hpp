@@ -33,8 +33,8 @@ namespace larder::config {
 
 /// The cache of a remote tier. Nothing evicts there but the store itself.
 template <class Storage>
-using remote_cache =
-    cache<std::string, bytes, unbounded, expire_after_write, ttl, time_source<run_time_clock>, error_listener<failure_teller>, Storage>;
+using remote_cache = cache<std::string, bytes, unbounded, expire_after_write, ttl, time_source<run_time_clock>,
+                           error_listener<failure_teller>, Storage>;
 
 /// A remote cache as a part. What it has is not counted, as that would be a listing of what other machines have put there too.
 template <class Storage>

@@ -56,14 +56,15 @@ inline secret secret_of(std::string_view cache, const cache_settings& said, cons
 
 /// The remote tier of a cache; it sends nothing, so that the store may be down. Throws `larder::error` with the place of `remote.url` or
 /// `remote.type` when the program has no stores of that kind, or the store's own settings refuse what was said.
-inline std::unique_ptr<cache_part> make_remote_tier(std::string_view cache, const cache_settings& said, const run_time_clock& clock,
-                                                    failure_teller teller, const settings_environment& environment) {
+inline std::unique_ptr<cache_part> make_remote_tier(std::string_view cache, const cache_settings& said,
+                                                    const run_time_clock& clock, failure_teller teller,
+                                                    const settings_environment& environment) {
   const bool by_redis = *said.remote_type == "redis";
   const auto make = by_redis ? &make_redis_tier : &make_http_tier;
   if (make == nullptr) {
     const std::string component = by_redis ? "redis" : "http";
-    core::fail(error_cause::invalid_argument, said.remote_type.origin().text() + ": remote.type of " + format::printable_name(cache) +
-                                                  " is " + *said.remote_type +
+    core::fail(error_cause::invalid_argument, said.remote_type.origin().text() + ": remote.type of " +
+                                                  format::printable_name(cache) + " is " + *said.remote_type +
                                                   ", which this program has no stores of; include <larder/config/" + component +
                                                   "_tier.hpp> in one of its files and link larder::" + component + "tier");
   }

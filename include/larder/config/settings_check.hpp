@@ -47,7 +47,8 @@ inline void check_cache(std::string_view name, const cache_settings& of) {
                said.origin().text() + ": " + std::string(key) + " of " + format::printable_name(name) + " " + why);
   };
   if (!has_memory(of) && !has_disk(of) && has_remote(of))
-    refuse(of.remote_url, "remote.url", "is of a tier behind memory or a disk; give the cache memory.size (or size), or disk.size");
+    refuse(of.remote_url, "remote.url",
+           "is of a tier behind memory or a disk; give the cache memory.size (or size), or disk.size");
   if (!has_memory(of) && !has_disk(of))
     core::fail(error_cause::invalid_argument,
                "the cache " + format::printable_name(name) +
