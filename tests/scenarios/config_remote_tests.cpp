@@ -1,10 +1,9 @@
 // A team's model cache from a file: memory and disk of each machine before a store that all share. Against real servers: Azurite, a strict
-// verifier of S3's signatures, Redis.
+// verifier of S3's signatures, Redis. What makes the stores is not included here: linking it is enough.
 #include <larder/config/cache_manager.hpp>
-#include <larder/config/http_tier.hpp>
-#include <larder/config/redis_tier.hpp>
 #include <larder/config/settings_text.hpp>
 #include <larder/config/toml.hpp>
+#include <larder/remote/azure_connection_string.hpp>
 
 #include <doctest/doctest.h>
 

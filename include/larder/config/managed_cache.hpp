@@ -18,8 +18,8 @@ namespace config {
 class cache_part;
 }
 
-/// A cache from text to `bytes` whose types were chosen at run time: in memory, on disk, in memory before the disk, and before
-/// a remote store, which may be down: what it does not say is a miss. Any number of threads.
+/// A cache from text to `bytes` whose types were chosen at run time: in memory, on disk, or in memory before the disk, and with
+/// a remote store behind these, where look-ups that fail are misses. Any number of threads.
 /// A call costs two virtual ones more than on a `cache`.
 class managed_cache {
  public:
@@ -47,7 +47,8 @@ class managed_cache {
   virtual bool remove(std::string_view key) = 0;
   /// Drops everything, in a remote tier that is written too, where it may be other machines'.
   virtual void clear() = 0;
-  /// f(key) for each key in memory or on disk, once; what a remote tier has is not listed, as it may be other machines' too. Those that come or go meanwhile may be missed.
+  /// f(key) for each key in memory or on disk, once; those that come or go meanwhile may be missed. What a remote tier has is not listed,
+  /// as it may be other machines' too.
   virtual void for_each_key(const std::function<void(const std::string& key)>& f) = 0;
 
   /// Entries, in memory or on disk, whichever has more.

@@ -1,7 +1,8 @@
 #pragma once
 
 // The caches that a manager makes: for each order one in memory, one in memory with a limit of entries, one on mmap_disk, for some one in a
-// directory; a remote one is made by a header that the program includes. What settings may leave out is a policy with a number that does nothing: an age without end, a watermark of one.
+// directory; a remote one is made by a header that the program includes. What settings may leave out is a policy with a number that does
+// nothing: an age without end, a watermark of one.
 
 #include <larder/cache.hpp>
 #include <larder/codec/zstd.hpp>
