@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "support/azurite.hpp"
+#include "support/eventually.hpp"
 #include "support/managers.hpp"
 #include "support/redis_missing.hpp"
 #include "support/redis_server.hpp"
@@ -65,6 +66,7 @@ void share_between_machines(const fs::path& file, const fs::path& disk, const ma
     CHECK(models.get_or_load("large", make) == large);
     CHECK(models.get_or_load("small", make) == small);
     CHECK(made == 2);
+    CHECK(support::eventually([&] { return first->metrics().at(0).remote_owed == 0; }));
     CHECK(first->metrics().at(0).remote_errors == 0);
   }
   fs::remove_all(disk);  // another machine has neither its memory nor its disk
