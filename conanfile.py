@@ -25,6 +25,8 @@ COMPONENTS = {
     "config": ([], ["disk", "json", "zstd", "layer", "dataset"]),
     "toml": (["tomlplusplus::tomlplusplus"], ["config"]),
     "yaml": (["yaml-cpp::yaml-cpp"], ["config"]),
+    "httptier": ([], ["config", "http"]),
+    "redistier": ([], ["config", "redis"]),
     "presets": ([], ["disk", "http"]),
     "serve": ([], ["disk"]),
     "testing": (["Boost::headers"], ["core"]),
@@ -44,11 +46,11 @@ PACKAGES = {
 }
 POSIX = {"disk", "redis"}                                   # and what needs them
 LINUX = {"serve"}
-READERS = """# What links a format's component compiles its reader, as with the targets of an installation: cmake/read_<format>.cpp.
-foreach(format IN ITEMS toml yaml)
-  if(TARGET larder::${format} AND NOT larder_reads_${format})
-    target_sources(larder::${format} INTERFACE "${CMAKE_CURRENT_LIST_DIR}/read_${format}.cpp")
-    set(larder_reads_${format} TRUE)
+SOURCES = """# What links one of these compiles a file, as with the targets of an installation: cmake/with_<component>.cpp.
+foreach(component IN ITEMS toml yaml httptier redistier)
+  if(TARGET larder::${component} AND NOT larder_compiles_${component})
+    target_sources(larder::${component} INTERFACE "${CMAKE_CURRENT_LIST_DIR}/with_${component}.cpp")
+    set(larder_compiles_${component} TRUE)
   endif()
 endforeach()
 """
@@ -63,7 +65,7 @@ class LarderConan(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
     options = {component: [True, False] for component in COMPONENTS if component != "core"}
     default_options = {**dict.fromkeys(options, False), "boost/*:header_only": True}
-    exports_sources = "include/*", "cmake/read_*.cpp", "LICENSE"
+    exports_sources = "include/*", "cmake/with_*.cpp", "LICENSE"
     no_copy_source = True
 
     def _wanted(self):
@@ -104,14 +106,14 @@ class LarderConan(ConanFile):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
         copy(self, "*.hpp", os.path.join(self.source_folder, "include"), os.path.join(self.package_folder, "include"))
         shared = os.path.join(self.package_folder, "share", "larder")
-        copy(self, "read_*.cpp", os.path.join(self.source_folder, "cmake"), shared)
-        save(self, os.path.join(shared, "larder-readers.cmake"), READERS)
+        copy(self, "with_*.cpp", os.path.join(self.source_folder, "cmake"), shared)
+        save(self, os.path.join(shared, "larder-sources.cmake"), SOURCES)
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "larder")
         self.cpp_info.set_property("cmake_target_name", "larder::everything")   # larder::larder is the core's
         self.cpp_info.set_property("pkg_config_name", "larder_everything")
-        self.cpp_info.set_property("cmake_build_modules", [os.path.join("share", "larder", "larder-readers.cmake")])
+        self.cpp_info.set_property("cmake_build_modules", [os.path.join("share", "larder", "larder-sources.cmake")])
         for name in self._wanted():
             links, needs = COMPONENTS[name]
             part = self.cpp_info.components[name]

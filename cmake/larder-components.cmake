@@ -1,7 +1,7 @@
 # The components of larder: what each needs from larder and from other packages. Read by the build and by the installed package,
 # so that both look for the same things in the same way. Works from CMake 3.16 on.
 
-set(larder_components core disk json http redis zstd layer dataset artifact config toml yaml presets serve testing)   # each after those that it needs
+set(larder_components core disk json http redis zstd layer dataset artifact config toml yaml httptier redistier presets serve testing)   # each after those that it needs
 
 set(larder_core_needs "")
 set(larder_disk_needs core)
@@ -15,6 +15,8 @@ set(larder_artifact_needs disk http)
 set(larder_config_needs disk json zstd layer dataset)
 set(larder_toml_needs config)
 set(larder_yaml_needs config)
+set(larder_httptier_needs config http)
+set(larder_redistier_needs config redis)
 set(larder_presets_needs disk http)
 set(larder_serve_needs disk)
 set(larder_testing_needs core)
@@ -31,6 +33,8 @@ set(larder_artifact_links "")
 set(larder_config_links "")
 set(larder_toml_links tomlplusplus::tomlplusplus)
 set(larder_yaml_links yaml-cpp::yaml-cpp)
+set(larder_httptier_links "")
+set(larder_redistier_links "")
 set(larder_presets_links "")
 set(larder_serve_links "")
 set(larder_testing_links Boost::headers)
@@ -48,6 +52,8 @@ set(larder_artifact_headers "^artifact/")
 set(larder_config_headers "^config/")
 set(larder_toml_headers "^config/toml[.]hpp")
 set(larder_yaml_headers "^config/yaml[.]hpp")
+set(larder_httptier_headers "^config/http_tier[.]hpp")
+set(larder_redistier_headers "^config/redis_tier[.]hpp")
 set(larder_presets_headers "^presets[.]hpp")
 set(larder_serve_headers "^serve/")
 set(larder_testing_headers "^testing/")

@@ -28,7 +28,8 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/larder-config-version.cm
                                  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)   # SameMajorVersion from 1.0 on
 install(FILES "${PROJECT_BINARY_DIR}/larder-config.cmake" "${PROJECT_BINARY_DIR}/larder-config-version.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/larder-components.cmake" "${PROJECT_SOURCE_DIR}/cmake/FindxxHash.cmake"
-              "${PROJECT_SOURCE_DIR}/cmake/read_toml.cpp" "${PROJECT_SOURCE_DIR}/cmake/read_yaml.cpp"
+              "${PROJECT_SOURCE_DIR}/cmake/with_toml.cpp" "${PROJECT_SOURCE_DIR}/cmake/with_yaml.cpp"
+              "${PROJECT_SOURCE_DIR}/cmake/with_httptier.cpp" "${PROJECT_SOURCE_DIR}/cmake/with_redistier.cpp"
         DESTINATION "${larder_package_dir}")
 
 configure_file("${PROJECT_SOURCE_DIR}/cmake/larder.pc.in" "${PROJECT_BINARY_DIR}/larder.pc" @ONLY)

@@ -82,8 +82,8 @@ function(larder_add_component component)
   endforeach()
   target_link_libraries(${target} INTERFACE ${larder_${component}_links})
   target_include_directories(${target} INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>")
-  if(EXISTS "${PROJECT_SOURCE_DIR}/cmake/read_${component}.cpp")   # what makes linking a format enough: compiled with whoever links it
-    target_sources(${target} INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cmake/read_${component}.cpp>")
+  if(EXISTS "${PROJECT_SOURCE_DIR}/cmake/with_${component}.cpp")   # what makes linking a format, or the stores of a remote tier, enough: compiled with whoever links it
+    target_sources(${target} INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cmake/with_${component}.cpp>")
   endif()
   if(NOT CMAKE_VERSION VERSION_LESS 3.23 AND headers)
     target_sources(${target} INTERFACE FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${headers})

@@ -13,6 +13,7 @@
 #include <larder/sync/worker_pool.hpp>
 #include <larder/sync/write_epochs.hpp>
 #include <larder/tier.hpp>
+#include <larder/tier_access.hpp>
 #include <larder/tier_flights.hpp>
 #include <larder/tier_row.hpp>
 #include <larder/tiered_stats.hpp>
@@ -136,7 +137,7 @@ class tiered {
   /// The same with a time to live of its own, which every writable tier must be able to keep (policy `ttl`).
   template <class Rep, class Period>
   bool put(key_view key, mapped_type value, std::chrono::duration<Rep, Period> time_to_live) {
-    static_assert(((Tiers::mode != tier_mode::write_back) && ...),
+    static_assert(((Tiers::mode != tier_mode::write_back || tier_access<Tiers>::forgoes_expiring) && ...),
                   "larder: a value with a time to live cannot wait in a write_back tier; use write_through");
     static_assert(((Tiers::mode == tier_mode::read_only || Tiers::cache_type::template keeps<ttl>) && ...),
                   "larder: put(key, value, ttl) needs the policy larder::ttl in every tier that is written");

@@ -13837,6 +13837,8 @@ class tier_access {
   /// Whether a large value that a slower tier has can come straight into this one's files.
   static constexpr bool lands_values = writable && !queued && std::is_same_v<mapped_type, bytes> && cache_type::lands_values;
   using landing = typename cache_type::landing;
+  /// Whether a value with a time to live of its own, which cannot wait, is not for this tier, which drops the key then.
+  static constexpr bool forgoes_expiring = queued && requires { cache_type::forgoes_expiring; };
 
   template <class Argument>
     requires(!std::is_same_v<std::remove_cvref_t<Argument>, tier_access>)
@@ -13883,6 +13885,8 @@ class tier_access {
   /// Puts, now or, in a `write_back` tier, later; whether the tier has it or will. With `gone` the listener is told later.
   bool put(key_view key, const mapped_type& value, const storage::write_mode& mode, departures* gone) {
     if constexpr (queued) {
+      if constexpr (forgoes_expiring)
+        if (mode.time_to_live) return queue_->put(key_type(key), std::nullopt, 0), false;
       queue_->put(key_type(key), value, core::payload_size(value));
       return true;
     } else {
@@ -14632,7 +14636,7 @@ class tiered {
   /// The same with a time to live of its own, which every writable tier must be able to keep (policy `ttl`).
   template <class Rep, class Period>
   bool put(key_view key, mapped_type value, std::chrono::duration<Rep, Period> time_to_live) {
-    static_assert(((Tiers::mode != tier_mode::write_back) && ...),
+    static_assert(((Tiers::mode != tier_mode::write_back || tier_access<Tiers>::forgoes_expiring) && ...),
                   "larder: a value with a time to live cannot wait in a write_back tier; use write_through");
     static_assert(((Tiers::mode == tier_mode::read_only || Tiers::cache_type::template keeps<ttl>) && ...),
                   "larder: put(key, value, ttl) needs the policy larder::ttl in every tier that is written");

@@ -10,6 +10,7 @@
 #include <larder/config/cache_metrics.hpp>
 #include <larder/config/cache_part.hpp>
 #include <larder/config/entry_export.hpp>
+#include <larder/config/environment_settings.hpp>
 #include <larder/config/janitor.hpp>
 #include <larder/config/managed_cache.hpp>
 #include <larder/config/memory_pressure.hpp>
@@ -55,6 +56,8 @@ struct manager_options {
   std::function<double()> pressure{};
   /// Bytes that shares of memory are of. Not given: what the machine and its control groups leave this process.
   std::optional<std::uint64_t> available_memory{};
+  /// Has the secrets of remote tiers, by the names that `remote.secret_variable` gives. Read while the manager is made.
+  settings_environment environment = environment_of_process;
 };
 
 /// Owns the caches that settings name. Any number of threads, but for its end. `start` begins the clean-ups; without it entries that are too
@@ -77,7 +80,7 @@ class cache_manager {
     const std::uint64_t available = options.available_memory ? *options.available_memory : layers::available_memory();
     for (const auto& [name, said] : settings_.caches) {
       const config::part_maker<Table> maker(name, said, memory_clock_, disk_clock_, {listener, "cache \"" + name + "\""});
-      caches_.emplace(name, maker.make_cache(available));
+      caches_.emplace(name, maker.make_cache(available, options.environment));
     }
     copier_ = config::part_maker<Table>::copier(disk_clock_);
     plan_work();

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <larder/core/remote_report.hpp>
+
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace larder {
@@ -22,6 +25,11 @@ struct cache_metrics {
   std::uint64_t disk_bytes = 0;
   std::uint64_t disk_overhead = 0;  ///< memory for the index of that tier
   std::uint64_t disk_capacity = 0;
+  std::uint64_t remote_hits = 0;
+  std::uint64_t remote_misses = 0;  ///< look-ups there that failed included
+  std::uint64_t remote_errors = 0;
+  std::uint64_t remote_owed = 0;          ///< bytes of values that are still to be written there
+  std::optional<remote_report> remote{};  ///< its requests and how it fares; nothing without a remote tier
 };
 
 }  // namespace larder

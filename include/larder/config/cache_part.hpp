@@ -37,12 +37,16 @@ class cache_part {
   static constexpr bool in_memory = false;  // what is promoted is told so by the part itself
   static constexpr bool is_remote = false;
   static constexpr bool lands_values = false;
+  static constexpr bool forgoes_expiring = true;  ///< written later, a value with a time to live of its own is dropped
   using landing = storage::value_landing;
   struct departures {};  ///< no part has a removal listener
   struct engine {
+    cache_part* part;
     void tell(departures&) const noexcept {}
+    bool bypasses() { return part->bypasses(); }
+    void note_load(duration cost) noexcept { part->note_load(cost); }
   };
-  engine engine_{};
+  engine engine_{this};
 
   cache_part() = default;
   cache_part(const cache_part&) = delete;
@@ -59,6 +63,10 @@ class cache_part {
   virtual std::size_t purge_expired(const sweep_control& control) = 0;
   virtual void for_each(const std::function<void(const std::string&, std::uint64_t, duration)>& f,
                         const sweep_control& control) = 0;
+
+  /// Whether a load that begins now does without this part, as asking it takes longer; it is told what loads take.
+  virtual bool bypasses() { return false; }
+  virtual void note_load(duration) noexcept {}
 
   virtual std::uint64_t size() const = 0;
   virtual std::uint64_t weight() const = 0;

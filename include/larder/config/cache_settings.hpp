@@ -22,6 +22,22 @@ struct cache_settings {
   setting<bool> disk_use_mmap{};
   setting<bool> disk_compression{};
   setting<duration> disk_cleanup_interval{};
+  setting<std::string> remote_url{};
+  setting<std::string> remote_type{};
+  setting<std::string> remote_prefix{};
+  setting<std::string> remote_mode{};
+  setting<std::uint64_t> remote_queue_size{};  ///< bytes
+  setting<std::string> remote_credential{};
+  setting<std::string> remote_user{};
+  setting<std::string> remote_secret_variable{};
+  setting<std::string> remote_region{};
+  setting<std::string> remote_ca_file{};
+  setting<duration> remote_lookup_budget{};
+  setting<duration> remote_connect_timeout{};
+  setting<duration> remote_answer_timeout{};
+  setting<std::uint64_t> remote_max_object{};  ///< bytes
+  setting<bool> remote_create_container{};
+  setting<bool> remote_allow_unencrypted_credentials{};
   setting<std::string> policy{};
   setting<double> eviction_threshold{};
   setting<duration> max_age{};

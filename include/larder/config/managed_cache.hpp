@@ -18,7 +18,8 @@ namespace config {
 class cache_part;
 }
 
-/// A cache from text to `bytes` whose types were chosen at run time: in memory, on disk, or in memory before the disk. Any number of threads.
+/// A cache from text to `bytes` whose types were chosen at run time: in memory, on disk, or in memory before the disk, and with
+/// a remote store behind these, where look-ups that fail are misses. Any number of threads.
 /// A call costs two virtual ones more than on a `cache`.
 class managed_cache {
  public:
@@ -29,14 +30,14 @@ class managed_cache {
 
   virtual const std::string& name() const noexcept = 0;
 
-  /// The value, or nothing; counts as a use. A hit on disk is promoted into memory.
+  /// The value, or nothing; counts as a use. A hit in a slower tier is promoted into the faster ones.
   virtual std::optional<bytes> get(std::string_view key) = 0;
   /// The value without any effect on order, expiry or statistics.
   virtual std::optional<bytes> peek(std::string_view key) = 0;
   virtual bool contains(std::string_view key) = 0;
   /// Stores or replaces; false when no tier took it.
   virtual bool put(std::string_view key, bytes value) = 0;
-  /// The same with a time to live of its own.
+  /// The same with a time to live of its own. A remote tier that is written later (`write_back`) does not take such values: it drops the key.
   virtual bool put(std::string_view key, bytes value, duration time_to_live) = 0;
   virtual bool put_if_absent(std::string_view key, bytes value) = 0;
   /// The value, loaded by `loader(key)` on a miss, once at a time for each key in this process; see `cache::get_or_load`.
@@ -44,11 +45,13 @@ class managed_cache {
                             const std::stop_token& stop = {}) = 0;
   /// Drops the key and says whether it was there.
   virtual bool remove(std::string_view key) = 0;
+  /// Drops everything, in a remote tier that is written too, where it may be other machines'.
   virtual void clear() = 0;
-  /// f(key) for each key of any tier, once; those that come or go meanwhile may be missed.
+  /// f(key) for each key in memory or on disk, once; those that come or go meanwhile may be missed. What a remote tier has is not listed,
+  /// as it may be other machines' too.
   virtual void for_each_key(const std::function<void(const std::string& key)>& f) = 0;
 
-  /// Entries, of the tier that has most.
+  /// Entries, in memory or on disk, whichever has more.
   virtual std::uint64_t size() const = 0;
   /// What its entries weigh, in the memory tier where there is one, else on disk.
   virtual std::uint64_t weight() const = 0;
@@ -59,16 +62,18 @@ class managed_cache {
   /// A share of that capacity from now on, for as long as memory is short.
   virtual void shrink_to(double share) = 0;
 
-  /// Look-ups and loads of the whole; evictions, expirations, errors and bytes of all tiers together; insertions and refusals of the slowest.
+  /// Look-ups and loads of the whole; evictions, expirations, errors and bytes of all tiers together; insertions and refusals of the slowest that is written.
   virtual cache_stats stats() const = 0;
   virtual void reset_stats() = 0;
   virtual cache_metrics metrics() const = 0;
-  /// Makes what is on disk survive a power cut. Throws `larder::error` when it cannot.
+  /// Makes what is on disk survive a power cut, and waits, five seconds at most, until a remote tier has what it is owed. Throws
+  /// `larder::error` when it cannot.
   virtual void flush() = 0;
 
   /// The tiers themselves; null where there is none.
   virtual config::cache_part* memory_part() const noexcept = 0;
   virtual config::cache_part* disk_part() const noexcept = 0;
+  virtual config::cache_part* remote_part() const noexcept = 0;
 };
 
 }  // namespace larder

@@ -8,6 +8,8 @@
 #include <larder/core/stats.hpp>
 #include <larder/core/sweep.hpp>
 #include <larder/core/time.hpp>
+#include <larder/sync/write_back_options.hpp>
+#include <larder/tier.hpp>
 #include <larder/tiered.hpp>
 
 #include <algorithm>
@@ -20,28 +22,36 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <unordered_set>
 #include <utility>
+#include <variant>
 
 namespace larder::config {
 
-/// A managed cache of one part, or of two as tiers. A template, so that only who makes one compiles the tiers: `Part` is `cache_part`.
+/// The parts of a named cache; memory, disk, or both.
+template <class Part>
+struct named_parts {
+  std::unique_ptr<Part> memory{};
+  std::unique_ptr<Part> disk{};
+  std::unique_ptr<Part> remote{};
+  tier_mode remote_mode = tier_mode::write_through;
+  write_back_options owed{};
+};
+
+/// A managed cache of one part, or of several as tiers. A template, so that only who makes one compiles the tiers: `Part` is `cache_part`.
 template <class Part>
 class named_cache final : public managed_cache {
-  using write_through_part = tier<Part, tier_mode::write_through>;
-  using one_tier = tiered<write_through_part>;
-  using two_tiers = tiered<write_through_part, write_through_part>;
+  using here = tier<Part, tier_mode::write_through>;
+  using later = tier<Part, tier_mode::write_back>;
+  using read = tier<Part, tier_mode::read_only>;
+  template <class... Tiers>
+  using owned = std::unique_ptr<tiered<Tiers...>>;
+  using any_tiers = std::variant<owned<here>, owned<here, here>, owned<here, here, here>, owned<here, later>,
+                                 owned<here, here, later>, owned<here, read>, owned<here, here, read>>;
 
  public:
-  /// At least one of the parts.
-  named_cache(std::string name, std::unique_ptr<Part> memory, std::unique_ptr<Part> disk)
-      : name_(std::move(name)), memory_(std::move(memory)), disk_(std::move(disk)), wanted_(first().capacity()) {
-    if (memory_ && disk_)
-      both_ = std::make_unique<two_tiers>(*memory_, *disk_);
-    else
-      one_ = std::make_unique<one_tier>(first());
-  }
+  named_cache(std::string name, named_parts<Part> parts)
+      : name_(std::move(name)), parts_(std::move(parts)), wanted_(first().capacity()), tiers_(make_tiers()) {}
 
   const std::string& name() const noexcept override { return name_; }
 
@@ -75,7 +85,7 @@ class named_cache final : public managed_cache {
   }
   void for_each_key(const std::function<void(const std::string& key)>& f) override {
     std::unordered_set<std::string> seen;
-    for (Part* const part : {memory_.get(), disk_.get()})
+    for (Part* const part : {parts_.memory.get(), parts_.disk.get()})
       if (part != nullptr)
         part->for_each(
             [&](const std::string& key, std::uint64_t, duration) {
@@ -84,7 +94,9 @@ class named_cache final : public managed_cache {
             {});
   }
 
-  std::uint64_t size() const override { return std::max(memory_ ? memory_->size() : 0, disk_ ? disk_->size() : 0); }
+  std::uint64_t size() const override {
+    return std::max(parts_.memory ? parts_.memory->size() : 0, parts_.disk ? parts_.disk->size() : 0);
+  }
   std::uint64_t weight() const override { return first().weight(); }
   std::uint64_t capacity() const override { return first().capacity(); }
   void set_capacity(std::uint64_t n) override {
@@ -96,7 +108,9 @@ class named_cache final : public managed_cache {
     apply_capacity();
   }
 
-  cache_stats stats() const override { return both_ ? whole(*both_) : whole(*one_); }
+  cache_stats stats() const override {
+    return std::visit([&](const auto& tiers) { return whole(tiers->stats()); }, tiers_);
+  }
   void reset_stats() override {
     with([](auto& tiers) { return tiers.reset_stats(), 0; });
   }
@@ -112,43 +126,74 @@ class named_cache final : public managed_cache {
     out.refused = counted.refused;
     out.errors = counted.errors.total();
     out.entries = size();
-    if (memory_) {
-      const cache_stats of = memory_->stats();
+    if (parts_.memory) {
+      const cache_stats of = parts_.memory->stats();
       out.memory_bytes = of.stored_bytes;
       out.memory_overhead = of.overhead_bytes;
-      out.memory_capacity = memory_->capacity();
+      out.memory_capacity = parts_.memory->capacity();
     }
-    if (disk_) {
-      out.disk_bytes = disk_->weight();
-      out.disk_overhead = disk_->stats().overhead_bytes;
-      out.disk_capacity = disk_->capacity();
+    if (parts_.disk) {
+      out.disk_bytes = parts_.disk->weight();
+      out.disk_overhead = parts_.disk->stats().overhead_bytes;
+      out.disk_capacity = parts_.disk->capacity();
+    }
+    if (parts_.remote) {
+      const cache_stats of = parts_.remote->stats();
+      out.remote_hits = of.hits;
+      out.remote_misses = of.misses;
+      out.remote_errors = of.errors.total();
+      out.remote_owed = std::visit([](const auto& tiers) { return tiers->stats().owed_bytes; }, tiers_);
+      out.remote = of.remote;
     }
     return out;
   }
   void flush() override {
-    if (disk_) disk_->flush();
+    if (parts_.disk) parts_.disk->flush();
+    if (!with([](auto& tiers) { return tiers.flush(); }))
+      core::fail(error_cause::timeout,
+                 "the cache \"" + name_ + "\" still owes its remote tier values after five seconds; is the store up?");
   }
 
-  cache_part* memory_part() const noexcept override { return memory_.get(); }
-  cache_part* disk_part() const noexcept override { return disk_.get(); }
+  cache_part* memory_part() const noexcept override { return parts_.memory.get(); }
+  cache_part* disk_part() const noexcept override { return parts_.disk.get(); }
+  cache_part* remote_part() const noexcept override { return parts_.remote.get(); }
 
  private:
-  Part& first() const noexcept { return memory_ ? *memory_ : *disk_; }
+  Part& first() const noexcept { return parts_.memory ? *parts_.memory : *parts_.disk; }
+
+  any_tiers make_tiers() {
+    if (!parts_.remote) {
+      if (parts_.memory && parts_.disk) return std::make_unique<tiered<here, here>>(*parts_.memory, *parts_.disk);
+      return std::make_unique<tiered<here>>(first());
+    }
+    if (parts_.remote_mode == tier_mode::write_back) return before(write_back(*parts_.remote, parts_.owed));
+    if (parts_.remote_mode == tier_mode::read_only) return before(read_only(*parts_.remote));
+    return before(write_through(*parts_.remote));
+  }
+  template <class Remote>
+  any_tiers before(Remote remote) {
+    if (parts_.memory && parts_.disk)
+      return std::make_unique<tiered<here, here, Remote>>(*parts_.memory, *parts_.disk, std::move(remote));
+    return std::make_unique<tiered<here, Remote>>(first(), std::move(remote));
+  }
+
   void apply_capacity() {
     const double share = share_.load();
     const std::uint64_t n = wanted_.load();
     first().set_capacity(share == 1 ? n : static_cast<std::uint64_t>(share * static_cast<double>(n)));
   }
   template <class F>
-  std::invoke_result_t<F&, one_tier&> with(F&& f) {
-    return both_ ? f(*both_) : f(*one_);
+  auto with(F&& f) {
+    return std::visit([&](auto& tiers) { return f(*tiers); }, tiers_);
   }
-  template <class Tiers>
-  static cache_stats whole(const Tiers& tiers) {
-    const auto counted = tiers.stats();
-    cache_stats all = counted.tiers.back();
-    for (std::size_t i = 0; i + 1 < counted.tiers.size(); ++i) {
-      const cache_stats& tier = counted.tiers[i];
+  template <class Counted>
+  cache_stats whole(const Counted& counted) const {
+    const std::size_t last = counted.size() - 1;
+    const std::size_t slowest = parts_.remote && parts_.remote_mode == tier_mode::read_only ? last - 1 : last;  // that is written
+    cache_stats all = counted[slowest];
+    for (std::size_t i = 0; i <= last; ++i) {
+      if (i == slowest) continue;
+      const cache_stats& tier = counted[i];
       all.evictions += tier.evictions;
       all.expirations += tier.expirations;
       all.pinned_bytes += tier.pinned_bytes;
@@ -157,6 +202,7 @@ class named_cache final : public managed_cache {
       all.logical_bytes += tier.logical_bytes;
       for (std::size_t cause = 0; cause < error_cause_count; ++cause) all.errors.by_cause[cause] += tier.errors.by_cause[cause];
     }
+    all.remote = counted[last].remote;
     all.hits = counted.hits;
     all.misses = counted.misses;
     all.loads = counted.loads;
@@ -168,11 +214,10 @@ class named_cache final : public managed_cache {
   }
 
   std::string name_;
-  std::unique_ptr<Part> memory_, disk_;
+  named_parts<Part> parts_;
   std::atomic<std::uint64_t> wanted_;
   std::atomic<double> share_{1};
-  std::unique_ptr<one_tier> one_;
-  std::unique_ptr<two_tiers> both_;
+  any_tiers tiers_;  // last: what they owe they write to the parts
 };
 
 }  // namespace larder::config

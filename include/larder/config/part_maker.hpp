@@ -1,17 +1,21 @@
 #pragma once
 
 // The caches that a manager makes: for each order one in memory, one in memory with a limit of entries, one on mmap_disk, for some one in a
-// directory. What settings may leave out is a policy with a number that does nothing: an age without end, a watermark of one.
+// directory; a remote one is made by a header that the program includes. What settings may leave out is a policy with a number that does
+// nothing: an age without end, a watermark of one.
 
 #include <larder/cache.hpp>
 #include <larder/codec/zstd.hpp>
 #include <larder/config/cache_part.hpp>
 #include <larder/config/cache_settings.hpp>
 #include <larder/config/disk_backup.hpp>
+#include <larder/config/environment_settings.hpp>
 #include <larder/config/failure_teller.hpp>
 #include <larder/config/managed_cache.hpp>
 #include <larder/config/named_cache.hpp>
 #include <larder/config/policy_table.hpp>
+#include <larder/config/remote_check.hpp>
+#include <larder/config/remote_parts.hpp>
 #include <larder/config/run_time_clock.hpp>
 #include <larder/config/settings_check.hpp>
 #include <larder/core/bytes.hpp>
@@ -27,6 +31,7 @@
 #include <larder/observe/error_listener.hpp>
 #include <larder/storage/directory.hpp>
 #include <larder/storage/mmap_disk.hpp>
+#include <larder/tier.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -61,13 +66,17 @@ class part_maker {
              const run_time_clock& disk_clock, failure_teller teller)
       : name_(name), said_(said), memory_clock_(memory_clock), disk_clock_(disk_clock), teller_(std::move(teller)) {}
 
-  /// The cache, where so many bytes of memory are available.
-  std::unique_ptr<managed_cache> make_cache(std::uint64_t available) const {
-    std::unique_ptr<cache_part> first;
-    std::unique_ptr<cache_part> second;
-    if (has_memory(said_)) first = memory(available);
-    if (has_disk(said_)) second = disk();
-    return std::make_unique<named_cache<cache_part>>(name_, std::move(first), std::move(second));
+  /// The cache, where so many bytes of memory are available, and the environment has the secret of a remote tier.
+  std::unique_ptr<managed_cache> make_cache(std::uint64_t available, const settings_environment& environment) const {
+    named_parts<cache_part> parts;
+    if (has_remote(said_)) {  // first: it is refused before a directory is made
+      parts.remote = make_remote_tier(name_, said_, disk_clock_, teller_, environment);
+      parts.remote_mode = remote_mode();
+      if (said_.remote_queue_size) parts.owed.most_bytes = *said_.remote_queue_size;
+    }
+    if (has_memory(said_)) parts.memory = memory(available);
+    if (has_disk(said_)) parts.disk = disk();
+    return std::make_unique<named_cache<cache_part>>(name_, std::move(parts));
   }
   static std::unique_ptr<cache_copier> copier(const run_time_clock& clock) {
     return std::make_unique<disk_backup<managed_time>>(clock);
@@ -115,6 +124,10 @@ class part_maker {
         });
   }
 
+  tier_mode remote_mode() const {
+    const std::string mode = said_.remote_mode.value_or("write_through");
+    return mode == "write_back" ? tier_mode::write_back : mode == "read_only" ? tier_mode::read_only : tier_mode::write_through;
+  }
   std::string subject(const setting<std::string>& policy) const {
     return policy.origin().text() + ": the order of \"" + name_ + "\"";
   }

@@ -6,6 +6,7 @@
 #include <larder/config/cache_settings.hpp>
 #include <larder/config/memory_amount.hpp>
 #include <larder/config/policy_names.hpp>
+#include <larder/config/remote_names.hpp>
 #include <larder/core/time.hpp>
 
 #include <algorithm>
@@ -30,7 +31,9 @@ enum class setting_type : std::uint8_t {
   period,
   flag,  ///< true or false
   text,
-  name,  ///< one of `choices`
+  address,   ///< a text that may hold no secret
+  variable,  ///< the name of a variable of the environment
+  name,      ///< one of `choices`
 };
 
 /// What messages and pages say of a type.
@@ -50,6 +53,10 @@ constexpr std::string_view type_text(setting_type type) noexcept {
       return "a period";
     case setting_type::flag:
       return "true or false";
+    case setting_type::address:
+      return "an address";
+    case setting_type::variable:
+      return "the name of a variable";
     case setting_type::name:
       return "a name";
     default:
@@ -143,6 +150,65 @@ inline constexpr std::array cache_keys{
     setting_key<cache_settings>{"disk.cleanup_interval", setting_type::period, &cache_settings::disk_cleanup_interval,
                                 "what cleanup_interval says", "seconds",
                                 "how often entries of the disk that are too old are dropped"},
+    setting_key<cache_settings>{
+        "remote.url", setting_type::address, &cache_settings::remote_url, "no remote tier", "",
+        "where the store is: https://account.blob.core.windows.net/container, s3://bucket or https://host/bucket, "
+        "https://host/path, redis://host:port/database or unix:///path of a socket"},
+    setting_key<cache_settings>{"remote.type",
+                                setting_type::name,
+                                &cache_settings::remote_type,
+                                "none, it must be said",
+                                "",
+                                "what it is; the program needs config/http_tier.hpp (larder::httptier), for redis "
+                                "config/redis_tier.hpp (larder::redistier)",
+                                {},
+                                remote_type_names},
+    setting_key<cache_settings>{"remote.prefix", setting_type::text, &cache_settings::remote_prefix, "none; larder: in redis", "",
+                                "a folder there for the entries of this cache; in redis what its keys begin with"},
+    setting_key<cache_settings>{
+        "remote.mode",
+        setting_type::name,
+        &cache_settings::remote_mode,
+        "write_through",
+        "",
+        "write_through: a put returns when the store has the value; write_back: it is written after that; read_only: never",
+        {},
+        remote_mode_names},
+    setting_key<cache_settings>{"remote.queue_size", setting_type::size, &cache_settings::remote_queue_size, "256MiB", "MB",
+                                "bytes of values that write_back may still owe the store; a put waits for room"},
+    setting_key<cache_settings>{
+        "remote.credential",
+        setting_type::name,
+        &cache_settings::remote_credential,
+        "key or password with a secret_variable, else chain for azure and s3, none for webdav and redis",
+        "",
+        "what the store is shown: chain is what the machine has (Azure's default credentials; AWS's variables and profiles), "
+        "none is nothing, the rest is what the secret is",
+        {},
+        credential_names},
+    setting_key<cache_settings>{"remote.user", setting_type::text, &cache_settings::remote_user, "none", "",
+                                "who asks: the user of webdav and redis, the access key id of s3, the account of azure where the "
+                                "address does not name it"},
+    setting_key<cache_settings>{
+        "remote.secret_variable", setting_type::variable, &cache_settings::remote_secret_variable, "none", "",
+        "the variable of the environment that has the key, signature, token or password; it is read when the manager is made"},
+    setting_key<cache_settings>{"remote.region", setting_type::text, &cache_settings::remote_region,
+                                "what AWS_REGION or the profile says", "", "the region of an s3 bucket"},
+    setting_key<cache_settings>{"remote.ca_file", setting_type::text, &cache_settings::remote_ca_file, "those of the system", "",
+                                "a PEM file of the authorities to trust for https"},
+    setting_key<cache_settings>{"remote.lookup_budget", setting_type::period, &cache_settings::remote_lookup_budget, "2s",
+                                "seconds", "until the answer to a look-up begins, retries included; after that it is a miss"},
+    setting_key<cache_settings>{"remote.connect_timeout", setting_type::period, &cache_settings::remote_connect_timeout,
+                                "5s; 1s for redis", "seconds", "until a connection stands"},
+    setting_key<cache_settings>{"remote.answer_timeout", setting_type::period, &cache_settings::remote_answer_timeout,
+                                "10s; 2s for redis", "seconds", "from the end of a request to the first byte of the answer"},
+    setting_key<cache_settings>{"remote.max_object", setting_type::size, &cache_settings::remote_max_object, "16GiB", "MB",
+                                "a larger answer is an error, which is a miss"},
+    setting_key<cache_settings>{"remote.create_container", setting_type::flag, &cache_settings::remote_create_container, "false",
+                                "", "a put makes the container of azure when it is missing"},
+    setting_key<cache_settings>{"remote.allow_unencrypted_credentials", setting_type::flag,
+                                &cache_settings::remote_allow_unencrypted_credentials, "false", "",
+                                "send the secret unencrypted to other machines, too (redis has no encryption here)"},
     setting_key<cache_settings>{
         "policy",
         setting_type::name,

@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <string>
@@ -106,6 +107,9 @@ struct settings {
     std::vector<std::string> all;
     for (const auto& [name, one] : caches)
       if (auto warning = config::warning_of(name, one)) all.push_back(*std::move(warning));
+    for (auto a = caches.begin(); a != caches.end(); ++a)
+      for (auto b = std::next(a); b != caches.end(); ++b)
+        if (auto warning = config::warning_of_both(a->first, a->second, b->first, b->second)) all.push_back(*std::move(warning));
     return all;
   }
   std::vector<std::string> names() const {

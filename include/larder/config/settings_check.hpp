@@ -4,6 +4,7 @@
 
 #include <larder/config/cache_settings.hpp>
 #include <larder/config/policy_names.hpp>
+#include <larder/config/remote_check.hpp>
 #include <larder/config/setting.hpp>
 #include <larder/core/error.hpp>
 #include <larder/format/nearest_name.hpp>
@@ -45,6 +46,9 @@ inline void check_cache(std::string_view name, const cache_settings& of) {
     core::fail(error_cause::invalid_argument,
                said.origin().text() + ": " + std::string(key) + " of " + format::printable_name(name) + " " + why);
   };
+  if (!has_memory(of) && !has_disk(of) && has_remote(of))
+    refuse(of.remote_url, "remote.url",
+           "is of a tier behind memory or a disk; give the cache memory.size (or size), or disk.size");
   if (!has_memory(of) && !has_disk(of))
     core::fail(error_cause::invalid_argument,
                "the cache " + format::printable_name(name) +
@@ -102,6 +106,7 @@ inline void check_cache(std::string_view name, const cache_settings& of) {
   const bool disk_evicts = has_disk(of) && order_meant(name, disk_policy, "") != "epoch_pin";
   if (of.eviction_threshold && !memory_evicts && !disk_evicts)
     refuse(of.eviction_threshold, "eviction_threshold", "changes nothing under epoch_pin, which never evicts");
+  remote_check(name, of).check();
 }
 
 /// What to tell the user of a cache once; nothing where all is well.
@@ -110,6 +115,14 @@ inline std::optional<std::string> warning_of(std::string_view name, const cache_
   if (!is_replaced_for_training(name, said)) return std::nullopt;
   return said.origin().text() + ": policy " + *said + " of " + format::printable_name(name) +
          " evicts each sample before its next epoch; epoch_pin is used, which hits size / size of the data";
+}
+
+/// What to tell of two caches that have each other's values, as their remote tiers are one; nothing where they are apart.
+inline std::optional<std::string> warning_of_both(std::string_view a, const cache_settings& of_a, std::string_view b,
+                                                  const cache_settings& of_b) {
+  if (!has_remote(of_a) || of_a.remote_url != of_b.remote_url || of_a.remote_prefix != of_b.remote_prefix) return std::nullopt;
+  return of_b.remote_url.origin().text() + ": the remote tier of " + format::printable_name(b) + " is that of " +
+         format::printable_name(a) + ", so that each finds the other's values; give one of them a remote.prefix";
 }
 
 }  // namespace larder::config

@@ -2,6 +2,7 @@
 
 // From a tree of any format to settings, by the table of keys.
 
+#include <larder/config/address_text.hpp>
 #include <larder/config/cache_settings.hpp>
 #include <larder/config/memory_amount.hpp>
 #include <larder/config/number_text.hpp>
@@ -32,7 +33,8 @@ T value_of(const settings_node& node, setting_type type, std::span<const std::st
   const auto refuse = [&](const std::string& why) { core::fail(error_cause::invalid_argument, subject + why); };
   const auto expect = [&](bool fits) {
     if (!fits)
-      refuse(" is " + std::string(kind_text(node.what)) + (node.text.empty() ? "" : ", " + format::printable_name(node.text)) +
+      refuse(" is " + std::string(kind_text(node.what)) +
+             (node.text.empty() || type == setting_type::variable ? "" : ", " + format::printable_name(node.text)) +
              "; it is to be " + std::string(type_text(type)));
   };
   const bool untyped = node.what == kind::untyped;
@@ -45,6 +47,9 @@ T value_of(const settings_node& node, setting_type type, std::span<const std::st
       refuse(" cannot be " + format::printable_name(node.text) + format::known_names(node.text, choices));
     if (node.text.empty()) refuse(" is empty; leave it out, or write " + std::string(type_text(type)));
     if (node.text.find('\0') != std::string::npos) refuse(" has a NUL in it");
+    if (const std::string_view fault = type == setting_type::address ? address_fault(node.text) : ""; !fault.empty())
+      refuse(" " + std::string(fault));
+    if (type == setting_type::variable && !is_variable_name(node.text)) refuse(" " + std::string(variable_fault));
     return node.text;
   } else if constexpr (std::is_same_v<T, duration>) {
     expect(untyped || node.what == kind::number || node.what == kind::text);

@@ -3,6 +3,7 @@
 // What the table of keys says, for others: a JSON Schema for editors (docs/config.schema.json) and a table for people.
 
 #include <larder/config/cache_settings.hpp>
+#include <larder/config/policy_names.hpp>
 #include <larder/config/setting_table.hpp>
 #include <larder/format/json_text.hpp>
 
@@ -96,6 +97,14 @@ class schema_writer {
       case setting_type::flag:
         member("type", R"("boolean")");
         return;
+      case setting_type::variable:
+        member("type", R"("string")");
+        member("pattern", R"("^[A-Z_][A-Z0-9_]*$")");
+        return;
+      case setting_type::address:
+        member("type", R"("string")");
+        member("pattern", R"("^[^@?#]+://[^@?#]+$")");
+        return;
       case setting_type::text:
         member("type", R"("string")");
         member("minLength", "1");
@@ -146,9 +155,8 @@ void append_rows(std::string& out, std::string_view prefix) {
     for (const std::string_view one : key.spellings)
       if (!one.empty()) spelled += (spelled.empty() ? "`" : ", `") + std::string(one) + "`";
     std::string type(key.type == setting_type::name ? std::string_view() : type_text(key.type));
-    for (const std::string_view choice : key.choices.size() > 4 ? key.choices.first(0) : key.choices)
-      type += (type.empty() ? "`" : ", `") + std::string(choice) + "`";
-    if (key.choices.size() > 4) type = "an order, `time` or `size`";
+    for (const std::string_view choice : key.choices) type += (type.empty() ? "`" : ", `") + std::string(choice) + "`";
+    if (key.choices.data() == policy_names.data()) type = "an order, `time` or `size`";
     if (!key.unit.empty()) type += " (" + std::string(key.unit) + ")";
     out += "| `" + std::string(prefix) + std::string(key.name) + "` | " + type + " | " + std::string(key.fallback) + " | " +
            spelled + " | " + std::string(key.purpose) +

@@ -2,6 +2,7 @@
 
 // Settings as text: what was said in any of the three formats, and for people with the place where each was said.
 
+#include <larder/config/address_text.hpp>
 #include <larder/config/memory_amount.hpp>
 #include <larder/config/number_text.hpp>
 #include <larder/config/period_text.hpp>
@@ -46,7 +47,9 @@ std::string scalar_text(const T& value, setting_type type) {
   else if constexpr (std::is_same_v<T, memory_amount>)
     return quoted_text(amount_text(value));
   else if constexpr (std::is_same_v<T, std::string>)
-    return quoted_text(value);
+    return quoted_text(type == setting_type::address    ? shown_address(value)
+                       : type == setting_type::variable ? shown_variable(value)
+                                                        : value);
   else if (type == setting_type::size)
     return quoted_text(exact_size_text(value));
   else

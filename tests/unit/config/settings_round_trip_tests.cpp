@@ -50,8 +50,10 @@ Settings some_settings(std::string_view owner) {
                      ? larder::memory_amount(*rc::gen::inRange<std::uint64_t>(1, std::uint64_t{1} << 62))
                      : larder::memory_amount::of_memory(static_cast<double>(*rc::gen::inRange(1, 1000)) / 1000);
       } else if constexpr (std::is_same_v<T, std::string>) {
-        member = key.choices.empty() ? awkward_text()
-                                     : std::string(key.choices[*rc::gen::inRange<std::size_t>(0, key.choices.size())]);
+        member = key.type == config::setting_type::address    ? "https://host-" + std::to_string(*rc::gen::inRange(0, 1000)) + "/a%20b"
+                 : key.type == config::setting_type::variable ? "NAME_" + std::to_string(*rc::gen::inRange(0, 1000))
+                 : key.choices.empty()                        ? awkward_text()
+                                       : std::string(key.choices[*rc::gen::inRange<std::size_t>(0, key.choices.size())]);
       } else {
         member = *rc::gen::inRange<std::uint64_t>(1, std::uint64_t{1} << 62);
       }

@@ -5,20 +5,22 @@ get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../../.." ABSOL
 
 vcpkg_check_features(OUT_FEATURE_OPTIONS FEATURE_OPTIONS
     FEATURES
-        artifact LARDER_WITH_ARTIFACT
-        config   LARDER_WITH_CONFIG
-        dataset  LARDER_WITH_DATASET
-        disk     LARDER_WITH_DISK
-        http     LARDER_WITH_HTTP
-        json     LARDER_WITH_JSON
-        layer    LARDER_WITH_LAYER
-        presets  LARDER_WITH_PRESETS
-        redis    LARDER_WITH_REDIS
-        serve    LARDER_WITH_SERVE
-        testing  LARDER_WITH_TESTING
-        toml     LARDER_WITH_TOML
-        yaml     LARDER_WITH_YAML
-        zstd     LARDER_WITH_ZSTD
+        artifact  LARDER_WITH_ARTIFACT
+        config    LARDER_WITH_CONFIG
+        dataset   LARDER_WITH_DATASET
+        disk      LARDER_WITH_DISK
+        http      LARDER_WITH_HTTP
+        httptier  LARDER_WITH_HTTPTIER
+        json      LARDER_WITH_JSON
+        layer     LARDER_WITH_LAYER
+        presets   LARDER_WITH_PRESETS
+        redis     LARDER_WITH_REDIS
+        redistier LARDER_WITH_REDISTIER
+        serve     LARDER_WITH_SERVE
+        testing   LARDER_WITH_TESTING
+        toml      LARDER_WITH_TOML
+        yaml      LARDER_WITH_YAML
+        zstd      LARDER_WITH_ZSTD
 )
 
 vcpkg_cmake_configure(
