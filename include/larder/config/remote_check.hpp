@@ -4,13 +4,16 @@
 
 #include <larder/config/address_text.hpp>
 #include <larder/config/cache_settings.hpp>
+#include <larder/config/remote_names.hpp>
 #include <larder/config/setting.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/format/nearest_name.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,6 +39,8 @@ class remote_check {
     if (const std::string_view fault = address_fault(*of_.remote_url); !fault.empty())
       refuse(of_.remote_url, "remote.url", std::string(fault));
     if (!of_.remote_type) refuse(of_.remote_url, "remote.url", "is not enough; say remote.type: azure, s3, webdav or redis");
+    known(of_.remote_type, "remote.type", remote_type_names);
+    known(of_.remote_mode, "remote.mode", remote_mode_names);
     check_scheme();
     check_writes();
     check_kind();
@@ -66,6 +71,11 @@ class remote_check {
   template <class T>
   void idle(const setting<T>& said, std::string_view key, std::string_view why) const {
     if (said) refuse(said, key, "changes nothing " + std::string(why));
+  }
+  /// Of files and variables the reader has seen to it, of code nobody.
+  void known(const setting<std::string>& said, std::string_view key, std::span<const std::string_view> names) const {
+    if (said && std::find(names.begin(), names.end(), *said) == names.end())
+      refuse(said, key, "cannot be " + format::printable_name(*said) + format::known_names(*said, names));
   }
   bool is(std::string_view type) const { return *of_.remote_type == type; }
 

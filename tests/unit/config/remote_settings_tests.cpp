@@ -153,6 +153,18 @@ TEST_CASE("nothing that may be a secret is repeated, whatever place it was put i
   CHECK_NOTHROW(by_code.check());
 }
 
+TEST_CASE("names that code says are looked at as well") {
+  settings by_code = with_remote(webdav_lines);
+  cache_settings& of = by_code.caches.at("model_cache");
+  of.remote_mode = "sometimes";
+  CHECK(says(refusal_of([&] { by_code.check(); }),
+             "code: remote.mode of \"model_cache\" cannot be \"sometimes\"; there are \"write_through\", \"write_back\", "
+             "\"read_only\""));
+  of.remote_mode.reset();
+  of.remote_type = "ftp";
+  CHECK(says(refusal_of([&] { by_code.check(); }), "code: remote.type of \"model_cache\" cannot be \"ftp\""));
+}
+
 TEST_CASE("a remote tier by variables, over a file") {
   const auto environment = [](const std::string& name) -> std::optional<std::string> {
     if (name == "MODEL_CACHE_REMOTE_URL") return "https://nearer/models";
@@ -165,8 +177,8 @@ TEST_CASE("a remote tier by variables, over a file") {
   CHECK(*of.remote_type == "webdav");
   CHECK(*of.remote_mode == "read_only");
   const std::string text = explained(all);
-  CHECK(text.find("model_cache.remote.url = \"https://nearer/models\"         # MODEL_CACHE_REMOTE_URL\n") != std::string::npos);
-  CHECK(text.find("model_cache.remote.type = \"webdav\"                       # a.toml:4:8\n") != std::string::npos);
+  CHECK(text.find("model_cache.remote.url = \"https://nearer/models\"        # MODEL_CACHE_REMOTE_URL\n") != std::string::npos);
+  CHECK(text.find("model_cache.remote.type = \"webdav\"                      # a.toml:4:8\n") != std::string::npos);
   CHECK_NOTHROW(all.check());
 }
 
