@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Changes headers a little, one place at a time, and says which changes no test notices.
 
-    tools/mutate.py [--each N] [--seed N] [--constants] [--only TEXT] [FILES]      FILES: headers of COVERED_BY; all of them when none is named
+    tools/mutate.py [--each N] [--seed N] [--constants] [--only TEXT] [--jobs N] [--list] [FILES]      FILES: headers of COVERED_BY; all of them when none is named
 
 A change (a mutant) is a relational or arithmetic operator, a constant that is one more, a condition that is negated, && for ||, a
 statement that is left out, or another result. N places of each header are drawn with the seed. Nothing in the tree is changed: the
@@ -14,6 +14,7 @@ Prints what survived, a table, and writes both to build/mutation/. Exit code 1 w
 """
 import argparse
 import collections
+import concurrent.futures
 import os
 import pathlib
 import random
@@ -23,6 +24,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -32,31 +35,31 @@ LIBRARIES = ["-lrapidcheck", "-lxxhash", "-lpthread"]
 TOGETHER = 4                                                # so many test files of a folder become one source, as in cmake/larder-test-batches.cmake
 
 # Which tests look at a header: those that were written for it, quick ones.
-MODEL = ["property/memory_twin.cpp", "property/memory_operations.cpp"]
+PLAIN = ["unit/eviction/plain_orders_tests.cpp"]
 PARTS = ["unit/storage/segment_parts_tests.cpp"]
 DISK = ["unit/storage/mmap_disk_tests.cpp", "unit/storage/mmap_disk_index_tests.cpp", "unit/storage/mmap_disk_put_many_tests.cpp",
         "unit/storage/mmap_disk_reservation_tests.cpp", "unit/storage/segment_use_tests.cpp"]
 COVERED_BY = {
     "eviction/adaptive.hpp": ["unit/eviction/adaptive_tests.cpp"],
     "eviction/arc.hpp": ["unit/eviction/arc_tests.cpp"],
-    "eviction/clock.hpp": ["property/memory_model_clock_tests.cpp", *MODEL],
+    "eviction/clock.hpp": PLAIN,
     "eviction/cyclic.hpp": ["unit/eviction/cyclic_tests.cpp"],
     "eviction/epoch_pin.hpp": ["unit/eviction/epoch_pin_tests.cpp"],
-    "eviction/fifo.hpp": ["property/memory_model_fifo_tests.cpp", *MODEL],
+    "eviction/fifo.hpp": PLAIN,
     "eviction/frequency_sketch.hpp": ["unit/eviction/frequency_sketch_tests.cpp", "unit/eviction/w_tinylfu_tests.cpp"],
     "eviction/gdsf.hpp": ["unit/eviction/gdsf_tests.cpp"],
     "eviction/ghost_lists.hpp": ["unit/eviction/ghosts_tests.cpp", "unit/eviction/arc_tests.cpp"],
     "eviction/ghost_ring.hpp": ["unit/eviction/ghosts_tests.cpp", "unit/eviction/s3_fifo_tests.cpp"],
     "eviction/ghost_table.hpp": ["unit/eviction/ghost_table_tests.cpp", "unit/eviction/two_queues_tests.cpp"],
-    "eviction/largest_first.hpp": ["property/memory_model_largest_first_tests.cpp", *MODEL],
+    "eviction/largest_first.hpp": PLAIN,
     "eviction/lfu.hpp": ["unit/eviction/lfu_tests.cpp"],
     "eviction/lirs.hpp": ["unit/eviction/lirs_tests.cpp"],
-    "eviction/lru.hpp": ["property/memory_model_lru_tests.cpp", *MODEL],
+    "eviction/lru.hpp": PLAIN,
     "eviction/rule_contest.hpp": ["unit/eviction/rule_contest_tests.cpp"],
     "eviction/rule_trial.hpp": ["unit/eviction/shadow_caches_tests.cpp", "unit/eviction/two_queues_tests.cpp", "unit/eviction/adaptive_tests.cpp"],
     "eviction/s3_fifo.hpp": ["unit/eviction/s3_fifo_tests.cpp"],
     "eviction/shadow_caches.hpp": ["unit/eviction/shadow_caches_tests.cpp", "unit/eviction/adaptive_tests.cpp"],
-    "eviction/sieve.hpp": ["property/memory_model_sieve_tests.cpp", *MODEL],
+    "eviction/sieve.hpp": PLAIN,
     "eviction/slot_heap.hpp": ["unit/eviction/slot_heap_tests.cpp", "unit/eviction/gdsf_tests.cpp"],
     "eviction/slot_list.hpp": ["unit/eviction/slot_list_tests.cpp", "unit/eviction/arc_tests.cpp"],
     "eviction/two_queues.hpp": ["unit/eviction/two_queues_tests.cpp"],
@@ -64,8 +67,8 @@ COVERED_BY = {
     "eviction/w_tinylfu.hpp": ["unit/eviction/w_tinylfu_tests.cpp"],
     "format/chunk_checksums.hpp": ["unit/format/chunk_checksums_tests.cpp"],
     "format/entry_frame.hpp": ["unit/format/entry_frame_tests.cpp", "unit/format/entry_frame_chunks_tests.cpp"],
-    "format/segment_footer.hpp": ["unit/format/segment_footer_tests.cpp"],
-    "format/segment_record.hpp": ["unit/format/segment_record_tests.cpp"],
+    "format/segment_footer.hpp": ["unit/format/segment_footer_tests.cpp", "unit/format/compressed_record_tests.cpp"],
+    "format/segment_record.hpp": ["unit/format/segment_record_tests.cpp", "unit/format/compressed_record_tests.cpp"],
     "storage/lease_table.hpp": ["unit/storage/lease_table_tests.cpp"],
     "storage/newest_records.hpp": PARTS,
     "storage/record_batch.hpp": ["unit/storage/record_batch_tests.cpp"],
@@ -259,7 +262,8 @@ def draw(header, count, seed, constants):
             by_line[mutant.line].append(mutant)
     chance = random.Random(f"{seed} {header}")
     lines = chance.sample(sorted(by_line), min(count, len(by_line)))
-    return [chance.choice(by_line[line]) for line in sorted(lines)]
+    drawn = [chance.choice(by_line[line]) for line in sorted(lines)]
+    return [m for m in drawn if m.after != "return {}" or m.before not in ("return nullptr", "return std::nullopt")]  # the same in other words
 
 
 # ----------------------------------------------------------------------------------------------------- building and running
@@ -306,10 +310,9 @@ def write_source(group):
     return path
 
 
-def compile(source, target, copies, header=False):
-    flags = ["-x", "c++-header"] if header else ["-c", "-include", str(BUILD / "prelude.hpp")]
+def compile(source, target, copies, *flags):
     done = subprocess.run([*COMPILER, "-I", str(copies), "-I", str(ROOT / "tests"), "-I", str(ROOT / "include"), f'-DLARDER_SCRIPT_DIR="{ROOT}/tests/support"',
-                           f'-DLARDER_SHARED_DIR="{ROOT.parent}/shared"', *flags, str(source), "-o", str(target)], capture_output=True, text=True)
+                           f'-DLARDER_SHARED_DIR="{ROOT.parent}/shared"', *(flags or ("-c", "-include", str(BUILD / "prelude.hpp"))), str(source), "-o", str(target)], capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stderr
 
 
@@ -317,9 +320,10 @@ def build(tests, mutants, copies):
     """Programs, and which tests each has. Takes out of `mutants` what does not compile."""
     if not (BUILD / "main.o").exists():
         (BUILD / "prelude.hpp").write_text(PRELUDE)
-        if said := compile(BUILD / "prelude.hpp", BUILD / "prelude.hpp.gch", copies, header=True) or compile(ROOT / "tests/doctest_main.cpp", BUILD / "main.o", copies):
+        if said := (compile(BUILD / "prelude.hpp", BUILD / "prelude.hpp.gch", copies, "-x", "c++-header") or
+                       compile(ROOT / "tests/doctest_main.cpp", BUILD / "main.o", copies, "-c")):
             sys.exit(f"mutate: the tests' main does not compile:\n{said}")
-    objects, programs = {}, {}
+    programs = {}
     write_copies(copies, mutants)
     for group in sources_of(tests):
         source, began = write_source(group), time.monotonic()
@@ -336,66 +340,67 @@ def build(tests, mutants, copies):
                 mutants.remove(mutant)
             say(f"  {len(broken)} did not compile: " + ", ".join(f"{m.header}:{m.line} {m.after}" for m in broken))
             write_copies(copies, mutants)
-        objects[tuple(group)] = target
         say(f"  compiled {' '.join(group)} in {time.monotonic() - began:.0f} s")
-    parts_only = [target for group, target in objects.items() if not group[0].endswith("_tests.cpp")]
-    for group, target in objects.items():
-        if group[0].endswith("_tests.cpp"):
-            program = target.with_suffix("")
-            with_parts = parts_only if group[0].startswith("property/memory_model") else []
-            subprocess.run([*COMPILER, str(target), *map(str, with_parts), str(BUILD / "main.o"), *LIBRARIES, "-o", str(program)], check=True)
-            programs[program] = group
+        program = target.with_suffix("")
+        subprocess.run([*COMPILER, str(target), str(BUILD / "main.o"), *LIBRARIES, "-o", str(program)], check=True)
+        programs[program] = group
     return programs
 
 
 def run(program, tests, number, seconds):
-    """Runs the tests that lie in these files: "passed", "failed" or "timeout", and the seconds of processor and of wall that it took."""
-    scratch = BUILD / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    """Runs the tests that lie in these files: "passed", "failed" or "timeout", and the seconds of processor that it took."""
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="run_", dir=BUILD))
 
     def limited():
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 2))
         resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.Popen([str(program), "--no-intro", "--abort-after=1", "--source-file=" + ",".join("*" + os.path.basename(test) for test in tests)],
-                               env={**os.environ, "LARDER_MUTANT": str(number), "TMPDIR": str(scratch), "RC_PARAMS": "seed=20240601"},
-                               preexec_fn=limited, start_new_session=True, stdout=open(BUILD / "output.txt", "w"), stderr=subprocess.STDOUT)
-    try:
-        code = process.wait(timeout=60 + 20 * seconds)      # of wall: other work may have the processors
-    except subprocess.TimeoutExpired:
-        code = -signal.SIGXCPU
+    command = [str(program), "--no-intro", "--abort-after=1", "--source-file=" + ",".join("*/" + os.path.basename(test) for test in tests)]
+    with open(BUILD / f"output_{program.stem}_{number}.txt", "w", encoding="utf-8") as output:
+        process = subprocess.Popen(command, env={**os.environ, "LARDER_MUTANT": str(number), "TMPDIR": str(scratch), "RC_PARAMS": "seed=20240601"},
+                                   preexec_fn=limited, start_new_session=True, stdout=output, stderr=subprocess.STDOUT)
+    deadline, ended = time.monotonic() + 60 + 20 * seconds, 0    # of wall: other work may have the processors
+    while ended == 0 and time.monotonic() < deadline:
+        time.sleep(0.02)
+        ended, status, used = os.wait4(process.pid, os.WNOHANG)
     try:
         os.killpg(process.pid, signal.SIGKILL)              # and what it had started
     except ProcessLookupError:
         pass
-    process.wait()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    outcome = "passed" if code == 0 else "timeout" if code in (-signal.SIGXCPU, -signal.SIGKILL) else "failed"
-    return outcome, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.monotonic() - began
+    if ended == 0:
+        _, status, used = os.wait4(process.pid, 0)
+    code = process.returncode = os.waitstatus_to_exitcode(status)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return "passed" if code == 0 else "timeout" if code in (-signal.SIGXCPU, -signal.SIGKILL) else "failed", used.ru_utime + used.ru_stime
 
 
-def judge(mutants, programs):
+def judge(mutants, programs, jobs):
     """Runs each mutant's tests until one fails."""
-    usual = {}
-    for mutant in mutants:
-        mutant.outcome = "survived"
-        for program, tests in programs.items():
-            wanted = [test for test in COVERED_BY[mutant.header] if test in tests]
-            if not wanted:
-                continue
-            what = (program, *wanted)
+    wanted = {header: [(program, found) for program, tests in programs.items() if (found := tuple(t for t in COVERED_BY[header] if t in tests))]
+              for header in {mutant.header for mutant in mutants}}
+    usual, turns = {}, collections.defaultdict(threading.Lock)
+
+    def seconds_of(what):
+        """What the tests take without a mutant; found out when the first one needs it."""
+        with turns[what]:
             if what not in usual:
-                outcome, usual[what], _ = run(program, wanted, 0, 600)
+                outcome, usual[what] = run(*what, 0, 600)
                 if outcome != "passed":
-                    sys.exit(f"mutate: {' '.join(wanted)}: {outcome} without a mutant: build/mutation/output.txt")
-            outcome, *_ = run(program, wanted, mutant.number, 4 + 4 * usual[what])
-            if outcome != "passed":
-                mutant.outcome = "killed" if outcome == "failed" else "timeout"
+                    raise RuntimeError(f"{' '.join(what[1])}: {outcome} without a mutant")
+            return usual[what]
+
+    def judge_one(mutant):
+        outcome = "survived"
+        for what in wanted[mutant.header]:
+            if (ended := run(*what, mutant.number, 4 + 4 * seconds_of(what))[0]) != "passed":
+                outcome = "killed" if ended == "failed" else ended
                 break
-        say(f"  {mutant.outcome}: {mutant}")
+        mutant.outcome = outcome
+        say(f"  {outcome}: {mutant}")
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(judge_one, mutants))
 
 
 def main():
@@ -404,6 +409,7 @@ def main():
     arguments.add_argument("--seed", type=int, default=1, metavar="N", help="which ones (1)")
     arguments.add_argument("--constants", action="store_true", help="constexpr constants too: a compilation each")
     arguments.add_argument("--only", default="", metavar="TEXT", help="of those only the ones whose `FILE:LINE:` and change have this text")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="so many run at once (as many as there are processors)")
     arguments.add_argument("--list", action="store_true", help="say which mutants there are; build nothing")
     arguments.add_argument("files", nargs="*", metavar="FILES", help="headers, as include/larder/eviction/arc.hpp or eviction/arc.hpp")
     given = arguments.parse_args()
@@ -423,7 +429,7 @@ def main():
     for mutants in [together, *([m] for m in all_mutants if not m.switched)]:
         tests = list(dict.fromkeys(test for m in mutants for test in COVERED_BY[m.header]))
         if mutants:
-            judge(mutants, build(tests, mutants, BUILD / "include"))
+            judge(mutants, build(tests, mutants, BUILD / "include"), given.jobs)
 
     outcomes = ("killed", "timeout", "not compiled", "survived")
     report = [str(m) for m in all_mutants if m.outcome == "survived"]
