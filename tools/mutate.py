@@ -334,7 +334,7 @@ def build(tests, mutants, copies):
             broken = [m for m in mutants if (m.header, m.line) in errors] or [m for m in mutants if (m.header, m.line) in places]
             if not broken:
                 (BUILD / "errors.txt").write_text(said)
-                sys.exit(f"mutate: {source} does not compile, and no mutant's line is named: build/mutation/errors.txt")
+                sys.exit(f"mutate: {source} does not compile, and no mutant's line is named: {BUILD / 'errors.txt'}")
             for mutant in broken:
                 mutant.outcome = "not compiled"
                 mutants.remove(mutant)
