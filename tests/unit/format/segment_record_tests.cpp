@@ -297,7 +297,8 @@ TEST_CASE("a list of what was evicted is read to its last place, and no further"
     for (const std::size_t more : {0U, 1U, 7U}) {  // bytes behind the last place that are none
       if (count == places.size() && more != 0) continue;
       std::vector<std::uint64_t> found;
-      for_each_evicted(std::as_bytes(std::span(places)).first(8 * count + more), [&](std::uint64_t word) { found.push_back(word); });
+      for_each_evicted(std::as_bytes(std::span(places)).first(8 * count + more),
+                       [&](std::uint64_t word) { found.push_back(word); });
       CHECK(found == std::vector<std::uint64_t>(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(count)));
     }
 }
