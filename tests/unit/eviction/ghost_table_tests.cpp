@@ -79,7 +79,13 @@ TEST_CASE("a ghost table has the size that it was told last, and forgets when th
   CHECK(table.memory() > before);
   CHECK(table.take(hash_of(2)) == table.absent);
   CHECK(table.take(hash_of(3)) == 0);
-  table.push(hash_of(4), 10);
+  const std::size_t wide = table.memory();
+  table.push(hash_of(4), 500);  // a quarter is not yet much less
+  CHECK(table.memory() == wide);
+  table.push(hash_of(5), 499);
+  CHECK(table.memory() < wide / 3);
+  CHECK(table.take(hash_of(4)) == table.absent);
+  table.push(hash_of(6), 10);
   CHECK(table.memory() <= 64);
 }
 

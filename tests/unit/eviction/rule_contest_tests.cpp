@@ -68,6 +68,7 @@ TEST_CASE("a contest forgets what lies further back than its horizon, however lo
   CHECK(contest.hit_ratio(1) == doctest::Approx(0));
   for (int i = 0; i < 500; ++i) contest.add(0b10, 500, free_of_cost);
   CHECK(contest.leader() == 1);
+  CHECK(contest.requests() == doctest::Approx(501).epsilon(0.01));  // whoever hits
   for (int i = 0; i < 5000; ++i) contest.add(0b11, 500, free_of_cost);
   CHECK(contest.leader() == 1);
   CHECK(contest.hit_ratio(0) == doctest::Approx(1).epsilon(0.001));

@@ -62,6 +62,17 @@ TEST_CASE("each shadow cache hits what it would alone") {
   }
 }
 
+TEST_CASE("a shadow cache keeps what is used while others come") {
+  for (const std::array<queue_rule, 1>& one : {each_alone[1], each_alone[3]}) {  // stays after two uses, after one
+    shadow_caches<1> cache(one);
+    for (int key = 0; key < 20; ++key) cache.request(print_of(key), 20);
+    for (int use = 0; use < 2; ++use) CHECK(cache.request(print_of(0), 20) == 1);
+    for (int key = 20; key < 35; ++key) CHECK(cache.request(print_of(key), 20) == 0);
+    CHECK(cache.request(print_of(0), 20) == 1);
+    CHECK(cache.request(print_of(1), 20) == 0);
+  }
+}
+
 TEST_CASE("shadow caches follow their room down and up") {
   shadows caches(rules);
   for (int key = 0; key < 500; ++key) caches.request(print_of(key), 500);

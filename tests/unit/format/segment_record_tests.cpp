@@ -291,6 +291,18 @@ TEST_CASE("a reference to a file says what was encoded, and is nothing when it i
   }
 }
 
+TEST_CASE("a list of what was evicted is read to its last place, and no further") {
+  const std::vector<std::uint64_t> places{here.word(), 1, 0, ~std::uint64_t{0}};
+  for (std::size_t count = 0; count <= places.size(); ++count)
+    for (const std::size_t more : {0U, 1U, 7U}) {  // bytes behind the last place that are none
+      if (count == places.size() && more != 0) continue;
+      std::vector<std::uint64_t> found;
+      for_each_evicted(std::as_bytes(std::span(places)).first(8 * count + more),
+                       [&](std::uint64_t word) { found.push_back(word); });
+      CHECK(found == std::vector<std::uint64_t>(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(count)));
+    }
+}
+
 TEST_CASE("a last use is kept to the millisecond, and none is what cannot be kept") {
   constexpr std::array<std::int64_t, 4> kept{1, 2, 1'700'000'000'000, 9'223'372'036'854};
   for (const std::int64_t milliseconds : kept)

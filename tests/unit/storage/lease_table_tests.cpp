@@ -161,6 +161,7 @@ TEST_CASE("who waits for a lease is woken when it is let go of or revoked, and a
       revoked ? static_cast<void>(holder->revoke(key(1))) : holder->release(held.lane, held.word);
       waiter.join();
     }));
+    CHECK(read_file(dir / "leases").at(waiting) == 0);  // nobody is woken for nothing later
   }
 }
 

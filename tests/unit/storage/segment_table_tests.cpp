@@ -66,7 +66,7 @@ TEST_CASE("the sums of a table are those of its segments after any changes") {
       const auto number = *rc::gen::inRange<std::uint32_t>(1, 12);
       const auto size = *rc::gen::inRange<std::uint64_t>(0, 1000);
       const auto found = table.find(number);
-      switch (*rc::gen::inRange(0, 6)) {
+      switch (*rc::gen::inRange(0, 7)) {
         case 0:
         case 1:
           table.add(segment_of(number, size));  // in the place of one that is known
@@ -85,6 +85,11 @@ TEST_CASE("the sums of a table are those of its segments after any changes") {
           if (found == nullptr) break;
           table.drop_live(*found, size);  // never below nothing
           model[number].live -= std::min(model[number].live, size);
+          break;
+        case 5:
+          if (found == nullptr) break;
+          table.remove(number);
+          table.add(found);  // with what counts of it
           break;
         default:
           if (*rc::gen::inRange(0, 10) != 0) break;

@@ -65,6 +65,7 @@ TEST_CASE("what is appended to a log is read in its order, by another mapping to
   CHECK(other->slots() == 16);
   CHECK(other->sequence_at(5) == 1005);
   CHECK(record_place::of_word(other->active().load()) == record_place{7, 3});
+  CHECK(other->begin() == record_place{7, 3});
   CHECK(other->oldest() == 1);
   shared_log::entry found;
   CHECK(other->read(0, found) == outlook::not_yet);
@@ -247,6 +248,23 @@ TEST_CASE("whoever follows a log learns that another took its place") {
   CHECK(found.what == change::retired);
   CHECK(fresh.ends_at(0));
   CHECK(open_in(dir)->slots() == 32);
+}
+
+TEST_CASE("a log says whether others follow it, as long as they do") {
+  const scratch dir;
+  const shared_log log = create_in(dir, 4);
+  CHECK_FALSE(log.is_held());
+  {
+    const std::optional<shared_log> other = open_in(dir);
+    const std::optional<shared_log> third = open_in(dir);
+    CHECK_FALSE(log.is_held());  // to have it open is not to follow it
+    other->hold();
+    CHECK(log.is_held());
+    third->hold();  // any number may
+    CHECK(third->is_held());
+    CHECK(other->is_held());
+  }
+  CHECK_FALSE(log.is_held());
 }
 
 TEST_CASE("a log whose file was removed or cut is not intact") {

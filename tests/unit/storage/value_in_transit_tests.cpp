@@ -339,4 +339,8 @@ TEST_CASE("only what nobody has and nobody came for in a day is removed") {
   age(folder.journal(), 25);
   remove();
   CHECK(folder.names().size() == 3);
+  REQUIRE(::mkfifo(folder.journal().c_str(), 0600) == 0);  // named as a journal, and none
+  age(folder.journal(), 25);
+  remove();
+  CHECK(folder.names().size() == 4);
 }
