@@ -205,17 +205,9 @@ TEST_CASE("kinds that there are not are refused though the checksum is right") {
 TEST_CASE("sizes that cannot be are refused though the checksum is right, and nothing outside is read") {
   const encoded good = record_of("key", "payload", here);
   const std::uint64_t all = ~std::uint64_t{0};
-  const std::array<std::uint64_t, 11> payloads{8,
-                                               9,
-                                               64,
-                                               page_aligned,
-                                               std::uint64_t{1} << 31,
-                                               std::uint64_t{1} << 32,
-                                               std::uint64_t{1} << 63,
-                                               all - 4096,
-                                               all - 63,
-                                               all - 1,
-                                               all};
+  const std::array<std::uint64_t, 11> payloads{
+      8,          9,        64,      page_aligned, std::uint64_t{1} << 31, std::uint64_t{1} << 32, std::uint64_t{1} << 63,
+      all - 4096, all - 63, all - 1, all};
   const std::array<std::uint32_t, 9> keys{4, 40, 41, 1000, 0x7fff'ffff, 0x8000'0000, 0xffff'ff80, 0xffff'ffa8, 0xffff'ffff};
   const std::array<std::uint32_t, 8> offsets{0, 1, 64, 88, 127, 192, 4096, 0xffff'ffc0};
   const auto refused = [](std::vector<std::byte> bad, record_place at) {

@@ -19,7 +19,8 @@ using larder::storage::segment_table;
 namespace {
 
 std::shared_ptr<segment> segment_of(std::uint32_t number, std::uint64_t size) {
-  return std::make_shared<segment>(number, std::to_string(number), file_mapping::of_zeros(4096), size, false, std::make_shared<pinned_ledger>());
+  return std::make_shared<segment>(number, std::to_string(number), file_mapping::of_zeros(4096), size, false,
+                                   std::make_shared<pinned_ledger>());
 }
 
 struct known {

@@ -213,7 +213,8 @@ TEST_CASE("the end is found though more than a round was appended since it was l
 TEST_CASE("a segment's number is the one nearest to the oldest that counts") {
   constexpr std::int64_t half = 1 << 25;
   for (const std::uint32_t oldest : {1U, 1U << 25, (1U << 26) - 1, 1U << 26, 100'000'000U, 4'000'000'000U})
-    for (const std::int64_t distance : {std::int64_t{0}, std::int64_t{1}, std::int64_t{-1}, std::int64_t{1000}, std::int64_t{-1000}, half - 1, -half}) {
+    for (const std::int64_t distance :
+         {std::int64_t{0}, std::int64_t{1}, std::int64_t{-1}, std::int64_t{1000}, std::int64_t{-1000}, half - 1, -half}) {
       if (oldest + distance < 0 || oldest + distance > 0xffff'ffff) continue;
       CAPTURE(oldest);
       CAPTURE(distance);
@@ -308,7 +309,8 @@ TEST_CASE("a log of another size, and what is no file, is not opened") {
   CHECK_FALSE(open_in(dir).has_value());
   static_cast<void>(create_in(dir, 4));
   const auto size = fs::file_size(dir / "journal");
-  for (const std::uintmax_t wrong : {std::uintmax_t{0}, std::uintmax_t{55}, std::uintmax_t{4096}, size - 1, size + 1, size + 4096}) {
+  for (const std::uintmax_t wrong :
+       {std::uintmax_t{0}, std::uintmax_t{55}, std::uintmax_t{4096}, size - 1, size + 1, size + 4096}) {
     fs::resize_file(dir / "journal", wrong);
     CHECK_FALSE(open_in(dir).has_value());
     fs::resize_file(dir / "journal", size);
