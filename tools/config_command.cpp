@@ -2,7 +2,6 @@
 
 #include "disk/json_object.hpp"
 #include "exit_code.hpp"
-#include "simulate/escaped_text.hpp"
 #include "subcommand.hpp"
 
 #include <larder/config/cache_settings.hpp>
@@ -28,15 +27,6 @@ namespace {
 using larder::settings;
 
 std::optional<std::string> no_environment(const std::string&) { return std::nullopt; }
-
-/// The texts that are not empty.
-template <class Texts>
-std::string json_array(const Texts& texts) {
-  std::string out;
-  for (const auto& text : texts)
-    if (!text.empty()) out += (out.empty() ? "" : ", ") + simulate::quoted_for_json(text);
-  return "[" + out + "]";
-}
 
 /// The settings of a file, what the environment says laid over them.
 settings read(const std::string& file, bool alone) {
@@ -105,7 +95,7 @@ Exit codes: 0 they can; 1 they cannot be read or cannot work; 2 wrong use)");
             }
             if (chosen->json) {
               disk::json_object seen;
-              seen.add("file", chosen->file).add("works", !wrong).add("error", wrong).member("warnings", json_array(warnings));
+              seen.add("file", chosen->file).add("works", !wrong).add("error", wrong).add("warnings", warnings);
               std::printf("%s\n", seen.text().c_str());
             } else {
               for (const std::string& warning : warnings) std::fprintf(stderr, "larder: %s\n", warning.c_str());
@@ -120,7 +110,9 @@ void append_keys(std::vector<std::string>& rows, const std::string& section) {
     disk::json_object row;
     row.add("key", section + std::string(key.name)).add("type", larder::config::type_text(key.type));
     row.add("unit", key.unit).add("default", key.fallback).add("purpose", key.purpose).add("only_for", key.only_for);
-    row.member("spellings", json_array(key.spellings)).member("choices", json_array(key.choices));
+    std::vector<std::string> spellings(key.spellings.begin(), key.spellings.end());
+    std::erase(spellings, "");
+    row.add("spellings", spellings).add("choices", std::vector<std::string>(key.choices.begin(), key.choices.end()));
     rows.push_back(row.text());
   }
 }

@@ -15,14 +15,13 @@
 #include "support/refusal.hpp"
 #include "support/s3_server.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/variables.hpp"
 #include "support/write_file.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
-#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -35,6 +34,7 @@ using larder::managed_cache;
 using larder::manager_options;
 using larder::settings;
 using support::make_manager;
+using support::variables;
 
 namespace {
 
@@ -43,13 +43,6 @@ bytes noise(std::size_t size, std::uint32_t seed) {
   std::vector<std::uint64_t> words(size / 8 + 1);
   for (std::uint64_t& word : words) word = random();
   return bytes::copy_of(words.data(), size);
-}
-
-/// Gives one secret, whoever asks for that name.
-larder::settings_environment with_secret(std::string name, std::string value) {
-  return [name = std::move(name), value = std::move(value)](const std::string& asked) {
-    return asked == name ? std::optional(value) : std::nullopt;
-  };
 }
 
 /// What holds for each store: a file names it, and a value that one machine made is there for the next one, which has nothing of its own.
@@ -114,13 +107,13 @@ answer_timeout = "30s"
 )");
   manager_options options;
   const std::string key(larder::remote::azure_emulator::key);
-  options.environment = with_secret("AZURITE_KEY", key);
+  options.environment = variables({{"AZURITE_KEY", key}});
   share_between_machines(here / "larder.toml", here / "disk", options);
   CHECK(explained(settings::load(here / "larder.toml", {}, options.environment)).find(key) == std::string::npos);
 
   // A machine with the wrong key has its own tiers, and says what it is refused.
   std::vector<std::string> told;
-  options.environment = with_secret("AZURITE_KEY", "d3Jvbmc=");
+  options.environment = variables({{"AZURITE_KEY", "d3Jvbmc="}});
   options.on_error = [&](const larder::error_event& e) { told.push_back(e.message); };
   fs::remove_all(here / "disk");
   const auto stranger = make_manager(settings::load(here / "larder.toml", {}, options.environment), options);
@@ -140,7 +133,7 @@ TEST_CASE("a bucket of S3 by a JSON file, written in the background") {
                           R"(/models", "user": "AKIDTEST", "secret_variable": "S3_KEY", "mode": "write_back", )" +
                           R"("lookup_budget": "30s", "answer_timeout": "30s"}}})");
   manager_options options;
-  options.environment = with_secret("S3_KEY", "s3cr3t+/planted");
+  options.environment = variables({{"S3_KEY", "s3cr3t+/planted"}});
   share_between_machines(here / "larder.json", here / "disk", options);
 }
 
@@ -149,18 +142,14 @@ TEST_CASE("a Redis by the environment alone") {
   const support::redis_server::tcp server;
   const support::temporary_folder here;
   support::write_file(here / "larder.json", "{}");
-  const std::map<std::string, std::string> all{{"MODEL_CACHE_SIZE", "100MB"},
-                                               {"MODEL_CACHE_DISK_SIZE", "1GB"},
-                                               {"MODEL_CACHE_DISK_PATH", (here / "disk").string()},
-                                               {"MODEL_CACHE_REMOTE_TYPE", "redis"},
-                                               {"MODEL_CACHE_REMOTE_URL", "redis://127.0.0.1:" + std::to_string(server.port())},
-                                               {"MODEL_CACHE_REMOTE_PREFIX", "models:"},
-                                               {"MODEL_CACHE_REMOTE_LOOKUP_BUDGET", "30s"},
-                                               {"MODEL_CACHE_REMOTE_ANSWER_TIMEOUT", "30s"}};
   manager_options options;
-  options.environment = [&](const std::string& name) -> std::optional<std::string> {
-    const auto found = all.find(name);
-    return found == all.end() ? std::nullopt : std::optional(found->second);
-  };
+  options.environment = variables({{"MODEL_CACHE_SIZE", "100MB"},
+                                   {"MODEL_CACHE_DISK_SIZE", "1GB"},
+                                   {"MODEL_CACHE_DISK_PATH", (here / "disk").string()},
+                                   {"MODEL_CACHE_REMOTE_TYPE", "redis"},
+                                   {"MODEL_CACHE_REMOTE_URL", "redis://127.0.0.1:" + std::to_string(server.port())},
+                                   {"MODEL_CACHE_REMOTE_PREFIX", "models:"},
+                                   {"MODEL_CACHE_REMOTE_LOOKUP_BUDGET", "30s"},
+                                   {"MODEL_CACHE_REMOTE_ANSWER_TIMEOUT", "30s"}});
   share_between_machines(here / "larder.json", here / "disk", options);
 }

@@ -10,13 +10,13 @@
 #include "support/managers.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/variables.hpp"
 #include "support/write_file.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -35,16 +35,11 @@ using larder::settings;
 using support::make_manager;
 using support::refusal_of;
 using support::says;
+using support::variables;
 
 namespace {
 
 bytes block(std::size_t size, char fill = 'x') { return bytes::copy_of(std::string(size, fill)); }
-larder::settings_environment variables(std::map<std::string, std::string> all) {
-  return [all = std::move(all)](const std::string& name) -> std::optional<std::string> {
-    const auto found = all.find(name);
-    return found == all.end() ? std::nullopt : std::optional(found->second);
-  };
-}
 fs::path original(const char* name) { return support::script_folder() / "settings" / name; }
 std::string survivors(managed_cache& c) {
   std::string left;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace disk {
 
@@ -19,6 +20,12 @@ class json_object {
   template <std::integral Number>
     requires(!std::same_as<Number, bool>)
   json_object& add(std::string_view name, Number value) { return member(name, std::to_string(value)); }
+  /// An array of them.
+  json_object& add(std::string_view name, const std::vector<std::string>& texts) {
+    std::string array;
+    for (const std::string& text : texts) array += (array.empty() ? "" : ", ") + simulate::quoted_for_json(text);
+    return member(name, "[" + array + "]");
+  }
   /// `null` when there is nothing.
   template <class T>
   json_object& add(std::string_view name, const std::optional<T>& value) {

@@ -58,8 +58,6 @@ int print_verification(const verify_options& options) {
       verify_directory(found, in_use, options.all ? verified::records : verified::entries, options.quiet, stop);
   const bool is_whole = result.damaged.empty() && result.unreadable.empty();
   if (options.json) {
-    std::string notes = "[";
-    for (const std::string& note : result.notes) notes += (notes.size() == 1 ? "" : ", ") + simulate::quoted_for_json(note);
     std::printf("%s\n", json_object()
                             .add("directory", found.root())
                             .add("whole", is_whole && !result.is_interrupted)
@@ -72,7 +70,7 @@ int print_verification(const verify_options& options) {
                             .member("seconds", simulate::decimal(result.seconds, 3))
                             .member("damaged", json_of(result.damaged))
                             .member("unreadable", json_of(result.unreadable))
-                            .member("notes", notes + "]")
+                            .add("notes", result.notes)
                             .text()
                             .c_str());
   } else {

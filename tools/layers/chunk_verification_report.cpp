@@ -25,11 +25,6 @@ std::string counted(std::uint64_t count, const std::string& what) {
   return grouped(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-std::string json_of(const std::vector<std::string>& all) {
-  std::string text = "[";
-  for (const std::string& one : all) text += (text.size() == 1 ? "" : ", ") + simulate::quoted_for_json(one);
-  return text + "]";
-}
 std::string json_of(const std::vector<chunk_damage>& all) {
   std::string text = "[";
   for (const chunk_damage& one : all)
@@ -37,7 +32,7 @@ std::string json_of(const std::vector<chunk_damage>& all) {
         (text.size() == 1 ? "\n  " : ",\n  ") + json_object()
                                                     .add("place", one.place)
                                                     .add("why", one.why)
-                                                    .member("models", json_of(one.models))
+                                                    .add("models", one.models)
                                                     .add("tensor", one.tensor.empty() ? std::nullopt : std::optional(one.tensor))
                                                     .text();
   return text + (all.empty() ? "]" : "\n]");
@@ -74,7 +69,7 @@ int print_chunks(const verify_options& options) {
                             .add("directory", options.path)
                             .add("whole", is_whole && !result.is_interrupted)
                             .add("interrupted", result.is_interrupted)
-                            .member("models", json_of(result.models))
+                            .add("models", result.models)
                             .add("tensors", result.tensors)
                             .add("chunks", result.chunks)
                             .add("chunks_checked", result.chunks_checked)
@@ -82,10 +77,10 @@ int print_chunks(const verify_options& options) {
                             .member("seconds", simulate::decimal(result.seconds, 3))
                             .member("damaged", json_of(result.damaged))
                             .member("unreadable", json_of(result.unreadable))
-                            .member("unnamed", json_of(result.unnamed))
+                            .add("unnamed", result.unnamed)
                             .add("unnamed_bytes", result.unnamed_bytes)
-                            .member("leftovers", json_of(result.leftovers))
-                            .member("others", json_of(result.others))
+                            .add("leftovers", result.leftovers)
+                            .add("others", result.others)
                             .add("is_written", result.is_written)
                             .text()
                             .c_str());

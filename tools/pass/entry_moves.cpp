@@ -111,10 +111,8 @@ int prune_entries(const prune_options& options) {
     if (line) line->finish("done");
   }
   if (options.json) {
-    std::string removed = "[";
-    for (const std::string& id : report.removed) removed += (removed.size() == 1 ? "" : ", ") + simulate::quoted_for_json(id);
     disk::json_object out;
-    out.member("removed", removed + "]")
+    out.add("removed", report.removed)
         .add("freed", report.freed)
         .add("later", report.later)
         .add("kept", report.kept)

@@ -47,12 +47,6 @@ std::string state_of(const pass_entry& entry) {
   return state.empty() ? "-" : state;
 }
 
-std::string array_of(const std::vector<std::string>& texts) {
-  std::string out = "[";
-  for (const std::string& text : texts) out += (out.size() == 1 ? "" : ", ") + simulate::quoted_for_json(text);
-  return out + "]";
-}
-
 disk::json_object json_of(const pass_entry& entry) {
   const larder::pass_record& record = entry.record;
   disk::json_object out;
@@ -64,7 +58,7 @@ disk::json_object json_of(const pass_entry& entry) {
       .member("seconds", larder::artifacts::seconds_text(record.seconds))
       .add("made", disk::utc_time(record.made))
       .add("last_used", disk::utc_time(entry.last_used))
-      .member("workflows", array_of(entry.workflows))
+      .add("workflows", entry.workflows)
       .add("pinned", entry.is_pinned)
       .add("unpublished", entry.is_pending)
       .add("private", record.is_private);

@@ -85,15 +85,15 @@ class cache_part {
   }
 };
 
-/// A cache as a part. It is made in place, by a function that returns it.
+/// What a cache as a part does as the cache does it. It is made in place, by a function that returns it.
 template <class Cache>
-class part_of final : public cache_part {
+class cache_as_part : public cache_part {
   static_assert(std::is_same_v<typename Cache::key_type, std::string> && std::is_same_v<typename Cache::mapped_type, bytes>,
                 "larder: the caches of a manager are from std::string to larder::bytes");
 
  public:
   template <class Make>
-  explicit part_of(Make&& make) : cache_(make()) {}
+  explicit cache_as_part(Make&& make) : cache_(make()) {}
 
   std::optional<bytes> get(key_view key) override { return cache_.get(key); }
   std::optional<bytes> peek(key_view key) override { return cache_.peek(key); }
@@ -116,6 +116,22 @@ class part_of final : public cache_part {
                 const sweep_control& control) override {
     cache_.for_each(f, control);
   }
+  cache_stats stats() const override { return cache_.stats(); }
+  void reset_stats() override { cache_.reset_stats(); }
+  error_counts errors() const override { return cache_.errors(); }
+  std::uint64_t hash_of(key_view key) const override { return cache_.hash_of(key); }
+
+ protected:
+  Cache cache_;
+};
+
+/// A cache in memory or on disk as a part.
+template <class Cache>
+class part_of final : public cache_as_part<Cache> {
+  using cache_as_part<Cache>::cache_;
+
+ public:
+  using cache_as_part<Cache>::cache_as_part;
 
   std::uint64_t size() const override { return cache_.size(); }
   std::uint64_t weight() const override { return cache_.weight(); }
@@ -129,10 +145,6 @@ class part_of final : public cache_part {
       if (counts_entries()) return cache_.set_capacity(max_entries{n});
     cache_.set_capacity(max_bytes{n});
   }
-  cache_stats stats() const override { return cache_.stats(); }
-  void reset_stats() override { cache_.reset_stats(); }
-  error_counts errors() const override { return cache_.errors(); }
-  std::uint64_t hash_of(key_view key) const override { return cache_.hash_of(key); }
   void flush() override { cache_.flush(); }
 
  private:
@@ -140,8 +152,6 @@ class part_of final : public cache_part {
   bool counts_entries() const {
     return limits_entries && cache_.template capacity<max_bytes>() == std::numeric_limits<std::uint64_t>::max();
   }
-
-  Cache cache_;
 };
 
 }  // namespace larder::config

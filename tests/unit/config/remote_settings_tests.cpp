@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include "support/refusal.hpp"
+#include "support/variables.hpp"
 
 #include <optional>
 #include <string>
@@ -166,11 +167,8 @@ TEST_CASE("names that code says are looked at as well") {
 }
 
 TEST_CASE("a remote tier by variables, over a file") {
-  const auto environment = [](const std::string& name) -> std::optional<std::string> {
-    if (name == "MODEL_CACHE_REMOTE_URL") return "https://nearer/models";
-    if (name == "MODEL_CACHE_REMOTE_MODE") return "read_only";
-    return std::nullopt;
-  };
+  const larder::settings_environment environment =
+      support::variables({{"MODEL_CACHE_REMOTE_URL", "https://nearer/models"}, {"MODEL_CACHE_REMOTE_MODE", "read_only"}});
   const settings all = settings::from_environment(environment).over(with_remote(webdav_lines));
   const cache_settings& of = all.caches.at("model_cache");
   CHECK(*of.remote_url == "https://nearer/models");

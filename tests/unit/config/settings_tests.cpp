@@ -9,6 +9,7 @@
 #include "support/folders.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/variables.hpp"
 #include "support/write_file.hpp"
 
 #include <cstdlib>
@@ -25,15 +26,10 @@ using larder::settings;
 namespace config = larder::config;
 using support::refusal_of;
 using support::says;
+using support::variables;
 
 namespace {
 
-larder::settings_environment variables(std::map<std::string, std::string> all) {
-  return [all = std::move(all)](const std::string& name) -> std::optional<std::string> {
-    const auto found = all.find(name);
-    return found == all.end() ? std::nullopt : std::optional(found->second);
-  };
-}
 const larder::settings_environment no_variables = variables({});
 
 /// A value of the type as each format writes it.
@@ -232,7 +228,8 @@ TEST_CASE("texts that are not of their format: file and place") {
 
 TEST_CASE("TOML beyond ASCII: in strings and comments, and nowhere else") {
   const auto is_refused = [](const std::string& text, std::string_view where) {
-    return says(refusal_of([&] { settings::from_toml(text, "a.toml"); }), std::string(where) + ": this is not TOML: a character beyond ASCII");
+    return says(refusal_of([&] { settings::from_toml(text, "a.toml"); }),
+                std::string(where) + ": this is not TOML: a character beyond ASCII");
   };
   const std::string e_acute = "\xC3\xA9";
   CHECK(is_refused("[cache]\nsize " + e_acute + "= 1\n", "a.toml:2:6"));
@@ -241,9 +238,12 @@ TEST_CASE("TOML beyond ASCII: in strings and comments, and nowhere else") {
   CHECK(is_refused("a = \"\\\"\" " + e_acute, "a.toml:1:10"));
   CHECK(is_refused("a = \"\"\"x\"\"\"\" " + e_acute, "a.toml:1:14"));
   CHECK(is_refused("# " + e_acute + "\n" + e_acute, "a.toml:2:1"));
-  for (const std::string& value : {"\"" + e_acute + " # '\"", "'" + e_acute + " \"'", "\"\"\"\n" + e_acute + "\"\"" + e_acute + "\"\"\"", "'''" + e_acute + "'''"}) {
+  for (const std::string& value : {"\"" + e_acute + " # '\"", "'" + e_acute + " \"'",
+                                   "\"\"\"\n" + e_acute + "\"\"" + e_acute + "\"\"\"", "'''" + e_acute + "'''"}) {
     CAPTURE(value);
-    CHECK(settings::from_toml("\xEF\xBB\xBF# " + e_acute + "\n[cache.disk]\nsize = \"1GB\"\npath = " + value + " # " + e_acute + "\n").caches.size() == 1);
+    CHECK(settings::from_toml("\xEF\xBB\xBF# " + e_acute + "\n[cache.disk]\nsize = \"1GB\"\npath = " + value + " # " + e_acute +
+                              "\n")
+              .caches.size() == 1);
   }
 }
 

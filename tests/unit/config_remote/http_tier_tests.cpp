@@ -14,6 +14,7 @@
 #include "support/managers.hpp"
 #include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/variables.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -21,9 +22,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -44,17 +43,11 @@ namespace config = larder::config;
 using support::make_manager;
 using support::refusal_of;
 using support::says;
+using support::variables;
 
 namespace {
 
 bytes block(std::size_t size, char fill = 'x') { return bytes::copy_of(std::string(size, fill)); }
-
-larder::settings_environment variables(std::map<std::string, std::string> all) {
-  return [all = std::move(all)](const std::string& name) -> std::optional<std::string> {
-    const auto found = all.find(name);
-    return found == all.end() ? std::nullopt : std::optional(found->second);
-  };
-}
 
 /// A cache in memory before a WebDAV server, of which more may be said.
 settings before(const std::string& url, const std::string& more = "", const std::string& cache = "size = 5\n") {
