@@ -12,7 +12,6 @@
 #include "support/refusal.hpp"
 #include "support/variables.hpp"
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
