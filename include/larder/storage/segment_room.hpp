@@ -24,8 +24,9 @@ namespace larder::storage {
 /// Makes room in active segments. Any number of threads and processes.
 class segment_room {
  public:
-  /// What is made at once, at its multiples, for records of a size: it is to be in the processor's cache when they come.
-  static constexpr std::uint64_t chunk_for(std::uint64_t record_size) noexcept { return record_size < 16 * 1024 ? most / 2 : most; }
+  /// What is made at once, at its multiples, for records of a size. Each write into a large page costs some nanoseconds for every small one
+  /// that the page is made of, so small records want smaller ones.
+  static constexpr std::uint64_t chunk_for(std::uint64_t record_size) noexcept { return record_size < 8 * 1024 ? most / 4 : most; }
 
   enum class outlook : std::uint8_t {
     ready,  ///< a record up to there may be taken
@@ -47,7 +48,7 @@ class segment_room {
       if (known.segment == end.segment && to <= from) return outlook::ready;
       // Large records bring their own large pages; the last part of a segment is as good as full.
       const std::uint64_t chunks_end = format::segment_record::round_up(to, chunk_for(to - end.offset()));
-      const bool worthwhile = to - end.offset() < most / 4 && chunks_end <= file_size && is_cheap();
+      const bool worthwhile = to - end.offset() < large_record && chunks_end <= file_size && is_cheap();
       const shared_log::room_end next = shared_log::room_end::at(end.segment, worthwhile ? chunks_end : format::segment_record::round_up(to, 4096), worthwhile);
       if (!log.room().compare_exchange_strong(word, next.word())) continue;
       if (!worthwhile) return outlook::ready;
@@ -64,9 +65,11 @@ class segment_room {
  private:
   using clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds patience{2};
-  static constexpr std::uint64_t most = 512 * 1024;
-  static constexpr unsigned trials = 4;
-  static constexpr std::chrono::nanoseconds dear{600};  // for 4 KiB: more than large pages take, less than small ones
+  static constexpr std::uint64_t most = 256 * 1024;
+  static constexpr std::uint64_t large_record = 128 * 1024;
+  static constexpr std::uint64_t page = 4096;
+  static constexpr unsigned trials = 8;
+  static constexpr std::uint64_t never = std::uint64_t{1} << 60U;
 
   static bool wait_for(const shared_log& log, std::uint64_t word) {
     const auto until = clock::now() + patience;
@@ -78,30 +81,37 @@ class segment_room {
     return true;
   }
 
-  /// Whether the file system has large pages: the first few chunks tell.
-  bool is_cheap() const noexcept { return made_.load(std::memory_order_relaxed) < trials || fastest_.load(std::memory_order_relaxed) < dear.count(); }
+  /// Whether the file system has large pages. The first few chunks tell, of which every other is written page by page: however fast the
+  /// machine is, what is made at once takes a third of the time then, and nearly all of it where there are small pages only.
+  bool is_cheap() const noexcept {
+    return made_.load(std::memory_order_relaxed) < trials || at_once_.load(std::memory_order_relaxed) * 5 < by_pages_.load(std::memory_order_relaxed) * 3;
+  }
 
   /// What cannot be written is the record's own to report.
   void write_zeros(const file_descriptor& file, std::uint64_t from, std::uint64_t size) noexcept {
     if (!zeros_) return;
+    const unsigned made = made_.load(std::memory_order_relaxed);
+    const bool tries_pages = made < trials && made % 2 == 0;
     const auto begin = clock::now();
     for (std::uint64_t done = 0; done < size;) {
-      const std::size_t part = static_cast<std::size_t>(std::min(most, size - done));
+      const auto part = static_cast<std::size_t>(std::min(tries_pages ? page - (from + done) % page : most, size - done));
       const ssize_t written = uninterrupted([&] { return ::pwrite(file.get(), zeros_.span().data(), part, static_cast<off_t>(from + done)); });
       if (written <= 0) return;
       done += static_cast<std::uint64_t>(written);
     }
-    if (size < most / 2 || made_.load(std::memory_order_relaxed) >= trials) return;
-    const std::int64_t took = (clock::now() - begin) / static_cast<std::int64_t>(size / 4096) / std::chrono::nanoseconds(1);
-    std::int64_t before = fastest_.load(std::memory_order_relaxed);
-    while (took < before && !fastest_.compare_exchange_weak(before, took, std::memory_order_relaxed)) {
+    if (made >= trials) return;
+    const auto took = static_cast<std::uint64_t>((clock::now() - begin) / std::chrono::nanoseconds(1)) * page / size;
+    std::atomic<std::uint64_t>& fastest = tries_pages ? by_pages_ : at_once_;
+    for (std::uint64_t before = fastest.load(std::memory_order_relaxed);
+         took < before && !fastest.compare_exchange_weak(before, took, std::memory_order_relaxed);) {
     }
     made_.fetch_add(1, std::memory_order_relaxed);
   }
 
   file_mapping zeros_ = file_mapping::of_zeros(most);  // which take no memory
   std::atomic<unsigned> made_{0};
-  std::atomic<std::int64_t> fastest_{dear.count()};
+  std::atomic<std::uint64_t> by_pages_{never};  // nanoseconds for a page, at best
+  std::atomic<std::uint64_t> at_once_{never};
 };
 
 }  // namespace larder::storage
