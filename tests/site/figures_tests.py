@@ -58,10 +58,10 @@ class Figures(unittest.TestCase):
     def figure(self, subject, runs, case="get_u64", metric="ratio to flat_map"):
         return {"case": case, "subject": subject, "metric": metric, "unit": "x", "value": sorted(runs)[len(runs) // 2], "runs": runs}
 
-    def test_of_a_benchmark_what_is_drawn_is_kept_and_renewed(self):
+    def test_of_a_benchmark_what_is_drawn_is_kept_and_renewed_and_what_was_not_shown_left_out(self):
         first = [self.figure("clock", [1.3, 1.1, 1.2]), self.figure("moka", [27.0], metric="ratio to flat_map, own process"), self.figure("clock", [9.0], metric="time")]
         self.quietly(figures.keep, self.root, "memory", self.file("memory.json", first))
-        self.quietly(figures.keep, self.root, "memory", self.file("memory.json", [self.figure("clock", [1.0, 1.05, 1.4])]))
+        self.quietly(figures.keep, self.root, "memory", self.file("memory.json", [self.figure("clock", [1.0, 1.05, 1.4]), self.figure("sieve", [1.0])]))
         kept = json.loads((figures.folder(self.root) / "memory.json").read_text(encoding="utf-8"))
         self.assertEqual([(f["subject"], f["runs"]) for f in kept], [("clock", [1.0, 1.05, 1.4]), ("moka", [])])
 

@@ -135,19 +135,25 @@ def keep_curves(root, source):
 
 
 def keep(root, name, source):
-    """Of a benchmark's output what the pictures show, and of many runs the least, the median and the most."""
+    """Of a benchmark's output what the pictures show, and of many runs the least, the median and the most. Where some are kept already, others are left out
+    and named: the README has to have them, too."""
     wanted = {(case, metric) for file, case, metric, _, _ in BARS.values() if file == name}
     if not wanted:
         sys.exit(f"no picture shows anything of the benchmark {name}")
     target = folder(root) / f"{name}.json"
     kept = {(f["case"], f["subject"], f["metric"]): f for f in (json.loads(target.read_text(encoding="utf-8")) if target.exists() else [])}
+    shown, left_out = set(kept), []
     for figure in json.loads(pathlib.Path(source).read_text(encoding="utf-8")):
         if (figure["case"], figure["metric"].removesuffix(", own process")) in wanted:
             runs = figure["runs"]
             spread = [min(runs), statistics.median(runs), max(runs)] if len(runs) > 1 else []
-            kept[figure["case"], figure["subject"], figure["metric"]] = {**figure, "runs": spread}
+            which = (figure["case"], figure["subject"], figure["metric"])
+            if shown and which not in shown:
+                left_out.append(" ".join(which))
+            else:
+                kept[which] = {**figure, "runs": spread}
     target.write_text("[\n" + ",\n".join("  " + json.dumps(f) for f in kept.values()) + "\n]\n", encoding="utf-8")
-    print(f"wrote {target.relative_to(root)}: {len(kept)} figures")
+    print(f"wrote {target.relative_to(root)}: {len(kept)} figures" + "".join(f"\n  left out: {which}" for which in left_out))
 
 
 def main():
