@@ -8,6 +8,8 @@ is held to (at most 0.4 s more).
 With --beside each header is compiled beside a file that has only a part of what it includes, and the difference is printed as well:
 --beside others: what it takes, also through headers of larder, from the standard library and from dependencies; so all that is larder's.
 --beside includes: what it includes itself; so what this one header adds. --max-over 0.3 fails when the difference is larger anywhere.
+
+--page docs/compile_time.md writes the table of this run into that page, over the one that is there.
 """
 import argparse
 import json
@@ -24,6 +26,8 @@ from parts_of_header import direct_includes, outside_includes, text_of
 BASELINE = "boost/unordered/unordered_flat_map.hpp"
 UMBRELLA = "larder/larder.hpp"
 PART = "a part of "
+PAGE_BEGIN = "<!-- the table of scripts/bench compile_time -->"
+PAGE_END = "<!-- its end -->"
 
 
 def seconds(command):
@@ -32,6 +36,26 @@ def seconds(command):
     code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return None if code else after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def write_page(page, rows, options):
+    """Puts the table of a run between the marks of a page, and above it what was run."""
+    medians = {row["subject"]: row["value"] for row in rows if row["metric"] == "user+sys"}
+    over = {row["subject"]: row["value"] for row in rows if row["metric"].startswith("over ")}
+    lines = [f"`{options.compiler} -std=c++20 -O2 -fsyntax-only`, {'one round' if options.runs == 1 else f'medians of {options.runs} rounds'}; "
+             f"`{BASELINE}` takes {medians[BASELINE]:.2f} s.", ""]
+    heads = ["header", "seconds", "over the flat map"] + ([f"over its {options.beside}"] if options.beside else [])
+    lines += ["| " + " | ".join(heads) + " |", "| --- |" + " --- |" * (len(heads) - 1)]
+    for subject in medians:
+        if subject != BASELINE:
+            cells = [f"`{subject}`", f"{medians[subject]:.2f}", f"{medians[subject] - medians[BASELINE]:+.2f}"]
+            cells += [f"{over[subject]:+.2f}" if subject in over else ""] if options.beside else []
+            lines.append("| " + " | ".join(cells) + " |")
+    before, begin, rest = page.read_text(encoding="utf-8").partition(PAGE_BEGIN)
+    end = rest.find(PAGE_END)
+    if not begin or end < 0:
+        sys.exit(f"compile_time: {page} has no table to write over: it lies between {PAGE_BEGIN} and {PAGE_END}")
+    page.write_text(before + begin + "\n" + "\n".join(lines) + "\n" + rest[end:], encoding="utf-8")
 
 
 def main():
@@ -44,6 +68,7 @@ def main():
     parser.add_argument("--max-over-baseline", type=float, metavar="SECONDS",
                         help="fail when the umbrella costs more than this over the baseline")
     parser.add_argument("--beside", choices=["others", "includes"], help="also what each header costs over these: takes twice the time")
+    parser.add_argument("--page", type=pathlib.Path, help="also write the table into this page, between its marks")
     parser.add_argument("--max-over", type=float, metavar="SECONDS", help="fail when that is more for any header")
     options = parser.parse_args()
     if options.max_over is not None and options.beside is None:
@@ -101,6 +126,9 @@ def main():
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+    if options.page:
+        write_page(options.page, rows, options)
 
     limit = options.max_over_baseline
     if limit is not None and UMBRELLA in times and UMBRELLA not in broken and statistics.median(times[UMBRELLA]) - base > limit:
