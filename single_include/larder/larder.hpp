@@ -11476,6 +11476,27 @@ struct cache_rules {
 
 }  // namespace larder::storage
 
+// ---- larder/storage/engine_sweep.hpp -------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Work that meets every entry of an engine and says how many it changed: `work(f..., sweep)` where the storage `Follows` it by itself,
+/// elsewhere `work(f...)` with an f that does.
+template <bool Follows, class Engine, class Work, class... F>
+std::size_t sweep_engine([[maybe_unused]] const Engine& engine, const sweep_control& control, Work&& work, F&... f) {
+  core::sweep sweep(control);
+  if constexpr (Follows) {
+    return work(f..., sweep);
+  } else {
+    sweep.found(engine.size());
+    const std::size_t count = work(sweep.over(f)...);
+    sweep.finish();
+    return count;
+  }
+}
+
+}  // namespace larder::storage
+
 // ---- larder/storage/entry_lease.hpp --------------------------------------------------------------------------------
 
 namespace larder::storage {
@@ -12987,7 +13008,7 @@ class cache {
   template <class F>
     requires std::invocable<F&, const Key&, std::uint64_t, duration>
   void for_each(F&& f, const sweep_control& control = {}) {
-    swept(control, [&](auto&&... of) { return engine_.for_each(of...), std::size_t{0}; }, f);
+    storage::sweep_engine<is_remote>(engine_, control, [&](auto&&... of) { return engine_.for_each(of...), std::size_t{0}; }, f);
   }
 
   // -------------------------------------------------------------------------------------------------- store
@@ -13112,7 +13133,7 @@ class cache {
   }
   /// Drops what is too old now rather than when it is next met, and says how many; in memory and on disk in one step.
   std::size_t purge_expired(const sweep_control& control = {}) {
-    return swept(control, [&](auto&&... of) { return engine_.purge_expired(of...); });
+    return storage::sweep_engine<is_remote>(engine_, control, [&](auto&&... of) { return engine_.purge_expired(of...); });
   }
 
   // --------------------------------------------------------------------------------------------------- size
@@ -13260,24 +13281,11 @@ class cache {
     return superseding(key, [&] { return engine_.erase(engine_.locate(key), gone); });
   }
 
-  /// Work that meets every entry and says how many it changed: `work(f..., sweep)` where the storage follows it by itself, elsewhere `work(f...)`
-  /// with an f that does.
-  template <class Work, class... F>
-  std::size_t swept(const sweep_control& control, Work&& work, F&... f) {
-    core::sweep sweep(control);
-    if constexpr (is_remote) {
-      return work(f..., sweep);
-    } else {
-      sweep.found(engine_.size());
-      const std::size_t count = work(sweep.over(f)...);
-      sweep.finish();
-      return count;
-    }
-  }
-  /// Such work that drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
+  /// Work that meets every entry and drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
   template <class Which, class Drop, class... F>
   std::size_t drop_all(Which&& which, Drop&& drop, const sweep_control& control, F&... f) {
-    return sync::before_and_after([&] { loading_.supersede_if(which); }, [&] { return swept(control, drop, f...); });
+    return sync::before_and_after([&] { loading_.supersede_if(which); },
+                                  [&] { return storage::sweep_engine<is_remote>(engine_, control, drop, f...); });
   }
 
   context_type context_;
