@@ -7900,17 +7900,9 @@ class inline_text {
 
 }  // namespace larder::storage
 
-// ---- larder/storage/memory.hpp -------------------------------------------------------------------------------------
+// ---- larder/storage/memory_spec.hpp --------------------------------------------------------------------------------
 
-namespace larder {
-
-/// Values live in the process, in the cache's own slots. The storage that needs no naming.
-struct memory {
-  using policy_axis = axis::storage;
-  static constexpr bool in_memory = true;
-};
-
-namespace storage {
+namespace larder::storage {
 
 /// What the table has to know of a cache in memory.
 template <class Key, class Value, class Context>
@@ -7988,6 +7980,20 @@ struct memory_spec {
   eviction eviction_policy;
   watermark mark;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/memory.hpp -------------------------------------------------------------------------------------
+
+namespace larder {
+
+/// Values live in the process, in the cache's own slots. The storage that needs no naming.
+struct memory {
+  using policy_axis = axis::storage;
+  static constexpr bool in_memory = true;
+};
+
+namespace storage {
 
 /// The engine behind a cache in memory: one table of keys and values.
 template <class Key, class Value, class Context>
