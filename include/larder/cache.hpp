@@ -12,6 +12,7 @@
 #include <larder/storage/cache_parts.hpp>
 #include <larder/storage/cache_rules.hpp>
 #include <larder/storage/engine_context.hpp>
+#include <larder/storage/engine_sweep.hpp>
 #include <larder/storage/entry_lease.hpp>
 #include <larder/storage/lent_room.hpp>
 #include <larder/storage/limit_meant.hpp>
@@ -149,7 +150,7 @@ class cache {
   template <class F>
     requires std::invocable<F&, const Key&, std::uint64_t, duration>
   void for_each(F&& f, const sweep_control& control = {}) {
-    swept(control, [&](auto&&... of) { return engine_.for_each(of...), std::size_t{0}; }, f);
+    storage::sweep_engine<is_remote>(engine_, control, [&](auto&&... of) { return engine_.for_each(of...), std::size_t{0}; }, f);
   }
 
   // -------------------------------------------------------------------------------------------------- store
@@ -274,7 +275,7 @@ class cache {
   }
   /// Drops what is too old now rather than when it is next met, and says how many; in memory and on disk in one step.
   std::size_t purge_expired(const sweep_control& control = {}) {
-    return swept(control, [&](auto&&... of) { return engine_.purge_expired(of...); });
+    return storage::sweep_engine<is_remote>(engine_, control, [&](auto&&... of) { return engine_.purge_expired(of...); });
   }
 
   // --------------------------------------------------------------------------------------------------- size
@@ -422,24 +423,11 @@ class cache {
     return superseding(key, [&] { return engine_.erase(engine_.locate(key), gone); });
   }
 
-  /// Work that meets every entry and says how many it changed: `work(f..., sweep)` where the storage follows it by itself, elsewhere `work(f...)`
-  /// with an f that does.
-  template <class Work, class... F>
-  std::size_t swept(const sweep_control& control, Work&& work, F&... f) {
-    core::sweep sweep(control);
-    if constexpr (is_remote) {
-      return work(f..., sweep);
-    } else {
-      sweep.found(engine_.size());
-      const std::size_t count = work(sweep.over(f)...);
-      sweep.finish();
-      return count;
-    }
-  }
-  /// Such work that drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
+  /// Work that meets every entry and drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
   template <class Which, class Drop, class... F>
   std::size_t drop_all(Which&& which, Drop&& drop, const sweep_control& control, F&... f) {
-    return sync::before_and_after([&] { loading_.supersede_if(which); }, [&] { return swept(control, drop, f...); });
+    return sync::before_and_after([&] { loading_.supersede_if(which); },
+                                  [&] { return storage::sweep_engine<is_remote>(engine_, control, drop, f...); });
   }
 
   context_type context_;

@@ -5650,6 +5650,8 @@ class block_tags {
   /// The bit by which a place is found.
   static std::uint32_t bit_of(std::size_t place) noexcept { return static_cast<std::uint32_t>(place * 8 + 7); }
 
+  /// Bits 24 to 30: the shard is chosen by the lowest, the half by the one below, the block by the upper 32.
+  static std::uint8_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint8_t>((hash >> 24) | taken); }
   /// The half of the hashes, 0 or 1: by the bit below the tag's.
   static std::uint32_t half_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 23) & 1U; }
   std::uint64_t passed(std::uint32_t half) const noexcept { return (word_ >> (56 + 4 * half)) & many; }
@@ -5923,6 +5925,78 @@ struct block_segment {
 
 }  // namespace larder::storage
 
+// ---- larder/storage/block_search.hpp -------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// What a reader without a lock has seen.
+enum class unlocked_read : std::uint8_t { hit, miss, too_old, busy };
+
+/// The search for a key through a row of blocks: from its home on, as far as entries were turned away there for want of room.
+template <class Block, class Entry>
+struct block_search {
+  /// The way to an entry that was found.
+  struct cursor {
+    Block* in = nullptr;
+    std::uint32_t bit = 0;  // of its tag
+    slot number = no_slot;
+    std::uint32_t place() const noexcept { return block_tags::place_of(bit); }
+  };
+  /// Under the writers' lock; the first of the row's slots is `first`.
+  template <class Key>
+  static cursor locate(const block_row<Block>& row, slot first, const Key& k, std::uint64_t hash) {
+    std::size_t b = row.home(hash);
+    for (std::size_t seen = 1;; ++seen) {
+      Block& x = row.blocks[b];
+      x.prefetch();
+      const block_tags tags = x.tags();
+      for (std::uint64_t found = tags.with(block_tags::tag_of(hash)); found != 0; found &= found - 1) {
+        const std::size_t place = block_tags::first(found);
+        if (x[place].key == k) return {&x, block_tags::bit_of(place), static_cast<slot>(first + b * Block::places + place)};
+      }
+      if (tags.passed(block_tags::half_of(hash)) == 0 || seen == row.most_seen()) [[likely]] return {};
+      b = row.next(b, seen, hash);
+    }
+  }
+
+  /// What a reader without a lock has found.
+  struct sight {
+    unlocked_read outcome = unlocked_read::miss;
+    Block* in = nullptr;
+    std::size_t place = 0;
+    std::array<std::uint64_t, sizeof(Entry) / sizeof(std::uint64_t)> words{};
+  };
+  /// Without a lock, beside at most one writer; begins anew at most `MostTries` times when that one came between.
+  template <int MostTries, class Key>
+  static sight read(const block_row<Block>& row, const Key& k, std::uint64_t hash) {
+    std::size_t b = row.home(hash);
+    std::size_t blocks_seen = 1;
+    for (int tries = 0; tries < MostTries;) {
+      Block& x = row.blocks[b];
+      x.prefetch();
+      const std::uint32_t version = x.version();
+      const block_tags tags = x.tags();
+      bool torn = false;
+      for (std::uint64_t found = tags.with(block_tags::tag_of(hash)); found != 0; found &= found - 1) {
+        const std::size_t place = block_tags::first(found);
+        const Entry e = x.copy(place);
+        torn = (version & 1U) != 0 || x.version_again() != version;
+        if (torn) break;
+        if (e.key == k) return {unlocked_read::hit, &x, place, std::bit_cast<decltype(sight::words)>(e)};
+      }
+      if (torn) {
+        ++tries;
+        continue;
+      }
+      if (tags.passed(block_tags::half_of(hash)) == 0 || blocks_seen == row.most_seen()) return {};
+      b = row.next(b, blocks_seen++, hash);
+    }
+    return {unlocked_read::busy};
+  }
+};
+
+}  // namespace larder::storage
+
 // ---- larder/core/packed_word.hpp -----------------------------------------------------------------------------------
 
 namespace larder::core {
@@ -6066,9 +6140,6 @@ Order make_order(const Policy& policy, States& states) {
 
 namespace larder::storage {
 
-/// What a reader without a lock has seen.
-enum class unlocked_read : std::uint8_t { hit, miss, too_old, busy };
-
 /// What a spec's blocks are made of; tests take words that they can watch.
 template <class Spec>
 struct block_words {
@@ -6103,6 +6174,7 @@ class block_places {
  private:
   using block = entry_block<entry, concurrent_reads, block_words<Spec>::template atomic>;
   using segment = block_segment<block, state, !Spec::rehashes>;
+  using search = block_search<block, entry>;
 
  public:
   block_places(const Spec& spec, std::size_t expected) : tells_all_(expected < rationed_from), spec_(spec) {
@@ -6121,20 +6193,14 @@ class block_places {
     x->prefetch();
   }
 
-  /// The way to an entry that was found.
-  struct cursor {
-    block* in = nullptr;
-    std::uint32_t bit = 0;  // of its tag
-    slot number = no_slot;
-    std::uint32_t place() const noexcept { return block_tags::place_of(bit); }
-  };
+  using cursor = typename search::cursor;
   static constexpr cursor nowhere{};
   /// Nearly every entry is the first with its tag in its own block: only that much is compiled into the caller.
   [[gnu::always_inline]] cursor locate(const key_view& k, std::uint64_t hash) const {
     const std::size_t home = row_.home(hash);
     block* const x = row_.blocks + home;
     x->prefetch();
-    const std::uint64_t found = x->tags().with(tag_of(hash));
+    const std::uint64_t found = x->tags().with(block_tags::tag_of(hash));
     if (found != 0) [[likely]] {
       const std::uint32_t bit = block_tags::first_bit(found);
       if (x->at_bit(bit).key == k) [[likely]] {
@@ -6166,13 +6232,13 @@ class block_places {
     block& x = row_.blocks[row_.home(hash)];
     x.prefetch();
     const std::uint32_t version = x.version();
-    const std::uint64_t found = x.tags().with(tag_of(hash));
+    const std::uint64_t found = x.tags().with(block_tags::tag_of(hash));
     if (found != 0) [[likely]] {
       const std::size_t place = block_tags::first(found);
       const entry e = x.copy(place);
       if ((version & 1U) == 0 && x.version_again() == version && e.key == k) [[likely]] return use(x, place, e);
     }
-    const sight far = read_anywhere(k, hash);
+    const auto far = read_anywhere(k, hash);
     return far.outcome == unlocked_read::hit ? use(*far.in, far.place, std::bit_cast<entry>(far.words)) : far.outcome;
   }
 
@@ -6233,7 +6299,7 @@ class block_places {
     const slot number = in.slot_at(b, place);
     in.remember(number - in.first, hash);
     renew(x, place, in, number);
-    x.set_tags(x.tags().set(place, tag_of(hash)));
+    x.set_tags(x.tags().set(place, block_tags::tag_of(hash)));
     for (std::size_t i = home, n = 1; n != seen; i = row.next(i, n++, hash)) in.blocks[i].set_tags(in.blocks[i].tags().one_more_passed(half));
     ++in.used;
     ++size_;
@@ -6336,12 +6402,9 @@ class block_places {
   }
 
  private:
-  static constexpr int most_tries = block_words<Spec>::most_tries;
   static constexpr std::size_t rationed_from = 4096;
   static constexpr std::size_t most_segments = 40;  // each at least as large as all before it
 
-  /// Bits 24 to 30: the shard is chosen by the lowest, the half by the one below, the block by the upper 32.
-  static std::uint8_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint8_t>((hash >> 24) | block_tags::taken); }
   static std::size_t blocks_for(std::size_t entries) noexcept { return entries * 5 / (block::places * 4) + 1; }
 
   static constexpr std::uint8_t most_uses = [] {
@@ -6391,65 +6454,19 @@ class block_places {
     block_row<block> row = row_;
     slot first = 0;
     for (std::uint32_t next = 1;; ++next) {
-      const cursor at = locate_in(row, first, k, hash);
+      const cursor at = search::locate(row, first, k, hash);
       if (at.in != nullptr || next >= segments_count_.load(std::memory_order_relaxed)) return at;
       row = segments_[next]->row();
       first = segments_[next]->first;
     }
   }
-  static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
-    std::size_t b = row.home(hash);
-    for (std::size_t seen = 1;; ++seen) {
-      block& x = row.blocks[b];
-      x.prefetch();
-      const block_tags tags = x.tags();
-      for (std::uint64_t found = tags.with(tag_of(hash)); found != 0; found &= found - 1) {
-        const std::size_t place = block_tags::first(found);
-        if (x[place].key == k) return {&x, block_tags::bit_of(place), static_cast<slot>(first + b * block::places + place)};
-      }
-      if (tags.passed(block_tags::half_of(hash)) == 0 || seen == row.most_seen()) [[likely]] return {};
-      b = row.next(b, seen, hash);
-    }
-  }
-  /// What a search beyond the first look has found.
-  struct sight {
-    unlocked_read outcome = unlocked_read::miss;
-    block* in = nullptr;
-    std::size_t place = 0;
-    std::array<std::uint64_t, sizeof(entry) / sizeof(std::uint64_t)> words{};
-  };
-  [[gnu::noinline]] sight read_anywhere(key_view k, std::uint64_t hash) const {
+  [[gnu::noinline]] typename search::sight read_anywhere(key_view k, std::uint64_t hash) const {
     block_row<block> row = row_;
     for (std::uint32_t next = 1;; ++next) {
-      const sight seen = read_in(row, k, hash);
+      const auto seen = search::template read<block_words<Spec>::most_tries>(row, k, hash);
       if (seen.outcome != unlocked_read::miss || next >= segments_count_.load(std::memory_order_acquire)) return seen;
       row = segments_[next]->row();
     }
-  }
-  static sight read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash) {
-    std::size_t b = row.home(hash);
-    std::size_t blocks_seen = 1;
-    for (int tries = 0; tries < most_tries;) {
-      block& x = row.blocks[b];
-      x.prefetch();
-      const std::uint32_t version = x.version();
-      const block_tags tags = x.tags();
-      bool torn = false;
-      for (std::uint64_t found = tags.with(tag_of(hash)); found != 0; found &= found - 1) {
-        const std::size_t place = block_tags::first(found);
-        const entry e = x.copy(place);
-        torn = (version & 1U) != 0 || x.version_again() != version;
-        if (torn) break;
-        if (e.key == k) return {unlocked_read::hit, &x, place, std::bit_cast<decltype(sight::words)>(e)};
-      }
-      if (torn) {
-        ++tries;
-        continue;
-      }
-      if (tags.passed(block_tags::half_of(hash)) == 0 || blocks_seen == row.most_seen()) return {};
-      b = row.next(b, blocks_seen++, hash);
-    }
-    return {unlocked_read::busy};
   }
 
   segment& segment_of(slot number) const noexcept {
@@ -6537,6 +6554,37 @@ class hit_log {
   std::array<used, 64> waiting_;
   std::size_t count_ = 0;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/put_request.hpp --------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+enum class put_outcome : std::uint8_t { stored, present, refused };
+
+/// All that is known of an entry before it is stored.
+template <std::size_t Dimensions>
+struct put_request {
+  std::uint64_t hash;
+  core::amounts<Dimensions> size;
+  std::uint64_t order_weight;  ///< for `entry_info`
+  instant now{0};
+  instant written{0};
+  instant accessed{0};
+  instant expires = no_deadline;
+  bool only_if_absent = false;
+};
+
+/// Writes to an entry what a request says of it, as far as its table keeps that.
+template <class Spec, class Entry>
+inline void stamp_entry(Entry& e, const put_request<Spec::dimensions>& wanted) noexcept {
+  if constexpr (Spec::dimensions > 1)
+    for (std::size_t d = 1; d < Spec::dimensions; ++d) e.weight.weights[d - 1] = wanted.size[d];
+  if constexpr (Spec::keeps_written) e.written.written = wanted.written;
+  if constexpr (Spec::keeps_accessed) e.accessed.accessed.store(wanted.accessed.count(), std::memory_order_relaxed);
+  if constexpr (Spec::keeps_expires) e.expires.expires = wanted.expires;
+}
 
 }  // namespace larder::storage
 
@@ -6952,21 +7000,6 @@ class slab_places {
 
 namespace larder::storage {
 
-enum class put_outcome : std::uint8_t { stored, present, refused };
-
-/// All that is known of an entry before it is stored.
-template <std::size_t Dimensions>
-struct put_request {
-  std::uint64_t hash;
-  core::amounts<Dimensions> size;
-  std::uint64_t order_weight;  ///< for `entry_info`
-  instant now{0};
-  instant written{0};
-  instant accessed{0};
-  instant expires = no_deadline;
-  bool only_if_absent = false;
-};
-
 /// One part of an `entry_table`: its keys' entries, their eviction order and pins. Every member but the counters is called
 /// under `mutex`, shared where it is const or says so. The budget is the whole table's.
 template <class Spec>
@@ -7073,7 +7106,7 @@ class alignas(64) table_shard {
   void reserve(std::size_t entries) { places_.reserve(entries); }
   void prefetch_insertion(std::uint64_t hash) const noexcept { places_.prefetch_insertion(hash); }
   void restore(key&& k, payload&& value, const request& what) {
-    const slot place = places_.emplace(what.hash, std::move(k), std::move(value), [&](entry& e) { describe(e, what); });
+    const slot place = places_.emplace(what.hash, std::move(k), std::move(value), [&](entry& e) { stamp_entry<Spec>(e, what); });
     order_.on_insert(place, {what.hash, what.order_weight});
   }
   void take_in_any_case(const core::amounts<Spec::dimensions>& size) noexcept { budget_.take_in_any_case(size); }
@@ -7218,19 +7251,12 @@ class alignas(64) table_shard {
       for (std::size_t d = 1; d < Spec::dimensions; ++d) size[d] = e.weight.weights[d - 1];
     return size;
   }
-  static void describe(entry& e, const request& wanted) noexcept {
-    if constexpr (Spec::dimensions > 1)
-      for (std::size_t d = 1; d < Spec::dimensions; ++d) e.weight.weights[d - 1] = wanted.size[d];
-    if constexpr (Spec::keeps_written) e.written.written = wanted.written;
-    if constexpr (Spec::keeps_accessed) e.accessed.accessed.store(wanted.accessed.count(), std::memory_order_relaxed);
-    if constexpr (Spec::keeps_expires) e.expires.expires = wanted.expires;
-  }
 
   template <class MakeKey>
   void insert(MakeKey& make_key, payload&& value, const request& wanted) {
     slot place = no_slot;
     try {
-      place = places_.emplace(wanted.hash, make_key(), std::move(value), [&](entry& e) { describe(e, wanted); });
+      place = places_.emplace(wanted.hash, make_key(), std::move(value), [&](entry& e) { stamp_entry<Spec>(e, wanted); });
     } catch (...) {
       budget_.give_back(wanted.size);
       throw;
@@ -7269,7 +7295,7 @@ class alignas(64) table_shard {
       } else {
         e.payload = std::move(value);
       }
-      describe(e, wanted);
+      stamp_entry<Spec>(e, wanted);
     });
     if (in_order) {
       places_.renew_state(place);
@@ -7900,17 +7926,9 @@ class inline_text {
 
 }  // namespace larder::storage
 
-// ---- larder/storage/memory.hpp -------------------------------------------------------------------------------------
+// ---- larder/storage/memory_spec.hpp --------------------------------------------------------------------------------
 
-namespace larder {
-
-/// Values live in the process, in the cache's own slots. The storage that needs no naming.
-struct memory {
-  using policy_axis = axis::storage;
-  static constexpr bool in_memory = true;
-};
-
-namespace storage {
+namespace larder::storage {
 
 /// What the table has to know of a cache in memory.
 template <class Key, class Value, class Context>
@@ -7988,6 +8006,20 @@ struct memory_spec {
   eviction eviction_policy;
   watermark mark;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/memory.hpp -------------------------------------------------------------------------------------
+
+namespace larder {
+
+/// Values live in the process, in the cache's own slots. The storage that needs no naming.
+struct memory {
+  using policy_axis = axis::storage;
+  static constexpr bool in_memory = true;
+};
+
+namespace storage {
 
 /// The engine behind a cache in memory: one table of keys and values.
 template <class Key, class Value, class Context>
@@ -11476,6 +11508,27 @@ struct cache_rules {
 
 }  // namespace larder::storage
 
+// ---- larder/storage/engine_sweep.hpp -------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Work that meets every entry of an engine and says how many it changed: `work(f..., sweep)` where the storage `Follows` it by itself,
+/// elsewhere `work(f...)` with an f that does.
+template <bool Follows, class Engine, class Work, class... F>
+std::size_t sweep_engine([[maybe_unused]] const Engine& engine, const sweep_control& control, Work&& work, F&... f) {
+  core::sweep sweep(control);
+  if constexpr (Follows) {
+    return work(f..., sweep);
+  } else {
+    sweep.found(engine.size());
+    const std::size_t count = work(sweep.over(f)...);
+    sweep.finish();
+    return count;
+  }
+}
+
+}  // namespace larder::storage
+
 // ---- larder/storage/entry_lease.hpp --------------------------------------------------------------------------------
 
 namespace larder::storage {
@@ -12987,7 +13040,7 @@ class cache {
   template <class F>
     requires std::invocable<F&, const Key&, std::uint64_t, duration>
   void for_each(F&& f, const sweep_control& control = {}) {
-    swept(control, [&](auto&&... of) { return engine_.for_each(of...), std::size_t{0}; }, f);
+    storage::sweep_engine<is_remote>(engine_, control, [&](auto&&... of) { return engine_.for_each(of...), std::size_t{0}; }, f);
   }
 
   // -------------------------------------------------------------------------------------------------- store
@@ -13112,7 +13165,7 @@ class cache {
   }
   /// Drops what is too old now rather than when it is next met, and says how many; in memory and on disk in one step.
   std::size_t purge_expired(const sweep_control& control = {}) {
-    return swept(control, [&](auto&&... of) { return engine_.purge_expired(of...); });
+    return storage::sweep_engine<is_remote>(engine_, control, [&](auto&&... of) { return engine_.purge_expired(of...); });
   }
 
   // --------------------------------------------------------------------------------------------------- size
@@ -13260,24 +13313,11 @@ class cache {
     return superseding(key, [&] { return engine_.erase(engine_.locate(key), gone); });
   }
 
-  /// Work that meets every entry and says how many it changed: `work(f..., sweep)` where the storage follows it by itself, elsewhere `work(f...)`
-  /// with an f that does.
-  template <class Work, class... F>
-  std::size_t swept(const sweep_control& control, Work&& work, F&... f) {
-    core::sweep sweep(control);
-    if constexpr (is_remote) {
-      return work(f..., sweep);
-    } else {
-      sweep.found(engine_.size());
-      const std::size_t count = work(sweep.over(f)...);
-      sweep.finish();
-      return count;
-    }
-  }
-  /// Such work that drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
+  /// Work that meets every entry and drops what `which(key)` may name; no load of those keys that began before the end stores, nor is joined afterwards.
   template <class Which, class Drop, class... F>
   std::size_t drop_all(Which&& which, Drop&& drop, const sweep_control& control, F&... f) {
-    return sync::before_and_after([&] { loading_.supersede_if(which); }, [&] { return swept(control, drop, f...); });
+    return sync::before_and_after([&] { loading_.supersede_if(which); },
+                                  [&] { return storage::sweep_engine<is_remote>(engine_, control, drop, f...); });
   }
 
   context_type context_;

@@ -1,5 +1,6 @@
 // What is not named costs nothing; what is handed out is small; what cannot move says so.
 #include <larder/larder.hpp>
+#include <larder/storage/memory_spec.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
 #include <chrono>

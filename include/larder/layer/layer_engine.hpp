@@ -14,6 +14,7 @@
 #include <larder/layer/layer_memory.hpp>
 #include <larder/layer/layer_pool.hpp>
 #include <larder/layer/layer_reader.hpp>
+#include <larder/layer/layer_requests.hpp>
 #include <larder/layer/layer_schedule.hpp>
 #include <larder/layer/layer_stats.hpp>
 #include <larder/layer/layer_table.hpp>
@@ -27,12 +28,10 @@
 #include <larder/sync/fork_mark.hpp>
 #include <larder/sync/task.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -137,7 +136,7 @@ class layer_engine {
     {
       const auto lock = enter();
       start_loader();
-      requests_.push_back(std::make_shared<request_state>(request_state{std::move(layers), 0, 0, kind, std::move(worker)}));
+      requests_.add(std::move(layers), kind, std::move(worker));
     }
     memory_->bell().notify_all();
     return watcher;
@@ -214,18 +213,7 @@ class layer_engine {
   instant now() const { return reader_.now(); }
 
  private:
-  struct request_state {
-    std::vector<std::size_t> layers;
-    std::size_t next;     // the first that no loader has come to
-    std::size_t loading;  // by loaders, of those before it
-    load_kind kind;
-    task_worker worker;
-  };
-  struct job {
-    std::size_t layer = 0;
-    std::shared_ptr<layer_load> load;  // nothing: there is nothing to do
-    std::shared_ptr<request_state> request;
-  };
+  using job = layer_requests::job;
 
   layer hand_out(layer_block& block, std::size_t i, const std::shared_ptr<layer_schedule>* schedule, std::uint64_t step,
                  std::chrono::steady_clock::time_point now) {
@@ -293,41 +281,17 @@ class layer_engine {
         if (next.load == nullptr) continue;
       }
       run_load(lock, next.layer, *next.load, next.request == nullptr ? std::stop_token() : next.request->worker.stop_token());
-      if (next.request != nullptr) after_load(next);
-    }
-  }
-
-  void after_load(const job& done) {
-    request_state& r = *done.request;
-    --r.loading;
-    if (std::find(requests_.begin(), requests_.end(), done.request) == requests_.end()) return;  // it ended meanwhile
-    if (done.load->failure)
-      end_request(done.request, done.load->called_off ? nullptr : done.load->failure);
-    else
-      r.worker.advance();
-    memory_->bell().notify_all();  // another loader may wait for the end of this request
-  }
-
-  /// A request fails, or was stopped where there is no failure.
-  void end_request(const std::shared_ptr<request_state>& request, const std::exception_ptr& failure) noexcept {
-    const std::shared_ptr<request_state> ended = request;  // it may be the queue's own
-    std::erase(requests_, ended);
-    try {
-      if (failure)
-        ended->worker.fail(failure);
-      else
-        ended->worker.cancel();
-    } catch (...) {  // no memory for saying that it was stopped
-      ended->worker.fail(std::current_exception());
+      if (next.request == nullptr) continue;
+      if (requests_.loaded(next)) memory_->bell().notify_all();  // another loader may wait for the end of this request
     }
   }
 
   /// Memory that is not to be had fails the request that wants it; a layer that a pass will come to is left to whoever asks.
   job pick() noexcept {
     try {
-      if (job next = pick_requested(); next.load != nullptr) return next;
+      if (job next = requests_.pick(table_); next.load != nullptr) return next;
     } catch (...) {
-      if (!requests_.empty()) end_request(requests_.front(), std::current_exception());
+      requests_.fail_first(std::current_exception());
     }
     try {
       if (schedule_ == nullptr) return {};
@@ -336,34 +300,6 @@ class layer_engine {
     } catch (...) {
       return {};
     }
-  }
-
-  job pick_requested() {
-    while (!requests_.empty()) {
-      const std::shared_ptr<request_state> r = requests_.front();
-      if (r->worker.stop_requested()) {
-        end_request(r, nullptr);
-        continue;
-      }
-      if (r->next == r->layers.size()) {
-        if (r->loading != 0) break;  // its last layers are on their way
-        r->worker.finish();
-        requests_.pop_front();
-        continue;
-      }
-      const std::size_t i = r->layers[r->next];
-      if (table_.block(i) == nullptr) {
-        if (table_.loading(i) != nullptr) break;  // somebody else loads it: come back when that is over
-        if (auto load = table_.begin_load(i, r->kind)) {
-          ++r->next;
-          ++r->loading;
-          return {i, std::move(load), r};
-        }
-      }
-      ++r->next;  // it is there, or there is no room for it
-      r->worker.advance();
-    }
-    return {};
   }
 
   std::unique_lock<std::mutex> enter() const {
@@ -402,7 +338,7 @@ class layer_engine {
   layer_table<Residency> table_;
   pass_meter meter_{catalog().size()};
   std::shared_ptr<layer_schedule> schedule_;
-  std::deque<std::shared_ptr<request_state>> requests_;
+  layer_requests requests_;
   std::condition_variable over_;
   std::vector<std::thread> loaders_;
 };

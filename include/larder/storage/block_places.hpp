@@ -3,6 +3,7 @@
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/slot.hpp>
+#include <larder/storage/block_search.hpp>
 #include <larder/storage/block_segment.hpp>
 #include <larder/storage/table_entry.hpp>
 
@@ -17,9 +18,6 @@
 #include <utility>
 
 namespace larder::storage {
-
-/// What a reader without a lock has seen.
-enum class unlocked_read : std::uint8_t { hit, miss, too_old, busy };
 
 /// What a spec's blocks are made of; tests take words that they can watch.
 template <class Spec>
@@ -55,6 +53,7 @@ class block_places {
  private:
   using block = entry_block<entry, concurrent_reads, block_words<Spec>::template atomic>;
   using segment = block_segment<block, state, !Spec::rehashes>;
+  using search = block_search<block, entry>;
 
  public:
   block_places(const Spec& spec, std::size_t expected) : tells_all_(expected < rationed_from), spec_(spec) {
@@ -73,20 +72,14 @@ class block_places {
     x->prefetch();
   }
 
-  /// The way to an entry that was found.
-  struct cursor {
-    block* in = nullptr;
-    std::uint32_t bit = 0;  // of its tag
-    slot number = no_slot;
-    std::uint32_t place() const noexcept { return block_tags::place_of(bit); }
-  };
+  using cursor = typename search::cursor;
   static constexpr cursor nowhere{};
   /// Nearly every entry is the first with its tag in its own block: only that much is compiled into the caller.
   [[gnu::always_inline]] cursor locate(const key_view& k, std::uint64_t hash) const {
     const std::size_t home = row_.home(hash);
     block* const x = row_.blocks + home;
     x->prefetch();
-    const std::uint64_t found = x->tags().with(tag_of(hash));
+    const std::uint64_t found = x->tags().with(block_tags::tag_of(hash));
     if (found != 0) [[likely]] {
       const std::uint32_t bit = block_tags::first_bit(found);
       if (x->at_bit(bit).key == k) [[likely]] {
@@ -118,13 +111,13 @@ class block_places {
     block& x = row_.blocks[row_.home(hash)];
     x.prefetch();
     const std::uint32_t version = x.version();
-    const std::uint64_t found = x.tags().with(tag_of(hash));
+    const std::uint64_t found = x.tags().with(block_tags::tag_of(hash));
     if (found != 0) [[likely]] {
       const std::size_t place = block_tags::first(found);
       const entry e = x.copy(place);
       if ((version & 1U) == 0 && x.version_again() == version && e.key == k) [[likely]] return use(x, place, e);
     }
-    const sight far = read_anywhere(k, hash);
+    const auto far = read_anywhere(k, hash);
     return far.outcome == unlocked_read::hit ? use(*far.in, far.place, std::bit_cast<entry>(far.words)) : far.outcome;
   }
 
@@ -185,7 +178,7 @@ class block_places {
     const slot number = in.slot_at(b, place);
     in.remember(number - in.first, hash);
     renew(x, place, in, number);
-    x.set_tags(x.tags().set(place, tag_of(hash)));
+    x.set_tags(x.tags().set(place, block_tags::tag_of(hash)));
     for (std::size_t i = home, n = 1; n != seen; i = row.next(i, n++, hash)) in.blocks[i].set_tags(in.blocks[i].tags().one_more_passed(half));
     ++in.used;
     ++size_;
@@ -288,12 +281,9 @@ class block_places {
   }
 
  private:
-  static constexpr int most_tries = block_words<Spec>::most_tries;
   static constexpr std::size_t rationed_from = 4096;
   static constexpr std::size_t most_segments = 40;  // each at least as large as all before it
 
-  /// Bits 24 to 30: the shard is chosen by the lowest, the half by the one below, the block by the upper 32.
-  static std::uint8_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint8_t>((hash >> 24) | block_tags::taken); }
   static std::size_t blocks_for(std::size_t entries) noexcept { return entries * 5 / (block::places * 4) + 1; }
 
   static constexpr std::uint8_t most_uses = [] {
@@ -343,65 +333,19 @@ class block_places {
     block_row<block> row = row_;
     slot first = 0;
     for (std::uint32_t next = 1;; ++next) {
-      const cursor at = locate_in(row, first, k, hash);
+      const cursor at = search::locate(row, first, k, hash);
       if (at.in != nullptr || next >= segments_count_.load(std::memory_order_relaxed)) return at;
       row = segments_[next]->row();
       first = segments_[next]->first;
     }
   }
-  static cursor locate_in(const block_row<block>& row, slot first, const key_view& k, std::uint64_t hash) {
-    std::size_t b = row.home(hash);
-    for (std::size_t seen = 1;; ++seen) {
-      block& x = row.blocks[b];
-      x.prefetch();
-      const block_tags tags = x.tags();
-      for (std::uint64_t found = tags.with(tag_of(hash)); found != 0; found &= found - 1) {
-        const std::size_t place = block_tags::first(found);
-        if (x[place].key == k) return {&x, block_tags::bit_of(place), static_cast<slot>(first + b * block::places + place)};
-      }
-      if (tags.passed(block_tags::half_of(hash)) == 0 || seen == row.most_seen()) [[likely]] return {};
-      b = row.next(b, seen, hash);
-    }
-  }
-  /// What a search beyond the first look has found.
-  struct sight {
-    unlocked_read outcome = unlocked_read::miss;
-    block* in = nullptr;
-    std::size_t place = 0;
-    std::array<std::uint64_t, sizeof(entry) / sizeof(std::uint64_t)> words{};
-  };
-  [[gnu::noinline]] sight read_anywhere(key_view k, std::uint64_t hash) const {
+  [[gnu::noinline]] typename search::sight read_anywhere(key_view k, std::uint64_t hash) const {
     block_row<block> row = row_;
     for (std::uint32_t next = 1;; ++next) {
-      const sight seen = read_in(row, k, hash);
+      const auto seen = search::template read<block_words<Spec>::most_tries>(row, k, hash);
       if (seen.outcome != unlocked_read::miss || next >= segments_count_.load(std::memory_order_acquire)) return seen;
       row = segments_[next]->row();
     }
-  }
-  static sight read_in(const block_row<block>& row, const key_view& k, std::uint64_t hash) {
-    std::size_t b = row.home(hash);
-    std::size_t blocks_seen = 1;
-    for (int tries = 0; tries < most_tries;) {
-      block& x = row.blocks[b];
-      x.prefetch();
-      const std::uint32_t version = x.version();
-      const block_tags tags = x.tags();
-      bool torn = false;
-      for (std::uint64_t found = tags.with(tag_of(hash)); found != 0; found &= found - 1) {
-        const std::size_t place = block_tags::first(found);
-        const entry e = x.copy(place);
-        torn = (version & 1U) != 0 || x.version_again() != version;
-        if (torn) break;
-        if (e.key == k) return {unlocked_read::hit, &x, place, std::bit_cast<decltype(sight::words)>(e)};
-      }
-      if (torn) {
-        ++tries;
-        continue;
-      }
-      if (tags.passed(block_tags::half_of(hash)) == 0 || blocks_seen == row.most_seen()) return {};
-      b = row.next(b, blocks_seen++, hash);
-    }
-    return {unlocked_read::busy};
   }
 
   segment& segment_of(slot number) const noexcept {

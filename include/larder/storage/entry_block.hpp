@@ -71,6 +71,8 @@ class block_tags {
   /// The bit by which a place is found.
   static std::uint32_t bit_of(std::size_t place) noexcept { return static_cast<std::uint32_t>(place * 8 + 7); }
 
+  /// Bits 24 to 30: the shard is chosen by the lowest, the half by the one below, the block by the upper 32.
+  static std::uint8_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint8_t>((hash >> 24) | taken); }
   /// The half of the hashes, 0 or 1: by the bit below the tag's.
   static std::uint32_t half_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 23) & 1U; }
   std::uint64_t passed(std::uint32_t half) const noexcept { return (word_ >> (56 + 4 * half)) & many; }

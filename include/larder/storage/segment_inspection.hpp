@@ -6,9 +6,8 @@
 // Cost: the footers, after a crash the segments without one, the log, and the records that say where values' files are; some 100 bytes of memory
 // per record. What an entry's own bytes are is not looked at: `segment_window` reads them.
 
-#include <larder/core/error.hpp>
-#include <larder/storage/entry_directory.hpp>
 #include <larder/storage/newest_records.hpp>
+#include <larder/storage/segment_directory_check.hpp>
 #include <larder/storage/segment_folder.hpp>
 #include <larder/storage/segment_scan.hpp>
 #include <larder/storage/segment_window.hpp>
@@ -74,8 +73,10 @@ class segment_inspection {
   /// Looks at everything. `in_use`: other processes may have the directory open; then what they have published counts, and nothing else.
   /// Throws `larder::error` when it is no directory of `mmap_disk`, of another version, or cannot be read.
   segment_inspection(const std::filesystem::path& directory, bool in_use)
-      : root_(without_slash(directory.string())), in_use_(in_use), folder_(root_ + "/entries") {
-    check();
+      : root_(without_slash(directory.string())),
+        in_use_(in_use),
+        folder_(root_ + "/entries"),
+        has_marker_(check_segment_directory(root_)) {
     constexpr int tries = 16;  // others may remove what was just listed
     for (int i = 0; i < tries; ++i) {
       const bool is_complete = look();
@@ -118,38 +119,6 @@ class segment_inspection {
   static std::string without_slash(std::string path) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     return path;
-  }
-
-  void check() {
-    const auto refuse = [&](const std::string& why) { core::fail(error_cause::invalid_argument, "\"" + root_ + "\" " + why); };
-    struct stat answer {};
-    if (::stat(root_.c_str(), &answer) != 0) {
-      if (errno == ENOENT || errno == ENOTDIR) refuse("is not there; name a directory that a cache on mmap_disk has used");
-      fail_file("look at", root_, errno);
-    }
-    if (!S_ISDIR(answer.st_mode)) refuse("is not a directory; name the directory that was given to mmap_disk");
-    const std::optional<std::string> marker = entry_directory::read_marker(root_);
-    has_marker_ = marker.has_value();
-    if (marker) {
-      const std::string described = entry_directory::described(*marker);
-      const std::string own = std::string(segment_folder::format_version) + ",little-endian";
-      if (described == "1,little-endian")
-        refuse(
-            "is of version 1: a cache on the storage `directory` (or a larder before segments) wrote it, one file per entry; "
-            "this is for directories of mmap_disk, version " +
-            std::string(segment_folder::format_version));
-      if (described != own)
-        refuse("was written as version " + described + ", and this reads version " + own + "; use the larder that wrote it");
-      return;
-    }
-    const std::vector<std::string> names = names_in(root_ + "/.");  // of what a link leads to
-    if (names.empty()) refuse("is empty: no cache on mmap_disk has used it yet");
-    const bool holds_entries = std::find(names.begin(), names.end(), "entries") != names.end();
-    for (const std::string& name : names)
-      if (!entry_directory::is_known(name) || !holds_entries)
-        refuse("is not a directory of mmap_disk: it has no marker file \"format\"" +
-               (holds_entries ? " and holds \"" + name + "\"" : std::string(" and no folder \"entries\"")) +
-               "; name the directory that was given to mmap_disk");
   }
 
   /// Reads what there is; false when others removed some of it meanwhile, so that it is to be read again.
@@ -387,7 +356,7 @@ class segment_inspection {
   std::string root_;
   bool in_use_;
   segment_folder folder_;
-  bool has_marker_ = false;
+  bool has_marker_;
   std::optional<inspected_log> log_;
   std::vector<inspected_segment> segments_;
   std::vector<format::file_reference> references_;

@@ -10,6 +10,7 @@
 #include <larder/observe/removal_listener.hpp>
 #include <larder/storage/block_places.hpp>
 #include <larder/storage/hit_log.hpp>
+#include <larder/storage/put_request.hpp>
 #include <larder/storage/removal_queue.hpp>
 #include <larder/storage/slab_places.hpp>
 #include <larder/storage/table_entry.hpp>
@@ -26,21 +27,6 @@
 #include <vector>
 
 namespace larder::storage {
-
-enum class put_outcome : std::uint8_t { stored, present, refused };
-
-/// All that is known of an entry before it is stored.
-template <std::size_t Dimensions>
-struct put_request {
-  std::uint64_t hash;
-  core::amounts<Dimensions> size;
-  std::uint64_t order_weight;  ///< for `entry_info`
-  instant now{0};
-  instant written{0};
-  instant accessed{0};
-  instant expires = no_deadline;
-  bool only_if_absent = false;
-};
 
 /// One part of an `entry_table`: its keys' entries, their eviction order and pins. Every member but the counters is called
 /// under `mutex`, shared where it is const or says so. The budget is the whole table's.
@@ -148,7 +134,7 @@ class alignas(64) table_shard {
   void reserve(std::size_t entries) { places_.reserve(entries); }
   void prefetch_insertion(std::uint64_t hash) const noexcept { places_.prefetch_insertion(hash); }
   void restore(key&& k, payload&& value, const request& what) {
-    const slot place = places_.emplace(what.hash, std::move(k), std::move(value), [&](entry& e) { describe(e, what); });
+    const slot place = places_.emplace(what.hash, std::move(k), std::move(value), [&](entry& e) { stamp_entry<Spec>(e, what); });
     order_.on_insert(place, {what.hash, what.order_weight});
   }
   void take_in_any_case(const core::amounts<Spec::dimensions>& size) noexcept { budget_.take_in_any_case(size); }
@@ -293,19 +279,12 @@ class alignas(64) table_shard {
       for (std::size_t d = 1; d < Spec::dimensions; ++d) size[d] = e.weight.weights[d - 1];
     return size;
   }
-  static void describe(entry& e, const request& wanted) noexcept {
-    if constexpr (Spec::dimensions > 1)
-      for (std::size_t d = 1; d < Spec::dimensions; ++d) e.weight.weights[d - 1] = wanted.size[d];
-    if constexpr (Spec::keeps_written) e.written.written = wanted.written;
-    if constexpr (Spec::keeps_accessed) e.accessed.accessed.store(wanted.accessed.count(), std::memory_order_relaxed);
-    if constexpr (Spec::keeps_expires) e.expires.expires = wanted.expires;
-  }
 
   template <class MakeKey>
   void insert(MakeKey& make_key, payload&& value, const request& wanted) {
     slot place = no_slot;
     try {
-      place = places_.emplace(wanted.hash, make_key(), std::move(value), [&](entry& e) { describe(e, wanted); });
+      place = places_.emplace(wanted.hash, make_key(), std::move(value), [&](entry& e) { stamp_entry<Spec>(e, wanted); });
     } catch (...) {
       budget_.give_back(wanted.size);
       throw;
@@ -344,7 +323,7 @@ class alignas(64) table_shard {
       } else {
         e.payload = std::move(value);
       }
-      describe(e, wanted);
+      stamp_entry<Spec>(e, wanted);
     });
     if (in_order) {
       places_.renew_state(place);

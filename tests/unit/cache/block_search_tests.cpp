@@ -4,6 +4,7 @@
 #include <larder/core/slot.hpp>
 #include <larder/eviction/s3_fifo.hpp>
 #include <larder/storage/block_places.hpp>
+#include <larder/storage/block_search.hpp>
 
 #include <atomic>
 #include <cstddef>

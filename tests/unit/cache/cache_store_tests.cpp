@@ -1,5 +1,6 @@
 // put, put with a time to live, put_if_absent, expiry, limits, watermark, capacity, erase and its kin, pins, listeners.
 #include <larder/larder.hpp>
+#include <larder/storage/put_request.hpp>
 
 #include <doctest/doctest.h>
 

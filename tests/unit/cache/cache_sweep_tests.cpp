@@ -1,6 +1,7 @@
 // Work over every entry that its caller follows and ends: in memory, on an indexed storage, on a remote one, and through tiers.
 
 #include <larder/larder.hpp>
+#include <larder/storage/engine_sweep.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -3,6 +3,7 @@
 #include <larder/core/error.hpp>
 #include <larder/layer/arrival.hpp>
 #include <larder/layer/layer_cache.hpp>
+#include <larder/layer/layer_requests.hpp>
 #include <larder/layer/read_path.hpp>
 
 #include <cstddef>

@@ -15,6 +15,7 @@
 #include <larder/limit/unbounded.hpp>
 #include <larder/observe/error_listener.hpp>
 #include <larder/observe/removal_listener.hpp>
+#include <larder/storage/logged_reader.hpp>
 #include <larder/storage/mmap_disk.hpp>
 #include <larder/sync/sharded.hpp>
 #include <larder/sync/unsynchronized.hpp>

@@ -6,6 +6,7 @@
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/unbounded.hpp>
 #include <larder/storage/mmap_disk.hpp>
+#include <larder/storage/segment_directory_check.hpp>
 #include <larder/storage/segment_inspection.hpp>
 
 #include "store_driver.hpp"
