@@ -5,7 +5,7 @@
 
 #include <larder/artifact/blob_folder.hpp>
 #include <larder/artifact/content_digest.hpp>
-#include <larder/artifact/locked_file.hpp>
+#include <larder/artifact/left_partial_files.hpp>
 #include <larder/artifact/package_folder.hpp>
 #include <larder/artifact/package_index.hpp>
 #include <larder/artifact/package_manifest.hpp>
@@ -18,7 +18,6 @@
 #include <larder/storage/posix_file.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -27,14 +26,11 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace larder {
 
@@ -153,7 +149,7 @@ class store_room {
     erase_unwanted_lists(seen, report, [&](std::int64_t packed_at) { return grace.count() <= 0 || now.count() - packed_at > grace.count(); });
     report.bytes += packed_.sweep();
     report.bytes += blobs_.empty_state(std::chrono::hours(1), [&](const content_digest& digest) { return packed_.has(digest); });
-    report.bytes += remove_partial_files(std::chrono::hours(24 * 7));
+    report.bytes += remove_left_partial_files(layout_, std::chrono::hours(24 * 7));
     return report;
   }
 
@@ -173,7 +169,7 @@ class store_room {
       erase_unwanted_lists(seen, report, [](std::int64_t) { return true; });
       report.bytes += packed_.sweep();
       report.bytes += blobs_.empty_state(std::chrono::hours(1), [&](const content_digest& digest) { return packed_.has(digest); });
-      report.bytes += remove_partial_files(std::chrono::seconds(0));
+      report.bytes += remove_left_partial_files(layout_, std::chrono::seconds(0));
     }
     return report;
   }
@@ -375,36 +371,6 @@ class store_room {
     if (lists_gone) sweep_pieces(seen, report);
   }
 
-  std::uint64_t remove_partial_files(std::chrono::seconds older_than) const {
-    std::uint64_t freed = 0;
-    const auto latest = std::filesystem::file_time_type::clock::now() - older_than;
-    std::error_code failed;
-    for (std::filesystem::directory_iterator at(layout_.partial(), failed), end; !failed && at != end; at.increment(failed)) {
-      std::error_code ignored;
-      std::string name = at->path().filename().string();
-      if (!std::filesystem::is_regular_file(at->symlink_status(ignored))) continue;
-      if (at->last_write_time(ignored) > latest || ignored) continue;
-      constexpr std::string_view journal = ".journal";
-      if (name.ends_with(journal)) name.resize(name.size() - journal.size());
-      const std::filesystem::path data = layout_.partial() / name;
-      if (data != at->path() && storage::identify(data.string())) continue;  // it goes with its data
-      if (name.starts_with("own-") && older_than.count() == 0) continue;
-      // A partial file is a blob's: its lock says whether somebody is at it, and keeps him away meanwhile. Others are as old as they look.
-      std::optional<locked_file> lock;
-      try {
-        lock = locked_file::try_lock(layout_.blob_lock(name));
-      } catch (const error&) {
-      }
-      if (!lock) continue;
-      for (const std::string& path : {data.string(), data.string() + std::string(journal)}) {
-        struct stat there {};
-        if (::lstat(path.c_str(), &there) == 0 && ::unlink(path.c_str()) == 0)
-          freed += static_cast<std::uint64_t>(there.st_blocks) * 512U;
-      }
-      lock->discard();
-    }
-    return freed;
-  }
   static bool is_a_use_file(const std::filesystem::path& path) {
     const std::optional<storage::file_identity> there = storage::identify(path.string());
     return there && there->regular;

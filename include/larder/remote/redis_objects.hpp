@@ -18,13 +18,13 @@
 #include <larder/remote/redis_connection.hpp>
 #include <larder/remote/redis_error.hpp>
 #include <larder/remote/redis_listing.hpp>
+#include <larder/remote/redis_memory_check.hpp>
 #include <larder/remote/redis_object.hpp>
 #include <larder/remote/redis_reply.hpp>
 #include <larder/sync/counter.hpp>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -93,7 +93,7 @@ class redis_objects {
     if (size > settings_.max_object)
       core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes is larger than max_object, " +
                                                     std::to_string(settings_.max_object));
-    look_at_memory(key);
+    memory_.look_once(key, settings_.time_to_live.count() != 0);
     const std::string expiry = expiry_of(useful);
     const redis_object made = redis_object::make(size, settings_.chunk_size);
     tell(control, 0, size);
@@ -382,29 +382,6 @@ class redis_objects {
 
   // ----------------------------------------------------------------------------------------------- complain
 
-  /// Before the first put: a server that is full one day and may not evict refuses every put from then on.
-  void look_at_memory(const std::string& key) {
-    if (looked_.exchange(true)) return;
-    std::string text;
-    try {
-      text = client_.ask(key, {"INFO", "memory"}).text;
-    } catch (const error&) {
-      return;  // not allowed, or the put will fail for the same reason
-    }
-    const auto field = [&](const std::string& name) {
-      const std::size_t at = text.find('\n' + name + ':');
-      if (at == std::string::npos) return std::string_view{};
-      const std::size_t begin = at + name.size() + 2;
-      return std::string_view(text).substr(begin, text.find_first_of("\r\n", begin) - begin);
-    };
-    const std::string_view most = field("maxmemory");
-    const std::string_view policy = field("maxmemory_policy");
-    const bool stuck = policy == "noeviction" || (policy.starts_with("volatile-") && settings_.time_to_live.count() == 0);
-    if (most.empty() || most == "0" || !stuck) return;
-    errors_.report(error_cause::no_space,
-                   client_.settings().address.printable() + " will refuse puts when it is full: its maxmemory-policy evicts " +
-                       "nothing of this cache; set it to allkeys-lru" + (policy == "noeviction" ? "" : ", or give time_to_live"));
-  }
   [[noreturn]] void fail_foreign(std::string_view name) const {
     core::fail(error_cause::corruption, "what lies under " + settings_.key_prefix + std::string(name) +
                                             " is not a whole object of larder's; it is not used");
@@ -413,7 +390,7 @@ class redis_objects {
   redis_client& client_;
   error_sink& errors_;
   const redis_object_settings settings_;
-  std::atomic<bool> looked_{false};
+  redis_memory_check memory_{client_, errors_};
   sync::counter<true> received_, sent_;
 };
 

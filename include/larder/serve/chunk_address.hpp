@@ -39,4 +39,16 @@ constexpr std::optional<chunk_address> parse_chunk_target(std::string_view targe
   return result;
 }
 
+/// Whether a target is made of safe names, or could be.
+constexpr bool is_target_of_names(std::string_view target) noexcept {
+  if (!target.starts_with('/')) return false;
+  while (!target.empty()) {
+    target.remove_prefix(1);
+    const std::string_view part = target.substr(0, target.find('/'));
+    if (!is_chunk_name(part) && !(part.empty() && target.empty())) return false;
+    target.remove_prefix(part.size());
+  }
+  return true;
+}
+
 }  // namespace larder::serve

@@ -4,6 +4,7 @@
 #include <larder/serve/chunk.hpp>
 #include <larder/serve/chunk_address.hpp>
 #include <larder/serve/chunk_fill.hpp>
+#include <larder/serve/content_answer.hpp>
 #include <larder/serve/entity_tag.hpp>
 #include <larder/serve/http_date.hpp>
 #include <larder/serve/metrics_text.hpp>
@@ -17,6 +18,7 @@
 #include <larder/serve/server_state.hpp>
 #include <larder/serve/status_json.hpp>
 #include <larder/serve/status_page.hpp>
+#include <larder/serve/text_answer.hpp>
 #include <larder/storage/posix_file.hpp>
 
 #include <algorithm>
@@ -197,23 +199,11 @@ class connection {
       if (target == "/metrics") return say(200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(server_));
       if (target == "/status.json") return say(200, "application/json", status_json(server_));
       const std::optional<chunk_address> asked = parse_chunk_target(target);
-      if (!asked) return refuse(is_path(target) ? 404 : 400);
+      if (!asked) return refuse(is_target_of_names(target) ? 404 : 400);
       answer_chunk(request, *asked);
     } catch (const error&) {  // the directory cannot be read
       refuse(500);
     }
-  }
-
-  /// Whether a target is made of safe names, or could be.
-  static bool is_path(std::string_view target) noexcept {
-    if (!target.starts_with('/')) return false;
-    while (!target.empty()) {
-      target.remove_prefix(1);
-      const std::string_view part = target.substr(0, target.find('/'));
-      if (!is_chunk_name(part) && !(part.empty() && target.empty())) return false;
-      target.remove_prefix(part.size());
-    }
-    return true;
   }
 
   void answer_chunk(const request_head& request, const chunk_address& asked) {
@@ -222,7 +212,7 @@ class connection {
       if (seen) {
         const condition_result met = meet_conditions(request, seen->etag);
         if (head_only_ || met == condition_result::not_modified) {
-          describe(asked, met, seen->etag, {content_part::kind::whole, 0, seen->size}, seen->size, {});
+          describe(asked, {met, {content_part::kind::whole, 0, seen->size}, seen->etag, seen->size}, {});
           return;
         }
       } else if (!asked.content || !server_.settings.tier) {
@@ -243,7 +233,8 @@ class connection {
       request_head request;
       parse_head(buffer_.text().substr(0, scan_.end()), request);
       // An answer without a byte of the content has no last one to hold back: it waits for the digest as a whole.
-      const bool is_empty = seen.state == fill_state::flowing && answered_part(request, *seen.content).size == 0;
+      const bool is_empty =
+          seen.state == fill_state::flowing && answered_part(request, seen.content->etag, seen.content->size).size == 0;
       if (seen.state == fill_state::opening || is_empty) {
         if (fill_->tell_when_changed(seen, listener_, token_)) return false;
         continue;
@@ -263,45 +254,23 @@ class connection {
     if (why == fill_failure::no_room) return 503;
     return why == fill_failure::unreadable ? 500 : 404;  // damaged: what the name says is not there
   }
-  static content_part answered_part(const request_head& request, const chunk& content) {
-    if (range_holds(request, content.etag)) return choose_part(request.range, content.size);
-    return {content_part::kind::whole, 0, content.size};
-  }
 
   /// Says what the conditions and the range leave of a chunk.
   void begin(const request_head& request, const chunk_address& asked, std::shared_ptr<const chunk> content) {
     content->uses.fetch_add(1, std::memory_order_relaxed);
-    const condition_result met = meet_conditions(request, content->etag);
-    const content_part part = answered_part(request, *content);
-    describe(asked, met, content->etag, part, content->size, came_from_);
-    const bool has_body = met == condition_result::go_on && !head_only_ && part.what != content_part::kind::none_such;
-    if (!has_body || part.size == 0) {
+    const content_part part = answered_part(request, content->etag, content->size);
+    const content_answer said{meet_conditions(request, content->etag), part, content->etag, content->size};
+    describe(asked, said, came_from_);
+    if (head_only_ || !said.carries_bytes() || part.size == 0) {
       fill_.reset();
       return;
     }
     out_.add(std::move(content), part.first, part.size);
   }
 
-  void describe(const chunk_address& asked, condition_result met, std::string_view etag, const content_part& part,
-                std::uint64_t size, std::string_view came_from) {
-    int status = part.what == content_part::kind::part ? 206 : part.what == content_part::kind::none_such ? 416 : 200;
-    if (met == condition_result::not_modified) status = 304;
-    if (met == condition_result::failed) status = 412;
-    response_head head = begin_head(status);
-    head.field("ETag", etag);
-    const char* const unchanging =
-        server_.access.required() ? "private, max-age=31536000, immutable" : "public, max-age=31536000, immutable";
-    head.field("Cache-Control", asked.content ? unchanging : "no-cache");
-    if (status != 304) {
-      const bool carries = status == 200 || status == 206;
-      if (carries)
-        head.field("Content-Type", asked.manifest ? "application/json" : "application/octet-stream")
-            .field("Accept-Ranges", "bytes");
-      head.field("Content-Length", carries ? part.size : 0);
-    }
-    if (status == 206) head.content_range(part.first, part.size, size);
-    if (status == 416) head.no_content_range(size);
-    if (!came_from.empty()) head.field("X-Cache", came_from);
+  void describe(const chunk_address& asked, const content_answer& said, std::string_view came_from) {
+    response_head head = begin_head(said.status());
+    said.write(head, asked, server_.access.required(), came_from);
     head.end();
     phase_ = phase::sending;
   }
@@ -309,24 +278,14 @@ class connection {
   /// A text of this server's own.
   void say(int status, std::string_view type, std::string_view text) {
     response_head head = begin_head(status);
-    head.field("Content-Type", type).field("Content-Length", text.size()).field("Cache-Control", "no-store");
-    if (type.starts_with("text/html"))
-      head.field("Content-Security-Policy",
-                 "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors "
-                 "'none'");
+    write_page_fields(head, type, text.size());
     finish_text(head, text);
   }
-  /// The request is refused, with nothing of it repeated; what could be misread after it is not read.
+  /// The request is refused; what could be misread after it is not read.
   void refuse(int status) {
     if (status != 404 && status != 401) keeps_alive_ = false;
     response_head head = begin_head(status);
-    if (status == 405) head.field("Allow", "GET, HEAD");
-    if (status == 401)
-      head.field("WWW-Authenticate", "Basic realm=\"larder\", charset=\"UTF-8\"").field("WWW-Authenticate", "Bearer");
-    if (status == 503) head.field("Retry-After", "1");
-    const std::string text = std::to_string(status) + ' ' + std::string(reason_of(status)) + '\n';
-    head.field("Content-Type", "text/plain; charset=utf-8").field("Content-Length", text.size());
-    finish_text(head, text);
+    finish_text(head, write_refusal_fields(head, status));
   }
 
   response_head begin_head(int status) {

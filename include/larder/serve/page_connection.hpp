@@ -7,6 +7,7 @@
 #include <larder/serve/request_buffer.hpp>
 #include <larder/serve/request_head.hpp>
 #include <larder/serve/response_head.hpp>
+#include <larder/serve/text_answer.hpp>
 #include <larder/storage/posix_file.hpp>
 
 #include <cerrno>
@@ -101,22 +102,13 @@ class page_connection {
     }
     if (found.type.empty()) return refuse(404, from);
     response_head out = begin(200, from);
-    out.field("Content-Type", found.type).field("Content-Length", found.text.size()).field("Cache-Control", "no-store");
-    if (found.type.starts_with("text/html"))
-      out.field("Content-Security-Policy",
-                "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors "
-                "'none'");
+    write_page_fields(out, found.type, found.text.size());
     out.end();
     if (!head_only) out.text(found.text);
   }
-  /// The request is refused, with nothing of it repeated.
   void refuse(int status, const page_source& from) {
     response_head out = begin(status, from);
-    if (status == 405) out.field("Allow", "GET, HEAD");
-    if (status == 401)
-      out.field("WWW-Authenticate", "Basic realm=\"larder\", charset=\"UTF-8\"").field("WWW-Authenticate", "Bearer");
-    const std::string text = std::to_string(status) + ' ' + std::string(reason_of(status)) + '\n';
-    out.field("Content-Type", "text/plain; charset=utf-8").field("Content-Length", text.size());
+    const std::string text = write_refusal_fields(out, status);
     out.end();
     out.text(text);
   }

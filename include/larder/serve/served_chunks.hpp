@@ -1,8 +1,7 @@
 #pragma once
 
-// What clients ask for, from memory when it is there: a cache in exact order of last use, bounded by bytes, and one fill per chunk that is
-// not in it. Memory is bounded in all: what fills are reading and what slow readers still hold of evicted chunks is taken from the cache's
-// room. What finds no room, or is larger than the cache, is sent from its file and evicts nothing.
+// What clients ask for, from memory when it is there, and one fill per chunk that is not. What finds no room in memory, or is larger than all
+// of it, is sent from its file and evicts nothing.
 
 #include <larder/cache.hpp>
 #include <larder/core/digest.hpp>
@@ -10,17 +9,15 @@
 #include <larder/core/stats.hpp>
 #include <larder/eviction/lru.hpp>
 #include <larder/limit/max_entries.hpp>
-#include <larder/limit/max_weight.hpp>
-#include <larder/limit/weigher.hpp>
 #include <larder/serve/chunk.hpp>
 #include <larder/serve/chunk_address.hpp>
+#include <larder/serve/chunk_cache.hpp>
 #include <larder/serve/chunk_fill.hpp>
 #include <larder/serve/chunk_memory.hpp>
 #include <larder/serve/chunk_room.hpp>
 #include <larder/serve/chunk_tier.hpp>
 #include <larder/serve/served_directory.hpp>
 #include <larder/storage/posix_file.hpp>
-#include <larder/sync/sharded.hpp>
 #include <larder/sync/worker_pool.hpp>
 
 #include <algorithm>
@@ -71,18 +68,12 @@ class served_chunks {
     std::shared_ptr<chunk_fill> fill{};
     bool joined = false;
   };
-  /// A chunk that is in memory, as a list of them shows it.
-  struct entry {
-    std::string key;
-    std::uint64_t size = 0;
-    std::uint64_t uses = 0;
-  };
+  using entry = chunk_cache::entry;
 
   explicit served_chunks(settings given)
       : settings_(std::move(given)),
         directory_(settings_.directory),
-        room_(settings_.capacity),
-        cache_(lru{}, max_weight{settings_.capacity}, weigher{payload{}}),
+        cache_(settings_.capacity),
         verified_(lru{}, max_entries{4096}),
         damaged_(lru{}, max_entries{4096}),
         told_(lru{}, max_entries{4096}),
@@ -139,7 +130,7 @@ class served_chunks {
     now.errors[error_cause::corruption] += fills.damaged;
     now.errors[error_cause::io] += fills.failures;
     const std::uint64_t owned = now.stored_bytes + filling_.load(std::memory_order_relaxed);
-    const std::uint64_t taken = room_.taken();
+    const std::uint64_t taken = cache_.taken();
     now.pinned_bytes = taken > owned ? taken - owned : 0;
     return now;
   }
@@ -161,30 +152,13 @@ class served_chunks {
   std::uint64_t capacity() const noexcept { return settings_.capacity; }
   std::uint64_t entries() const noexcept { return cache_.size(); }
   /// Bytes that chunks take in memory, whoever holds them.
-  std::uint64_t memory_in_use() const { return room_.taken(); }
+  std::uint64_t memory_in_use() const { return cache_.taken(); }
 
   /// The chunks in memory that began the most answers, most first.
-  std::vector<entry> most_used(std::size_t most) {
-    constexpr std::size_t looked_at = 20'000;
-    std::vector<entry> all;
-    cache_.for_each([&](const std::string& key, std::uint64_t size, duration) {
-      if (all.size() < looked_at) all.push_back({key, size, 0});
-    });
-    for (entry& e : all)
-      if (const std::optional<held> there = cache_.peek(e.key)) e.uses = (*there)->uses.load(std::memory_order_relaxed);
-    const auto more = [](const entry& a, const entry& b) { return a.uses != b.uses ? a.uses > b.uses : a.key < b.key; };
-    most = std::min(most, all.size());
-    std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(most), all.end(), more);
-    all.resize(most);
-    return all;
-  }
+  std::vector<entry> most_used(std::size_t most) { return cache_.most_used(most); }
 
  private:
-  using held = std::shared_ptr<const chunk>;
-  struct payload {
-    std::uint64_t operator()(const std::string&, const held& value) const noexcept { return value->size; }
-  };
-  using cache_type = cache<std::string, held, lru, max_weight, weigher<payload>, sharded<1>>;
+  using held = chunk_cache::held;
   static constexpr std::size_t piece = std::size_t{256} << 10U;
 
   static void count(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
@@ -273,7 +247,7 @@ class served_chunks {
       is_in_tier = shared && digest_of(shared->span()) == *asked.content;
       if (shared && !is_in_tier) count(counts_.damaged);
       if (is_in_tier) {
-        if (chunk_room::claim room = make_room(shared->size())) {
+        if (chunk_room::claim room = cache_.make_room(shared->size())) {
           count(counts_.tier_hits);
           keep_from_tier(asked, std::move(*shared), std::move(room), fill);
           return fill_failure::none;
@@ -308,12 +282,12 @@ class served_chunks {
     made->room = std::move(room);
     made->received = std::move(content);
     fill.begin(made);
-    keep(asked, std::move(made));
+    cache_.keep(asked.key, std::move(made));
   }
 
   /// The bytes go out while the rest is read, to memory or, without room, only past the digest.
   fill_failure read(const chunk_address& asked, chunk_file source, std::shared_ptr<chunk> made, chunk_fill& fill) {
-    made->room = make_room(made->size);
+    made->room = cache_.make_room(made->size);
     const bool has_room = static_cast<bool>(made->room);
     const in_flight counted(filling_, has_room ? made->size : 0);
     if (has_room) {
@@ -331,7 +305,7 @@ class served_chunks {
     }
     if (!is_unchanged(input, made->stamp)) return fill_failure::unreadable;
     if (has_room)
-      keep(asked, std::move(made));
+      cache_.keep(asked.key, std::move(made));
     else if (asked.content)
       verified_.put(asked.key, made->stamp);
     return fill_failure::none;
@@ -371,11 +345,6 @@ class served_chunks {
     return now && now->size == stamp.size && now->modified == stamp.modified;  // a link more or another owner changes nothing
   }
 
-  void keep(const chunk_address& asked, held made) {
-    const std::lock_guard lock(making_room_);  // no other limit for a moment
-    cache_.put(asked.key, std::move(made));
-  }
-
   /// After the waiting clients have been told: nobody waits for the tier.
   void share(const std::string& key, const held& content) noexcept {
     const std::string_view name = std::string_view(key).substr(2);
@@ -388,28 +357,6 @@ class served_chunks {
       settings_.tier.put(name, bytes::adopt(content, all.data(), all.size()));
     } catch (...) {
       count(counts_.failures);
-    }
-  }
-
-  /// Bytes for a fill. The least recently used chunks leave for it, one after the other and no more than must. One that leaves while a client
-  /// is at its last bytes is waited for, or two clients in turn would cost the cache a chunk more than one does; but a call waits so long once,
-  /// not for each, and what slow readers hold leaves for nothing. Empty then, and when not even an empty cache would leave the room: in that
-  /// case nothing is evicted.
-  chunk_room::claim make_room(std::uint64_t size) {
-    constexpr std::chrono::milliseconds patience{20};
-    const std::lock_guard lock(making_room_);
-    const auto until = std::chrono::steady_clock::now() + patience;
-    for (;;) {
-      if (chunk_room::claim room = room_.take(size)) return room;
-      const std::uint64_t taken = room_.taken();
-      const std::uint64_t cached = cache_.weight();
-      if (size > settings_.capacity || cached == 0 || taken - std::min(taken, cached) > settings_.capacity - size) return {};
-      cache_.set_capacity(cached - 1);
-      cache_.set_capacity(settings_.capacity);
-      const std::uint64_t freed = cached - std::min(cached, cache_.weight());
-      const auto left = std::max(until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration::zero());
-      if (!room_.wait_for(taken - std::min(taken, freed), std::chrono::ceil<std::chrono::milliseconds>(left)))
-        return room_.take(size);
     }
   }
 
@@ -430,11 +377,9 @@ class served_chunks {
 
   const settings settings_;
   const served_directory directory_;
-  chunk_room room_;
   std::atomic<std::uint64_t> filling_{0};
   std::atomic<bool> stopping_{false};
-  std::mutex making_room_;
-  cache_type cache_;                                           // after what its chunks are made of
+  chunk_cache cache_;
   cache<std::string, file_stamp, lru, max_entries> verified_;  // files that were right, too large to keep
   cache<std::string, file_stamp, lru, max_entries> damaged_;   // files that were not what their name says
   cache<std::string, file_stamp, lru, max_entries> told_;      // files whose failure the listener knows

@@ -1,5 +1,9 @@
 #include <larder/artifact/blob_fetch.hpp>
+#include <larder/artifact/blob_landing.hpp>
+#include <larder/artifact/blob_receiver.hpp>
+#include <larder/artifact/chunk_receiver.hpp>
 #include <larder/artifact/fetch_sink.hpp>
+#include <larder/artifact/in_order_receiver.hpp>
 #include <larder/artifact/ordered_digest.hpp>
 #include <larder/artifact/partial_file.hpp>
 

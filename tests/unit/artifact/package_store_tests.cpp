@@ -1,4 +1,5 @@
 #include <larder/artifact/blob_supply.hpp>
+#include <larder/artifact/left_partial_files.hpp>
 #include <larder/artifact/package.hpp>
 #include <larder/artifact/package_folder.hpp>
 #include <larder/artifact/package_index.hpp>

@@ -1,5 +1,6 @@
 // Objects against a real redis-server, which is started here (else skipped, with a word), and against a scripted one.
 
+#include <larder/remote/redis_memory_check.hpp>
 #include <larder/remote/redis_objects.hpp>
 #include <larder/testing/storage_conformance.hpp>
 #include <support/redis_script.hpp>

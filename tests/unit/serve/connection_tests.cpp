@@ -3,6 +3,8 @@
 #include <larder/core/units.hpp>
 #include <larder/larder.hpp>
 #include <larder/serve/connection.hpp>
+#include <larder/serve/content_answer.hpp>
+#include <larder/serve/text_answer.hpp>
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -4,6 +4,7 @@
 
 #include <larder/core/units.hpp>
 #include <larder/larder.hpp>
+#include <larder/serve/chunk_cache.hpp>
 #include <larder/serve/served_chunks.hpp>
 
 #include <atomic>
