@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <compare>
@@ -15,7 +16,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -34,6 +34,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <tuple>
 #include <type_traits>
@@ -1652,6 +1653,27 @@ ghost_array<T, Memory> make_ghost_array(std::size_t count, std::size_t size_of_e
 
 }  // namespace larder::eviction
 
+// ---- larder/core/decimal_text.hpp ----------------------------------------------------------------------------------
+
+// Numbers in sentences, files and reports: always with a point, whatever locale the program has chosen.
+
+namespace larder::core {
+
+/// The shortest text that reads as the same number; `inf` and `nan` for what is none.
+inline std::string decimal_text(double number) {
+  std::array<char, 32> room{};
+  const auto [end, failed] = std::to_chars(room.data(), room.data() + room.size(), number);
+  return failed == std::errc() ? std::string(room.data(), end) : std::string("0");
+}
+/// The number with so many places behind the point (at most 16).
+inline std::string decimal_text(double number, int places) {
+  std::array<char, 352> room{};
+  const auto [end, failed] = std::to_chars(room.data(), room.data() + room.size(), number, std::chars_format::fixed, places);
+  return failed == std::errc() ? std::string(room.data(), end) : decimal_text(number);
+}
+
+}  // namespace larder::core
+
 // ---- larder/eviction/rule_contest.hpp ------------------------------------------------------------------------------
 
 namespace larder::eviction {
@@ -2330,15 +2352,11 @@ class rule_trial {
       result.reason = "nothing had to be evicted so far";
       return result;
     }
-    std::array<char, 160> text{};
-    std::snprintf(text.data(), text.size(), "of the last %.0f sampled requests, behaving as %s would have hit %.1f %%",
-                  results.requests(), std::string(rules[leader].name).c_str(), 100 * results.hit_ratio(leader));
-    result.reason = text.data();
-    for (std::size_t i = 0; i < rules.size(); ++i) {
-      if (i == leader) continue;
-      std::snprintf(text.data(), text.size(), ", as %s %.1f %%", std::string(rules[i].name).c_str(), 100 * results.hit_ratio(i));
-      result.reason += text.data();
-    }
+    const auto percent = [&](std::size_t rule) { return core::decimal_text(100 * results.hit_ratio(rule), 1) + " %"; };
+    result.reason = "of the last " + core::decimal_text(results.requests(), 0) + " sampled requests, behaving as " +
+                    std::string(rules[leader].name) + " would have hit " + percent(leader);
+    for (std::size_t i = 0; i < rules.size(); ++i)
+      if (i != leader) result.reason += ", as " + std::string(rules[i].name) + " " + percent(i);
     return result;
   }
 
@@ -4513,7 +4531,7 @@ struct watermark {
 
   explicit constexpr watermark(double s) : share(s) {
     if (!(s > 0.0 && s <= 1.0))
-      core::fail(error_cause::invalid_argument, "watermark{" + std::to_string(s) + "}: give a share of the limit above 0 and up to 1");
+      core::fail(error_cause::invalid_argument, "watermark{" + core::decimal_text(s) + "}: give a share of the limit above 0 and up to 1");
   }
 
   /// How much may stay of a limit of `capacity`.

@@ -1,12 +1,11 @@
 #pragma once
 
+#include <larder/core/decimal_text.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/format/json_field.hpp>
 #include <larder/format/json_object.hpp>
 
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -19,10 +18,7 @@ namespace larder::artifacts {
 
 /// Seconds as records have them, to the millisecond.
 inline std::string seconds_text(double seconds) {
-  std::array<char, 64> room{};
-  const double shown = std::isfinite(seconds) && seconds > 0 && seconds < 1e12 ? seconds : 0;
-  const auto [end, failed] = std::to_chars(room.data(), room.data() + room.size(), shown, std::chars_format::fixed, 3);
-  return failed == std::errc{} ? std::string(room.data(), end) : "0";
+  return core::decimal_text(std::isfinite(seconds) && seconds > 0 && seconds < 1e12 ? seconds : 0, 3);
 }
 
 /// An object of a record that may be anybody's: what is missing or of another type goes to `refuse(why)`, which throws.

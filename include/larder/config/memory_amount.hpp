@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/config/number_text.hpp>
+#include <larder/core/decimal_text.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/units.hpp>
 
@@ -77,7 +78,7 @@ inline memory_amount parse_memory_amount(std::string_view text, std::uint64_t ba
 }
 
 inline std::string amount_text(const memory_amount& amount) {
-  return amount.share > 0 ? number_text(amount.share) + " of memory" : exact_size_text(amount.bytes);
+  return amount.share > 0 ? core::decimal_text(amount.share) + " of memory" : exact_size_text(amount.bytes);
 }
 
 }  // namespace config

@@ -2,7 +2,6 @@
 
 #include <larder/core/error.hpp>
 
-#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -17,13 +16,6 @@ inline std::string_view trimmed(std::string_view text) noexcept {
   constexpr std::string_view blank = " \t";
   const std::size_t first = text.find_first_not_of(blank);
   return first == std::string_view::npos ? std::string_view() : text.substr(first, text.find_last_not_of(blank) - first + 1);
-}
-
-/// The shortest text that reads as the same number.
-inline std::string number_text(double number) {
-  std::array<char, 32> room{};
-  const auto [end, failed] = std::to_chars(room.data(), room.data() + room.size(), number);
-  return failed == std::errc() ? std::string(room.data(), end) : std::string("0");
 }
 
 /// Whether all of the text is a decimal number, which is then in `number`.

@@ -4,10 +4,10 @@
 
 #include <larder/config/address_text.hpp>
 #include <larder/config/memory_amount.hpp>
-#include <larder/config/number_text.hpp>
 #include <larder/config/period_text.hpp>
 #include <larder/config/setting_table.hpp>
 #include <larder/config/settings.hpp>
+#include <larder/core/decimal_text.hpp>
 #include <larder/core/error.hpp>
 #include <larder/format/json_text.hpp>
 
@@ -41,7 +41,7 @@ std::string scalar_text(const T& value, setting_type type) {
   if constexpr (std::is_same_v<T, bool>)
     return value ? "true" : "false";
   else if constexpr (std::is_same_v<T, double>)
-    return number_text(value);
+    return core::decimal_text(value);
   else if constexpr (std::is_same_v<T, duration>)
     return quoted_text(period_text(value));
   else if constexpr (std::is_same_v<T, memory_amount>)

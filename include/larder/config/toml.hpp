@@ -2,10 +2,10 @@
 
 // TOML for settings, by toml++. Including this in one file of a program is what makes `settings::load("larder.toml")` work in all of it.
 
-#include <larder/config/number_text.hpp>
 #include <larder/config/settings.hpp>  // first: it asks whether what is defined here is there
 #include <larder/config/settings_formats.hpp>
 #include <larder/config/settings_tree.hpp>
+#include <larder/core/decimal_text.hpp>
 #include <larder/core/error.hpp>
 
 #include <algorithm>
@@ -102,7 +102,7 @@ class toml_reader {
       node.text = std::to_string(whole->get());
     } else if (const auto* const real = value.as_floating_point()) {
       node.what = kind::number;
-      node.text = number_text(real->get());
+      node.text = core::decimal_text(real->get());
     } else if (const auto* const flag = value.as_boolean()) {
       node.what = kind::flag;
       node.text = flag->get() ? "true" : "false";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/decimal_text.hpp>
 #include <larder/core/eviction_report.hpp>
 #include <larder/eviction/ghost_memory.hpp>
 #include <larder/eviction/rule_contest.hpp>
@@ -11,7 +12,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <mutex>
 #include <string>
 
@@ -72,15 +72,11 @@ class rule_trial {
       result.reason = "nothing had to be evicted so far";
       return result;
     }
-    std::array<char, 160> text{};
-    std::snprintf(text.data(), text.size(), "of the last %.0f sampled requests, behaving as %s would have hit %.1f %%",
-                  results.requests(), std::string(rules[leader].name).c_str(), 100 * results.hit_ratio(leader));
-    result.reason = text.data();
-    for (std::size_t i = 0; i < rules.size(); ++i) {
-      if (i == leader) continue;
-      std::snprintf(text.data(), text.size(), ", as %s %.1f %%", std::string(rules[i].name).c_str(), 100 * results.hit_ratio(i));
-      result.reason += text.data();
-    }
+    const auto percent = [&](std::size_t rule) { return core::decimal_text(100 * results.hit_ratio(rule), 1) + " %"; };
+    result.reason = "of the last " + core::decimal_text(results.requests(), 0) + " sampled requests, behaving as " +
+                    std::string(rules[leader].name) + " would have hit " + percent(leader);
+    for (std::size_t i = 0; i < rules.size(); ++i)
+      if (i != leader) result.reason += ", as " + std::string(rules[i].name) + " " + percent(i);
     return result;
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/core/axis.hpp>
+#include <larder/core/decimal_text.hpp>
 #include <larder/core/error.hpp>
 
 #include <cstdint>
@@ -15,7 +16,7 @@ struct watermark {
 
   explicit constexpr watermark(double s) : share(s) {
     if (!(s > 0.0 && s <= 1.0))
-      core::fail(error_cause::invalid_argument, "watermark{" + std::to_string(s) + "}: give a share of the limit above 0 and up to 1");
+      core::fail(error_cause::invalid_argument, "watermark{" + core::decimal_text(s) + "}: give a share of the limit above 0 and up to 1");
   }
 
   /// How much may stay of a limit of `capacity`.

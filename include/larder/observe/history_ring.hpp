@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/decimal_text.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/observe/key_event.hpp>
@@ -27,7 +28,7 @@ class history_ring {
   history_ring(double share, std::size_t events) : size_(events) {
     if (!(share >= 0.0 && share <= 1.0))
       core::fail(error_cause::invalid_argument,
-                 "key_history: share is " + std::to_string(share) + "; give the share of keys to follow, 0 to 1");
+                 "key_history: share is " + core::decimal_text(share) + "; give the share of keys to follow, 0 to 1");
     if (events == 0 || events > (std::size_t{1} << 24U))
       core::fail(error_cause::invalid_argument, "key_history: events is " + std::to_string(events) + "; give 1 to 16777216");
     bound_ = share >= 1.0 ? ~std::uint64_t{0} : static_cast<std::uint64_t>(share * 18446744073709551616.0);

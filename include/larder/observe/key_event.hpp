@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/core/time.hpp>
+#include <larder/observe/escaped_text.hpp>
 
 #include <array>
 #include <chrono>
@@ -36,7 +37,7 @@ struct key_event {
   std::uint64_t maker = 0;   ///< the hash of that key, as `cache::hash_of` gives it for caches in memory
   std::string maker_text;    ///< that key, where it is text or a number, at most 64 characters; empty where it is not known
 
-  /// `2026-11-29 17:20:01.042 UTC evicted (weight 12) for "other"`
+  /// `2026-11-29 17:20:01.042 UTC evicted (weight 12) for "other"`: one line, the key as JSON has it between quotes.
   std::string text() const {
     const auto days = std::chrono::floor<std::chrono::days>(when);
     const std::chrono::year_month_day date{std::chrono::sys_days(days)};
@@ -50,7 +51,7 @@ struct key_event {
     made += to_string(change);
     made += " (weight " + std::to_string(weight) + ")";
     if (!has_maker) return made;
-    if (!maker_text.empty()) return made + " for \"" + maker_text + "\"";
+    if (!maker_text.empty()) return made + " for \"" + observe::escaped_json(maker_text) + "\"";
     std::array<char, 32> hash{};
     std::snprintf(hash.data(), hash.size(), "%016llx", static_cast<unsigned long long>(maker));
     return made + " for the key of hash " + hash.data();

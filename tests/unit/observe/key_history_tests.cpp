@@ -143,3 +143,12 @@ TEST_CASE("settings that cannot be meant are refused") {
   CHECK_THROWS_AS(made({.share = -0.1})(), larder::error);
   CHECK_THROWS_AS(made({.share = 0.5, .events = 0})(), larder::error);
 }
+
+TEST_CASE("key_history: the text of an event is one line, whatever the key is that it names") {
+  larder::key_event event;
+  event.change = larder::key_change::evicted;
+  event.weight = 4;
+  event.has_maker = true;
+  event.maker_text = "line\nbreak\"";
+  CHECK(event.text().ends_with(" UTC evicted (weight 4) for \"line\\u000abreak\\\"\""));
+}
