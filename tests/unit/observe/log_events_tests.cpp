@@ -113,6 +113,28 @@ TEST_CASE("threads speak at once, and each line is told or counted") {
   CHECK(!gate.pass(1h));  // a clock that goes back
 }
 
+TEST_CASE("secrets are not in it, in whatever way the words of their names are joined") {
+  for (const char* const name :
+       {"secret_access_key", "AWS_SECRET_ACCESS_KEY", "refresh_token", "session_token", "db_password", "db.password", "X-Api-Key",
+        "accessToken", "private_key", "pwd", "DB_PASS", "sas_sig", "passphrase", "Credential", "SharedKey"}) {
+    CAPTURE(name);
+    for (const char* const between : {"=", ": ", "\": \"", " = '"}) {
+      const std::string begin = std::string("x, ") + name + between;
+      const std::string end = begin.back() == '"' || begin.back() == '\'' ? std::string(1, begin.back()) : std::string(";");
+      CHECK(redacted_text(begin + "abc/+=" + end + " y") == begin + "***" + end + " y");
+    }
+  }
+  CHECK(redacted_text("Authorization: token abc, x") == "Authorization: token ***, x");
+  CHECK(redacted_text("Proxy-Authorization: Basic YTpi") == "Proxy-Authorization: Basic ***");
+  CHECK(redacted_text("authorization: abc") == "authorization: ***");
+  CHECK(redacted_text("Authorization: Scheme abc def, x") == "Authorization: ***, x");
+  CHECK(redacted_text("{\"token\": \"a\\\"b\", \"n\": 1}") == "{\"token\": \"***\", \"n\": 1}");
+  CHECK(redacted_text("\"{\\\"token\\\": \\\"abc\\\", \\\"n\\\": 1}\"") == "\"{\\\"token\\\": \\\"***\\\", \\\"n\\\": 1}\"");
+  for (const char* const harmless :
+       {"max_tokens=512", "token_count: 7", "config: 3", "design=4", "compass: north", "bypass=1", "the secret is out"})
+    CHECK(redacted_text(harmless) == harmless);
+}
+
 TEST_CASE("secrets are not in it") {
   CHECK(redacted_text("https://a.blob.core.windows.net/c/b?sv=2022&sig=abc%2Bd&se=1: 403") ==
         "https://a.blob.core.windows.net/c/b?sv=2022&sig=***&se=1: 403");
