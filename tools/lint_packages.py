@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks that the packages have what cmake/larder-components.cmake says: the features of the vcpkg port and what each needs, the options
-and components of the Conan recipe, what the Debian package depends on, and the table of targets in docs/install.md."""
+and components of the Conan recipe, what the Debian package depends on, and the tables of targets in README.md and docs/install.md."""
 import ast
 import json
 import pathlib
@@ -96,6 +96,10 @@ debian = dict(re.findall(r'^set\(larder_debian_(\S+) "?(.*?)"?\)', text("cmake/l
 same("Debian: links", set(debian), {re.sub(r"::.*", "", link) for link in set().union(*links.values())})
 page = text("docs/install.md")
 same("docs/install.md: targets", set(re.findall(r"^\| `larder::(\w+)` \|", page, re.MULTILINE)), {"larder"} | (set(components) - {"core"}))
+rows = re.findall(r"^\| ((?:`larder::\w+`(?:, )?)+) \|", text("README.md"), re.MULTILINE)
+same("README.md: targets", {name for row in rows for name in re.findall(r"larder::(\w+)", row)}, {"larder"} | (set(components) - {"core"}))
+line = re.search(r"apt-get install ((?:lib\S+\s)+lib\S+-dev)`; the core alone", page)
+same("docs/install.md: Debian's packages", set(line[1].split()) if line else set(), {one.split(" ")[0] for one in debian.values() if one})
 
 print("\n".join(problems))
 print(f"{len(components)} components, {len(problems)} places that say something else")

@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -46,6 +49,26 @@ larder::storage::file_descriptor connect_to(const page_address& at) {
     number = errno;
   }
   fail_at(at, std::generic_category().message(number) + "; is the program that serves it running?");
+}
+
+/// The length that an answer's head announces for its body, when it does.
+std::optional<std::uint64_t> announced_length(std::string_view head) {
+  constexpr std::string_view name = "content-length:";
+  while (!head.empty()) {
+    const std::string_view line = head.substr(0, head.find("\r\n"));
+    head.remove_prefix(std::min(line.size() + 2, head.size()));
+    const bool is_it =
+        line.size() > name.size() && std::equal(name.begin(), name.end(), line.begin(), [](char wanted, char found) {
+          return wanted == (found >= 'A' && found <= 'Z' ? static_cast<char>(found - 'A' + 'a') : found);
+        });
+    if (!is_it) continue;
+    const std::size_t digits = line.find_first_not_of(" \t", name.size());
+    std::uint64_t length = 0;
+    if (digits != std::string_view::npos &&
+        std::from_chars(line.data() + digits, line.data() + line.size(), length).ec == std::errc())
+      return length;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -102,7 +125,10 @@ std::string ask_for_page(const page_address& at, const std::string& path, const 
   if (status == "401") fail_at(at, "it asks for a token; give --token-file or LARDER_SERVE_TOKEN", error_cause::unauthorized);
   if (status == "404") fail_at(at, "what answers there is no server of larder's: it has no " + path);
   if (status != "200") fail_at(at, "it answered " + status, error_cause::server);
-  return answer.substr(head + 4);
+  std::string body = answer.substr(head + 4);
+  if (const auto length = announced_length(std::string_view(answer).substr(0, head)); length && body.size() < *length)
+    fail_at(at, "its answer broke off after " + std::to_string(body.size()) + " of " + std::to_string(*length) + " bytes");
+  return body;
 }
 
 }  // namespace top

@@ -6,6 +6,7 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/units.hpp>
+#include <larder/observe/escaped_text.hpp>
 
 #include <simdjson.h>
 
@@ -73,6 +74,22 @@ row row_of(const object& from, std::string name) {
   return made;
 }
 
+std::size_t columns_of(std::string_view text) {
+  std::size_t count = 0;
+  larder::observe::for_each_character(text, [&](std::string_view) { ++count; });
+  return count;
+}
+/// The text in so many columns, by characters: filled with blanks, or cut.
+std::string in_columns(std::string_view text, std::size_t columns) {
+  std::string out;
+  std::size_t shown = 0;
+  const std::size_t all = columns_of(text);
+  larder::observe::for_each_character(text, [&](std::string_view character) {
+    if (shown++ < (all > columns ? columns - 1 : columns)) out += character;
+  });
+  return all > columns ? out + "~" : out.append(columns - all, ' ');
+}
+
 std::string percent(double share) { return simulate::decimal(100 * share, 1); }
 std::string span_of(double seconds) {
   if (seconds >= 1) return simulate::shortest(seconds, 3) + " s";
@@ -87,10 +104,7 @@ class page_view final : public view {
   std::string text(std::chrono::steady_clock::time_point now) override {
     const std::string body = ask_for_page(at_, "/status.json", token_);
     simdjson::dom::parser parser;
-    object root;
-    if (parser.parse(body).get(root) != simdjson::SUCCESS)
-      larder::core::fail(larder::error_cause::corruption,
-                         "top: what " + at_.host + " port " + at_.port + " answers is no status of larder's");
+    const object root = status_in(body, parser);
     std::string_view version;
     if (root["version"].get(version) != simdjson::SUCCESS) version = "?";
     std::string out = "http://" + simulate::printable(at_.host) + ":" + at_.port + "  larder " + simulate::printable(version) +
@@ -116,12 +130,21 @@ class page_view final : public view {
   }
   std::string json() override {
     std::string body = ask_for_page(at_, "/status.json", token_);
+    simdjson::dom::parser parser;
+    status_in(body, parser);
     std::replace(body.begin(), body.end(), '\n', ' ');
     while (!body.empty() && body.back() == ' ') body.pop_back();
     return body;
   }
 
  private:
+  object status_in(const std::string& body, simdjson::dom::parser& parser) const {
+    object root;
+    if (parser.parse(body).get(root) != simdjson::SUCCESS)
+      larder::core::fail(larder::error_cause::corruption,
+                         "top: what " + at_.host + " port " + at_.port + " answers is no status of larder's");
+    return root;
+  }
   static row weight_server_row(const object& root) {
     row made{.name = "chunks",
              .hits = count_in(root, "hits"),
@@ -141,17 +164,13 @@ class page_view final : public view {
   std::string table(const std::vector<row>& rows, std::chrono::steady_clock::time_point now) {
     if (rows.empty()) return "  no cache is shown there yet\n";
     std::size_t widest = 5;
-    for (const row& each : rows) widest = std::min<std::size_t>(std::max(widest, each.name.size()), 32);
+    for (const row& each : rows) widest = std::min<std::size_t>(std::max(widest, columns_of(each.name)), 32);
     std::string out;
     const auto cell = [&](std::string text, std::size_t width) {
       if (text.size() < width) text.insert(0, width - text.size(), ' ');
       out += "  " + text;
     };
-    const auto name = [&](std::string text) {
-      if (text.size() > widest) text = text.substr(0, widest - 1) + "~";
-      text.resize(widest, ' ');
-      out += text;
-    };
+    const auto name = [&](std::string_view text) { out += in_columns(text, widest); };
     name("CACHE");
     for (const auto& [title, width] : columns) cell(title, width);
     out += "\n";
