@@ -183,13 +183,38 @@ class OfServer(command_runs.CommandRuns):
 
             for text, code, part in ((b"SSH-2.0-x\r\n", 1, "no server of larder's"), (b"HTTP/1.1 404 Not Found\r\n\r\n", 1, "/status.json"),
                                      (b"HTTP/1.1 500 X\r\n\r\n", 1, "answered 500"), (b"HTTP/1.1 200 OK\r\n\r\nnot json", 1, "no status"),
-                                     (b"HTTP/1.1 200 OK\r\n\r\n[1]", 1, "no status"), (b"HTTP/1.1 200 OK\r\n\r\n{\"caches\": [1, {}, {\"name\": 3}]}", 0, "no cache"),
+                                     (b"HTTP/1.1 200 OK\r\n\r\n[1]", 1, "no status"),
+                                     (b"HTTP/1.1 200 OK\r\n\r\n<html></html>", 1, "no status"),
+                                     (b"HTTP/1.1 200 OK\r\ncontent-LENGTH:  13\r\n\r\n{\"caches\": []", 1, "broke off after 12 of 13 bytes"),
+                                     (b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"caches\": []}", 0, "no cache"), (b"HTTP/1.1 200 OK\r\n\r\n{\"caches\": [1, {}, {\"name\": 3}]}", 0, "no cache"),
                                      (b"HTTP/1.1 200 OK\r\n\r\n{\"caches\": [{\"name\": \"n\", \"cache\": {\"hits\": -1, \"capacity_entries\": 1e300}}]}", 0, "n ")):
-                thread = threading.Thread(target=answer, args=(text,), daemon=True)
-                thread.start()
-                self.check(top(f"http://127.0.0.1:{port}", "--once"), code, part)
-                thread.join()
+                asked = [[]] if code == 0 else [[], ["--json"]]  # for programs it is the same error
+                for more in asked:
+                    thread = threading.Thread(target=answer, args=(text,), daemon=True)
+                    thread.start()
+                    self.check(top(f"http://127.0.0.1:{port}", "--once", *more), code, part)
+                    thread.join()
         self.check(top(f"http://127.0.0.1:{port}", "--once"), 1, "is the program that serves it running?")
+
+    def test_names_are_cut_and_filled_by_characters(self):
+        names = ["\u00e9t\u00e9", "z" * 40, "\u6f22" * 40]
+        body = json.dumps({"caches": [{"name": name, "cache": {"hits": 1, "misses": 1}} for name in names]}, ensure_ascii=False).encode()
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.settimeout(60)
+
+            def answer():
+                client, _ = listening.accept()
+                with client:
+                    client.recv(65536)
+                    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+            thread = threading.Thread(target=answer, daemon=True)
+            thread.start()
+            lines = self.check(top(f"http://127.0.0.1:{listening.getsockname()[1]}", "--once"), 0).splitlines()
+            thread.join()
+        table = lines[next(i for i, line in enumerate(lines) if line.startswith("CACHE")):][:4]
+        self.assertEqual([line[:34] for line in table[1:]], [names[0].ljust(34), "z" * 31 + "~  ", "\u6f22" * 31 + "~  "])
+        self.assertEqual({line.index("50.0") for line in table[1:]}, {table[0].index("HIT%")})
 
 
 if __name__ == "__main__":
