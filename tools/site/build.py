@@ -25,7 +25,7 @@ GROUPS = [
     ("Begin", ["README.md", "docs/install.md", "docs/tutorial.md", "docs/which_policy.md", "docs/recipes.md", "docs/coming_from.md"]),
     ("Guides", ["docs/datasets.md", "docs/passes.md", "docs/resolution.md", "docs/packages.md", "docs/configuration.md", "docs/observability.md"]),
     ("The command", ["docs/command.md", "docs/disk_command.md", "docs/dataset_command.md"]),
-    ("How it is made", ["docs/promises.md", "docs/mutation.md", "docs/pictures.md", "docs/disk_format.md", "docs/model_manifest.md", "docs/status.md", "CHANGELOG.md"]),
+    ("How it is made", ["docs/promises.md", "docs/coverage.md", "docs/mutation.md", "docs/compile_time.md", "docs/pictures.md", "docs/disk_format.md", "docs/model_manifest.md", "docs/status.md", "CHANGELOG.md"]),
 ]
 TITLES = {"README.md": "larder", "CHANGELOG.md": "Changes"}
 

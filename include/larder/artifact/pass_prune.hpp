@@ -106,8 +106,8 @@ class pass_upkeep {
         if (!entry->is_pinned) leave(*entry);
       }
     report.kept = uses.bytes();
-    if (limits.dry_run) return report;
     report.evaluations = prune_evaluations(limits, now);
+    if (limits.dry_run) return report;
     const auto latest =
         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()) -
         unused_content_grace;
@@ -196,7 +196,7 @@ class pass_upkeep {
             opened.state == seal_state::whole ? evaluation_record::parse(opened.body).made : instant(seen->modified);
         if ((limits.max_age && now - made > *limits.max_age) ||
             (limits.max_idle && now - instant(seen->modified) > *limits.max_idle))
-          removed += remove_evaluation(name.substr(0, name.size() - 5)) ? 1 : 0;
+          removed += limits.dry_run || remove_evaluation(name.substr(0, name.size() - 5)) ? 1 : 0;
       } catch (...) {
         report_.absorb_current();
       }

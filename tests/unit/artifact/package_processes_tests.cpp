@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include <grp.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@
 
 #include "support/eventually.hpp"
 #include "support/file_provider.hpp"
+#include "support/in_child.hpp"
 #include "support/pattern.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -327,4 +329,42 @@ TEST_CASE("A child of fork uses the store of its parent") {
   CHECK(one.wait() == 0);
   CHECK(store.list().size() == 2);
   CHECK(support::content_of(held.path("a")) == "first");
+}
+
+TEST_CASE("who may only read a store uses its packages as they are, and is told why nothing can be mended or made there") {
+  if (::geteuid() != 0) {
+    MESSAGE("SKIPPED: becoming somebody else needs root");
+    return;
+  }
+  const support::temporary_folder home;
+  fs::permissions(home.path(), fs::perms(0755));
+  support::file_provider provider;
+  const std::vector<package_file> files{provider.file("a/b", "first"), provider.file("c", "second")};
+  {
+    package_store store{home.path()};
+    store.get("m", "p", files, provider.fetch());
+  }
+  const std::uint64_t asked = provider.calls();
+  support::in_child([&] {
+    if (::setgroups(0, nullptr) != 0 || ::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0)
+      return false;
+    package_store store{home.path()};
+    const larder::package given = store.get("m", "p", files, provider.fetch());
+    const std::optional<larder::package> found = store.find("m", "p");
+    const auto refused = [&](auto&& work) {
+      try {
+        work();
+        return false;
+      } catch (const larder::error& e) {
+        return std::string(e.what()).find(home.path().string()) != std::string::npos;
+      }
+    };
+    if (provider.calls() != asked) return false;
+    const std::vector<package_file> others{provider.file("c", "third")};
+    return support::content_of(given.path("a/b")) == "first" && support::content_of(given.path("c")) == "second" && found &&
+           support::content_of(found->path("c")) == "second" &&
+           refused([&] { store.repair("m", "p", files, provider.fetch()); }) &&
+           refused([&] { store.get("m", "p", others, provider.fetch()); }) &&
+           refused([&] { store.get("m", "q", files, provider.fetch()); });
+  });
 }

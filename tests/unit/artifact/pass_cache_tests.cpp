@@ -817,6 +817,34 @@ TEST_CASE("prune by age, by idleness and by size, pinned entries apart; here and
     CHECK(cache.prune({.max_bytes = 0}).removed.size() == 2);
     CHECK(names() == "B");
   }
+  SUBCASE("evaluations leave by age and by idleness, and say no more what they said") {
+    std::vector<pass> chain = chain_of("A");
+    chain[0].evaluator = R"({"metric": "size"})";
+    unsigned evaluated = 0;
+    const auto evaluate = [&](const auto&...) {
+      ++evaluated;
+      return std::string("{\"size\": 1}");
+    };
+    cache.run("model-1", chain, run_one, {.evaluate = evaluate});
+    cache.run("model-1", chain, run_one, {.evaluate = evaluate});
+    CHECK(evaluated == 1);
+    clock.advance(std::chrono::hours(2));
+    CHECK(cache.prune({.max_age = std::chrono::hours(3), .max_idle = std::chrono::hours(3)}).evaluations == 0);
+    CHECK(cache.evaluation("model-1", chain, 0));
+    clock.advance(std::chrono::hours(2));
+    CHECK(cache.prune({.max_age = std::chrono::hours(3), .dry_run = true}).evaluations == 1);
+    CHECK(cache.evaluation("model-1", chain, 0));
+    CHECK(cache.prune({.max_age = std::chrono::hours(3)}).evaluations == 1);
+    CHECK_FALSE(cache.evaluation("model-1", chain, 0));
+  }
+  SUBCASE("folders of passes that were given up a day ago go") {
+    fs::create_directories(here / "cache/work/old/deep");
+    fs::create_directories(here / "cache/work/new");
+    fs::last_write_time(here / "cache/work/old", fs::file_time_type::clock::now() - std::chrono::hours(25));
+    cache.prune({.max_age = std::chrono::hours(100'000)});
+    CHECK_FALSE(fs::exists(here / "cache/work/old"));
+    CHECK(fs::exists(here / "cache/work/new"));
+  }
   SUBCASE("nothing without a limit") {
     CHECK(cache.prune().removed.empty());
     CHECK(names() == "BCDA");
