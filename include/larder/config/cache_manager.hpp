@@ -18,6 +18,7 @@
 #include <larder/config/policy_table.hpp>
 #include <larder/config/run_time_clock.hpp>
 #include <larder/config/settings.hpp>
+#include <larder/config/settings_check.hpp>
 #include <larder/config/usual_settings.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/sweep.hpp>
@@ -78,6 +79,7 @@ class cache_manager {
     settings_.check();
     const auto listener = std::make_shared<const std::function<void(const error_event&)>>(options.on_error);
     const std::uint64_t available = options.available_memory ? *options.available_memory : layers::available_memory();
+    for (const auto& [name, said] : settings_.caches) config::check_share(name, said, available);  // before one makes a directory
     for (const auto& [name, said] : settings_.caches) {
       const config::part_maker<Table> maker(name, said, memory_clock_, disk_clock_, {listener, "cache \"" + name + "\""});
       caches_.emplace(name, maker.make_cache(available, options.environment));

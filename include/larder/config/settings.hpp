@@ -11,6 +11,7 @@
 #include <larder/config/settings_formats.hpp>
 #include <larder/config/settings_reader.hpp>
 #include <larder/config/settings_tree.hpp>
+#include <larder/config/value_rules.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/units.hpp>
 #include <larder/dataset/training_cache.hpp>
@@ -98,8 +99,9 @@ struct settings {
     return all;
   }
 
-  /// Throws for caches that cannot work, and for keys that change nothing.
+  /// Throws for values that their keys cannot have, for caches that cannot work, and for keys that change nothing.
   void check() const {
+    config::check_values(config::manager_section, "the " + std::string(config::manager_section), manager);
     for (const auto& [name, one] : caches) config::check_cache(name, one);
   }
   /// What to tell the user once: settings that are accepted and unwise.

@@ -3,14 +3,17 @@
 // What keys mean together: combinations that cannot work, keys that change nothing, and what is only unwise.
 
 #include <larder/config/cache_settings.hpp>
+#include <larder/config/memory_amount.hpp>
 #include <larder/config/policy_names.hpp>
 #include <larder/config/remote_check.hpp>
 #include <larder/config/setting.hpp>
+#include <larder/config/value_rules.hpp>
 #include <larder/core/error.hpp>
 #include <larder/format/nearest_name.hpp>
 #include <larder/format/tensor_name.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +49,9 @@ inline void check_cache(std::string_view name, const cache_settings& of) {
     core::fail(error_cause::invalid_argument,
                said.origin().text() + ": " + std::string(key) + " of " + format::printable_name(name) + " " + why);
   };
+  if (name.empty())
+    core::fail(error_cause::invalid_argument, "a cache has an empty name; call it something, such as \"cache\"");
+  check_values(name, format::printable_name(name), of);
   if (!has_memory(of) && !has_disk(of) && has_remote(of))
     refuse(of.remote_url, "remote.url",
            "is of a tier behind memory or a disk; give the cache memory.size (or size), or disk.size");
@@ -107,6 +113,15 @@ inline void check_cache(std::string_view name, const cache_settings& of) {
   if (of.eviction_threshold && !memory_evicts && !disk_evicts)
     refuse(of.eviction_threshold, "eviction_threshold", "changes nothing under epoch_pin, which never evicts");
   remote_check(name, of).check();
+}
+
+/// Throws `larder::error` for a share that comes to no byte of the memory that is available.
+inline void check_share(std::string_view name, const cache_settings& of, std::uint64_t available) {
+  if (of.memory_size && of.memory_size->in(available) == 0)
+    core::fail(error_cause::invalid_argument, of.memory_size.origin().text() + ": memory.size of " + format::printable_name(name) +
+                                                  " is " + amount_text(*of.memory_size) + ", which comes to 0 of the " +
+                                                  std::to_string(available) + " bytes that are available; give it a larger share, "
+                                                  "or a size, for example 512MB");
 }
 
 /// What to tell the user of a cache once; nothing where all is well.
