@@ -25,6 +25,9 @@ inline std::string credential_meant(const cache_settings& of) {
   return in_cloud ? "chain" : "none";
 }
 
+/// Whether a credential is one of those that `remote.secret_variable` has.
+inline bool is_secret(std::string_view credential) noexcept { return credential != "none" && credential != "chain"; }
+
 /// Checks the remote tier of one cache, whose values were checked each for itself; `check` throws `larder::error` for what cannot work, or changes nothing.
 class remote_check {
  public:
@@ -64,6 +67,11 @@ class remote_check {
   void idle(const setting<T>& said, std::string_view key, std::string_view why) const {
     if (said) refuse(said, key, "changes nothing " + std::string(why));
   }
+  /// The same because of another setting: unless that is said nearer to the program, which then wins without a word.
+  template <class T>
+  void idle(const setting<T>& said, std::string_view key, std::string_view why, const setting<std::string>& because) const {
+    if (!is_nearer(because.origin(), said.origin())) idle(said, key, why);
+  }
   bool is(std::string_view type) const { return *of_.remote_type == type; }
 
   void check_absent() const {
@@ -98,14 +106,16 @@ class remote_check {
   }
   void check_writes() const {
     const std::string mode = of_.remote_mode.value_or("write_through");
-    if (mode != "write_back") idle(of_.remote_queue_size, "remote.queue_size", "unless remote.mode is write_back");
-    if (mode == "read_only") idle(of_.remote_create_container, "remote.create_container", "where remote.mode is read_only");
+    if (mode != "write_back")
+      idle(of_.remote_queue_size, "remote.queue_size", "unless remote.mode is write_back", of_.remote_mode);
+    if (mode == "read_only")
+      idle(of_.remote_create_container, "remote.create_container", "where remote.mode is read_only", of_.remote_mode);
   }
   void check_kind() const {
     const std::string here = "for " + *of_.remote_type + "; leave it out";
-    if (!is("s3")) idle(of_.remote_region, "remote.region", here);
-    if (is("redis")) idle(of_.remote_ca_file, "remote.ca_file", here);
-    if (!is("azure")) idle(of_.remote_create_container, "remote.create_container", here);
+    if (!is("s3")) idle(of_.remote_region, "remote.region", here, of_.remote_type);
+    if (is("redis")) idle(of_.remote_ca_file, "remote.ca_file", here, of_.remote_type);
+    if (!is("azure")) idle(of_.remote_create_container, "remote.create_container", here, of_.remote_type);
   }
   void check_credential() const {
     const std::string credential = credential_meant(of_);
@@ -122,19 +132,20 @@ class remote_check {
     if (is("webdav")) one_of({"none", "password", "token"});
     if (is("redis")) one_of({"none", "password"});
 
-    const bool has_secret = credential != "none" && credential != "chain";
-    if (!has_secret) {
-      idle(of_.remote_secret_variable, "remote.secret_variable", "with remote.credential = " + credential);
-      idle(of_.remote_user, "remote.user", "without a secret; say remote.secret_variable, or leave it out");
+    if (!is_secret(credential)) {
+      idle(of_.remote_secret_variable, "remote.secret_variable", "with remote.credential = " + credential, of_.remote_credential);
+      idle(of_.remote_user, "remote.user", "without a secret; say remote.secret_variable, or leave it out",
+           of_.remote_credential);
       if (credential == "none")
-        idle(of_.remote_allow_unencrypted_credentials, "remote.allow_unencrypted_credentials", "without credentials");
+        idle(of_.remote_allow_unencrypted_credentials, "remote.allow_unencrypted_credentials", "without credentials",
+             of_.remote_credential);
       return;
     }
     if (!of_.remote_secret_variable)
       refuse(of_.remote_credential, "remote.credential",
              "is " + credential + "; say in remote.secret_variable which variable has it");
     if (credential == "sas" || credential == "token")
-      idle(of_.remote_user, "remote.user", "with remote.credential = " + credential);
+      idle(of_.remote_user, "remote.user", "with remote.credential = " + credential, of_.remote_credential);
     if (!of_.remote_user && (is("s3") || is("webdav")) && credential != "token")
       refuse(of_.remote_secret_variable, "remote.secret_variable",
              std::string("is not enough; say remote.user, ") + (is("s3") ? "the access key id" : "whose password it is"));

@@ -40,6 +40,18 @@ struct setting_origin {
   }
 };
 
+/// Whether `a` is nearer to the program than `b`: code, then variables, then files, then what is not said.
+constexpr bool is_nearer(const setting_origin& a, const setting_origin& b) noexcept {
+  const auto distance = [](const setting_origin& of) {
+    return of.where == setting_origin::kind::nowhere ? 4 : static_cast<int>(of.where);
+  };
+  return distance(a) < distance(b);
+}
+/// Whether both are said by code, by variables, or in one file.
+inline bool is_same_source(const setting_origin& a, const setting_origin& b) noexcept {
+  return a.where == b.where && (a.where != setting_origin::kind::file || a.name == b.name);
+}
+
 /// A setting that may be said or not, and where it was. Assigning to one says it by code.
 template <class T>
 class setting {

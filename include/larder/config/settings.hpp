@@ -103,6 +103,7 @@ struct settings {
   void check() const {
     config::check_values(config::manager_section, "the " + std::string(config::manager_section), manager);
     for (const auto& [name, one] : caches) config::check_cache(name, one);
+    static_cast<void>(config::directories_of(caches));  // each has its own
   }
   /// What to tell the user once: settings that are accepted and unwise.
   std::vector<std::string> warnings() const {
@@ -112,6 +113,7 @@ struct settings {
     for (auto a = caches.begin(); a != caches.end(); ++a)
       for (auto b = std::next(a); b != caches.end(); ++b)
         if (auto warning = config::warning_of_both(a->first, a->second, b->first, b->second)) all.push_back(*std::move(warning));
+    for (std::string& warning : config::warnings_of_nesting(caches)) all.push_back(std::move(warning));
     return all;
   }
   std::vector<std::string> names() const {

@@ -68,7 +68,8 @@ void check_values(std::string_view owner, const std::string& shown, const Settin
       if (!said) return;
       std::string fault = value_fault(*said, key.type, key.choices);
       if (said.misfit())
-        fault = "is " + core::decimal_text(*said.misfit()) + "; it is to be " + std::string(type_text(key.type)) + ", or left out";
+        fault =
+            "is " + core::decimal_text(*said.misfit()) + "; it is to be " + std::string(type_text(key.type)) + ", or left out";
       if (!key.only_for.empty() && key.only_for != owner) fault = "changes nothing; it is for " + std::string(key.only_for);
       if (!fault.empty())
         core::fail(error_cause::invalid_argument,

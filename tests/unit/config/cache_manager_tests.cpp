@@ -409,6 +409,18 @@ TEST_CASE("a cache of few entries keeps one of them under pressure") {
   CHECK(c.capacity() == 3);
 }
 
+TEST_CASE("an interval that is said nearer for both tiers is over one that a file says for a tier") {
+  larder::manual_clock now;
+  manager_options options;
+  options.time = larder::time_source{now};
+  settings by_code;
+  by_code.caches["cache"].cleanup_interval = 5s;
+  const settings file = settings::from_json(R"({"cache": {"size": 5, "policy": "lru", "memory": {"cleanup_interval": "60s"}}})");
+  const auto manager = make_manager(by_code.over(file), options);
+  now += 5s;
+  CHECK(manager->run_due() == 1);
+}
+
 TEST_CASE("a manager is used by many threads while it is cleaned up") {
   const support::temporary_folder folder;
   larder::manual_clock now(1'000'000s);
