@@ -183,3 +183,17 @@ TEST_CASE("two caches in one directory are refused, one in the other's are warne
   CHECK(both("/srv/x", "/srv/y").warnings().empty());
   CHECK_NOTHROW(both("/srv/x", "/srv/xy").check());
 }
+
+TEST_CASE("JSON with a byte order mark, and what follows the object") {
+  const support::temporary_folder folder;
+  support::write_file(folder / "a.json", "\xEF\xBB\xBF{\"cache\": {\"size\": \"4GB\"}}\r\n");
+  const settings all = settings::from_file(folder / "a.json");
+  CHECK(all.caches.at("cache").memory_size.origin().column == 20);
+  const auto refused = [](const char* text) { return refusal_of([&] { settings::from_json(text, "a.json"); }); };
+  CHECK(says(refused(R"({"cache":{"size":"4GB"}} x)"), "a.json:1:26: something follows the settings' object; a file has one"));
+  CHECK(says(refused("{\"cache\":{\"size\":\"4GB\"}}\n\n  ,"), "a.json:3:3: something follows the settings' object"));
+  CHECK(says(refused(R"({"cache":{"size":"4GB"}}})"), "a.json:1:25: something follows the settings' object"));
+  CHECK(says(refused(R"({"cache":{"size":"4GB"}} {"cache":{}})"), "a.json:1:26: something follows the settings' object"));
+  CHECK(says(refused(R"({"caches":{"}\"}":{"size":"4GB"}}} ")"), "a.json:1:36: something follows the settings' object"));
+  CHECK(says(refused("\xEF\xBB\xBF[]"), "the settings are not an object"));
+}
