@@ -184,6 +184,26 @@ TEST_CASE("two caches in one directory are refused, one in the other's are warne
   CHECK_NOTHROW(both("/srv/x", "/srv/xy").check());
 }
 
+TEST_CASE("a variable that is one of two caches is refused, when it is set") {
+  settings two;
+  two.caches["a-b"].memory_size = 1_MB;
+  two.caches["a_b"].memory_size = 1_MB;
+  CHECK(under_variables(two, {}) == two);
+  CHECK(says(refusal_of([&] {
+               under_variables(two, {{"A_B_MEMORY_SIZE", "5MB"}});
+             }),
+             "larder: A_B_MEMORY_SIZE: this variable is memory.size of \"a_b\", and one of \"a-b\" as well; call one of the two "
+             "caches otherwise, or unset it"));
+  settings keys;
+  keys.caches["a"].disk_size = 1_MB;
+  keys.caches["a_disk"].memory_size = 1_MB;
+  CHECK(says(refusal_of([&] { under_variables(keys, {{"A_DISK_SIZE", "5MB"}}); }), "one of \"a\" as well"));
+  // A usual cache that nobody named is not meant.
+  const settings named = under_variables(file_of(R"("size": 5)", "model-cache"), {{"MODEL_CACHE_POLICY", "lru"}});
+  CHECK(named.names() == std::vector<std::string>{"model-cache"});
+  CHECK(*named.caches.at("model-cache").policy == "lru");
+}
+
 TEST_CASE("JSON with a byte order mark, and what follows the object") {
   const support::temporary_folder folder;
   support::write_file(folder / "a.json", "\xEF\xBB\xBF{\"cache\": {\"size\": \"4GB\"}}\r\n");
