@@ -94,11 +94,11 @@ TEST_CASE("a share that comes to no byte is refused when the manager is made, be
   all.caches["disk"].disk_size = 1_MB;
   all.caches["disk"].disk_path = (folder / "disk").string();
   all.caches["disk"].policy = "lru";
-  all.caches["x"].memory_size = memory_amount::of_memory(0.0001);
+  all.caches["x"].memory_size = memory_amount::of_memory(0.01);
   manager_options options;
-  options.available_memory = 1000;
+  options.available_memory = 99;
   CHECK(says(refusal_of([&] { make_manager(all, options); }),
-             "code: memory.size of \"x\" is 0.0001 of memory, which comes to 0 of the 1000 bytes that are available; give it a"));
+             "code: memory.size of \"x\" is 0.01 of memory, which comes to 0 of the 99 bytes that are available; give it a"));
   CHECK_FALSE(std::filesystem::exists(folder / "disk"));
 }
 
@@ -130,7 +130,7 @@ TEST_CASE("shares beyond 0 to 1") {
 }
 
 TEST_CASE("names that there are not, and texts that are none") {
-  CHECK(says(refused([](auto& of) { of.policy = "lur"; }), "code: policy of \"x\" cannot be \"lur\"; did you mean \"lru\"?"));
+  CHECK(says(refused([](auto& of) { of.policy = "lruu"; }), "code: policy of \"x\" cannot be \"lruu\"; did you mean \"lru\"?"));
   CHECK(says(refused([](auto& of) { of.disk_policy = "lur"; }), "code: disk.policy of \"x\" cannot be \"lur\""));
   CHECK(says(refused([](auto& of) { of.disk_storage = "floppy"; }),
              "code: disk.storage of \"x\" cannot be \"floppy\"; there are \"mmap_disk\", \"directory\""));
