@@ -17,7 +17,9 @@
 #include <larder/config/part_maker.hpp>
 #include <larder/config/policy_table.hpp>
 #include <larder/config/run_time_clock.hpp>
+#include <larder/config/setting.hpp>
 #include <larder/config/settings.hpp>
+#include <larder/config/settings_check.hpp>
 #include <larder/config/usual_settings.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/sweep.hpp>
@@ -78,6 +80,7 @@ class cache_manager {
     settings_.check();
     const auto listener = std::make_shared<const std::function<void(const error_event&)>>(options.on_error);
     const std::uint64_t available = options.available_memory ? *options.available_memory : layers::available_memory();
+    for (const auto& [name, said] : settings_.caches) config::check_share(name, said, available);  // before one makes a directory
     for (const auto& [name, said] : settings_.caches) {
       const config::part_maker<Table> maker(name, said, memory_clock_, disk_clock_, {listener, "cache \"" + name + "\""});
       caches_.emplace(name, maker.make_cache(available, options.environment));
@@ -141,7 +144,8 @@ class cache_manager {
                  "the cache " + format::printable_name(name) +
                      " keeps nothing in an mmap_disk that could be backed up; export_entries writes what it holds");
     return copier_->make(folder, *from.disk_part(), config::disk_path_of(name, said), said.max_age.value_or(duration::max()),
-                         said.disk_compression.value_or(said.compression.value_or(false)), said.temp_dir.value_or(""), control);
+                         config::for_tier(said.disk_compression, said.compression).value_or(false), said.temp_dir.value_or(""),
+                         control);
   }
   /// Puts what a backup has into a cache, over what is there, with what is left of each entry's time.
   backup_report restore(std::string_view name, const std::filesystem::path& folder, const sweep_control& control = {}) {
@@ -160,9 +164,11 @@ class cache_manager {
     bool any_shrinks = false;
     for (const auto& [name, said] : settings_.caches) {
       managed_cache& of = *caches_.at(name);
-      const duration both = said.cleanup_interval.value_or(config::usual_cleanup_interval);
-      if (of.memory_part() != nullptr) plan_cleanup(*of.memory_part(), said.memory_cleanup_interval.value_or(both));
-      if (of.disk_part() != nullptr) plan_cleanup(*of.disk_part(), said.disk_cleanup_interval.value_or(both));
+      const auto interval = [&both = said.cleanup_interval](const setting<duration>& of_tier) {
+        return config::for_tier(of_tier, both).value_or(config::usual_cleanup_interval);
+      };
+      if (of.memory_part() != nullptr) plan_cleanup(*of.memory_part(), interval(said.memory_cleanup_interval));
+      if (of.disk_part() != nullptr) plan_cleanup(*of.disk_part(), interval(said.disk_cleanup_interval));
       if (said.shrink_under_pressure.value_or(said.policy && *said.policy == "size")) {
         shrinking_.push_back(&of);
         any_shrinks = true;

@@ -6,10 +6,13 @@
 #include <larder/config/setting_table.hpp>
 #include <larder/config/settings_reader.hpp>
 #include <larder/config/settings_tree.hpp>
+#include <larder/core/error.hpp>
+#include <larder/format/tensor_name.hpp>
 
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,9 +46,13 @@ inline std::string variable_name(std::string_view owner, std::string_view path) 
   return name;
 }
 
-/// Says what the variables of a cache, or of the manager, say; whether there was one.
+/// Which cache has read a variable, by the variable.
+using variable_readers = std::map<std::string, std::string>;
+
+/// Says what the variables of a cache, or of the manager, say; whether there was one. Throws `larder::error` for a variable that is another
+/// cache's in `readers` as well: of `a-b` and `a_b`, for instance, all are.
 template <class Settings>
-bool read_variables(std::string_view owner, const settings_environment& environment, Settings& into) {
+bool read_variables(std::string_view owner, const settings_environment& environment, Settings& into, variable_readers& readers) {
   bool any = false;
   for (const setting_key<Settings>& key : keys_of<Settings>()) {
     if (!key.only_for.empty() && key.only_for != owner) continue;
@@ -57,6 +64,11 @@ bool read_variables(std::string_view owner, const settings_environment& environm
     for (const std::string& name : names) {
       const std::optional<std::string> value = environment(name);
       if (!value) continue;
+      if (const auto [at, fresh] = readers.try_emplace(name, owner); !fresh && at->second != owner)
+        core::fail(error_cause::invalid_argument, name + ": this variable is " + std::string(key.name) + " of " +
+                                                      format::printable_name(owner) + ", and one of " +
+                                                      format::printable_name(at->second) +
+                                                      " as well; call one of the two caches otherwise, or unset it");
       settings_node node;
       node.name = key.name;
       node.what = settings_node::kind::untyped;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/sync/process.hpp>
 
@@ -10,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -29,8 +31,14 @@ class janitor {
   janitor& operator=(const janitor&) = delete;
   ~janitor() { stop(); }
 
-  /// Adds work that is due an interval from now on, again and again. Before `start`.
-  void add(duration interval, work what) { plan_->add(interval, std::move(what)); }
+  /// Adds work that is due an interval from now on, again and again. Before `start`. Throws `larder::error` for an interval that is not
+  /// above zero, in which nothing would ever be done in time.
+  void add(duration interval, work what) {
+    if (interval <= duration(0))
+      core::fail(error_cause::invalid_argument,
+                 "the interval of a janitor's work is " + std::to_string(interval.count()) + "ns; give it one above zero");
+    plan_->add(interval, std::move(what));
+  }
 
   /// Starts the thread; nothing when it runs. The intervals begin now.
   void start() {

@@ -18,6 +18,8 @@ class json_reader {
   /// Throws `larder::error` for what is not one JSON object.
   static settings_node read(std::string_view text, const std::string& name) {
     check_settings_size(text, name);
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     return json_reader(text, name).root();
   }
 
@@ -29,6 +31,7 @@ class json_reader {
     simdjson::ondemand::document document;
     settings_node node;
     node.value_at = place_in(text_, 0, name_);
+    check_end();
     if (const auto error = parser.iterate(padded_).get(document); error != simdjson::SUCCESS) refuse(error, 0);
     document_ = &document;
     simdjson::ondemand::object object;
@@ -36,10 +39,30 @@ class json_reader {
     if (error == simdjson::INCORRECT_TYPE) refuse_at(node.value_at, "the settings are not an object; write {\"cache\": {...}}");
     if (error != simdjson::SUCCESS) refuse(error, 0);
     read_members(object, node, 1);
-    const char* behind = nullptr;
-    if (document.current_location().get(behind) != simdjson::OUT_OF_BOUNDS)
-      refuse_at(here(), "something follows the settings' object");
     return node;
+  }
+
+  /// Looks for what follows the object, first: simdjson takes it for an object that does not end, and knows no place.
+  void check_end() const {
+    std::size_t depth = 0;
+    bool in_text = false;
+    std::size_t at = text_.find_first_not_of(blank);
+    if (at == std::string_view::npos || text_[at] != '{') return;
+    for (; at < text_.size(); ++at) {
+      const char c = text_[at];
+      if (in_text && c == '\\')
+        ++at;
+      else if (c == '"')
+        in_text = !in_text;
+      else if (!in_text && (c == '{' || c == '['))
+        ++depth;
+      else if (!in_text && (c == '}' || c == ']') && --depth == 0)
+        break;
+    }
+    if (at >= text_.size()) return;
+    if (const std::size_t more = text_.find_first_not_of(blank, at + 1); more != std::string_view::npos)
+      refuse_at(place_in(text_, more, name_),
+                "something follows the settings' object; a file has one, so leave out what is behind it");
   }
 
   void read_members(simdjson::ondemand::object& object, settings_node& into, std::size_t depth) {
@@ -134,6 +157,8 @@ class json_reader {
   [[noreturn]] void refuse(simdjson::error_code error, std::size_t offset) const {
     refuse(error, place_in(text_, offset, name_));
   }
+
+  static constexpr std::string_view blank = " \t\r\n";
 
   std::string name_;
   simdjson::padded_string padded_;

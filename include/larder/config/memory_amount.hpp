@@ -17,11 +17,12 @@ namespace larder {
 /// An amount of memory: bytes, or a share of what is available to the process.
 struct memory_amount {
   std::uint64_t bytes = 0;
-  double share = 0;  ///< above 0: that share, and `bytes` do not count
+  double share = 0;  ///< above 0: that share, and `bytes` do not count; below 0: what code gave, which `settings::check` refuses
 
   constexpr memory_amount() = default;
   template <std::integral Number>
-  constexpr memory_amount(Number n) : bytes(static_cast<std::uint64_t>(n)) {}
+  constexpr memory_amount(Number n)
+      : bytes(n < Number{} ? 0 : static_cast<std::uint64_t>(n)), share(n < Number{} ? static_cast<double>(n) : 0) {}
   static constexpr memory_amount of_memory(double share) {
     memory_amount amount;
     amount.share = share;
@@ -78,7 +79,7 @@ inline memory_amount parse_memory_amount(std::string_view text, std::uint64_t ba
 }
 
 inline std::string amount_text(const memory_amount& amount) {
-  return amount.share > 0 ? core::decimal_text(amount.share) + " of memory" : exact_size_text(amount.bytes);
+  return amount.share != 0 ? core::decimal_text(amount.share) + " of memory" : exact_size_text(amount.bytes);
 }
 
 }  // namespace config

@@ -180,7 +180,8 @@ class named_cache final : public managed_cache {
   void apply_capacity() {
     const double share = share_.load();
     const std::uint64_t n = wanted_.load();
-    first().set_capacity(share == 1 ? n : static_cast<std::uint64_t>(share * static_cast<double>(n)));
+    const std::uint64_t least = std::min<std::uint64_t>(n, 1);  // a quarter of three entries is one, not none
+    first().set_capacity(share == 1 ? n : std::max(least, static_cast<std::uint64_t>(share * static_cast<double>(n))));
   }
   template <class F>
   auto with(F&& f) {

@@ -86,7 +86,7 @@ class part_maker {
   std::unique_ptr<cache_part> memory(std::uint64_t available) const {
     constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
     const std::uint64_t size = said_.memory_size ? said_.memory_size->in(available) : unlimited;
-    const bool compressed = said_.memory_compression.value_or(said_.compression.value_or(false));
+    const bool compressed = for_tier(said_.memory_compression, said_.compression).value_or(false);
     const bool by_size = !said_.memory_max_entries;
     return Table::with(order_meant(name_, said_.policy, by_size ? "gdsf" : "s3_fifo"), subject(said_.policy),
                        [&]<class Order>(Order) -> std::unique_ptr<cache_part> {
@@ -114,7 +114,7 @@ class part_maker {
                 return directory_cache<Order>(max_bytes{*said_.disk_size}, mark(), written(), used(), managed_time{disk_clock_},
                                               listener(), directory{disk_path_of(name_, said_)});
               });
-          const bool compressed = said_.disk_compression.value_or(said_.compression.value_or(false));
+          const bool compressed = for_tier(said_.disk_compression, said_.compression).value_or(false);
           mmap_disk_options options;
           if (said_.disk_use_mmap) options.read = *said_.disk_use_mmap ? read_mode::mapping : read_mode::copy;
           return std::make_unique<part_of<mapped_cache<Order>>>([&] {

@@ -3,6 +3,7 @@
 // A remote tier in Redis for settings. Including this in one file of a program is what makes `remote.type = "redis"` work in all of it.
 
 #include <larder/config/cache_part.hpp>
+#include <larder/config/remote_check.hpp>
 #include <larder/config/remote_part.hpp>
 #include <larder/config/remote_parts.hpp>
 #include <larder/core/time.hpp>
@@ -24,7 +25,7 @@ inline redis redis_store(const remote_order& order) {
   else
     out.url = *said.remote_url;
   if (said.remote_prefix) out.key_prefix = *said.remote_prefix;
-  out.user = said.remote_user.value_or("");
+  if (is_secret(order.credential)) out.user = said.remote_user.value_or("");
   out.password = order.shown;
   out.allow_unencrypted_credentials = said.remote_allow_unencrypted_credentials.value_or(false);
   if (said.remote_lookup_budget) out.lookup_budget = milliseconds_of(*said.remote_lookup_budget);

@@ -2,18 +2,14 @@
 
 // What the keys of a remote tier mean together.
 
-#include <larder/config/address_text.hpp>
 #include <larder/config/cache_settings.hpp>
-#include <larder/config/remote_names.hpp>
 #include <larder/config/setting.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
-#include <larder/format/nearest_name.hpp>
+#include <larder/format/tensor_name.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <initializer_list>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,18 +25,17 @@ inline std::string credential_meant(const cache_settings& of) {
   return in_cloud ? "chain" : "none";
 }
 
-/// Checks the remote tier of one cache; `check` throws `larder::error` for what cannot work, or changes nothing.
+/// Whether a credential is one of those that `remote.secret_variable` has.
+inline bool is_secret(std::string_view credential) noexcept { return credential != "none" && credential != "chain"; }
+
+/// Checks the remote tier of one cache, whose values were checked each for itself; `check` throws `larder::error` for what cannot work, or changes nothing.
 class remote_check {
  public:
   remote_check(std::string_view cache, const cache_settings& of) : cache_(cache), of_(of) {}
 
   void check() const {
     if (!has_remote(of_)) return check_absent();
-    if (const std::string_view fault = address_fault(*of_.remote_url); !fault.empty())
-      refuse(of_.remote_url, "remote.url", std::string(fault));
     if (!of_.remote_type) refuse(of_.remote_url, "remote.url", "is not enough; say remote.type: azure, s3, webdav or redis");
-    known(of_.remote_type, "remote.type", remote_type_names);
-    known(of_.remote_mode, "remote.mode", remote_mode_names);
     check_scheme();
     check_writes();
     check_kind();
@@ -72,10 +67,10 @@ class remote_check {
   void idle(const setting<T>& said, std::string_view key, std::string_view why) const {
     if (said) refuse(said, key, "changes nothing " + std::string(why));
   }
-  /// Of files and variables the reader has seen to it, of code nobody.
-  void known(const setting<std::string>& said, std::string_view key, std::span<const std::string_view> names) const {
-    if (said && std::find(names.begin(), names.end(), *said) == names.end())
-      refuse(said, key, "cannot be " + format::printable_name(*said) + format::known_names(*said, names));
+  /// The same because of another setting: unless that is said nearer to the program, which then wins without a word.
+  template <class T>
+  void idle(const setting<T>& said, std::string_view key, std::string_view why, const setting<std::string>& because) const {
+    if (!is_nearer(because.origin(), said.origin())) idle(said, key, why);
   }
   bool is(std::string_view type) const { return *of_.remote_type == type; }
 
@@ -111,14 +106,16 @@ class remote_check {
   }
   void check_writes() const {
     const std::string mode = of_.remote_mode.value_or("write_through");
-    if (mode != "write_back") idle(of_.remote_queue_size, "remote.queue_size", "unless remote.mode is write_back");
-    if (mode == "read_only") idle(of_.remote_create_container, "remote.create_container", "where remote.mode is read_only");
+    if (mode != "write_back")
+      idle(of_.remote_queue_size, "remote.queue_size", "unless remote.mode is write_back", of_.remote_mode);
+    if (mode == "read_only")
+      idle(of_.remote_create_container, "remote.create_container", "where remote.mode is read_only", of_.remote_mode);
   }
   void check_kind() const {
     const std::string here = "for " + *of_.remote_type + "; leave it out";
-    if (!is("s3")) idle(of_.remote_region, "remote.region", here);
-    if (is("redis")) idle(of_.remote_ca_file, "remote.ca_file", here);
-    if (!is("azure")) idle(of_.remote_create_container, "remote.create_container", here);
+    if (!is("s3")) idle(of_.remote_region, "remote.region", here, of_.remote_type);
+    if (is("redis")) idle(of_.remote_ca_file, "remote.ca_file", here, of_.remote_type);
+    if (!is("azure")) idle(of_.remote_create_container, "remote.create_container", here, of_.remote_type);
   }
   void check_credential() const {
     const std::string credential = credential_meant(of_);
@@ -135,21 +132,20 @@ class remote_check {
     if (is("webdav")) one_of({"none", "password", "token"});
     if (is("redis")) one_of({"none", "password"});
 
-    const bool has_secret = credential != "none" && credential != "chain";
-    if (!has_secret) {
-      idle(of_.remote_secret_variable, "remote.secret_variable", "with remote.credential = " + credential);
-      idle(of_.remote_user, "remote.user", "without a secret; say remote.secret_variable, or leave it out");
+    if (!is_secret(credential)) {
+      idle(of_.remote_secret_variable, "remote.secret_variable", "with remote.credential = " + credential, of_.remote_credential);
+      idle(of_.remote_user, "remote.user", "without a secret; say remote.secret_variable, or leave it out",
+           of_.remote_credential);
       if (credential == "none")
-        idle(of_.remote_allow_unencrypted_credentials, "remote.allow_unencrypted_credentials", "without credentials");
+        idle(of_.remote_allow_unencrypted_credentials, "remote.allow_unencrypted_credentials", "without credentials",
+             of_.remote_credential);
       return;
     }
     if (!of_.remote_secret_variable)
       refuse(of_.remote_credential, "remote.credential",
              "is " + credential + "; say in remote.secret_variable which variable has it");
-    if (!is_variable_name(*of_.remote_secret_variable))
-      refuse(of_.remote_secret_variable, "remote.secret_variable", std::string(variable_fault));
     if (credential == "sas" || credential == "token")
-      idle(of_.remote_user, "remote.user", "with remote.credential = " + credential);
+      idle(of_.remote_user, "remote.user", "with remote.credential = " + credential, of_.remote_credential);
     if (!of_.remote_user && (is("s3") || is("webdav")) && credential != "token")
       refuse(of_.remote_secret_variable, "remote.secret_variable",
              std::string("is not enough; say remote.user, ") + (is("s3") ? "the access key id" : "whose password it is"));

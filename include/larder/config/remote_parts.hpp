@@ -40,9 +40,9 @@ struct remote_order {
 [[gnu::weak]] std::unique_ptr<cache_part> make_http_tier(const remote_order& order);
 [[gnu::weak]] std::unique_ptr<cache_part> make_redis_tier(const remote_order& order);
 
-/// What the variable has that a cache's settings name. Throws `larder::error` when it is not set.
+/// What the variable has that a cache's settings name, where a secret is meant. Throws `larder::error` when it is not set.
 inline secret secret_of(std::string_view cache, const cache_settings& said, const settings_environment& environment) {
-  if (!said.remote_secret_variable) return {};
+  if (!said.remote_secret_variable || !is_secret(credential_meant(said))) return {};
   std::optional<std::string> value = environment(*said.remote_secret_variable);
   if (!value || value->empty())
     core::fail(error_cause::invalid_argument, said.remote_secret_variable.origin().text() + ": remote.secret_variable of " +

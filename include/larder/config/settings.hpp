@@ -11,6 +11,7 @@
 #include <larder/config/settings_formats.hpp>
 #include <larder/config/settings_reader.hpp>
 #include <larder/config/settings_tree.hpp>
+#include <larder/config/value_rules.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/units.hpp>
 #include <larder/dataset/training_cache.hpp>
@@ -23,6 +24,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -80,13 +82,21 @@ struct settings {
   /// What variables say of the manager (`LARDER_PRESSURE_FLOOR`), of the usual caches (`CACHE_MEMORY_SIZE`, `MODEL_CACHE_POLICY`) and of
   /// those named here. Variables of other names are not larder's, and not looked at.
   static settings from_environment(const settings_environment& environment = environment_of_process,
-                                   std::vector<std::string> names = {}) {
+                                   const std::vector<std::string>& names = {}) {
     settings said;
-    config::read_variables("larder", environment, said.manager);
-    names.insert(names.end(), config::usual_caches.begin(), config::usual_caches.end());
-    for (const std::string& name : names)
-      if (cache_settings one; !said.caches.contains(name) && config::read_variables(name, environment, one))
+    config::variable_readers readers;
+    config::variable_readers of_manager;
+    config::read_variables("larder", environment, said.manager, of_manager);
+    const auto read = [&](const std::string& name, const settings_environment& from) {
+      if (cache_settings one; !said.caches.contains(name) && config::read_variables(name, from, one, readers))
         said.caches.emplace(name, std::move(one));
+    };
+    for (const std::string& name : names) read(name, environment);
+    // A usual cache that nobody has named does not take the variables of one that is named.
+    const config::variable_readers taken = readers;
+    for (const std::string_view name : config::usual_caches)
+      read(std::string(name),
+           [&](const std::string& variable) { return taken.contains(variable) ? std::nullopt : environment(variable); });
     return said;
   }
 
@@ -98,9 +108,11 @@ struct settings {
     return all;
   }
 
-  /// Throws for caches that cannot work, and for keys that change nothing.
+  /// Throws for values that their keys cannot have, for caches that cannot work, and for keys that change nothing.
   void check() const {
+    config::check_values(config::manager_section, "the " + std::string(config::manager_section), manager);
     for (const auto& [name, one] : caches) config::check_cache(name, one);
+    static_cast<void>(config::directories_of(caches));  // each has its own
   }
   /// What to tell the user once: settings that are accepted and unwise.
   std::vector<std::string> warnings() const {
@@ -110,6 +122,7 @@ struct settings {
     for (auto a = caches.begin(); a != caches.end(); ++a)
       for (auto b = std::next(a); b != caches.end(); ++b)
         if (auto warning = config::warning_of_both(a->first, a->second, b->first, b->second)) all.push_back(*std::move(warning));
+    for (std::string& warning : config::warnings_of_nesting(caches)) all.push_back(std::move(warning));
     return all;
   }
   std::vector<std::string> names() const {

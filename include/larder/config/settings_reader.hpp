@@ -2,13 +2,13 @@
 
 // From a tree of any format to settings, by the table of keys.
 
-#include <larder/config/address_text.hpp>
 #include <larder/config/cache_settings.hpp>
 #include <larder/config/memory_amount.hpp>
 #include <larder/config/number_text.hpp>
 #include <larder/config/period_text.hpp>
 #include <larder/config/setting_table.hpp>
 #include <larder/config/settings_tree.hpp>
+#include <larder/config/value_rules.hpp>
 #include <larder/core/edit_distance.hpp>
 #include <larder/format/nearest_name.hpp>
 
@@ -43,13 +43,7 @@ T value_of(const settings_node& node, setting_type type, std::span<const std::st
     return node.text == "true";
   } else if constexpr (std::is_same_v<T, std::string>) {
     expect(untyped || node.what == kind::text);
-    if (type == setting_type::name && std::find(choices.begin(), choices.end(), node.text) == choices.end())
-      refuse(" cannot be " + format::printable_name(node.text) + format::known_names(node.text, choices));
-    if (node.text.empty()) refuse(" is empty; leave it out, or write " + std::string(type_text(type)));
-    if (node.text.find('\0') != std::string::npos) refuse(" has a NUL in it");
-    if (const std::string_view fault = type == setting_type::address ? address_fault(node.text) : ""; !fault.empty())
-      refuse(" " + std::string(fault));
-    if (type == setting_type::variable && !is_variable_name(node.text)) refuse(" " + std::string(variable_fault));
+    if (const std::string fault = text_fault(node.text, type, choices); !fault.empty()) refuse(" " + fault);
     return node.text;
   } else if constexpr (std::is_same_v<T, duration>) {
     expect(untyped || node.what == kind::number || node.what == kind::text);

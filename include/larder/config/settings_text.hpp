@@ -7,6 +7,7 @@
 #include <larder/config/period_text.hpp>
 #include <larder/config/setting_table.hpp>
 #include <larder/config/settings.hpp>
+#include <larder/config/settings_check.hpp>
 #include <larder/core/decimal_text.hpp>
 #include <larder/core/error.hpp>
 #include <larder/format/json_text.hpp>
@@ -87,7 +88,7 @@ inline settings_block block_of(const settings& all) {
   for (const auto& [name, said] : all.caches) {
     const bool usual = std::find(usual_caches.begin(), usual_caches.end(), name) != usual_caches.end();
     settings_block one{name};
-    fill_block(one, said);
+    fill_block(one, without_overruled(said));  // a file is one source, so that it could not say who wins
     (usual ? root : root.block(caches_section)).blocks.push_back(std::move(one));
   }
   if (all.manager != manager_settings{}) fill_block(root.block(manager_section), all.manager);

@@ -375,6 +375,52 @@ TEST_CASE("under memory pressure caches that want it shrink, down to the floor, 
   CHECK(other->at("cache").capacity() == 1000);
 }
 
+TEST_CASE("a cache of few entries keeps one of them under pressure") {
+  larder::manual_clock now;
+  double pressure = 1;
+  manager_options options;
+  options.time = larder::time_source{now};
+  options.pressure = [&] { return pressure; };
+  settings all;
+  all.caches["entries"].memory_max_entries = 3U;
+  all.caches["entries"].policy = "lru";
+  all.caches["entries"].shrink_under_pressure = true;
+  all.caches["bytes"] = in_memory(2);
+  all.caches["bytes"].shrink_under_pressure = true;
+  const auto manager = make_manager(all, options);
+  managed_cache& c = manager->at("entries");
+  for (int i = 0; i < 10; ++i) {
+    now += 1s;
+    manager->run_due();
+  }
+  CHECK(manager->memory_share() == 0.25);
+  CHECK(c.capacity() == 1);
+  CHECK(manager->at("bytes").capacity() == 1);
+  CHECK(c.put("a", block(10)));
+  CHECK(c.contains("a"));
+  c.set_capacity(0);
+  CHECK(c.capacity() == 0);  // who asks for none gets none
+  c.set_capacity(3);
+  pressure = 0;
+  for (int i = 0; i < 20; ++i) {
+    now += 1s;
+    manager->run_due();
+  }
+  CHECK(c.capacity() == 3);
+}
+
+TEST_CASE("an interval that is said nearer for both tiers is over one that a file says for a tier") {
+  larder::manual_clock now;
+  manager_options options;
+  options.time = larder::time_source{now};
+  settings by_code;
+  by_code.caches["cache"].cleanup_interval = 5s;
+  const settings file = settings::from_json(R"({"cache": {"size": 5, "policy": "lru", "memory": {"cleanup_interval": "60s"}}})");
+  const auto manager = make_manager(by_code.over(file), options);
+  now += 5s;
+  CHECK(manager->run_due() == 1);
+}
+
 TEST_CASE("a manager is used by many threads while it is cleaned up") {
   const support::temporary_folder folder;
   larder::manual_clock now(1'000'000s);

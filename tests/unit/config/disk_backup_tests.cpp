@@ -1,4 +1,5 @@
 #include <larder/config/cache_manager.hpp>
+#include <larder/config/finished_path.hpp>
 
 #include <doctest/doctest.h>
 
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -151,6 +153,42 @@ TEST_CASE("partial files are made in temp_dir") {
   CHECK(seen.starts_with("backup.partial-"));
   CHECK(fs::is_empty(folder / "temp"));
   CHECK(fs::exists(folder / "deep/backup/format"));
+}
+
+TEST_CASE("a folder with a slash behind its name is the same folder") {
+  const support::temporary_folder folder;
+  const auto manager = make_manager(on_disk(folder / "a"));
+  manager->at("models").put("a", bytes::copy_of(std::string("a")));
+  CHECK(manager->backup("models", folder / "bk" / "tuesday/").entries == 1);
+  CHECK(manager->restore("models", folder / "bk" / "tuesday/").entries == 1);
+  CHECK(std::distance(fs::directory_iterator(folder / "bk"), fs::directory_iterator()) == 1);
+  CHECK(manager->export_entries("models", folder / "out.safetensors/") == 1);
+  CHECK(fs::is_regular_file(folder / "out.safetensors"));
+  for (const char* name : {".", "..", "new/.", "/"}) {
+    CAPTURE(name);
+    CHECK(says(refusal_of([&] { manager->backup("models", folder / name); }), "names nothing that could be made"));
+  }
+  CHECK_FALSE(fs::exists(folder / "new"));
+}
+
+TEST_CASE("folders that were made for a backup go again when it fails") {
+  const support::temporary_folder folder;
+  settings all = on_disk(folder / "a");
+  all.caches["models"].temp_dir = (folder / "temp/deep").string();
+  const auto manager = make_manager(all);
+  manager->at("models").put("a", bytes::copy_of(std::string("a")));
+  std::stop_source stopped;
+  stopped.request_stop();
+  const auto refused = refusal_of([&] { manager->backup("models", folder / "new/bk/", {stopped.get_token(), {}}); });
+  CHECK(refused.cause == larder::error_cause::cancelled);
+  CHECK_FALSE(fs::exists(folder / "new"));
+  CHECK_FALSE(fs::exists(folder / "temp"));
+  {
+    larder::config::finished_path plain(folder / "new/file", {});
+    CHECK(fs::exists(folder / "new"));
+    support::write_file(folder / "new" / "of another", "x");
+  }
+  CHECK(fs::exists(folder / "new" / "of another"));
 }
 
 TEST_CASE("what cannot be backed up or restored is said, and leaves nothing") {

@@ -5,6 +5,7 @@
 
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
+#include "support/refusal.hpp"
 #include "support/sanitizers.hpp"
 
 #include <atomic>
@@ -36,6 +37,14 @@ TEST_CASE("work is due once in its interval, by the clock that was given") {
   now += 50s;
   CHECK(of.run_due() == 1);
   CHECK(often == 3);
+}
+
+TEST_CASE("an interval that is not above zero is refused: its work would be due for ever") {
+  manual_clock now;
+  janitor of([&] { return now.now(); }, 1ms);
+  for (const larder::duration interval : {larder::duration(0), larder::duration(-1s)})
+    CHECK(support::says(support::refusal_of([&] { of.add(interval, [](const std::stop_token&) {}); }), "give it one above zero"));
+  CHECK(of.run_due() == 0);
 }
 
 TEST_CASE("a thread does it, until it is stopped; it can be started anew, with new intervals") {

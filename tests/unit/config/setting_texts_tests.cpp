@@ -1,6 +1,7 @@
 #include <larder/config/memory_amount.hpp>
 #include <larder/config/number_text.hpp>
 #include <larder/config/period_text.hpp>
+#include <larder/core/decimal_text.hpp>
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
@@ -98,6 +99,6 @@ TEST_CASE("what is written reads as the same") {
   }));
   CHECK(rc::check("shares", [] {
     const double share = static_cast<double>(*rc::gen::inRange<std::uint64_t>(1, 1'000'001)) / 1e6;
-    RC_ASSERT(config::parse_share(config::number_text(share), "share") == share);
+    RC_ASSERT(config::parse_share(larder::core::decimal_text(share), "share") == share);
   }));
 }
