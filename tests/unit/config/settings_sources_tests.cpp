@@ -161,8 +161,10 @@ TEST_CASE("two caches in one directory are refused, one in the other's are warne
                                "a.json");
   };
   const std::string here = std::filesystem::current_path().string();
-  for (const auto& [a, b] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& paths : std::vector<std::pair<std::string, std::string>>{
            {"/srv/x", "/srv/x"}, {"/srv/x", "/srv/x/"}, {"/srv/x", "/srv/./y/../x"}, {"y", "./y"}, {"y", here + "/y"}}) {
+    const std::string a = paths.first;
+    const std::string b = paths.second;
     CAPTURE(a);
     CAPTURE(b);
     CHECK(says(refusal_of([&] { both(a, b).check(); }), "a.json:2:35: disk.path of \"b\" is that of \"a\", \""));
