@@ -185,7 +185,7 @@ class OfServer(command_runs.CommandRuns):
                                      (b"HTTP/1.1 500 X\r\n\r\n", 1, "answered 500"), (b"HTTP/1.1 200 OK\r\n\r\nnot json", 1, "no status"),
                                      (b"HTTP/1.1 200 OK\r\n\r\n[1]", 1, "no status"),
                                      (b"HTTP/1.1 200 OK\r\n\r\n<html></html>", 1, "no status"),
-                                     (b"HTTP/1.1 200 OK\r\ncontent-LENGTH:  13\r\n\r\n{\"caches\": []", 1, "broke off after 12 of 13 bytes"),
+                                     (b"HTTP/1.1 200 OK\r\ncontent-LENGTH:  14\r\n\r\n{\"caches\": []", 1, "broke off after 13 of 14 bytes"),
                                      (b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"caches\": []}", 0, "no cache"), (b"HTTP/1.1 200 OK\r\n\r\n{\"caches\": [1, {}, {\"name\": 3}]}", 0, "no cache"),
                                      (b"HTTP/1.1 200 OK\r\n\r\n{\"caches\": [{\"name\": \"n\", \"cache\": {\"hits\": -1, \"capacity_entries\": 1e300}}]}", 0, "n ")):
                 asked = [[]] if code == 0 else [[], ["--json"]]  # for programs it is the same error
