@@ -81,13 +81,15 @@ class layer_requests {
   }
   /// What was next to be done cannot be.
   void fail_first(const std::exception_ptr& failure) noexcept {
-    if (!queue_.empty()) end(queue_.front(), failure);
+    if (queue_.empty()) return;
+    const std::shared_ptr<request> first = std::move(queue_.front());
+    queue_.pop_front();
+    end(first, failure);
   }
 
  private:
-  /// A request fails, or was stopped where there is no failure.
-  void end(const std::shared_ptr<request>& which, const std::exception_ptr& failure) noexcept {
-    const std::shared_ptr<request> ended = which;  // it may be the queue's own
+  /// A request, which the caller holds as well, fails, or was stopped where there is no failure.
+  void end(const std::shared_ptr<request>& ended, const std::exception_ptr& failure) noexcept {
     std::erase(queue_, ended);
     try {
       if (failure)
