@@ -1,6 +1,7 @@
 #include "top/page_request.hpp"
 
 #include <larder/core/error.hpp>
+#include <larder/serve/request_head.hpp>
 #include <larder/storage/posix_file.hpp>
 
 #include <algorithm>
@@ -53,16 +54,12 @@ larder::storage::file_descriptor connect_to(const page_address& at) {
 
 /// The length that an answer's head announces for its body, when it does.
 std::optional<std::uint64_t> announced_length(std::string_view head) {
-  constexpr std::string_view name = "content-length:";
   while (!head.empty()) {
     const std::string_view line = head.substr(0, head.find("\r\n"));
     head.remove_prefix(std::min(line.size() + 2, head.size()));
-    const bool is_it =
-        line.size() > name.size() && std::equal(name.begin(), name.end(), line.begin(), [](char wanted, char found) {
-          return wanted == (found >= 'A' && found <= 'Z' ? static_cast<char>(found - 'A' + 'a') : found);
-        });
-    if (!is_it) continue;
-    const std::size_t digits = line.find_first_not_of(" \t", name.size());
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos || !larder::serve::is_same_word(line.substr(0, colon), "content-length")) continue;
+    const std::size_t digits = line.find_first_not_of(" \t", colon + 1);
     std::uint64_t length = 0;
     if (digits != std::string_view::npos &&
         std::from_chars(line.data() + digits, line.data() + line.size(), length).ec == std::errc())

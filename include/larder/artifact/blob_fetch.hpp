@@ -39,13 +39,7 @@ class blob_fetch {
  public:
   blob_fetch(partial_file& to, const wanted_file& wanted, const fetch_function& fetch, remote::transfer_streams& streams,
              std::size_t side_by_side, const transfer_control& control)
-      : to_(to),
-        wanted_(wanted),
-        fetch_(fetch),
-        streams_(streams),
-        side_by_side_(side_by_side),
-        control_(control),
-        landing_(to, wanted, control) {}
+      : fetch_(fetch), streams_(streams), side_by_side_(side_by_side), landing_(to, wanted, control) {}
 
   /// Returns when all of it is in the partial file and has the digest. Throws what the provider throws, and `larder::error`: (corruption) when the
   /// bytes are not what they should be: nothing is left of them then; (cancelled). Otherwise chunks that came stay, for the next try.
@@ -63,43 +57,44 @@ class blob_fetch {
       }
       const content_digest found = landing_.finish();
       result.fetched = landing_.fetched();
-      if (wanted_.digest && found != *wanted_.digest) {
+      if (landing_.wanted().digest && found != *landing_.wanted().digest) {
         if (result.resumed != 0 && restarts < 3) {  // what an earlier process left may be of another file
           landing_.restart();
           result.resumed = 0;
           continue;
         }
-        to_.discard();
+        file().discard();
         core::fail(error_cause::corruption, subject() + " came with the digest " + found.text() + " and should have " +
-                                                wanted_.digest->text() + "; nothing of it was kept");
+                                                landing_.wanted().digest->text() + "; nothing of it was kept");
       }
       result.digest = found;
-      result.chunks = to_.chunks();
+      result.chunks = file().chunks();
       return result;
     }
   }
 
  private:
   std::string subject() const { return landing_.subject(); }
+  partial_file& file() noexcept { return landing_.file(); }
 
   void fetch_all() {
     landing_.forget_digest();
-    if (to_.started()) {
+    if (file().started()) {
       landing_.begin();
     } else {
       open();
     }
     for (std::vector<std::size_t> missing = landing_.missing(); !missing.empty(); missing = landing_.missing()) {
       try {
-        if (to_.ignores_ranges())
+        if (file().ignores_ranges())
           whole();
         else
-          streams_.run(missing.size(), side_by_side_, control_.stop,
+          streams_.run(missing.size(), side_by_side_, landing_.stop(),
                        [&](std::size_t i, const std::stop_token& stop) { complete(missing[i], stop); });
       } catch (const blob_receiver::ranges_are_ignored&) {
-        to_.start(to_.size(), to_.version(), true);
+        file().start(file().size(), file().version(), true);
       } catch (const error& e) {
-        if (!to_.ignores_ranges() || !may_go_on(e) || landing_.missing().size() == missing.size()) throw;
+        if (!file().ignores_ranges() || !may_go_on(e) || landing_.missing().size() == missing.size()) throw;
       }
     }
   }
@@ -107,7 +102,7 @@ class blob_fetch {
   /// Everything in one answer, of a provider that knows no ranges.
   void whole() {
     in_order_receiver all(landing_);
-    ask(all, {0, to_.size()});
+    ask(all, {0, file().size()});
     all.end();
   }
 
@@ -118,12 +113,12 @@ class blob_fetch {
       ask(first, {0, chunk_size});
       first.end_of_range(chunk_size);
     } catch (const error& e) {
-      if (!may_go_on(e) || !to_.started() || first.position() == 0) throw;
-      if (first.position() > chunk_size) to_.start(to_.size(), to_.version(), true);
+      if (!may_go_on(e) || !file().started() || first.position() == 0) throw;
+      if (first.position() > chunk_size) file().start(file().size(), file().version(), true);
       return;  // the rest is asked for by itself
     }
-    if (!to_.started()) look_beyond(first);
-    while (!to_.started()) {
+    if (!file().started()) look_beyond(first);
+    while (!file().started()) {
       first.go_on();
       ask(first, {first.position(), chunk_size});
       first.end_of_range(chunk_size);
@@ -132,7 +127,7 @@ class blob_fetch {
 
   /// As much as was asked for has come, of an unknown whole: that may be all of it, from a provider that knows no ranges. One byte more tells.
   void look_beyond(in_order_receiver& first) {
-    few_bytes more(control_.stop);
+    few_bytes more(landing_.stop());
     ask(more, {first.position(), 1});
     first.go_on();
     if (more.came() == 1)
@@ -168,7 +163,7 @@ class blob_fetch {
   void ask(Receiver& receiver, const byte_range& range) {
     fetch_sink sink(receiver);
     try {
-      fetch_(wanted_.url, range, sink);
+      fetch_(landing_.wanted().url, range, sink);
     } catch (...) {
       receiver.throw_if_broken();  // whatever became of that exception on its way through the provider
       throw;
@@ -199,12 +194,9 @@ class blob_fetch {
     std::uint64_t came_ = 0;
   };
 
-  partial_file& to_;
-  const wanted_file& wanted_;
   const fetch_function& fetch_;
   remote::transfer_streams& streams_;
   std::size_t side_by_side_;
-  const transfer_control& control_;
   blob_landing landing_;
 };
 

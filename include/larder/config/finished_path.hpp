@@ -59,12 +59,10 @@ class finished_path {
         std::filesystem::copy(partial_, beside.partial_, std::filesystem::copy_options::recursive, copied);
       });
       beside.publish();
-      is_published_ = true;
-      return;
-    }
-    if (code)
+    } else if (code) {
       core::fail(error_cause::io,
                  "cannot rename \"" + partial_.string() + "\" to \"" + target_.string() + "\": " + code.message());
+    }
     is_published_ = true;
   }
 

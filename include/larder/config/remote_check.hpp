@@ -4,6 +4,7 @@
 
 #include <larder/config/cache_settings.hpp>
 #include <larder/config/setting.hpp>
+#include <larder/config/setting_refusal.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/format/tensor_name.hpp>
@@ -59,8 +60,7 @@ class remote_check {
 
   template <class T>
   [[noreturn]] void refuse(const setting<T>& said, std::string_view key, const std::string& why) const {
-    core::fail(error_cause::invalid_argument,
-               said.origin().text() + ": " + std::string(key) + " of " + format::printable_name(cache_) + " " + why);
+    refuse_setting(said, key, format::printable_name(cache_), why);
   }
   /// The setting changes nothing where `why` says.
   template <class T>

@@ -7,6 +7,7 @@
 #include <larder/config/policy_names.hpp>
 #include <larder/config/remote_check.hpp>
 #include <larder/config/setting.hpp>
+#include <larder/config/setting_refusal.hpp>
 #include <larder/config/setting_table.hpp>
 #include <larder/config/value_rules.hpp>
 #include <larder/core/error.hpp>
@@ -78,10 +79,8 @@ inline setting_origin first_origin(const cache_settings& of) {
 }
 
 /// Whether a name can be that of a directory, and leads to nowhere else.
-inline bool is_safe_component(std::string_view name) noexcept {
-  return !name.empty() && name != "." && name != ".." && std::none_of(name.begin(), name.end(), [](char c) {
-    return c == '/' || c == '\x7f' || static_cast<unsigned char>(c) < 0x20;
-  });
+inline bool is_safe_component(std::string_view name) {
+  return name.find('/') == std::string_view::npos && format::tensor_name_fault(name).empty();
 }
 
 /// Where the disk tier lies.
@@ -92,8 +91,7 @@ inline std::string disk_path_of(std::string_view name, const cache_settings& of)
 /// Throws `larder::error` for settings of a cache that cannot work, or of which one changes nothing.
 inline void check_cache(std::string_view name, const cache_settings& of) {
   const auto refuse = [&](const auto& said, std::string_view key, const std::string& why) {
-    core::fail(error_cause::invalid_argument,
-               said.origin().text() + ": " + std::string(key) + " of " + format::printable_name(name) + " " + why);
+    refuse_setting(said, key, format::printable_name(name), why);
   };
   if (name.empty()) core::fail(error_cause::invalid_argument, "a cache has an empty name; call it something, such as \"cache\"");
   check_values(name, format::printable_name(name), of);
@@ -175,11 +173,9 @@ inline void check_cache(std::string_view name, const cache_settings& of) {
 /// Throws `larder::error` for a share that comes to no byte of the memory that is available.
 inline void check_share(std::string_view name, const cache_settings& of, std::uint64_t available) {
   if (of.memory_size && of.memory_size->in(available) == 0)
-    core::fail(error_cause::invalid_argument, of.memory_size.origin().text() + ": memory.size of " +
-                                                  format::printable_name(name) + " is " + amount_text(*of.memory_size) +
-                                                  ", which comes to 0 of the " + std::to_string(available) +
-                                                  " bytes that are available; give it a larger share, "
-                                                  "or a size, for example 512MB");
+    refuse_setting(of.memory_size, "memory.size", format::printable_name(name),
+                   "is " + amount_text(*of.memory_size) + ", which comes to 0 of the " + std::to_string(available) +
+                       " bytes that are available; give it a larger share, or a size, for example 512MB");
 }
 
 /// What to tell the user of a cache once; nothing where all is well.
@@ -210,11 +206,9 @@ inline std::map<std::filesystem::path, const named_settings::value_type*> direct
     const auto [at, fresh] = found.try_emplace(compared_path_of(name, of), &one);
     if (fresh) continue;
     const auto& [other, of_other] = *at->second;
-    core::fail(error_cause::invalid_argument,
-               (of.disk_path ? of.disk_path : of_other.disk_path).origin().text() + ": disk.path of " +
-                   format::printable_name(name) + " is that of " + format::printable_name(other) + ", " +
-                   format::printable_name(at->first.string()) +
-                   ", so that each would find the other's values; give one of them another directory");
+    refuse_setting(of.disk_path ? of.disk_path : of_other.disk_path, "disk.path", format::printable_name(name),
+                   "is that of " + format::printable_name(other) + ", " + format::printable_name(at->first.string()) +
+                       ", so that each would find the other's values; give one of them another directory");
   }
   return found;
 }

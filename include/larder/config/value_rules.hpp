@@ -7,9 +7,9 @@
 #include <larder/config/memory_amount.hpp>
 #include <larder/config/period_text.hpp>
 #include <larder/config/setting.hpp>
+#include <larder/config/setting_refusal.hpp>
 #include <larder/config/setting_table.hpp>
 #include <larder/core/decimal_text.hpp>
-#include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/format/nearest_name.hpp>
 #include <larder/format/tensor_name.hpp>
@@ -71,9 +71,7 @@ void check_values(std::string_view owner, const std::string& shown, const Settin
         fault =
             "is " + core::decimal_text(*said.misfit()) + "; it is to be " + std::string(type_text(key.type)) + ", or left out";
       if (!key.only_for.empty() && key.only_for != owner) fault = "changes nothing; it is for " + std::string(key.only_for);
-      if (!fault.empty())
-        core::fail(error_cause::invalid_argument,
-                   said.origin().text() + ": " + std::string(key.name) + " of " + shown + " " + fault);
+      if (!fault.empty()) refuse_setting(said, key.name, shown, fault);
     });
 }
 

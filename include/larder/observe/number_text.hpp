@@ -2,10 +2,9 @@
 
 // Numbers as machines read them, whatever the locale is.
 
+#include <larder/core/decimal_text.hpp>
 #include <larder/core/time.hpp>
 
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -18,9 +17,7 @@ inline std::string number_text(std::uint64_t n) { return std::to_string(n); }
 inline std::string number_text(double x) {
   if (std::isnan(x)) return "NaN";
   if (std::isinf(x)) return x > 0 ? "+Inf" : "-Inf";
-  std::array<char, 40> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), x);
-  return {digits.data(), end.ptr};
+  return core::decimal_text(x);
 }
 /// Seconds, exact to the nanosecond.
 inline std::string seconds_text(duration d) {

@@ -39,11 +39,10 @@ struct content_answer {
     const char* const unchanging = is_private ? "private, max-age=31536000, immutable" : "public, max-age=31536000, immutable";
     head.field("Cache-Control", asked.content ? unchanging : "no-cache");
     if (code != 304) {
-      const bool carries = code == 200 || code == 206;
-      if (carries)
+      if (carries_bytes())
         head.field("Content-Type", asked.manifest ? "application/json" : "application/octet-stream")
             .field("Accept-Ranges", "bytes");
-      head.field("Content-Length", carries ? part.size : 0);
+      head.field("Content-Length", carries_bytes() ? part.size : 0);
     }
     if (code == 206) head.content_range(part.first, part.size, size);
     if (code == 416) head.no_content_range(size);

@@ -1,5 +1,6 @@
 // What code says is held to the rules that files are read by: nothing here goes through a reader.
 #include <larder/config/cache_manager.hpp>
+#include <larder/config/setting_refusal.hpp>
 #include <larder/config/settings.hpp>
 #include <larder/config/value_rules.hpp>
 
