@@ -16,7 +16,6 @@
 #include <larder/storage/entry_lease.hpp>
 #include <larder/storage/lent_room.hpp>
 #include <larder/storage/limit_meant.hpp>
-#include <larder/storage/remote_engine.hpp>
 #include <larder/storage/value_range.hpp>
 #include <larder/storage/write_batches.hpp>
 #include <larder/sync/before_and_after.hpp>
@@ -61,6 +60,8 @@ class cache {
   using where = typename parts::where;
   using context_type = typename parts::context;
   using engine_type = typename parts::engine;
+  static_assert(requires { sizeof(engine_type); }, "larder: what drives this storage comes with the storage's header; for a blob_store of your own "
+                                                   "include larder/storage/remote_engine.hpp");
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;

@@ -9,7 +9,7 @@
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/storage/adopt_mode.hpp>
-#include <larder/storage/entry_download.hpp>
+#include <larder/storage/value_landing.hpp>
 #include <larder/sync/cost_gate.hpp>
 #include <larder/sync/doubted_keys.hpp>
 #include <larder/sync/write_back_queue.hpp>
