@@ -6,6 +6,7 @@
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/sweep.hpp>
+#include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/reservation.hpp>
 #include <larder/storage/adopt_mode.hpp>
@@ -22,7 +23,6 @@
 #include <larder/sync/loading.hpp>
 #include <larder/sync/loading_alone.hpp>
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>

@@ -8,7 +8,6 @@
 #include <larder/core/time.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 
