@@ -178,6 +178,12 @@ class Documents(unittest.TestCase):
         self.assertGreater(len(named), 60)
         self.assertEqual([path for path in named if not (ROOT / path).exists()], [])
 
+    def test_the_scenarios_that_promises_name_are_in_their_files(self):
+        named = re.findall(r"`(tests/[^`]+)` \(([A-Z]\d+(?:, [A-Z]\d+)*)\)", self.text("docs/promises.md"))
+        self.assertGreater(len(named), 10)
+        self.assertEqual([(path, name) for path, names in named for name in names.split(", ")
+                          if not re.search(rf"TEST_CASE[A-Z_]*\(\s*\"[^\"]*\b{name}\b", self.text(path))], [])
+
     def test_figures_of_policies_are_the_readme_s(self):
         readme = self.text("README.md")
         for page in sorted((ROOT / "docs/policies").glob("*.md")):
