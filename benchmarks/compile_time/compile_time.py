@@ -9,12 +9,14 @@ With --beside each header is compiled beside a file that has only a part of what
 --beside others: what it takes, also through headers of larder, from the standard library and from dependencies; so all that is larder's.
 --beside includes: what it includes itself; so what this one header adds. --max-over 0.3 fails when the difference is larger anywhere.
 
---page docs/compile_time.md writes the table of this run into that page, over the one that is there.
+--page docs/compile_time.md writes the table of this run into that page, over the one that is there. --readme README.md besides writes the rows
+of the headers that people include first from the page into that one; with --runs 0 nothing is compiled, and the page is taken as it is.
 """
 import argparse
 import json
 import os
 import pathlib
+import re
 import resource
 import statistics
 import subprocess
@@ -28,6 +30,15 @@ UMBRELLA = "larder/larder.hpp"
 PART = "a part of "
 PAGE_BEGIN = "<!-- the table of scripts/bench compile_time -->"
 PAGE_END = "<!-- its end -->"
+README_BEGIN = "<!-- of docs/compile_time.md, by scripts/bench compile_time -->"
+
+# Seconds that a header may add to what it includes, and the umbrella to the baseline. A page that has more names who, and why.
+MOST_OVER = 0.3
+MOST_OF_UMBRELLA = 0.4
+
+# What people include first, in the order in which a reader meets it.
+FIRST = [f"larder/{name}.hpp" for name in """larder cache tiered storage/mmap_disk storage/http_blob storage/redis presets layer/layer_cache dataset/dataset_cache
+artifact/pass_cache artifact/resolution_cache artifact/package_store serve/weight_server serve/metrics_server config/cache_manager""".split()]
 
 
 def seconds(command):
@@ -36,6 +47,54 @@ def seconds(command):
     code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return None if code else after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def table_between(text, begin, page):
+    """What stands between the marks of a page, and what before and behind it."""
+    before, found, rest = text.partition(begin)
+    end = rest.find(PAGE_END)
+    if not found or end < 0:
+        sys.exit(f"compile_time: {page} has no table to write over: it lies between {begin} and {PAGE_END}")
+    return before + begin + "\n", rest[:end], rest[end:]
+
+
+def rows_of(table):
+    """header -> its numbers, of a table as write_page writes it."""
+    found = {}
+    for line in table.splitlines():
+        if row := re.fullmatch(r"\| `(\S+\.hpp)` \|((?: [-+]?[\d.]* ?\|)+)", line):
+            found[row[1]] = [float(cell) if cell.strip() else None for cell in row[2].split("|")[:-1]]
+    return found
+
+
+def above_limit(table):
+    """The headers of a page's table that cost more than they may."""
+    above = []
+    for header, (_, over_baseline, *over) in rows_of(table).items():
+        if (over and over[0] is not None and over[0] > MOST_OVER) or (header == UMBRELLA and over_baseline > MOST_OF_UMBRELLA):
+            above.append(header)
+    return above
+
+
+def exceptions_of(text):
+    """header -> why, of the page's list of those that cost more than they may."""
+    listed = text.partition("\n## Above the limit\n")[2].partition("\n## ")[0].partition(PAGE_BEGIN)[0]
+    return dict(re.findall(r"^\| `(\S+\.hpp)` \| (\S.*) \|$", listed, re.MULTILINE))
+
+
+def short_table(page):
+    """The rows of FIRST, without the last column, under what the page says of the run."""
+    table = table_between(page.read_text(encoding="utf-8"), PAGE_BEGIN, page)[1]
+    rows = rows_of(table)
+    lines = [table.strip().partition("\n")[0], "", "| header | seconds | over the flat map |", "| --- | --- | --- |"]
+    lines += [f"| `{header}` | {rows[header][0]:.2f} | {rows[header][1]:+.2f} |" for header in FIRST if header in rows]
+    return "\n".join(lines) + "\n"
+
+
+def write_readme(readme, page):
+    """Puts the short table of a page between the marks of another."""
+    before, _, after = table_between(readme.read_text(encoding="utf-8"), README_BEGIN, readme)
+    readme.write_text(before + short_table(page) + after, encoding="utf-8")
 
 
 def write_page(page, rows, options):
@@ -51,11 +110,8 @@ def write_page(page, rows, options):
             cells = [f"`{subject}`", f"{medians[subject]:.2f}", f"{medians[subject] - medians[BASELINE]:+.2f}"]
             cells += [f"{over[subject]:+.2f}" if subject in over else ""] if options.beside else []
             lines.append("| " + " | ".join(cells) + " |")
-    before, begin, rest = page.read_text(encoding="utf-8").partition(PAGE_BEGIN)
-    end = rest.find(PAGE_END)
-    if not begin or end < 0:
-        sys.exit(f"compile_time: {page} has no table to write over: it lies between {PAGE_BEGIN} and {PAGE_END}")
-    page.write_text(before + begin + "\n" + "\n".join(lines) + "\n" + rest[end:], encoding="utf-8")
+    before, _, after = table_between(page.read_text(encoding="utf-8"), PAGE_BEGIN, page)
+    page.write_text(before + "\n".join(lines) + "\n" + after, encoding="utf-8")
 
 
 def main():
@@ -69,10 +125,18 @@ def main():
                         help="fail when the umbrella costs more than this over the baseline")
     parser.add_argument("--beside", choices=["others", "includes"], help="also what each header costs over these: takes twice the time")
     parser.add_argument("--page", type=pathlib.Path, help="also write the table into this page, between its marks")
+    parser.add_argument("--readme", type=pathlib.Path, help="also write the page's rows of the headers that people include first into this one")
     parser.add_argument("--max-over", type=float, metavar="SECONDS", help="fail when that is more for any header")
     options = parser.parse_args()
     if options.max_over is not None and options.beside is None:
         parser.error("--max-over needs --beside others or --beside includes")
+    if options.readme and not options.page:
+        parser.error("--readme needs the --page that it is taken from")
+    if options.runs == 0 and options.readme:
+        write_readme(options.readme, options.page)
+        return 0
+    if options.runs < 1:
+        parser.error("--runs is 1 at least; 0 is for --readme alone")
     part_of = {"others": outside_includes, "includes": direct_includes}.get(options.beside)
 
     include = root / "include"
@@ -129,6 +193,8 @@ def main():
 
     if options.page:
         write_page(options.page, rows, options)
+    if options.readme:
+        write_readme(options.readme, options.page)
 
     limit = options.max_over_baseline
     if limit is not None and UMBRELLA in times and UMBRELLA not in broken and statistics.median(times[UMBRELLA]) - base > limit:

@@ -1158,8 +1158,11 @@ inline constexpr std::array<size_unit, 14> size_units{{{"", 0},
 /// A bare number counts in `bare_unit` bytes. `subject` (a variable, a key) is named in the `larder::error` for anything else.
 inline std::uint64_t parse_size(std::string_view text, std::uint64_t bare_unit = 1, std::string_view subject = "size") {
   const auto refuse = [&](std::string_view why) {
-    core::fail(error_cause::invalid_argument, std::string(subject) + ": \"" + std::string(text) + "\" " + std::string(why) +
-                                                  "; write a number and a unit, for example 512MB, 4GiB or 100KiB");
+    std::string message = std::string(subject) + ": \"" + std::string(text) + "\" " + std::string(why) +
+                          "; write a number and a unit, for example 512MB, 4GiB or 100KiB";
+    for (char& c : message)
+      if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';  // it may come from a file, and go to a terminal
+    core::fail(error_cause::invalid_argument, message);
   };
   const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
   std::string_view rest = text;

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The table that the benchmark of compile times writes into a page.   compile_time_page_tests.py FOLDER_OF_THE_BENCHMARK"""
+"""The tables that the benchmark of compile times writes into pages, and what docs/compile_time.md and README.md have of them.
+
+compile_time_page_tests.py FOLDER_OF_THE_BENCHMARK"""
 import pathlib
 import sys
 import tempfile
@@ -40,6 +42,50 @@ class CompileTimePage(unittest.TestCase):
             self.write()
         self.assertIn("has no table to write over", str(refused.exception))
         self.assertEqual(self.page.read_text(encoding="utf-8"), "Nothing here.\n")
+
+    def test_the_readme_has_the_page_s_rows_of_what_is_included_first(self):
+        self.rows.insert(1, {"subject": "larder/cache.hpp", "metric": "user+sys", "value": 1.2})
+        self.rows.append({"subject": "larder/larder.hpp", "metric": "user+sys", "value": 1.5})
+        self.page.write_text(f"{compile_time.PAGE_BEGIN}\n{compile_time.PAGE_END}\n", encoding="utf-8")
+        self.write()
+        readme = self.page.with_name("readme.md")
+        readme.write_text(f"Before.\n{compile_time.README_BEGIN}\nold\n{compile_time.PAGE_END}\nAfter.\n", encoding="utf-8")
+        compile_time.write_readme(readme, self.page)
+        text = readme.read_text(encoding="utf-8")
+        self.assertTrue(text.startswith(f"Before.\n{compile_time.README_BEGIN}\n`g++ -std=c++20 -O2 -fsyntax-only`, medians of 3 rounds; "))
+        self.assertTrue(text.endswith(f"| --- | --- | --- |\n| `larder/larder.hpp` | 1.50 | +0.70 |\n| `larder/cache.hpp` | 1.20 | +0.40 |\n{compile_time.PAGE_END}\nAfter.\n"))
+        compile_time.write_readme(readme, self.page)
+        self.assertEqual(text, readme.read_text(encoding="utf-8"))
+
+    def test_what_costs_more_than_it_may_is_found_and_who_is_excused_is_read(self):
+        table = ("| `larder/larder.hpp` | 1.54 | +0.41 | -0.04 |\n| `larder/a.hpp` | 9.00 | +8.00 | +0.31 |\n| `larder/b.hpp` | 9.00 | +8.00 | +0.30 |\n"
+                 "| `larder/c.hpp` | 9.00 | +8.00 |  |\n| `larder/d.hpp` | 1.00 | +0.41 | +0.00 |\n")
+        self.assertEqual(list(compile_time.rows_of(table)), [f"larder/{name}.hpp" for name in ("larder", "a", "b", "c", "d")])
+        self.assertEqual(compile_time.above_limit(table), ["larder/larder.hpp", "larder/a.hpp"])
+        text = ("| `larder/x.hpp` | before |\n\n## Above the limit\n\n| header | why |\n| --- | --- |\n| `larder/a.hpp` | a reason |\n| `larder/b.hpp` |  |\n\n"
+                "## Next\n\n| `larder/y.hpp` | behind |\n")
+        self.assertEqual(compile_time.exceptions_of(text), {"larder/a.hpp": "a reason"})
+
+
+class OurPages(unittest.TestCase):
+    def setUp(self):
+        root = pathlib.Path(compile_time.__file__).resolve().parent.parent.parent
+        self.page, self.readme = root / "docs/compile_time.md", root / "README.md"
+        self.text = self.page.read_text(encoding="utf-8")
+        self.table = compile_time.table_between(self.text, compile_time.PAGE_BEGIN, self.page)[1]
+
+    def test_every_row_is_read(self):
+        self.assertEqual(len(compile_time.rows_of(self.table)), self.table.count("\n| `"))
+        self.assertGreater(len(compile_time.rows_of(self.table)), 600)
+
+    def test_the_readme_has_what_the_page_has(self):
+        """Else: benchmarks/compile_time/compile_time.py --runs 0 --page docs/compile_time.md --readme README.md"""
+        short = compile_time.table_between(self.readme.read_text(encoding="utf-8"), compile_time.README_BEGIN, self.readme)[1]
+        self.assertEqual(short, "\n" + compile_time.short_table(self.page))
+        self.assertEqual(list(compile_time.rows_of(short)), compile_time.FIRST)
+
+    def test_who_costs_more_than_he_may_is_named_with_a_reason(self):
+        self.assertEqual(sorted(compile_time.exceptions_of(self.text)), sorted(compile_time.above_limit(self.table)))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,10 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import mutate  # noqa: E402
+
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 
 # What the design page names: each must be found, as a page or as an entry of a header.
@@ -177,6 +181,19 @@ class Documents(unittest.TestCase):
         named = re.findall(r"`(tests/[^`]+)`", self.text("docs/promises.md"))
         self.assertGreater(len(named), 60)
         self.assertEqual([path for path in named if not (ROOT / path).exists()], [])
+
+    def test_the_scenarios_that_promises_name_are_in_their_files(self):
+        named = re.findall(r"`(tests/[^`]+)` \(([A-Z]\d+(?:, [A-Z]\d+)*)\)", self.text("docs/promises.md"))
+        self.assertGreater(len(named), 10)
+        self.assertEqual([(path, name) for path, names in named for name in names.split(", ")
+                          if not re.search(rf"TEST_CASE[A-Z_]*\(\s*\"[^\"]*\b{name}\b", self.text(path))], [])
+
+    def test_the_page_of_mutations_has_or_excuses_every_header_of_the_tool(self):
+        page = self.text("docs/mutation.md")
+        run = re.findall(r"^\| `(\S+\.hpp)` \|", page, re.MULTILINE)
+        not_run = re.findall(r"`(\w+/\w+\.hpp)`", re.search(r"\*\*Not run\*\*.*?\n\n", page, re.DOTALL)[0])
+        self.assertEqual(sorted(run + not_run), sorted(mutate.COVERED_BY))
+        self.assertIn(f"all {len(run)} headers", page)
 
     def test_figures_of_policies_are_the_readme_s(self):
         readme = self.text("README.md")

@@ -17,6 +17,11 @@
 
 namespace larder::serve {
 
+/// `http://<host>:<port>`
+inline std::string url_of(const std::string& host, int port) {
+  return "http://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
 /// An address of this machine to listen on.
 class bind_address {
  public:
@@ -49,6 +54,13 @@ class bind_address {
 
   /// Whether only programs of this machine reach it.
   bool is_loopback() const noexcept { return loopback_; }
+  /// Throws `larder::error` when other machines reach it and nobody has to show a token.
+  void refuse_strangers(bool asks_for_token, const std::string& host, const std::string& who = "weight_server") const {
+    if (!loopback_ && !asks_for_token)
+      core::fail(error_cause::invalid_argument,
+                 who + ": host " + host +
+                     " is reached by other machines; set a token, or serve 127.0.0.1 behind a proxy that asks who it is");
+  }
   const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&address_); }
   socklen_t size() const noexcept { return size_; }
 

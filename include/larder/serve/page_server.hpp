@@ -6,6 +6,7 @@
 #include <larder/serve/http_date.hpp>
 #include <larder/serve/listening_socket.hpp>
 #include <larder/serve/page_connection.hpp>
+#include <larder/serve/signal_mask.hpp>
 #include <larder/storage/posix_file.hpp>
 
 #include <algorithm>
@@ -22,7 +23,6 @@
 #include <vector>
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -47,10 +47,7 @@ class page_server {
   page_server(const page_server_settings& settings, std::function<page(std::string_view target)> find)
       : settings_(settings), access_(settings.token), find_(std::move(find)), bell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     const bind_address at(settings.host, settings.port, settings.who);
-    if (!at.is_loopback() && settings.token.empty())
-      core::fail(error_cause::invalid_argument,
-                 settings.who + ": host " + settings.host +
-                     " is reached by other machines; set a token, or serve 127.0.0.1 behind a proxy that asks who it is");
+    at.refuse_strangers(!settings.token.empty(), settings.host, settings.who);
     if (!bell_)
       core::fail(error_cause::io, settings.who + ": no descriptor is left: " + std::generic_category().message(errno) +
                                       "; raise the limit of open files");
@@ -68,21 +65,13 @@ class page_server {
 
   int port() const noexcept { return listening_.port; }
   /// `http://<host>:<port>`
-  std::string url() const {
-    const std::string& host = settings_.host;
-    return "http://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port());
-  }
+  std::string url() const { return url_of(settings_.host, port()); }
 
  private:
   using clock = page_connection::clock;
 
   void run() {
-    // Signals are for the program's own threads.
-    sigset_t all;
-    ::sigfillset(&all);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) ::sigdelset(&all, fault);
-    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-
+    leave_signals_to_others();
     http_date date;
     const page_source source{access_, find_, date};
     std::vector<page_connection> open;

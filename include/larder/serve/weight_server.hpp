@@ -52,10 +52,7 @@ class weight_server {
     if (ended_) core::fail(error_cause::invalid_argument, "weight_server: it was stopped; make another one");
     const weight_server_settings& s = state_->settings;
     const serve::bind_address at(s.host, s.port);
-    if (!at.is_loopback() && s.token.empty())
-      core::fail(error_cause::invalid_argument,
-                 "weight_server: host " + s.host +
-                     " is reached by other machines; set a token, or serve 127.0.0.1 behind a proxy that asks who it is");
+    at.refuse_strangers(!s.token.empty(), s.host);
     const std::size_t n = s.workers != 0 ? s.workers : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 8);
     workers_.clear();  // of a start that failed
     for (std::size_t i = 0; i < n; ++i) workers_.push_back(std::make_unique<serve::worker>(*state_));
@@ -88,10 +85,7 @@ class weight_server {
     return listening_.port;
   }
   /// `http://<host>:<port>`
-  std::string url() const {
-    const std::string& host = state_->settings.host;
-    return "http://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port());
-  }
+  std::string url() const { return serve::url_of(state_->settings.host, port()); }
   weight_server_stats stats() const { return state_->stats(); }
 
  private:

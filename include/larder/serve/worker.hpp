@@ -6,6 +6,7 @@
 #include <larder/serve/http_date.hpp>
 #include <larder/serve/server_counts.hpp>
 #include <larder/serve/server_state.hpp>
+#include <larder/serve/signal_mask.hpp>
 #include <larder/storage/posix_file.hpp>
 
 #include <algorithm>
@@ -24,7 +25,6 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -67,7 +67,7 @@ class worker final : public fill_listener {
 
   /// Serves until it is stopped. `accept` is called when the listening socket has somebody, if this worker has one, `each_second` so often.
   void run(int listening, const std::function<bool()>& accept, const std::function<void()>& each_second) {
-    block_signals();
+    leave_signals_to_others();
     if (listening >= 0) watch(listening, EPOLLIN, accept_token);
     bool accepts = listening >= 0;
     auto next_sweep = clock::now() + period();
@@ -129,14 +129,6 @@ class worker final : public fill_listener {
     std::unique_ptr<connection> client;
     std::uint32_t generation = 0;
   };
-
-  /// Signals are for the program's own threads; and `sendfile` to a client that is gone raises one.
-  static void block_signals() noexcept {
-    sigset_t all;
-    ::sigfillset(&all);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) ::sigdelset(&all, fault);
-    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-  }
 
   bool watch(int fd, std::uint32_t what, std::uint64_t token) const noexcept {
     epoll_event e{};

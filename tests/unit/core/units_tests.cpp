@@ -43,6 +43,7 @@ TEST_CASE("D15 what is not a size is quoted, and the variable named") {
   CHECK(says(refusal("-1"), "negative"));
   CHECK(says(refusal("abc"), "not a size"));
   CHECK(says(refusal("4XB"), "unknown unit \"XB\""));
+  CHECK(says(refusal("4\033[2J\x7f\n"), "\"4?[2J??\""));  // nothing of it moves a terminal's cursor
 }
 
 TEST_CASE("every unit in either case, with and without a blank") {

@@ -21,6 +21,20 @@ TEST_CASE("an address is one of an interface") {
   CHECK(support::says(support::refusal_of([] { serve::bind_address("127.0.0.1", 65536); }), "65536"));
 }
 
+TEST_CASE("an address that other machines reach wants a token, in the name of whoever serves there") {
+  serve::bind_address("127.0.0.1", 0).refuse_strangers(false, "127.0.0.1");
+  serve::bind_address("0.0.0.0", 0).refuse_strangers(true, "0.0.0.0");
+  const auto refused = support::refusal_of([] { serve::bind_address("0.0.0.0", 0).refuse_strangers(false, "0.0.0.0", "metrics_server"); });
+  CHECK(refused.cause == larder::error_cause::invalid_argument);
+  CHECK(support::says(refused, "metrics_server: host 0.0.0.0"));
+  CHECK(support::says(refused, "set a token"));
+}
+
+TEST_CASE("the text of an address puts brackets around IPv6") {
+  CHECK(serve::url_of("localhost", 8080) == "http://localhost:8080");
+  CHECK(serve::url_of("::1", 80) == "http://[::1]:80");
+}
+
 TEST_CASE("a port that is free is found, one that is taken is refused") {
   const serve::bind_address any("127.0.0.1", 0);
   const serve::listening_socket first = serve::listening_socket::open(any, "127.0.0.1", 0);
