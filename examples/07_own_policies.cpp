@@ -1,7 +1,6 @@
 // links: larder::testing
 // Parts from outside the library: an eviction order, a hasher and a storage, each one struct, each checked by larder/testing.
 #include <larder/larder.hpp>
-#include <larder/storage/remote_engine.hpp>
 #include <larder/testing/eviction_conformance.hpp>
 #include <larder/testing/hasher_conformance.hpp>
 #include <larder/testing/storage_conformance.hpp>

@@ -60,8 +60,8 @@ class cache {
   using where = typename parts::where;
   using context_type = typename parts::context;
   using engine_type = typename parts::engine;
-  static_assert(requires { sizeof(engine_type); }, "larder: what drives this storage comes with the storage's header; for a blob_store of your own "
-                                                   "include larder/storage/remote_engine.hpp");
+  static_assert(requires { sizeof(engine_type); }, "larder: what drives a blob_store from outside is in larder/storage/remote_engine.hpp, which "
+                                                   "larder/larder.hpp brings; include one of them");
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;

@@ -8337,27 +8337,6 @@ class memory_engine {
 }  // namespace storage
 }  // namespace larder
 
-// ---- larder/sync/unsynchronized.hpp --------------------------------------------------------------------------------
-
-namespace larder {
-
-/// One thread at a time, by the caller's own arrangement: no lock, no atomic, one shard.
-struct unsynchronized {
-  using policy_axis = axis::locking;
-  static constexpr bool synchronized = false;
-  static constexpr std::size_t shards = 1;
-
-  struct mutex {
-    void lock() noexcept {}
-    void unlock() noexcept {}
-    bool try_lock() noexcept { return true; }
-    void lock_shared() noexcept {}
-    void unlock_shared() noexcept {}
-  };
-};
-
-}  // namespace larder
-
 // ---- larder/core/sweep.hpp -----------------------------------------------------------------------------------------
 
 // Work that meets every entry of a cache: a listing of them, a purge, the dropping of many.
@@ -8460,6 +8439,1033 @@ class download_target {
   /// A piece is in its room; whether it is right. One that is not is fetched once more, and then the download fails. Called from several
   /// threads, for different pieces at once.
   virtual bool landed(std::size_t piece) = 0;
+};
+
+}  // namespace larder
+
+// ---- larder/format/entry_frame.hpp ---------------------------------------------------------------------------------
+
+// How one entry lies in a file or a remote object: an 80-byte header, the encoded key, zero padding, the payload.
+// All numbers little-endian.
+//
+//   0  8  magic "LARDER\x1a\n"          40  8  written, ns by the writer's time source
+//   8  4  version (1)                   48  8  expires of its own, ns; 2^63-1 for never
+//  12  4  size of the key               56 16  XXH3-128 of the payload, seeded with the low half of the key's digest
+//  16  8  size of the payload           72  8  XXH3-64 of bytes 0..71 and the key
+//  24  4  offset of the payload         80     the key
+//  28  4  flags (0)                      .     zeros, then the payload: at a multiple of 64, of 4096 from 256 KiB up
+//  32  8  reserved (0)
+//
+// The seed ties a payload to its key, so an object that is served under another name is noticed.
+//
+// Version 2 is for what comes in pieces: behind the key, at the next multiple of 8, stands a table of checksums, so that each chunk of the payload
+// is checked by itself. What differs:
+//
+//   8  4  version (2)                   56 16  XXH3-128 of the table, seeded with the low half of the key's digest
+//  32  8  size of a chunk, a power      72  8  XXH3-64 of bytes 0..71, the key and the table
+//         of two from 4096 to 2^30       .  8 n  of each chunk XXH3-64, seeded with the low half of the key's digest plus the chunk's number
+//
+// The last chunk may be shorter. 8 MiB are written.
+
+namespace larder::format {
+
+static_assert(std::endian::native == std::endian::little, "larder: byte storages are written for little-endian machines");
+
+/// The fixed part of an entry, once its checksum was found right.
+struct entry_frame {
+  static constexpr std::size_t header_size = 80;
+  static constexpr std::array<char, 8> magic{'L', 'A', 'R', 'D', 'E', 'R', '\x1a', '\n'};
+  static constexpr std::uint32_t version = 1;
+  static constexpr std::uint32_t chunked_version = 2;
+  static constexpr std::uint64_t usual_chunk = std::uint64_t{8} << 20U;  ///< larger payloads are worth version 2
+  static constexpr std::uint64_t page_aligned_from = 256 * 1024;
+
+  std::uint32_t key_size = 0;
+  std::uint64_t payload_size = 0;
+  std::uint32_t payload_offset = 0;
+  instant written{0};
+  instant expires = no_deadline;
+  digest payload_digest;         ///< of the table in version 2
+  std::uint64_t chunk_size = 0;  ///< 0 in version 1
+
+  std::uint64_t total_size() const noexcept { return payload_offset + payload_size; }
+  std::uint64_t chunk_count() const noexcept { return chunk_size == 0 ? 0 : payload_size / chunk_size + (payload_size % chunk_size != 0 ? 1 : 0); }
+  /// Where the table stands; it has `8 * chunk_count()` bytes.
+  std::uint64_t table_offset() const noexcept { return (header_size + std::uint64_t{key_size} + 7) / 8 * 8; }
+  stored_info info() const noexcept { return {payload_size, written, written, expires}; }
+};
+
+/// Where the payload of an entry lies, so that it is aligned for use in place; `head_size` is what stands before it.
+constexpr std::uint64_t payload_offset_behind(std::uint64_t head_size, std::uint64_t payload_size) noexcept {
+  const std::uint64_t alignment = payload_size >= entry_frame::page_aligned_from ? 4096 : 64;
+  return (head_size + alignment - 1) / alignment * alignment;
+}
+
+/// What the checksum of a chunk is seeded with.
+constexpr std::uint64_t chunk_seed(const digest& id, std::uint64_t number) noexcept { return id.low + number; }
+
+namespace entry_head {
+
+/// The part that both versions share: room for the whole head with the header's numbers and the key in it.
+inline mutable_bytes begin(const stored_entry& entry, std::uint32_t version, std::uint64_t table_bytes, std::uint64_t chunk_size) {
+  if (entry.key.size() > std::numeric_limits<std::uint32_t>::max() - 8192)
+    core::fail(error_cause::invalid_argument, "a key of " + std::to_string(entry.key.size()) + " bytes is too long for a byte storage");
+  const std::uint64_t unpadded = entry_frame::header_size + entry.key.size();
+  const std::uint64_t offset = payload_offset_behind(table_bytes == 0 ? unpadded : (unpadded + 7) / 8 * 8 + table_bytes, entry.payload.size());
+  mutable_bytes head(offset);
+  std::byte* const at = head.data();
+  std::memset(at, 0, offset);
+  const auto put = [at](std::size_t where, auto value) { std::memcpy(at + where, &value, sizeof value); };
+  std::memcpy(at, entry_frame::magic.data(), entry_frame::magic.size());
+  put(8, version);
+  put(12, static_cast<std::uint32_t>(entry.key.size()));
+  put(16, static_cast<std::uint64_t>(entry.payload.size()));
+  put(24, static_cast<std::uint32_t>(offset));
+  put(32, chunk_size);
+  put(40, static_cast<std::int64_t>(entry.info.written.count()));
+  put(48, static_cast<std::int64_t>(entry.info.expires.count()));
+  if (!entry.key.empty()) std::memcpy(at + entry_frame::header_size, entry.key.data(), entry.key.size());
+  return head;
+}
+
+/// The checksum of a head, over the header, the key and the table of version 2.
+inline std::uint64_t checksum(const std::byte* head, std::span<const std::byte> key, std::span<const std::byte> table) noexcept {
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  XXH3_64bits_update(&state, head, 72);
+  XXH3_64bits_update(&state, key.data(), key.size());
+  if (!table.empty()) XXH3_64bits_update(&state, table.data(), table.size());
+  return XXH3_64bits_digest(&state);
+}
+
+inline bytes finish(mutable_bytes head, const stored_entry& entry, const digest& sum, std::span<const std::byte> table) {
+  std::memcpy(head.data() + 56, &sum.low, 8);
+  std::memcpy(head.data() + 64, &sum.high, 8);
+  const std::uint64_t whole = checksum(head.data(), entry.key.span(), table);
+  std::memcpy(head.data() + 72, &whole, 8);
+  return std::move(head).freeze();
+}
+
+}  // namespace entry_head
+
+/// Everything of an entry that stands before its payload: header, key, padding. Throws `larder::error` for a key of 4 GiB and more.
+inline bytes encode_entry_head(const stored_entry& entry) {
+  return entry_head::finish(entry_head::begin(entry, entry_frame::version, 0, 0), entry, digest_of(entry.payload.data(), entry.payload.size(), entry.id.low), {});
+}
+
+/// The same in version 2, which says how to check the payload chunk by chunk.
+inline bytes encode_chunked_head(const stored_entry& entry, std::uint64_t chunk_size = entry_frame::usual_chunk) {
+  entry_frame frame;
+  frame.key_size = static_cast<std::uint32_t>(entry.key.size());
+  frame.payload_size = entry.payload.size();
+  frame.chunk_size = chunk_size;
+  const std::uint64_t count = frame.chunk_count();
+  mutable_bytes head = entry_head::begin(entry, entry_frame::chunked_version, 8 * count, chunk_size);
+  const std::span<std::byte> table = head.span().subspan(static_cast<std::size_t>(frame.table_offset()), static_cast<std::size_t>(8 * count));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t from = i * chunk_size;
+    const std::uint64_t sum = core::hash_64(entry.payload.data() + from, static_cast<std::size_t>(std::min(chunk_size, entry.payload.size() - from)), chunk_seed(entry.id, i));
+    std::memcpy(table.data() + 8 * i, &sum, 8);
+  }
+  return entry_head::finish(std::move(head), entry, digest_of(table.data(), table.size(), entry.id.low), table);
+}
+
+/// How many bytes from the start are needed to check an entry's head, read from its first `header_size` bytes; nothing
+/// when they are not a header at all. Never trust it beyond the size of the object.
+inline std::optional<std::uint64_t> entry_head_size(std::span<const std::byte> start) noexcept {
+  if (start.size() < entry_frame::header_size || std::memcmp(start.data(), entry_frame::magic.data(), 8) != 0) return std::nullopt;
+  entry_frame frame;
+  std::uint32_t version = 0;
+  std::memcpy(&version, start.data() + 8, 4);
+  std::memcpy(&frame.key_size, start.data() + 12, 4);
+  if (version != entry_frame::chunked_version) return entry_frame::header_size + static_cast<std::uint64_t>(frame.key_size);
+  std::memcpy(&frame.payload_size, start.data() + 16, 8);
+  std::memcpy(&frame.chunk_size, start.data() + 32, 8);
+  if (!std::has_single_bit(frame.chunk_size) || frame.chunk_size < 4096 || frame.chunk_size > (std::uint64_t{1} << 30U)) return std::nullopt;
+  return frame.table_offset() + 8 * frame.chunk_count();
+}
+
+/// The frame at the start of `object` (at least header, key and table; the payload may be missing), or nothing when it is not
+/// whole and right. `object_size` is the size of all of it, which must match.
+inline std::optional<entry_frame> decode_entry_head(std::span<const std::byte> object, std::uint64_t object_size) noexcept {
+  const std::optional<std::uint64_t> head = entry_head_size(object);
+  if (!head || *head > object.size()) return std::nullopt;
+  const auto get = [&](std::size_t where, auto& value) { std::memcpy(&value, object.data() + where, sizeof value); };
+  entry_frame frame;
+  std::uint32_t version = 0;
+  std::uint32_t flags = 0;
+  std::int64_t written = 0;
+  std::int64_t expires = 0;
+  std::uint64_t checksum = 0;
+  get(8, version);
+  get(12, frame.key_size);
+  get(16, frame.payload_size);
+  get(24, frame.payload_offset);
+  get(28, flags);
+  get(40, written);
+  get(48, expires);
+  get(56, frame.payload_digest.low);
+  get(64, frame.payload_digest.high);
+  get(72, checksum);
+  const bool chunked = version == entry_frame::chunked_version;
+  if (chunked) get(32, frame.chunk_size);
+  frame.written = instant{written};
+  frame.expires = instant{expires};
+  const std::span<const std::byte> table =
+      chunked ? object.subspan(static_cast<std::size_t>(frame.table_offset()), static_cast<std::size_t>(8 * frame.chunk_count())) : std::span<const std::byte>{};
+  if (entry_head::checksum(object.data(), object.subspan(entry_frame::header_size, frame.key_size), table) != checksum) return std::nullopt;
+  if ((!chunked && version != entry_frame::version) || flags != 0) return std::nullopt;
+  if (frame.payload_offset != payload_offset_behind(*head, frame.payload_size)) return std::nullopt;
+  if (frame.payload_size > object_size || frame.total_size() != object_size) return std::nullopt;
+  return frame;
+}
+
+/// The key that stands behind the header.
+inline std::span<const std::byte> entry_key(std::span<const std::byte> object, const entry_frame& frame) noexcept {
+  return object.subspan(entry_frame::header_size, frame.key_size);
+}
+
+/// Whether the payload is the one that was written under the key with this digest.
+inline bool payload_matches(const entry_frame& frame, const digest& id, const void* payload) noexcept {
+  if (frame.chunk_size == 0) return digest_of(payload, frame.payload_size, id.low) == frame.payload_digest;
+  XXH3_state_t state{};  // the reset looks at what it held
+  XXH3_128bits_reset_withSeed(&state, id.low);
+  for (std::uint64_t i = 0; i < frame.chunk_count(); ++i) {
+    const std::uint64_t from = i * frame.chunk_size;
+    const std::uint64_t sum = core::hash_64(static_cast<const std::byte*>(payload) + from, static_cast<std::size_t>(std::min(frame.chunk_size, frame.payload_size - from)), chunk_seed(id, i));
+    XXH3_128bits_update(&state, &sum, sizeof sum);
+  }
+  const XXH128_hash_t whole = XXH3_128bits_digest(&state);
+  return digest{whole.low64, whole.high64} == frame.payload_digest;
+}
+
+/// The checksums of a chunked entry, once its head was found right.
+class chunk_table {
+ public:
+  chunk_table() = default;
+  chunk_table(std::span<const std::byte> head, const entry_frame& frame, const digest& id)
+      : sums_(static_cast<std::size_t>(frame.chunk_count())), chunk_size_(frame.chunk_size), size_(frame.payload_size), id_(id) {
+    if (!sums_.empty()) std::memcpy(sums_.data(), head.data() + frame.table_offset(), sums_.size() * 8);
+  }
+
+  std::size_t count() const noexcept { return sums_.size(); }
+  std::uint64_t offset_of(std::size_t number) const noexcept { return number * chunk_size_; }
+  std::size_t size_of(std::size_t number) const noexcept { return static_cast<std::size_t>(std::min(chunk_size_, size_ - offset_of(number))); }
+  bool matches(std::size_t number, std::span<const std::byte> chunk) const noexcept {
+    return core::hash_64(chunk.data(), chunk.size(), chunk_seed(id_, number)) == sums_[number];
+  }
+
+ private:
+  std::vector<std::uint64_t> sums_;
+  std::uint64_t chunk_size_ = 0;
+  std::uint64_t size_ = 0;
+  digest id_{};
+};
+
+}  // namespace larder::format
+
+// ---- larder/core/memory_download.hpp -------------------------------------------------------------------------------
+
+namespace larder {
+
+/// Takes an object as it is, unchecked, into memory of its own or of the caller.
+class memory_download final : public download_target {
+ public:
+  memory_download() = default;
+  /// The caller's room, at least as large as the object may be.
+  explicit memory_download(std::span<std::byte> room) noexcept : lent_(room), lends_(true) {}
+
+  void take(const blob_info& info, bytes whole) override {
+    size_ = whole.size();
+    if (!lends_) {
+      whole_ = std::move(whole);
+      return;
+    }
+    check(info.size);
+    if (size_ != 0) std::memcpy(lent_.data(), whole.data(), whole.size());
+  }
+  std::optional<std::vector<download_piece>> plan(const blob_info& info, const bytes& beginning) override {
+    check(info.size);
+    size_ = info.size;
+    if (!lends_) room_ = mutable_bytes(static_cast<std::size_t>(info.size));
+    const std::span<std::byte> room = lends_ ? lent_.first(static_cast<std::size_t>(info.size)) : room_.span();
+    return pieces_of(room, 0, beginning);
+  }
+  bool landed(std::size_t) noexcept override { return true; }
+
+  std::uint64_t size() const noexcept { return size_; }
+  /// What came; empty when it lies in the caller's room.
+  bytes result() && { return room_.size() != 0 ? std::move(room_).freeze() : std::move(whole_); }
+
+  /// The pieces of a room for the object's bytes from `offset` on, with what the beginning has of them already.
+  static std::vector<download_piece> pieces_of(std::span<std::byte> room, std::uint64_t offset, const bytes& beginning,
+                                               std::size_t size = piece_size) {
+    std::vector<download_piece> pieces;
+    for (std::size_t at = 0; at < room.size(); at += size) {
+      download_piece piece{offset + at, room.subspan(at, std::min(size, room.size() - at)), 0};
+      if (piece.offset < beginning.size()) {
+        piece.filled = std::min<std::uint64_t>(piece.room.size(), beginning.size() - piece.offset);
+        std::memcpy(piece.room.data(), beginning.data() + piece.offset, static_cast<std::size_t>(piece.filled));
+      }
+      pieces.push_back(piece);
+    }
+    return pieces;
+  }
+
+ private:
+  static constexpr std::size_t piece_size = std::size_t{8} << 20U;
+
+  void check(std::uint64_t size) const {
+    if (lends_ && size > lent_.size())
+      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes does not fit the room of " +
+                                                    std::to_string(lent_.size()) + " that was given for it");
+  }
+
+  std::span<std::byte> lent_;
+  bool lends_ = false;
+  mutable_bytes room_;
+  bytes whole_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace larder
+
+// ---- larder/storage/value_landing.hpp ------------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Where a large value lands instead of memory of its own: in the files of a faster tier, to which it is on its way too, or in its caller's
+/// memory. It may know parts of the value from a download that was broken off; they are checked before they are believed.
+class value_landing {
+ public:
+  virtual ~value_landing() = default;
+  /// Whether a value of so many bytes is to come at all.
+  virtual bool wants(std::uint64_t) noexcept { return true; }
+  /// Room for a value of so many bytes in so many chunks, `content` being the checksum of their checksums; empty when there is none, and then the value comes into
+  /// memory. Asked anew when the object changed: what was lent before is given back. Never throws.
+  virtual std::span<std::byte> room(std::uint64_t size, const digest& content, std::size_t chunks) noexcept = 0;
+  /// Whether the chunk may be in the room already.
+  virtual bool may_have(std::size_t chunk) const noexcept = 0;
+  /// The chunk is in the room, and right. Called from several threads.
+  virtual void keep(std::size_t chunk) noexcept = 0;
+  /// The value, once every chunk is right: nothing is written to the room any more.
+  virtual bytes whole(std::uint64_t size) = 0;
+  /// What came is of no use: the value is not there any more. The room is given back, and nothing is kept for another time.
+  virtual void discard() noexcept = 0;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/storage/entry_download.hpp -----------------------------------------------------------------------------
+
+namespace larder::storage {
+
+/// Takes an entry's object as it comes: what fits one request as a whole, a larger one of version 2 chunk by chunk, each checked as it lands, straight into
+/// the room of its value. Larger ones that have no chunks come as a whole too, and are checked at their end.
+class entry_download final : public download_target {
+ public:
+  /// `wanted(frame)` says whether a value is worth fetching whose head is known; the key and what else is named are borrowed.
+  entry_download(const digest& id, const bytes& key, std::function<bool(const format::entry_frame&)> wanted,
+                 value_landing* landing = nullptr)
+      : id_(id), key_(&key), wanted_(std::move(wanted)), landing_(landing) {}
+
+  void take(const blob_info&, bytes whole) override {
+    forget();
+    object_ = std::move(whole);
+  }
+
+  std::optional<std::vector<download_piece>> plan(const blob_info& info, const bytes& beginning) override {
+    forget();
+    const std::optional<std::uint64_t> head = format::entry_head_size(beginning.span());
+    if (!head || *head > info.size) return std::nullopt;
+    std::optional<format::entry_frame> found;
+    if (*head <= beginning.size()) {
+      found = format::decode_entry_head(beginning.span(), info.size);
+      if (!found || !has_key(beginning.span(), *found)) return std::nullopt;
+      if (!wants(*found)) {
+        frame_ = found;
+        return std::vector<download_piece>{};
+      }
+    }
+    if (!found || found->chunk_size == 0) {
+      memory_ = mutable_bytes(static_cast<std::size_t>(info.size));
+      return memory_download::pieces_of(memory_.span(), 0, beginning);
+    }
+    frame_ = found;
+    table_ = format::chunk_table(beginning.span(), *found, id_);
+    if (landing_ != nullptr) room_ = landing_->room(found->payload_size, found->payload_digest, table_.count());
+    landed_outside_ = !room_.empty();
+    if (!landed_outside_) {
+      memory_ = mutable_bytes(static_cast<std::size_t>(found->payload_size));
+      room_ = memory_.span();
+    }
+    return missing_chunks(beginning);
+  }
+
+  bool landed(std::size_t piece) override {
+    if (table_.count() == 0) return true;  // checked at the end
+    const std::size_t chunk = chunks_[piece];
+    if (!table_.matches(chunk, room_of(chunk))) return false;
+    if (landed_outside_) landing_->keep(chunk);
+    return true;
+  }
+
+  /// Whether a value whose head is known is to come at all.
+  bool wants(const format::entry_frame& frame) const {
+    return wanted_(frame) && (landing_ == nullptr || landing_->wants(frame.payload_size));
+  }
+  /// There is no such object, or none any more.
+  void discard() noexcept {
+    if (landed_outside_) landing_->discard();
+    forget();
+  }
+  /// After the download: the entry's frame, or nothing when the object is damaged or is not the key's.
+  const std::optional<format::entry_frame>& finish() {
+    if (frame_) return frame_;
+    if (memory_.size() != 0) object_ = std::move(memory_).freeze();
+    std::optional<format::entry_frame> found = format::decode_entry_head(object_.span(), object_.size());
+    if (found && has_key(object_.span(), *found) && format::payload_matches(*found, id_, object_.data() + found->payload_offset))
+      frame_ = found;
+    return frame_;
+  }
+  /// The value of an entry whose frame `finish` gave and that it `wants`.
+  bytes payload() {
+    if (table_.count() == 0) return object_.slice(frame_->payload_offset);
+    return landed_outside_ ? landing_->whole(frame_->payload_size) : std::move(memory_).freeze();
+  }
+
+ private:
+  void forget() {
+    frame_.reset();
+    table_ = {};
+    chunks_.clear();
+    room_ = {};
+    landed_outside_ = false;
+    memory_ = mutable_bytes{};
+    object_ = {};
+  }
+  bool has_key(std::span<const std::byte> object, const format::entry_frame& frame) const noexcept {
+    const auto stored = format::entry_key(object, frame);
+    return stored.size() == key_->size() && (stored.empty() || std::memcmp(stored.data(), key_->data(), stored.size()) == 0);
+  }
+  std::span<std::byte> room_of(std::size_t chunk) const noexcept {
+    return room_.subspan(static_cast<std::size_t>(table_.offset_of(chunk)), table_.size_of(chunk));
+  }
+
+  std::vector<download_piece> missing_chunks(const bytes& beginning) {
+    std::vector<download_piece> pieces;
+    for (std::size_t chunk = 0; chunk < table_.count(); ++chunk) {
+      const std::span<std::byte> room = room_of(chunk);
+      if (landed_outside_ && landing_->may_have(chunk) && table_.matches(chunk, room)) continue;
+      download_piece piece{frame_->payload_offset + table_.offset_of(chunk), room, 0};
+      if (piece.offset < beginning.size()) {
+        piece.filled = std::min<std::uint64_t>(room.size(), beginning.size() - piece.offset);
+        std::memcpy(room.data(), beginning.data() + piece.offset, static_cast<std::size_t>(piece.filled));
+      }
+      pieces.push_back(piece);
+      chunks_.push_back(chunk);
+    }
+    return pieces;
+  }
+
+  digest id_;
+  const bytes* key_;
+  std::function<bool(const format::entry_frame&)> wanted_;
+  value_landing* landing_;
+  std::optional<format::entry_frame> frame_;
+  format::chunk_table table_;
+  std::vector<std::size_t> chunks_;  // of the pieces
+  std::span<std::byte> room_;        // of the value
+  bool landed_outside_ = false;
+  mutable_bytes memory_;  // the room when it is not outside, or all of an object without chunks
+  bytes object_;
+};
+
+}  // namespace larder::storage
+
+// ---- larder/sync/absent_keys.hpp -----------------------------------------------------------------------------------
+
+namespace larder {
+
+/// For how long a remote store is not asked again for a key that it said was absent. Off by default: a put by this cache is seen at once, but one by
+/// another process or machine only after the period.
+struct absent_keys_options {
+  std::chrono::milliseconds period{0};  ///< 0: every look-up asks
+  std::size_t most = 16'384;            ///< keys that are remembered (16 bytes each); a newer one takes the place of an older
+};
+
+namespace sync {
+
+/// The keys (by 64 bits of their digest) that a store said are absent, each for a period. Never wrong about what this process put: an answer from before a write
+/// of the key is not remembered. Safe from many threads; no memory while the period is 0.
+class absent_keys {
+ public:
+  explicit absent_keys(const absent_keys_options& options)
+      : period_(options.period), size_(std::bit_ceil(std::max<std::size_t>(options.most, 1))) {
+    if (options.period.count() < 0)
+      core::fail(error_cause::invalid_argument, "absent_keys: the period must not be negative; 0 is none");
+    if (period_.count() > 0) places_ = std::make_unique<place[]>(size_);
+  }
+
+  bool on() const noexcept { return places_ != nullptr; }
+
+  /// What must be taken before the store is asked, for `note` to know whether the key was written meanwhile.
+  std::uint32_t ticket(std::uint64_t key) const {
+    if (!on()) return 0;
+    const std::lock_guard lock(mutex_);
+    return writes_[group_of(key)];
+  }
+  /// The store said that the key is absent.
+  void note(std::uint64_t key, std::uint32_t ticket, instant now) {
+    if (!on()) return;
+    const std::lock_guard lock(mutex_);
+    if (writes_[group_of(key)] == ticket) places_[key & (size_ - 1)] = {key, core::deadline_after(now, period_)};
+  }
+  /// Whether the store said so less than a period ago.
+  bool knows(std::uint64_t key, instant now) const {
+    if (!on()) return false;
+    const std::lock_guard lock(mutex_);
+    const place& at = places_[key & (size_ - 1)];
+    return at.key == key && now < at.until;
+  }
+  /// The key was or may have been written.
+  void drop(std::uint64_t key) {
+    if (!on()) return;
+    const std::lock_guard lock(mutex_);
+    ++writes_[group_of(key)];
+    place& at = places_[key & (size_ - 1)];
+    if (at.key == key) at = {};
+  }
+
+ private:
+  static constexpr std::size_t groups = 256;
+  struct place {
+    std::uint64_t key = 0;
+    instant until{0};  // the earliest moment: nothing
+  };
+  static std::size_t group_of(std::uint64_t key) noexcept { return static_cast<std::size_t>(key >> 56U) % groups; }
+
+  duration period_;
+  std::size_t size_;
+  mutable std::mutex mutex_;
+  std::array<std::uint32_t, groups> writes_{};
+  std::unique_ptr<place[]> places_;
+};
+
+}  // namespace sync
+}  // namespace larder
+
+// ---- larder/sync/cost_gate.hpp -------------------------------------------------------------------------------------
+
+// Decides whether looking something up costs more than making it anew. A remote cache that is slower than computing makes a program slower than none
+// (LMCache measured a first token after 14.9 s with one and after 1.03 s without). Both costs are exponentially weighted means; the store is
+// asked now and then although it is slow, so that the verdict can change.
+
+namespace larder {
+
+/// When `get_or_load` does without a remote store because loading is quicker.
+struct cost_gate_options {
+  bool on = true;
+  std::chrono::milliseconds tolerated{
+      50};                         ///< a store whose look-ups take less is always asked: what it shares is worth that much
+  std::uint32_t samples = 8;       ///< look-ups and loads that must have been measured first
+  std::uint32_t probe_every = 32;  ///< of so many loads that could do without, one asks all the same
+  std::chrono::milliseconds probe_after{5'000};  ///< and one when the store was not asked for so long
+};
+
+namespace sync {
+
+/// The mean of durations, of which the latest weighs 1/8 (or more, as long as there are few). Safe from many threads; exact to the last lost update.
+class mean_cost {
+ public:
+  void add(duration cost) noexcept {
+    const std::uint32_t before = count_.fetch_add(1, std::memory_order_relaxed);
+    const std::int64_t weight = before < 7 ? before + 1 : 8;
+    std::int64_t seen = mean_.load(std::memory_order_relaxed);
+    while (!mean_.compare_exchange_weak(seen, seen + (cost.count() - seen) / weight, std::memory_order_relaxed)) {
+    }
+    if (before > 1U << 30U) count_.store(1U << 20U, std::memory_order_relaxed);  // far from wrapping round
+  }
+  duration value() const noexcept { return duration(mean_.load(std::memory_order_relaxed)); }
+  std::uint32_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> mean_{0};
+  std::atomic<std::uint32_t> count_{0};
+};
+
+/// Compares look-ups in a store with loads. Safe from many threads.
+class cost_gate {
+ public:
+  explicit cost_gate(const cost_gate_options& options) : options_(options) {
+    if (options.probe_every == 0) core::fail(error_cause::invalid_argument, "cost_gate: probe_every is 0; 1 asks always");
+    if (options.tolerated.count() < 0 || options.probe_after.count() <= 0)
+      core::fail(error_cause::invalid_argument,
+                 "cost_gate: tolerated must not be negative and probe_after must be longer than zero");
+  }
+
+  bool on() const noexcept { return options_.on; }
+  void note_look_up(duration cost, instant now) noexcept {
+    if (!on()) return;
+    look_ups_.add(cost);
+    asked_at_.store(now.count(), std::memory_order_relaxed);
+  }
+  void note_load(duration cost) noexcept {
+    if (on()) loads_.add(cost);
+  }
+
+  /// Whether the load that begins now does without the store. Counts as one of those that could.
+  bool bypasses(instant now) noexcept {
+    if (!on() || look_ups_.count() < options_.samples || loads_.count() < options_.samples) return false;
+    const duration look_up = look_ups_.value();
+    if (look_up <= options_.tolerated || look_up <= loads_.value()) return false;
+    if ((turn_.fetch_add(1, std::memory_order_relaxed) + 1) % options_.probe_every == 0) return false;
+    std::int64_t asked = asked_at_.load(std::memory_order_relaxed);
+    const bool due = now.count() - asked >= duration(options_.probe_after).count();
+    return !(due && asked_at_.compare_exchange_strong(asked, now.count(), std::memory_order_relaxed));  // one probe at a time
+  }
+
+ private:
+  const cost_gate_options options_;
+  mean_cost look_ups_, loads_;
+  std::atomic<std::int64_t> asked_at_{0};
+  std::atomic<std::uint32_t> turn_{0};
+};
+
+}  // namespace sync
+}  // namespace larder
+
+// ---- larder/sync/doubted_keys.hpp ----------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// The keys (by hash) for which a storage failed to take a write, so that what it holds may be older than what was put or
+/// erased. It is not asked for them until a write succeeds. After a failure over all keys, or too many of them, it is asked
+/// only for keys that were written since, until it is cleared. A template, so that only who has such a storage compiles it.
+template <class Hash>
+class doubted_keys {
+ public:
+  /// Whether there is any doubt at all: what a look-up asks before it hashes its key.
+  bool any() const noexcept { return any_.load(std::memory_order_acquire); }
+  bool about(Hash hash) const {
+    if (!any()) return false;
+    const std::lock_guard lock(mutex_);
+    return hashes_.contains(hash) != all_;
+  }
+  void after_write(Hash hash, bool failed) {
+    if (!failed && !any()) return;
+    const std::lock_guard lock(mutex_);
+    if (failed == all_) {
+      hashes_.erase(hash);
+    } else if (hashes_.size() < most) {
+      hashes_.try_emplace(hash);
+    } else if (failed) {
+      all_ = true;
+      hashes_.clear();
+    }
+    any_.store(all_ || !hashes_.empty(), std::memory_order_release);
+  }
+  /// The whole storage was told to drop entries: after a failure nobody knows which it kept.
+  void after_clear(bool failed) {
+    const std::lock_guard lock(mutex_);
+    all_ = failed;
+    hashes_.clear();
+    any_.store(failed, std::memory_order_release);
+  }
+
+ private:
+  static constexpr std::size_t most = 1 << 20;
+
+  std::atomic<bool> any_{false};
+  mutable std::mutex mutex_;
+  bool all_ = false;
+  struct nothing {};
+  std::unordered_map<Hash, nothing> hashes_;  // the keys in doubt; when all are, those that are not (a map: its header is paid for)
+};
+
+}  // namespace larder::sync
+
+// ---- larder/storage/remote_engine.hpp ------------------------------------------------------------------------------
+
+// The engine behind a cache on a blob store: no index, one object per entry under the digest of its key, in the frame of
+// format/entry_frame.hpp. What comes back is taken for hostile: key, length and checksum must be the expected ones.
+
+namespace larder::storage {
+
+template <class Key, class Value, class Context>
+class remote_engine {
+ public:
+  using key_view = core::key_view<Key>;
+  using store_type = typename Context::storage::store;
+  static constexpr bool keeps_index = false;
+  static constexpr bool leases_loads = requires(store_type& store) { store.leases(); };
+
+  /// Nobody is told who leaves a remote storage.
+  struct departures {};
+
+  struct address {
+    digest id;
+    bytes key;
+    std::string name;
+  };
+
+  explicit remote_engine(Context& context)
+      : context_(context), store_(policy_of(context), context.errors()), absent_(absent_options(policy_of(context))), gate_(gate_options(policy_of(context))) {}
+
+  address locate(key_view key) const {
+    bytes encoded = codec<Key>::encode(key);
+    const digest id = digest_of(encoded.span());
+    return {id, std::move(encoded), name_of(id)};
+  }
+
+  /// `control` and `landing` are for values that come in pieces, where the store can do that.
+  template <class F>
+  bool read(const address& at, look how, F&& f, const transfer_control& control = {}, value_landing* landing = nullptr) {
+    instant written{0};
+    std::optional<Value> value = context_.attempt([&]() -> std::optional<Value> {
+      if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
+      const instant now = context_.now();
+      const auto living = [&](const format::entry_frame& frame) { return !context_.too_old(frame.written, frame.written, frame.expires, now); };
+      entry_download target(at.id, at.key, living, landing);
+      if (!unless_absent(at, [&] { return bring(at.name, target, control); })) {
+        target.discard();
+        return std::nullopt;
+      }
+      const std::optional<format::entry_frame>& frame = target.finish();
+      if (!frame) {
+        context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
+        return std::nullopt;
+      }
+      if (!target.wants(*frame)) return std::nullopt;
+      written = frame->written;
+      return codec<Value>::decode(target.payload());
+    });
+    if (how == look::use) (value ? hits_ : misses_).add();
+    if (!value) return false;
+    f(std::as_const(*value), written);
+    return true;
+  }
+
+  bool contains(const address& at) {
+    return context_.guarded(false, [&] {
+      if (doubts_.about(at.id.low)) return false;
+      constexpr bool expires = Context::template has<ttl> || Context::set::template count<axis::expiry> != 0;
+      if constexpr (!expires) {
+        return unless_absent(at, [&] { return store_.head(at.name); }).has_value();
+      } else {
+        if (is_known_absent(at)) return false;
+        const std::optional<format::entry_frame> frame = head_of(at.name, nullptr);
+        return frame && !context_.too_old(frame->written, frame->written, frame->expires, context_.now());
+      }
+    });
+  }
+
+  bool write(const address& at, Value&& value, const write_mode& mode, departures&) {
+    bool present = false;
+    const bool stored = context_.guarded(false, [&] {
+      const instant now = context_.now();
+      stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
+      entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
+      if (mode.lease != nullptr && mode.lease->is_lost()) {  // erased, or loaded elsewhere, since: what is there by now is not ours to judge
+        present = true;
+        return false;
+      }
+      const bool in_chunks = fetching_store<store_type> && entry.payload.size() > format::entry_frame::usual_chunk;
+      const std::array<bytes, 2> parts{in_chunks ? format::encode_chunked_head(entry) : format::encode_entry_head(entry), entry.payload};
+      const auto put = [&](put_mode how) { return put_object(at.name, parts, how, entry.info.expires, now, mode.control); };
+      if (mode.only_if_absent && !doubts_.about(at.id.low)) {
+        if (put(put_mode::create_only)) return true;
+        absent_.drop(at.id.low);
+        // Somebody's entry is there; an expired or damaged one does not count.
+        present = contains_living(at);
+        if (present) return false;
+      }
+      return put(put_mode::replace);
+    });
+    absent_.drop(at.id.low);  // also after a failure, which may have come after the deed
+    if (stored)
+      insertions_.add();
+    else if (!present)
+      refused_.add();
+    if (!present) doubts_.after_write(at.id.low, !stored);
+    return stored;
+  }
+
+  bool erase(const address& at, departures&) {
+    bool failed = true;
+    const bool erased = context_.guarded(false, [&] {
+      if constexpr (leases_loads) store_.leases().revoke(at.id);
+      const bool was = store_.erase(at.name);
+      failed = false;
+      return was;
+    });
+    doubts_.after_write(at.id.low, failed);
+    return erased;
+  }
+
+  template <class Drop>
+  std::size_t erase_if(Drop&& drop, core::sweep& sweep) {
+    std::size_t count = 0;
+    each_entry(sweep, [&](const address& at, const Key& key, const format::entry_frame&) {
+      bool chosen = false;
+      if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
+        read(at, look::peek, [&](const Value& value, instant) { chosen = drop(key, value); });
+      else
+        chosen = drop(key);
+      departures none;
+      if (chosen && erase(at, none)) ++count;
+    });
+    return count;
+  }
+
+  void clear(core::sweep& sweep) {
+    bool failed = false;
+    each_name(sweep, [&](const std::string& name) { failed = context_.guarded(true, [&] { return store_.erase(name), false; }) || failed; }, &failed);
+    doubts_.after_clear(failed);
+  }
+
+  std::size_t purge_expired(core::sweep& sweep) {
+    std::size_t count = 0;
+    const instant now = context_.now();
+    each_name(sweep, [&](const std::string& name) {
+      context_.guarded(false, [&] {
+        const std::optional<format::entry_frame> frame = head_of(name, nullptr);
+        if (!frame || !context_.too_old(frame->written, frame->written, frame->expires, now)) return false;
+        if (store_.erase(name)) {
+          ++count;
+          expirations_.add();
+        }
+        return true;
+      });
+    });
+    return count;
+  }
+
+  template <class F>
+  void for_each(F&& f, core::sweep& sweep) {
+    const instant now = context_.now();
+    each_entry(sweep, [&](const address&, const Key& key, const format::entry_frame& frame) {
+      if (!context_.too_old(frame.written, frame.written, frame.expires, now)) f(key, frame.payload_size, now - frame.written);
+    });
+  }
+
+  /// Whether a load that begins now does without the remote, because loading is quicker; counted.
+  bool bypasses() noexcept {
+    if (!gate_.bypasses(steady_time::now())) return false;
+    bypassed_.add();
+    return true;
+  }
+  void note_load(duration cost) noexcept { gate_.note_load(cost); }
+
+  /// The leases of loads, among the processes and machines that share the storage.
+  auto& leases()
+    requires leases_loads
+  {
+    return store_.leases();
+  }
+
+  bool admits(const address&, std::uint64_t) const noexcept { return true; }
+  void count_join(const address&) noexcept { joined_.add(); }
+  void add_to(cache_stats& stats) const noexcept {
+    stats.hits += hits_.load();
+    stats.misses += misses_.load();
+    stats.insertions += insertions_.load();
+    stats.expirations += expirations_.load();
+    stats.refused += refused_.load();
+    stats.joined += joined_.load();
+    if constexpr (reports) {
+      const std::lock_guard lock(reset_mutex_);
+      stats.remote = report().since(at_reset_);
+    }
+  }
+  void reset_stats() noexcept {
+    if constexpr (reports) {
+      const std::lock_guard lock(reset_mutex_);
+      at_reset_ = report();
+    }
+    for (sync::counter<true>* c : {&hits_, &misses_, &insertions_, &expirations_, &refused_, &joined_}) c->store(0);
+  }
+  void flush() noexcept {}
+  void tell(departures&) noexcept {}
+
+ private:
+  static constexpr std::string_view folder = "entries/";
+  /// Enough for the head of an entry with a usual key in one request.
+  static constexpr std::uint64_t head_request = 4096;
+
+  static constexpr bool reports = requires(const store_type& store) { store.report(); };
+
+  static const auto& policy_of(Context& context) { return context.policies().template get<typename Context::storage>(); }
+  template <class Policy>
+  static absent_keys_options absent_options(const Policy& policy) {
+    if constexpr (requires { policy.resilience.absent; })
+      return policy.resilience.absent;
+    else
+      return {};
+  }
+  template <class Policy>
+  static cost_gate_options gate_options(const Policy& policy) {
+    if constexpr (requires { policy.resilience.bypass; })
+      return policy.resilience.bypass;
+    else
+      return {.on = false};
+  }
+
+  remote_report report() const {
+    remote_report out = store_.report();
+    out.known_absent += known_absent_.load();
+    out.bypassed += bypassed_.load();
+    return out;
+  }
+
+  bool is_known_absent(const address& at) {
+    if (!absent_.knows(at.id.low, steady_time::now())) return false;
+    known_absent_.add();
+    return true;
+  }
+  /// What `ask` says of the object, which is not asked while the object is known to be absent; what it costs and that it says so is remembered.
+  template <class Ask>
+  auto unless_absent(const address& at, Ask&& ask) -> decltype(ask()) {
+    if (is_known_absent(at)) return {};
+    const std::uint32_t ticket = absent_.ticket(at.id.low);
+    const instant begun = steady_time::now();
+    auto found = ask();  // something, or that there is none
+    const instant now = steady_time::now();
+    gate_.note_look_up(now - begun, now);
+    if (!found) absent_.note(at.id.low, ticket, now);
+    return found;
+  }
+
+  static std::string name_of(const digest& id) {
+    const std::string hex = id.hex();
+    return std::string(folder) + hex.substr(0, 2) + "/" + hex;
+  }
+  /// Stores an object: followed by `control`, or of no use after `expires`, which a store that drops objects by itself is told; no put
+  /// has both. One whose way cannot be followed is given up before it begins, or not at all.
+  bool put_object(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now,
+                  const transfer_control* control) {
+    if (control != nullptr) {
+      if constexpr (followed_store<store_type>) return store_.put(name, parts, how, *control);
+      if (control->stop.stop_requested()) core::fail(error_cause::cancelled, "a put was not begun because a stop was requested");
+    }
+    if constexpr (expiring_blob_store<store_type>)
+      if (expires != no_deadline) return store_.put(name, parts, how, expires - now);
+    return store_.put(name, parts, how);
+  }
+  /// Lets an object land in the target; false when there is none.
+  bool bring(const std::string& name, entry_download& target, [[maybe_unused]] const transfer_control& control) {
+    if constexpr (fetching_store<store_type>) {
+      return store_.fetch(name, target, control);
+    } else {
+      std::optional<bytes> object = store_.get(name, byte_range{});
+      if (!object) return false;
+      target.take({object->size(), {}}, std::move(*object));
+      return true;
+    }
+  }
+
+  /// The frame of an object by its head alone, and its encoded key when asked for.
+  std::optional<format::entry_frame> head_of(const std::string& name, bytes* key) {
+    const std::optional<blob_info> info = store_.head(name);
+    if (!info) return std::nullopt;
+    std::optional<bytes> head = store_.get(name, {0, head_request});
+    if (!head) return std::nullopt;
+    const std::optional<std::uint64_t> needed = format::entry_head_size(head->span());
+    if (!needed || *needed > info->size) return std::nullopt;
+    if (*needed > head->size()) {
+      head = store_.get(name, {0, *needed});
+      if (!head) return std::nullopt;
+    }
+    const std::optional<format::entry_frame> frame = format::decode_entry_head(head->span(), info->size);
+    if (frame && key != nullptr) *key = head->slice(format::entry_frame::header_size, frame->key_size);
+    return frame;
+  }
+
+  bool contains_living(const address& at) {
+    bool living = false;
+    read(at, look::peek, [&](const Value&, instant) { living = true; });
+    return living;
+  }
+
+  /// The names of all entries.
+  std::vector<std::string> names(core::sweep& sweep, bool* failed) {
+    std::vector<std::string> all;
+    std::exception_ptr ended;  // by the caller, which is no failure of the store
+    const bool listed = context_.guarded(false, [&] {
+      try {
+        store_.list(folder, [&](std::string_view name, const blob_info&) {
+          // A listing is the remote's word: only names that could be ours are used.
+          if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
+          const std::optional<digest> id = digest::parse(name.substr(name.size() - 32));
+          if (!id || name_of(*id) != name) return;
+          all.emplace_back(name);
+          try {
+            sweep.found(all.size());
+          } catch (...) {
+            ended = std::current_exception();
+            throw;
+          }
+        });
+      } catch (...) {
+        if (!ended) throw;
+      }
+      return true;
+    });
+    if (ended) std::rethrow_exception(ended);
+    if (failed != nullptr) *failed = !listed;
+    return all;
+  }
+
+  template <class F>
+  void each_name(core::sweep& sweep, F&& f, bool* failed = nullptr) {
+    for (const std::string& name : names(sweep, failed)) {
+      sweep.next();
+      f(name);
+    }
+    sweep.finish();
+  }
+  template <class F>
+  void each_entry(core::sweep& sweep, F&& f) {
+    each_name(sweep, [&](const std::string& name) {
+      bytes encoded;
+      const std::optional<format::entry_frame> frame = context_.attempt([&] { return head_of(name, &encoded); });
+      if (!frame) return;
+      const address at{digest_of(encoded.span()), encoded, name};
+      if (name_of(at.id) != name) return;
+      const std::optional<Key> key = context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
+      if (key) f(at, *key, *frame);
+    });
+  }
+
+  Context& context_;
+  store_type store_;
+  sync::doubted_keys<std::uint64_t> doubts_;
+  sync::absent_keys absent_;
+  sync::cost_gate gate_;
+  sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_, known_absent_, bypassed_;
+  mutable std::mutex reset_mutex_;
+  remote_report at_reset_;  // what had happened then; under reset_mutex_
+};
+
+}  // namespace larder::storage
+
+// ---- larder/sync/unsynchronized.hpp --------------------------------------------------------------------------------
+
+namespace larder {
+
+/// One thread at a time, by the caller's own arrangement: no lock, no atomic, one shard.
+struct unsynchronized {
+  using policy_axis = axis::locking;
+  static constexpr bool synchronized = false;
+  static constexpr std::size_t shards = 1;
+
+  struct mutex {
+    void lock() noexcept {}
+    void unlock() noexcept {}
+    bool try_lock() noexcept { return true; }
+    void lock_shared() noexcept {}
+    void unlock_shared() noexcept {}
+  };
 };
 
 }  // namespace larder
@@ -8790,56 +9796,6 @@ class store_index {
 };
 
 }  // namespace larder::storage
-
-// ---- larder/sync/doubted_keys.hpp ----------------------------------------------------------------------------------
-
-namespace larder::sync {
-
-/// The keys (by hash) for which a storage failed to take a write, so that what it holds may be older than what was put or
-/// erased. It is not asked for them until a write succeeds. After a failure over all keys, or too many of them, it is asked
-/// only for keys that were written since, until it is cleared. A template, so that only who has such a storage compiles it.
-template <class Hash>
-class doubted_keys {
- public:
-  /// Whether there is any doubt at all: what a look-up asks before it hashes its key.
-  bool any() const noexcept { return any_.load(std::memory_order_acquire); }
-  bool about(Hash hash) const {
-    if (!any()) return false;
-    const std::lock_guard lock(mutex_);
-    return hashes_.contains(hash) != all_;
-  }
-  void after_write(Hash hash, bool failed) {
-    if (!failed && !any()) return;
-    const std::lock_guard lock(mutex_);
-    if (failed == all_) {
-      hashes_.erase(hash);
-    } else if (hashes_.size() < most) {
-      hashes_.try_emplace(hash);
-    } else if (failed) {
-      all_ = true;
-      hashes_.clear();
-    }
-    any_.store(all_ || !hashes_.empty(), std::memory_order_release);
-  }
-  /// The whole storage was told to drop entries: after a failure nobody knows which it kept.
-  void after_clear(bool failed) {
-    const std::lock_guard lock(mutex_);
-    all_ = failed;
-    hashes_.clear();
-    any_.store(failed, std::memory_order_release);
-  }
-
- private:
-  static constexpr std::size_t most = 1 << 20;
-
-  std::atomic<bool> any_{false};
-  mutable std::mutex mutex_;
-  bool all_ = false;
-  struct nothing {};
-  std::unordered_map<Hash, nothing> hashes_;  // the keys in doubt; when all are, those that are not (a map: its header is paid for)
-};
-
-}  // namespace larder::sync
 
 // ---- larder/storage/indexed_engine.hpp -----------------------------------------------------------------------------
 
@@ -10380,32 +11336,6 @@ class observed_engine : public Engine {
 
   const Context& policies_;
   mutable observe::reuse_sampler<by_bytes || by_weight, Context::locking::synchronized> sampler_;
-};
-
-}  // namespace larder::storage
-
-// ---- larder/storage/value_landing.hpp ------------------------------------------------------------------------------
-
-namespace larder::storage {
-
-/// Where a large value lands instead of memory of its own: in the files of a faster tier, to which it is on its way too, or in its caller's
-/// memory. It may know parts of the value from a download that was broken off; they are checked before they are believed.
-class value_landing {
- public:
-  virtual ~value_landing() = default;
-  /// Whether a value of so many bytes is to come at all.
-  virtual bool wants(std::uint64_t) noexcept { return true; }
-  /// Room for a value of so many bytes in so many chunks, `content` being the checksum of their checksums; empty when there is none, and then the value comes into
-  /// memory. Asked anew when the object changed: what was lent before is given back. Never throws.
-  virtual std::span<std::byte> room(std::uint64_t size, const digest& content, std::size_t chunks) noexcept = 0;
-  /// Whether the chunk may be in the room already.
-  virtual bool may_have(std::size_t chunk) const noexcept = 0;
-  /// The chunk is in the room, and right. Called from several threads.
-  virtual void keep(std::size_t chunk) noexcept = 0;
-  /// The value, once every chunk is right: nothing is written to the room any more.
-  virtual bytes whole(std::uint64_t size) = 0;
-  /// What came is of no use: the value is not there any more. The room is given back, and nothing is kept for another time.
-  virtual void discard() noexcept = 0;
 };
 
 }  // namespace larder::storage
@@ -12063,8 +12993,8 @@ class cache {
   using where = typename parts::where;
   using context_type = typename parts::context;
   using engine_type = typename parts::engine;
-  static_assert(requires { sizeof(engine_type); }, "larder: what drives this storage comes with the storage's header; for a blob_store of your own "
-                                                   "include larder/storage/remote_engine.hpp");
+  static_assert(requires { sizeof(engine_type); }, "larder: what drives a blob_store from outside is in larder/storage/remote_engine.hpp, which "
+                                                   "larder/larder.hpp brings; include one of them");
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;

@@ -1,7 +1,6 @@
 // Byte storages need codecs; remote ones keep no index and take no policy that needs one.
 #include <larder/larder.hpp>
 #include <larder/storage/mmap_disk.hpp>
-#include <larder/storage/remote_engine.hpp>
 
 #include <chrono>
 #include <memory>

@@ -1,6 +1,5 @@
 // An observer needs a capacity to tell multiples of.
 #include <larder/larder.hpp>
-#include <larder/storage/remote_engine.hpp>
 
 #include <string>
 

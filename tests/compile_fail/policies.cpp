@@ -2,10 +2,7 @@
 #include <larder/larder.hpp>
 
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 
 namespace {
 
@@ -111,23 +108,6 @@ larder::cache<int, int, larder::lru, larder::max_entries> a_bare_number{1000};
 // expect 12: larder: values must be movable objects, not references or const
 #if LARDER_COMPILE_FAIL == 12
 larder::cache<int, int&, larder::max_entries> reference_value{larder::max_entries{1}};
-#endif
-
-// expect 13: larder: what drives this storage comes with the storage's header; for a blob_store of your own include larder/storage/remote_engine.hpp
-#if LARDER_COMPILE_FAIL == 13
-struct bucket {
-  using policy_axis = larder::axis::storage;
-  struct store {
-    store(const bucket&, larder::error_sink&) {}
-    std::optional<larder::bytes> get(std::string_view, larder::byte_range) { return std::nullopt; }
-    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
-    bool put(std::string_view, std::span<const larder::bytes>, larder::put_mode) { return true; }
-    bool erase(std::string_view) { return false; }
-    template <class F>
-    void list(std::string_view, F&&) {}
-  };
-};
-larder::cache<std::string, std::string, bucket, larder::unbounded> without_an_engine;
 #endif
 
 }  // namespace

@@ -1,7 +1,6 @@
 // A model is read in place only where it can be read in parts.
 #include <larder/larder.hpp>
 #include <larder/layer/remote_file.hpp>
-#include <larder/storage/remote_engine.hpp>
 
 #include <cstddef>
 #include <cstdint>

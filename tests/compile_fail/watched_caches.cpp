@@ -3,7 +3,6 @@
 #include <larder/observe/key_history.hpp>
 #include <larder/observe/latency_histogram.hpp>
 #include <larder/observe/metrics.hpp>
-#include <larder/storage/remote_engine.hpp>
 
 #include <string>
 

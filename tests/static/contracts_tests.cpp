@@ -1,7 +1,6 @@
 // Which types the contracts of the axes take, and which they do not.
 #include <larder/larder.hpp>
 #include <larder/storage/mmap_disk.hpp>
-#include <larder/storage/remote_engine.hpp>
 
 #include <chrono>
 #include <cstdint>
