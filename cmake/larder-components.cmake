@@ -57,7 +57,7 @@ set(larder_redistier_headers "^config/redis_tier[.]hpp")
 set(larder_presets_headers "^presets[.]hpp")
 set(larder_serve_headers "^serve/")
 set(larder_testing_headers "^testing/")
-set(larder_core_headers "^(storage/value_range|format/(chunk_checksums|compressed_head|entry_frame|segment_)|remote/(base64|blob_name|circuit|http|random_mark|range|secret|timing|transfer_watch|url)[.])")   # light ones in a heavier component's folder
+set(larder_core_headers "^(storage/value_(landing|range)|format/(chunk_checksums|compressed_head|entry_frame|segment_)|remote/(base64|blob_name|circuit|http|random_mark|range|secret|timing|transfer_watch|url)[.])")   # light ones in a heavier component's folder
 
 # zstd::libzstd, the name that zstd gives from 1.5.6 on. Before that its package has others, and some systems have the library alone.
 macro(larder_find_zstd)

@@ -5,6 +5,7 @@
 #include "raw_socket.hpp"
 
 #include <larder/core/bytes.hpp>
+#include <larder/core/memory_download.hpp>
 #include <larder/core/transfer.hpp>
 
 #include <curl/curl.h>

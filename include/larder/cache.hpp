@@ -6,6 +6,7 @@
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/sweep.hpp>
+#include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/reservation.hpp>
 #include <larder/storage/adopt_mode.hpp>
@@ -16,14 +17,12 @@
 #include <larder/storage/entry_lease.hpp>
 #include <larder/storage/lent_room.hpp>
 #include <larder/storage/limit_meant.hpp>
-#include <larder/storage/remote_engine.hpp>
 #include <larder/storage/value_range.hpp>
 #include <larder/storage/write_batches.hpp>
 #include <larder/sync/before_and_after.hpp>
 #include <larder/sync/loading.hpp>
 #include <larder/sync/loading_alone.hpp>
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -61,6 +60,8 @@ class cache {
   using where = typename parts::where;
   using context_type = typename parts::context;
   using engine_type = typename parts::engine;
+  static_assert(requires { sizeof(engine_type); }, "larder: what drives a blob_store from outside is in larder/storage/remote_engine.hpp, which "
+                                                   "larder/larder.hpp brings; include one of them");
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;

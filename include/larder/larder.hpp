@@ -47,6 +47,7 @@
 #include <larder/observe/miss_ratio_curve.hpp>
 #include <larder/observe/removal_listener.hpp>
 #include <larder/storage/memory.hpp>
+#include <larder/storage/remote_engine.hpp>  // of a blob_store from outside
 #include <larder/sync/sharded.hpp>
 #include <larder/sync/unsynchronized.hpp>
 

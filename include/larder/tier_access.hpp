@@ -9,8 +9,8 @@
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/storage/adopt_mode.hpp>
-#include <larder/storage/entry_download.hpp>
-#include <larder/sync/cost_gate.hpp>
+#include <larder/storage/value_landing.hpp>
+#include <larder/sync/bypassable.hpp>
 #include <larder/sync/doubted_keys.hpp>
 #include <larder/sync/write_back_queue.hpp>
 #include <larder/tier.hpp>
@@ -246,7 +246,7 @@ class tier_access {
     std::unordered_map<key_type, bool, key_hash, std::equal_to<>> seen(8, key_hash{this});  // whether it was a value
     for (const key_type& key : queue_->keys())
       if (which(key))
-        if (const std::optional<bool> had = queue_->withdraw(key)) seen.emplace(key, *had);
+        if (const auto had = queue_->withdraw(key); had.known) seen.emplace(key, had.value.has_value());
     tier_->erase_if(
         [&](const key_type& key) {
           if (!which(key)) return false;

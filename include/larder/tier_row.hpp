@@ -2,7 +2,7 @@
 
 #include <larder/core/key_view.hpp>
 #include <larder/storage/engine_context.hpp>
-#include <larder/storage/entry_download.hpp>
+#include <larder/storage/value_landing.hpp>
 #include <larder/tier.hpp>
 #include <larder/tier_access.hpp>
 

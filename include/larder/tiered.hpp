@@ -19,7 +19,6 @@
 #include <larder/tiered_stats.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>

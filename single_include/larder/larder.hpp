@@ -9,7 +9,6 @@
 #include <atomic>
 #include <bit>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <compare>
 #include <concepts>
@@ -972,7 +971,7 @@ struct blob_info {
 enum class put_mode : std::uint8_t { replace, create_only };
 
 /// The live part of a remote storage: whole objects by name, no index kept here. Names are `[a-z0-9/._-]+`, made by the
-/// cache, never from user text. Made from `(policy, error_sink&)`. Every member may be called from many threads at once
+/// cache, never from user text. What makes a cache of it comes with `larder/storage/remote_engine.hpp`. Made from `(policy, error_sink&)`. Every member may be called from many threads at once
 /// and throws `larder::error` with the right cause for anything but success and plain absence (404).
 ///
 /// * `get(name, range) -> optional<bytes>`: nothing when there is no such object; a range beyond the end is cut to it.
@@ -8338,27 +8337,6 @@ class memory_engine {
 }  // namespace storage
 }  // namespace larder
 
-// ---- larder/sync/unsynchronized.hpp --------------------------------------------------------------------------------
-
-namespace larder {
-
-/// One thread at a time, by the caller's own arrangement: no lock, no atomic, one shard.
-struct unsynchronized {
-  using policy_axis = axis::locking;
-  static constexpr bool synchronized = false;
-  static constexpr std::size_t shards = 1;
-
-  struct mutex {
-    void lock() noexcept {}
-    void unlock() noexcept {}
-    bool try_lock() noexcept { return true; }
-    void lock_shared() noexcept {}
-    void unlock_shared() noexcept {}
-  };
-};
-
-}  // namespace larder
-
 // ---- larder/core/sweep.hpp -----------------------------------------------------------------------------------------
 
 // Work that meets every entry of a cache: a listing of them, a purge, the dropping of many.
@@ -8461,145 +8439,6 @@ class download_target {
   /// A piece is in its room; whether it is right. One that is not is fetched once more, and then the download fails. Called from several
   /// threads, for different pieces at once.
   virtual bool landed(std::size_t piece) = 0;
-};
-
-/// Takes an object as it is, unchecked, into memory of its own or of the caller.
-class memory_download final : public download_target {
- public:
-  memory_download() = default;
-  /// The caller's room, at least as large as the object may be.
-  explicit memory_download(std::span<std::byte> room) noexcept : lent_(room), lends_(true) {}
-
-  void take(const blob_info& info, bytes whole) override {
-    size_ = whole.size();
-    if (!lends_) {
-      whole_ = std::move(whole);
-      return;
-    }
-    check(info.size);
-    if (size_ != 0) std::memcpy(lent_.data(), whole.data(), whole.size());
-  }
-  std::optional<std::vector<download_piece>> plan(const blob_info& info, const bytes& beginning) override {
-    check(info.size);
-    size_ = info.size;
-    if (!lends_) room_ = mutable_bytes(static_cast<std::size_t>(info.size));
-    const std::span<std::byte> room = lends_ ? lent_.first(static_cast<std::size_t>(info.size)) : room_.span();
-    return pieces_of(room, 0, beginning);
-  }
-  bool landed(std::size_t) noexcept override { return true; }
-
-  std::uint64_t size() const noexcept { return size_; }
-  /// What came; empty when it lies in the caller's room.
-  bytes result() && { return room_.size() != 0 ? std::move(room_).freeze() : std::move(whole_); }
-
-  /// The pieces of a room for the object's bytes from `offset` on, with what the beginning has of them already.
-  static std::vector<download_piece> pieces_of(std::span<std::byte> room, std::uint64_t offset, const bytes& beginning,
-                                               std::size_t size = piece_size) {
-    std::vector<download_piece> pieces;
-    for (std::size_t at = 0; at < room.size(); at += size) {
-      download_piece piece{offset + at, room.subspan(at, std::min(size, room.size() - at)), 0};
-      if (piece.offset < beginning.size()) {
-        piece.filled = std::min<std::uint64_t>(piece.room.size(), beginning.size() - piece.offset);
-        std::memcpy(piece.room.data(), beginning.data() + piece.offset, static_cast<std::size_t>(piece.filled));
-      }
-      pieces.push_back(piece);
-    }
-    return pieces;
-  }
-
- private:
-  static constexpr std::size_t piece_size = std::size_t{8} << 20U;
-
-  void check(std::uint64_t size) const {
-    if (lends_ && size > lent_.size())
-      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes does not fit the room of " +
-                                                    std::to_string(lent_.size()) + " that was given for it");
-  }
-
-  std::span<std::byte> lent_;
-  bool lends_ = false;
-  mutable_bytes room_;
-  bytes whole_;
-  std::uint64_t size_ = 0;
-};
-
-}  // namespace larder
-
-// ---- larder/reservation.hpp ----------------------------------------------------------------------------------------
-
-namespace larder {
-
-/// Room for a value of a cache that is filled in place: `cache::reserve`. Nobody sees the value before `commit`; dropped without one it
-/// was never there. False in a condition when there is no room (any more). It may be filled and committed on any thread, by one at a
-/// time, in the process that reserved it, and must not outlive the cache.
-template <class Cache>
-class reservation {
- public:
-  reservation() noexcept = default;
-  reservation(reservation&& other) noexcept { swap(other); }
-  reservation& operator=(reservation&& other) noexcept {
-    reservation(std::move(other)).swap(*this);
-    return *this;
-  }
-  ~reservation() = default;
-
-  explicit operator bool() const noexcept { return cache_ != nullptr; }
-  /// Writable until `commit`; aligned to 64, on disk to 4096 from 256 KiB on. What is in it before it is written is anything.
-  std::byte* data() noexcept { return room_.data(); }
-  std::size_t size() const noexcept { return cache_ == nullptr ? 0 : size_; }
-  std::span<std::byte> span() noexcept { return {data(), size()}; }
-
-  /// Makes the room the key's value, as a `put` at this moment would, and says whether it was stored: a put, erase or clear since
-  /// `reserve` came before it. Empty afterwards, and the memory is not to be touched any more. False when it was empty.
-  bool commit() {
-    Cache* const cache = std::exchange(cache_, nullptr);
-    if (cache == nullptr) return false;
-    auto& engine = cache->engine_;
-    room_type filled = std::exchange(room_, {});
-    typename Cache::departures gone;
-    const bool stored = cache->superseding(*key_, [&] {
-      if constexpr (requires { typename Cache::engine_type::room; })
-        return engine.commit(engine.locate(*key_), std::move(filled), gone);
-      else
-        return engine.write(engine.locate(*key_), std::move(filled).freeze(), {}, gone);
-    });
-    engine.tell(gone);
-    return stored;
-  }
-
- private:
-  friend Cache;
-  using key_type = typename Cache::key_type;
-  using room_type = typename Cache::room_type;
-
-  reservation(Cache& cache, key_type key, room_type room, std::size_t size)
-      : cache_(&cache), key_(std::move(key)), room_(std::move(room)), size_(size) {}
-  void swap(reservation& other) noexcept {
-    std::swap(cache_, other.cache_);
-    std::swap(key_, other.key_);
-    std::swap(room_, other.room_);
-    std::swap(size_, other.size_);
-  }
-
-  Cache* cache_ = nullptr;
-  std::optional<key_type> key_;  // keys need no default
-  room_type room_{};
-  std::size_t size_ = 0;
-};
-
-}  // namespace larder
-
-// ---- larder/storage/adopt_mode.hpp ---------------------------------------------------------------------------------
-
-namespace larder {
-
-/// How `cache::adopt_file` takes a file's content over.
-enum class adopt_mode : std::uint8_t {
-  automatic,  ///< `clone` where the file system can, else `copy`: whatever is done to the file later does not concern the cache
-  clone,      ///< the blocks are shared until one of the two is written (reflink)
-  copy,       ///< within the kernel
-  link,       ///< a hard link, of the same file system: for files that nobody writes again; a write is damage, which checksums notice when they are compared
-  move,       ///< as `link`, or as `automatic` where that cannot be; the file is removed when the value is stored
 };
 
 }  // namespace larder
@@ -8825,7 +8664,73 @@ class chunk_table {
 
 }  // namespace larder::format
 
-// ---- larder/storage/entry_download.hpp -----------------------------------------------------------------------------
+// ---- larder/core/memory_download.hpp -------------------------------------------------------------------------------
+
+namespace larder {
+
+/// Takes an object as it is, unchecked, into memory of its own or of the caller.
+class memory_download final : public download_target {
+ public:
+  memory_download() = default;
+  /// The caller's room, at least as large as the object may be.
+  explicit memory_download(std::span<std::byte> room) noexcept : lent_(room), lends_(true) {}
+
+  void take(const blob_info& info, bytes whole) override {
+    size_ = whole.size();
+    if (!lends_) {
+      whole_ = std::move(whole);
+      return;
+    }
+    check(info.size);
+    if (size_ != 0) std::memcpy(lent_.data(), whole.data(), whole.size());
+  }
+  std::optional<std::vector<download_piece>> plan(const blob_info& info, const bytes& beginning) override {
+    check(info.size);
+    size_ = info.size;
+    if (!lends_) room_ = mutable_bytes(static_cast<std::size_t>(info.size));
+    const std::span<std::byte> room = lends_ ? lent_.first(static_cast<std::size_t>(info.size)) : room_.span();
+    return pieces_of(room, 0, beginning);
+  }
+  bool landed(std::size_t) noexcept override { return true; }
+
+  std::uint64_t size() const noexcept { return size_; }
+  /// What came; empty when it lies in the caller's room.
+  bytes result() && { return room_.size() != 0 ? std::move(room_).freeze() : std::move(whole_); }
+
+  /// The pieces of a room for the object's bytes from `offset` on, with what the beginning has of them already.
+  static std::vector<download_piece> pieces_of(std::span<std::byte> room, std::uint64_t offset, const bytes& beginning,
+                                               std::size_t size = piece_size) {
+    std::vector<download_piece> pieces;
+    for (std::size_t at = 0; at < room.size(); at += size) {
+      download_piece piece{offset + at, room.subspan(at, std::min(size, room.size() - at)), 0};
+      if (piece.offset < beginning.size()) {
+        piece.filled = std::min<std::uint64_t>(piece.room.size(), beginning.size() - piece.offset);
+        std::memcpy(piece.room.data(), beginning.data() + piece.offset, static_cast<std::size_t>(piece.filled));
+      }
+      pieces.push_back(piece);
+    }
+    return pieces;
+  }
+
+ private:
+  static constexpr std::size_t piece_size = std::size_t{8} << 20U;
+
+  void check(std::uint64_t size) const {
+    if (lends_ && size > lent_.size())
+      core::fail(error_cause::invalid_argument, "an object of " + std::to_string(size) + " bytes does not fit the room of " +
+                                                    std::to_string(lent_.size()) + " that was given for it");
+  }
+
+  std::span<std::byte> lent_;
+  bool lends_ = false;
+  mutable_bytes room_;
+  bytes whole_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace larder
+
+// ---- larder/storage/value_landing.hpp ------------------------------------------------------------------------------
 
 namespace larder::storage {
 
@@ -8848,6 +8753,12 @@ class value_landing {
   /// What came is of no use: the value is not there any more. The room is given back, and nothing is kept for another time.
   virtual void discard() noexcept = 0;
 };
+
+}  // namespace larder::storage
+
+// ---- larder/storage/entry_download.hpp -----------------------------------------------------------------------------
+
+namespace larder::storage {
 
 /// Takes an entry's object as it comes: what fits one request as a whole, a larger one of version 2 chunk by chunk, each checked as it lands, straight into
 /// the room of its value. Larger ones that have no chunks come as a whole too, and are checked at their end.
@@ -8971,6 +8882,672 @@ class entry_download final : public download_target {
 };
 
 }  // namespace larder::storage
+
+// ---- larder/sync/absent_keys.hpp -----------------------------------------------------------------------------------
+
+namespace larder {
+
+/// For how long a remote store is not asked again for a key that it said was absent. Off by default: a put by this cache is seen at once, but one by
+/// another process or machine only after the period.
+struct absent_keys_options {
+  std::chrono::milliseconds period{0};  ///< 0: every look-up asks
+  std::size_t most = 16'384;            ///< keys that are remembered (16 bytes each); a newer one takes the place of an older
+};
+
+namespace sync {
+
+/// The keys (by 64 bits of their digest) that a store said are absent, each for a period. Never wrong about what this process put: an answer from before a write
+/// of the key is not remembered. Safe from many threads; no memory while the period is 0.
+class absent_keys {
+ public:
+  explicit absent_keys(const absent_keys_options& options)
+      : period_(options.period), size_(std::bit_ceil(std::max<std::size_t>(options.most, 1))) {
+    if (options.period.count() < 0)
+      core::fail(error_cause::invalid_argument, "absent_keys: the period must not be negative; 0 is none");
+    if (period_.count() > 0) places_ = std::make_unique<place[]>(size_);
+  }
+
+  bool on() const noexcept { return places_ != nullptr; }
+
+  /// What must be taken before the store is asked, for `note` to know whether the key was written meanwhile.
+  std::uint32_t ticket(std::uint64_t key) const {
+    if (!on()) return 0;
+    const std::lock_guard lock(mutex_);
+    return writes_[group_of(key)];
+  }
+  /// The store said that the key is absent.
+  void note(std::uint64_t key, std::uint32_t ticket, instant now) {
+    if (!on()) return;
+    const std::lock_guard lock(mutex_);
+    if (writes_[group_of(key)] == ticket) places_[key & (size_ - 1)] = {key, core::deadline_after(now, period_)};
+  }
+  /// Whether the store said so less than a period ago.
+  bool knows(std::uint64_t key, instant now) const {
+    if (!on()) return false;
+    const std::lock_guard lock(mutex_);
+    const place& at = places_[key & (size_ - 1)];
+    return at.key == key && now < at.until;
+  }
+  /// The key was or may have been written.
+  void drop(std::uint64_t key) {
+    if (!on()) return;
+    const std::lock_guard lock(mutex_);
+    ++writes_[group_of(key)];
+    place& at = places_[key & (size_ - 1)];
+    if (at.key == key) at = {};
+  }
+
+ private:
+  static constexpr std::size_t groups = 256;
+  struct place {
+    std::uint64_t key = 0;
+    instant until{0};  // the earliest moment: nothing
+  };
+  static std::size_t group_of(std::uint64_t key) noexcept { return static_cast<std::size_t>(key >> 56U) % groups; }
+
+  duration period_;
+  std::size_t size_;
+  mutable std::mutex mutex_;
+  std::array<std::uint32_t, groups> writes_{};
+  std::unique_ptr<place[]> places_;
+};
+
+}  // namespace sync
+}  // namespace larder
+
+// ---- larder/sync/cost_gate.hpp -------------------------------------------------------------------------------------
+
+// Decides whether looking something up costs more than making it anew. A remote cache that is slower than computing makes a program slower than none
+// (LMCache measured a first token after 14.9 s with one and after 1.03 s without). Both costs are exponentially weighted means; the store is
+// asked now and then although it is slow, so that the verdict can change.
+
+namespace larder {
+
+/// When `get_or_load` does without a remote store because loading is quicker.
+struct cost_gate_options {
+  bool on = true;
+  std::chrono::milliseconds tolerated{
+      50};                         ///< a store whose look-ups take less is always asked: what it shares is worth that much
+  std::uint32_t samples = 8;       ///< look-ups and loads that must have been measured first
+  std::uint32_t probe_every = 32;  ///< of so many loads that could do without, one asks all the same
+  std::chrono::milliseconds probe_after{5'000};  ///< and one when the store was not asked for so long
+};
+
+namespace sync {
+
+/// The mean of durations, of which the latest weighs 1/8 (or more, as long as there are few). Safe from many threads; exact to the last lost update.
+class mean_cost {
+ public:
+  void add(duration cost) noexcept {
+    const std::uint32_t before = count_.fetch_add(1, std::memory_order_relaxed);
+    const std::int64_t weight = before < 7 ? before + 1 : 8;
+    std::int64_t seen = mean_.load(std::memory_order_relaxed);
+    while (!mean_.compare_exchange_weak(seen, seen + (cost.count() - seen) / weight, std::memory_order_relaxed)) {
+    }
+    if (before > 1U << 30U) count_.store(1U << 20U, std::memory_order_relaxed);  // far from wrapping round
+  }
+  duration value() const noexcept { return duration(mean_.load(std::memory_order_relaxed)); }
+  std::uint32_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> mean_{0};
+  std::atomic<std::uint32_t> count_{0};
+};
+
+/// Compares look-ups in a store with loads. Safe from many threads.
+class cost_gate {
+ public:
+  explicit cost_gate(const cost_gate_options& options) : options_(options) {
+    if (options.probe_every == 0) core::fail(error_cause::invalid_argument, "cost_gate: probe_every is 0; 1 asks always");
+    if (options.tolerated.count() < 0 || options.probe_after.count() <= 0)
+      core::fail(error_cause::invalid_argument,
+                 "cost_gate: tolerated must not be negative and probe_after must be longer than zero");
+  }
+
+  bool on() const noexcept { return options_.on; }
+  void note_look_up(duration cost, instant now) noexcept {
+    if (!on()) return;
+    look_ups_.add(cost);
+    asked_at_.store(now.count(), std::memory_order_relaxed);
+  }
+  void note_load(duration cost) noexcept {
+    if (on()) loads_.add(cost);
+  }
+
+  /// Whether the load that begins now does without the store. Counts as one of those that could.
+  bool bypasses(instant now) noexcept {
+    if (!on() || look_ups_.count() < options_.samples || loads_.count() < options_.samples) return false;
+    const duration look_up = look_ups_.value();
+    if (look_up <= options_.tolerated || look_up <= loads_.value()) return false;
+    if ((turn_.fetch_add(1, std::memory_order_relaxed) + 1) % options_.probe_every == 0) return false;
+    std::int64_t asked = asked_at_.load(std::memory_order_relaxed);
+    const bool due = now.count() - asked >= duration(options_.probe_after).count();
+    return !(due && asked_at_.compare_exchange_strong(asked, now.count(), std::memory_order_relaxed));  // one probe at a time
+  }
+
+ private:
+  const cost_gate_options options_;
+  mean_cost look_ups_, loads_;
+  std::atomic<std::int64_t> asked_at_{0};
+  std::atomic<std::uint32_t> turn_{0};
+};
+
+}  // namespace sync
+}  // namespace larder
+
+// ---- larder/sync/doubted_keys.hpp ----------------------------------------------------------------------------------
+
+namespace larder::sync {
+
+/// The keys (by hash) for which a storage failed to take a write, so that what it holds may be older than what was put or
+/// erased. It is not asked for them until a write succeeds. After a failure over all keys, or too many of them, it is asked
+/// only for keys that were written since, until it is cleared. A template, so that only who has such a storage compiles it.
+template <class Hash>
+class doubted_keys {
+ public:
+  /// Whether there is any doubt at all: what a look-up asks before it hashes its key.
+  bool any() const noexcept { return any_.load(std::memory_order_acquire); }
+  bool about(Hash hash) const {
+    if (!any()) return false;
+    const std::lock_guard lock(mutex_);
+    return hashes_.contains(hash) != all_;
+  }
+  void after_write(Hash hash, bool failed) {
+    if (!failed && !any()) return;
+    const std::lock_guard lock(mutex_);
+    if (failed == all_) {
+      hashes_.erase(hash);
+    } else if (hashes_.size() < most) {
+      hashes_.try_emplace(hash);
+    } else if (failed) {
+      all_ = true;
+      hashes_.clear();
+    }
+    any_.store(all_ || !hashes_.empty(), std::memory_order_release);
+  }
+  /// The whole storage was told to drop entries: after a failure nobody knows which it kept.
+  void after_clear(bool failed) {
+    const std::lock_guard lock(mutex_);
+    all_ = failed;
+    hashes_.clear();
+    any_.store(failed, std::memory_order_release);
+  }
+
+ private:
+  static constexpr std::size_t most = 1 << 20;
+
+  std::atomic<bool> any_{false};
+  mutable std::mutex mutex_;
+  bool all_ = false;
+  struct nothing {};
+  std::unordered_map<Hash, nothing> hashes_;  // the keys in doubt; when all are, those that are not (a map: its header is paid for)
+};
+
+}  // namespace larder::sync
+
+// ---- larder/storage/remote_engine.hpp ------------------------------------------------------------------------------
+
+// The engine behind a cache on a blob store: no index, one object per entry under the digest of its key, in the frame of
+// format/entry_frame.hpp. What comes back is taken for hostile: key, length and checksum must be the expected ones.
+
+namespace larder::storage {
+
+template <class Key, class Value, class Context>
+class remote_engine {
+ public:
+  using key_view = core::key_view<Key>;
+  using store_type = typename Context::storage::store;
+  static constexpr bool keeps_index = false;
+  static constexpr bool leases_loads = requires(store_type& store) { store.leases(); };
+
+  /// Nobody is told who leaves a remote storage.
+  struct departures {};
+
+  struct address {
+    digest id;
+    bytes key;
+    std::string name;
+  };
+
+  explicit remote_engine(Context& context)
+      : context_(context), store_(policy_of(context), context.errors()), absent_(absent_options(policy_of(context))), gate_(gate_options(policy_of(context))) {}
+
+  address locate(key_view key) const {
+    bytes encoded = codec<Key>::encode(key);
+    const digest id = digest_of(encoded.span());
+    return {id, std::move(encoded), name_of(id)};
+  }
+
+  /// `control` and `landing` are for values that come in pieces, where the store can do that.
+  template <class F>
+  bool read(const address& at, look how, F&& f, const transfer_control& control = {}, value_landing* landing = nullptr) {
+    instant written{0};
+    std::optional<Value> value = context_.attempt([&]() -> std::optional<Value> {
+      if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
+      const instant now = context_.now();
+      const auto living = [&](const format::entry_frame& frame) { return !context_.too_old(frame.written, frame.written, frame.expires, now); };
+      entry_download target(at.id, at.key, living, landing);
+      if (!unless_absent(at, [&] { return bring(at.name, target, control); })) {
+        target.discard();
+        return std::nullopt;
+      }
+      const std::optional<format::entry_frame>& frame = target.finish();
+      if (!frame) {
+        context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
+        return std::nullopt;
+      }
+      if (!target.wants(*frame)) return std::nullopt;
+      written = frame->written;
+      return codec<Value>::decode(target.payload());
+    });
+    if (how == look::use) (value ? hits_ : misses_).add();
+    if (!value) return false;
+    f(std::as_const(*value), written);
+    return true;
+  }
+
+  bool contains(const address& at) {
+    return context_.guarded(false, [&] {
+      if (doubts_.about(at.id.low)) return false;
+      constexpr bool expires = Context::template has<ttl> || Context::set::template count<axis::expiry> != 0;
+      if constexpr (!expires) {
+        return unless_absent(at, [&] { return store_.head(at.name); }).has_value();
+      } else {
+        if (is_known_absent(at)) return false;
+        const std::optional<format::entry_frame> frame = head_of(at.name, nullptr);
+        return frame && !context_.too_old(frame->written, frame->written, frame->expires, context_.now());
+      }
+    });
+  }
+
+  bool write(const address& at, Value&& value, const write_mode& mode, departures&) {
+    bool present = false;
+    const bool stored = context_.guarded(false, [&] {
+      const instant now = context_.now();
+      stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
+      entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
+      if (mode.lease != nullptr && mode.lease->is_lost()) {  // erased, or loaded elsewhere, since: what is there by now is not ours to judge
+        present = true;
+        return false;
+      }
+      const bool in_chunks = fetching_store<store_type> && entry.payload.size() > format::entry_frame::usual_chunk;
+      const std::array<bytes, 2> parts{in_chunks ? format::encode_chunked_head(entry) : format::encode_entry_head(entry), entry.payload};
+      const auto put = [&](put_mode how) { return put_object(at.name, parts, how, entry.info.expires, now, mode.control); };
+      if (mode.only_if_absent && !doubts_.about(at.id.low)) {
+        if (put(put_mode::create_only)) return true;
+        absent_.drop(at.id.low);
+        // Somebody's entry is there; an expired or damaged one does not count.
+        present = contains_living(at);
+        if (present) return false;
+      }
+      return put(put_mode::replace);
+    });
+    absent_.drop(at.id.low);  // also after a failure, which may have come after the deed
+    if (stored)
+      insertions_.add();
+    else if (!present)
+      refused_.add();
+    if (!present) doubts_.after_write(at.id.low, !stored);
+    return stored;
+  }
+
+  bool erase(const address& at, departures&) {
+    bool failed = true;
+    const bool erased = context_.guarded(false, [&] {
+      if constexpr (leases_loads) store_.leases().revoke(at.id);
+      const bool was = store_.erase(at.name);
+      failed = false;
+      return was;
+    });
+    doubts_.after_write(at.id.low, failed);
+    return erased;
+  }
+
+  template <class Drop>
+  std::size_t erase_if(Drop&& drop, core::sweep& sweep) {
+    std::size_t count = 0;
+    each_entry(sweep, [&](const address& at, const Key& key, const format::entry_frame&) {
+      bool chosen = false;
+      if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
+        read(at, look::peek, [&](const Value& value, instant) { chosen = drop(key, value); });
+      else
+        chosen = drop(key);
+      departures none;
+      if (chosen && erase(at, none)) ++count;
+    });
+    return count;
+  }
+
+  void clear(core::sweep& sweep) {
+    bool failed = false;
+    each_name(sweep, [&](const std::string& name) { failed = context_.guarded(true, [&] { return store_.erase(name), false; }) || failed; }, &failed);
+    doubts_.after_clear(failed);
+  }
+
+  std::size_t purge_expired(core::sweep& sweep) {
+    std::size_t count = 0;
+    const instant now = context_.now();
+    each_name(sweep, [&](const std::string& name) {
+      context_.guarded(false, [&] {
+        const std::optional<format::entry_frame> frame = head_of(name, nullptr);
+        if (!frame || !context_.too_old(frame->written, frame->written, frame->expires, now)) return false;
+        if (store_.erase(name)) {
+          ++count;
+          expirations_.add();
+        }
+        return true;
+      });
+    });
+    return count;
+  }
+
+  template <class F>
+  void for_each(F&& f, core::sweep& sweep) {
+    const instant now = context_.now();
+    each_entry(sweep, [&](const address&, const Key& key, const format::entry_frame& frame) {
+      if (!context_.too_old(frame.written, frame.written, frame.expires, now)) f(key, frame.payload_size, now - frame.written);
+    });
+  }
+
+  /// Whether a load that begins now does without the remote, because loading is quicker; counted.
+  bool bypasses() noexcept {
+    if (!gate_.bypasses(steady_time::now())) return false;
+    bypassed_.add();
+    return true;
+  }
+  void note_load(duration cost) noexcept { gate_.note_load(cost); }
+
+  /// The leases of loads, among the processes and machines that share the storage.
+  auto& leases()
+    requires leases_loads
+  {
+    return store_.leases();
+  }
+
+  bool admits(const address&, std::uint64_t) const noexcept { return true; }
+  void count_join(const address&) noexcept { joined_.add(); }
+  void add_to(cache_stats& stats) const noexcept {
+    stats.hits += hits_.load();
+    stats.misses += misses_.load();
+    stats.insertions += insertions_.load();
+    stats.expirations += expirations_.load();
+    stats.refused += refused_.load();
+    stats.joined += joined_.load();
+    if constexpr (reports) {
+      const std::lock_guard lock(reset_mutex_);
+      stats.remote = report().since(at_reset_);
+    }
+  }
+  void reset_stats() noexcept {
+    if constexpr (reports) {
+      const std::lock_guard lock(reset_mutex_);
+      at_reset_ = report();
+    }
+    for (sync::counter<true>* c : {&hits_, &misses_, &insertions_, &expirations_, &refused_, &joined_}) c->store(0);
+  }
+  void flush() noexcept {}
+  void tell(departures&) noexcept {}
+
+ private:
+  static constexpr std::string_view folder = "entries/";
+  /// Enough for the head of an entry with a usual key in one request.
+  static constexpr std::uint64_t head_request = 4096;
+
+  static constexpr bool reports = requires(const store_type& store) { store.report(); };
+
+  static const auto& policy_of(Context& context) { return context.policies().template get<typename Context::storage>(); }
+  template <class Policy>
+  static absent_keys_options absent_options(const Policy& policy) {
+    if constexpr (requires { policy.resilience.absent; })
+      return policy.resilience.absent;
+    else
+      return {};
+  }
+  template <class Policy>
+  static cost_gate_options gate_options(const Policy& policy) {
+    if constexpr (requires { policy.resilience.bypass; })
+      return policy.resilience.bypass;
+    else
+      return {.on = false};
+  }
+
+  remote_report report() const {
+    remote_report out = store_.report();
+    out.known_absent += known_absent_.load();
+    out.bypassed += bypassed_.load();
+    return out;
+  }
+
+  bool is_known_absent(const address& at) {
+    if (!absent_.knows(at.id.low, steady_time::now())) return false;
+    known_absent_.add();
+    return true;
+  }
+  /// What `ask` says of the object, which is not asked while the object is known to be absent; what it costs and that it says so is remembered.
+  template <class Ask>
+  auto unless_absent(const address& at, Ask&& ask) -> decltype(ask()) {
+    if (is_known_absent(at)) return {};
+    const std::uint32_t ticket = absent_.ticket(at.id.low);
+    const instant begun = steady_time::now();
+    auto found = ask();  // something, or that there is none
+    const instant now = steady_time::now();
+    gate_.note_look_up(now - begun, now);
+    if (!found) absent_.note(at.id.low, ticket, now);
+    return found;
+  }
+
+  static std::string name_of(const digest& id) {
+    const std::string hex = id.hex();
+    return std::string(folder) + hex.substr(0, 2) + "/" + hex;
+  }
+  /// Stores an object: followed by `control`, or of no use after `expires`, which a store that drops objects by itself is told; no put
+  /// has both. One whose way cannot be followed is given up before it begins, or not at all.
+  bool put_object(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now,
+                  const transfer_control* control) {
+    if (control != nullptr) {
+      if constexpr (followed_store<store_type>) return store_.put(name, parts, how, *control);
+      if (control->stop.stop_requested()) core::fail(error_cause::cancelled, "a put was not begun because a stop was requested");
+    }
+    if constexpr (expiring_blob_store<store_type>)
+      if (expires != no_deadline) return store_.put(name, parts, how, expires - now);
+    return store_.put(name, parts, how);
+  }
+  /// Lets an object land in the target; false when there is none.
+  bool bring(const std::string& name, entry_download& target, [[maybe_unused]] const transfer_control& control) {
+    if constexpr (fetching_store<store_type>) {
+      return store_.fetch(name, target, control);
+    } else {
+      std::optional<bytes> object = store_.get(name, byte_range{});
+      if (!object) return false;
+      target.take({object->size(), {}}, std::move(*object));
+      return true;
+    }
+  }
+
+  /// The frame of an object by its head alone, and its encoded key when asked for.
+  std::optional<format::entry_frame> head_of(const std::string& name, bytes* key) {
+    const std::optional<blob_info> info = store_.head(name);
+    if (!info) return std::nullopt;
+    std::optional<bytes> head = store_.get(name, {0, head_request});
+    if (!head) return std::nullopt;
+    const std::optional<std::uint64_t> needed = format::entry_head_size(head->span());
+    if (!needed || *needed > info->size) return std::nullopt;
+    if (*needed > head->size()) {
+      head = store_.get(name, {0, *needed});
+      if (!head) return std::nullopt;
+    }
+    const std::optional<format::entry_frame> frame = format::decode_entry_head(head->span(), info->size);
+    if (frame && key != nullptr) *key = head->slice(format::entry_frame::header_size, frame->key_size);
+    return frame;
+  }
+
+  bool contains_living(const address& at) {
+    bool living = false;
+    read(at, look::peek, [&](const Value&, instant) { living = true; });
+    return living;
+  }
+
+  /// The names of all entries.
+  std::vector<std::string> names(core::sweep& sweep, bool* failed) {
+    std::vector<std::string> all;
+    std::exception_ptr ended;  // by the caller, which is no failure of the store
+    const bool listed = context_.guarded(false, [&] {
+      try {
+        store_.list(folder, [&](std::string_view name, const blob_info&) {
+          // A listing is the remote's word: only names that could be ours are used.
+          if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
+          const std::optional<digest> id = digest::parse(name.substr(name.size() - 32));
+          if (!id || name_of(*id) != name) return;
+          all.emplace_back(name);
+          try {
+            sweep.found(all.size());
+          } catch (...) {
+            ended = std::current_exception();
+            throw;
+          }
+        });
+      } catch (...) {
+        if (!ended) throw;
+      }
+      return true;
+    });
+    if (ended) std::rethrow_exception(ended);
+    if (failed != nullptr) *failed = !listed;
+    return all;
+  }
+
+  template <class F>
+  void each_name(core::sweep& sweep, F&& f, bool* failed = nullptr) {
+    for (const std::string& name : names(sweep, failed)) {
+      sweep.next();
+      f(name);
+    }
+    sweep.finish();
+  }
+  template <class F>
+  void each_entry(core::sweep& sweep, F&& f) {
+    each_name(sweep, [&](const std::string& name) {
+      bytes encoded;
+      const std::optional<format::entry_frame> frame = context_.attempt([&] { return head_of(name, &encoded); });
+      if (!frame) return;
+      const address at{digest_of(encoded.span()), encoded, name};
+      if (name_of(at.id) != name) return;
+      const std::optional<Key> key = context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
+      if (key) f(at, *key, *frame);
+    });
+  }
+
+  Context& context_;
+  store_type store_;
+  sync::doubted_keys<std::uint64_t> doubts_;
+  sync::absent_keys absent_;
+  sync::cost_gate gate_;
+  sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_, known_absent_, bypassed_;
+  mutable std::mutex reset_mutex_;
+  remote_report at_reset_;  // what had happened then; under reset_mutex_
+};
+
+}  // namespace larder::storage
+
+// ---- larder/sync/unsynchronized.hpp --------------------------------------------------------------------------------
+
+namespace larder {
+
+/// One thread at a time, by the caller's own arrangement: no lock, no atomic, one shard.
+struct unsynchronized {
+  using policy_axis = axis::locking;
+  static constexpr bool synchronized = false;
+  static constexpr std::size_t shards = 1;
+
+  struct mutex {
+    void lock() noexcept {}
+    void unlock() noexcept {}
+    bool try_lock() noexcept { return true; }
+    void lock_shared() noexcept {}
+    void unlock_shared() noexcept {}
+  };
+};
+
+}  // namespace larder
+
+// ---- larder/reservation.hpp ----------------------------------------------------------------------------------------
+
+namespace larder {
+
+/// Room for a value of a cache that is filled in place: `cache::reserve`. Nobody sees the value before `commit`; dropped without one it
+/// was never there. False in a condition when there is no room (any more). It may be filled and committed on any thread, by one at a
+/// time, in the process that reserved it, and must not outlive the cache.
+template <class Cache>
+class reservation {
+ public:
+  reservation() noexcept = default;
+  reservation(reservation&& other) noexcept { swap(other); }
+  reservation& operator=(reservation&& other) noexcept {
+    reservation(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~reservation() = default;
+
+  explicit operator bool() const noexcept { return cache_ != nullptr; }
+  /// Writable until `commit`; aligned to 64, on disk to 4096 from 256 KiB on. What is in it before it is written is anything.
+  std::byte* data() noexcept { return room_.data(); }
+  std::size_t size() const noexcept { return cache_ == nullptr ? 0 : size_; }
+  std::span<std::byte> span() noexcept { return {data(), size()}; }
+
+  /// Makes the room the key's value, as a `put` at this moment would, and says whether it was stored: a put, erase or clear since
+  /// `reserve` came before it. Empty afterwards, and the memory is not to be touched any more. False when it was empty.
+  bool commit() {
+    Cache* const cache = std::exchange(cache_, nullptr);
+    if (cache == nullptr) return false;
+    auto& engine = cache->engine_;
+    room_type filled = std::exchange(room_, {});
+    typename Cache::departures gone;
+    const bool stored = cache->superseding(*key_, [&] {
+      if constexpr (requires { typename Cache::engine_type::room; })
+        return engine.commit(engine.locate(*key_), std::move(filled), gone);
+      else
+        return engine.write(engine.locate(*key_), std::move(filled).freeze(), {}, gone);
+    });
+    engine.tell(gone);
+    return stored;
+  }
+
+ private:
+  friend Cache;
+  using key_type = typename Cache::key_type;
+  using room_type = typename Cache::room_type;
+
+  reservation(Cache& cache, key_type key, room_type room, std::size_t size)
+      : cache_(&cache), key_(std::move(key)), room_(std::move(room)), size_(size) {}
+  void swap(reservation& other) noexcept {
+    std::swap(cache_, other.cache_);
+    std::swap(key_, other.key_);
+    std::swap(room_, other.room_);
+    std::swap(size_, other.size_);
+  }
+
+  Cache* cache_ = nullptr;
+  std::optional<key_type> key_;  // keys need no default
+  room_type room_{};
+  std::size_t size_ = 0;
+};
+
+}  // namespace larder
+
+// ---- larder/storage/adopt_mode.hpp ---------------------------------------------------------------------------------
+
+namespace larder {
+
+/// How `cache::adopt_file` takes a file's content over.
+enum class adopt_mode : std::uint8_t {
+  automatic,  ///< `clone` where the file system can, else `copy`: whatever is done to the file later does not concern the cache
+  clone,      ///< the blocks are shared until one of the two is written (reflink)
+  copy,       ///< within the kernel
+  link,       ///< a hard link, of the same file system: for files that nobody writes again; a write is damage, which checksums notice when they are compared
+  move,       ///< as `link`, or as `automatic` where that cannot be; the file is removed when the value is stored
+};
+
+}  // namespace larder
 
 // ---- larder/storage/departure.hpp ----------------------------------------------------------------------------------
 
@@ -9219,56 +9796,6 @@ class store_index {
 };
 
 }  // namespace larder::storage
-
-// ---- larder/sync/doubted_keys.hpp ----------------------------------------------------------------------------------
-
-namespace larder::sync {
-
-/// The keys (by hash) for which a storage failed to take a write, so that what it holds may be older than what was put or
-/// erased. It is not asked for them until a write succeeds. After a failure over all keys, or too many of them, it is asked
-/// only for keys that were written since, until it is cleared. A template, so that only who has such a storage compiles it.
-template <class Hash>
-class doubted_keys {
- public:
-  /// Whether there is any doubt at all: what a look-up asks before it hashes its key.
-  bool any() const noexcept { return any_.load(std::memory_order_acquire); }
-  bool about(Hash hash) const {
-    if (!any()) return false;
-    const std::lock_guard lock(mutex_);
-    return hashes_.contains(hash) != all_;
-  }
-  void after_write(Hash hash, bool failed) {
-    if (!failed && !any()) return;
-    const std::lock_guard lock(mutex_);
-    if (failed == all_) {
-      hashes_.erase(hash);
-    } else if (hashes_.size() < most) {
-      hashes_.try_emplace(hash);
-    } else if (failed) {
-      all_ = true;
-      hashes_.clear();
-    }
-    any_.store(all_ || !hashes_.empty(), std::memory_order_release);
-  }
-  /// The whole storage was told to drop entries: after a failure nobody knows which it kept.
-  void after_clear(bool failed) {
-    const std::lock_guard lock(mutex_);
-    all_ = failed;
-    hashes_.clear();
-    any_.store(failed, std::memory_order_release);
-  }
-
- private:
-  static constexpr std::size_t most = 1 << 20;
-
-  std::atomic<bool> any_{false};
-  mutable std::mutex mutex_;
-  bool all_ = false;
-  struct nothing {};
-  std::unordered_map<Hash, nothing> hashes_;  // the keys in doubt; when all are, those that are not (a map: its header is paid for)
-};
-
-}  // namespace larder::sync
 
 // ---- larder/storage/indexed_engine.hpp -----------------------------------------------------------------------------
 
@@ -10813,558 +11340,15 @@ class observed_engine : public Engine {
 
 }  // namespace larder::storage
 
-// ---- larder/sync/absent_keys.hpp -----------------------------------------------------------------------------------
-
-namespace larder {
-
-/// For how long a remote store is not asked again for a key that it said was absent. Off by default: a put by this cache is seen at once, but one by
-/// another process or machine only after the period.
-struct absent_keys_options {
-  std::chrono::milliseconds period{0};  ///< 0: every look-up asks
-  std::size_t most = 16'384;            ///< keys that are remembered (16 bytes each); a newer one takes the place of an older
-};
-
-namespace sync {
-
-/// The keys (by 64 bits of their digest) that a store said are absent, each for a period. Never wrong about what this process put: an answer from before a write
-/// of the key is not remembered. Safe from many threads; no memory while the period is 0.
-class absent_keys {
- public:
-  explicit absent_keys(const absent_keys_options& options)
-      : period_(options.period), size_(std::bit_ceil(std::max<std::size_t>(options.most, 1))) {
-    if (options.period.count() < 0)
-      core::fail(error_cause::invalid_argument, "absent_keys: the period must not be negative; 0 is none");
-    if (period_.count() > 0) places_ = std::make_unique<place[]>(size_);
-  }
-
-  bool on() const noexcept { return places_ != nullptr; }
-
-  /// What must be taken before the store is asked, for `note` to know whether the key was written meanwhile.
-  std::uint32_t ticket(std::uint64_t key) const {
-    if (!on()) return 0;
-    const std::lock_guard lock(mutex_);
-    return writes_[group_of(key)];
-  }
-  /// The store said that the key is absent.
-  void note(std::uint64_t key, std::uint32_t ticket, instant now) {
-    if (!on()) return;
-    const std::lock_guard lock(mutex_);
-    if (writes_[group_of(key)] == ticket) places_[key & (size_ - 1)] = {key, core::deadline_after(now, period_)};
-  }
-  /// Whether the store said so less than a period ago.
-  bool knows(std::uint64_t key, instant now) const {
-    if (!on()) return false;
-    const std::lock_guard lock(mutex_);
-    const place& at = places_[key & (size_ - 1)];
-    return at.key == key && now < at.until;
-  }
-  /// The key was or may have been written.
-  void drop(std::uint64_t key) {
-    if (!on()) return;
-    const std::lock_guard lock(mutex_);
-    ++writes_[group_of(key)];
-    place& at = places_[key & (size_ - 1)];
-    if (at.key == key) at = {};
-  }
-
- private:
-  static constexpr std::size_t groups = 256;
-  struct place {
-    std::uint64_t key = 0;
-    instant until{0};  // the earliest moment: nothing
-  };
-  static std::size_t group_of(std::uint64_t key) noexcept { return static_cast<std::size_t>(key >> 56U) % groups; }
-
-  duration period_;
-  std::size_t size_;
-  mutable std::mutex mutex_;
-  std::array<std::uint32_t, groups> writes_{};
-  std::unique_ptr<place[]> places_;
-};
-
-}  // namespace sync
-}  // namespace larder
-
-// ---- larder/sync/cost_gate.hpp -------------------------------------------------------------------------------------
-
-// Decides whether looking something up costs more than making it anew. A remote cache that is slower than computing makes a program slower than none
-// (LMCache measured a first token after 14.9 s with one and after 1.03 s without). Both costs are exponentially weighted means; the store is
-// asked now and then although it is slow, so that the verdict can change.
-
-namespace larder {
-
-/// When `get_or_load` does without a remote store because loading is quicker.
-struct cost_gate_options {
-  bool on = true;
-  std::chrono::milliseconds tolerated{
-      50};                         ///< a store whose look-ups take less is always asked: what it shares is worth that much
-  std::uint32_t samples = 8;       ///< look-ups and loads that must have been measured first
-  std::uint32_t probe_every = 32;  ///< of so many loads that could do without, one asks all the same
-  std::chrono::milliseconds probe_after{5'000};  ///< and one when the store was not asked for so long
-};
-
-namespace sync {
-
-/// The mean of durations, of which the latest weighs 1/8 (or more, as long as there are few). Safe from many threads; exact to the last lost update.
-class mean_cost {
- public:
-  void add(duration cost) noexcept {
-    const std::uint32_t before = count_.fetch_add(1, std::memory_order_relaxed);
-    const std::int64_t weight = before < 7 ? before + 1 : 8;
-    std::int64_t seen = mean_.load(std::memory_order_relaxed);
-    while (!mean_.compare_exchange_weak(seen, seen + (cost.count() - seen) / weight, std::memory_order_relaxed)) {
-    }
-    if (before > 1U << 30U) count_.store(1U << 20U, std::memory_order_relaxed);  // far from wrapping round
-  }
-  duration value() const noexcept { return duration(mean_.load(std::memory_order_relaxed)); }
-  std::uint32_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::int64_t> mean_{0};
-  std::atomic<std::uint32_t> count_{0};
-};
-
-/// Compares look-ups in a store with loads. Safe from many threads.
-class cost_gate {
- public:
-  explicit cost_gate(const cost_gate_options& options) : options_(options) {
-    if (options.probe_every == 0) core::fail(error_cause::invalid_argument, "cost_gate: probe_every is 0; 1 asks always");
-    if (options.tolerated.count() < 0 || options.probe_after.count() <= 0)
-      core::fail(error_cause::invalid_argument,
-                 "cost_gate: tolerated must not be negative and probe_after must be longer than zero");
-  }
-
-  bool on() const noexcept { return options_.on; }
-  void note_look_up(duration cost, instant now) noexcept {
-    if (!on()) return;
-    look_ups_.add(cost);
-    asked_at_.store(now.count(), std::memory_order_relaxed);
-  }
-  void note_load(duration cost) noexcept {
-    if (on()) loads_.add(cost);
-  }
-
-  /// Whether the load that begins now does without the store. Counts as one of those that could.
-  bool bypasses(instant now) noexcept {
-    if (!on() || look_ups_.count() < options_.samples || loads_.count() < options_.samples) return false;
-    const duration look_up = look_ups_.value();
-    if (look_up <= options_.tolerated || look_up <= loads_.value()) return false;
-    if ((turn_.fetch_add(1, std::memory_order_relaxed) + 1) % options_.probe_every == 0) return false;
-    std::int64_t asked = asked_at_.load(std::memory_order_relaxed);
-    const bool due = now.count() - asked >= duration(options_.probe_after).count();
-    return !(due && asked_at_.compare_exchange_strong(asked, now.count(), std::memory_order_relaxed));  // one probe at a time
-  }
-
- private:
-  const cost_gate_options options_;
-  mean_cost look_ups_, loads_;
-  std::atomic<std::int64_t> asked_at_{0};
-  std::atomic<std::uint32_t> turn_{0};
-};
-
-/// An engine whose look-ups may cost more than a load: it is asked before, and told what loads cost.
-template <class Engine>
-concept bypassable = requires(Engine& engine, duration cost) {
-  { engine.bypasses() } -> std::same_as<bool>;
-  engine.note_load(cost);
-};
-
-/// Whether the load that begins now does without the engine.
-template <class Engine>
-bool bypasses(Engine& engine) {
-  if constexpr (bypassable<Engine>)
-    return engine.bypasses();
-  else
-    return false;
-}
-
-/// Runs a load and tells the engine what it cost.
-template <class Engine, class Load>
-auto measured_load(Engine& engine, Load&& load) {
-  if constexpr (bypassable<Engine>) {
-    const instant begun = steady_time::now();
-    auto loaded = load();
-    engine.note_load(steady_time::now() - begun);
-    return loaded;
-  } else {
-    return load();
-  }
-}
-
-}  // namespace sync
-}  // namespace larder
-
-// ---- larder/storage/remote_engine.hpp ------------------------------------------------------------------------------
-
-// The engine behind a cache on a blob store: no index, one object per entry under the digest of its key, in the frame of
-// format/entry_frame.hpp. What comes back is taken for hostile: key, length and checksum must be the expected ones.
-
-namespace larder::storage {
-
-template <class Key, class Value, class Context>
-class remote_engine {
- public:
-  using key_view = core::key_view<Key>;
-  using store_type = typename Context::storage::store;
-  static constexpr bool keeps_index = false;
-  static constexpr bool leases_loads = requires(store_type& store) { store.leases(); };
-
-  /// Nobody is told who leaves a remote storage.
-  struct departures {};
-
-  struct address {
-    digest id;
-    bytes key;
-    std::string name;
-  };
-
-  explicit remote_engine(Context& context)
-      : context_(context), store_(policy_of(context), context.errors()), absent_(absent_options(policy_of(context))), gate_(gate_options(policy_of(context))) {}
-
-  address locate(key_view key) const {
-    bytes encoded = codec<Key>::encode(key);
-    const digest id = digest_of(encoded.span());
-    return {id, std::move(encoded), name_of(id)};
-  }
-
-  /// `control` and `landing` are for values that come in pieces, where the store can do that.
-  template <class F>
-  bool read(const address& at, look how, F&& f, const transfer_control& control = {}, value_landing* landing = nullptr) {
-    instant written{0};
-    std::optional<Value> value = context_.attempt([&]() -> std::optional<Value> {
-      if (doubts_.about(at.id.low)) return std::nullopt;  // what is there may be older than what was put
-      const instant now = context_.now();
-      const auto living = [&](const format::entry_frame& frame) { return !context_.too_old(frame.written, frame.written, frame.expires, now); };
-      entry_download target(at.id, at.key, living, landing);
-      if (!unless_absent(at, [&] { return bring(at.name, target, control); })) {
-        target.discard();
-        return std::nullopt;
-      }
-      const std::optional<format::entry_frame>& frame = target.finish();
-      if (!frame) {
-        context_.errors().report(error_cause::corruption, "the object " + at.name + " is damaged or is not the entry of its name; it is not used");
-        return std::nullopt;
-      }
-      if (!target.wants(*frame)) return std::nullopt;
-      written = frame->written;
-      return codec<Value>::decode(target.payload());
-    });
-    if (how == look::use) (value ? hits_ : misses_).add();
-    if (!value) return false;
-    f(std::as_const(*value), written);
-    return true;
-  }
-
-  bool contains(const address& at) {
-    return context_.guarded(false, [&] {
-      if (doubts_.about(at.id.low)) return false;
-      constexpr bool expires = Context::template has<ttl> || Context::set::template count<axis::expiry> != 0;
-      if constexpr (!expires) {
-        return unless_absent(at, [&] { return store_.head(at.name); }).has_value();
-      } else {
-        if (is_known_absent(at)) return false;
-        const std::optional<format::entry_frame> frame = head_of(at.name, nullptr);
-        return frame && !context_.too_old(frame->written, frame->written, frame->expires, context_.now());
-      }
-    });
-  }
-
-  bool write(const address& at, Value&& value, const write_mode& mode, departures&) {
-    bool present = false;
-    const bool stored = context_.guarded(false, [&] {
-      const instant now = context_.now();
-      stored_entry entry{at.id, at.key, codec<Value>::encode(value), {}};
-      entry.info = {entry.payload.size(), now, now, context_.own_deadline(mode, now)};
-      if (mode.lease != nullptr && mode.lease->is_lost()) {  // erased, or loaded elsewhere, since: what is there by now is not ours to judge
-        present = true;
-        return false;
-      }
-      const bool in_chunks = fetching_store<store_type> && entry.payload.size() > format::entry_frame::usual_chunk;
-      const std::array<bytes, 2> parts{in_chunks ? format::encode_chunked_head(entry) : format::encode_entry_head(entry), entry.payload};
-      const auto put = [&](put_mode how) { return put_object(at.name, parts, how, entry.info.expires, now, mode.control); };
-      if (mode.only_if_absent && !doubts_.about(at.id.low)) {
-        if (put(put_mode::create_only)) return true;
-        absent_.drop(at.id.low);
-        // Somebody's entry is there; an expired or damaged one does not count.
-        present = contains_living(at);
-        if (present) return false;
-      }
-      return put(put_mode::replace);
-    });
-    absent_.drop(at.id.low);  // also after a failure, which may have come after the deed
-    if (stored)
-      insertions_.add();
-    else if (!present)
-      refused_.add();
-    if (!present) doubts_.after_write(at.id.low, !stored);
-    return stored;
-  }
-
-  bool erase(const address& at, departures&) {
-    bool failed = true;
-    const bool erased = context_.guarded(false, [&] {
-      if constexpr (leases_loads) store_.leases().revoke(at.id);
-      const bool was = store_.erase(at.name);
-      failed = false;
-      return was;
-    });
-    doubts_.after_write(at.id.low, failed);
-    return erased;
-  }
-
-  template <class Drop>
-  std::size_t erase_if(Drop&& drop, core::sweep& sweep) {
-    std::size_t count = 0;
-    each_entry(sweep, [&](const address& at, const Key& key, const format::entry_frame&) {
-      bool chosen = false;
-      if constexpr (std::is_invocable_v<Drop&, const Key&, const Value&>)
-        read(at, look::peek, [&](const Value& value, instant) { chosen = drop(key, value); });
-      else
-        chosen = drop(key);
-      departures none;
-      if (chosen && erase(at, none)) ++count;
-    });
-    return count;
-  }
-
-  void clear(core::sweep& sweep) {
-    bool failed = false;
-    each_name(sweep, [&](const std::string& name) { failed = context_.guarded(true, [&] { return store_.erase(name), false; }) || failed; }, &failed);
-    doubts_.after_clear(failed);
-  }
-
-  std::size_t purge_expired(core::sweep& sweep) {
-    std::size_t count = 0;
-    const instant now = context_.now();
-    each_name(sweep, [&](const std::string& name) {
-      context_.guarded(false, [&] {
-        const std::optional<format::entry_frame> frame = head_of(name, nullptr);
-        if (!frame || !context_.too_old(frame->written, frame->written, frame->expires, now)) return false;
-        if (store_.erase(name)) {
-          ++count;
-          expirations_.add();
-        }
-        return true;
-      });
-    });
-    return count;
-  }
-
-  template <class F>
-  void for_each(F&& f, core::sweep& sweep) {
-    const instant now = context_.now();
-    each_entry(sweep, [&](const address&, const Key& key, const format::entry_frame& frame) {
-      if (!context_.too_old(frame.written, frame.written, frame.expires, now)) f(key, frame.payload_size, now - frame.written);
-    });
-  }
-
-  /// Whether a load that begins now does without the remote, because loading is quicker; counted.
-  bool bypasses() noexcept {
-    if (!gate_.bypasses(steady_time::now())) return false;
-    bypassed_.add();
-    return true;
-  }
-  void note_load(duration cost) noexcept { gate_.note_load(cost); }
-
-  /// The leases of loads, among the processes and machines that share the storage.
-  auto& leases()
-    requires leases_loads
-  {
-    return store_.leases();
-  }
-
-  bool admits(const address&, std::uint64_t) const noexcept { return true; }
-  void count_join(const address&) noexcept { joined_.add(); }
-  void add_to(cache_stats& stats) const noexcept {
-    stats.hits += hits_.load();
-    stats.misses += misses_.load();
-    stats.insertions += insertions_.load();
-    stats.expirations += expirations_.load();
-    stats.refused += refused_.load();
-    stats.joined += joined_.load();
-    if constexpr (reports) {
-      const std::lock_guard lock(reset_mutex_);
-      stats.remote = report().since(at_reset_);
-    }
-  }
-  void reset_stats() noexcept {
-    if constexpr (reports) {
-      const std::lock_guard lock(reset_mutex_);
-      at_reset_ = report();
-    }
-    for (sync::counter<true>* c : {&hits_, &misses_, &insertions_, &expirations_, &refused_, &joined_}) c->store(0);
-  }
-  void flush() noexcept {}
-  void tell(departures&) noexcept {}
-
- private:
-  static constexpr std::string_view folder = "entries/";
-  /// Enough for the head of an entry with a usual key in one request.
-  static constexpr std::uint64_t head_request = 4096;
-
-  static constexpr bool reports = requires(const store_type& store) { store.report(); };
-
-  static const auto& policy_of(Context& context) { return context.policies().template get<typename Context::storage>(); }
-  template <class Policy>
-  static absent_keys_options absent_options(const Policy& policy) {
-    if constexpr (requires { policy.resilience.absent; })
-      return policy.resilience.absent;
-    else
-      return {};
-  }
-  template <class Policy>
-  static cost_gate_options gate_options(const Policy& policy) {
-    if constexpr (requires { policy.resilience.bypass; })
-      return policy.resilience.bypass;
-    else
-      return {.on = false};
-  }
-
-  remote_report report() const {
-    remote_report out = store_.report();
-    out.known_absent += known_absent_.load();
-    out.bypassed += bypassed_.load();
-    return out;
-  }
-
-  bool is_known_absent(const address& at) {
-    if (!absent_.knows(at.id.low, steady_time::now())) return false;
-    known_absent_.add();
-    return true;
-  }
-  /// What `ask` says of the object, which is not asked while the object is known to be absent; what it costs and that it says so is remembered.
-  template <class Ask>
-  auto unless_absent(const address& at, Ask&& ask) -> decltype(ask()) {
-    if (is_known_absent(at)) return {};
-    const std::uint32_t ticket = absent_.ticket(at.id.low);
-    const instant begun = steady_time::now();
-    auto found = ask();  // something, or that there is none
-    const instant now = steady_time::now();
-    gate_.note_look_up(now - begun, now);
-    if (!found) absent_.note(at.id.low, ticket, now);
-    return found;
-  }
-
-  static std::string name_of(const digest& id) {
-    const std::string hex = id.hex();
-    return std::string(folder) + hex.substr(0, 2) + "/" + hex;
-  }
-  /// Stores an object: followed by `control`, or of no use after `expires`, which a store that drops objects by itself is told; no put
-  /// has both. One whose way cannot be followed is given up before it begins, or not at all.
-  bool put_object(const std::string& name, const std::array<bytes, 2>& parts, put_mode how, instant expires, instant now,
-                  const transfer_control* control) {
-    if (control != nullptr) {
-      if constexpr (followed_store<store_type>) return store_.put(name, parts, how, *control);
-      if (control->stop.stop_requested()) core::fail(error_cause::cancelled, "a put was not begun because a stop was requested");
-    }
-    if constexpr (expiring_blob_store<store_type>)
-      if (expires != no_deadline) return store_.put(name, parts, how, expires - now);
-    return store_.put(name, parts, how);
-  }
-  /// Lets an object land in the target; false when there is none.
-  bool bring(const std::string& name, entry_download& target, [[maybe_unused]] const transfer_control& control) {
-    if constexpr (fetching_store<store_type>) {
-      return store_.fetch(name, target, control);
-    } else {
-      std::optional<bytes> object = store_.get(name, byte_range{});
-      if (!object) return false;
-      target.take({object->size(), {}}, std::move(*object));
-      return true;
-    }
-  }
-
-  /// The frame of an object by its head alone, and its encoded key when asked for.
-  std::optional<format::entry_frame> head_of(const std::string& name, bytes* key) {
-    const std::optional<blob_info> info = store_.head(name);
-    if (!info) return std::nullopt;
-    std::optional<bytes> head = store_.get(name, {0, head_request});
-    if (!head) return std::nullopt;
-    const std::optional<std::uint64_t> needed = format::entry_head_size(head->span());
-    if (!needed || *needed > info->size) return std::nullopt;
-    if (*needed > head->size()) {
-      head = store_.get(name, {0, *needed});
-      if (!head) return std::nullopt;
-    }
-    const std::optional<format::entry_frame> frame = format::decode_entry_head(head->span(), info->size);
-    if (frame && key != nullptr) *key = head->slice(format::entry_frame::header_size, frame->key_size);
-    return frame;
-  }
-
-  bool contains_living(const address& at) {
-    bool living = false;
-    read(at, look::peek, [&](const Value&, instant) { living = true; });
-    return living;
-  }
-
-  /// The names of all entries.
-  std::vector<std::string> names(core::sweep& sweep, bool* failed) {
-    std::vector<std::string> all;
-    std::exception_ptr ended;  // by the caller, which is no failure of the store
-    const bool listed = context_.guarded(false, [&] {
-      try {
-        store_.list(folder, [&](std::string_view name, const blob_info&) {
-          // A listing is the remote's word: only names that could be ours are used.
-          if (name.size() != folder.size() + 3 + 32 || !name.starts_with(folder)) return;
-          const std::optional<digest> id = digest::parse(name.substr(name.size() - 32));
-          if (!id || name_of(*id) != name) return;
-          all.emplace_back(name);
-          try {
-            sweep.found(all.size());
-          } catch (...) {
-            ended = std::current_exception();
-            throw;
-          }
-        });
-      } catch (...) {
-        if (!ended) throw;
-      }
-      return true;
-    });
-    if (ended) std::rethrow_exception(ended);
-    if (failed != nullptr) *failed = !listed;
-    return all;
-  }
-
-  template <class F>
-  void each_name(core::sweep& sweep, F&& f, bool* failed = nullptr) {
-    for (const std::string& name : names(sweep, failed)) {
-      sweep.next();
-      f(name);
-    }
-    sweep.finish();
-  }
-  template <class F>
-  void each_entry(core::sweep& sweep, F&& f) {
-    each_name(sweep, [&](const std::string& name) {
-      bytes encoded;
-      const std::optional<format::entry_frame> frame = context_.attempt([&] { return head_of(name, &encoded); });
-      if (!frame) return;
-      const address at{digest_of(encoded.span()), encoded, name};
-      if (name_of(at.id) != name) return;
-      const std::optional<Key> key = context_.attempt([&] { return std::optional<Key>(codec<Key>::decode(encoded)); });
-      if (key) f(at, *key, *frame);
-    });
-  }
-
-  Context& context_;
-  store_type store_;
-  sync::doubted_keys<std::uint64_t> doubts_;
-  sync::absent_keys absent_;
-  sync::cost_gate gate_;
-  sync::counter<true> hits_, misses_, insertions_, expirations_, refused_, joined_, known_absent_, bypassed_;
-  mutable std::mutex reset_mutex_;
-  remote_report at_reset_;  // what had happened then; under reset_mutex_
-};
-
-}  // namespace larder::storage
-
 // ---- larder/storage/cache_parts.hpp --------------------------------------------------------------------------------
 
 namespace larder::storage {
 
-/// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
+/// Come with the storages that have them: `larder/storage/mmap_disk.hpp`, `http_blob.hpp`, `redis.hpp`. Caches of others do not pay for them.
 template <class Key, class Value, class Context>
 class logged_transfers;
+template <class Key, class Value, class Context>
+class remote_engine;
 
 namespace detail {
 
@@ -11780,6 +11764,43 @@ decltype(auto) before_and_after(const F& f, Work&& work) {
   f();
   const last_call after{f};
   return work();
+}
+
+}  // namespace larder::sync
+
+// ---- larder/sync/bypassable.hpp ------------------------------------------------------------------------------------
+
+// How loads treat an engine that may take longer than they do: one over a remote store, which decides by a `cost_gate`.
+
+namespace larder::sync {
+
+/// An engine whose look-ups may cost more than a load: it is asked before, and told what loads cost.
+template <class Engine>
+concept bypassable = requires(Engine& engine, duration cost) {
+  { engine.bypasses() } -> std::same_as<bool>;
+  engine.note_load(cost);
+};
+
+/// Whether the load that begins now does without the engine.
+template <class Engine>
+bool bypasses(Engine& engine) {
+  if constexpr (bypassable<Engine>)
+    return engine.bypasses();
+  else
+    return false;
+}
+
+/// Runs a load and tells the engine what it cost.
+template <class Engine, class Load>
+auto measured_load(Engine& engine, Load&& load) {
+  if constexpr (bypassable<Engine>) {
+    const instant begun = steady_time::now();
+    auto loaded = load();
+    engine.note_load(steady_time::now() - begun);
+    return loaded;
+  } else {
+    return load();
+  }
 }
 
 }  // namespace larder::sync
@@ -12972,6 +12993,8 @@ class cache {
   using where = typename parts::where;
   using context_type = typename parts::context;
   using engine_type = typename parts::engine;
+  static_assert(requires { sizeof(engine_type); }, "larder: what drives a blob_store from outside is in larder/storage/remote_engine.hpp, which "
+                                                   "larder/larder.hpp brings; include one of them");
   using look = storage::look;
   using write_mode = storage::write_mode;
   using departures = typename engine_type::departures;
@@ -13654,10 +13677,10 @@ class write_back_queue {
     return mine == nullptr || mine->flush(deadline);
   }
 
-  /// Turns what is pending of a key into an erase; whether that was a value, nothing when nothing is pending.
-  std::optional<bool> withdraw(const Key& key) {
+  /// Turns what is pending of a key into an erase; what that was.
+  pending withdraw(const Key& key) {
     debts* const mine = debts_.find();
-    return mine != nullptr ? mine->withdraw(key) : std::nullopt;
+    return mine != nullptr ? mine->withdraw(key) : pending{};
   }
 
   /// The keys of which something is pending.
@@ -13761,12 +13784,11 @@ class write_back_queue {
       return settled_.wait_until(lock, end, [this] { return changes_.empty(); });
     }
 
-    std::optional<bool> withdraw(const Key& key) {
+    pending withdraw(const Key& key) {
       const std::lock_guard lock(mutex_);
       const auto at = changes_.find(key);
-      if (at == changes_.end()) return std::nullopt;
-      const bool had = at->second.value.has_value();
-      at->second.value.reset();
+      if (at == changes_.end()) return {};
+      pending had{true, std::exchange(at->second.value, std::nullopt)};
       bytes_ -= std::exchange(at->second.size, 0);
       ++at->second.version;
       settled_.notify_all();
@@ -14101,7 +14123,7 @@ class tier_access {
     std::unordered_map<key_type, bool, key_hash, std::equal_to<>> seen(8, key_hash{this});  // whether it was a value
     for (const key_type& key : queue_->keys())
       if (which(key))
-        if (const std::optional<bool> had = queue_->withdraw(key)) seen.emplace(key, *had);
+        if (const auto had = queue_->withdraw(key); had.known) seen.emplace(key, had.value.has_value());
     tier_->erase_if(
         [&](const key_type& key) {
           if (!which(key)) return false;

@@ -2,6 +2,7 @@
 #include <larder/larder.hpp>
 #include <larder/storage/cache_parts.hpp>
 #include <larder/storage/mmap_disk.hpp>
+#include <larder/storage/value_landing.hpp>
 
 #include <string>
 #include <type_traits>

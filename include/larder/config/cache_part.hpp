@@ -12,7 +12,7 @@
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/max_entries.hpp>
 #include <larder/storage/engine_context.hpp>
-#include <larder/storage/entry_download.hpp>
+#include <larder/storage/value_landing.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -295,7 +295,7 @@ struct blob_info {
 enum class put_mode : std::uint8_t { replace, create_only };
 
 /// The live part of a remote storage: whole objects by name, no index kept here. Names are `[a-z0-9/._-]+`, made by the
-/// cache, never from user text. Made from `(policy, error_sink&)`. Every member may be called from many threads at once
+/// cache, never from user text. What makes a cache of it comes with `larder/storage/remote_engine.hpp`. Made from `(policy, error_sink&)`. Every member may be called from many threads at once
 /// and throws `larder::error` with the right cause for anything but success and plain absence (404).
 ///
 /// * `get(name, range) -> optional<bytes>`: nothing when there is no such object; a range beyond the end is cut to it.

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
+#include <mutex>  // the durations and clocks of std::chrono, which its locks take, without the calendar that <chrono> costs every file
 
 namespace larder {
 

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <larder/core/error.hpp>
+#include <larder/core/time.hpp>
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>

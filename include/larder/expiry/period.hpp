@@ -3,7 +3,6 @@
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 
-#include <chrono>
 #include <string>
 
 namespace larder::core {

@@ -10,6 +10,7 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/memory_download.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/remote/byte_budget.hpp>
 #include <larder/remote/http.hpp>

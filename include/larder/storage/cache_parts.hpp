@@ -5,19 +5,20 @@
 #include <larder/core/policy_set.hpp>
 #include <larder/observe/miss_ratio_curve.hpp>
 #include <larder/storage/engine_context.hpp>
-#include <larder/storage/entry_download.hpp>
 #include <larder/storage/indexed_engine.hpp>
 #include <larder/storage/memory.hpp>
 #include <larder/storage/observed_engine.hpp>
-#include <larder/storage/remote_engine.hpp>
+#include <larder/storage/value_landing.hpp>
 
 #include <type_traits>
 
 namespace larder::storage {
 
-/// Comes with the storage that has it, `larder/storage/mmap_disk.hpp`: caches of others do not pay for it.
+/// Come with the storages that have them: `larder/storage/mmap_disk.hpp`, `http_blob.hpp`, `redis.hpp`. Caches of others do not pay for them.
 template <class Key, class Value, class Context>
 class logged_transfers;
+template <class Key, class Value, class Context>
+class remote_engine;
 
 namespace detail {
 

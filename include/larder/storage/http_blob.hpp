@@ -17,6 +17,7 @@
 #include <larder/remote/timing.hpp>
 #include <larder/remote/transfer_settings.hpp>
 #include <larder/remote/webdav.hpp>
+#include <larder/storage/remote_engine.hpp>
 
 #include <concepts>
 #include <optional>

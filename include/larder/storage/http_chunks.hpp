@@ -10,6 +10,7 @@
 #include <larder/core/chunk_store.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/memory_download.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/format/model_manifest.hpp>
 #include <larder/remote/http.hpp>

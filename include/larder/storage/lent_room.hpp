@@ -4,7 +4,7 @@
 #include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/transfer.hpp>
-#include <larder/storage/entry_download.hpp>
+#include <larder/storage/value_landing.hpp>
 
 #include <cstddef>
 #include <cstdint>

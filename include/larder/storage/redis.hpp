@@ -27,6 +27,7 @@
 #include <larder/remote/redis_objects.hpp>
 #include <larder/remote/secret.hpp>
 #include <larder/storage/redis_leases.hpp>
+#include <larder/storage/remote_engine.hpp>
 
 #include <chrono>
 #include <cstddef>

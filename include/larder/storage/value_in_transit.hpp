@@ -13,8 +13,8 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/digest.hpp>
 #include <larder/storage/entry_directory.hpp>
-#include <larder/storage/entry_download.hpp>
 #include <larder/storage/posix_file.hpp>
+#include <larder/storage/value_landing.hpp>
 #include <larder/storage/writable_mapping.hpp>
 
 #include <array>

@@ -7,7 +7,6 @@
 #include <larder/sync/call_loader.hpp>
 #include <larder/sync/counter.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>

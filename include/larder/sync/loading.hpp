@@ -5,8 +5,8 @@
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
 #include <larder/expiry/refresh_after_write.hpp>
+#include <larder/sync/bypassable.hpp>
 #include <larder/sync/context_hash.hpp>
-#include <larder/sync/cost_gate.hpp>
 #include <larder/sync/flight_batch.hpp>
 #include <larder/sync/load_lease.hpp>
 #include <larder/sync/load_refused.hpp>

@@ -2,8 +2,8 @@
 
 #include <larder/core/key_view.hpp>
 #include <larder/core/stats.hpp>
+#include <larder/sync/bypassable.hpp>
 #include <larder/sync/context_hash.hpp>
-#include <larder/sync/cost_gate.hpp>
 #include <larder/sync/load_lease.hpp>
 #include <larder/sync/load_refused.hpp>
 #include <larder/sync/load_runner.hpp>

@@ -2,7 +2,6 @@
 
 #include <larder/core/time.hpp>
 
-#include <chrono>
 #include <cstdint>
 
 namespace larder {

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -61,10 +60,10 @@ class write_back_queue {
     return mine == nullptr || mine->flush(deadline);
   }
 
-  /// Turns what is pending of a key into an erase; whether that was a value, nothing when nothing is pending.
-  std::optional<bool> withdraw(const Key& key) {
+  /// Turns what is pending of a key into an erase; what that was.
+  pending withdraw(const Key& key) {
     debts* const mine = debts_.find();
-    return mine != nullptr ? mine->withdraw(key) : std::nullopt;
+    return mine != nullptr ? mine->withdraw(key) : pending{};
   }
 
   /// The keys of which something is pending.
@@ -168,12 +167,11 @@ class write_back_queue {
       return settled_.wait_until(lock, end, [this] { return changes_.empty(); });
     }
 
-    std::optional<bool> withdraw(const Key& key) {
+    pending withdraw(const Key& key) {
       const std::lock_guard lock(mutex_);
       const auto at = changes_.find(key);
-      if (at == changes_.end()) return std::nullopt;
-      const bool had = at->second.value.has_value();
-      at->second.value.reset();
+      if (at == changes_.end()) return {};
+      pending had{true, std::exchange(at->second.value, std::nullopt)};
       bytes_ -= std::exchange(at->second.size, 0);
       ++at->second.version;
       settled_.notify_all();

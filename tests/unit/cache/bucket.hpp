@@ -4,6 +4,7 @@
 #include <larder/core/bytes.hpp>
 #include <larder/core/concepts.hpp>
 #include <larder/core/error.hpp>
+#include <larder/storage/remote_engine.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -2,6 +2,7 @@
 #include "../sync/in_time.hpp"
 
 #include <larder/larder.hpp>
+#include <larder/storage/remote_engine.hpp>
 
 #include <doctest/doctest.h>
 

@@ -2,6 +2,7 @@
 // object where `If-Match` is ignored, bodies without a length, numbers that contradict each other.
 
 #include <larder/core/error.hpp>
+#include <larder/core/memory_download.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/remote/parallel_download.hpp>
 #include <larder/remote/webdav.hpp>

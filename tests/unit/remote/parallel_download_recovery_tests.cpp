@@ -1,5 +1,6 @@
 // A long download over a line that fails all the time, each request's failure one that a client can see.
 
+#include <larder/core/memory_download.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/remote/curl_transport.hpp>
 #include <larder/remote/parallel_download.hpp>

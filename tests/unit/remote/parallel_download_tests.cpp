@@ -1,3 +1,4 @@
+#include <larder/core/memory_download.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/remote/curl_transport.hpp>
 #include <larder/remote/parallel_download.hpp>

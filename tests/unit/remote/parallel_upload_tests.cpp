@@ -1,3 +1,4 @@
+#include <larder/core/memory_download.hpp>
 #include <larder/remote/object_transfers.hpp>
 #include <larder/remote/parallel_upload.hpp>
 

@@ -3,6 +3,7 @@
 #include <larder/core/transfer.hpp>
 #include <larder/format/entry_frame.hpp>
 #include <larder/storage/entry_download.hpp>
+#include <larder/storage/value_landing.hpp>
 
 #include <algorithm>
 #include <cstddef>

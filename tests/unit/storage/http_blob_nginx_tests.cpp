@@ -1,6 +1,7 @@
 // http_blob against a real nginx, which is started here on sockets that are bound here: no port is guessed and no
 // readiness is waited for. Skipped, with a word, where nginx or its WebDAV modules are not installed.
 
+#include <larder/core/memory_download.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/storage/http_blob.hpp>
 

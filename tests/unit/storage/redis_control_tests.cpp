@@ -1,6 +1,7 @@
 // Look-ups and puts in Redis that are followed, and given up.
 
 #include <larder/cache.hpp>
+#include <larder/core/memory_download.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/expiry/ttl.hpp>
 #include <larder/limit/unbounded.hpp>

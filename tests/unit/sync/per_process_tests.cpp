@@ -130,7 +130,7 @@ TEST_CASE("a child destroys a queue that its parent still writes; the parent wri
   q->put("b", 2, 1);
   entered.acquire();
   in_child([&] {
-    const bool nothing = q->size() == 0 && q->keys().empty() && !q->look("a").known && !q->withdraw("b") && q->flush(0s);
+    const bool nothing = q->size() == 0 && q->keys().empty() && !q->look("a").known && !q->withdraw("b").known && q->flush(0s);
     q->clear();
     q.reset();
     return nothing && written.empty();
