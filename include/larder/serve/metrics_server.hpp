@@ -33,8 +33,9 @@
 
 namespace larder {
 
-/// Shows the figures of caches that are added to it: `metrics_server server{{.port = 0}}; server.add("names", cache);`. It serves as long as it
-/// lives. Caches, tiers, layer caches and all else with `stats()` may come and go. Every member may be called from any thread.
+/// Shows the figures of caches that are added to it: `metrics_server server{{.port = 0}}; server.add("names", cache);`, or all caches of a
+/// manager: `server.add(manager);`. It serves as long as it lives. Caches, tiers, layer caches and all else with `stats()` may come and go.
+/// Every member may be called from any thread.
 class metrics_server {
  public:
   /// Throws `larder::error` for settings that cannot be meant, when the port cannot be had, or when another interface than this machine's
@@ -68,6 +69,7 @@ class metrics_server {
   /// The same for as long as somebody holds the manager; then the names are free again.
   template <observe::cache_collection Caches>
   void add(const std::shared_ptr<Caches>& all) {
+    if (!all) return;  // as of a cache that is gone
     std::vector<entry> each;
     for (const auto& name : all->names())
       each.push_back(held(
