@@ -196,9 +196,9 @@ class OfServer(command_runs.CommandRuns):
                     thread.join()
         self.check(top(f"http://127.0.0.1:{port}", "--once"), 1, "is the program that serves it running?")
 
-    def test_names_are_cut_and_filled_by_characters(self):
-        names = ["\u00e9t\u00e9", "z" * 40, "\u6f22" * 40]
-        body = json.dumps({"caches": [{"name": name, "cache": {"hits": 1, "misses": 1}} for name in names]}, ensure_ascii=False).encode()
+    def table_of(self, caches):
+        """The lines that are shown of a server which says this of its caches."""
+        body = json.dumps({"caches": caches}, ensure_ascii=False).encode()
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listening.settimeout(60)
 
@@ -212,7 +212,27 @@ class OfServer(command_runs.CommandRuns):
             thread.start()
             lines = self.check(top(f"http://127.0.0.1:{listening.getsockname()[1]}", "--once"), 0).splitlines()
             thread.join()
-        table = lines[next(i for i, line in enumerate(lines) if line.startswith("CACHE")):][:4]
+        return lines[next(i for i, line in enumerate(lines) if line.startswith("CACHE")):]
+
+    def test_a_cache_of_a_manager_has_a_line_for_each_tier(self):
+        table = self.table_of([{"name": "models", "tiers": {"hits": 3, "misses": 1, "entries": 20},
+                                "latency": {"get": {"count": 4, "p99_seconds": 2e-6}},
+                                "tier_0": {"tier_kind": "memory", "cache": {"hits": 2, "misses": 2, "evictions": 9, "entries": 10, "weight": 1000, "capacity_bytes": 1000, "errors": {"io": 0}}},
+                                "tier_1": {"tier_kind": "disk", "cache": {"hits": 1, "misses": 1, "evictions": 0, "entries": 20, "weight": 2000, "capacity_bytes": 10000, "errors": {"io": 2}}},
+                                "tier_2": {"tier_kind": "re\x1bmote", "cache": {"hits": 0, "misses": 1, "evictions": 0, "errors": {"network": 1}}}},
+                               {"name": "few", "tiers": {"hits": 0, "misses": 0, "entries": 1},
+                                "tier_0": {"tier_kind": "memory", "cache": {"entries": 1, "weight": 100, "capacity_entries": 4}}}])
+        # the whole is as full as the disk, the last that knows its limit, and has the failures of all
+        self.assertEqual([line.split() for line in table[1:]], [["models", "75.0", "-", "-", "20", "20.0", "-", "2", "us", "3"],
+                                                                ["memory", "50.0", "-", "-", "10", "100.0", "-", "-", "0"],
+                                                                ["disk", "50.0", "-", "-", "20", "20.0", "-", "-", "2"],
+                                                                ["re?mote", "0.0", "-", "-", "-", "-", "-", "-", "1"],
+                                                                ["few", "-", "-", "-", "1", "25.0", "-", "-", "0"],
+                                                                ["memory", "-", "-", "-", "1", "25.0", "-", "-", "0"]])
+
+    def test_names_are_cut_and_filled_by_characters(self):
+        names = ["\u00e9t\u00e9", "z" * 40, "\u6f22" * 40]
+        table = self.table_of([{"name": name, "cache": {"hits": 1, "misses": 1}} for name in names])[:4]
         self.assertEqual([line[:34] for line in table[1:]], [names[0].ljust(34), "z" * 31 + "~  ", "\u6f22" * 31 + "~  "])
         self.assertEqual({line.index("50.0") for line in table[1:]}, {table[0].index("HIT%")})
 

@@ -61,6 +61,7 @@ void read_cache(const object& of, row& to) {
   if (const auto errors = object_in(of, "errors"))
     for (const auto& each : *errors) to.failures += count_in(*errors, each.key);
 }
+/// The figures of one cache, or of tiers as a whole.
 row row_of(const object& from, std::string name) {
   row made{.name = std::move(name)};
   for (const char* const subject : {"cache", "tiers", "dataset", "resolution", "packages"})
@@ -68,10 +69,30 @@ row row_of(const object& from, std::string name) {
       made.hits = count_in(*of, "hits");
       made.misses = count_in(*of, number_in(*of, "misses") ? "misses" : "made");
       if (std::string_view(subject) == "cache") read_cache(*of, made);
+      if (std::string_view(subject) == "tiers" && number_in(*of, "entries")) made.entries = count_in(*of, "entries");
     }
   if (const auto of = object_in(from, "latency"))
     if (const auto get = object_in(*of, "get"); get && count_in(*get, "count") != 0) made.p99 = number_in(*get, "p99_seconds");
   return made;
+}
+
+/// A cache's line, and one for each of its tiers. The whole is as full as the slowest tier that knows its limit, as what leaves there is gone.
+void add_rows(const object& from, std::string name, std::vector<row>& to) {
+  const std::size_t whole = to.size();
+  to.push_back(row_of(from, std::move(name)));
+  for (unsigned tier = 0;; ++tier) {
+    const auto part = object_in(from, "tier_" + std::to_string(tier));
+    if (!part) return;
+    std::string_view kind;
+    const bool is_named = (*part)["tier_kind"].get(kind) == simdjson::SUCCESS;
+    row made = row_of(*part, is_named ? "  " + simulate::printable(kind) : "  tier " + std::to_string(tier));
+    to[whole].failures += made.failures;
+    if (made.full) {
+      to[whole].full = made.full;
+      to[whole].evictions = made.evictions;
+    }
+    to.push_back(std::move(made));
+  }
 }
 
 std::size_t columns_of(std::string_view text) {
@@ -116,12 +137,7 @@ class page_view final : public view {
         object one;
         std::string_view name;
         if (each.get(one) != simdjson::SUCCESS || one["name"].get(name) != simdjson::SUCCESS) continue;
-        rows.push_back(row_of(one, simulate::printable(name)));
-        for (unsigned tier = 0;; ++tier) {
-          const auto part = object_in(one, "tier_" + std::to_string(tier));
-          if (!part) break;
-          rows.push_back(row_of(*part, "  tier " + std::to_string(tier)));
-        }
+        add_rows(one, simulate::printable(name), rows);
       }
     } else {
       rows.push_back(weight_server_row(root));

@@ -99,16 +99,8 @@ class cache_manager {
   cache_manager& operator=(const cache_manager&) = delete;
 
   /// The cache of a name; it lives as long as the manager. Throws `larder::error` when there is none.
-  managed_cache& at(std::string_view name) {
-    const auto found = caches_.find(name);
-    if (found == caches_.end()) {
-      std::vector<std::string_view> known;
-      for (const auto& one : caches_) known.push_back(one.first);
-      core::fail(error_cause::invalid_argument,
-                 "there is no cache " + format::printable_name(name) + format::known_names(name, known));
-    }
-    return *found->second;
-  }
+  managed_cache& at(std::string_view name) { return find(name); }
+  const managed_cache& at(std::string_view name) const { return find(name); }
   bool contains(std::string_view name) const { return caches_.find(name) != caches_.end(); }
   std::vector<std::string> names() const { return settings_.names(); }
   /// As they were given.
@@ -159,6 +151,17 @@ class cache_manager {
   }
 
  private:
+  managed_cache& find(std::string_view name) const {
+    const auto found = caches_.find(name);
+    if (found == caches_.end()) {
+      std::vector<std::string_view> known;
+      for (const auto& one : caches_) known.push_back(one.first);
+      core::fail(error_cause::invalid_argument,
+                 "there is no cache " + format::printable_name(name) + format::known_names(name, known));
+    }
+    return *found->second;
+  }
+
   /// What the janitor does, and when.
   void plan_work() {
     bool any_shrinks = false;

@@ -11,6 +11,7 @@
 #include <larder/expiry/ttl.hpp>
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/max_entries.hpp>
+#include <larder/observe/cache_extent.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/storage/value_landing.hpp>
 
@@ -73,6 +74,8 @@ class cache_part {
   /// Bytes; entries where only these are limited.
   virtual std::uint64_t capacity() const = 0;
   virtual void set_capacity(std::uint64_t n) = 0;
+  /// What it holds and the limits that were said.
+  virtual observe::cache_extent extent() const = 0;
   virtual cache_stats stats() const = 0;
   virtual void reset_stats() = 0;
   virtual error_counts errors() const = 0;
@@ -144,6 +147,11 @@ class part_of final : public cache_as_part<Cache> {
     if constexpr (limits_entries)
       if (counts_entries()) return cache_.set_capacity(max_entries{n});
     cache_.set_capacity(max_bytes{n});
+  }
+  observe::cache_extent extent() const override {
+    observe::cache_extent found = observe::extent_of(cache_);
+    if (counts_entries()) found.capacity_bytes.reset();
+    return found;
   }
   void flush() override { cache_.flush(); }
 

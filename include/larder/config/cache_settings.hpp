@@ -45,6 +45,7 @@ struct cache_settings {
   setting<bool> compression{};
   setting<duration> cleanup_interval{};
   setting<bool> shrink_under_pressure{};
+  setting<bool> latency{};
   setting<std::string> temp_dir{};
   setting<std::string> format{};
   setting<std::uint64_t> batch_buffer{};

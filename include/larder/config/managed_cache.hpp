@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/config/cache_metrics.hpp>
+#include <larder/config/managed_figures.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/time.hpp>
@@ -64,6 +65,8 @@ class managed_cache {
 
   /// Look-ups and loads of the whole; evictions, expirations, errors and bytes of all tiers together; insertions and refusals of the slowest that is written.
   virtual cache_stats stats() const = 0;
+  /// The same for machines, as a whole and tier by tier, with what each holds and may hold: what `metrics` and `metrics_server` show.
+  virtual managed_figures figures() const = 0;
   virtual void reset_stats() = 0;
   virtual cache_metrics metrics() const = 0;
   /// Makes what is on disk survive a power cut, and waits, five seconds at most, until a remote tier has what it is owed. Throws

@@ -3,16 +3,20 @@
 #include <larder/config/cache_metrics.hpp>
 #include <larder/config/cache_part.hpp>
 #include <larder/config/managed_cache.hpp>
+#include <larder/config/managed_figures.hpp>
+#include <larder/config/timed_load.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/stats.hpp>
 #include <larder/core/sweep.hpp>
 #include <larder/core/time.hpp>
+#include <larder/observe/latency_recorder.hpp>
 #include <larder/sync/write_back_options.hpp>
 #include <larder/tier.hpp>
 #include <larder/tiered.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +40,7 @@ struct named_parts {
   std::unique_ptr<Part> remote{};
   tier_mode remote_mode = tier_mode::write_through;
   write_back_options owed{};
+  std::uint32_t timed_every = 0;  ///< one of so many gets and puts is timed; 0: nothing is
 };
 
 /// A managed cache of one part, or of several as tiers. A template, so that only who makes one compiles the tiers: `Part` is `cache_part`.
@@ -51,12 +56,14 @@ class named_cache final : public managed_cache {
 
  public:
   named_cache(std::string name, named_parts<Part> parts)
-      : name_(std::move(name)), parts_(std::move(parts)), wanted_(first().capacity()), tiers_(make_tiers()) {}
+      : name_(std::move(name)), parts_(std::move(parts)), wanted_(first().capacity()), tiers_(make_tiers()) {
+    if (parts_.timed_every != 0) latency_ = std::make_unique<timed_load::recorder>(parts_.timed_every);
+  }
 
   const std::string& name() const noexcept override { return name_; }
 
   std::optional<bytes> get(std::string_view key) override {
-    return with([&](auto& tiers) { return tiers.get(key); });
+    return timed(observe::timed::get, [&](auto& tiers) { return tiers.get(key); });
   }
   std::optional<bytes> peek(std::string_view key) override {
     return with([&](auto& tiers) { return tiers.peek(key); });
@@ -65,17 +72,24 @@ class named_cache final : public managed_cache {
     return with([&](auto& tiers) { return tiers.contains(key); });
   }
   bool put(std::string_view key, bytes value) override {
-    return with([&](auto& tiers) { return tiers.put(key, std::move(value)); });
+    return timed(observe::timed::put, [&](auto& tiers) { return tiers.put(key, std::move(value)); });
   }
   bool put(std::string_view key, bytes value, duration time_to_live) override {
-    return with([&](auto& tiers) { return tiers.put(key, std::move(value), time_to_live); });
+    return timed(observe::timed::put, [&](auto& tiers) { return tiers.put(key, std::move(value), time_to_live); });
   }
   bool put_if_absent(std::string_view key, bytes value) override {
-    return with([&](auto& tiers) { return tiers.put_if_absent(key, std::move(value)); });
+    return timed(observe::timed::put, [&](auto& tiers) { return tiers.put_if_absent(key, std::move(value)); });
   }
   bytes get_or_load(std::string_view key, const std::function<bytes(const std::string& key)>& loader,
                     const std::stop_token& stop) override {
-    return with([&](auto& tiers) { return tiers.get_or_load(key, loader, stop); });
+    const auto ask = [&](const std::function<bytes(const std::string&)>& by) {
+      return with([&](auto& tiers) { return tiers.get_or_load(key, by, stop); });
+    };
+    if (!latency_) return ask(loader);
+    timed_load stretches(*latency_);
+    bytes found = ask([&](const std::string& wanted) { return stretches.load([&] { return loader(wanted); }); });
+    stretches.end();
+    return found;
   }
   bool remove(std::string_view key) override {
     return with([&](auto& tiers) { return tiers.erase(key); });
@@ -113,6 +127,14 @@ class named_cache final : public managed_cache {
   }
   void reset_stats() override {
     with([](auto& tiers) { return tiers.reset_stats(), 0; });
+    if (latency_) latency_->reset();
+  }
+  managed_figures figures() const override {
+    managed_figures out;
+    std::visit([&](const auto& tiers) { show(tiers->stats(), out); }, tiers_);
+    out.entries = size();
+    if (latency_) out.latency = latency_->report();
+    return out;
   }
   cache_metrics metrics() const override {
     const cache_stats counted = stats();
@@ -187,6 +209,30 @@ class named_cache final : public managed_cache {
   auto with(F&& f) {
     return std::visit([&](auto& tiers) { return f(*tiers); }, tiers_);
   }
+  template <class F>
+  auto timed(observe::timed what, F&& f) {
+    if (!latency_ || !latency_->takes_turn()) return with(f);
+    const auto began = timed_load::recorder::clock::now();
+    auto result = with(f);
+    latency_->end(what, began);
+    return result;
+  }
+  template <class Counted>
+  void show(const Counted& counted, managed_figures& out) const {
+    out.hits = counted.hits;
+    out.misses = counted.misses;
+    out.promotions = counted.promotions;
+    out.loads = counted.loads;
+    out.load_failures = counted.load_failures;
+    out.joined = counted.joined;
+    out.load_time = counted.load_time;
+    out.owed_bytes = counted.owed_bytes;
+    out.dropped = counted.dropped;
+    const std::array kinds{std::pair("memory", parts_.memory.get()), std::pair("disk", parts_.disk.get()),
+                           std::pair("remote", parts_.remote.get())};
+    for (const auto& [kind, part] : kinds)  // in the order of make_tiers
+      if (part != nullptr) out.tiers.push_back({kind, counted[out.tiers.size()], part->extent()});
+  }
   template <class Counted>
   cache_stats whole(const Counted& counted) const {
     const std::size_t last = counted.size() - 1;
@@ -211,6 +257,10 @@ class named_cache final : public managed_cache {
     all.load_time = counted.load_time;
     all.joined = counted.joined;
     all.hit_bytes = all.missed_bytes = 0;  // a tier's alone would not be the whole's
+    if (latency_) {
+      all.latency = latency_->report();
+      all.overhead_bytes += sizeof(timed_load::recorder);
+    }
     return all;
   }
 
@@ -218,7 +268,8 @@ class named_cache final : public managed_cache {
   named_parts<Part> parts_;
   std::atomic<std::uint64_t> wanted_;
   std::atomic<double> share_{1};
-  any_tiers tiers_;  // last: what they owe they write to the parts
+  std::unique_ptr<timed_load::recorder> latency_;  // null: nothing is timed
+  any_tiers tiers_;                                // last: what they owe they write to the parts
 };
 
 }  // namespace larder::config

@@ -76,6 +76,8 @@ class part_maker {
     }
     if (has_memory(said_)) parts.memory = memory(available);
     if (has_disk(said_)) parts.disk = disk();
+    // A hit in memory takes less than two looks at the clock; with a tier below it is the slow look-ups that matter, and they may be few.
+    if (said_.latency.value_or(false)) parts.timed_every = parts.disk || parts.remote ? 1 : 64;
     return std::make_unique<named_cache<cache_part>>(name_, std::move(parts));
   }
   static std::unique_ptr<cache_copier> copier(const run_time_clock& clock) {

@@ -14,6 +14,7 @@
 #include <larder/expiry/time_source.hpp>
 #include <larder/expiry/ttl.hpp>
 #include <larder/limit/unbounded.hpp>
+#include <larder/observe/cache_extent.hpp>
 #include <larder/observe/error_listener.hpp>
 #include <larder/storage/engine_context.hpp>
 #include <larder/tier.hpp>
@@ -53,6 +54,7 @@ class remote_part final : public cache_as_part<remote_cache<Storage>> {
   std::uint64_t weight() const override { return 0; }
   std::uint64_t capacity() const override { return std::numeric_limits<std::uint64_t>::max(); }
   void set_capacity(std::uint64_t) override {}
+  observe::cache_extent extent() const override { return {}; }
   void flush() override {}
 
  private:

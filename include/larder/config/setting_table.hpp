@@ -241,6 +241,8 @@ inline constexpr std::array cache_keys{
         "",
         "a started manager makes the memory tier smaller while the machine is short of memory, and larger again after",
         {"memory.shrink_under_pressure"}},
+    setting_key<cache_settings>{"latency", setting_type::flag, &cache_settings::latency, "false", "",
+                                "count how long gets, puts and loads take, for metrics and larder top"},
     setting_key<cache_settings>{"temp_dir",
                                 setting_type::text,
                                 &cache_settings::temp_dir,

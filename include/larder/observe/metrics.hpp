@@ -5,13 +5,11 @@
 
 #include <larder/core/cache_metrics.hpp>
 #include <larder/core/metric_visitor.hpp>
-#include <larder/limit/max_bytes.hpp>
-#include <larder/limit/max_entries.hpp>
-#include <larder/limit/max_weight.hpp>
+#include <larder/observe/cache_collection.hpp>
+#include <larder/observe/cache_extent.hpp>
 #include <larder/observe/json_figures.hpp>
 #include <larder/observe/prometheus_page.hpp>
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,23 +19,33 @@ namespace larder {
 class metrics {
  public:
   /// What a cache counts, under a name that labels it; or the stats of one. Names are for people and may be any text; two caches of one
-  /// process should not share one.
+  /// process should not share one. What has `figures()` besides `stats()`, as a managed cache has, is shown by these, tier by tier.
   template <class Source>
   void add(std::string_view name, const Source& source) {
     static_assert(metric_visitor<observe::prometheus_page> && metric_visitor<observe::json_figures>);
     page_.begin(name);
     observe::json_figures figures(name);
-    if constexpr (requires { source.stats(); }) {
+    if constexpr (requires { source.figures(); }) {
+      const auto all = source.figures();
+      show(all, page_);
+      show(all, figures);
+    } else if constexpr (requires { source.stats(); }) {
       const auto stats = source.stats();
+      const observe::cache_extent extent = observe::extent_of(source);
       show(stats, page_);
       show(stats, figures);
-      show_extent(source, page_);
-      show_extent(source, figures);
+      show(extent, page_);
+      show(extent, figures);
     } else {
       show(source, page_);
       show(source, figures);
     }
     (json_ += json_.empty() ? "" : ",\n ") += figures.text();
+  }
+  /// What each cache of a `cache_manager` counts, under its name.
+  template <observe::cache_collection Caches>
+  void add(const Caches& all) {
+    for (const auto& name : all.names()) add(name, all.at(name));
   }
 
   /// The text format 0.0.4.
@@ -54,25 +62,6 @@ class metrics {
         "larder/core/metric_visitor.hpp");
     visit_metrics(stats, to);
   }
-  template <class Cache, class Visitor>
-  static void show_extent(const Cache& cache, Visitor& to) {
-    to.of("cache", [&](Visitor& v) {
-      if constexpr (requires { v.gauge("", "", std::uint64_t{cache.size()}); })
-        v.gauge("entries", "Entries in the cache.", std::uint64_t{cache.size()});
-      if constexpr (requires { v.gauge("", "", std::uint64_t{cache.weight()}); })
-        v.gauge("weight", "What the entries weigh in all, in the unit of the cache's limit.", std::uint64_t{cache.weight()});
-      show_limit<max_entries>(cache, v, "capacity_entries");
-      show_limit<max_bytes>(cache, v, "capacity_bytes");
-      show_limit<max_weight>(cache, v, "capacity_weight");
-    });
-  }
-
-  template <class Limit, class Cache, class Visitor>
-  static void show_limit(const Cache& cache, Visitor& to, std::string_view name) {
-    if constexpr (requires { requires Cache::template keeps<Limit>; })
-      to.gauge(name, "The cache's limit.", std::uint64_t{cache.template capacity<Limit>()});
-  }
-
   observe::prometheus_page page_;
   std::string json_;
 };

@@ -65,6 +65,11 @@ function spanned(s) { return s >= 1 ? s.toFixed(2) + ' s' : s >= 1e-3 ? (s * 1e3
 const percent = (a, b) => b ? (100 * a / b).toFixed(1) + ' %' : '–';
 // What counts look-ups: tiers as a whole, a data set, or the cache itself.
 const counts = c => c.tiers || c.cache || c.dataset || c.packages || c.resolution || {};
+// What knows its room: the cache itself, or the slowest of its tiers that has a limit, as what leaves there is gone.
+const tiersOf = c => Object.keys(c).filter(k => /^tier_[0-9]+$/.test(k)).map(k => c[k].cache || {});
+const limited = b => b.capacity_bytes || b.capacity_entries;
+const roomOf = c => c.cache || tiersOf(c).filter(limited).pop() || {};
+const fullness = b => b.capacity_bytes ? b.weight / b.capacity_bytes : b.capacity_entries ? b.entries / b.capacity_entries : null;
 function tile(name, text) { const p = make('p', name); p.prepend(make('b', text)); return p; }
 function line(values) {
   const holder = document.createElement('div');
@@ -105,17 +110,18 @@ function show(s) {
     old.line.push(asked ? (hits - old.hits) / asked : null);
     if (old.line.length > 120) old.line.shift();
     const rate = asked ? percent(hits - old.hits, asked) : '–';
-    const tiles = make('div', undefined, {className: 'tiles'}), body = c.cache || {};
+    const tiles = make('div', undefined, {className: 'tiles'}), body = roomOf(c);
     tiles.append(tile('hit rate now', rate), tile('since the start', percent(hits, looked)), tile('look-ups per second', seconds ? counted(asked / seconds) : '–'));
-    if (body.entries !== undefined) tiles.append(tile('entries', counted(body.entries)));
-    if (n.evictions !== undefined) tiles.append(tile('evictions', counted(n.evictions)));
+    const entries = n.entries === undefined ? body.entries : n.entries, evictions = n.evictions === undefined ? body.evictions : n.evictions;
+    if (entries !== undefined) tiles.append(tile('entries', counted(entries)));
+    if (evictions !== undefined) tiles.append(tile('evictions', counted(evictions)));
     if (c.latency && c.latency.get.count) tiles.append(tile('get, 99 %', spanned(c.latency.get.p99_seconds)));
-    const failed = body.errors ? Object.values(body.errors).reduce((a, b) => a + b, 0) : 0;
+    const failed = [c.cache || {}, ...tiersOf(c)].flatMap(b => Object.values(b.errors || {})).reduce((a, b) => a + b, 0);
     if (failed) tiles.append(tile('failures', counted(failed)));
     const card = make('article', undefined, {className: 'card'}), top = make('div', undefined, {className: 'top'});
     top.append(make('h2', c.name), line(old.line));
     card.append(top, tiles);
-    const full = body.capacity_bytes ? body.weight / body.capacity_bytes : body.capacity_entries ? body.entries / body.capacity_entries : null;
+    const full = fullness(body);
     if (full !== null) {
       const bar = make('div', undefined, {className: 'bar', title: (100 * full).toFixed(1) + ' % full'}), i = make('i');
       i.style.width = Math.min(100, 100 * full) + '%';

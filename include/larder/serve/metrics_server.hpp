@@ -12,6 +12,7 @@
 
 #include <larder/core/error.hpp>
 #include <larder/core/version.hpp>
+#include <larder/observe/cache_collection.hpp>
 #include <larder/observe/metrics.hpp>
 #include <larder/serve/metrics_page.hpp>
 #include <larder/serve/metrics_server_settings.hpp>
@@ -20,6 +21,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,8 +33,9 @@
 
 namespace larder {
 
-/// Shows the figures of caches that are added to it: `metrics_server server{{.port = 0}}; server.add("names", cache);`. It serves as long as it
-/// lives. Caches, tiers, layer caches and all else with `stats()` may come and go. Every member may be called from any thread.
+/// Shows the figures of caches that are added to it: `metrics_server server{{.port = 0}}; server.add("names", cache);`, or all caches of a
+/// manager: `server.add(manager);`. It serves as long as it lives. Caches, tiers, layer caches and all else with `stats()` may come and go.
+/// Every member may be called from any thread.
 class metrics_server {
  public:
   /// Throws `larder::error` for settings that cannot be meant, when the port cannot be had, or when another interface than this machine's
@@ -46,26 +49,41 @@ class metrics_server {
   /// is taken.
   template <class Source>
   void add(std::string name, const Source& source) {
-    show(std::move(name), [&source](std::string_view as, metrics& to, holders&) {
-      to.add(as, source);
-      return true;
-    });
+    show({lent(std::move(name), source)});
   }
   /// The same for as long as somebody holds it; then the name is free again.
   template <class Source>
   void add(std::string name, const std::shared_ptr<Source>& source) {
-    show(std::move(name), [lent = std::weak_ptr<Source>(source)](std::string_view as, metrics& to, holders& held) {
-      const std::shared_ptr<Source> there = lent.lock();
-      if (!there) return false;
-      held.push_back(there);
-      to.add(as, *there);
-      return true;
-    });
+    show({held(std::move(name), source, [](const Source& there) -> const Source& { return there; })});
+  }
+  /// Shows each cache of a `cache_manager` under its name, with all of its tiers. The manager must outlive the server, or `erase(manager)`; it
+  /// need not be started. Throws `larder::error` and shows none of them when one of the names is taken.
+  template <observe::cache_collection Caches>
+  void add(const Caches& all) {
+    std::vector<entry> each;
+    for (const auto& name : all.names()) each.push_back(lent(std::string(name), all.at(name), &all));
+    show(std::move(each));
+  }
+  template <observe::cache_collection Caches>
+  void add(const Caches&&) = delete;  // it would be gone before anybody looks
+  /// The same for as long as somebody holds the manager; then the names are free again.
+  template <observe::cache_collection Caches>
+  void add(const std::shared_ptr<Caches>& all) {
+    if (!all) return;  // as of a cache that is gone
+    std::vector<entry> each;
+    for (const auto& name : all->names())
+      each.push_back(held(
+          std::string(name), all, [of = std::string(name)](const Caches& there) -> const auto& { return there.at(of); }));
+    show(std::move(each));
   }
   /// No longer shows what has this name, and says whether something had; from then on nobody looks at it.
   bool erase(std::string_view name) {
-    const std::lock_guard lock(mutex_);
-    return std::erase_if(shown_, [&](const entry& each) { return each.name == name; }) != 0;
+    return drop([&](const entry& each) { return each.name == name; });
+  }
+  /// No longer shows what was added with this manager, and says whether something was; from then on nobody looks at its caches.
+  template <observe::cache_collection Caches>
+  bool erase(const Caches& all) {
+    return drop([&](const entry& each) { return each.of == &all; });
   }
 
   int port() const noexcept { return pages_.port(); }
@@ -78,31 +96,62 @@ class metrics_server {
   struct entry {
     std::string name;
     show_function add_to;
+    const void* of = nullptr;  // the collection that it was added with
   };
+
+  template <class Source>
+  static entry lent(std::string name, const Source& source, const void* of = nullptr) {
+    return {std::move(name),
+            [&source](std::string_view as, metrics& to, holders&) {
+              to.add(as, source);
+              return true;
+            },
+            of};
+  }
+  /// Shows look(owner) while there is an owner.
+  template <class Owner, class Look>
+  static entry held(std::string name, const std::shared_ptr<Owner>& owner, Look look) {
+    return {std::move(name),
+            [weak = std::weak_ptr<Owner>(owner), look = std::move(look)](std::string_view as, metrics& to, holders& kept) {
+              const std::shared_ptr<Owner> there = weak.lock();
+              if (!there) return false;
+              kept.push_back(there);
+              to.add(as, look(*there));
+              return true;
+            },
+            owner.get()};
+  }
 
   static serve::page_server_settings of(const metrics_server_settings& settings) {
     settings.check();
     return {"metrics_server", settings.host, settings.port, settings.token, settings.max_connections, settings.request_timeout};
   }
 
-  void show(std::string name, show_function add_to) {
-    holders held;
+  /// All of them, or none when a name is taken.
+  void show(std::vector<entry> added) {
+    holders kept;
     const std::lock_guard lock(mutex_);
-    const auto taken = std::find_if(shown_.begin(), shown_.end(), [&](const entry& each) { return each.name == name; });
-    if (taken != shown_.end()) {
+    for (const entry& one : added) {
+      const auto taken = std::find_if(shown_.begin(), shown_.end(), [&](const entry& each) { return each.name == one.name; });
+      if (taken == shown_.end()) continue;
       metrics unused;
-      if (taken->add_to(name, unused, held))
+      if (taken->add_to(one.name, unused, kept))
         core::fail(error_cause::invalid_argument,
-                   "metrics_server: a cache named \"" + name + "\" is shown already; give each its own name");
+                   "metrics_server: a cache named \"" + one.name + "\" is shown already; give each its own name");
       shown_.erase(taken);
     }
-    shown_.push_back({std::move(name), std::move(add_to)});
+    std::move(added.begin(), added.end(), std::back_inserter(shown_));
+  }
+  template <class Which>
+  bool drop(Which which) {
+    const std::lock_guard lock(mutex_);
+    return std::erase_if(shown_, which) != 0;
   }
   metrics collect() {
     metrics all;
-    holders held;
+    holders kept;
     const std::lock_guard lock(mutex_);
-    std::erase_if(shown_, [&](const entry& each) { return !each.add_to(each.name, all, held); });
+    std::erase_if(shown_, [&](const entry& each) { return !each.add_to(each.name, all, kept); });
     return all;
   }
 

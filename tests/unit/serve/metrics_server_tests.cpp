@@ -2,6 +2,7 @@
 #include "support/prometheus_samples.hpp"
 
 #include <larder/larder.hpp>
+#include <larder/observe/cache_collection.hpp>
 #include <larder/observe/latency_histogram.hpp>
 #include <larder/serve/metrics_server.hpp>
 
@@ -9,7 +10,9 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace larder::literals;
@@ -21,6 +24,23 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
 answer ask(const larder::metrics_server& server, const std::string& path, const std::string& fields = {}) {
   return serving::ask(server.port(), serving::get(path, fields));
 }
+
+/// Caches by name as a cache_manager has them.
+struct shelf {
+  using cache = larder::cache<int, int, larder::max_entries>;
+  std::vector<std::string> names() const { return {"left", "right"}; }
+  const cache& at(std::string_view name) const { return name == "left" ? left : right; }
+  cache left{larder::max_entries{5}};
+  cache right{larder::max_entries{6}};
+};
+
+static_assert(larder::observe::cache_collection<shelf>);
+static_assert(!larder::observe::cache_collection<shelf::cache>);
+template <class Caches>
+concept addable = requires(larder::metrics_server& server, Caches&& caches) {
+  server.add(std::forward<Caches>(caches));
+};
+static_assert(addable<const shelf&> && !addable<shelf>);  // one that ends at once cannot be meant
 
 }  // namespace
 
@@ -82,6 +102,46 @@ TEST_CASE("caches come and go while it serves") {
   CHECK(ask(server, "/metrics").body.empty());
 }
 
+TEST_CASE("all caches of a manager are shown at once, and go together") {
+  larder::metrics_server server;
+  {
+    const shelf both;
+    server.add(both);
+    const std::string shown = ask(server, "/metrics").body;
+    CHECK(has(shown, "larder_cache_capacity_entries{cache=\"left\"} 5\n"));
+    CHECK(has(shown, "larder_cache_capacity_entries{cache=\"right\"} 6\n"));
+    CHECK_THROWS_WITH_AS(server.add(both),
+                         "larder: metrics_server: a cache named \"left\" is shown already; give each its own name",
+                         larder::error);
+    CHECK(server.erase("left"));  // each of them alone as well
+    CHECK(!has(ask(server, "/metrics").body, "\"left\""));
+    CHECK(server.erase(both));
+    CHECK(!server.erase(both));
+  }
+  CHECK(ask(server, "/metrics").body.empty());
+
+  const shelf::cache other(larder::max_entries{7});
+  server.add("right", other);
+  const shelf refused;
+  CHECK_THROWS_AS(server.add(refused), larder::error);
+  CHECK(!has(ask(server, "/metrics").body, "\"left\""));  // all or none
+  CHECK(!server.erase(refused));
+  CHECK(has(ask(server, "/metrics").body, "larder_cache_capacity_entries{cache=\"right\"} 7\n"));
+  CHECK(server.erase("right"));
+
+  auto held = std::make_shared<shelf>();
+  server.add(held);
+  CHECK(has(ask(server, "/status.json").body, "\"name\":\"right\""));
+  held = std::make_shared<shelf>();
+  server.add(held);  // the names are free again
+  CHECK(server.erase(*held));
+  server.add(std::shared_ptr<const shelf>(held));
+  CHECK(has(ask(server, "/metrics").body, "cache=\"right\""));
+  held.reset();
+  server.add(held);  // nothing, which is shown as nothing
+  CHECK(ask(server, "/metrics").body.empty());
+}
+
 TEST_CASE("threads add, use and take away caches while clients ask") {
   larder::metrics_server server;
   std::atomic<bool> done{false};
@@ -93,8 +153,10 @@ TEST_CASE("threads add, use and take away caches while clients ask") {
         auto cache = larder::make_cache<int, std::string>(larder::max_entries{50}, larder::latency_histogram{1});
         const std::string name = std::to_string(t);
         server.add(name, cache);
+        const shelf both;
+        if (t == 0) server.add(both);
         for (int k = 0; k < 200; ++k) cache.put(k, "x");
-        if (!server.erase(name)) break;
+        if (!server.erase(name) || (t == 0 && !server.erase(both))) break;
       }
     });
   for (int c = 0; c < 2; ++c)
