@@ -65,7 +65,7 @@ class LarderConan(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
     options = {component: [True, False] for component in COMPONENTS if component != "core"}
     default_options = {**dict.fromkeys(options, False), "boost/*:header_only": True}
-    exports_sources = "include/*", "cmake/with_*.cpp", "LICENSE"
+    exports_sources = "include/*", "cmake/with_*.cpp", "tools/gdb/larder_printers.py", "docs/config.schema.json", "LICENSE"
     no_copy_source = True
 
     def _wanted(self):
@@ -107,6 +107,8 @@ class LarderConan(ConanFile):
         copy(self, "*.hpp", os.path.join(self.source_folder, "include"), os.path.join(self.package_folder, "include"))
         shared = os.path.join(self.package_folder, "share", "larder")
         copy(self, "with_*.cpp", os.path.join(self.source_folder, "cmake"), shared)
+        copy(self, "larder_printers.py", os.path.join(self.source_folder, "tools", "gdb"), shared)
+        copy(self, "config.schema.json", os.path.join(self.source_folder, "docs"), shared)
         save(self, os.path.join(shared, "larder-sources.cmake"), SOURCES)
 
     def package_info(self):

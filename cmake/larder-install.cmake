@@ -1,4 +1,5 @@
-# Install rules: headers, one export file per component, a relocatable package under share/cmake/larder, larder.pc.
+# Install rules: headers, one export file per component, a relocatable package under share/cmake/larder, larder.pc, and what is for
+# people who write programs: gdb's printers, the settings' schema. All of it is the install component `headers`; the command's is `tools`.
 if(CMAKE_VERSION VERSION_LESS 3.23)
   message(FATAL_ERROR "larder: installing needs CMake 3.23 (this is ${CMAKE_VERSION}); add_subdirectory needs 3.16: -DLARDER_INSTALL=OFF")
 endif()
@@ -15,11 +16,11 @@ foreach(component IN LISTS larder_built_components)
   get_target_property(header_sets ${target} INTERFACE_HEADER_SETS)
   set(header_rule "")
   if(header_sets)
-    set(header_rule FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+    set(header_rule FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT headers)
   endif()
   # INCLUDES DESTINATION beside the file set: consumers below CMake 3.23 do not read file sets and would get no include path.
   install(TARGETS ${target} EXPORT larder-${component}-targets ${header_rule} INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-  install(EXPORT larder-${component}-targets NAMESPACE larder:: DESTINATION "${larder_package_dir}")
+  install(EXPORT larder-${component}-targets NAMESPACE larder:: DESTINATION "${larder_package_dir}" COMPONENT headers)
 endforeach()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/larder-config.cmake.in" "${PROJECT_BINARY_DIR}/larder-config.cmake"
@@ -30,8 +31,10 @@ install(FILES "${PROJECT_BINARY_DIR}/larder-config.cmake" "${PROJECT_BINARY_DIR}
               "${PROJECT_SOURCE_DIR}/cmake/larder-components.cmake" "${PROJECT_SOURCE_DIR}/cmake/FindxxHash.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/with_toml.cpp" "${PROJECT_SOURCE_DIR}/cmake/with_yaml.cpp"
               "${PROJECT_SOURCE_DIR}/cmake/with_httptier.cpp" "${PROJECT_SOURCE_DIR}/cmake/with_redistier.cpp"
-        DESTINATION "${larder_package_dir}")
+        DESTINATION "${larder_package_dir}" COMPONENT headers)
 
 configure_file("${PROJECT_SOURCE_DIR}/cmake/larder.pc.in" "${PROJECT_BINARY_DIR}/larder.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/larder.pc" DESTINATION "${CMAKE_INSTALL_DATADIR}/pkgconfig")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/larder")
+install(FILES "${PROJECT_BINARY_DIR}/larder.pc" DESTINATION "${CMAKE_INSTALL_DATADIR}/pkgconfig" COMPONENT headers)
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/larder" COMPONENT headers)
+install(FILES "${PROJECT_SOURCE_DIR}/tools/gdb/larder_printers.py" "${PROJECT_SOURCE_DIR}/docs/config.schema.json"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/larder" COMPONENT headers)

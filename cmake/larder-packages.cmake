@@ -1,5 +1,6 @@
-# The Debian package of the headers, liblarder-dev, by CPack: cpack -G DEB in the build folder. It depends on what the core needs, recommends
-# what components need that others build on (json, http) and suggests the rest. scripts/release makes it from a release's tarball.
+# The Debian packages by CPack: cpack -G DEB in the build folder. liblarder-dev, the headers: it depends on what the core needs, recommends what
+# components need that others build on (json, http) and suggests the rest. larder, the command, where it is built: it depends on the libraries
+# that it is linked with. scripts/release makes both from a release's tarball.
 
 # What each link comes from; a new one needs a line (tools/lint_packages.py).
 set(larder_debian_xxHash libxxhash-dev)
@@ -37,20 +38,39 @@ foreach(component IN LISTS larder_built_components)
     endif()
   endforeach()
 endforeach()
-list(JOIN depends ", " CPACK_DEBIAN_PACKAGE_DEPENDS)
-list(JOIN recommends ", " CPACK_DEBIAN_PACKAGE_RECOMMENDS)
-list(JOIN suggests ", " CPACK_DEBIAN_PACKAGE_SUGGESTS)
+list(JOIN depends ", " CPACK_DEBIAN_HEADERS_PACKAGE_DEPENDS)
+list(JOIN recommends ", " CPACK_DEBIAN_HEADERS_PACKAGE_RECOMMENDS)
+list(JOIN suggests ", " CPACK_DEBIAN_HEADERS_PACKAGE_SUGGESTS)
 
-set(LARDER_PACKAGE_MAINTAINER "The maintainers of larder <maintainers@larder.invalid>" CACHE STRING "Who answers for the Debian package")
+set(LARDER_PACKAGE_MAINTAINER "The maintainers of larder <maintainers@larder.invalid>" CACHE STRING "Who answers for the Debian packages")
+set(LARDER_PACKAGE_HOMEPAGE "" CACHE STRING "Where larder is at home; the Debian packages say it")
 set(CPACK_GENERATOR DEB)
-set(CPACK_PACKAGE_NAME liblarder-dev)
+set(CPACK_COMPONENTS_ALL headers)
+if(TARGET larder_command AND LARDER_INSTALL_TOOLS)
+  list(APPEND CPACK_COMPONENTS_ALL tools)
+endif()
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_PACKAGE_NAME larder)
 set(CPACK_PACKAGE_VENDOR larder)
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "header-only C++20 caches for machine-learning programs")
 set(CPACK_PACKAGE_CONTACT "${LARDER_PACKAGE_MAINTAINER}")
+set(CPACK_PACKAGE_HOMEPAGE_URL "${LARDER_PACKAGE_HOMEPAGE}")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE all)
-set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)                     # liblarder-dev_<version>_all.deb
-set(CPACK_PRE_BUILD_SCRIPTS "${PROJECT_SOURCE_DIR}/cmake/larder-debian-copyright.cmake")
+set(CPACK_STRIP_FILES ON)
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")                   # CPack would put it above that of each package
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)                     # liblarder-dev_<version>-1_all.deb
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
+set(CPACK_DEBIAN_PACKAGE_SOURCE larder)
+set(CPACK_DEBIAN_HEADERS_PACKAGE_NAME liblarder-dev)
+set(CPACK_DEBIAN_HEADERS_PACKAGE_ARCHITECTURE all)
+set(CPACK_DEBIAN_HEADERS_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_HEADERS_DESCRIPTION "header-only C++20 caches for machine-learning programs
+Headers, CMake's and pkg-config's files, gdb's printers, the schema of settings.")
+set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME larder)
+set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION utils)
+set(CPACK_DEBIAN_TOOLS_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_TOOLS_DESCRIPTION "looks after caches of machine-learning programs, serves weights
+The command of larder: what is in a cache's directory and whether it is whole, models in layers and packages, data sets, settings, which policy
+suits a trace, a server of weights.")
+set(CPACK_PRE_BUILD_SCRIPTS "${PROJECT_SOURCE_DIR}/cmake/larder-debian-files.cmake")
 set(CPACK_VERBATIM_VARIABLES ON)
 include(CPack)

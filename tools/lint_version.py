@@ -18,8 +18,8 @@ found = {
     "the port's vcpkg.json": json.loads((root / "packaging/vcpkg/ports/larder/vcpkg.json").read_text(encoding="utf-8"))["version-semver"],
     "newest heading of CHANGELOG.md": next((h for h in headings if h != "Unreleased"), "none"),
 }
-# Three numbers as in `v0.1.0`, `larder-0.1.0.tar.gz`, `larder/0.1.0`, `liblarder-dev_0.1.0_all.deb`; two as in `find_package(larder 0.1`.
-WRITTEN = re.compile(r"(?:GIT_TAG v|larder[-/@]v?|liblarder-dev_)(\d+\.\d+\.\d+)|find_package\(larder (\d+\.\d+)[ )]")
+# Three numbers as in `v0.1.0`, `larder-0.1.0.tar.gz`, `larder/0.1.0`, `larder_0.1.0-1_amd64.deb`; two as in `find_package(larder 0.1`.
+WRITTEN = re.compile(r"(?:GIT_TAG v|larder[-/@_]v?|liblarder-dev_)(\d+\.\d+\.\d+)|find_package\(larder (\d+\.\d+)[ )]")
 for page in [root / "README.md", *sorted((root / "docs").glob("*.md")), *sorted((root / "tests/consumers").glob("*/CMakeLists.txt"))]:
     for found_here in WRITTEN.finditer(page.read_text(encoding="utf-8")):
         said = found_here[1] or found_here[2]

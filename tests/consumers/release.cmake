@@ -1,7 +1,7 @@
 # Uses a release (RELEASE: what scripts/release made) in the way KIND, with COMPILER, in the folder WORK. COMPONENTS are those that are built
-# here, VERSION is the version, LARDER the checkout whose consumers are built, never its headers.
+# here, WITH_COMMAND says whether the command is, VERSION is the version, LARDER the checkout whose consumers are built, never its headers.
 cmake_minimum_required(VERSION 3.25)
-include("${CMAKE_CURRENT_LIST_DIR}/run_command.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/installed_command.cmake")
 
 file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}")
@@ -22,6 +22,36 @@ function(use_components prefix)
   run("${CMAKE_COMMAND}" --build "${WORK}/components")
   run("${WORK}/components/test_package/test_package")
   message("${output}")
+endfunction()
+
+# What the control file of a package must match.
+function(expect_fields package)
+  run(dpkg-deb --field "${RELEASE}/${package}")
+  foreach(expected IN ITEMS "Version: ${VERSION}-1\n" "Homepage: https://larder.invalid\n" "Maintainer: [^\n]+@" ${ARGN})
+    if(NOT output MATCHES "${expected}")
+      message(FATAL_ERROR "${package} should say ${expected}, and says\n${output}")
+    endif()
+  endforeach()
+endfunction()
+
+# Unpacks a package into a folder of WORK, and looks for files of it.
+function(unpack_package package folder)
+  run(dpkg-deb --extract "${RELEASE}/${package}" "${WORK}/${folder}")
+  foreach(expected IN LISTS ARGN)
+    if(NOT EXISTS "${WORK}/${folder}/usr/${expected}")
+      message(FATAL_ERROR "${package} has no ${expected}")
+    endif()
+  endforeach()
+endfunction()
+
+# dpkg reads the changelog of a package, whose documents lie in `folder`, and finds this version in it.
+function(expect_changelog folder)
+  run(gzip -dc "${folder}/changelog.Debian.gz")
+  file(WRITE "${WORK}/changelog" "${output}")
+  run(dpkg-parsechangelog --all --file "${WORK}/changelog")
+  if(output MATCHES "warning" OR NOT output MATCHES "Source: larder\nVersion: ${VERSION}-1\n.*Maintainer: [^\n]+@.*Date: [A-Z]")
+    message(FATAL_ERROR "the changelog in ${folder} is read as\n${output}")
+  endif()
 endfunction()
 
 if(KIND STREQUAL "tarball")
@@ -55,25 +85,43 @@ elseif(KIND MATCHES "^(fetch_git|cpm)$")
   run("${WORK}/build/consumer")
 
 elseif(KIND STREQUAL "debian")
-  set(package "${RELEASE}/liblarder-dev_${VERSION}_all.deb")
-  run(dpkg-deb --field "${package}" Package Version Architecture Depends Recommends Suggests)
-  foreach(expected IN ITEMS "Package: liblarder-dev\n" "Version: ${VERSION}\n" "Architecture: all\n" "Depends: libxxhash-dev\n"
-          "Recommends: libsimdjson-dev, libcurl4-openssl-dev [|] libcurl-dev, libexpat1-dev, libssl-dev, libzstd-dev\n"
-          "Suggests: libhiredis-dev, libtomlplusplus-dev, libyaml-cpp-dev, libboost1[.]81-dev [|] libboost-dev [(]>= 1[.]81[)]\n")
-    if(NOT output MATCHES "${expected}")
-      message(FATAL_ERROR "the Debian package should say ${expected}, and says\n${output}")
+  expect_fields("liblarder-dev_${VERSION}-1_all.deb" "Package: liblarder-dev\n" "Architecture: all\n" "Depends: libxxhash-dev\n"
+    "Recommends: libsimdjson-dev, libcurl4-openssl-dev [|] libcurl-dev, libexpat1-dev, libssl-dev, libzstd-dev\n"
+    "Suggests: libhiredis-dev, libtomlplusplus-dev, libyaml-cpp-dev, libboost1[.]81-dev [|] libboost-dev [(]>= 1[.]81[)]\n")
+  unpack_package("liblarder-dev_${VERSION}-1_all.deb" root share/doc/liblarder-dev/copyright share/doc/liblarder-dev/changelog.gz
+    share/pkgconfig/larder.pc include/larder/larder.hpp share/larder/larder_printers.py share/larder/config.schema.json)
+  expect_changelog("${WORK}/root/usr/share/doc/liblarder-dev")
+  if(EXISTS "${WORK}/root/usr/bin")
+    message(FATAL_ERROR "the package of the headers has a program")
+  endif()
+  if(WITH_COMMAND)
+    run(dpkg --print-architecture)
+    string(STRIP "${output}" architecture)
+    set(package "larder_${VERSION}-1_${architecture}.deb")
+    expect_fields("${package}" "Package: larder\n" "Architecture: ${architecture}\n" "Depends: [^\n]*libc6 [(]>= " "Depends: [^\n]*libstdc[+][+]6 [(]>= "
+      "Depends: [^\n]*libsimdjson" "Section: utils\n")
+    unpack_package("${package}" command_root share/doc/larder/copyright share/doc/larder/changelog.gz)
+    expect_changelog("${WORK}/command_root/usr/share/doc/larder")
+    check_command("${WORK}/command_root/usr" zsh/vendor-completions)
+    if(EXISTS "${WORK}/command_root/usr/include" OR EXISTS "${WORK}/command_root/usr/share/zsh/site-functions")
+      message(FATAL_ERROR "the package of the command has what is not its")
     endif()
-  endforeach()
-  run(dpkg-deb --extract "${package}" "${WORK}/root")
-  foreach(expected IN ITEMS share/doc/liblarder-dev/copyright share/pkgconfig/larder.pc include/larder/larder.hpp)
-    if(NOT EXISTS "${WORK}/root/usr/${expected}")
-      message(FATAL_ERROR "the Debian package has no ${expected}")
-    endif()
-  endforeach()
+  endif()
   use_components("${WORK}/root/usr")
 
 elseif(KIND STREQUAL "vcpkg")
   set(PORT larder)
+  # The registry names the port by its tree, as git counts it.
+  file(COPY "${RELEASE}/vcpkg/ports/larder/" DESTINATION "${WORK}/port")
+  run(git init --quiet port)
+  run(git -C port add --all --force)
+  run(git -C port write-tree)
+  string(STRIP "${output}" tree)
+  file(READ "${RELEASE}/vcpkg/versions/l-/larder.json" versions)
+  string(JSON named GET "${versions}" versions 0 git-tree)
+  if(NOT named STREQUAL tree)
+    message(FATAL_ERROR "versions/l-/larder.json names the tree ${named}; the port's is ${tree}")
+  endif()
   set(BUILD "${WORK}/build")
   set(DOWNLOADS "${WORK}/downloads")
   foreach(features IN ITEMS core "${all_components}")
@@ -108,8 +156,8 @@ elseif(KIND STREQUAL "conan")
     list(GET package 1 version)
     run("${CONAN}" create "${CMAKE_CURRENT_LIST_DIR}/conan" "--name=${name}" "--version=${version}")
   endforeach()
-  file(COPY "${RELEASE}/conan/larder" DESTINATION "${WORK}")  # the test package is built beside its files
-  set(create "${CONAN}" create "${WORK}/larder" "--version=${VERSION}" --settings=compiler.cppstd=20 --settings=build_type=Debug
+  file(COPY "${RELEASE}/conan/recipes" DESTINATION "${WORK}") # the test package is built beside its files
+  set(create "${CONAN}" create "${WORK}/recipes/larder/all" "--version=${VERSION}" --settings=compiler.cppstd=20 --settings=build_type=Debug
       "--conf=tools.cmake.cmaketoolchain:generator=${GENERATOR}")
   run(${create})
   set(with "")
