@@ -58,7 +58,7 @@ std::optional<std::uint64_t> announced_length(std::string_view head) {
     const std::string_view line = head.substr(0, head.find("\r\n"));
     head.remove_prefix(std::min(line.size() + 2, head.size()));
     const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || !larder::serve::is_same_word(line.substr(0, colon), "content-length")) continue;
+    if (colon == std::string_view::npos || !larder::serve::request_rules::is_same_word(line.substr(0, colon), "content-length")) continue;
     const std::size_t digits = line.find_first_not_of(" \t", colon + 1);
     std::uint64_t length = 0;
     if (digits != std::string_view::npos &&
