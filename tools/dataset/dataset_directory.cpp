@@ -2,12 +2,12 @@
 
 #include "disk/directory_users.hpp"
 #include "disk/key_text.hpp"
-#include "simulate/nearest_name.hpp"
 
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/dataset/named_datasets.hpp>
 #include <larder/dataset/sample_key.hpp>
+#include <larder/format/nearest_name.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -145,8 +145,10 @@ dataset_manifest dataset_directory::get(std::string_view name) {
   constexpr std::size_t most = 10;
   const std::vector<std::string_view> views(names.begin(), names.end());
   if (names.size() > most) {
-    text += "the nearest of the " + std::to_string(names.size()) + " there are is " +
-            std::string(simulate::nearest_name(name, views)) + " (larder dataset ls has all)";
+    const std::string nearest(larder::format::nearest_name(name, views));
+    text += (nearest.empty() ? "there are " + std::to_string(names.size())
+                             : "the nearest of the " + std::to_string(names.size()) + " there are is " + nearest) +
+            " (larder dataset ls has all)";
   } else {
     text += "there are: ";
     for (const std::string& one : names) text += (&one == &names.front() ? "" : ", ") + one;
