@@ -38,8 +38,8 @@ larder::digest sample_id(const std::string& shard, std::uint64_t number) {
   return larder::digest_of(std::string_view(larder::datasets::sample_key(key, number)));
 }
 
-dataset_directory::dataset_directory(const std::string& directory)
-    : in_use_(disk::users_of(directory).any), found_(directory, in_use_), values_(found_) {
+dataset_directory::dataset_directory(const std::string& directory, const disk::segment_inspection::look_progress& progress)
+    : in_use_(disk::users_of(directory).any), found_(directory, in_use_, progress), values_(found_) {
   const larder::instant now = larder::wall_time::now();
   std::size_t count = 0;
   for (const inspected_segment& one : found_.segments()) count += one.records.size();
