@@ -1,5 +1,8 @@
 #include "config_command.hpp"
 
+#include "config/file_check.hpp"
+#include "config/settings_json.hpp"
+#include "config/settings_source.hpp"
 #include "disk/json_object.hpp"
 #include "exit_code.hpp"
 #include "subcommand.hpp"
@@ -9,7 +12,6 @@
 #include <larder/config/settings.hpp>
 #include <larder/config/settings_schema.hpp>
 #include <larder/config/settings_text.hpp>
-#include <larder/core/error.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -17,21 +19,11 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace tools {
 namespace {
-
-using larder::settings;
-
-std::optional<std::string> no_environment(const std::string&) { return std::nullopt; }
-
-/// The settings of a file, what the environment says laid over them.
-settings read(const std::string& file, bool alone) {
-  return settings::load(file, {}, alone ? &no_environment : &larder::environment_of_process);
-}
 
 subcommand add_show(CLI::App& config) {
   struct given {
@@ -43,25 +35,30 @@ subcommand add_show(CLI::App& config) {
   auto chosen = std::make_shared<given>();
   CLI::App& app = *config.add_subcommand("show", "What holds: each key, its value, and where it was said");
   app.add_option("FILE", chosen->file, "settings: .json, .toml, .yaml or .yml")->required();
-  app.add_option("--as", chosen->format, "explained, or a file that says the same: json, toml, yaml")
+  CLI::Option* const as = app.add_option("--as", chosen->format, "explained, or a file that says the same: json, toml, yaml")
       ->check(CLI::IsMember({"explained", "json", "toml", "yaml"}))
       ->capture_default_str();
-  app.add_flag("--json", chosen->json, "the same as --as json");
+  app.add_flag("--json", chosen->json, "what explained says, for programs: each key's value, default and origin")->excludes(as);
   app.add_flag("--file-only", chosen->alone, "without what the environment says");
   app.footer(R"(Examples:
   larder config show larder.toml
   CACHE_MEMORY_SIZE=4GB larder config show larder.yaml
   larder config show larder.yaml --as toml --file-only > larder.toml
+  larder config show larder.yaml --json | jq '.caches.cache["memory.size"].origin'
 
 Exit codes: 0 done; 1 the settings cannot be read or cannot work; 2 wrong use)");
   return {&app, [] {},
           [chosen] {
-            const settings all = read(chosen->file, chosen->alone);
+            const larder::settings all = settings_files::read(chosen->file, chosen->alone);
             const std::map<std::string, larder::settings_format> formats{{"json", larder::settings_format::json},
                                                                          {"toml", larder::settings_format::toml},
                                                                          {"yaml", larder::settings_format::yaml}};
-            const auto format = formats.find(chosen->json ? "json" : chosen->format);
-            std::fputs((format == formats.end() ? explained(all) : to_text(all, format->second)).c_str(), stdout);
+            const auto format = formats.find(chosen->format);
+            std::fputs((chosen->json              ? settings_files::settings_json(chosen->file, all)
+                        : format == formats.end() ? explained(all)
+                                                  : to_text(all, format->second))
+                           .c_str(),
+                       stdout);
             for (const std::string& warning : all.warnings()) std::fprintf(stderr, "larder: %s\n", warning.c_str());
             return exit_code::done;
           }};
@@ -69,38 +66,38 @@ Exit codes: 0 done; 1 the settings cannot be read or cannot work; 2 wrong use)")
 
 subcommand add_check(CLI::App& config) {
   struct given {
-    std::string file;
+    std::vector<std::string> files;
     bool json = false;
     bool alone = false;
   };
   auto chosen = std::make_shared<given>();
-  CLI::App& app = *config.add_subcommand("check", "Whether settings can work; nothing is printed when they can");
-  app.add_option("FILE", chosen->file, "settings: .json, .toml, .yaml or .yml")->required();
-  app.add_flag("--json", chosen->json, "an object that says whether they can, the warnings, and what is wrong");
+  CLI::App& app =
+      *config.add_subcommand("check", "Whether settings can work; nothing is printed when they can, else every mistake");
+  app.add_option("FILE", chosen->files, "settings: .json, .toml, .yaml or .yml; each is checked by itself")->required();
+  app.add_flag("--json", chosen->json,
+               "an object that says whether they can, the warnings, and each mistake with its place; an array for several files");
   app.add_flag("--file-only", chosen->alone, "without what the environment says");
   app.footer(R"(Examples:
   larder config check larder.toml
-  larder config check larder.toml --json
+  larder config check settings/*.yaml
+  larder config check larder.toml --json | jq '.mistakes[] | {line, column, message, nearest}'
 
-Exit codes: 0 they can; 1 they cannot be read or cannot work; 2 wrong use)");
+Exit codes: 0 they can; 1 some cannot be read or cannot work; 2 wrong use)");
   return {&app, [] {},
           [chosen] {
-            std::optional<std::string> wrong;
-            std::vector<std::string> warnings;
-            try {
-              warnings = read(chosen->file, chosen->alone).warnings();
-            } catch (const larder::error& e) {
-              if (!chosen->json) throw;
-              wrong = e.what();
+            bool all_work = true;
+            std::string objects;
+            for (const std::string& file : chosen->files) {
+              const settings_files::file_check found = settings_files::file_check::of(file, chosen->alone);
+              all_work = all_work && found.works();
+              if (chosen->json)
+                objects += (objects.empty() ? "" : ",\n") + found.json();
+              else
+                std::fputs(found.lines().c_str(), stderr);
             }
-            if (chosen->json) {
-              disk::json_object seen;
-              seen.add("file", chosen->file).add("works", !wrong).add("error", wrong).add("warnings", warnings);
-              std::printf("%s\n", seen.text().c_str());
-            } else {
-              for (const std::string& warning : warnings) std::fprintf(stderr, "larder: %s\n", warning.c_str());
-            }
-            return wrong ? exit_code::failed : exit_code::done;
+            const bool is_array = chosen->files.size() > 1;
+            if (chosen->json) std::printf("%s%s%s\n", is_array ? "[\n" : "", objects.c_str(), is_array ? "\n]" : "");
+            return all_work ? exit_code::done : exit_code::failed;
           }};
 }
 

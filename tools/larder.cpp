@@ -11,6 +11,7 @@
 #include "serve_command.hpp"
 #include "simulate_command.hpp"
 #include "top_command.hpp"
+#include "wrong_line.hpp"
 
 #include <larder/core/version.hpp>
 
@@ -53,7 +54,9 @@ int main(int count, char** arguments) {
     print_all_help(app);
     return tools::exit_code::done;
   } catch (const CLI::ParseError& stop) {
-    return app.exit(stop) == 0 ? tools::exit_code::done : tools::exit_code::wrong_use;  // --help and --version stop here too
+    if (stop.get_exit_code() == 0) return app.exit(stop);  // --help and --version
+    std::fprintf(stderr, "larder: %s\n", tools::wrong_line(app, stop).c_str());
+    return tools::exit_code::wrong_use;
   }
   if (app.got_subcommand("completions")) return completions();
   if (app.got_subcommand("config")) return config();

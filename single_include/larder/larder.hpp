@@ -14595,9 +14595,9 @@ struct tiered_stats {
   }
 };
 
-/// Shows each figure once: those of the whole, and each tier's.
-template <std::size_t Tiers, class V>
-void visit_metrics(const tiered_stats<Tiers>& s, V& v) {
+/// Shows what only the whole can count, of a struct that has these figures.
+template <class Whole, class V>
+void visit_whole(const Whole& s, V& v) {
   v.of("tiers", [&](V& u) {
     u.count("hits", "Demand look-ups that some tier answered.", s.hits);
     u.count("misses", "Demand look-ups that none did.", s.misses);
@@ -14609,6 +14609,12 @@ void visit_metrics(const tiered_stats<Tiers>& s, V& v) {
     u.gauge("owed_bytes", "Bytes of values that write_back tiers still have to take.", s.owed_bytes);
     u.count("dropped", "Acknowledged values that they never took.", s.dropped);
   });
+}
+
+/// Shows each figure once: those of the whole, and each tier's.
+template <std::size_t Tiers, class V>
+void visit_metrics(const tiered_stats<Tiers>& s, V& v) {
+  visit_whole(s, v);
   for (std::size_t i = 0; i < Tiers; ++i) v.part("tier", i, [&](V& u) { visit_metrics(s.tiers[i], u); });
 }
 

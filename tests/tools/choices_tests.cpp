@@ -1,6 +1,5 @@
 #include "refusal.hpp"
 #include "simulate/cache_size.hpp"
-#include "simulate/nearest_name.hpp"
 #include "simulate/policy_table.hpp"
 
 #include <doctest/doctest.h>
@@ -58,6 +57,9 @@ TEST_CASE("an unknown policy is answered with the nearest and with all there are
   const std::string what = refusal([] { simulate::policies_named("lru,S3-FIF0"); });
   CHECK(says(what, "there is no policy \"S3-FIF0\"; did you mean s3_fifo?"));
   for (const simulate::policy& order : simulate::all_policies()) CHECK(says(what, order.name));
+  CHECK(says(refusal([] { simulate::policies_named("lur"); }), "did you mean lru?"));
+  CHECK(says(refusal([] { simulate::policies_named("LRU"); }), "did you mean lru?"));
+  CHECK(says(refusal([] { simulate::policies_named("none"); }), "there is no policy \"none\"; there are: "));
   CHECK(says(refusal([] { simulate::policies_named(""); }), "there is no policy \"\""));
   CHECK(says(refusal([] { simulate::policies_named("lru,"); }), "there is no policy \"\""));
 }
@@ -71,12 +73,4 @@ TEST_CASE("each policy has a name and a look of its own") {
   }
   CHECK(names.size() == simulate::all_policies().size());
   CHECK(looks.size() == simulate::all_policies().size());
-}
-
-TEST_CASE("the distance of two words counts changed, added and dropped letters") {
-  using larder::core::edit_distance;
-  CHECK(edit_distance("", "") == 0);
-  CHECK(edit_distance("abc", "") == 3);
-  CHECK(edit_distance("sieve", "seive") == 2);
-  CHECK(edit_distance("kitten", "sitting") == 3);
 }

@@ -33,10 +33,11 @@ def shown_on(ours, process, see):
         see(shown)
 
 
-def on_terminal(command, answer=b"", interrupt_at=None):
+def on_terminal(command, answer=b"", interrupt_at=None, **variables):
     """Runs a command with a terminal for standard input and error; its exit code, what the terminal showed, and standard output."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(list(map(str, command)), stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(list(map(str, command)), stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, start_new_session=True,
+                               env={**os.environ, **variables})
     os.close(theirs)
     answers = [answer] if answer else []
     interruptions = [interrupt_at] if interrupt_at else []

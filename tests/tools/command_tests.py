@@ -55,12 +55,38 @@ class Command(command_runs.CommandRuns):
                 self.assertEqual(done.returncode, 2)
                 self.assertNotEqual(done.stderr, b"")
         self.check(larder("simulate", self.trace, "--policies", "s3fifo"), 2, 'no policy "s3fifo"; did you mean s3_fifo?', "belady")
+        for wrong in ("lur", "LRU"):
+            self.check(larder("simulate", self.trace, "--policies", wrong), 2, f'no policy "{wrong}"; did you mean lru?')
         self.check(larder("simulate", self.trace, "--sizes", "64MiB"), 2, '"64MiB"', "--by bytes")
         self.check(larder("simulate", self.trace, "--by", "weight"), 2, '--by: "weight" is not one of entries, bytes')
         self.check(larder("simulate", self.trace, "--format", "xml"), 2, '--format: "xml" is not one of auto, text, csv, oracle')
         self.check(larder("simulate", self.trace, "--csv-delimiter", "ab"), 2, "--csv-delimiter")
         self.check(larder("simulate", "-", "-"), 2, "standard input (-) can be read once")
         self.check(larder("simulate", self.file("a.txt", "a\nb\n"), "--by", "bytes"), 2, 'trace "a" has no sizes', "--by entries")
+
+    def test_a_word_that_is_none_is_named_with_the_nearest_and_what_lists_all(self):
+        for line, said in (
+                ("dsk", 'there is no command "dsk"; did you mean "disk"? ("larder --help" lists all)'),
+                ("DISK", 'there is no command "DISK"; did you mean "disk"? ("larder --help" lists all)'),
+                ("disk sat DIR", 'there is no command "disk sat"; did you mean "disk stat"? ("larder disk --help" lists all)'),
+                ("config frob", 'there is no command "config frob"; "larder config --help" lists all'),
+                ("disk ls DIR --srot key", 'there is no option "--srot"; did you mean "--sort"? ("larder disk ls --help" lists all)'),
+                ("simulate --polices=lru", 'there is no option "--polices"; did you mean "--policies"? ("larder simulate --help" lists all)'),
+                ("--vresion", 'there is no option "--vresion"; did you mean "--version"? ("larder --help" lists all)'),
+                ("", 'say which command; "larder --help" lists all'),
+                ("disk", 'say which command; "larder disk --help" lists all'),
+                ("simulate", 'TRACE is required; "larder simulate --help" explains it'),
+                ("disk ls DIR --sort colour", 'place'),
+                ("disk ls DIR --sort \x1b[31m", '--sort: '),
+                ("a\x1bb", 'there is no command "a'),
+        ):
+            with self.subTest(line):
+                done = larder(*line.split())
+                self.assertEqual((done.returncode, done.stdout), (2, b""))
+                self.assertTrue(done.stderr.startswith(b"larder: "), done.stderr)
+                self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
+                self.assertNotIn(b"\x1b", done.stderr)
+                self.assertIn(said, done.stderr.decode())
 
     def test_wrong_use_is_told_before_a_trace_is_read(self):
         self.check(larder("simulate", self.root / "missing", "--policies", "none"), 2, "no policy")

@@ -45,10 +45,54 @@ class Config(command_runs.CommandRuns):
         said = json.loads(written["json"])
         self.assertEqual(said["cache"]["memory"], {"size": "1GB", "compression": True})
         self.assertEqual(said["training_cache"]["batch_buffer"], 32)
-        self.assertEqual(larder("show", ORIGINALS / "machines.yaml", "--json").stdout, written["json"])
         again = self.root / "again.toml"
         again.write_text(written["toml"])
         self.assertEqual(larder("show", again, "--as", "toml").stdout, written["toml"])
+
+    def test_show_says_the_same_to_programs(self):
+        file = self.root / "larder.toml"
+        file.write_text('[cache]\nmemory_size = "4GB"\nmax_items = 7\n')
+        run = larder("show", file, "--json", CACHE_POLICY="lru")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        said = json.loads(run.stdout)
+        cache = said["caches"]["cache"]
+        self.assertEqual(cache["memory.size"], {"value": "4GB", "default": "no memory tier",
+                                                "origin": {"kind": "file", "file": str(file), "line": 2, "column": 15}})
+        self.assertEqual(cache["memory.max_entries"]["value"], 7)
+        self.assertEqual((cache["policy"]["value"], cache["policy"]["origin"]), ("lru", {"kind": "variable", "variable": "CACHE_POLICY"}))
+        self.assertEqual(cache["max_age"], {"value": None, "default": "no limit", "origin": {"kind": "default"}})
+        self.assertEqual(said["manager"]["pressure_interval"]["origin"]["kind"], "default")
+        self.assertEqual((said["file"], said["warnings"]), (str(file), []))
+        explained = [line.split(" = ")[0] for line in larder("show", file).stdout.splitlines()]
+        self.assertEqual(["cache." + key for key in cache] + ["manager." + key for key in said["manager"]], explained)
+        self.assertEqual(larder("show", file, "--json", "--as", "toml").returncode, 2)
+
+    def test_check_tells_every_mistake_of_every_file(self):
+        good = ORIGINALS / "server.toml"
+        bad = self.root / "bad.toml"
+        bad.write_text('[cache]\npolicy = "lur"\nsise = 1\nmax_age = "10 minutes"\n[caches.a]\nsize = "4XB"\n')
+        worse = self.root / "worse.json"
+        worse.write_text('{"cache": ')
+        run = larder("check", bad, good, worse, self.root / "absent.yaml")
+        self.assertEqual((run.returncode, run.stdout), (1, ""))
+        lines = run.stderr.splitlines()
+        self.assertEqual(len(lines), 6, lines)
+        for line, start in zip(lines, (f'{bad}:2:10: policy cannot be "lur"; did you mean "lru"?', f'{bad}:3:1: there is no key "sise"',
+                                       f"{bad}:4:11: max_age: ", f"{bad}:6:8: size: ", f"{worse}:1:", f"{self.root}/absent.yaml: ")):
+            self.assertTrue(line.startswith("larder: " + start), (line, start))
+        self.assertEqual(larder("check", good, good).returncode, 0)
+
+        run = larder("check", bad, good, "--json", CACHE_POLICY="lru")
+        self.assertEqual((run.returncode, run.stderr), (1, ""))
+        first, second = json.loads(run.stdout)
+        self.assertEqual((second["works"], second["mistakes"]), (True, []))
+        self.assertEqual([(one["file"], one["line"], one["column"], one["cache"], one["nearest"]) for one in first["mistakes"]],
+                         [(str(bad), 2, 10, "cache", "lru"), (str(bad), 3, 1, "cache", "size"), (str(bad), 4, 11, "cache", None),
+                          (str(bad), 6, 8, "a", None)])
+        self.assertTrue(first["mistakes"][1]["message"].startswith('there is no key "sise" in cache; did you mean "size"?'))
+        self.assertTrue(first["error"].startswith(f"larder: {bad}:2:10: policy cannot be"))
+        variable = json.loads(larder("check", good, "--json", CACHE_POLICY="lur").stdout)["mistakes"]
+        self.assertEqual([(one["file"], one["line"], one["variable"], one["nearest"]) for one in variable], [(None, None, "CACHE_POLICY", "lru")])
 
     def test_check(self):
         run = larder("check", ORIGINALS / "server.toml")

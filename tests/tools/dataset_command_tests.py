@@ -305,6 +305,15 @@ class Warm(Dataset):
         self.assertEqual(quiet.stderr, b"")
         self.assertEqual(self.asked(0, "head", self.directory, "train", "-n", 1, "--skip", 299_999)[0]["text"], lines[-1])
 
+    def test_dropping_shows_its_progress_where_it_takes_longer_than_a_second(self):
+        path, _ = self.lines(5_000, size=20)
+        self.check(larder("warm", self.directory, "train", path), 0)
+        code, shown, said = on_terminal("drop", self.directory, "train", LARDER_PROGRESS_DELAY="0")
+        self.assertEqual(code, 0, shown)
+        for part in ("reading segments [", "counting samples [", "opening the directory", "dropping samples"):
+            self.assertIn(part, shown)
+        self.assertIn("dropped train: 5,000 samples", said)
+
     def test_a_killed_run_is_finished_by_the_next(self):
         path, lines = self.lines(100_000, size=20)
         for _ in range(4):

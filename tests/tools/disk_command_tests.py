@@ -803,6 +803,30 @@ class Disk(command_runs.CommandRuns):
 
     # ------------------------------------------------------------------------------------------------- progress
 
+    def test_what_takes_longer_than_a_second_shows_its_progress_on_a_terminal(self):
+        with Writer(self.directory) as cache:
+            for i in range(40):
+                cache.put(f"key {i}", 30_000, i)
+        for arguments, parts, printed in (
+                (("stat",), ("reading segments [", "counting entries ["), "40"),
+                (("ls", "--sort", "size", "--limit", "3"), ("reading segments [", "sorting 40 entries"), "3"),
+                (("ls", "--sort", "key"), ("reading keys [",), "key 39"),
+                (("purge", "--all", "--dry-run"), ("reading segments [", "reading entries"), "would drop 40 entries"),
+                (("purge", "--prefix", "key 1", "--yes"), ("opening the directory", "looking for what is chosen", "dropping ["), "dropped 11 entries"),
+                (("purge", "--all", "--yes"), ("reading segments [", "opening the directory", "dropping 29 entries"), "dropped 29 entries")):
+            with self.subTest(arguments):
+                command = (arguments[0], self.directory, *arguments[1:])
+                if "--yes" not in arguments:
+                    code, shown, said = on_terminal(*command)
+                    self.assertEqual((code, "\x1b" in shown), (0, False), shown)    # it was short
+                    self.assertEqual(larder(*command).stderr.count(b"["), 0)
+                code, shown, said = on_terminal(*command, LARDER_PROGRESS_DELAY="0")
+                self.assertEqual(code, 0, shown)
+                for part in parts:
+                    self.assertIn(part, shown)
+                self.assertIn(printed, said)
+                self.assertRegex(shown.split("\x1b[K")[-1], r"^(\d+ .*)?\s*$")    # the line is gone when something is said
+
     def test_verify_shows_its_progress_on_a_terminal_and_can_be_stopped(self):
         with Writer(self.directory) as cache:
             for i in range(12):

@@ -187,6 +187,11 @@ class Models(command_runs.CommandRuns):
         self.assertEqual(len(self.asked(0, "ls", self.home)), 1)
         self.assertEqual(self.asked(0, "gc", self.home, "--quota", "1B")["packages"], 1)
         self.check(larder("gc", self.home), 0, "0 packages and 0 blobs removed")
+        self.add("a", "p")
+        code, shown, said = command_runs.on_terminal([LARDER, "models", "gc", self.home], LARDER_PROGRESS_DELAY="0")
+        self.assertEqual(code, 0, shown)
+        self.assertIn("looking at blobs [", shown)
+        self.assertIn("0 packages and 0 blobs removed", said)
 
     def test_a_pinned_package_stays(self):
         self.add("a", "p")

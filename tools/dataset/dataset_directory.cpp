@@ -2,12 +2,12 @@
 
 #include "disk/directory_users.hpp"
 #include "disk/key_text.hpp"
-#include "simulate/nearest_name.hpp"
 
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
 #include <larder/dataset/named_datasets.hpp>
 #include <larder/dataset/sample_key.hpp>
+#include <larder/format/nearest_name.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -38,8 +38,8 @@ larder::digest sample_id(const std::string& shard, std::uint64_t number) {
   return larder::digest_of(std::string_view(larder::datasets::sample_key(key, number)));
 }
 
-dataset_directory::dataset_directory(const std::string& directory)
-    : in_use_(disk::users_of(directory).any), found_(directory, in_use_), values_(found_) {
+dataset_directory::dataset_directory(const std::string& directory, const disk::segment_inspection::look_progress& progress)
+    : in_use_(disk::users_of(directory).any), found_(directory, in_use_, progress), values_(found_) {
   const larder::instant now = larder::wall_time::now();
   std::size_t count = 0;
   for (const inspected_segment& one : found_.segments()) count += one.records.size();
@@ -145,8 +145,10 @@ dataset_manifest dataset_directory::get(std::string_view name) {
   constexpr std::size_t most = 10;
   const std::vector<std::string_view> views(names.begin(), names.end());
   if (names.size() > most) {
-    text += "the nearest of the " + std::to_string(names.size()) + " there are is " +
-            std::string(simulate::nearest_name(name, views)) + " (larder dataset ls has all)";
+    const std::string nearest(larder::format::nearest_name(name, views));
+    text += (nearest.empty() ? "there are " + std::to_string(names.size())
+                             : "the nearest of the " + std::to_string(names.size()) + " there are is " + nearest) +
+            " (larder dataset ls has all)";
   } else {
     text += "there are: ";
     for (const std::string& one : names) text += (&one == &names.front() ? "" : ", ") + one;

@@ -35,7 +35,7 @@ struct kept_sample {
 class dataset_directory {
  public:
   /// Reads which entries there are. Throws `larder::error` when it is no directory of `mmap_disk` or cannot be read.
-  explicit dataset_directory(const std::string& directory);
+  explicit dataset_directory(const std::string& directory, const disk::segment_inspection::look_progress& progress = {});
 
   const std::string& root() const noexcept { return found_.root(); }
   bool is_in_use() const noexcept { return in_use_; }

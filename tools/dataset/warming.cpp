@@ -4,6 +4,7 @@
 #include "dataset/sample_progress.hpp"
 #include "disk/interruption.hpp"
 #include "disk/json_object.hpp"
+#include "disk/work_progress.hpp"
 #include "exit_code.hpp"
 #include "simulate/number_text.hpp"
 
@@ -173,30 +174,37 @@ int warm_dataset(const warm_options& options) {
 }
 
 void drop_dataset(const drop_options& options) {
+  disk::work_progress progress;
   std::uint64_t samples = 0;
   std::uint64_t bytes = 0;
   {
-    dataset_directory directory(options.directory);
+    dataset_directory directory(options.directory, progress.steps("reading segments"));
     const dataset_manifest of = directory.get(options.name);
+    progress.begin("counting samples");
+    std::uint64_t met = 0;
     std::set<std::string> kept;
     for (const auto& other : directory.list())
       if (other.name != options.name && other.manifest)
         for (const auto& shard : other.manifest->shards) kept.insert(shard.key);
     for (const auto& shard : of.shards) {
       if (!kept.insert(shard.key).second) continue;  // another one's, or counted
-      for (std::uint64_t i = 0; i < shard.samples; ++i)
-        if (const kept_sample one = directory.look_at(sample_id(shard.key, i)); one.is != kept_sample::state::missing) {
-          ++samples;
-          bytes += one.stored;
-        }
+      for (std::uint64_t i = 0; i < shard.samples; ++i) {
+        if (met++ % 1'024 == 0) progress.at(met - 1, of.samples);
+        const kept_sample one = directory.look_at(sample_id(shard.key, i));
+        if (one.is == kept_sample::state::missing) continue;
+        ++samples;
+        bytes += one.stored;
+      }
     }
   }
   if (!options.dry_run) {
+    progress.begin("opening the directory");
     cache data{larder::mmap_disk{options.directory}};
-    if (!data.drop(options.name))
+    if (!data.drop(options.name, progress.sweep("dropping samples")))
       larder::core::fail(larder::error_cause::io,
                          options.directory + ": the data set \"" + name_text(options.name) + "\" is not there any more");
   }
+  progress.end();
   if (options.json) {
     std::printf("%s\n", disk::json_object()
                             .add("name", options.name)

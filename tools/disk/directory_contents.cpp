@@ -17,13 +17,14 @@ folder_share share_of_folder(const std::string& path) {
   return found;
 }
 
-directory_contents contents_of(const segment_inspection& found) {
+directory_contents contents_of(const segment_inspection& found, const segment_inspection::look_progress& progress) {
   directory_contents all;
   const larder::instant now = larder::wall_time::now();
   entry_reader reader(found);
   std::vector<std::uint64_t> sizes;
   std::unordered_set<std::uint64_t> files;
   for (const inspected_segment& in : found.segments()) {
+    if (progress) progress(all.segments.size(), found.segments().size());
     segment_share one;
     one.in = &in;
     for (const inspected_record& record : in.records) {

@@ -68,8 +68,8 @@ struct directory_contents {
   }
 };
 
-/// Reads the heads of all entries. Throws `larder::error`.
-directory_contents contents_of(const segment_inspection& found);
+/// Reads the heads of all entries; `progress` is told of segments. Throws `larder::error`.
+directory_contents contents_of(const segment_inspection& found, const segment_inspection::look_progress& progress = {});
 /// The files in a folder of the directory.
 folder_share share_of_folder(const std::string& path);
 

@@ -4,6 +4,7 @@
 #include "disk/directory_users.hpp"
 #include "disk/json_object.hpp"
 #include "disk/time_text.hpp"
+#include "disk/work_progress.hpp"
 #include "simulate/number_text.hpp"
 
 #include <larder/core/units.hpp>
@@ -169,8 +170,10 @@ void print_text(const segment_inspection& found, const directory_contents& all, 
 
 void print_figures(const figures_options& options) {
   const directory_users users = users_of(options.directory);
-  const segment_inspection found(options.directory, users.any);
-  const directory_contents all = contents_of(found);
+  work_progress progress;
+  const segment_inspection found(options.directory, users.any, progress.steps("reading segments"));
+  const directory_contents all = contents_of(found, progress.steps("counting entries"));
+  progress.end();
   if (options.json)
     std::fputs(json_of(found, all, users).c_str(), stdout);
   else

@@ -5,6 +5,7 @@
 #include "disk/json_object.hpp"
 #include "disk/key_text.hpp"
 #include "disk/time_text.hpp"
+#include "disk/work_progress.hpp"
 #include "simulate/number_text.hpp"
 
 #include <larder/core/units.hpp>
@@ -86,14 +87,18 @@ void print_row(const entry& e, instant now, std::size_t width) {
 
 void list_entries(const list_options& options) {
   const std::string& prefix = options.prefix;
-  const segment_inspection found(options.directory, users_of(options.directory).any);
+  work_progress progress;
+  const segment_inspection found(options.directory, users_of(options.directory).any, progress.steps("reading segments"));
   const instant now = larder::wall_time::now();
 
   const bool needs_keys = !prefix.empty() || options.by == listed_by::key;
   entry_reader in_order(found);
   std::vector<row> rows;
   std::size_t expired = 0;
-  for (const inspected_segment& one : found.segments())
+  progress.begin(needs_keys ? "reading keys" : "choosing entries");
+  std::size_t segments_read = 0;
+  for (const inspected_segment& one : found.segments()) {
+    progress.at(segments_read++, found.segments().size(), false);
     for (const inspected_record& record : one.records) {
       if (record.standing != record_standing::live && record.standing != record_standing::later) continue;
       row next{&one, &record, {}};
@@ -106,11 +111,13 @@ void list_entries(const list_options& options) {
       expired += is_expired ? 1 : 0;
       if (!is_expired || options.with_expired) rows.push_back(std::move(next));
     }
+  }
 
   const auto used = [](const row& r) {
     return larder::format::use_stamp::decode(r.record->use, r.in->place(*r.record)).value_or(r.record->entry.written);
   };
   const auto sort = [&](auto comes_first) { std::stable_sort(rows.begin(), rows.end(), comes_first); };
+  if (options.by != listed_by::place) progress.begin("sorting " + simulate::grouped(rows.size()) + " entries");
   switch (options.by) {
     case listed_by::place:
       break;
@@ -134,6 +141,7 @@ void list_entries(const list_options& options) {
   constexpr std::size_t of_one_head = 512;
   const bool lies_in_order = options.by == listed_by::place && !options.reversed;
   entry_reader reader(found, lies_in_order ? larder::storage::segment_window::least_read : of_one_head);
+  progress.end();
   if (options.json) {
     std::fputs("[", stdout);
     const char* separator = "\n";

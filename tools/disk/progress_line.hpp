@@ -16,28 +16,36 @@ namespace disk {
 /// long the work has taken.
 class progress_line {
  public:
-  explicit progress_line(bool quiet) : shown_(!quiet && ::isatty(::fileno(stderr)) == 1) {}
+  /// `delay`: what is shown only when it is due is not before so much time has passed.
+  explicit progress_line(bool quiet, std::chrono::milliseconds delay = {})
+      : shown_(!quiet && ::isatty(::fileno(stderr)) == 1), due_(begin_ + delay) {}
   progress_line(const progress_line&) = delete;
   progress_line& operator=(const progress_line&) = delete;
   ~progress_line() { end(); }
 
-  void show(const std::string& text) const {
+  void show(const std::string& text) {
     if (!shown_) return;
+    is_drawn_ = true;
     std::fprintf(stderr, "\r\033[K%s", text.c_str());
     std::fflush(stderr);
+  }
+  void show_when_due(const std::string& text) {
+    if (clock::now() < due_) return;
+    drawn_ = {};  // and what comes next need not wait
+    show(text);
   }
   /// Shows `text()`, when it is time to.
   template <class Text>
   void renew(Text&& text) {
     if (!shown_) return;
     const auto now = clock::now();
-    if (now - drawn_ < std::chrono::milliseconds(100)) return;
+    if (now < due_ || now - drawn_ < std::chrono::milliseconds(100)) return;
     drawn_ = now;
     show(text());
   }
   /// Takes the line away, so that something else can be said.
   void end() {
-    if (std::exchange(shown_, false)) std::fputs("\r\033[K", stderr);
+    if (std::exchange(shown_, false) && is_drawn_) std::fputs("\r\033[K", stderr);
   }
 
   double seconds() const { return std::chrono::duration<double>(clock::now() - begin_).count(); }
@@ -59,8 +67,10 @@ class progress_line {
  private:
   using clock = std::chrono::steady_clock;
 
-  bool shown_;
   clock::time_point begin_ = clock::now();
+  bool shown_;
+  bool is_drawn_ = false;
+  clock::time_point due_;
   clock::time_point drawn_{};
 };
 

@@ -6,6 +6,7 @@
 #include "disk/interruption.hpp"
 #include "disk/json_object.hpp"
 #include "disk/opened_directory.hpp"
+#include "disk/work_progress.hpp"
 #include "exit_code.hpp"
 #include "simulate/number_text.hpp"
 
@@ -41,10 +42,15 @@ class choice {
     return !options_.older_than || age > *options_.older_than;
   }
   /// How many entries, and their values' bytes.
-  folder_share in(const segment_inspection& found) const {
+  folder_share in(const segment_inspection& found, work_progress& progress) const {
     folder_share chosen;
     entry_reader reader(found);
+    progress.begin("reading entries");
+    std::uint64_t read = 0;
+    std::uint64_t records = 0;
+    for (const inspected_segment& one : found.segments()) records += one.records.size();
     found.for_each_live([&](const inspected_segment& segment, const inspected_record& record) {
+      if (++read % 1'024 == 0) progress.at(read, records, false);
       const entry e = reader.read(segment, record);
       const bool is_chosen =
           options_.all ||
@@ -87,9 +93,10 @@ int purge(const purge_options& options) {
   using tools::exit_code::failed;
   const choice chosen(options);
   const interruption stop;
-  const segment_inspection found(options.directory, users_of(options.directory).any);
+  work_progress progress;
+  const segment_inspection found(options.directory, users_of(options.directory).any, progress.steps("reading segments"));
   const bool takes_entries = options.all || options.expired || options.prefix || options.key || options.older_than;
-  const folder_share entries = takes_entries ? chosen.in(found) : folder_share{};
+  const folder_share entries = takes_entries ? chosen.in(found, progress) : folder_share{};
   const folder_share quarantine = options.quarantine ? share_of_folder(found.root() + "/quarantine") : folder_share{};
   const std::string what = counted(entries.files) + " (" + format_size(entries.bytes) + ")";
   std::size_t dropped = 0;
@@ -112,6 +119,7 @@ int purge(const purge_options& options) {
                               .c_str());
     return code;
   };
+  progress.end();
   if (options.dry_run) {
     if (options.json) return ends_with(done);
     if (takes_entries) std::printf("would drop %s\n", what.c_str());
@@ -125,21 +133,26 @@ int purge(const purge_options& options) {
   }
   told_errors errors;
   if (options.all || entries.files != 0) {
+    work_progress dropping;
+    dropping.begin("opening the directory");
     purged_cache cache(larder::lru{}, larder::max_bytes{no_capacity}, larder::ttl{},
                        storage_for(found, larder::verify::first_read),
                        error_teller([&errors](const larder::error_event& e) { errors.add(e); }));
     if (options.all) {
       dropped = cache.size();
-      cache.clear();
+      cache.clear(dropping.sweep("dropping " + counted(dropped)));
       dropped -= cache.size();
     } else if (options.expired) {
-      dropped = cache.purge_expired();
+      dropped = cache.purge_expired(dropping.sweep("looking for what has expired"));
     } else {
       std::vector<std::string> keys;
       cache.for_each([&](const std::string& key, std::uint64_t, larder::duration age) {
         if (chosen.takes(key, age)) keys.push_back(key);
-      });
+      }, dropping.sweep("looking for what is chosen"));
+      dropping.begin("dropping");
+      std::size_t met = 0;
       for (const std::string& key : keys) {
+        dropping.at(met++, keys.size());
         if ((is_interrupted = stop.asked())) break;
         dropped += cache.erase(key) ? 1 : 0;
       }

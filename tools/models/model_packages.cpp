@@ -1,10 +1,10 @@
 #include "models/model_packages.hpp"
 
-#include "disk/interruption.hpp"
 #include "disk/json_object.hpp"
-#include "disk/progress_line.hpp"
 #include "disk/time_text.hpp"
+#include "disk/work_progress.hpp"
 #include "exit_code.hpp"
+#include "models/followed_transfer.hpp"
 #include "simulate/escaped_text.hpp"
 #include "simulate/number_text.hpp"
 #include "subcommand.hpp"
@@ -20,7 +20,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,44 +30,6 @@ namespace {
 using larder::format_size;
 using simulate::grouped;
 using simulate::printable;
-
-/// How far a transfer is, on a line; a signal stops it.
-class followed_transfer {
- public:
-  followed_transfer(std::string title, bool quiet) : title_(std::move(title)), line_(quiet) {}
-
-  larder::transfer_control control() {
-    return {stop_.get_token(), [this](std::uint64_t done, std::uint64_t total) {
-              if (interruption_.asked()) stop_.request_stop();
-              line_.renew([&] {
-                const double share = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
-                return title_ + " " + disk::progress_line::bar(share) + " " + format_size(done) + " of " + format_size(total) +
-                       line_.left(share);
-              });
-            }};
-  }
-  bool interrupted() const { return interruption_.asked(); }
-  void end() { line_.end(); }
-
- private:
-  std::string title_;
-  disk::progress_line line_;
-  disk::interruption interruption_;
-  std::stop_source stop_;
-};
-
-/// Runs it; an interrupted one is told in its own way.
-template <class Work>
-int interruptible(followed_transfer& transfer, Work&& work) {
-  try {
-    return work();
-  } catch (const larder::error& e) {
-    transfer.end();
-    if (e.cause() != larder::error_cause::cancelled || !transfer.interrupted()) throw;
-    std::fputs("interrupted; the same command goes on from here\n", stderr);
-    return disk::interruption::exit_code;
-  }
-}
 
 void check_home(const std::string& home) {
   if (!std::filesystem::is_directory(home))
@@ -321,13 +282,16 @@ int verify_packages(const verify_options& options) {
 
 int collect(const collect_options& options) {
   check_home(options.home);
+  disk::work_progress progress;
   larder::package_store store(options.home);
-  larder::removal_report removed = store.gc(options.grace);
+  larder::removal_report removed = store.gc(options.grace, progress.sweep("looking at blobs"));
   if (options.quota) {
+    progress.begin("removing packages down to the quota");
     const larder::removal_report more = store.shrink_to(*options.quota);
     removed = {removed.packages + more.packages, removed.blobs + more.blobs, removed.bytes + more.bytes,
                removed.in_use + more.in_use};
   }
+  progress.end();
   return print_removed(removed, options.json);
 }
 

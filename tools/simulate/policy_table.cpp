@@ -1,7 +1,6 @@
 #include "simulate/policy_table.hpp"
 
 #include "simulate/belady.hpp"
-#include "simulate/nearest_name.hpp"
 
 #include <larder/core/error.hpp>
 #include <larder/eviction/adaptive.hpp>
@@ -18,6 +17,7 @@
 #include <larder/eviction/s3_fifo.hpp>
 #include <larder/eviction/sieve.hpp>
 #include <larder/eviction/w_tinylfu.hpp>
+#include <larder/format/nearest_name.hpp>
 
 #include <algorithm>
 #include <array>
@@ -66,9 +66,10 @@ std::vector<const policy*> policies_named(std::string_view list) {
     } else {
       std::string known;
       for (const std::string_view other : names) known += (known.empty() ? "" : ", ") + std::string(other);
+      const std::string nearest(larder::format::nearest_name(name, names));
       throw larder::error(larder::error_cause::invalid_argument,
-                          "there is no policy \"" + std::string(name) + "\"; did you mean " +
-                              std::string(nearest_name(name, names)) + "? There are: " + known + ", and all");
+                          "there is no policy \"" + std::string(name) + "\"; " +
+                              (nearest.empty() ? "there are: " : "did you mean " + nearest + "? There are: ") + known + ", and all");
     }
   }
   std::vector<const policy*> chosen;

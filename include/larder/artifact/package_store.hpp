@@ -26,6 +26,7 @@
 #include <larder/artifact/transfer_sum.hpp>
 #include <larder/artifact/use_lock.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/sweep.hpp>
 #include <larder/core/time.hpp>
 #include <larder/core/transfer.hpp>
 #include <larder/format/tensor_name.hpp>
@@ -160,8 +161,10 @@ class package_store {
   void pin(std::string_view model_id, std::string_view package_id) { set_pinned(model_id, package_id, true); }
   void unpin(std::string_view model_id, std::string_view package_id) { set_pinned(model_id, package_id, false); }
 
-  /// Removes blobs that no package has and that are older than `grace`, quarantined ones, and what dead processes left.
-  removal_report gc(duration grace = duration{0}) { return room_.collect(settings_.clock(), grace); }
+  /// Removes blobs that no package has and that are older than `grace`, quarantined ones, and what dead processes left. `control` follows the blobs.
+  removal_report gc(duration grace = duration{0}, const sweep_control& control = {}) {
+    return room_.collect(settings_.clock(), grace, control);
+  }
   /// Removes everything that nobody uses now, pinned or not.
   removal_report purge(purge_scope scope = purge_scope::all) { return room_.purge(scope); }
   /// Removes what the quota says, and more when `most` is less. Happens by itself when a package was made.

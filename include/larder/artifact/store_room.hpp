@@ -14,6 +14,7 @@
 #include <larder/artifact/store_layout.hpp>
 #include <larder/artifact/use_lock.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/sweep.hpp>
 #include <larder/core/time.hpp>
 #include <larder/storage/posix_file.hpp>
 
@@ -139,13 +140,18 @@ class store_room {
   }
 
   /// Removes blobs that no package wants and that were stored longer ago than `grace`, what was found damaged, and what dead processes left.
-  removal_report collect(instant now, duration grace) const {
+  removal_report collect(instant now, duration grace, const sweep_control& control) const {
     const use_lock sweeping = sweep();
     removal_report report;
     view seen = look();
-    for (const auto& [digest, blob] : seen.blobs)
+    core::sweep blobs(control);
+    blobs.found(seen.blobs.size());
+    for (const auto& [digest, blob] : seen.blobs) {
+      blobs.next();
       if (seen.references(digest) == 0 && (grace.count() <= 0 || now.count() - blob.modified > grace.count()))
         erase(blob, seen, report);
+    }
+    blobs.finish();
     erase_unwanted_lists(seen, report, [&](std::int64_t packed_at) { return grace.count() <= 0 || now.count() - packed_at > grace.count(); });
     report.bytes += packed_.sweep();
     report.bytes += blobs_.empty_state(std::chrono::hours(1), [&](const content_digest& digest) { return packed_.has(digest); });

@@ -3,6 +3,7 @@
 #include <larder/config/number_text.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/time.hpp>
+#include <larder/format/nearest_name.hpp>
 
 #include <algorithm>
 #include <array>
@@ -18,15 +19,26 @@ namespace larder::config {
 struct period_unit {
   std::string_view name;
   std::int64_t nanoseconds;
+  std::string_view word;  ///< in full, as people write it
 };
 
-inline constexpr std::array<period_unit, 7> period_units{{{"d", 86'400'000'000'000},
-                                                          {"h", 3'600'000'000'000},
-                                                          {"min", 60'000'000'000},
-                                                          {"s", 1'000'000'000},
-                                                          {"ms", 1'000'000},
-                                                          {"us", 1'000},
-                                                          {"ns", 1}}};
+inline constexpr std::array<period_unit, 7> period_units{{{"d", 86'400'000'000'000, "day"},
+                                                          {"h", 3'600'000'000'000, "hour"},
+                                                          {"min", 60'000'000'000, "minute"},
+                                                          {"s", 1'000'000'000, "second"},
+                                                          {"ms", 1'000'000, "millisecond"},
+                                                          {"us", 1'000, "microsecond"},
+                                                          {"ns", 1, "nanosecond"}}};
+
+/// The unit that a word stands for, such as `min` for `Minutes` and `mins`; empty when it stands for none.
+inline std::string_view unit_meant(std::string_view written) {
+  const std::string whole = format::compared_name(written);
+  std::string_view word = whole;
+  if (word.size() > 1 && word.ends_with('s')) word.remove_suffix(1);
+  for (const period_unit& unit : period_units)
+    if (whole == unit.name || (!word.empty() && unit.word.starts_with(word))) return unit.name;
+  return {};
+}
 
 /// A period longer than zero: `300`, `300s`, `5min`, `1.5 h`, `7d`, `250ms`; a bare number counts seconds. Throws `larder::error` that
 /// names `subject` for anything else.
@@ -50,7 +62,9 @@ inline duration parse_period(std::string_view text, std::string_view subject) {
     if (is_whole ? exact == 0 : nanoseconds < 1) refuse("is no time at all");
     return duration(is_whole ? exact * unit.nanoseconds : static_cast<std::int64_t>(nanoseconds + 0.5));
   }
-  refuse("has the unknown unit \"" + std::string(name) + "\"");
+  const std::string_view meant = unit_meant(name);
+  refuse("has the unknown unit \"" + std::string(name) + "\"" +
+         (meant.empty() ? "" : ", for which larder has " + std::string(meant)));
   return {};
 }
 

@@ -291,6 +291,7 @@ inline constexpr std::array manager_keys{
 inline constexpr std::array<std::string_view, 4> usual_caches{"cache", "model_cache", "training_cache", "system_cache"};
 inline constexpr std::string_view caches_section = "caches";
 inline constexpr std::string_view manager_section = "manager";
+inline constexpr std::string_view schema_name = "$schema";  ///< what editors find the JSON Schema of a file by; it sets nothing
 
 template <class Settings>
 constexpr std::span<const setting_key<Settings>> keys_of() noexcept {

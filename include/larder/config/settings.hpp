@@ -8,6 +8,7 @@
 #include <larder/config/json_reader.hpp>
 #include <larder/config/setting_table.hpp>
 #include <larder/config/settings_check.hpp>
+#include <larder/config/settings_error.hpp>
 #include <larder/config/settings_formats.hpp>
 #include <larder/config/settings_reader.hpp>
 #include <larder/config/settings_tree.hpp>
@@ -50,34 +51,20 @@ struct settings {
     return all;
   }
   /// What a file says, alone.
-  static settings from_file(const std::filesystem::path& path) {
-    const std::string name = path.string();
-    const std::string extension = path.extension().string();
-    const auto reader = extension == ".json"                          ? &from_json
-                        : extension == ".toml"                        ? &from_toml
-                        : extension == ".yaml" || extension == ".yml" ? &from_yaml
-                                                                      : nullptr;
-    if (reader == nullptr)
-      core::fail(error_cause::invalid_argument, name + ": settings are files that end in .json, .toml, .yaml or .yml");
-    std::ifstream file(path, std::ios::binary);
-    std::string text(config::largest_settings + 1, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    if (!file.is_open() || file.bad() || (file.gcount() == 0 && !file.eof()))
-      core::fail(error_cause::io, name + ": these settings cannot be read; is the file there, and may this process read it?");
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    return reader(text, name);
+  static settings from_file(const std::filesystem::path& path) { return from_tree(tree_of_file(path)); }
+  /// The same where a file is right; each mistake of a key, a value or a table in it is added to `mistakes`.
+  static settings from_file(const std::filesystem::path& path, std::vector<settings_mistake>& mistakes) {
+    return from_tree(tree_of_file(path), &mistakes);
   }
   /// `name` stands for the file in messages.
   static settings from_json(std::string_view text, const std::string& name = "settings.json") {
     return from_tree(config::json_reader::read(text, name));
   }
   static settings from_toml(std::string_view text, const std::string& name = "settings.toml") {
-    if (&config::read_toml == nullptr) refuse_format(name, "TOML", "toml");
-    return from_tree(config::read_toml(text, name));
+    return from_tree(toml_tree(text, name));
   }
   static settings from_yaml(std::string_view text, const std::string& name = "settings.yaml") {
-    if (&config::read_yaml == nullptr) refuse_format(name, "YAML", "yaml");
-    return from_tree(config::read_yaml(text, name));
+    return from_tree(yaml_tree(text, name));
   }
   /// What variables say of the manager (`LARDER_PRESSURE_FLOOR`), of the usual caches (`CACHE_MEMORY_SIZE`, `MODEL_CACHE_POLICY`) and of
   /// those named here. Variables of other names are not larder's, and not looked at.
@@ -152,10 +139,35 @@ struct settings {
   friend bool operator==(const settings&, const settings&) = default;
 
  private:
-  static settings from_tree(const config::settings_node& root) {
+  static settings from_tree(const config::settings_node& root, std::vector<settings_mistake>* mistakes = nullptr) {
     settings said;
-    config::read_settings(root, said.caches, said.manager);
+    config::read_settings(root, said.caches, said.manager, mistakes);
     return said;
+  }
+  static config::settings_node tree_of_file(const std::filesystem::path& path) {
+    const std::string name = path.string();
+    const std::string extension = path.extension().string();
+    const auto reader = extension == ".json"                          ? &config::json_reader::read
+                        : extension == ".toml"                        ? &toml_tree
+                        : extension == ".yaml" || extension == ".yml" ? &yaml_tree
+                                                                      : nullptr;
+    if (reader == nullptr)
+      core::fail(error_cause::invalid_argument, name + ": settings are files that end in .json, .toml, .yaml or .yml");
+    std::ifstream file(path, std::ios::binary);
+    std::string text(config::largest_settings + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (!file.is_open() || file.bad() || (file.gcount() == 0 && !file.eof()))
+      core::fail(error_cause::io, name + ": these settings cannot be read; is the file there, and may this process read it?");
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    return reader(text, name);
+  }
+  static config::settings_node toml_tree(std::string_view text, const std::string& name) {
+    if (&config::read_toml == nullptr) refuse_format(name, "TOML", "toml");
+    return config::read_toml(text, name);
+  }
+  static config::settings_node yaml_tree(std::string_view text, const std::string& name) {
+    if (&config::read_yaml == nullptr) refuse_format(name, "YAML", "yaml");
+    return config::read_yaml(text, name);
   }
   [[noreturn]] static void refuse_format(const std::string& name, const std::string& format, const std::string& component) {
     core::fail(error_cause::invalid_argument, name + ": this program cannot read " + format + "; include <larder/config/" +

@@ -9,6 +9,7 @@
 #include <larder/config/setting.hpp>
 #include <larder/config/setting_refusal.hpp>
 #include <larder/config/setting_table.hpp>
+#include <larder/config/settings_error.hpp>
 #include <larder/config/value_rules.hpp>
 #include <larder/core/error.hpp>
 #include <larder/format/nearest_name.hpp>
@@ -101,11 +102,11 @@ inline void check_cache(std::string_view name, const cache_settings& of) {
   if (!has_memory(of) && !has_disk(of)) {
     const setting_origin named = first_origin(of);
     const bool by_variable = named.where == setting_origin::kind::variable;
-    core::fail(error_cause::invalid_argument,
-               (named.where == setting_origin::kind::nowhere ? "" : named.text() + ": ") + "the cache " +
-                   format::printable_name(name) +
-                   " has no limit; give it memory.size (or size), memory.max_entries or disk.size" +
-                   (by_variable ? ", or unset " + named.name + " if it is not meant for such a cache" : ""));
+    const std::string why = "the cache " + format::printable_name(name) +
+                            " has no limit; give it memory.size (or size), memory.max_entries or disk.size" +
+                            (by_variable ? ", or unset " + named.name + " if it is not meant for such a cache" : "");
+    if (named.where == setting_origin::kind::nowhere) core::fail(error_cause::invalid_argument, why);
+    refuse_at(named, why);
   }
   const auto without_disk = [&](const auto& said, std::string_view key) {
     if (said && !has_disk(of)) refuse(said, key, "changes nothing without a disk tier; give it disk.size, or leave it out");

@@ -7,6 +7,7 @@
 #include <larder/config/number_text.hpp>
 #include <larder/config/period_text.hpp>
 #include <larder/config/setting_table.hpp>
+#include <larder/config/settings_error.hpp>
 #include <larder/config/settings_tree.hpp>
 #include <larder/config/value_rules.hpp>
 #include <larder/core/edit_distance.hpp>
@@ -61,10 +62,22 @@ T value_of(const settings_node& node, setting_type type, std::span<const std::st
   }
 }
 
+/// What an error says, without what all of larder's begin with.
+inline std::string message_of(const error& e) {
+  constexpr std::string_view prefix = "larder: ";
+  const std::string_view all = e.what();
+  return std::string(all.substr(all.starts_with(prefix) ? prefix.size() : 0));
+}
+
+[[noreturn]] inline void refuse_key(const settings_node& node, const std::string& where, std::span<const std::string_view> known) {
+  refuse_at(node.name_at,
+            "there is no key " + format::printable_name(node.name) + " " + where + format::known_names(node.name, known),
+            format::nearest_name(node.name, known));
+}
+
 /// Says a key's setting by a scalar.
 template <class Settings>
 void read_value(const setting_key<Settings>& key, const settings_node& node, Settings& into, std::string_view owner) {
-  const std::string subject = node.value_at.text() + ": " + std::string(node.name);
   if (!key.only_for.empty() && key.only_for != owner)
     refuse_at(node.name_at, std::string(node.name) + " changes nothing for " + format::printable_name(owner) + "; it is for " +
                                 std::string(key.only_for));
@@ -72,15 +85,31 @@ void read_value(const setting_key<Settings>& key, const settings_node& node, Set
     if (member)
       refuse_at(node.name_at, std::string(node.name) + " is said twice; " + member.origin().text() + " says " +
                                   std::string(key.name) + " already");
-    member.set(value_of<T>(node, key.type, key.choices, subject), node.value_at);
+    try {
+      member.set(value_of<T>(node, key.type, key.choices, node.name), node.value_at);
+    } catch (const error& wrong) {
+      refuse_at(node.value_at, message_of(wrong),
+                key.type == setting_type::name ? format::nearest_name(node.text, key.choices) : std::string_view());
+    }
   });
+}
+
+/// Reads a part of settings; its mistake is added to those `gathered`, or thrown where none are.
+template <class Read>
+void read_part(std::vector<settings_mistake>* gathered, Read&& read) {
+  try {
+    read();
+  } catch (const settings_error& wrong) {
+    if (gathered == nullptr) throw;
+    gathered->push_back(wrong.mistake());
+  }
 }
 
 /// Says all that a table says. `title` is what the table is called in messages: `cache`; `section` is empty, or ends with a dot.
 template <class Settings>
 void read_table(const settings_node& table, const std::string& title, const std::string& section, Settings& into,
-                std::string_view owner) {
-  for (const settings_node& node : table.members) {
+                std::string_view owner, std::vector<settings_mistake>* gathered) {
+  const auto read_member = [&](const settings_node& node) {
     const std::string path = section + node.name;
     if (const setting_key<Settings>* const key = find_key<Settings>(path)) {
       if (node.what == settings_node::kind::table || node.what == settings_node::kind::list ||
@@ -92,23 +121,23 @@ void read_table(const settings_node& table, const std::string& title, const std:
       if (node.what != settings_node::kind::table)
         refuse_at(node.value_at, node.name + " is " + std::string(kind_text(node.what)) + "; it is to be a table" +
                                      format::known_names("", names_in_section<Settings>(path + ".")));
-      read_table(node, title + "." + node.name, path + ".", into, owner);
+      read_table(node, title + "." + node.name, path + ".", into, owner, gathered);
     } else {
-      refuse_at(node.name_at, "there is no key " + format::printable_name(node.name) + " in " + title +
-                                  format::known_names(node.name, names_in_section<Settings>(section)));
+      refuse_key(node, "in " + title, names_in_section<Settings>(section));
     }
-  }
+  };
+  for (const settings_node& node : table.members) read_part(gathered, [&] { read_member(node); });
 }
 
-/// Whether a name at the top is one of the usual ones with a letter or two wrong.
+/// Whether a name at the top is one of the usual ones with a letter wrong, or with two where it is a long one.
 inline bool is_mistyped(std::string_view name, std::span<const std::string_view> known) {
-  constexpr std::size_t close = 2;
-  return std::any_of(known.begin(), known.end(), [&](std::string_view k) { return core::edit_distance(name, k) <= close; });
+  return std::any_of(known.begin(), known.end(),
+                     [&](std::string_view k) { return core::edit_distance(name, k) <= (k.size() < 8 ? 1 : 2); });
 }
 
-/// Says all that a text says.
+/// Says all that a text says. The first mistake is thrown; where mistakes are `gathered`, the rest is said in spite of them.
 inline void read_settings(const settings_node& root, std::map<std::string, cache_settings, std::less<>>& caches,
-                          manager_settings& manager) {
+                          manager_settings& manager, std::vector<settings_mistake>* gathered = nullptr) {
   std::vector<std::string_view> known(usual_caches.begin(), usual_caches.end());
   known.push_back(caches_section);
   known.push_back(manager_section);
@@ -117,28 +146,37 @@ inline void read_settings(const settings_node& root, std::map<std::string, cache
       refuse_at(node.value_at, format::printable_name(node.name) + " is " + std::string(kind_text(node.what)) +
                                    "; it is to be a table of settings");
   };
+  const auto read_owned = [&](const settings_node& node, auto& into) {
+    const std::size_t before = gathered == nullptr ? 0 : gathered->size();
+    read_table(node, node.name, "", into, node.name, gathered);
+    for (std::size_t i = before; gathered != nullptr && i < gathered->size(); ++i) (*gathered)[i].owner = node.name;
+  };
   const auto read_cache = [&](const settings_node& node) {
     expect_table(node);
     if (node.name.empty()) refuse_at(node.name_at, "a cache has an empty name");
     const auto [at, fresh] = caches.try_emplace(node.name);
     if (!fresh) refuse_at(node.name_at, "the cache " + format::printable_name(node.name) + " is there twice");
-    read_table(node, node.name, "", at->second, node.name);
+    read_owned(node, at->second);
   };
-  for (const settings_node& node : root.members) {
+  const auto read_member = [&](const settings_node& node) {
     if (node.name == manager_section) {
       expect_table(node);
-      read_table(node, node.name, "", manager, node.name);
+      read_owned(node, manager);
     } else if (node.name == caches_section) {
       expect_table(node);
-      for (const settings_node& each : node.members) read_cache(each);
+      for (const settings_node& each : node.members) read_part(gathered, [&] { read_cache(each); });
+    } else if (node.name == schema_name) {
+      if (node.what != settings_node::kind::text && node.what != settings_node::kind::untyped)
+        refuse_at(node.value_at, std::string(schema_name) + " is " + std::string(kind_text(node.what)) +
+                                     "; it is to be a text, where editors find the JSON Schema");
     } else if (std::find(known.begin(), known.end(), node.name) != known.end() ||
                (node.what == settings_node::kind::table && !is_mistyped(node.name, known))) {
       read_cache(node);
     } else {
-      refuse_at(node.name_at,
-                "there is no key " + format::printable_name(node.name) + " here" + format::known_names(node.name, known));
+      refuse_key(node, "here", known);
     }
-  }
+  };
+  for (const settings_node& node : root.members) read_part(gathered, [&] { read_member(node); });
 }
 
 }  // namespace larder::config

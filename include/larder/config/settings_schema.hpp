@@ -5,6 +5,7 @@
 #include <larder/config/cache_settings.hpp>
 #include <larder/config/policy_names.hpp>
 #include <larder/config/setting_table.hpp>
+#include <larder/config/value_patterns.hpp>
 #include <larder/format/json_text.hpp>
 
 #include <cstddef>
@@ -23,6 +24,10 @@ class schema_writer {
     member("title", R"("Settings of larder's caches")");
     member("type", R"("object")");
     open("properties");
+    open(schema_name);
+    member("description", R"("where editors find this schema")");
+    member("type", R"("string")");
+    close();
     for (const std::string_view name : usual_caches) member(name, reference(name));
     open(caches_section);
     member("description", R"("caches of any other names")");
@@ -93,6 +98,7 @@ class schema_writer {
         member("type", R"(["number", "string"])");
         member("exclusiveMinimum", "0");
         member("maximum", "1");
+        member("pattern", quoted_text(patterns::share()));
         return;
       case setting_type::flag:
         member("type", R"("boolean")");
@@ -115,9 +121,16 @@ class schema_writer {
         member("enum", "[" + all + "]");
         return;
       }
+      case setting_type::size:
+        member("type", R"(["number", "string"])");
+        member("minimum", "1");
+        member("pattern", quoted_text(patterns::size()));
+        return;
       default:  // with a unit, or without one
         member("type", R"(["number", "string"])");
         member("exclusiveMinimum", "0");
+        member("pattern",
+               quoted_text(key.type == setting_type::memory_amount ? patterns::memory_amount() : patterns::period()));
     }
   }
 

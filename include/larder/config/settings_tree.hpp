@@ -1,6 +1,7 @@
 #pragma once
 
 #include <larder/config/setting.hpp>
+#include <larder/config/settings_error.hpp>
 #include <larder/core/error.hpp>
 
 #include <cstddef>
@@ -58,9 +59,6 @@ inline constexpr std::size_t largest_settings = std::size_t{1} << 20U;  ///< byt
 inline constexpr std::size_t deepest_settings = 8;                      ///< tables in one another
 inline constexpr std::size_t most_settings = 10'000;                    ///< nodes
 
-[[noreturn]] inline void refuse_at(const setting_origin& where, const std::string& why) {
-  core::fail(error_cause::invalid_argument, where.text() + ": " + why);
-}
 inline void check_settings_size(std::string_view text, const std::string& name) {
   if (text.size() > largest_settings)
     core::fail(error_cause::invalid_argument,

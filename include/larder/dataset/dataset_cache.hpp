@@ -6,6 +6,7 @@
 #include <larder/codec/codec.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/sweep.hpp>
 #include <larder/dataset/batch.hpp>
 #include <larder/dataset/dataset_info.hpp>
 #include <larder/dataset/dataset_policies.hpp>
@@ -168,7 +169,8 @@ class dataset_cache {
   /// The data sets with a name, by name.
   std::vector<dataset_info> list() { return names_.list(); }
   /// Forgets a data set and erases the samples that no other named one has; false when there was none. Views and batches keep what they have.
-  bool drop(std::string_view name) { return names_.drop(name); }
+  /// When `control` ends it the data set is forgotten, and some of its samples are still there.
+  bool drop(std::string_view name, const sweep_control& control = {}) { return names_.drop(name, control); }
   /// How many bytes of samples a data set may take from now on, whoever streams it by its name; 2^64-1: as many as there are. Nothing is erased for it.
   /// Throws `larder::error` (invalid_argument) when there is no such data set.
   void set_quota(std::string_view name, max_bytes most) { names_.set_quota(name, most.value); }

@@ -3,6 +3,7 @@
 #include <larder/codec/codec.hpp>
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/sweep.hpp>
 #include <larder/dataset/dataset_info.hpp>
 #include <larder/dataset/dataset_source.hpp>
 #include <larder/dataset/dataset_view.hpp>
@@ -198,23 +199,23 @@ class named_datasets {
     for (const format::dataset_manifest& one : manifests()) found.push_back(info_of(one));
     return found;
   }
-  bool drop(std::string_view name) {
+  bool drop(std::string_view name, const sweep_control& control) {
     const std::optional<format::dataset_manifest> of = find(name);
     if (!of) return false;
     std::set<std::string> leaving;
     for (const auto& shard : of->shards) leaving.insert(shard.key);
     store_.erase_note(key_of(name));
-    erase_unless_named(std::move(leaving), name);
+    erase_unless_named(std::move(leaving), name, control);
     const std::lock_guard lock(mutex_);
     makes_.erase(std::string(name));
     return true;
   }
   /// Erases the samples of shards that no data set with a name has but that one.
-  void erase_unless_named(std::set<std::string> leaving, std::string_view but) {
+  void erase_unless_named(std::set<std::string> leaving, std::string_view but, const sweep_control& control = {}) {
     for (const format::dataset_manifest& other : manifests())
       if (other.name != but)
         for (const auto& shard : other.shards) leaving.erase(shard.key);
-    store_.erase_shards(leaving);
+    store_.erase_shards(leaving, control);
   }
   void forget() {
     const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 
 #include <larder/core/bytes.hpp>
 #include <larder/core/error.hpp>
+#include <larder/core/sweep.hpp>
 #include <larder/dataset/fill_gate.hpp>
 #include <larder/dataset/known_notes.hpp>
 #include <larder/dataset/pending_loads.hpp>
@@ -138,8 +139,9 @@ class sample_store {
     notes_.leave(key);
   }
   /// Erases all that was kept of shards. Who holds a table goes on with it.
-  void erase_shards(const std::set<std::string>& keys) {
-    cache_->erase_if([&](const std::string& key) { return is_sample(key) && keys.contains(key.substr(0, shard_key::size)); });
+  void erase_shards(const std::set<std::string>& keys, const sweep_control& control = {}) {
+    cache_->erase_if([&](const std::string& key) { return is_sample(key) && keys.contains(key.substr(0, shard_key::size)); },
+                     control);
     {
       const fill_gate::pass inside = rooms_.put_beside();
       for (const std::string& key : keys) {

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -70,17 +71,20 @@ struct inspected_log {
 
 class segment_inspection {
  public:
+  /// Told how far the look is: so many of so many steps. What it throws ends the look and reaches the caller.
+  using look_progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
   /// Looks at everything. `in_use`: other processes may have the directory open; then what they have published counts, and nothing else.
   /// Throws `larder::error` when it is no directory of `mmap_disk`, of another version, or cannot be read.
-  segment_inspection(const std::filesystem::path& directory, bool in_use)
+  segment_inspection(const std::filesystem::path& directory, bool in_use, const look_progress& progress = {})
       : root_(without_slash(directory.string())),
         in_use_(in_use),
         folder_(root_ + "/entries"),
         has_marker_(check_segment_directory(root_)) {
     constexpr int tries = 16;  // others may remove what was just listed
     for (int i = 0; i < tries; ++i) {
-      const bool is_complete = look();
-      if (judge() && is_complete) break;
+      const bool is_complete = look(progress);
+      if (judge(progress) && is_complete) break;
     }
   }
 
@@ -122,7 +126,7 @@ class segment_inspection {
   }
 
   /// Reads what there is; false when others removed some of it meanwhile, so that it is to be read again.
-  bool look() {
+  bool look(const look_progress& progress) {
     segments_.clear();
     published_.clear();
     evicted_.clear();
@@ -139,8 +143,11 @@ class segment_inspection {
     last_sequence_ = 0;
     oldest_ = follows ? log->oldest() : 0;
     std::vector<std::pair<std::uint32_t, segment_window>> unsealed;  // open, so that they can be read when they are gone
-    for (const std::uint32_t number : listing.segments)
+    std::size_t read = 0;
+    for (const std::uint32_t number : listing.segments) {
+      if (progress) progress(read++, 2 * listing.segments.size());  // each is read, and judged
       if (number >= oldest_) read_segment(number, unsealed);
+    }
     bool is_same = true;
     std::uint64_t seen = end;
     while (follows && is_same) {  // what came meanwhile; it becomes less each time
@@ -294,7 +301,7 @@ class segment_inspection {
   }
 
   /// Says of each record what it is, from the newest to the oldest.
-  bool judge() {
+  bool judge(const look_progress& progress) {
     bool is_complete = true;
     references_.clear();
     std::size_t count = 0;
@@ -302,6 +309,7 @@ class segment_inspection {
     newest_records newest(count);
     for (std::size_t s = segments_.size(); s-- != 0;) {
       inspected_segment& one = segments_[s];
+      if (progress) progress(2 * segments_.size() - s - 1, 2 * segments_.size());
       segment_window window(folder_.path_of(one.number), one.number);
       is_complete = is_complete && window;
       for (std::size_t i = one.records.size(); i-- != 0;)

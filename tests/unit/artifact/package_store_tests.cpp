@@ -23,6 +23,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -309,7 +310,14 @@ TEST_CASE("a collection takes unreferenced blobs that are old enough, and what w
   store.get("m", "p", {provider.file("a", "aaa"), provider.file("b", "bb")}, provider.fetch());
   store.get("m", "p", {provider.file("a", "aaa")}, nobody);
   CHECK(store.gc(std::chrono::hours(1)).blobs == 0);
-  const larder::removal_report removed = store.gc();
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK(support::cause_of([&] { store.gc({}, {stop.get_token(), {}}); }) == larder::error_cause::cancelled);
+  CHECK(store.usage().blobs == 2);
+  std::pair<std::uint64_t, std::uint64_t> told;
+  const larder::removal_report removed =
+      store.gc({}, {{}, [&](std::uint64_t done, std::uint64_t total) { told = {done, total}; }});
+  CHECK(told == std::pair<std::uint64_t, std::uint64_t>(2, 2));
   CHECK(removed.blobs == 1);
   CHECK(removed.bytes == 2);
   CHECK(store.usage().blobs == 1);

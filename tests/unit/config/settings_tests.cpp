@@ -148,6 +148,46 @@ TEST_CASE("an unknown key: file, line, column, and what it may have meant") {
              "a.json:1:12: there is no key \"\" in cache"));
 }
 
+TEST_CASE("a name is meant whatever its case, and with letters swapped") {
+  const auto policy = [](const std::string& said) {
+    return refusal_of([&] { settings::from_json(R"({"cache": {"policy": ")" + said + "\"}}"); });
+  };
+  CHECK(says(policy("lur"), "policy cannot be \"lur\"; did you mean \"lru\"?"));
+  CHECK(says(policy("LRU"), "policy cannot be \"LRU\"; did you mean \"lru\"?"));
+  CHECK(says(policy("S3-FIFO"), "did you mean \"s3_fifo\"?"));
+  CHECK(says(refusal_of([] { settings::from_json(R"({"cache": {"Max_Age": 1}})"); }), "did you mean \"max_age\"?"));
+  const auto age = [](const std::string& said) {
+    return refusal_of([&] { settings::from_json(R"({"cache": {"max_age": ")" + said + "\"}}"); });
+  };
+  CHECK(says(age("10 minutes"), "\"10 minutes\" has the unknown unit \"minutes\", for which larder has min; write seconds"));
+  for (const auto& [word, unit] : std::map<std::string, std::string>{{"Hours", "h"}, {"DAY", "d"}, {"secs", "s"}, {"MIN", "min"},
+                                                                     {"mins", "min"}, {"milliseconds", "ms"}, {"S", "s"}})
+    CHECK(says(age("1 " + word), "for which larder has " + unit + ";"));
+  CHECK(says(age("1 weeks"), "has the unknown unit \"weeks\"; write seconds"));
+}
+
+TEST_CASE("a cache at the top has any name but one with a letter of a known one wrong, or two of a long one") {
+  for (const char* name : {"cafe", "coach", "CACHE", "images", "man", "managed_by", "model", "training"}) {
+    CAPTURE(name);
+    CHECK(settings::from_toml(std::string("[") + name + "]\nsize = 1\n").caches.contains(name));
+  }
+  for (const char* name : {"cach", "cahce", "caceh", "cachs", "manger", "modle_cahce", "training_cahe", "system_cach"}) {
+    CAPTURE(name);
+    CHECK(says(refusal_of([&] { settings::from_toml(std::string("[") + name + "]\nsize = 1\n"); }),
+               "there is no key \"" + std::string(name) + "\" here; did you mean "));
+  }
+  CHECK(settings::from_toml("[caches.cach]\nsize = 1\n").caches.contains("cach"));
+}
+
+TEST_CASE("a file may name its JSON Schema") {
+  CHECK(settings::from_json(R"({"$schema": "config.schema.json", "cache": {"size": 5}})").caches.size() == 1);
+  CHECK(settings::from_yaml("$schema: config.schema.json\ncache: {size: 5}\n").caches.size() == 1);
+  CHECK(settings::from_toml("\"$schema\" = \"config.schema.json\"\n[cache]\nsize = 5\n").caches.size() == 1);
+  CHECK(says(refusal_of([] { settings::from_json(R"({"$schema": 5})", "a.json"); }),
+             "a.json:1:13: $schema is a number; it is to be a text"));
+  CHECK(says(refusal_of([] { settings::from_json(R"({"cache": {"$schema": "x"}})"); }), "there is no key \"$schema\" in cache"));
+}
+
 TEST_CASE("a value of the wrong type or a wrong value: file, line and column of the value") {
   const auto json = [](const char* text) { return refusal_of([&] { settings::from_json(text, "a.json"); }); };
   CHECK(says(json(R"({"cache": {"compression": "yes"}})"),

@@ -136,7 +136,9 @@ TEST_CASE("a name that is cached again leaves nothing of what it had, and takes 
   CHECK(data.weight() == 800);  // "copy" has v1
   data.erase_samples(source, "v1");
   CHECK(data.weight() == 800);  // and keeps it
-  data.drop("copy");
+  std::uint64_t met = 0;
+  data.drop("copy", {{}, [&](std::uint64_t done, std::uint64_t) { met = done; }});
+  CHECK(met >= 200);  // every sample is looked at
   CHECK(data.weight() == 400);
   data.cache_dataset("train", source, larder::preprocess{"v3", same});
   CHECK(data.weight() == 400);

@@ -380,3 +380,19 @@ TEST_CASE("an inspection refuses what is no directory of mmap_disk with a senten
   write(directory / "stranger", "x");
   CHECK(says(refusal_of(directory), "holds \"stranger\""));
 }
+
+TEST_CASE("a look tells how far it is, and what is told it may end it") {
+  const scratch folder;
+  const fs::path directory = folder / "cache";
+  {
+    disk_cache cache = open_cache(directory);
+    for (int i = 0; i < 400; ++i) cache.put("key " + std::to_string(i), std::string(1000, 'v'));
+  }
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> told;
+  const segment_inspection found(directory, false, [&](std::uint64_t done, std::uint64_t total) { told.emplace_back(done, total); });
+  REQUIRE(found.segments().size() > 1);
+  REQUIRE(told.size() == 2 * found.segments().size());
+  for (std::size_t i = 0; i < told.size(); ++i) CHECK(told[i] == std::pair<std::uint64_t, std::uint64_t>(i, told.size()));
+  CHECK_THROWS_AS(segment_inspection(directory, false, [](std::uint64_t, std::uint64_t) { throw larder::error(larder::error_cause::cancelled, "enough"); }),
+                  larder::error);
+}
