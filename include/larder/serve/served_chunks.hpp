@@ -3,12 +3,9 @@
 // What clients ask for, from memory when it is there, and one fill per chunk that is not. What finds no room in memory, or is larger than all
 // of it, is sent from its file and evicts nothing.
 
-#include <larder/cache.hpp>
 #include <larder/core/digest.hpp>
 #include <larder/core/error.hpp>
 #include <larder/core/stats.hpp>
-#include <larder/eviction/lru.hpp>
-#include <larder/limit/max_entries.hpp>
 #include <larder/serve/chunk.hpp>
 #include <larder/serve/chunk_address.hpp>
 #include <larder/serve/chunk_cache.hpp>
@@ -16,6 +13,7 @@
 #include <larder/serve/chunk_memory.hpp>
 #include <larder/serve/chunk_room.hpp>
 #include <larder/serve/chunk_tier.hpp>
+#include <larder/serve/seen_files.hpp>
 #include <larder/serve/served_directory.hpp>
 #include <larder/storage/posix_file.hpp>
 #include <larder/sync/worker_pool.hpp>
@@ -74,9 +72,6 @@ class served_chunks {
       : settings_(std::move(given)),
         directory_(settings_.directory),
         cache_(settings_.capacity),
-        verified_(lru{}, max_entries{4096}),
-        damaged_(lru{}, max_entries{4096}),
-        told_(lru{}, max_entries{4096}),
         pool_(settings_.fill_threads) {}
   served_chunks(const served_chunks&) = delete;
   served_chunks& operator=(const served_chunks&) = delete;
@@ -114,7 +109,7 @@ class served_chunks {
     if (asked.content)
       if (const std::optional<held> there = cache_.peek(asked.key)) return outline{(*there)->size, (*there)->etag};
     const std::optional<file_stamp> stamp = directory_.look_at(asked);
-    if (!stamp || (asked.content && damaged_.get(asked.key) == *stamp)) return std::nullopt;
+    if (!stamp || (asked.content && damaged_.has(asked.key, *stamp))) return std::nullopt;
     return outline{stamp->size, asked.content ? digest_tag(asked.name()) : stamp_tag(*stamp)};
   }
 
@@ -219,8 +214,8 @@ class served_chunks {
         stamp = directory_.look_at(which).value_or(file_stamp{});
       } catch (const error&) {  // then it is told without
       }
-      if (told_.get(key) == stamp) return;
-      told_.put(key, stamp);
+      if (told_.has(key, stamp)) return;
+      told_.note(key, stamp);
       const std::string file = which.manifest ? "manifests/" + std::string(which.name()) + ".json" : std::string(which.name());
       if (why == fill_failure::damaged)
         settings_.error_listener({error_cause::corruption, "weight_server: the content of chunk " + file +
@@ -256,7 +251,7 @@ class served_chunks {
     }  // without room the tier's bytes are given up: the file is sent from its place
     std::optional<chunk_file> source = directory_.open(asked);
     if (!source) return is_in_tier ? fill_failure::no_room : fill_failure::absent;
-    if (asked.content && damaged_.get(asked.key) == source->stamp)  // it is not read again until it changes
+    if (asked.content && damaged_.has(asked.key, source->stamp))  // it is not read again until it changes
       return is_in_tier ? fill_failure::no_room : fill_failure::damaged;
     count(counts_.store_reads);
     auto made = std::make_shared<chunk>();
@@ -265,7 +260,7 @@ class served_chunks {
     made->etag = asked.content ? digest_tag(asked.name()) : stamp_tag(source->stamp);
     const file_stamp stamp = source->stamp;
     const fill_failure why = read(asked, std::move(*source), std::move(made), fill);
-    if (why == fill_failure::damaged && is_settled(stamp)) damaged_.put(asked.key, stamp);
+    if (why == fill_failure::damaged && is_settled(stamp)) damaged_.note(asked.key, stamp);
     return why;
   }
   /// Whether a later change is sure to give another stamp: the system's clock for files is coarse.
@@ -300,14 +295,14 @@ class served_chunks {
     fill.begin(made);
     if (has_room) {
       if (const fill_failure why = bring(asked, input, made->memory.span(), fill); why != fill_failure::none) return why;
-    } else if (asked.content && verified_.get(asked.key) != made->stamp) {
+    } else if (asked.content && !verified_.has(asked.key, made->stamp)) {
       if (const fill_failure why = look_over(*asked.content, input, made->size, fill); why != fill_failure::none) return why;
     }
     if (!is_unchanged(input, made->stamp)) return fill_failure::unreadable;
     if (has_room)
       cache_.keep(asked.key, std::move(made));
     else if (asked.content)
-      verified_.put(asked.key, made->stamp);
+      verified_.note(asked.key, made->stamp);
     return fill_failure::none;
   }
   fill_failure bring(const chunk_address& asked, const storage::file_descriptor& input, std::span<std::byte> room,
@@ -380,9 +375,9 @@ class served_chunks {
   std::atomic<std::uint64_t> filling_{0};
   std::atomic<bool> stopping_{false};
   chunk_cache cache_;
-  cache<std::string, file_stamp, lru, max_entries> verified_;  // files that were right, too large to keep
-  cache<std::string, file_stamp, lru, max_entries> damaged_;   // files that were not what their name says
-  cache<std::string, file_stamp, lru, max_entries> told_;      // files whose failure the listener knows
+  seen_files verified_;  // that were right, too large to keep
+  seen_files damaged_;   // that were not what their name says
+  seen_files told_;      // whose failure the listener knows
   std::mutex flights_mutex_;
   std::unordered_map<std::string, std::shared_ptr<chunk_fill>> flights_;
   sync::worker_pool<> pool_;  // last: its threads end first

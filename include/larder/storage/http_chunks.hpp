@@ -34,15 +34,16 @@
 
 namespace larder {
 
-/// A weight server as a place for `chunked_model`. Failures are thrown once the transport's own retries have given up. Copies share one
-/// set of connections.
-class http_chunks {
+/// A weight server as a place for `chunked_model`: `http_chunks`, below. Failures are thrown once the transport's own retries have given
+/// up. Copies share one set of connections. `Server` says how it is talked to; that it is named here lets only those compile it who use it.
+template <class Server>
+class basic_http_chunks {
  public:
   /// `url`: `http(s)://host[:port]`, and a path where the server is behind one. The token goes over https, or over http to this machine itself.
-  explicit http_chunks(std::string url, secret bearer_token = {})
-      : http_chunks(http_blob<webdav>{webdav{.url = std::move(url), .bearer_token = std::move(bearer_token)}}) {}
+  explicit basic_http_chunks(std::string url, secret bearer_token = {})
+      : basic_http_chunks(Server{webdav{.url = std::move(url), .bearer_token = std::move(bearer_token)}}) {}
   /// The same with time-outs, authorities and whatever else `http_blob` and `webdav` can be told. Sends nothing: the server may be down.
-  explicit http_chunks(const http_blob<webdav>& server) : shared_(std::make_shared<connection>(server)) {}
+  explicit basic_http_chunks(const Server& server) : shared_(std::make_shared<connection>(server)) {}
 
   std::string name() const { return shared_->name; }
 
@@ -73,7 +74,7 @@ class http_chunks {
     void report(error_cause, const std::string&) noexcept override {}
   };
   struct connection {
-    explicit connection(const http_blob<webdav>& server)
+    explicit connection(const Server& server)
         : name(server.protocol.address().printable()),
           part_size(static_cast<std::size_t>(server.transfers.part_size)),
           side_by_side(server.transfers.streams),
@@ -83,7 +84,7 @@ class http_chunks {
     std::size_t part_size;
     std::size_t side_by_side;
     unheard sink;
-    http_blob<webdav>::store store;
+    typename Server::store store;
     remote::transfer_streams streams;  // last: its threads use the store
   };
 
@@ -126,6 +127,6 @@ class http_chunks {
   std::shared_ptr<connection> shared_;
 };
 
-static_assert(chunk_store<http_chunks>);
+using http_chunks = basic_http_chunks<http_blob<webdav>>;
 
 }  // namespace larder

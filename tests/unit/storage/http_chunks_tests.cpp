@@ -39,6 +39,7 @@ using larder::testing::scripted_request;
 
 namespace {
 
+static_assert(larder::chunk_store<http_chunks>);
 static_assert(std::is_same_v<decltype(chunked_model{std::declval<http_chunks>(), "name"}), chunked_model<http_chunks>>);
 
 /// A weight server's answers, as its protocol has them: ETags that are digests, one range.
