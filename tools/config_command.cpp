@@ -36,8 +36,8 @@ subcommand add_show(CLI::App& config) {
   CLI::App& app = *config.add_subcommand("show", "What holds: each key, its value, and where it was said");
   app.add_option("FILE", chosen->file, "settings: .json, .toml, .yaml or .yml")->required();
   CLI::Option* const as = app.add_option("--as", chosen->format, "explained, or a file that says the same: json, toml, yaml")
-      ->check(CLI::IsMember({"explained", "json", "toml", "yaml"}))
-      ->capture_default_str();
+                              ->check(CLI::IsMember({"explained", "json", "toml", "yaml"}))
+                              ->capture_default_str();
   app.add_flag("--json", chosen->json, "what explained says, for programs: each key's value, default and origin")->excludes(as);
   app.add_flag("--file-only", chosen->alone, "without what the environment says");
   app.footer(R"(Examples:

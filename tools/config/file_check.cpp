@@ -19,9 +19,7 @@ std::string line_of(const settings_mistake& one) {
   return "larder: " + simulate::printable((has_place ? one.where.text() + ": " : "") + one.why);
 }
 
-std::optional<std::string> unless_empty(const std::string& text) {
-  return text.empty() ? std::nullopt : std::optional(text);
-}
+std::optional<std::string> unless_empty(const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); }
 
 std::string json_of(const settings_mistake& one, const std::string& checked) {
   disk::json_object out;

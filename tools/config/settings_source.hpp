@@ -15,6 +15,8 @@ inline larder::settings_environment environment_for(bool alone) {
 }
 
 /// The settings of a file, what the environment says laid over them; throws `larder::error` for those that cannot work.
-inline larder::settings read(const std::string& file, bool alone) { return larder::settings::load(file, {}, environment_for(alone)); }
+inline larder::settings read(const std::string& file, bool alone) {
+  return larder::settings::load(file, {}, environment_for(alone));
+}
 
 }  // namespace settings_files

@@ -16,9 +16,7 @@ namespace disk {
 /// long the work has taken.
 class progress_line {
  public:
-  /// `delay`: what is shown only when it is due is not before so much time has passed.
-  explicit progress_line(bool quiet, std::chrono::milliseconds delay = {})
-      : shown_(!quiet && ::isatty(::fileno(stderr)) == 1), due_(begin_ + delay) {}
+  explicit progress_line(bool quiet) : shown_(!quiet && ::isatty(::fileno(stderr)) == 1) {}
   progress_line(const progress_line&) = delete;
   progress_line& operator=(const progress_line&) = delete;
   ~progress_line() { end(); }
@@ -29,17 +27,13 @@ class progress_line {
     std::fprintf(stderr, "\r\033[K%s", text.c_str());
     std::fflush(stderr);
   }
-  void show_when_due(const std::string& text) {
-    if (clock::now() < due_) return;
-    drawn_ = {};  // and what comes next need not wait
-    show(text);
-  }
+  bool is_shown() const noexcept { return shown_; }
   /// Shows `text()`, when it is time to.
   template <class Text>
   void renew(Text&& text) {
     if (!shown_) return;
     const auto now = clock::now();
-    if (now < due_ || now - drawn_ < std::chrono::milliseconds(100)) return;
+    if (now - drawn_ < std::chrono::milliseconds(100)) return;
     drawn_ = now;
     show(text());
   }
@@ -67,10 +61,9 @@ class progress_line {
  private:
   using clock = std::chrono::steady_clock;
 
-  clock::time_point begin_ = clock::now();
   bool shown_;
   bool is_drawn_ = false;
-  clock::time_point due_;
+  clock::time_point begin_ = clock::now();
   clock::time_point drawn_{};
 };
 

@@ -16,7 +16,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -93,10 +95,10 @@ int purge(const purge_options& options) {
   using tools::exit_code::failed;
   const choice chosen(options);
   const interruption stop;
-  work_progress progress;
-  const segment_inspection found(options.directory, users_of(options.directory).any, progress.steps("reading segments"));
+  std::optional<work_progress> progress(std::in_place);
+  const segment_inspection found(options.directory, users_of(options.directory).any, progress->steps("reading segments"));
   const bool takes_entries = options.all || options.expired || options.prefix || options.key || options.older_than;
-  const folder_share entries = takes_entries ? chosen.in(found, progress) : folder_share{};
+  const folder_share entries = takes_entries ? chosen.in(found, *progress) : folder_share{};
   const folder_share quarantine = options.quarantine ? share_of_folder(found.root() + "/quarantine") : folder_share{};
   const std::string what = counted(entries.files) + " (" + format_size(entries.bytes) + ")";
   std::size_t dropped = 0;
@@ -119,45 +121,50 @@ int purge(const purge_options& options) {
                               .c_str());
     return code;
   };
-  progress.end();
   if (options.dry_run) {
+    progress->end();
     if (options.json) return ends_with(done);
     if (takes_entries) std::printf("would drop %s\n", what.c_str());
     if (options.quarantine)
       std::printf("would remove %zu files in quarantine (%s)\n", quarantine.files, format_size(quarantine.bytes).c_str());
     return done;
   }
-  if (options.all && !options.yes && !is_wanted("Drop all " + what + " of \"" + found.root() + "\"?")) {
-    std::fprintf(stderr, "larder: nothing was dropped\n");
-    return ends_with(failed);
+  if (options.all && !options.yes) {
+    progress->end();
+    if (!is_wanted("Drop all " + what + " of \"" + found.root() + "\"?")) {
+      std::fprintf(stderr, "larder: nothing was dropped\n");
+      return ends_with(failed);
+    }
+    progress.emplace();  // nobody waited while the question was there
   }
   told_errors errors;
   if (options.all || entries.files != 0) {
-    work_progress dropping;
-    dropping.begin("opening the directory");
+    progress->begin("opening the directory");
     purged_cache cache(larder::lru{}, larder::max_bytes{no_capacity}, larder::ttl{},
                        storage_for(found, larder::verify::first_read),
                        error_teller([&errors](const larder::error_event& e) { errors.add(e); }));
     if (options.all) {
       dropped = cache.size();
-      cache.clear(dropping.sweep("dropping " + counted(dropped)));
+      cache.clear(progress->sweep("dropping " + counted(dropped)));
       dropped -= cache.size();
     } else if (options.expired) {
-      dropped = cache.purge_expired(dropping.sweep("looking for what has expired"));
+      dropped = cache.purge_expired(progress->sweep("looking for what has expired"));
     } else {
       std::vector<std::string> keys;
-      cache.for_each([&](const std::string& key, std::uint64_t, larder::duration age) {
+      const auto look_at = [&](const std::string& key, std::uint64_t, larder::duration age) {
         if (chosen.takes(key, age)) keys.push_back(key);
-      }, dropping.sweep("looking for what is chosen"));
-      dropping.begin("dropping");
+      };
+      cache.for_each(look_at, progress->sweep("looking for what is chosen"));
+      progress->begin("dropping");
       std::size_t met = 0;
       for (const std::string& key : keys) {
-        dropping.at(met++, keys.size());
+        progress->at(met++, keys.size());
         if ((is_interrupted = stop.asked())) break;
         dropped += cache.erase(key) ? 1 : 0;
       }
     }
   }
+  progress->end();
   if (options.quarantine) removed = empty_quarantine(found.root());
   const std::vector<larder::error_event> told = errors.take();
   for (const larder::error_event& event : told) std::fprintf(stderr, "larder: %s\n", event.message.c_str());

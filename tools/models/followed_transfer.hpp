@@ -25,8 +25,8 @@ class followed_transfer {
               if (interruption_.asked()) stop_.request_stop();
               line_.renew([&] {
                 const double share = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
-                return title_ + " " + disk::progress_line::bar(share) + " " + larder::format_size(done) + " of " + larder::format_size(total) +
-                       line_.left(share);
+                return title_ + " " + disk::progress_line::bar(share) + " " + larder::format_size(done) + " of " +
+                       larder::format_size(total) + line_.left(share);
               });
             }};
   }
