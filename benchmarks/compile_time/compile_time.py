@@ -97,20 +97,29 @@ def write_readme(readme, page):
     readme.write_text(before + short_table(page) + after, encoding="utf-8")
 
 
-def write_page(page, rows, options):
-    """Puts the table of a run between the marks of a page, and above it what was run."""
+def write_page(page, rows, options, headers=()):
+    """Puts the table of a run between the marks of a page, and above it what was run. A run of some headers only (--only) replaces their
+    rows; the others stay, but for those of headers that are not among `headers` any more."""
     medians = {row["subject"]: row["value"] for row in rows if row["metric"] == "user+sys"}
     over = {row["subject"]: row["value"] for row in rows if row["metric"].startswith("over ")}
-    lines = [f"`{options.compiler} -std=c++20 -O2 -fsyntax-only`, {'one round' if options.runs == 1 else f'medians of {options.runs} rounds'}; "
-             f"`{BASELINE}` takes {medians[BASELINE]:.2f} s.", ""]
+    before, old, after = table_between(page.read_text(encoding="utf-8"), PAGE_BEGIN, page)
     heads = ["header", "seconds", "over the flat map"] + ([f"over its {options.beside}"] if options.beside else [])
-    lines += ["| " + " | ".join(heads) + " |", "| --- |" + " --- |" * (len(heads) - 1)]
-    for subject in medians:
-        if subject != BASELINE:
-            cells = [f"`{subject}`", f"{medians[subject]:.2f}", f"{medians[subject] - medians[BASELINE]:+.2f}"]
-            cells += [f"{over[subject]:+.2f}" if subject in over else ""] if options.beside else []
-            lines.append("| " + " | ".join(cells) + " |")
-    before, _, after = table_between(page.read_text(encoding="utf-8"), PAGE_BEGIN, page)
+    head = "| " + " | ".join(heads) + " |"
+    said = (f"`{options.compiler} -std=c++20 -O2 -fsyntax-only`, {'one round' if options.runs == 1 else f'medians of {options.runs} rounds'}; "
+            f"`{BASELINE}` takes {medians[BASELINE]:.2f} s.")
+    table = {}
+    if options.only:
+        if head not in old.splitlines():
+            sys.exit(f"{page} has a table of other columns than this run; leave --only out to write all of it")
+        said = old.strip().partition("\n")[0]
+        table = {header: numbers for header, numbers in rows_of(old).items() if header in headers}
+    table |= {subject: [medians[subject], medians[subject] - medians[BASELINE], *([over.get(subject)] if options.beside else [])]
+              for subject in medians if subject != BASELINE}
+    lines = [said, "", head, "| --- |" + " --- |" * (len(heads) - 1)]
+    for header in sorted(table, key=lambda h: (h != UMBRELLA, h)):
+        total, *differences = table[header]
+        cells = [f"`{header}`", f"{total:.2f}", *("" if one is None else f"{one:+.2f}" for one in differences)]
+        lines.append("| " + " | ".join(cells) + " |")
     page.write_text(before + "\n".join(lines) + "\n" + after, encoding="utf-8")
 
 
@@ -120,7 +129,8 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="also write the rows as JSON")
     parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
     parser.add_argument("--compiler", default="g++")
-    parser.add_argument("--only", default="", help="only headers whose path contains this, and the baseline")
+    parser.add_argument("--only", action="append", default=[], metavar="TEXT",
+                        help="only headers whose path contains this, and the baseline; may be given more than once. With --page the others' rows stay")
     parser.add_argument("--max-over-baseline", type=float, metavar="SECONDS",
                         help="fail when the umbrella costs more than this over the baseline")
     parser.add_argument("--beside", choices=["others", "includes"], help="also what each header costs over these: takes twice the time")
@@ -140,7 +150,8 @@ def main():
     part_of = {"others": outside_includes, "includes": direct_includes}.get(options.beside)
 
     include = root / "include"
-    headers = sorted(str(path.relative_to(include)) for path in include.rglob("*.hpp") if options.only in str(path.relative_to(include)))
+    all_headers = sorted(str(path.relative_to(include)) for path in include.rglob("*.hpp"))
+    headers = [header for header in all_headers if not options.only or any(text in header for text in options.only)]
     subjects = [BASELINE, *([UMBRELLA] if UMBRELLA in headers else []), *(h for h in headers if h != UMBRELLA)]
     texts = {subject: f"#include <{subject}>\n" for subject in subjects}
     if part_of:
@@ -192,7 +203,7 @@ def main():
         options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
     if options.page:
-        write_page(options.page, rows, options)
+        write_page(options.page, rows, options, all_headers)
     if options.readme:
         write_readme(options.readme, options.page)
 

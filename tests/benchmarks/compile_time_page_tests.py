@@ -17,8 +17,9 @@ class CompileTimePage(unittest.TestCase):
         self.rows = [{"subject": compile_time.BASELINE, "metric": "user+sys", "value": 0.8}, {"subject": "larder/a.hpp", "metric": "user+sys", "value": 1.25},
                      {"subject": "larder/a.hpp", "metric": "over includes", "value": 0.04}, {"subject": "larder/b.hpp", "metric": "user+sys", "value": 0.5}]
 
-    def write(self, **wanted):
-        compile_time.write_page(self.page, self.rows, types.SimpleNamespace(**{"compiler": "g++", "runs": 3, "beside": "includes"} | wanted))
+    def write(self, headers=(), **wanted):
+        defaults = {"compiler": "g++", "runs": 3, "beside": "includes", "only": []}
+        compile_time.write_page(self.page, self.rows, types.SimpleNamespace(**defaults | wanted), headers)
         return self.page.read_text(encoding="utf-8")
 
     def test_lies_between_the_marks_and_replaces_the_last_one(self):
@@ -35,6 +36,20 @@ class CompileTimePage(unittest.TestCase):
     def test_without_a_comparison_there_is_no_column_for_it(self):
         self.page.write_text(f"{compile_time.PAGE_BEGIN}\n{compile_time.PAGE_END}", encoding="utf-8")
         self.assertIn("| `larder/a.hpp` | 1.25 | +0.45 |\n", self.write(beside=None, runs=1))
+
+    def test_a_run_of_some_headers_leaves_the_others_rows_and_drops_those_of_headers_that_are_gone(self):
+        self.page.write_text(f"{compile_time.PAGE_BEGIN}\n{compile_time.PAGE_END}\n", encoding="utf-8")
+        self.rows += [{"subject": "larder/gone.hpp", "metric": "user+sys", "value": 2.0}, {"subject": "larder/z.hpp", "metric": "user+sys", "value": 3.0}]
+        said = self.write().splitlines()[1]
+        self.rows = [{"subject": compile_time.BASELINE, "metric": "user+sys", "value": 1.0}, {"subject": "larder/b.hpp", "metric": "user+sys", "value": 1.5},
+                     {"subject": "larder/b.hpp", "metric": "over includes", "value": 0.1}, {"subject": "larder/larder.hpp", "metric": "user+sys", "value": 1.4}]
+        text = self.write(only=["b.hpp", "larder/larder.hpp"], headers=["larder/a.hpp", "larder/b.hpp", "larder/larder.hpp", "larder/z.hpp"])
+        self.assertIn(said, text)
+        self.assertIn("| `larder/larder.hpp` | 1.40 | +0.40 |  |\n| `larder/a.hpp` | 1.25 | +0.45 | +0.04 |\n| `larder/b.hpp` | 1.50 | +0.50 | +0.10 |\n"
+                      "| `larder/z.hpp` | 3.00 | +2.20 |  |\n", text)
+        self.assertNotIn("gone.hpp", text)
+        with self.assertRaises(SystemExit):
+            self.write(only=["b.hpp"], beside=None)
 
     def test_a_page_without_marks_is_refused_and_left_alone(self):
         self.page.write_text("Nothing here.\n", encoding="utf-8")
