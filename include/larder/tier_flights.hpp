@@ -89,9 +89,9 @@ class tier_flights {
                    const choice& without) {
     departures gone;
     flights_.land(key, flown, value, [&](const optional_value& v) {
-      // A write that this flight met at its beginning did not see it then: it must have seen it by now.
+      // A change that this flight met at its beginning did not see it then: it must have seen it by now.
       if (!v || !epoch.settled()) return;
-      const sync::write_epochs::write mine(epochs_, hash(key));
+      const sync::write_epochs::landing mine(epochs_, hash(key));
       row_->put(key, *v, {}, without, &gone);
       if (!mine.alone()) row_->keep_slowest_only(key, &gone);
     });

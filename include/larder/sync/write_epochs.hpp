@@ -8,40 +8,68 @@
 namespace larder::sync {
 
 /// Notices, per stripe of keys, whether writes overlapped something: what several tiers hold of one key is made consistent
-/// afterwards instead of holding a lock over slow storages. Two counters per stripe; nothing ever waits.
+/// afterwards instead of holding a lock over slow storages. Four counters per stripe; nothing ever waits.
 class write_epochs {
-  struct alignas(64) stripe {
+  struct counts {
     std::atomic<std::uint64_t> begun{0};
     std::atomic<std::uint64_t> ended{0};
   };
+  struct alignas(64) stripe {
+    counts changes;
+    counts landings;
+  };
 
  public:
-  /// A write to several tiers. `alone()`, asked at its end, says whether no other write to the stripe overlapped it.
+  /// A change of a key in several tiers by a caller. `alone()`, asked at its end, says whether no other write to the stripe overlapped it.
   class write {
    public:
     write(write_epochs& epochs, std::uint64_t hash) noexcept
-        : stripe_(epochs.stripe_of(hash)), ticket_(stripe_.begun.fetch_add(1)), first_(stripe_.ended.load() == ticket_) {}
+        : stripe_(epochs.stripe_of(hash)),
+          ticket_(stripe_.changes.begun.fetch_add(1)),
+          landed_(stripe_.landings.ended.load()),
+          first_(stripe_.changes.ended.load() == ticket_) {}
     write(const write&) = delete;
     write& operator=(const write&) = delete;
-    ~write() { stripe_.ended.fetch_add(1); }
-    bool alone() const noexcept { return first_ && stripe_.begun.load() == ticket_ + 1; }
+    ~write() { stripe_.changes.ended.fetch_add(1); }
+    bool alone() const noexcept {
+      return first_ && stripe_.changes.begun.load() == ticket_ + 1 && stripe_.landings.begun.load() == landed_;
+    }
 
    private:
     stripe& stripe_;
     std::uint64_t ticket_;
-    bool first_;  // those that began before had ended
+    std::uint64_t landed_;  // a landing that was under way has begun and not ended
+    bool first_;            // those that began before had ended
+  };
+
+  /// The store of what a load brought. `alone()`, asked at its end, says whether no change of the stripe overlapped it: other landings are
+  /// no matter, as a key has one at a time, in its flight.
+  class landing {
+   public:
+    landing(write_epochs& epochs, std::uint64_t hash) noexcept : stripe_(epochs.stripe_of(hash)) {
+      stripe_.landings.begun.fetch_add(1);
+      changed_ = stripe_.changes.ended.load();
+    }
+    landing(const landing&) = delete;
+    landing& operator=(const landing&) = delete;
+    ~landing() { stripe_.landings.ended.fetch_add(1); }
+    bool alone() const noexcept { return stripe_.changes.begun.load() == changed_; }
+
+   private:
+    stripe& stripe_;
+    std::uint64_t changed_;
   };
 
   /// A write to all stripes.
   class whole_write {
    public:
     explicit whole_write(write_epochs& epochs) noexcept : epochs_(epochs) {
-      for (stripe& s : epochs_.stripes_) s.begun.fetch_add(1);
+      for (stripe& s : epochs_.stripes_) s.changes.begun.fetch_add(1);
     }
     whole_write(const whole_write&) = delete;
     whole_write& operator=(const whole_write&) = delete;
     ~whole_write() {
-      for (stripe& s : epochs_.stripes_) s.ended.fetch_add(1);
+      for (stripe& s : epochs_.stripes_) s.changes.ended.fetch_add(1);
     }
 
    private:
@@ -49,20 +77,21 @@ class write_epochs {
   };
   whole_write write_all() noexcept { return whole_write(*this); }
 
-  /// A moment before a read. `undisturbed()` says whether no write was under way then or has begun since.
+  /// A moment before a read by the leader of a key's flight. `undisturbed()` says whether no change was under way then or has begun
+  /// since; landings are those of other keys.
   class read {
    public:
     read(const write_epochs& epochs, std::uint64_t hash) noexcept
-        : stripe_(epochs.stripe_of(hash)), ended_(stripe_.ended.load()), begun_(stripe_.begun.load()) {}
-    bool undisturbed() const noexcept { return begun_ == ended_ && stripe_.begun.load() == begun_; }
-    /// Whether every write that was under way then has ended, as far as it can be told: no write may be under way now.
+        : changes_(epochs.stripe_of(hash).changes), ended_(changes_.ended.load()), begun_(changes_.begun.load()) {}
+    bool undisturbed() const noexcept { return begun_ == ended_ && changes_.begun.load() == begun_; }
+    /// Whether every change that was under way then has ended, as far as it can be told: none may be under way now.
     bool settled() const noexcept {
-      const std::uint64_t ended = stripe_.ended.load();
-      return begun_ == ended_ || stripe_.begun.load() == ended;
+      const std::uint64_t ended = changes_.ended.load();
+      return begun_ == ended_ || changes_.begun.load() == ended;
     }
 
    private:
-    const stripe& stripe_;
+    const counts& changes_;
     std::uint64_t ended_;
     std::uint64_t begun_;
   };

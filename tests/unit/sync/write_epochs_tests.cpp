@@ -96,6 +96,55 @@ TEST_CASE("a read is settled once the writes that it met have ended, whatever be
   CHECK(read.settled());
 }
 
+TEST_CASE("landings and changes know of each other, whichever came first; landings and reads of changes alone") {
+  for (const bool landing_first : {true, false}) {
+    write_epochs epochs;
+    std::optional<write_epochs::landing> landing;
+    std::optional<write_epochs::write> change;
+    if (landing_first) CHECK(landing.emplace(epochs, 5).alone());
+    CHECK(change.emplace(epochs, 5).alone() == !landing_first);
+    if (!landing_first) CHECK(!landing.emplace(epochs, 5).alone());
+    CHECK(!landing->alone());
+    CHECK(!change->alone());
+    landing_first ? landing.reset() : change.reset();
+    CHECK((landing ? !landing->alone() : !change->alone()));
+    landing.reset();
+    change.reset();
+    CHECK(write_epochs::landing(epochs, 5).alone());
+    CHECK(write_epochs::write(epochs, 5).alone());
+  }
+  write_epochs epochs;
+  const write_epochs::read before(epochs, 5);
+  const write_epochs::landing one(epochs, 5);
+  const write_epochs::landing another(epochs, 5);
+  CHECK(one.alone());
+  CHECK(another.alone());
+  CHECK(before.undisturbed());
+  CHECK(write_epochs::read(epochs, 5).undisturbed());
+  CHECK(write_epochs::read(epochs, 5).settled());
+  const auto all = epochs.write_all();
+  CHECK(!one.alone());
+}
+
+TEST_CASE("a change and a landing on two threads: not both believe to have been alone when they overlapped") {
+  write_epochs epochs;
+  std::atomic<int> inside{0};
+  std::atomic<int> wrong{0};
+  const auto run = [&](auto&& begin) {
+    for (int i = 0; i < 5000; ++i) {
+      const auto mine = begin();
+      const int others = inside.fetch_add(1);
+      const int seen = inside.load() - 1;
+      if ((others != 0 || seen != 0) && mine.alone()) ++wrong;
+      inside.fetch_sub(1);
+    }
+  };
+  std::thread landings([&] { run([&] { return write_epochs::landing(epochs, 1); }); });
+  run([&] { return write_epochs::write(epochs, 1); });
+  landings.join();
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("writes of many threads: no two that overlapped both believe to have been alone") {
   write_epochs epochs;
   std::atomic<int> inside{0};

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <future>
+#include <latch>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -139,6 +140,30 @@ TEST_CASE("batches that want each other's keys load each once and do not wait in
     CHECK(loads.size() == keys.size());
     CHECK(std::all_of(loads.begin(), loads.end(), [](const auto& row) { return row.second == 1; }));
   }
+}
+
+TEST_CASE("a load is stored though another key's load, which shares its stripe, is landing all the while") {
+  const auto all_equal = [](const std::string&) { return 1; };
+  std::latch landing(1);
+  std::latch go_on(1);
+  const auto weigh = [&](const std::string& key, int) {
+    if (key == "slow") {
+      landing.count_down();
+      go_on.wait();
+    }
+    return std::uint64_t{1};
+  };
+  auto fast = larder::make_cache<std::string, int>(larder::max_weight{100}, larder::weigher(weigh), larder::hash_with(all_equal));
+  auto slow = larder::make_cache<std::string, int>(larder::max_entries{100}, larder::hash_with(all_equal));
+  larder::tiered all{fast, slow};
+  std::jthread other([&] { all.get_or_load("slow", length); });
+  landing.wait();
+  CHECK(all.get_or_load("quick", length) == 5);
+  CHECK(slow.peek("quick") == 5);
+  CHECK(fast.peek("quick") == 5);
+  CHECK(all.get_or_load_many(strings{"another"}, lengths) == std::vector<int>{7});
+  CHECK(slow.peek("another") == 7);
+  go_on.count_down();
 }
 
 TEST_CASE("a load in the background brings its value, or what the loader threw, and is waited for at the end") {
