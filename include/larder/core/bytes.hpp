@@ -101,8 +101,13 @@ class bytes {
       : data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)),
         owner_(std::exchange(other.owner_, nullptr)) {}
-  bytes& operator=(bytes other) noexcept {
-    swap(other);
+  // Not by value: in a template clang 14 never ends the argument that `x = {}` makes, and with it would keep what x had.
+  bytes& operator=(const bytes& other) noexcept {
+    bytes(other).swap(*this);
+    return *this;
+  }
+  bytes& operator=(bytes&& other) noexcept {
+    bytes(std::move(other)).swap(*this);
     return *this;
   }
   ~bytes() {

@@ -17,9 +17,10 @@ class mapped_pages {
   mapped_pages() noexcept = default;
   mapped_pages(mapped_pages&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  mapped_pages& operator=(mapped_pages other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
+  mapped_pages& operator=(mapped_pages&& other) noexcept {
+    mapped_pages taken(std::move(other));
+    std::swap(data_, taken.data_);
+    std::swap(size_, taken.size_);
     return *this;
   }
   ~mapped_pages() {

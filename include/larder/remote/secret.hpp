@@ -18,8 +18,10 @@ class secret {
   secret(const char* text) : secret(std::string_view(text)) {}
   secret(const secret&) = default;
   secret(secret&& other) noexcept : characters_(std::exchange(other.characters_, {})) {}
-  secret& operator=(secret other) noexcept {
-    characters_.swap(other.characters_);
+  secret& operator=(const secret& other) { return *this = secret(other); }
+  secret& operator=(secret&& other) noexcept {
+    secret taken(std::move(other));
+    characters_.swap(taken.characters_);
     return *this;
   }
   ~secret() { wipe(); }

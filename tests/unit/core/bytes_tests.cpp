@@ -108,6 +108,37 @@ TEST_CASE("a moved-from view is empty and the owner goes with its last copy") {
   CHECK(watched.expired());
 }
 
+TEST_CASE("what a value had goes when it is assigned nothing, itself or another, in templates as well") {
+  const auto owner = std::make_shared<int>(5);
+  const auto held = [&](auto assign) {
+    bytes value = bytes::adopt(owner, owner.get(), sizeof(int));
+    assign(value);
+    return owner.use_count() - 1;
+  };
+  const auto generic = [&](auto) {
+    bytes value = bytes::adopt(owner, owner.get(), sizeof(int));
+    value = {};
+    return value.empty() && owner.use_count() == 1;
+  };
+  CHECK(held([](bytes& value) { value = {}; }) == 0);
+  CHECK(held([](auto& value) { value = {}; }) == 0);
+  CHECK(generic(0));
+  CHECK(owner.use_count() == 1);  // nothing is left of what was assigned either
+  CHECK(held([](bytes& value) {
+          bytes& same = value;
+          value = same;
+          value = std::move(same);
+          CHECK(value.size() == sizeof(int));
+        }) == 1);
+  CHECK(held([](bytes& value) { value = bytes::copy_of("other"); }) == 0);
+  CHECK(held([](bytes& value) {
+          bytes other;
+          other = value;
+          value = std::move(other);
+        }) == 1);
+  CHECK(owner.use_count() == 1);
+}
+
 TEST_CASE("adopt keeps any movable owner") {
   std::vector<float> numbers(100, 1.5F);
   const float* first = numbers.data();
