@@ -8,6 +8,7 @@
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/max_entries.hpp>
 #include <larder/limit/unbounded.hpp>
+#include <larder/observe/error_listener.hpp>
 #include <larder/storage/directory.hpp>
 #include <larder/storage/mmap_disk.hpp>
 
@@ -18,7 +19,9 @@
 #include <array>
 #include <cstdint>
 #include <iterator>
+#include <mutex>
 #include <sstream>
+#include <string>
 #include <thread>
 
 #include <sys/stat.h>
@@ -491,7 +494,15 @@ TEST_CASE("values as large as a segment and keys larger than one are stored") {
 
 TEST_CASE("threads put, get, erase and hold at once") {
   scratch dir;
-  auto cache = open(dir / "cache", 2_MiB);
+  std::mutex mutex;
+  std::string failures;
+  const auto note = [&](const larder::error_event& event) {
+    const std::lock_guard guard(mutex);
+    failures += event.message;
+    failures += '\n';
+  };
+  auto cache = larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_bytes{2_MiB}, larder::mmap_disk{dir / "cache"},
+                                                      larder::error_listener(note));
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
   for (unsigned t = 0; t < 4; ++t)
@@ -514,5 +525,6 @@ TEST_CASE("threads put, get, erase and hold at once") {
   CHECK(wrong == 0);
   CHECK(cache.weight() <= 2_MiB);
   CHECK(cache.stats().pinned_bytes == 0);
+  CHECK(failures == "");
   CHECK(cache.stats().errors.total() == 0);
 }
