@@ -1,5 +1,7 @@
 // Tells the thread sanitizer what it cannot see: the standard library, into which it does not look, counts who shares an exception and ends
 // it behind the last of them. Without this, an exception that one thread has read and another one frees is now and then a race to it.
+#include "support/sanitizers.hpp"
+
 #if defined(__SANITIZE_THREAD__)
 
 #include <exception>

@@ -39,7 +39,6 @@ namespace {
 
 struct fragile {
   std::uint64_t number;
-  friend bool operator==(const fragile&, const fragile&) = default;
 };
 std::atomic<std::uint64_t> unreadable{~std::uint64_t{0}};
 

@@ -3,6 +3,8 @@
 // Every interleaving of a few strands of work over numbers whose every use is a step: what a thread sanitizer cannot show, since
 // it sees only what happens. Strands change stacks, which the sanitizers do not follow.
 
+#include "support/sanitizers.hpp"
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 #include <ucontext.h>
