@@ -10,10 +10,8 @@
 
 namespace larder {
 
-/// What each tier counted, fastest first, and what only the whole can count.
-template <std::size_t Tiers>
-struct tiered_stats {
-  std::array<cache_stats, Tiers> tiers;
+/// What only the whole of several tiers can count; no sum of what they counted.
+struct tiered_counts {
   std::uint64_t hits = 0;        ///< demand look-ups that some tier answered
   std::uint64_t misses = 0;      ///< demand look-ups that none did
   std::uint64_t promotions = 0;  ///< values copied into a faster tier after a hit in a slower one
@@ -24,18 +22,24 @@ struct tiered_stats {
   std::uint64_t owed_bytes = 0;  ///< of values that `write_back` tiers still have to take
   std::uint64_t dropped = 0;     ///< acknowledged values that they never took, as they owed too much (`full_queue::drop_oldest`)
 
-  const cache_stats& operator[](std::size_t tier) const noexcept { return tiers[tier]; }
-  static constexpr std::size_t size() noexcept { return Tiers; }
-  auto begin() const noexcept { return tiers.begin(); }
-  auto end() const noexcept { return tiers.end(); }
   double hit_rate() const noexcept {
     return hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses);
   }
 };
 
-/// Shows what only the whole can count, of a struct that has these figures.
-template <class Whole, class V>
-void visit_whole(const Whole& s, V& v) {
+/// What the whole counted, and each tier, fastest first.
+template <std::size_t Tiers>
+struct tiered_stats : tiered_counts {
+  std::array<cache_stats, Tiers> tiers;
+
+  const cache_stats& operator[](std::size_t tier) const noexcept { return tiers[tier]; }
+  static constexpr std::size_t size() noexcept { return Tiers; }
+  auto begin() const noexcept { return tiers.begin(); }
+  auto end() const noexcept { return tiers.end(); }
+};
+
+template <class V>
+void visit_metrics(const tiered_counts& s, V& v) {
   v.of("tiers", [&](V& u) {
     u.count("hits", "Demand look-ups that some tier answered.", s.hits);
     u.count("misses", "Demand look-ups that none did.", s.misses);
@@ -52,7 +56,7 @@ void visit_whole(const Whole& s, V& v) {
 /// Shows each figure once: those of the whole, and each tier's.
 template <std::size_t Tiers, class V>
 void visit_metrics(const tiered_stats<Tiers>& s, V& v) {
-  visit_whole(s, v);
+  visit_metrics(static_cast<const tiered_counts&>(s), v);
   for (std::size_t i = 0; i < Tiers; ++i) v.part("tier", i, [&](V& u) { visit_metrics(s.tiers[i], u); });
 }
 

@@ -192,8 +192,13 @@ class bytes {
       : data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)),
         owner_(std::exchange(other.owner_, nullptr)) {}
-  bytes& operator=(bytes other) noexcept {
-    swap(other);
+  // Not by value: in a template clang 14 never ends the argument that `x = {}` makes, and with it would keep what x had.
+  bytes& operator=(const bytes& other) noexcept {
+    bytes(other).swap(*this);
+    return *this;
+  }
+  bytes& operator=(bytes&& other) noexcept {
+    bytes(std::move(other)).swap(*this);
     return *this;
   }
   ~bytes() {
@@ -13453,40 +13458,68 @@ auto memoize(F f, Policies... policies) {
 namespace larder::sync {
 
 /// Notices, per stripe of keys, whether writes overlapped something: what several tiers hold of one key is made consistent
-/// afterwards instead of holding a lock over slow storages. Two counters per stripe; nothing ever waits.
+/// afterwards instead of holding a lock over slow storages. Four counters per stripe; nothing ever waits.
 class write_epochs {
-  struct alignas(64) stripe {
+  struct counts {
     std::atomic<std::uint64_t> begun{0};
     std::atomic<std::uint64_t> ended{0};
   };
+  struct alignas(64) stripe {
+    counts changes;
+    counts landings;
+  };
 
  public:
-  /// A write to several tiers. `alone()`, asked at its end, says whether no other write to the stripe overlapped it.
+  /// A change of a key in several tiers by a caller. `alone()`, asked at its end, says whether no other write to the stripe overlapped it.
   class write {
    public:
     write(write_epochs& epochs, std::uint64_t hash) noexcept
-        : stripe_(epochs.stripe_of(hash)), ticket_(stripe_.begun.fetch_add(1)), first_(stripe_.ended.load() == ticket_) {}
+        : stripe_(epochs.stripe_of(hash)),
+          ticket_(stripe_.changes.begun.fetch_add(1)),
+          landed_(stripe_.landings.ended.load()),
+          first_(stripe_.changes.ended.load() == ticket_) {}
     write(const write&) = delete;
     write& operator=(const write&) = delete;
-    ~write() { stripe_.ended.fetch_add(1); }
-    bool alone() const noexcept { return first_ && stripe_.begun.load() == ticket_ + 1; }
+    ~write() { stripe_.changes.ended.fetch_add(1); }
+    bool alone() const noexcept {
+      return first_ && stripe_.changes.begun.load() == ticket_ + 1 && stripe_.landings.begun.load() == landed_;
+    }
 
    private:
     stripe& stripe_;
     std::uint64_t ticket_;
-    bool first_;  // those that began before had ended
+    std::uint64_t landed_;  // a landing that was under way has begun and not ended
+    bool first_;            // those that began before had ended
+  };
+
+  /// The store of what a load brought. `alone()`, asked at its end, says whether no change of the stripe overlapped it: other landings are
+  /// no matter, as a key has one at a time, in its flight.
+  class landing {
+   public:
+    landing(write_epochs& epochs, std::uint64_t hash) noexcept : stripe_(epochs.stripe_of(hash)) {
+      stripe_.landings.begun.fetch_add(1);
+      changed_ = stripe_.changes.ended.load();
+    }
+    landing(const landing&) = delete;
+    landing& operator=(const landing&) = delete;
+    ~landing() { stripe_.landings.ended.fetch_add(1); }
+    bool alone() const noexcept { return stripe_.changes.begun.load() == changed_; }
+
+   private:
+    stripe& stripe_;
+    std::uint64_t changed_;
   };
 
   /// A write to all stripes.
   class whole_write {
    public:
     explicit whole_write(write_epochs& epochs) noexcept : epochs_(epochs) {
-      for (stripe& s : epochs_.stripes_) s.begun.fetch_add(1);
+      for (stripe& s : epochs_.stripes_) s.changes.begun.fetch_add(1);
     }
     whole_write(const whole_write&) = delete;
     whole_write& operator=(const whole_write&) = delete;
     ~whole_write() {
-      for (stripe& s : epochs_.stripes_) s.ended.fetch_add(1);
+      for (stripe& s : epochs_.stripes_) s.changes.ended.fetch_add(1);
     }
 
    private:
@@ -13494,20 +13527,21 @@ class write_epochs {
   };
   whole_write write_all() noexcept { return whole_write(*this); }
 
-  /// A moment before a read. `undisturbed()` says whether no write was under way then or has begun since.
+  /// A moment before a read by the leader of a key's flight. `undisturbed()` says whether no change was under way then or has begun
+  /// since; landings are those of other keys.
   class read {
    public:
     read(const write_epochs& epochs, std::uint64_t hash) noexcept
-        : stripe_(epochs.stripe_of(hash)), ended_(stripe_.ended.load()), begun_(stripe_.begun.load()) {}
-    bool undisturbed() const noexcept { return begun_ == ended_ && stripe_.begun.load() == begun_; }
-    /// Whether every write that was under way then has ended, as far as it can be told: no write may be under way now.
+        : changes_(epochs.stripe_of(hash).changes), ended_(changes_.ended.load()), begun_(changes_.begun.load()) {}
+    bool undisturbed() const noexcept { return begun_ == ended_ && changes_.begun.load() == begun_; }
+    /// Whether every change that was under way then has ended, as far as it can be told: none may be under way now.
     bool settled() const noexcept {
-      const std::uint64_t ended = stripe_.ended.load();
-      return begun_ == ended_ || stripe_.begun.load() == ended;
+      const std::uint64_t ended = changes_.ended.load();
+      return begun_ == ended_ || changes_.begun.load() == ended;
     }
 
    private:
-    const stripe& stripe_;
+    const counts& changes_;
     std::uint64_t ended_;
     std::uint64_t begun_;
   };
@@ -14364,9 +14398,9 @@ class tier_flights {
                    const choice& without) {
     departures gone;
     flights_.land(key, flown, value, [&](const optional_value& v) {
-      // A write that this flight met at its beginning did not see it then: it must have seen it by now.
+      // A change that this flight met at its beginning did not see it then: it must have seen it by now.
       if (!v || !epoch.settled()) return;
-      const sync::write_epochs::write mine(epochs_, hash(key));
+      const sync::write_epochs::landing mine(epochs_, hash(key));
       row_->put(key, *v, {}, without, &gone);
       if (!mine.alone()) row_->keep_slowest_only(key, &gone);
     });
@@ -14572,10 +14606,8 @@ void visit_metrics(const cache_stats& s, V& v) {
 
 namespace larder {
 
-/// What each tier counted, fastest first, and what only the whole can count.
-template <std::size_t Tiers>
-struct tiered_stats {
-  std::array<cache_stats, Tiers> tiers;
+/// What only the whole of several tiers can count; no sum of what they counted.
+struct tiered_counts {
   std::uint64_t hits = 0;        ///< demand look-ups that some tier answered
   std::uint64_t misses = 0;      ///< demand look-ups that none did
   std::uint64_t promotions = 0;  ///< values copied into a faster tier after a hit in a slower one
@@ -14586,18 +14618,24 @@ struct tiered_stats {
   std::uint64_t owed_bytes = 0;  ///< of values that `write_back` tiers still have to take
   std::uint64_t dropped = 0;     ///< acknowledged values that they never took, as they owed too much (`full_queue::drop_oldest`)
 
-  const cache_stats& operator[](std::size_t tier) const noexcept { return tiers[tier]; }
-  static constexpr std::size_t size() noexcept { return Tiers; }
-  auto begin() const noexcept { return tiers.begin(); }
-  auto end() const noexcept { return tiers.end(); }
   double hit_rate() const noexcept {
     return hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses);
   }
 };
 
-/// Shows what only the whole can count, of a struct that has these figures.
-template <class Whole, class V>
-void visit_whole(const Whole& s, V& v) {
+/// What the whole counted, and each tier, fastest first.
+template <std::size_t Tiers>
+struct tiered_stats : tiered_counts {
+  std::array<cache_stats, Tiers> tiers;
+
+  const cache_stats& operator[](std::size_t tier) const noexcept { return tiers[tier]; }
+  static constexpr std::size_t size() noexcept { return Tiers; }
+  auto begin() const noexcept { return tiers.begin(); }
+  auto end() const noexcept { return tiers.end(); }
+};
+
+template <class V>
+void visit_metrics(const tiered_counts& s, V& v) {
   v.of("tiers", [&](V& u) {
     u.count("hits", "Demand look-ups that some tier answered.", s.hits);
     u.count("misses", "Demand look-ups that none did.", s.misses);
@@ -14614,7 +14652,7 @@ void visit_whole(const Whole& s, V& v) {
 /// Shows each figure once: those of the whole, and each tier's.
 template <std::size_t Tiers, class V>
 void visit_metrics(const tiered_stats<Tiers>& s, V& v) {
-  visit_whole(s, v);
+  visit_metrics(static_cast<const tiered_counts&>(s), v);
   for (std::size_t i = 0; i < Tiers; ++i) v.part("tier", i, [&](V& u) { visit_metrics(s.tiers[i], u); });
 }
 

@@ -3,7 +3,6 @@
 #include <larder/core/cache_metrics.hpp>
 #include <larder/core/latency_report.hpp>
 #include <larder/core/stats.hpp>
-#include <larder/core/time.hpp>
 #include <larder/observe/cache_extent.hpp>
 #include <larder/tiered_stats.hpp>
 
@@ -24,16 +23,7 @@ struct managed_tier_figures {
 
 /// What a managed cache did, as a whole and tier by tier; what `metrics` and `metrics_server` show of it. No figure of the whole is a
 /// sum of the tiers' that would be counted twice beside them.
-struct managed_figures {
-  std::uint64_t hits = 0;        ///< demand look-ups that some tier answered
-  std::uint64_t misses = 0;      ///< demand look-ups that none did
-  std::uint64_t promotions = 0;  ///< values copied into a faster tier after a hit in a slower one
-  std::uint64_t loads = 0;
-  std::uint64_t load_failures = 0;
-  std::uint64_t joined = 0;  ///< look-ups that waited for another one's search or load
-  duration load_time{0};
-  std::uint64_t owed_bytes = 0;             ///< of values that a remote tier that is written later still has to take
-  std::uint64_t dropped = 0;                ///< acknowledged values that it never took
+struct managed_figures : tiered_counts {
   std::uint64_t entries = 0;                ///< in memory or on disk, whichever has more
   std::vector<managed_tier_figures> tiers;  ///< fastest first
   std::optional<latency_report> latency;    ///< of the whole; where settings say `latency = true`
@@ -41,7 +31,7 @@ struct managed_figures {
 
 template <class V>
 void visit_metrics(const managed_figures& f, V& v) {
-  visit_whole(f, v);
+  visit_metrics(static_cast<const tiered_counts&>(f), v);
   v.of("tiers", [&](V& u) { u.gauge("entries", "Entries in memory or on disk, whichever has more.", f.entries); });
   if (f.latency) visit_metrics(*f.latency, v);
   for (std::size_t i = 0; i < f.tiers.size(); ++i)

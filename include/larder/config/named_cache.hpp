@@ -219,15 +219,7 @@ class named_cache final : public managed_cache {
   }
   template <class Counted>
   void show(const Counted& counted, managed_figures& out) const {
-    out.hits = counted.hits;
-    out.misses = counted.misses;
-    out.promotions = counted.promotions;
-    out.loads = counted.loads;
-    out.load_failures = counted.load_failures;
-    out.joined = counted.joined;
-    out.load_time = counted.load_time;
-    out.owed_bytes = counted.owed_bytes;
-    out.dropped = counted.dropped;
+    static_cast<tiered_counts&>(out) = counted;
     const std::array kinds{std::pair("memory", parts_.memory.get()), std::pair("disk", parts_.disk.get()),
                            std::pair("remote", parts_.remote.get())};
     for (const auto& [kind, part] : kinds)  // in the order of make_tiers
