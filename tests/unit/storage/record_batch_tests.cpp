@@ -8,13 +8,39 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/uio.h>
 
 #include <doctest/doctest.h>
+
+namespace {
+
+/// At most so many bytes this thread writes by one `pwritev`, and how often it has.
+thread_local std::size_t most_at_once = std::numeric_limits<std::size_t>::max();
+thread_local unsigned writes = 0;
+
+}  // namespace
+
+/// Stands before the C library's, and like it may write less than it was given.
+extern "C" ssize_t pwritev(int file, const iovec* parts, int count, off_t offset) {
+  ++writes;
+  std::vector<iovec> some;
+  std::size_t left = most_at_once;
+  for (int i = 0; i < count && left != 0; ++i) {
+    some.push_back({parts[i].iov_base, std::min(parts[i].iov_len, left)});
+    left -= some.back().iov_len;
+  }
+  using pwritev_function = ssize_t (*)(int, const iovec*, int, off_t);
+  static const auto next = reinterpret_cast<pwritev_function>(dlsym(RTLD_NEXT, "pwritev"));
+  return next(file, some.data(), static_cast<int>(some.size()), offset);
+}
 
 using namespace store_driver;
 using larder::bytes;
@@ -85,6 +111,21 @@ TEST_CASE("a batch is what its records are one by one, whatever their sizes") {
   are_written_as_one_by_one({{24, 4096}, {24, 64}, {24, 63}, {24, 65}, {1000, 0}, {5000, 10}});
   are_written_as_one_by_one({{10, 300'000}, {10, 10}, {10, 262'144}, {3, 262'143}});  // some of them aligned to pages
   are_written_as_one_by_one(std::vector<std::pair<std::size_t, std::size_t>>(record_batch::most, {20, 3000}));
+}
+
+TEST_CASE("a batch of which the kernel writes a piece at a time is the same, wherever the pieces end") {
+  std::uint64_t end = 0;
+  const std::vector<std::pair<std::size_t, std::size_t>> sizes{{5, 100}, {0, 0}, {24, 64}, {1, 1}, {30, 700}};
+  const std::size_t first_part = side_by_side(sizes, end).front().record.payload_offset;
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, first_part, first_part + 100, first_part + 101, std::size_t{1000}}) {
+    CAPTURE(piece);
+    most_at_once = piece;
+    writes = 0;
+    are_written_as_one_by_one(sizes);
+    most_at_once = std::numeric_limits<std::size_t>::max();
+    CHECK(writes >= (end - 64 - 63) / piece);  // the padding behind the last one is not written
+    CHECK(writes > 1);
+  }
 }
 
 TEST_CASE("what a file does not take is an error that names it") {
