@@ -5,13 +5,13 @@
 #include "disk_cache.hpp"
 #include "oracle.hpp"
 #include "processes.hpp"
+#include "support/file_content.hpp"
 #include "worker.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <random>
 #include <set>
 #include <string>
@@ -19,10 +19,7 @@
 
 namespace faults {
 
-inline std::string content_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
+using support::content_of;
 inline void write_over(const fs::path& file, const std::string& content) {
   std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
 }

@@ -5,6 +5,7 @@
 
 #include "mounts.hpp"
 #include "processes.hpp"
+#include "support/file_content.hpp"
 
 #include <doctest/doctest.h>
 
@@ -20,13 +21,10 @@
 #include <sys/mount.h>
 
 using namespace faults;
+using support::content_of;
 
 namespace {
 
-std::string content_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::vector<larder::pass> chain() {
   return {{.name = "first", .config = "{}"}, {.name = "second", .config = "{}"}, {.name = "third", .config = "{}"}};

@@ -12,12 +12,13 @@
 #include <filesystem>
 #include <fstream>
 #include <ios>
-#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "support/file_content.hpp"
 
 namespace support {
 
@@ -111,11 +112,6 @@ class file_provider {
   std::uint64_t bytes_ = 0;
   std::uint64_t breaks_after_ = 0;
 };
-
-inline std::string content_of(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// How many files (not folders) lie below a folder, links not followed.
 inline std::size_t files_below(const std::filesystem::path& folder) {

@@ -7,7 +7,6 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,16 +17,14 @@
 #include <vector>
 
 #include "counting_store.hpp"
+#include "support/file_content.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace passes_in_test {
 
 namespace fs = std::filesystem;
 
-inline std::string content_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+using support::content_of;
 inline void write(const fs::path& path, const std::string& content) {
   fs::create_directories(path.parent_path());
   fs::remove(path);

@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/file_content.hpp"
 #include "support/file_provider.hpp"
 #include "support/pattern.hpp"
 #include "support/refusal.hpp"
@@ -34,6 +35,7 @@
 namespace {
 
 namespace fs = std::filesystem;
+using support::content_of;
 using support::pattern;
 using larder::file_fault;
 using larder::package_file;
@@ -45,10 +47,6 @@ const larder::fetch_function nobody = [](std::string_view, const larder::byte_ra
   FAIL("the provider was called");
 };
 
-std::string content_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 std::size_t blobs_in(const fs::path& home) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(home / "shared-blobs"), fs::directory_iterator()));
 }
