@@ -3,7 +3,7 @@
 # includes comes first; the file itself then stands in a namespace of its own, where its includes have nothing left to add, so that names
 # never meet. A file that defines macros, specializes templates or replaces `operator new` cannot stand in a namespace and stays alone.
 # tests/ is on the include path of unit tests, scenarios and model tests; other sources, and what is no test, stay alone, too.
-# LARDER_BATCH_TESTS is how many at most: sanitizers make large sources dear, 12 take 5 GB and more time than 4.
+# LARDER_BATCH_TESTS is how many at most: sanitizers make large sources dear, 4 can take 2.6 GB.
 
 # larder_test_warnings(source result): sets `result` to the warnings that a source cannot have, where there are some: g++ 12 takes a new
 # std::stop_source for uninitialized under -Og.
