@@ -9,7 +9,6 @@
 #include <atomic>
 #include <bit>
 #include <charconv>
-#include <cmath>
 #include <compare>
 #include <concepts>
 #include <condition_variable>
@@ -1413,8 +1412,10 @@ struct latency_summary {
   duration quantile(double share) const noexcept {
     const std::uint64_t n = count();
     if (n == 0) return duration{0};
-    const auto rank = std::clamp<std::uint64_t>(
-        static_cast<std::uint64_t>(std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(n))), 1, n);
+    const double exact = std::clamp(share, 0.0, 1.0) * static_cast<double>(n);
+    auto rank = static_cast<std::uint64_t>(exact);
+    if (static_cast<double>(rank) < exact) ++rank;  // rounded up; <cmath> would cost every file that includes larder 10 MB of the compiler's memory
+    rank = std::clamp<std::uint64_t>(rank, 1, n);
     std::uint64_t seen = 0;
     for (const bucket& b : buckets)
       if ((seen += b.count) >= rank) return b.upto;
@@ -13457,7 +13458,7 @@ auto memoize(F f, Policies... policies) {
 
 namespace larder::sync {
 
-/// Notices, per stripe of keys, whether writes overlapped something: what several tiers hold of one key is made consistent
+/// Notices, per stripe of keys, whether changes overlapped something: what several tiers hold of one key is made consistent
 /// afterwards instead of holding a lock over slow storages. Four counters per stripe; nothing ever waits.
 class write_epochs {
   struct counts {
@@ -13470,17 +13471,17 @@ class write_epochs {
   };
 
  public:
-  /// A change of a key in several tiers by a caller. `alone()`, asked at its end, says whether no other write to the stripe overlapped it.
-  class write {
+  /// A change of a key in several tiers by a caller. `alone()`, asked at its end, says whether nothing else in the stripe overlapped it.
+  class change {
    public:
-    write(write_epochs& epochs, std::uint64_t hash) noexcept
+    change(write_epochs& epochs, std::uint64_t hash) noexcept
         : stripe_(epochs.stripe_of(hash)),
           ticket_(stripe_.changes.begun.fetch_add(1)),
           landed_(stripe_.landings.ended.load()),
           first_(stripe_.changes.ended.load() == ticket_) {}
-    write(const write&) = delete;
-    write& operator=(const write&) = delete;
-    ~write() { stripe_.changes.ended.fetch_add(1); }
+    change(const change&) = delete;
+    change& operator=(const change&) = delete;
+    ~change() { stripe_.changes.ended.fetch_add(1); }
     bool alone() const noexcept {
       return first_ && stripe_.changes.begun.load() == ticket_ + 1 && stripe_.landings.begun.load() == landed_;
     }
@@ -13510,22 +13511,22 @@ class write_epochs {
     std::uint64_t changed_;
   };
 
-  /// A write to all stripes.
-  class whole_write {
+  /// A change of all stripes.
+  class whole_change {
    public:
-    explicit whole_write(write_epochs& epochs) noexcept : epochs_(epochs) {
+    explicit whole_change(write_epochs& epochs) noexcept : epochs_(epochs) {
       for (stripe& s : epochs_.stripes_) s.changes.begun.fetch_add(1);
     }
-    whole_write(const whole_write&) = delete;
-    whole_write& operator=(const whole_write&) = delete;
-    ~whole_write() {
+    whole_change(const whole_change&) = delete;
+    whole_change& operator=(const whole_change&) = delete;
+    ~whole_change() {
       for (stripe& s : epochs_.stripes_) s.changes.ended.fetch_add(1);
     }
 
    private:
     write_epochs& epochs_;
   };
-  whole_write write_all() noexcept { return whole_write(*this); }
+  whole_change change_all() noexcept { return whole_change(*this); }
 
   /// A moment before a read by the leader of a key's flight. `undisturbed()` says whether no change was under way then or has begun
   /// since; landings are those of other keys.
@@ -14429,13 +14430,13 @@ class tier_flights {
   /// Runs a change of one key: loads that are on their way are not stored. `f(epoch)` can ask whether other writes overlap it.
   template <class F>
   auto change(key_view key, F&& f) {
-    const sync::write_epochs::write epoch(epochs_, hash(key));
+    const sync::write_epochs::change epoch(epochs_, hash(key));
     return sync::before_and_after([&] { flights_.supersede(key); }, [&] { return f(epoch); });
   }
   /// The same for changes of any keys.
   template <class F>
   void change_all(F&& f) {
-    const auto epochs = epochs_.write_all();
+    const auto epochs = epochs_.change_all();
     const auto any = [](const key_type&) { return true; };  // a predicate of the user's never runs under a lock
     sync::before_and_after([&] { flights_.supersede_if(any); }, f);
   }
@@ -14878,7 +14879,7 @@ class tiered {
 
   /// Drops the key from every writable tier; whether any had it.
   bool erase(key_view key) {
-    return flights_.change(key, [&](const sync::write_epochs::write&) {
+    return flights_.change(key, [&](const sync::write_epochs::change&) {
       bool erased = false;
       row_.slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
       return erased;
@@ -14960,7 +14961,7 @@ class tiered {
   /// Writes one key: loads that are on their way are not stored, and of writes that overlap one wins in all tiers.
   template <class Put>
   bool write(key_view key, Put&& put) {
-    return flights_.change(key, [&](const sync::write_epochs::write& epoch) {
+    return flights_.change(key, [&](const sync::write_epochs::change& epoch) {
       const bool stored = put();
       if (!epoch.alone()) row_.keep_slowest_only(key);
       return stored;

