@@ -52,10 +52,11 @@ namespace larder {
 namespace artifacts {
 
 /// The container that the settings name, as a store; none when they name none. Sends nothing yet.
-inline std::shared_ptr<shared_store> store_of(const pass_settings& settings) {
+/// A template, as the constructor that calls it, so that only who lets the settings name it compiles a cache over HTTP.
+template <class Container = cache<std::string, bytes, unbounded, http_blob<azure>>>
+std::shared_ptr<shared_store> store_of(const pass_settings& settings) {
   if (!settings.shared) return nullptr;
-  using container = cache<std::string, bytes, unbounded, http_blob<azure>>;
-  return make_shared_store(std::make_unique<container>(unbounded{}, http_blob<azure>{*settings.shared}));
+  return make_shared_store(std::make_unique<Container>(unbounded{}, http_blob<azure>{*settings.shared}));
 }
 
 }  // namespace artifacts
@@ -67,7 +68,9 @@ inline std::shared_ptr<shared_store> store_of(const pass_settings& settings) {
 /// counted in `stats().errors`, and work goes on here.
 class pass_cache {
  public:
-  explicit pass_cache(pass_settings settings = {}) : pass_cache(settings, artifacts::store_of(settings), 0) {}
+  /// With the shared store that the settings name, if they name one.
+  template <std::same_as<pass_settings> Settings = pass_settings>
+  explicit pass_cache(Settings settings = {}) : pass_cache(settings, artifacts::store_of(settings), 0) {}
   /// With a store of one's own instead of the one that the settings name: a cache from `std::string` to `bytes` or tiers of such (an lvalue is
   /// borrowed, a `unique_ptr` or `shared_ptr` held), or a `shared_ptr` to a `shared_store`.
   template <class Store>
