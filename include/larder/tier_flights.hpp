@@ -120,13 +120,13 @@ class tier_flights {
   /// Runs a change of one key: loads that are on their way are not stored. `f(epoch)` can ask whether other writes overlap it.
   template <class F>
   auto change(key_view key, F&& f) {
-    const sync::write_epochs::write epoch(epochs_, hash(key));
+    const sync::write_epochs::change epoch(epochs_, hash(key));
     return sync::before_and_after([&] { flights_.supersede(key); }, [&] { return f(epoch); });
   }
   /// The same for changes of any keys.
   template <class F>
   void change_all(F&& f) {
-    const auto epochs = epochs_.write_all();
+    const auto epochs = epochs_.change_all();
     const auto any = [](const key_type&) { return true; };  // a predicate of the user's never runs under a lock
     sync::before_and_after([&] { flights_.supersede_if(any); }, f);
   }

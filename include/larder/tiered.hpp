@@ -251,7 +251,7 @@ class tiered {
 
   /// Drops the key from every writable tier; whether any had it.
   bool erase(key_view key) {
-    return flights_.change(key, [&](const sync::write_epochs::write&) {
+    return flights_.change(key, [&](const sync::write_epochs::change&) {
       bool erased = false;
       row_.slowest_first([&](auto& tier, auto) { erased = tier.erase(key) || erased; });
       return erased;
@@ -333,7 +333,7 @@ class tiered {
   /// Writes one key: loads that are on their way are not stored, and of writes that overlap one wins in all tiers.
   template <class Put>
   bool write(key_view key, Put&& put) {
-    return flights_.change(key, [&](const sync::write_epochs::write& epoch) {
+    return flights_.change(key, [&](const sync::write_epochs::change& epoch) {
       const bool stored = put();
       if (!epoch.alone()) row_.keep_slowest_only(key);
       return stored;

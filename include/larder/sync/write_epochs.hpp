@@ -7,7 +7,7 @@
 
 namespace larder::sync {
 
-/// Notices, per stripe of keys, whether writes overlapped something: what several tiers hold of one key is made consistent
+/// Notices, per stripe of keys, whether changes overlapped something: what several tiers hold of one key is made consistent
 /// afterwards instead of holding a lock over slow storages. Four counters per stripe; nothing ever waits.
 class write_epochs {
   struct counts {
@@ -20,17 +20,17 @@ class write_epochs {
   };
 
  public:
-  /// A change of a key in several tiers by a caller. `alone()`, asked at its end, says whether no other write to the stripe overlapped it.
-  class write {
+  /// A change of a key in several tiers by a caller. `alone()`, asked at its end, says whether nothing else in the stripe overlapped it.
+  class change {
    public:
-    write(write_epochs& epochs, std::uint64_t hash) noexcept
+    change(write_epochs& epochs, std::uint64_t hash) noexcept
         : stripe_(epochs.stripe_of(hash)),
           ticket_(stripe_.changes.begun.fetch_add(1)),
           landed_(stripe_.landings.ended.load()),
           first_(stripe_.changes.ended.load() == ticket_) {}
-    write(const write&) = delete;
-    write& operator=(const write&) = delete;
-    ~write() { stripe_.changes.ended.fetch_add(1); }
+    change(const change&) = delete;
+    change& operator=(const change&) = delete;
+    ~change() { stripe_.changes.ended.fetch_add(1); }
     bool alone() const noexcept {
       return first_ && stripe_.changes.begun.load() == ticket_ + 1 && stripe_.landings.begun.load() == landed_;
     }
@@ -60,22 +60,22 @@ class write_epochs {
     std::uint64_t changed_;
   };
 
-  /// A write to all stripes.
-  class whole_write {
+  /// A change of all stripes.
+  class whole_change {
    public:
-    explicit whole_write(write_epochs& epochs) noexcept : epochs_(epochs) {
+    explicit whole_change(write_epochs& epochs) noexcept : epochs_(epochs) {
       for (stripe& s : epochs_.stripes_) s.changes.begun.fetch_add(1);
     }
-    whole_write(const whole_write&) = delete;
-    whole_write& operator=(const whole_write&) = delete;
-    ~whole_write() {
+    whole_change(const whole_change&) = delete;
+    whole_change& operator=(const whole_change&) = delete;
+    ~whole_change() {
       for (stripe& s : epochs_.stripes_) s.changes.ended.fetch_add(1);
     }
 
    private:
     write_epochs& epochs_;
   };
-  whole_write write_all() noexcept { return whole_write(*this); }
+  whole_change change_all() noexcept { return whole_change(*this); }
 
   /// A moment before a read by the leader of a key's flight. `undisturbed()` says whether no change was under way then or has begun
   /// since; landings are those of other keys.

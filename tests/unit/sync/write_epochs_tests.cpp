@@ -13,50 +13,50 @@ using larder::sync::write_epochs;
 TEST_CASE("a write is alone when no other of its stripe overlaps it") {
   write_epochs epochs;
   {
-    const write_epochs::write one(epochs, 1);
+    const write_epochs::change one(epochs, 1);
     CHECK(one.alone());
-    const write_epochs::write elsewhere(epochs, 2);
+    const write_epochs::change elsewhere(epochs, 2);
     CHECK(one.alone());
     CHECK(elsewhere.alone());
   }
-  const write_epochs::write next(epochs, 1);
+  const write_epochs::change next(epochs, 1);
   CHECK(next.alone());
 }
 
 TEST_CASE("of two writes that overlap at least the one that ends last knows it, whichever began first") {
   for (const bool first_ends_first : {true, false}) {
     write_epochs epochs;
-    std::optional<write_epochs::write> a(std::in_place, epochs, 5);
-    std::optional<write_epochs::write> b(std::in_place, epochs, 5);
+    std::optional<write_epochs::change> a(std::in_place, epochs, 5);
+    std::optional<write_epochs::change> b(std::in_place, epochs, 5);
     CHECK(!a->alone());
     CHECK(!b->alone());
     (first_ends_first ? a : b).reset();
     CHECK(!(first_ends_first ? b : a)->alone());
     a.reset();
     b.reset();
-    CHECK(write_epochs::write(epochs, 5).alone());
+    CHECK(write_epochs::change(epochs, 5).alone());
   }
 }
 
 TEST_CASE("a write knows of one that began and ended within it") {
   write_epochs epochs;
-  const write_epochs::write outer(epochs, 9);
-  { const write_epochs::write inner(epochs, 9); }
+  const write_epochs::change outer(epochs, 9);
+  { const write_epochs::change inner(epochs, 9); }
   CHECK(!outer.alone());
 }
 
 TEST_CASE("a write of everything overlaps every stripe") {
   write_epochs epochs;
-  std::vector<std::optional<write_epochs::write>> writes(200);
+  std::vector<std::optional<write_epochs::change>> writes(200);
   for (std::size_t i = 0; i < writes.size(); ++i) {
     writes[i].emplace(epochs, i);
-    { const auto all = epochs.write_all(); }
+    { const auto all = epochs.change_all(); }
     CHECK(!writes[i]->alone());
     writes[i].reset();
   }
   const write_epochs::read before(epochs, 77);
   CHECK(before.undisturbed());
-  const auto all = epochs.write_all();
+  const auto all = epochs.change_all();
   CHECK(!before.undisturbed());
   CHECK(!write_epochs::read(epochs, 3).undisturbed());
 }
@@ -66,12 +66,12 @@ TEST_CASE("a read is undisturbed when no write of its stripe was under way or be
   {
     const write_epochs::read read(epochs, 4);
     CHECK(read.undisturbed());
-    { const write_epochs::write elsewhere(epochs, 5); }
+    { const write_epochs::change elsewhere(epochs, 5); }
     CHECK(read.undisturbed());
-    { const write_epochs::write here(epochs, 4); }
+    { const write_epochs::change here(epochs, 4); }
     CHECK(!read.undisturbed());  // though it has ended
   }
-  std::optional<write_epochs::write> under_way(std::in_place, epochs, 4);
+  std::optional<write_epochs::change> under_way(std::in_place, epochs, 4);
   const write_epochs::read read(epochs, 4);
   CHECK(!read.undisturbed());
   under_way.reset();
@@ -84,13 +84,13 @@ TEST_CASE("a read is settled once the writes that it met have ended, whatever be
   {
     const write_epochs::read read(epochs, 4);
     CHECK(read.settled());
-    const write_epochs::write later(epochs, 4);
+    const write_epochs::change later(epochs, 4);
     CHECK(read.settled());
   }
-  std::optional<write_epochs::write> met(std::in_place, epochs, 4);
+  std::optional<write_epochs::change> met(std::in_place, epochs, 4);
   const write_epochs::read read(epochs, 4);
   CHECK(!read.settled());
-  { const write_epochs::write other(epochs, 4); }
+  { const write_epochs::change other(epochs, 4); }
   CHECK(!read.settled());
   met.reset();
   CHECK(read.settled());
@@ -100,7 +100,7 @@ TEST_CASE("landings and changes know of each other, whichever came first; landin
   for (const bool landing_first : {true, false}) {
     write_epochs epochs;
     std::optional<write_epochs::landing> landing;
-    std::optional<write_epochs::write> change;
+    std::optional<write_epochs::change> change;
     if (landing_first) CHECK(landing.emplace(epochs, 5).alone());
     CHECK(change.emplace(epochs, 5).alone() == !landing_first);
     if (!landing_first) CHECK(!landing.emplace(epochs, 5).alone());
@@ -111,7 +111,7 @@ TEST_CASE("landings and changes know of each other, whichever came first; landin
     landing.reset();
     change.reset();
     CHECK(write_epochs::landing(epochs, 5).alone());
-    CHECK(write_epochs::write(epochs, 5).alone());
+    CHECK(write_epochs::change(epochs, 5).alone());
   }
   write_epochs epochs;
   const write_epochs::read before(epochs, 5);
@@ -122,7 +122,7 @@ TEST_CASE("landings and changes know of each other, whichever came first; landin
   CHECK(before.undisturbed());
   CHECK(write_epochs::read(epochs, 5).undisturbed());
   CHECK(write_epochs::read(epochs, 5).settled());
-  const auto all = epochs.write_all();
+  const auto all = epochs.change_all();
   CHECK(!one.alone());
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("a change and a landing on two threads: not both believe to have been 
     }
   };
   std::thread landings([&] { run([&] { return write_epochs::landing(epochs, 1); }); });
-  run([&] { return write_epochs::write(epochs, 1); });
+  run([&] { return write_epochs::change(epochs, 1); });
   landings.join();
   CHECK(wrong == 0);
 }
@@ -153,7 +153,7 @@ TEST_CASE("writes of many threads: no two that overlapped both believe to have b
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
       for (int i = 0; i < 3000; ++i) {
-        const write_epochs::write mine(epochs, 1);
+        const write_epochs::change mine(epochs, 1);
         const int others = inside.fetch_add(1);
         const int seen = inside.load() - 1;
         if ((others != 0 || seen != 0) && mine.alone()) ++wrong;
