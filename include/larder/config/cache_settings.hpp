@@ -9,6 +9,11 @@
 
 namespace larder {
 
+/// Where a file names a cache. It is no setting: caches that say the same are equal, wherever they are named.
+struct cache_naming : setting_origin {
+  friend bool operator==(const cache_naming&, const cache_naming&) noexcept { return true; }
+};
+
 /// What may be said of one cache; what is not said has a default. `setting_table.hpp` says what each means, its unit and its spellings.
 struct cache_settings {
   setting<memory_amount> memory_size{};
@@ -50,6 +55,7 @@ struct cache_settings {
   setting<std::string> format{};
   setting<std::uint64_t> batch_buffer{};
   setting<std::uint64_t> prefetch{};
+  cache_naming named{};
 
   friend bool operator==(const cache_settings&, const cache_settings&) = default;
 };

@@ -91,7 +91,11 @@ struct settings {
   settings over(const settings& below) const {
     settings all = below;
     lay(manager, all.manager);
-    for (const auto& [name, one] : caches) lay(one, all.caches[name]);
+    for (const auto& [name, one] : caches) {
+      cache_settings& onto = all.caches[name];
+      lay(one, onto);
+      if (one.named.where != setting_origin::kind::nowhere) onto.named = one.named;
+    }
     return all;
   }
 

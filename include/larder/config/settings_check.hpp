@@ -66,7 +66,8 @@ inline std::string order_meant(std::string_view name, const setting<std::string>
   return *policy == "time" ? "fifo" : *policy == "size" ? "largest_first" : *policy;
 }
 
-/// Where a cache was named: its first setting in the file, else a variable, else code; nowhere when nothing is said of it.
+/// Where a cache was named: its first setting in the file, else the file's name for it, else a variable, else code; nowhere when no
+/// source of settings names it.
 inline setting_origin first_origin(const cache_settings& of) {
   setting_origin first;
   for (const setting_key<cache_settings>& key : cache_keys)
@@ -76,6 +77,7 @@ inline setting_origin first_origin(const cache_settings& of) {
       const bool is_before = is_same_source(one, first) && std::pair(one.line, one.column) < std::pair(first.line, first.column);
       if (first.where == setting_origin::kind::nowhere || is_nearer(first, one) || is_before) first = one;
     });
+  if (first.where != setting_origin::kind::file && of.named.where != setting_origin::kind::nowhere) return of.named;
   return first;
 }
 

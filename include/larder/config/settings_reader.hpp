@@ -156,6 +156,7 @@ inline void read_settings(const settings_node& root, std::map<std::string, cache
     if (node.name.empty()) refuse_at(node.name_at, "a cache has an empty name");
     const auto [at, fresh] = caches.try_emplace(node.name);
     if (!fresh) refuse_at(node.name_at, "the cache " + format::printable_name(node.name) + " is there twice");
+    at->second.named = {node.name_at};
     read_owned(node, at->second);
   };
   const auto read_member = [&](const settings_node& node) {

@@ -131,6 +131,25 @@ TEST_CASE("a cache without a limit is told of where it was named") {
   CHECK(says(refusal_of([&] { by_code.check(); }), "larder: a.json:1:22: the cache \"cache\" has no limit"));
 }
 
+TEST_CASE("a cache of which a file says nothing but its name is refused where that stands") {
+  const settings nothing = settings::from_json("{\"b\": {\"size\": 5},\n \"cache\": {}}", "a.json");
+  CHECK(says(refusal_of([&] { nothing.check(); }), "larder: a.json:2:2: the cache \"cache\" has no limit"));
+  CHECK(says(refusal_of([&] { settings().over(nothing).check(); }), "larder: a.json:2:2: "));
+  CHECK(says(refusal_of([&] { nothing.over(settings::from_json(R"({"b": {"policy": "lru"}})", "below.json")).check(); }), "larder: a.json:2:2: "));
+  CHECK(says(refusal_of([&] { settings::from_json(R"({"cache": {}})", "above.json").over(nothing).check(); }), "larder: above.json:1:2: "));
+  CHECK(says(refusal_of([] { settings::from_toml("[b]\nsize = 5\n[cache]\n", "a.toml").check(); }), "larder: a.toml:3:2: "));
+  CHECK(says(refusal_of([] { settings::from_yaml("caches:\n  x: {}\n", "a.yaml").check(); }), "larder: a.yaml:2:3: the cache \"x\""));
+
+  settings by_code = nothing;
+  by_code.caches.at("cache").policy = "lru";
+  CHECK(says(refusal_of([&] { by_code.check(); }), "larder: a.json:2:2: "));  // code says less of where it is than the file
+  by_code.caches.at("cache").memory_max_entries = 5;
+  CHECK_NOTHROW(by_code.check());
+
+  settings elsewhere = settings::from_json("{\"cache\": {},\n \"b\": {\"size\": 5}}", "b.json");
+  CHECK(elsewhere == nothing);
+}
+
 TEST_CASE("without a disk.path the name is a directory's, which leads out of .cache by no way") {
   for (const std::string& name : {std::string("../evil"), std::string("a/b"), std::string("/etc"), std::string("."),
                                   std::string(".."), std::string("a\nb"), std::string("a\0b", 3), std::string("\x7f")}) {
