@@ -3,38 +3,23 @@
 #include <larder/storage/mmap_disk.hpp>
 
 #include <chrono>
-#include <memory>
-#include <optional>
 #include <set>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "empty_bucket.hpp"
 
 using namespace larder::literals;
 
 namespace {
 
-struct far_away {
-  using policy_axis = larder::axis::storage;
-  struct store {
-    store(const far_away&, larder::error_sink&) {}
-    std::optional<larder::bytes> get(std::string_view, larder::byte_range) { return std::nullopt; }
-    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
-    bool put(std::string_view, std::span<const larder::bytes>, larder::put_mode) { return true; }
-    bool erase(std::string_view) { return false; }
-    template <class F>
-    void list(std::string_view, F&&) {}
-  };
-};
-
 const auto on_removal = [](const std::string&, int, larder::removal_cause) {};
 const auto weigh = [](const std::string&, int) { return 1; };
-using remote = larder::cache<std::string, int, larder::unbounded, far_away>;
+using remote = larder::cache<std::string, int, larder::unbounded, empty_bucket>;
 
 [[maybe_unused]] void allowed(remote& c) {
   auto disk = larder::make_cache<std::string, std::vector<float>>(larder::lru{}, larder::max_bytes{1}, larder::mmap_disk{"directory"});
-  auto timed = larder::make_cache<std::string, int>(larder::unbounded{}, far_away{}, larder::expire_after_write{1h}, larder::ttl{});
+  auto timed = larder::make_cache<std::string, int>(larder::unbounded{}, empty_bucket{}, larder::expire_after_write{1h}, larder::ttl{});
   c.contains("a");
 }
 
@@ -51,7 +36,7 @@ auto no_key_codec = larder::make_cache<std::vector<std::string>, int>(
 
 // expect 3: larder: a byte storage needs codec<Value>: specialise larder::codec for the value type
 #if LARDER_COMPILE_FAIL == 3
-auto pointers_do_not_travel = larder::make_cache<std::string, const char*>(larder::unbounded{}, far_away{});
+auto pointers_do_not_travel = larder::make_cache<std::string, const char*>(larder::unbounded{}, empty_bucket{});
 #endif
 
 // expect 4: larder: max_weight is for caches in memory; limit a byte storage with max_bytes or max_entries
@@ -61,22 +46,22 @@ auto weighed_on_disk = larder::make_cache<std::string, int>(larder::max_weight{1
 
 // expect 5: larder: a remote storage keeps no index, so it takes no eviction order
 #if LARDER_COMPILE_FAIL == 5
-auto remote_order = larder::make_cache<std::string, int>(larder::lru{}, larder::unbounded{}, far_away{});
+auto remote_order = larder::make_cache<std::string, int>(larder::lru{}, larder::unbounded{}, empty_bucket{});
 #endif
 
 // expect 6: larder: a remote storage keeps no index, so its only limit is unbounded
 #if LARDER_COMPILE_FAIL == 6
-auto remote_limit = larder::make_cache<std::string, int>(larder::max_entries{1}, far_away{});
+auto remote_limit = larder::make_cache<std::string, int>(larder::max_entries{1}, empty_bucket{});
 #endif
 
 // expect 7: larder: a remote storage keeps the time of writing only; use expire_after_write or ttl
 #if LARDER_COMPILE_FAIL == 7
-auto remote_access = larder::make_cache<std::string, int>(larder::unbounded{}, far_away{}, larder::expire_after_access{1h});
+auto remote_access = larder::make_cache<std::string, int>(larder::unbounded{}, empty_bucket{}, larder::expire_after_access{1h});
 #endif
 
 // expect 8: larder: a remote storage is not told who leaves, so it takes no removal_listener
 #if LARDER_COMPILE_FAIL == 8
-auto remote_listener = larder::make_cache<std::string, int>(larder::unbounded{}, far_away{}, larder::removal_listener{on_removal});
+auto remote_listener = larder::make_cache<std::string, int>(larder::unbounded{}, empty_bucket{}, larder::removal_listener{on_removal});
 #endif
 
 // expect 9: size

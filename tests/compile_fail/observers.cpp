@@ -3,20 +3,10 @@
 
 #include <string>
 
+#include "empty_bucket.hpp"
+
 namespace {
 
-struct a_blob_storage {
-  using policy_axis = larder::axis::storage;
-  struct store {
-    store(const a_blob_storage&, larder::error_sink&) {}
-    std::optional<larder::bytes> get(std::string_view, larder::byte_range) { return std::nullopt; }
-    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
-    bool put(std::string_view, std::span<const larder::bytes>, larder::put_mode) { return true; }
-    bool erase(std::string_view) { return false; }
-    template <class F>
-    void list(std::string_view, F&&) {}
-  };
-};
 struct an_observer {
   using policy_axis = larder::axis::observer;
 };
@@ -25,14 +15,14 @@ struct an_observer {
   auto by_entries = larder::make_cache<int, int>(larder::miss_ratio_curve{}, larder::max_entries{1});
   auto by_bytes = larder::make_cache<int, std::string>(larder::miss_ratio_curve{}, larder::max_bytes{1}, larder::unsynchronized{});
   larder::cache<int, int, larder::max_entries, larder::miss_ratio_curve> as_a_type{larder::max_entries{1}};
-  auto remote = larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, a_blob_storage{});
+  auto remote = larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, empty_bucket{});
   auto endless = larder::make_cache<int, int>(larder::unbounded{});
   remote.put("a", {});
 }
 
 // expect 1: larder: a remote storage has no capacity, so it takes no miss_ratio_curve; name it for the cache in front of it
 #if LARDER_COMPILE_FAIL == 1
-auto of_a_remote = larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, a_blob_storage{}, larder::miss_ratio_curve{});
+auto of_a_remote = larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, empty_bucket{}, larder::miss_ratio_curve{});
 #endif
 
 // expect 2: larder: miss_ratio_curve tells of multiples of the capacity, and an unbounded cache has none; name a limit

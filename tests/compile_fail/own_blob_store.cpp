@@ -5,31 +5,17 @@
 #include <larder/storage/remote_engine.hpp>
 #endif
 
-#include <optional>
-#include <span>
 #include <string>
-#include <string_view>
+
+#include "empty_bucket.hpp"
 
 namespace {
 
-struct bucket {
-  using policy_axis = larder::axis::storage;
-  struct store {
-    store(const bucket&, larder::error_sink&) {}
-    std::optional<larder::bytes> get(std::string_view, larder::byte_range) { return std::nullopt; }
-    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
-    bool put(std::string_view, std::span<const larder::bytes>, larder::put_mode) { return true; }
-    bool erase(std::string_view) { return false; }
-    template <class F>
-    void list(std::string_view, F&&) {}
-  };
-};
-
 // expect: larder: what drives a blob_store from outside is in larder/storage/remote_engine.hpp, which larder/larder.hpp brings; include one of them
 #ifdef LARDER_COMPILE_FAIL
-larder::cache<std::string, std::string, bucket, larder::unbounded> without_an_engine;
+larder::cache<std::string, std::string, empty_bucket, larder::unbounded> without_an_engine;
 #else
-larder::cache<std::string, std::string, bucket, larder::unbounded> with_one;
+larder::cache<std::string, std::string, empty_bucket, larder::unbounded> with_one;
 #endif
 
 }  // namespace

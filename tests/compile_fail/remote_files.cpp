@@ -8,24 +8,14 @@
 #include <span>
 #include <string_view>
 
+#include "empty_bucket.hpp"
+
 namespace {
 
-struct whole_objects {
-  using policy_axis = larder::axis::storage;
-  struct store {
-    store(const whole_objects&, larder::error_sink&) {}
-    std::optional<larder::bytes> get(std::string_view, larder::byte_range) { return std::nullopt; }
-    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
-    bool put(std::string_view, std::span<const larder::bytes>, larder::put_mode) { return true; }
-    bool erase(std::string_view) { return false; }
-    template <class F>
-    void list(std::string_view, F&&) {}
-  };
-};
 struct parts {
   using policy_axis = larder::axis::storage;
-  struct store : whole_objects::store {
-    store(const parts&, larder::error_sink& sink) : whole_objects::store({}, sink) {}
+  struct store : empty_bucket::store {
+    store(const parts&, larder::error_sink& sink) : empty_bucket::store({}, sink) {}
     std::optional<larder::blob_info> find(std::string_view) { return larder::blob_info{}; }
     void read(std::string_view, const larder::blob_info&, std::uint64_t, std::span<std::byte>) {}
   };
@@ -40,7 +30,7 @@ auto in_memory = larder::remote_file(larder::memory{}, "model");
 
 // expect 2: larder: this storage cannot read objects that others wrote in parts; its store needs find and read
 #if LARDER_COMPILE_FAIL == 2
-auto whole = larder::remote_file(whole_objects{}, "model");
+auto whole = larder::remote_file(empty_bucket{}, "model");
 #endif
 
 }  // namespace

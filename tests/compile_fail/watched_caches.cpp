@@ -6,20 +6,10 @@
 
 #include <string>
 
+#include "empty_bucket.hpp"
+
 namespace {
 
-struct a_blob_storage {
-  using policy_axis = larder::axis::storage;
-  struct store {
-    store(const a_blob_storage&, larder::error_sink&) {}
-    std::optional<larder::bytes> get(std::string_view, larder::byte_range) { return std::nullopt; }
-    std::optional<larder::blob_info> head(std::string_view) { return std::nullopt; }
-    bool put(std::string_view, std::span<const larder::bytes>, larder::put_mode) { return true; }
-    bool erase(std::string_view) { return false; }
-    template <class F>
-    void list(std::string_view, F&&) {}
-  };
-};
 struct another_clock : larder::latency_histogram {};
 struct another_memory : larder::key_history {};
 
@@ -28,7 +18,7 @@ struct another_memory : larder::key_history {};
                                            larder::miss_ratio_curve{});
   both.follow(1);
   auto remote =
-      larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, a_blob_storage{}, larder::latency_histogram{});
+      larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, empty_bucket{}, larder::latency_histogram{});
   remote.put("a", {});
   larder::metrics all;
   all.add("both", both);
@@ -47,7 +37,7 @@ auto two_memories = larder::make_cache<int, int>(larder::max_entries{1}, larder:
 
 // expect 3: larder: a remote storage is not told who leaves, so it takes no key_history; name it for the cache in front of it
 #if LARDER_COMPILE_FAIL == 3
-auto of_a_remote = larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, a_blob_storage{}, larder::key_history{});
+auto of_a_remote = larder::make_cache<std::string, larder::bytes>(larder::unbounded{}, empty_bucket{}, larder::key_history{});
 #endif
 
 // expect 4: larder: history(key) needs the policy larder::key_history
