@@ -16,6 +16,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/eventually.hpp"
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -283,12 +285,22 @@ TEST_CASE("a full queue that may drop lets the oldest values go, never an erase,
 }
 
 TEST_CASE("the destructor gives up at the deadline that was set") {
-  std::binary_semaphore go_on(0);
-  std::atomic<int> written = 0;
-  {
-    queue q([&](const std::string&, const std::optional<std::string>&) { if (written++ == 0) go_on.acquire(); }, {.flush_deadline = larder::duration{0}}, {});
-    for (int i = 0; i < 50'000; ++i) q.put(std::to_string(i), "1", 1);
-    go_on.release();
-  }
-  CHECK(written < 50'000);
+  constexpr int changes = 50'000;
+  sink s;
+  std::optional<queue> q(std::in_place, s.writer(), larder::write_back_options{.flush_deadline = larder::duration{0}}, std::hash<std::string>{});
+  for (int i = 0; i < changes; ++i) q->put(std::to_string(i), "1", 1);
+  s.wait_for_a_write_to_begin();
+  std::atomic<bool> ended = false;
+  std::thread ending([&] {
+    q.reset();
+    ended = true;
+  });
+  // One write a millisecond: not all of them in the time that this waits, whenever the other thread comes to its turn.
+  CHECK(support::eventually([&] {
+    s.permit();
+    return ended.load();
+  }));
+  s.permit(ended ? 0 : changes);
+  ending.join();
+  CHECK(s.writes().size() < changes);
 }
