@@ -2,7 +2,10 @@
 
 #include <larder/cache.hpp>
 #include <larder/eviction/lru.hpp>
+#include <larder/expiry/expire_after_access.hpp>
+#include <larder/expiry/time_source.hpp>
 #include <larder/expiry/ttl.hpp>
+#include <larder/format/segment_record.hpp>
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/unbounded.hpp>
 #include <larder/storage/mmap_disk.hpp>
@@ -11,6 +14,7 @@
 
 #include "store_driver.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -188,7 +192,9 @@ TEST_CASE("an inspection beside a process that writes, seals and drops segments 
     for (;;) cache.put(key(static_cast<std::uint32_t>(random() % 20)), std::string(random() % 4000, 'v'));
   }
   std::uint32_t newest = 0;
-  for (int i = 0; i < 300; ++i) {
+  const auto latest = std::chrono::steady_clock::now() + 30s;
+  const auto goes_on = [&] { return newest > 2 || std::chrono::steady_clock::now() > latest; };
+  for (int i = 0; i < 300 || !goes_on(); ++i) {
     const segment_inspection found(directory, true);
     std::size_t live = 0;
     found.for_each_live([&](const inspected_segment&, const inspected_record&) { ++live; });
@@ -199,7 +205,7 @@ TEST_CASE("an inspection beside a process that writes, seals and drops segments 
   ::kill(child, SIGKILL);
   int status = 0;
   ::waitpid(child, &status, 0);
-  CHECK(newest > 2);  // it did go on meanwhile
+  CHECK(newest > 2);  // it did go on meanwhile, however busy the machine is
 }
 
 TEST_CASE("an inspection says which files of values entries share, and which entry has lost its own") {
@@ -395,4 +401,57 @@ TEST_CASE("a look tells how far it is, and what is told it may end it") {
   for (std::size_t i = 0; i < told.size(); ++i) CHECK(told[i] == std::pair<std::uint64_t, std::uint64_t>(i, told.size()));
   CHECK_THROWS_AS(segment_inspection(directory, false, [](std::uint64_t, std::uint64_t) { throw larder::error(larder::error_cause::cancelled, "enough"); }),
                   larder::error);
+}
+
+TEST_CASE("an inspection says what the journal has seen, and where the segment ends that takes records") {
+  const scratch folder;
+  const fs::path directory = folder / "cache";
+  disk_cache cache = open_cache(directory);
+  for (const char* key : {"a", "b", "c"}) cache.put(key, "value");
+  const segment_inspection before(directory, true);
+  REQUIRE(before.log());
+  REQUIRE(before.segments().size() == 1);
+  const inspected_segment& one = before.segments().front();
+  CHECK(one.is_active);
+  CHECK(before.log()->end >= 3);
+  CHECK(before.log()->slots >= before.log()->end);
+  CHECK(before.log()->oldest <= one.number);
+  CHECK(before.log()->active.segment == one.number);
+  CHECK(before.log()->active.offset() == one.records_end);
+  REQUIRE(one.records.size() == 3);
+  CHECK(one.place(one.records.back()).offset() < one.records_end);
+
+  cache.put("d", "value");
+  const segment_inspection after(directory, true);
+  REQUIRE(after.log());
+  CHECK(after.log()->end == before.log()->end + 1);
+  CHECK(after.log()->sequence == before.log()->sequence + 1);
+  const inspected_segment& longer = after.segments().front();
+  REQUIRE(longer.records.size() == 4);
+  CHECK(longer.place(longer.records.back()).offset() == one.records_end);
+  CHECK(longer.records_end > one.records_end);
+}
+
+TEST_CASE("an inspection says when an entry was used last, while its segment takes records and afterwards") {
+  using stamp = larder::format::use_stamp;
+  const scratch folder;
+  const fs::path directory = folder / "cache";
+  larder::manual_clock clock(larder::instant{1'000'000h});
+  const auto last_use = [&](bool in_use) {
+    const segment_inspection found(directory, in_use);
+    larder::instant used{0};
+    found.for_each_live([&](const inspected_segment& in, const inspected_record& record) {
+      if (const auto seen = stamp::decode(record.use, in.place(record))) used = *seen;
+    });
+    return used;
+  };
+  {
+    auto cache = larder::make_cache<std::string, std::string>(larder::unbounded{}, larder::expire_after_access{16h},
+                                                              larder::time_source{clock}, larder::mmap_disk{directory});
+    cache.put("key", "value");
+    clock.advance(10h);
+    CHECK(cache.get("key") == "value");
+    CHECK(last_use(true) >= larder::instant{1'000'000h + 9h});
+  }
+  CHECK(last_use(false) >= larder::instant{1'000'000h + 9h});
 }

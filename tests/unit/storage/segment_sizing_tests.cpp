@@ -42,6 +42,7 @@ TEST_CASE("a segment is as large as was asked, or a 32nd of the capacity") {
   CHECK(segment_sizing(0, 100_MiB).next(5_GiB) == 2_MiB);
   CHECK(segment_sizing(0, 1_GiB).next(0) == 32_MiB);
   CHECK(segment_sizing(0, 100_GiB).next(0) == 64_MiB);
+  CHECK(segment_sizing(0, 512_GiB).next(0) == 128_MiB);
   CHECK(segment_sizing(0, 8 * tib).next(0) == 1_GiB);
   CHECK(segment_sizing(0, 1000 * tib).next(0) == 1_GiB);
 }
