@@ -5,6 +5,7 @@
 #include <larder/eviction/lru.hpp>
 #include <larder/expiry/expire_after_access.hpp>
 #include <larder/expiry/time_source.hpp>
+#include <larder/format/segment_record.hpp>
 #include <larder/limit/max_bytes.hpp>
 #include <larder/limit/max_entries.hpp>
 #include <larder/limit/unbounded.hpp>
@@ -17,9 +18,12 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <mutex>
+#include <span>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -408,6 +412,42 @@ TEST_CASE("a damaged record hides what the key had before, at every start") {
     CHECK(cache.put("a", value(1000, 4)));
   }
   CHECK(open(dir / "cache").get("a") == value(1000, 4));
+}
+
+TEST_CASE("a record whose key is not the one that its digest says is damage, and nobody's value") {
+  namespace format = larder::format;
+  for (const larder::read_mode mode : {larder::read_mode::mapping, larder::read_mode::copy}) {
+    scratch dir;
+    larder::mmap_disk_options options;
+    options.read = mode;
+    const auto opened = [&] {
+      return larder::make_cache<std::string, bytes>(larder::unbounded{}, larder::mmap_disk{dir / "cache", options});
+    };
+    {
+      auto cache = opened();
+      cache.put("a", value(1000, 1));
+      cache.put("b", value(1000, 2));
+    }
+    const fs::path segment = dir / "cache" / "entries" / "00000001.segment";
+    std::string content = read_file(segment);
+    const std::size_t payload = content.find(text_of(1000, 1));
+    REQUIRE(payload != std::string::npos);
+    const std::size_t at = payload - 128;
+    REQUIRE(content[at + format::segment_record::header_size] == 'a');
+    content[at + format::segment_record::header_size] = 'z';
+    const auto checksum = format::detail::header_checksum(
+        reinterpret_cast<const std::byte*>(content.data() + at),
+        std::as_bytes(std::span(content).subspan(at + format::segment_record::header_size, 1)),
+        format::record_place{1, static_cast<std::uint32_t>(at / format::record_place::unit_size)});
+    std::memcpy(content.data() + at + 72, &checksum, 8);  // a head that is right, as a forger would write it
+    write_file(segment, content);
+
+    auto cache = opened();
+    CHECK_FALSE(cache.get("a").has_value());
+    CHECK_FALSE(cache.get("z").has_value());
+    CHECK(cache.get("b") == value(1000, 2));
+    CHECK(cache.stats().errors[larder::error_cause::corruption] == 1);
+  }
 }
 
 TEST_CASE("nothing is put into a segment that a clear takes away") {
