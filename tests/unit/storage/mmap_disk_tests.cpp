@@ -262,6 +262,62 @@ TEST_CASE("what was evicted or erased stays so after another start") {
   CHECK(cache.get("c") == value(20));
 }
 
+TEST_CASE("what was evicted stays so when the journal that said it is gone, and there is room by now") {
+  scratch dir;
+  const auto open_for = [&](std::uint64_t entries) {
+    return larder::make_cache<std::string, bytes>(larder::lru{}, larder::max_entries{entries}, larder::mmap_disk{dir / "cache"});
+  };
+  {
+    auto cache = open_for(3);
+    for (const char* key : {"a", "b", "c", "d", "e"}) cache.put(key, value(10));
+  }
+  fs::remove(dir / "cache" / "journal");
+  auto cache = open_for(10);
+  CHECK(cache.size() == 3);
+  for (const char* key : {"a", "b"}) CHECK_FALSE(cache.contains(key));
+  for (const char* key : {"c", "d", "e"}) CHECK(cache.get(key) == value(10));
+}
+
+TEST_CASE("what was erased where it lies, for want of room, stays so at every start") {
+  namespace format = larder::format;
+  scratch dir;
+  CHECK(in_child([&] {
+          auto* cache = new auto(open(dir / "cache"));  // ends without a destructor, as killed
+          cache->put("a", value(1000, 1));
+          cache->put("b", value(1000, 2));
+          return 0;
+        }) == 0);
+  const fs::path segment = dir / "cache" / "entries" / "00000001.segment";
+  std::string content = read_file(segment);
+  const std::size_t payload = content.find(text_of(1000, 1));
+  REQUIRE(payload != std::string::npos);
+  const std::size_t at = payload - 128;
+  const std::uint64_t stamp = format::use_stamp::erased({1, static_cast<std::uint32_t>(at / format::record_place::unit_size)});
+  std::memcpy(content.data() + at + format::segment_record::use_offset, &stamp, sizeof stamp);
+  write_file(segment, content);
+  for (int start = 0; start < 3; ++start) {
+    CAPTURE(start);
+    auto cache = open(dir / "cache");
+    CHECK_FALSE(cache.contains("a"));
+    CHECK(cache.get("b") == value(1000, 2));
+    CHECK(cache.size() == 1);
+  }
+}
+
+TEST_CASE("who comes again goes on in the segment that was closed last") {
+  scratch dir;
+  for (unsigned i = 0; i < 5; ++i) {
+    auto cache = open(dir / "cache");
+    CHECK(cache.put(std::to_string(i), value(1000, i)));
+  }
+  auto cache = open(dir / "cache");
+  for (unsigned i = 0; i < 5; ++i) CHECK(cache.get(std::to_string(i)) == value(1000, i));
+  std::size_t segments = 0;
+  for (const auto& found : fs::directory_iterator(dir / "cache" / "entries"))
+    segments += found.path().extension() == ".segment" ? 1 : 0;
+  CHECK(segments == 1);
+}
+
 TEST_CASE("the oldest segment goes when there is no room, and what is used is carried over") {
   scratch dir;
   constexpr std::uint64_t capacity = 4_MiB;
