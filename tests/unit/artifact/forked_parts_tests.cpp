@@ -15,6 +15,9 @@
 
 #include <doctest/doctest.h>
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "made_passes.hpp"
 #include "support/in_child.hpp"
 #include "support/sanitizers.hpp"
@@ -32,6 +35,8 @@ constexpr bool has_address_sanitizer = false;
 #endif
 
 /// child() in many children of a process one of whose threads does nothing but busy(i), so that most are forked while it holds a lock.
+/// The allocator of the address sanitizer is not made for forks before LLVM 18 (llvm-project #75290): one child in some ten thousand hangs in
+/// it. That one is let pass there; a lock of larder's own would let most of them hang.
 template <class Busy, class Child>
 void fork_beside(Busy&& busy, Child&& child, int forks = 40) {
   std::atomic<bool> is_over{false};
@@ -40,9 +45,19 @@ void fork_beside(Busy&& busy, Child&& child, int forks = 40) {
     while (!is_over) busy(rounds++);
   });
   while (rounds < 10) std::this_thread::yield();
-  for (int i = 0; i < forks; ++i) support::in_child(child);
+  int hung = 0;
+  for (int i = 0; i < forks; ++i) {
+    const int status = support::status_of_child(child);
+    if (has_address_sanitizer && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+      ++hung;
+      continue;
+    }
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+  }
   is_over = true;
   other.join();
+  CHECK(hung <= 1);
 }
 
 }  // namespace
