@@ -8,6 +8,7 @@
 #include <larder/storage/mmap_disk.hpp>
 #include <larder/tiered.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -32,9 +33,10 @@ auto model_weights(const std::filesystem::path& directory, std::uint64_t disk_si
                 std::make_unique<weights_on_disk>(max_bytes{disk_size}, mmap_disk{directory}),
                 write_back(std::make_unique<weights_on_server<Protocol>>(unbounded{}, http_blob<Protocol>{std::move(shared)}))};
 }
-/// The same with a WebDAV server.
-inline auto model_weights(const std::filesystem::path& directory, std::uint64_t disk_size, std::string url) {
-  return model_weights(directory, disk_size, webdav{.url = std::move(url)});
+/// The same with a WebDAV server. A template, so that only who calls it compiles the three caches.
+template <std::convertible_to<std::string> Url, remote::blob_protocol Protocol = webdav>
+auto model_weights(const std::filesystem::path& directory, std::uint64_t disk_size, Url url) {
+  return model_weights(directory, disk_size, Protocol{.url = std::string(std::move(url))});
 }
 
 }  // namespace larder::presets
